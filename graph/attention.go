@@ -13,7 +13,8 @@ import (
 type Places struct {
 	// Segments is 0 for padding, else document<<2 | branch with document >= 1 and branch 0 (trunk) to 3.
 	Segments *Node
-	// Positions counts from the start of the document, along the trunk and on along each branch.
+	// Positions counts from the start of the document, along the trunk and on along each branch. Mask needs it only for a window over
+	// a cache of keys.
 	Positions *Node
 	// Index is the place in the row; nil stands for 0, 1, 2, ...
 	Index *Node
@@ -22,20 +23,28 @@ type Places struct {
 // Mask says which keys a query sees, as bool [B, S, T] for queries at S and keys at T places of the same rows:
 //
 //	document(q) = document(k)  and  branch(k) in {0, branch(q)}  and  index(k) <= index(q)
-//	and  (window = 0 or position(q) - position(k) < window)
+//	and  (window = 0 or order(q) - order(k) < window)
 //
 // So a response sees its prompt and itself but not the other response, documents packed into one row do not see each other,
 // and only padding sees padding. With a cache of keys, the queries are the new tokens with their Index in the cache.
+//
+// The order of a token is how many tokens it sees without a window: its place in its own sequence, wherever that lies in the row and
+// whatever positions it is rotated by. With a cache of keys it is Positions.
 func Mask(queries, keys Places, window int) *Node {
 	segmentQ, segmentK := InsertAxes(queries.Segments, 2), InsertAxes(keys.Segments, 1) // [B, S, 1], [B, 1, T]
 	trunkQ := BitwiseAnd(segmentQ, Const(segmentQ.Graph(), int32(^3)))                  // [B, S, 1]
 	mask := Or(Equal(segmentK, segmentQ), Equal(segmentK, trunkQ))                      // [B, S, T]
 	mask = And(mask, LessOrEqual(InsertAxes(keys.index(), 1), InsertAxes(queries.index(), 2)))
-	if window > 0 {
-		distance := Sub(InsertAxes(queries.Positions, 2), InsertAxes(keys.Positions, 1)) // [B, S, T]
-		mask = And(mask, LessThan(distance, Const(mask.Graph(), int32(window))))
+	if window == 0 || window >= mask.Shape().Dim(2) {
+		return mask
 	}
-	return mask
+	orderQ, orderK := queries.Positions, keys.Positions // [B, S], [B, T]
+	if queries == keys {
+		orderQ = ReduceSum(ConvertDType(mask, dtypes.Int32), -1)
+		orderK = orderQ
+	}
+	distance := Sub(InsertAxes(orderQ, 2), InsertAxes(orderK, 1)) // [B, S, T]
+	return And(mask, LessThan(distance, Const(mask.Graph(), int32(window))))
 }
 
 func (p Places) index() *Node {

@@ -24,9 +24,11 @@ func TestMask(t *testing.T) {
 			[]string{"x...", "xx..", "..x.", "..xx"}},
 		"shared prompt": {[]int32{trunk, trunk, chosen, chosen, rejected, rejected}, []int32{0, 1, 2, 3, 2, 3}, 0,
 			[]string{"x.....", "xx....", "xxx...", "xxxx..", "xx..x.", "xx..xx"}},
-		// The rejected branch counts its distance to the prompt by positions, not by places.
+		// The rejected branch counts its distance to the prompt along its own sequence, not by places.
 		"shared prompt, window 2": {[]int32{trunk, trunk, chosen, chosen, rejected, rejected}, []int32{0, 1, 2, 3, 2, 3}, 2,
 			[]string{"x.....", "xx....", ".xx...", "..xx..", ".x..x.", "....xx"}},
+		"window 2, packed documents": {[]int32{0, trunk, trunk, trunk, second, second}, []int32{0, 0, 1, 2, 0, 1}, 2,
+			[]string{"x.....", ".x....", ".xx...", "..xx..", "....x.", "....xx"}},
 		"window 1": {[]int32{trunk, trunk, trunk}, []int32{0, 1, 2}, 1, []string{"x..", ".x.", "..x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
