@@ -7,7 +7,7 @@ type Stream struct {
 	tokenizer *Tokenizer
 	ids       []int32 // the tokens last written, as context for the decoder, then those held back
 	written   int     // how many of ids have been written
-	prefix    string  // the text of the written ones
+	prefix    string  // what has been given out of their text
 }
 
 // maxHeld is how many tokens Push holds back for a character to become complete. A character is at most four byte tokens; the rest
@@ -26,21 +26,35 @@ func (s *Stream) Push(id int32) string {
 	}
 	s.ids = append(s.ids, id)
 	text := s.tokenizer.Decode(s.ids, true)
-	if strings.HasSuffix(text, "\uFFFD") && len(s.ids)-s.written < maxHeld {
+	if !strings.HasSuffix(text, "\uFFFD") {
+		return s.write(text, 0)
+	}
+	if len(s.ids)-s.written < maxHeld {
 		return ""
 	}
-	return s.write(text)
+	return s.write(text, maxBroken)
 }
 
 // Flush returns what Push held back, with U+FFFD for a character that never became complete.
 func (s *Stream) Flush() string {
-	return s.write(s.tokenizer.Decode(s.ids, true))
+	return s.write(s.tokenizer.Decode(s.ids, true), 0)
 }
 
-func (s *Stream) write(text string) string {
-	fresh := strings.TrimPrefix(text, s.prefix)
+// write gives out the text of ids, less up to keep U+FFFD at its end, which may yet become a character.
+func (s *Stream) write(text string, keep int) string {
+	fresh := strings.TrimPrefix(trimBroken(text, keep), s.prefix)
 	s.ids = append(s.ids[:0], s.ids[s.written:]...)
 	s.written = len(s.ids)
-	s.prefix = s.tokenizer.Decode(s.ids, true)
+	s.prefix = trimBroken(s.tokenizer.Decode(s.ids, true), keep)
 	return fresh
+}
+
+// maxBroken is how many U+FFFD stand for a character whose last byte is missing.
+const maxBroken = 3
+
+func trimBroken(text string, most int) string {
+	for range most {
+		text = strings.TrimSuffix(text, "\uFFFD")
+	}
+	return text
 }
