@@ -56,6 +56,9 @@ func (s Source) readFile(name string, yield func(row) error) error {
 	if strings.HasSuffix(plain, ".parquet") {
 		return readParquet(content, f, info, yield)
 	}
+	if strings.HasSuffix(plain, ".txt") {
+		return readLines(content, yield)
+	}
 	return readJSON(content, yield)
 }
 

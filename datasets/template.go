@@ -33,30 +33,39 @@ const renderTime = 5 * time.Second
 
 // NewTemplate parses a chat template; bos and eos are what it sees as bos_token and eos_token. It is read as transformers reads it:
 // trim_blocks, lstrip_blocks, loop controls and the generation tag. strftime_now is not there: a prompt must not depend on the day.
-func NewTemplate(source, bos, eos string) (t *Template, err error) {
-	defer func() { // hostile text must not end the process, whatever it makes the parser do
-		if p := recover(); p != nil {
-			err = fmt.Errorf("chat template: the parser failed: %v", p)
-		}
-	}()
+func NewTemplate(source, bos, eos string) (*Template, error) {
 	settings := config.New()
 	settings.TrimBlocks, settings.LeftStripBlocks = true, true
-	if err := checkTemplate(source, settings); err != nil {
-		return nil, fmt.Errorf("chat template: %w", err)
+	program, err := compile("chat template", source, settings, sandbox())
+	if err != nil {
+		return nil, err
 	}
-	const name = "/chat_template" // the only file there is
+	return &Template{program: program, bos: bos, eos: eos}, nil
+}
+
+// compile parses a Jinja program; kind is what errors call it.
+func compile(kind, source string, settings *config.Config, environment *exec.Environment) (program *exec.Template, err error) {
+	defer func() { // hostile text must not end the process, whatever it makes the parser do
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s: the parser failed: %v", kind, p)
+		}
+	}()
+	if err := checkTemplate(source, settings); err != nil {
+		return nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	const name = "/template" // the only file there is
 	loader, err := loaders.NewMemoryLoader(map[string]string{name: source})
 	if err != nil {
-		return nil, fmt.Errorf("chat template: %w", err)
+		return nil, fmt.Errorf("%s: %w", kind, err)
 	}
-	program, err := exec.NewTemplate(name, settings, loader, sandbox())
+	program, err = exec.NewTemplate(name, settings, loader, environment)
 	if err != nil {
 		if inner := errors.Unwrap(err); inner != nil {
 			err = inner // the outer message repeats the whole source
 		}
-		return nil, fmt.Errorf("chat template: %w", err)
+		return nil, fmt.Errorf("%s: %w", kind, err)
 	}
-	return &Template{program: program, bos: bos, eos: eos}, nil
+	return program, nil
 }
 
 // Render returns the text of a dialogue; generationPrompt asks for the opening of the assistant's next turn after it.
