@@ -19,6 +19,7 @@ type GenerateOptions struct {
 	MaxTokens   int     // tokens to generate at most for each row
 	Temperature float64 // 0 = greedy
 	TopP        float64 // mass of the nucleus; 0 or 1 = the whole vocabulary. Without meaning when greedy
+	TopK        int     // how many of the most probable tokens to draw from; 0 = all. Without meaning when greedy
 	Seed        int64   // of the random numbers, together with the row
 	// Stop, if not nil, is asked after every token whether the row ends here. ids are the row's generated tokens so far; they must
 	// not be kept or changed.
@@ -126,6 +127,8 @@ func (o GenerateOptions) validate() error {
 		return fmt.Errorf("generate: temperature %g: want 0 (greedy) or a positive number", o.Temperature)
 	case !(o.TopP >= 0 && o.TopP <= 1):
 		return fmt.Errorf("generate: top-p %g: want a number from 0 to 1", o.TopP)
+	case o.TopK < 0:
+		return fmt.Errorf("generate: top-k %d: want 0 or more", o.TopK)
 	}
 	return nil
 }

@@ -11,20 +11,22 @@ import (
 type sampler struct {
 	temperature float64
 	topP        float64
+	topK        int
 	random      *rand.Rand
 	probs       []float64 // scratch, [V]
 	order       []int32   // scratch, [V]
 }
 
 func newSampler(o GenerateOptions, row int) *sampler {
-	return &sampler{temperature: o.Temperature, topP: o.TopP, random: rand.New(rand.NewPCG(uint64(o.Seed), uint64(row)))}
+	return &sampler{temperature: o.Temperature, topP: o.TopP, topK: o.TopK, random: rand.New(rand.NewPCG(uint64(o.Seed), uint64(row)))}
 }
 
 // next returns the next token for the logits of the vocabulary. Greedy (temperature 0): the first of the largest. Else it draws from
 //
 //	p = softmax(logits / temperature)
 //
-// with one random number; and with topP below 1, from the nucleus alone (Holtzman et al. 2020).
+// with one random number; with topK, from the topK most probable tokens alone, and with topP below 1, from the nucleus of these
+// (Holtzman et al. 2020).
 func (s *sampler) next(logits []float32) (int32, error) {
 	best := 0
 	for i, l := range logits {
@@ -42,7 +44,7 @@ func (s *sampler) next(logits []float32) (int32, error) {
 		return int32(best), nil
 	}
 	s.softmax(logits, float64(logits[best]))
-	if s.topP > 0 && s.topP < 1 {
+	if s.topP > 0 && s.topP < 1 || s.topK > 0 && s.topK < len(logits) {
 		return s.nucleus(), nil
 	}
 	return s.draw(), nil
@@ -79,8 +81,9 @@ func (s *sampler) draw() int32 {
 	return int32(last) // the probabilities summed up to a little less than 1
 }
 
-// nucleus picks a token out of the smallest set of most probable tokens whose mass is at least topP, as transformers defines it;
-// of equally probable tokens the first in the vocabulary comes first.
+// nucleus picks a token out of the smallest set of most probable tokens whose mass is at least topP of the mass of the topK most
+// probable ones (of all tokens without topK), as transformers defines it; of equally probable tokens the first in the vocabulary comes
+// first.
 //
 // It takes tokens off a heap one by one: the set is nearly always small, and sorting the whole vocabulary at every token would
 // take as long as a small network does.
@@ -92,21 +95,43 @@ func (s *sampler) nucleus() int32 {
 	for i := len(s.order)/2 - 1; i >= 0; i-- {
 		s.sink(s.order, i)
 	}
-	mass, n := 0.0, len(s.order)
-	for mass < s.topP && n > 0 {
-		n--
-		s.order[0], s.order[n] = s.order[n], s.order[0]
-		mass += s.probs[s.order[n]]
-		s.sink(s.order[:n], 0)
+	var mass float64
+	var set []int32
+	if s.topK == 0 || s.topK >= len(s.order) {
+		mass, set = s.pop(len(s.order), s.topP)
+	} else if mass, set = s.pop(s.topK, math.Inf(1)); s.topP > 0 && s.topP < 1 {
+		mass, set = s.likeliest(set, s.topP*mass)
 	}
-	set := s.order[n:] // the most probable token is the last
 	left := s.random.Float64() * mass
-	for i := len(set) - 1; i > 0; i-- {
+	for i := len(set) - 1; i > 0; i-- { // the most probable token is the last
 		if left -= s.probs[set[i]]; left < 0 {
 			return set[i]
 		}
 	}
 	return set[0]
+}
+
+// pop takes tokens off the heap, the most probable first, until they have the mass or are most. They lie behind the heap then, in
+// reverse order.
+func (s *sampler) pop(most int, wanted float64) (mass float64, set []int32) {
+	n := len(s.order)
+	for mass < wanted && n > len(s.order)-most {
+		n--
+		s.order[0], s.order[n] = s.order[n], s.order[0]
+		mass += s.probs[s.order[n]]
+		s.sink(s.order[:n], 0)
+	}
+	return mass, s.order[n:]
+}
+
+// likeliest is the end of a set in the order of pop that has the mass.
+func (s *sampler) likeliest(set []int32, wanted float64) (mass float64, likeliest []int32) {
+	n := len(set)
+	for mass < wanted && n > 0 {
+		n--
+		mass += s.probs[set[n]]
+	}
+	return mass, set[n:]
 }
 
 // sink restores the heap, most probable token on top, after its element i has changed.

@@ -52,6 +52,11 @@ func TestSampleDistribution(t *testing.T) {
 		{"just above the mass", GenerateOptions{Temperature: 1, TopP: .51}, logs(1, 1, 1, 1), []float64{1. / 3, 1. / 3, 1. / 3, 0}},
 		// Temperature first: 1:4:16 becomes 1:2:4, of which 4/7 is not yet 0.6.
 		{"nucleus after temperature", GenerateOptions{Temperature: 2, TopP: .6}, logs(1, 4, 16), []float64{0, 2. / 6, 4. / 6}},
+		{"two of four", GenerateOptions{Temperature: 1, TopK: 2}, logs(.1, .2, .3, .4), []float64{0, 0, 3. / 7, 4. / 7}},
+		{"more than there are", GenerateOptions{Temperature: 1, TopK: 9}, logs(.1, .2, .3, .4), []float64{.1, .2, .3, .4}},
+		// Of the three that are left, the first has 4/9 of the mass, the first two 7/9.
+		{"nucleus of the three", GenerateOptions{Temperature: 1, TopK: 3, TopP: .7}, logs(.1, .2, .3, .4), []float64{0, 0, 3. / 7, 4. / 7}},
+		{"greedy by the number", GenerateOptions{Temperature: 1, TopK: 1, TopP: .7}, logs(.3, .4, .3), []float64{0, 1, 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, counts := newSampler(c.o, 0), make([]int, len(c.want))

@@ -54,7 +54,8 @@ func (s *Scorer) Close() { s.program.Close() }
 // rounding of sums).
 //
 // An error names the row that has no prompt (the first token of a response needs a token before it), a token outside the
-// vocabulary, or more tokens than Config.MaxPositionEmbeddings. An empty response scores 0.
+// vocabulary, or more tokens than Config.MaxPositionEmbeddings (the
+// last one, which predicts nothing, not counted). An empty response scores 0.
 func (s *Scorer) Score(ctx context.Context, sequences []Sequence) ([]Score, error) {
 	scores := make([]Score, len(sequences))
 	for row, q := range sequences {
@@ -84,8 +85,10 @@ func (s *Scorer) checkSequence(q Sequence) error {
 	if len(q.PromptIDs) == 0 && len(q.ResponseIDs) > 0 {
 		return errors.New("the prompt is empty: the first token of the response has nothing that predicts it (put the BOS token there)")
 	}
-	if n, limit := len(q.PromptIDs)+len(q.ResponseIDs), s.config.MaxPositionEmbeddings; n > limit {
-		return fmt.Errorf("prompt and response have %d tokens and the model %d positions (max_position_embeddings)", n, limit)
+	// The last token of a response is predicted but never read, so it needs no position.
+	if n, limit := len(q.PromptIDs)+max(len(q.ResponseIDs)-1, 0), s.config.MaxPositionEmbeddings; n > limit {
+		return fmt.Errorf("prompt and response have %d tokens and the model %d positions (max_position_embeddings)",
+			len(q.PromptIDs)+len(q.ResponseIDs), limit)
 	}
 	if err := s.checkTokens(q.PromptIDs); err != nil {
 		return fmt.Errorf("prompt: %w", err)
