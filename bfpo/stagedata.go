@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/internal/filecache"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -28,12 +29,13 @@ func (d StageData) Sets() []Set {
 }
 
 // ReadStage reads and tokenises all that a recipe trains and evaluates on. An error names the file and row, or where the rows of an
-// empty set went.
-func ReadStage(ctx context.Context, c Config, m mistral.Config, l Language, hub *datasets.Hub) (d StageData, err error) {
+// empty set went. What was tokenised before, from files of the same content by the same settings, is read from the folder rows of the
+// cache folder cache ("" is the user's).
+func ReadStage(ctx context.Context, c Config, m mistral.Config, l Language, hub *datasets.Hub, cache string) (d StageData, err error) {
 	if err := c.fitsModel(m); err != nil {
 		return d, err
 	}
-	r := setReader{config: c, format: c.textFormat(l, m.MaxPositionEmbeddings), hub: hub}
+	r := setReader{config: c, language: l, format: c.textFormat(l, m.MaxPositionEmbeddings), hub: hub, cache: newRowCache(cache)}
 	if d.Main, err = r.read(ctx, "main", c.DatasetMixer, splitOf(c.DatasetSplits, "train")); err != nil {
 		return d, err
 	}
@@ -107,19 +109,51 @@ func (c Config) mixture(m Mixer, split string, hub *datasets.Hub) datasets.Mixtu
 
 // setReader reads sets for one objective.
 type setReader struct {
-	config Config
-	format datasets.TextFormat
-	hub    *datasets.Hub
+	config   Config
+	language Language
+	format   datasets.TextFormat
+	hub      *datasets.Hub
+	cache    *filecache.Cache
 	// heldOut says that the sets are named for evaluation alone; see datasets.Mixture.
 	heldOut bool
 }
 
 func (r setReader) read(ctx context.Context, name string, m Mixer, split string) (Set, error) {
-	s := Set{SetSummary: SetSummary{Name: name}}
 	mixture := r.config.mixture(m, split, r.hub)
 	mixture.HeldOut = r.heldOut
+	s, err := r.readMixture(ctx, mixture)
+	if err != nil {
+		return s, fmt.Errorf("%s set: %w", name, err)
+	}
+	s.Name, s.Rows, s.Cases = name, len(s.Pairs)+len(s.Documents), casesOf(s.Pairs)
+	return s, nil
+}
+
+func (r setReader) readMixture(ctx context.Context, m datasets.Mixture) (Set, error) {
+	mixture, err := m.Open(ctx)
+	if err != nil {
+		return Set{}, err
+	}
+	key, err := r.key(mixture)
+	if err != nil {
+		return Set{}, err
+	}
+	if s, ok := r.cached(key); ok {
+		return s, nil
+	}
+	s, err := r.tokenise(ctx, mixture)
+	if err != nil {
+		return s, err
+	}
+	data, err := packSet(s).bytes()
+	if err == nil {
+		_ = r.cache.Put(key, data) // a full or read-only disk costs the next start time and nothing else
+	}
+	return s, err
+}
+
+func (r setReader) tokenise(ctx context.Context, mixture datasets.OpenMixture) (s Set, err error) {
 	var drops datasets.Drops
-	var err error
 	if r.config.Objective == "sft" {
 		var dialogues []datasets.Dialogue
 		if dialogues, s.Counts, err = mixture.Dialogues(ctx); err == nil {
@@ -131,14 +165,11 @@ func (r setReader) read(ctx context.Context, name string, m Mixer, split string)
 			s.Pairs, drops, err = r.format.Pairs(ctx, preferences)
 		}
 	}
-	if err != nil {
-		return s, fmt.Errorf("%s set: %w", name, err)
+	if err == nil && len(s.Pairs)+len(s.Documents) == 0 {
+		err = fmt.Errorf("no row is left to use of %s%s", describeCounts(s.Counts), describeDrops(drops))
 	}
-	s.Rows, s.Cases, s.Drops = len(s.Pairs)+len(s.Documents), casesOf(s.Pairs), dropsOf(drops)
-	if s.Rows == 0 {
-		return s, fmt.Errorf("%s set: no row is left to use of %s%s", name, describeCounts(s.Counts), describeDrops(drops))
-	}
-	return s, nil
+	s.Drops = dropsOf(drops)
+	return s, err
 }
 
 func describeCounts(counts []datasets.PartCount) string {

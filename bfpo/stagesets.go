@@ -8,7 +8,7 @@ import (
 
 // readData reads the stage's sets and lays out the batches of the whole run.
 func (t *training) readData(ctx context.Context) error {
-	data, err := ReadStage(ctx, t.config, t.model.Config, t.language, t.Hub)
+	data, err := ReadStage(ctx, t.config, t.model.Config, t.language, t.Hub, t.Cache)
 	if err != nil {
 		return err
 	}

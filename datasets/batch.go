@@ -8,7 +8,7 @@ type Sequence struct {
 
 // Pair is one preference in token space.
 type Pair struct {
-	ID                       string // "source#row", the row counted from 0
+	ID                       string // as of Preference
 	Chosen, Rejected         Sequence
 	ChosenSafe, RejectedSafe bool
 }

@@ -11,7 +11,7 @@ type Message struct {
 // A row holds either messages (Prompt, Chosen, Rejected: the answers without the prompt) or, when Prompt is nil, text that is already
 // formatted (PromptText, ChosenText, RejectedText), which is used as it stands.
 type Preference struct {
-	ID string // "source#row", the row counted from 0 in its file
+	ID string // "file.jsonl#row" or "folder/file.jsonl#row", the row counted from 0 in its file
 
 	Prompt, Chosen, Rejected             []Message
 	PromptText, ChosenText, RejectedText string
@@ -22,7 +22,7 @@ type Preference struct {
 // Dialogue is one row of a supervised set: messages, or text used as it stands, or token ids that are already packed.
 // Exactly one of the three is set.
 type Dialogue struct {
-	ID       string // "source#row", the row counted from 0 in its file
+	ID       string // "file.jsonl#row" or "folder/file.jsonl#row", the row counted from 0 in its file
 	Messages []Message
 	Text     string
 	InputIDs []int32

@@ -2,8 +2,11 @@ package datasets
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"path"
 	"strings"
 )
 
@@ -32,52 +35,120 @@ type PartCount struct {
 	Used  int    // of them in the mixture
 }
 
+// OpenMixture is a mixture whose files have been found.
+type OpenMixture struct {
+	mixture Mixture
+	sources []Source // one a part; no Files where the part lacks the split
+	missing error    // why the last of those lacks it
+}
+
 // Preferences reads the mixture as preference pairs. Errors name the file, the row and what was expected.
 func (m Mixture) Preferences(ctx context.Context) ([]Preference, []PartCount, error) {
+	o, err := m.Open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o.Preferences(ctx)
+}
+
+// Dialogues reads the mixture as supervised dialogues. Errors name the file, the row and what was expected.
+func (m Mixture) Dialogues(ctx context.Context) ([]Dialogue, []PartCount, error) {
+	o, err := m.Open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o.Dialogues(ctx)
+}
+
+// Open finds the files of all parts, for Digest to tell whether they were read before.
+func (m Mixture) Open(ctx context.Context) (OpenMixture, error) {
+	o := OpenMixture{mixture: m}
+	for _, part := range m.Parts {
+		if part.Fraction < 0 || part.Fraction > 1 {
+			return o, fmt.Errorf("data set %s: fraction %v is not between 0 and 1", part.Name, part.Fraction)
+		}
+		source, err := OpenSource(ctx, part.Name, m.Split, m.Base, m.Hub)
+		if m.HeldOut && errors.Is(err, errSingleFile) {
+			source, err = OpenSource(ctx, part.Name, "train", m.Base, m.Hub)
+		}
+		if errors.Is(err, ErrNoSplit) && !m.train() {
+			o.missing, err = err, nil
+		}
+		if err != nil {
+			return o, err
+		}
+		o.sources = append(o.sources, source)
+	}
+	return o, nil
+}
+
+// train says that fractions count.
+func (m Mixture) train() bool { return strings.Contains(m.Split, "train") }
+
+// Digest is a SHA-256 over all that the mixture's rows depend on, the contents of its files among it.
+func (o OpenMixture) Digest() ([]byte, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%t %t %d\n", o.mixture.train(), o.mixture.Shuffle, o.mixture.Seed)
+	for i, part := range o.mixture.Parts {
+		fmt.Fprintf(h, "%q %v %q\n", part.Name, part.Fraction, o.sources[i].Split)
+		for _, file := range o.sources[i].Files {
+			sum, err := o.sources[i].digest(file)
+			if err != nil {
+				return nil, fmt.Errorf("data set %s: file %s: %w", part.Name, path.Base(file), err)
+			}
+			fmt.Fprintf(h, "%q %x\n", file, sum)
+		}
+	}
+	return h.Sum(nil), nil
+}
+
+// digest is the SHA-256 of a file's content.
+func (s Source) digest(file string) ([]byte, error) {
+	f, err := s.files.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return h.Sum(nil), err
+}
+
+// Preferences is Mixture.Preferences.
+func (o OpenMixture) Preferences(ctx context.Context) ([]Preference, []PartCount, error) {
 	schemas := preferenceSchemas()
-	return readMixture(ctx, m, func(id string, r row) (Preference, error) {
+	return readMixture(ctx, o, func(id string, r row) (Preference, error) {
 		p, err := readRow(schemas, r)
 		p.ID = id
 		return p, err
 	})
 }
 
-// Dialogues reads the mixture as supervised dialogues. Errors name the file, the row and what was expected.
-func (m Mixture) Dialogues(ctx context.Context) ([]Dialogue, []PartCount, error) {
+// Dialogues is Mixture.Dialogues.
+func (o OpenMixture) Dialogues(ctx context.Context) ([]Dialogue, []PartCount, error) {
 	schemas := dialogueSchemas()
-	return readMixture(ctx, m, func(id string, r row) (Dialogue, error) {
+	return readMixture(ctx, o, func(id string, r row) (Dialogue, error) {
 		d, err := readRow(schemas, r)
 		d.ID = id
 		return d, err
 	})
 }
 
-func readMixture[T any](ctx context.Context, m Mixture, read func(id string, r row) (T, error)) ([]T, []PartCount, error) {
-	train := strings.Contains(m.Split, "train")
+func readMixture[T any](ctx context.Context, o OpenMixture, read func(id string, r row) (T, error)) ([]T, []PartCount, error) {
 	var rows []T
-	var missing error
 	var counts []PartCount
-	for _, part := range m.Parts {
-		if part.Fraction < 0 || part.Fraction > 1 {
-			return nil, nil, fmt.Errorf("data set %s: fraction %v is not between 0 and 1", part.Name, part.Fraction)
-		}
-		source, err := OpenSource(ctx, part.Name, m.Split, m.Base, m.Hub)
-		if m.HeldOut && errors.Is(err, errSingleFile) {
-			source, err = OpenSource(ctx, part.Name, "train", m.Base, m.Hub)
-		}
-		if errors.Is(err, ErrNoSplit) && !train {
-			missing = err
+	for i, part := range o.mixture.Parts {
+		source := o.sources[i]
+		if len(source.Files) == 0 {
 			counts = append(counts, PartCount{Name: part.Name})
 			continue
-		} else if err != nil {
-			return nil, nil, err
 		}
 		var all []T
-		err = source.rows(func(number int, r row) error {
+		err := source.rows(func(id string, r row) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			row, err := read(fmt.Sprintf("%s#%d", part.Name, number), r)
+			row, err := read(id, r)
 			all = append(all, row)
 			return err
 		})
@@ -85,20 +156,20 @@ func readMixture[T any](ctx context.Context, m Mixture, read func(id string, r r
 			return nil, nil, err
 		}
 		used := len(all)
-		if train {
+		if o.mixture.train() {
 			used = int(part.Fraction * float64(len(all)))
 		}
 		rows = append(rows, all[:used]...)
 		counts = append(counts, PartCount{Name: part.Name, Split: source.Split, Rows: len(all), Used: used})
 	}
-	if len(rows) == 0 && missing != nil {
-		return nil, nil, missing
+	if len(rows) == 0 && o.missing != nil {
+		return nil, nil, o.missing
 	}
-	if !m.Shuffle {
+	if !o.mixture.Shuffle {
 		return rows, counts, nil
 	}
 	shuffled := make([]T, len(rows))
-	for to, from := range Order(len(rows), m.Seed, 0) {
+	for to, from := range Order(len(rows), o.mixture.Seed, 0) {
 		shuffled[to] = rows[from]
 	}
 	return shuffled, counts, nil

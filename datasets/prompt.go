@@ -20,9 +20,9 @@ func Prompts(ctx context.Context, name, base string, hub *Hub) ([]Prompt, error)
 		return nil, err
 	}
 	var prompts []Prompt
-	err = source.rows(func(number int, r row) error {
+	err = source.rows(func(id string, r row) error {
 		p, err := readPrompt(r)
-		p.ID = fmt.Sprintf("%s#%d", name, number)
+		p.ID = id
 		prompts = append(prompts, p)
 		return err
 	})

@@ -18,22 +18,23 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// rows calls yield with every row of the source and its number, counted from 0 through the source's files. Errors, also those of
-// yield, come back with the file and the row's number in that file.
-func (s Source) rows(yield func(number int, r row) error) error {
-	number := 0
+// rows calls yield with every row of the source and its ID: where it comes from and its number there, counted from 0. Errors, also those
+// of yield, come back with the file and the row's number in that file.
+func (s Source) rows(yield func(id string, r row) error) error {
 	for _, file := range s.Files {
-		inFile := 0
+		from, number := s.Name, 0
+		if s.folder {
+			from = strings.TrimRight(s.Name, "/") + "/" + file
+		}
 		err := s.readFile(file, func(r row) error {
-			if err := yield(number, r); err != nil {
+			if err := yield(fmt.Sprintf("%s#%d", from, number), r); err != nil {
 				return err
 			}
 			number++
-			inFile++
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("data set %s: file %s, row %d (counted from 0): %w", s.Name, path.Base(file), inFile, err)
+			return fmt.Errorf("data set %s: file %s, row %d (counted from 0): %w", s.Name, path.Base(file), number, err)
 		}
 	}
 	return nil

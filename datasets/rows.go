@@ -60,7 +60,9 @@ func OpenConfiguration(ctx context.Context, id, configuration, split string, hub
 // string, an int or int64 or int32, a float64 or float32, []any or map[string]any. Errors, also those of yield, come back with the file
 // and the row's number there.
 func (s Source) Rows(yield func(number int, columns map[string]any) error) error {
-	return s.rows(func(number int, r row) error {
+	number := -1
+	return s.rows(func(_ string, r row) error {
+		number++
 		columns := make(map[string]any, len(r))
 		for name, v := range r {
 			columns[name] = plainValue(v)

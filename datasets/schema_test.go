@@ -119,7 +119,7 @@ func TestParquetLists(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = source.rows(func(_ int, r row) error {
+		err = source.rows(func(_ string, r row) error {
 			messages, err := r.messages("messages")
 			if diff := cmp.Diff([]Message{{"user", "q"}}, messages); diff != "" {
 				t.Errorf("messages (-want +have):\n%s", diff)
@@ -174,6 +174,6 @@ func FuzzParquet(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		source.rows(func(n int, r row) error { return nil })
+		source.rows(func(_ string, r row) error { return nil })
 	})
 }

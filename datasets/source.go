@@ -33,7 +33,8 @@ type Source struct {
 	Split string   // the split found: train for train_prefs where the set has only train
 	Files []string // in reading order, slash-separated within the set
 
-	files fs.FS
+	files  fs.FS
+	folder bool // Name is a folder or a hub id, so that only the file's name says where a row comes from
 }
 
 var (
@@ -141,7 +142,7 @@ func folder(name, split, dir string) (Source, error) {
 	if err := complete(splits[found]); err != nil {
 		return Source{}, fmt.Errorf("data set %s: split %s: %w", name, found, err)
 	}
-	return Source{Name: name, Split: found, Files: splits[found], files: files}, nil
+	return Source{Name: name, Split: found, Files: splits[found], files: files, folder: true}, nil
 }
 
 func noSplit(name, split string, have []string) error {

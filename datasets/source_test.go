@@ -209,7 +209,7 @@ func TestMixture(t *testing.T) {
 	for _, r := range rows {
 		ids = append(ids, r.ID)
 	}
-	if diff := cmp.Diff([]string{"a#0", "a#1", "b.jsonl#0", "b.jsonl#1", "b.jsonl#2"}, ids); diff != "" {
+	if diff := cmp.Diff([]string{"a/train.jsonl#0", "a/train.jsonl#1", "b.jsonl#0", "b.jsonl#1", "b.jsonl#2"}, ids); diff != "" {
 		t.Errorf("rows (-want +have):\n%s", diff)
 	}
 	if diff := cmp.Diff([]PartCount{{"a", "train", 10, 2}, {"b.jsonl", "train", 3, 3}}, counts); diff != "" {

@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +29,8 @@ type Tokenizer struct {
 
 	bos, eos, pad, unk int32 // -1: none
 
+	digest []byte
+
 	scratch sync.Pool // of *word
 }
 
@@ -35,7 +38,14 @@ type Tokenizer struct {
 // checkpoint by name (fs.ErrNotExist when it has none). A component this package does not know is an error naming it: leaving it out
 // would silently give other ids.
 func NewTokenizer(read func(name string) ([]byte, error)) (*Tokenizer, error) {
-	data, err := read("tokenizer.json")
+	sum := sha256.New()
+	hashed := func(name string) ([]byte, error) {
+		data, err := read(name)
+		fmt.Fprintf(sum, "%q %d %t\n", name, len(data), err == nil)
+		sum.Write(data)
+		return data, err
+	}
+	data, err := hashed("tokenizer.json")
 	if err != nil {
 		return nil, fmt.Errorf("read tokenizer.json: %w", err)
 	}
@@ -43,9 +53,10 @@ func NewTokenizer(read func(name string) ([]byte, error)) (*Tokenizer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer.json: %w", err)
 	}
-	if err := t.readSpecials(read); err != nil {
+	if err := t.readSpecials(hashed); err != nil {
 		return nil, err
 	}
+	t.digest = sum.Sum(nil)
 	return t, nil
 }
 
@@ -183,11 +194,8 @@ func (t *Tokenizer) Pad() (int32, bool) { return t.pad, t.pad >= 0 }
 // Unk returns the token for what the vocabulary cannot spell, if the checkpoint names one.
 func (t *Tokenizer) Unk() (int32, bool) { return t.unk, t.unk >= 0 }
 
-// TokenID returns the id of a token by the text the vocabulary gives it ("</s>", "▁the").
-func (t *Tokenizer) TokenID(text string) (int32, bool) {
-	id, ok := t.tokens.ids[text]
-	return id, ok
-}
+// Digest is a SHA-256 over the files that the tokenizer was read from.
+func (t *Tokenizer) Digest() []byte { return t.digest }
 
 // Token returns a token's text as the vocabulary writes it, "" for an id that is no token.
 func (t *Tokenizer) Token(id int32) string {

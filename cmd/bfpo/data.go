@@ -143,7 +143,7 @@ func (o *options) viewStage(ctx context.Context, c bfpo.Config) (stageView, bfpo
 	if err != nil {
 		return view, language, err
 	}
-	data, err := bfpo.ReadStage(ctx, c, checkpoint.Config, language, o.hub())
+	data, err := bfpo.ReadStage(ctx, c, checkpoint.Config, language, o.hub(), "")
 	if err := errors.Join(err, checkpoint.Close()); err != nil {
 		return view, language, err
 	}
