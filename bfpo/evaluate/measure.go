@@ -1,0 +1,77 @@
+package evaluate
+
+import "math"
+
+// arrange puts the outcomes of chunks into the order of tasks and documents.
+func (p *Plan) arrange(done map[int][]outcome) [][]outcome {
+	outcomes := make([][]outcome, len(p.tasks))
+	for i, t := range p.tasks {
+		outcomes[i] = make([]outcome, len(t.documents))
+	}
+	for i, c := range p.chunks {
+		for k, at := range c.places {
+			outcomes[at.task][at.document] = done[i][k]
+		}
+	}
+	return outcomes
+}
+
+// measured is a task with its numbers.
+type measured struct {
+	values   []map[string]float64 // of each document, by the metric's name; a document that was not judged lacks it
+	verdicts []Verdict            // nil without a judge
+}
+
+// measure computes the metrics of all documents.
+func (p *Plan) measure(outcomes [][]outcome, verdicts [][]Verdict) []measured {
+	all := make([]measured, len(p.tasks))
+	for i, t := range p.tasks {
+		all[i].verdicts = verdicts[i]
+		for j, d := range t.documents {
+			values := map[string]float64{}
+			var similar map[string]float64
+			if d.Correct != nil {
+				similar = similarityValues(outcomes[i][j].Answer, d)
+			}
+			for k, m := range t.Metrics {
+				switch {
+				case m.Kind == judged:
+					if verdicts[i] != nil && verdicts[i][j].Judged {
+						values[m.Name] = verdicts[i][j].Score
+					}
+				case t.Output == GenerateUntil:
+					values[m.Name] = similar[m.Kind]
+				default:
+					values[m.Name] = choiceValue(m.Kind, d, d.Labels[k], outcomes[i][j].LogLikelihoods)
+				}
+			}
+			all[i].values = append(all[i].values, values)
+		}
+	}
+	return all
+}
+
+// of are the values of one metric over the documents that have it.
+func (m measured) of(name string) []float64 {
+	var out []float64
+	for _, values := range m.values {
+		if v, ok := values[name]; ok {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// meanError is the mean and its standard error, sqrt( sum (x - mean)^2 / (n-1) ) / sqrt(n). One value has the error NaN.
+func meanError(values []float64) (mean, stderr float64) {
+	n := float64(len(values))
+	for _, v := range values {
+		mean += v
+	}
+	mean /= n
+	squares := 0.0
+	for _, v := range values {
+		squares += (v - mean) * (v - mean)
+	}
+	return mean, math.Sqrt(squares/(n-1)) / math.Sqrt(n)
+}

@@ -1,0 +1,183 @@
+package evaluate
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// resultsName is the file of an evaluation's results; it is written last.
+const resultsName = "results.json"
+
+// Results are the numbers of an evaluation, in the order of its tasks.
+type Results struct {
+	Tasks []TaskResult
+	Took  time.Duration // of the last call
+}
+
+// TaskResult is one task's.
+type TaskResult struct {
+	Name, Version string
+	Documents     int // that were evaluated
+	Total         int // that there are
+	Unjudged      int // answers that a judge was asked about and could not rate
+	Metrics       []MetricResult
+}
+
+// MetricResult is one metric's mean over N documents and its standard error (NaN for one document).
+type MetricResult struct {
+	Name           string
+	Mean, Error    float64
+	N              int
+	HigherIsBetter bool
+}
+
+// results averages.
+func (r Run) results(all []measured, took time.Duration) Results {
+	out := Results{Took: took}
+	for i, t := range r.Plan.tasks {
+		one := TaskResult{Name: t.Name, Version: t.Version, Documents: len(t.documents), Total: t.total}
+		for _, v := range all[i].verdicts {
+			if !v.Judged {
+				one.Unjudged++
+			}
+		}
+		for _, m := range t.Metrics {
+			if values := all[i].of(m.Name); len(values) > 0 {
+				mean, stderr := meanError(values)
+				one.Metrics = append(one.Metrics, MetricResult{m.Name, mean, stderr, len(values), m.HigherIsBetter})
+			}
+		}
+		out.Tasks = append(out.Tasks, one)
+	}
+	return out
+}
+
+// write leaves the samples and then the results.
+func (r Run) write(results Results, outcomes [][]outcome, all []measured) error {
+	for i, t := range r.Plan.tasks {
+		path := filepath.Join(r.Dir, "samples_"+t.Name+".jsonl")
+		err := writeFile(path, func(w *bufio.Writer) error {
+			e := json.NewEncoder(w)
+			e.SetEscapeHTML(false)
+			for j := range t.documents {
+				if err := e.Encode(r.sample(t, j, outcomes[i][j], all[i])); err != nil {
+					return fmt.Errorf("document %d: %w", j, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	text, err := json.MarshalIndent(r.layout(results), "", "  ")
+	if err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	return writeFile(filepath.Join(r.Dir, resultsName), func(w *bufio.Writer) error {
+		_, err := w.Write(append(text, '\n'))
+		return err
+	})
+}
+
+// layout is results.json as lm-evaluation-harness has it.
+func (r Run) layout(results Results) map[string]any {
+	type object = map[string]any
+	values, samples, shots, versions, better, groups, configs := object{}, object{}, object{}, object{}, object{}, object{}, object{}
+	for i, t := range results.Tasks {
+		metrics, higher := object{}, map[string]bool{}
+		for _, m := range t.Metrics {
+			metrics[m.Name+",none"] = finite(m.Mean)
+			metrics[m.Name+"_stderr,none"] = finite(m.Error)
+			higher[m.Name] = m.HigherIsBetter
+		}
+		n := map[string]int{"original": t.Total, "effective": t.Documents}
+		if r.Plan.tasks[i].Judged() && r.Judge != nil {
+			n["unjudged"] = t.Unjudged
+		}
+		values[t.Name], samples[t.Name], better[t.Name] = metrics, n, higher
+		shots[t.Name], versions[t.Name], groups[t.Name] = 0, number(t.Version), []string{}
+		configs[t.Name] = r.Plan.tasks[i].layout()
+	}
+	return object{
+		"results": values, "n-samples": samples, "n-shot": shots, "versions": versions, "higher_is_better": better,
+		"group_subtasks": groups, "configs": configs, "config": r.Config, "bfpo_version": r.Version,
+		"date": time.Now().Unix(), "total_evaluation_time_seconds": results.Took.Seconds(),
+	}
+}
+
+// layout is a task's definition.
+func (t Task) layout() map[string]any {
+	out := map[string]any{
+		"task": t.Name, "dataset_path": t.DatasetPath, "dataset_name": t.DatasetName, "split": t.Split, "output_type": t.Output,
+		"doc_to_text": t.Text.source, "doc_to_target": t.Target.source, "num_fewshot": 0, "metadata": map[string]any{"version": number(t.Version)},
+	}
+	if t.Output == MultipleChoice {
+		out["doc_to_choice"], out["target_delimiter"] = t.Choice.source, t.Delimiter
+		return out
+	}
+	g := t.Generation
+	out["generation_kwargs"] = map[string]any{
+		"until": g.Until, "max_gen_toks": g.MaxTokens, "do_sample": g.Temperature > 0, "temperature": g.Temperature, "top_p": g.TopP, "top_k": g.TopK,
+	}
+	return out
+}
+
+// finite is a number for JSON, which has no NaN: the harness writes N/A where one value has no error.
+func finite(x float64) any {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return "N/A"
+	}
+	return x
+}
+
+// number is a version as a number, if it is one.
+func number(text string) any {
+	if _, err := strconv.ParseFloat(text, 64); err != nil || !json.Valid([]byte(text)) {
+		return text
+	}
+	return json.Number(text)
+}
+
+// sample is the line of one document.
+func (r Run) sample(t planned, j int, o outcome, m measured) map[string]any {
+	d, e := t.documents[j], t.encoded[j]
+	metrics := map[string]any{}
+	for name, v := range m.values[j] {
+		metrics[name] = finite(v)
+	}
+	line := map[string]any{"doc_id": d.ID, "context": any(e.contexts), "metrics": metrics}
+	if len(e.contexts) == 1 {
+		line["context"] = e.contexts[0]
+	}
+	if t.Output == GenerateUntil {
+		line["context_tokens"], line["target"] = e.prompt, d.Target
+		line["answer"], line["answer_tokens"], line["stop"] = o.Answer, o.IDs, o.Stop
+		if d.Correct != nil {
+			line["correct_answers"], line["incorrect_answers"] = d.Correct, d.Incorrect
+		}
+		if m.verdicts != nil {
+			line["verdict"] = m.verdicts[j].Reply
+		}
+		return line
+	}
+	var contexts, continuations [][]int32
+	var lengths []int
+	for _, s := range e.sequences {
+		contexts, continuations = append(contexts, s.PromptIDs), append(continuations, s.ResponseIDs)
+		lengths = append(lengths, len(s.PromptIDs))
+	}
+	if same := slices.CompactFunc(slices.Clone(contexts), slices.Equal[[]int32]); len(same) == 1 {
+		contexts = same
+	}
+	line["continuations"], line["gold"] = t.scored[j], d.Gold
+	line["context_tokens"], line["n_context_tokens"], line["continuation_tokens"] = contexts, lengths, continuations
+	line["loglikelihoods"], line["is_greedy"] = o.LogLikelihoods, o.Greedy
+	return line
+}
