@@ -5,9 +5,10 @@ import "strings"
 // Stream decodes a row of tokens while it grows. Make it with Tokenizer.NewStream; it is for one goroutine.
 type Stream struct {
 	tokenizer *Tokenizer
-	ids       []int32 // the tokens last written, as context for the decoder, then those held back
-	written   int     // how many of ids have been written
-	prefix    string  // what has been given out of their text
+	ids       []int32 // the tokens between the last two places where the text was complete, as context for the decoder, then those after
+	context   int     // how many of ids are context
+	shown     int     // how many of ids were there when text was last given out
+	given     string  // what has been given out of their text
 }
 
 // maxHeld is how many tokens Push holds back for a character to become complete. A character is at most four byte tokens; the rest
@@ -26,35 +27,31 @@ func (s *Stream) Push(id int32) string {
 	}
 	s.ids = append(s.ids, id)
 	text := s.tokenizer.Decode(s.ids, true)
-	if !strings.HasSuffix(text, "\uFFFD") {
-		return s.write(text, 0)
+	if strings.HasSuffix(text, "\uFFFD") {
+		if len(s.ids)-s.shown < maxHeld {
+			return ""
+		}
+		for range maxBroken {
+			text = strings.TrimSuffix(text, "\uFFFD")
+		}
+		return s.give(text)
 	}
-	if len(s.ids)-s.written < maxHeld {
-		return ""
-	}
-	return s.write(text, maxBroken)
+	fresh := s.give(text)
+	s.ids = append(s.ids[:0], s.ids[s.context:]...)
+	s.context, s.shown = len(s.ids), len(s.ids)
+	s.given = s.tokenizer.Decode(s.ids, true)
+	return fresh
 }
 
 // Flush returns what Push held back, with U+FFFD for a character that never became complete.
-func (s *Stream) Flush() string {
-	return s.write(s.tokenizer.Decode(s.ids, true), 0)
-}
+func (s *Stream) Flush() string { return s.give(s.tokenizer.Decode(s.ids, true)) }
 
-// write gives out the text of ids, less up to keep U+FFFD at its end, which may yet become a character.
-func (s *Stream) write(text string, keep int) string {
-	fresh := strings.TrimPrefix(trimBroken(text, keep), s.prefix)
-	s.ids = append(s.ids[:0], s.ids[s.written:]...)
-	s.written = len(s.ids)
-	s.prefix = trimBroken(s.tokenizer.Decode(s.ids, true), keep)
+// give returns what a text of ids adds to what has been given out.
+func (s *Stream) give(text string) string {
+	fresh := strings.TrimPrefix(text, s.given)
+	s.given, s.shown = text, len(s.ids)
 	return fresh
 }
 
 // maxBroken is how many U+FFFD stand for a character whose last byte is missing.
 const maxBroken = 3
-
-func trimBroken(text string, most int) string {
-	for range most {
-		text = strings.TrimSuffix(text, "\uFFFD")
-	}
-	return text
-}

@@ -23,7 +23,7 @@ func hostileTexts() []string {
 	return []string{"", " ", "   a  b ", "\n\n x\t", "a</s>b", "</s> </s>", "<s", "<unk><s>x", "<|user|>\nhi</s>\n", "▁", "▁a ▁", "<0x41>", "é🙂👩‍👩‍👧",
 		"'s 'LL can't ſ", "\u2028a\u00a0b\u3000", "日本語の文章。 한국어 中文", "١٢٣ 123456 ½", "\xff\xc3", "a\xe2\x96", "\xf0\x9f\x99", "\uFFFD", "\x00",
 		strings.Repeat("a", 100), strings.Repeat(" ", 100), strings.Repeat("=-", 40), "e\u0301\u0327", "\U0010FFFF", "İßΣς",
-		strings.Repeat("\uFFFD", 10) + "ꉾ", strings.Repeat("\xff", 31) + "🙂é"}
+		strings.Repeat("\uFFFD", 10) + "ꉾ", strings.Repeat("\xff", 31) + "🙂é", strings.Repeat("\xab", 31) + "\u032b諫"}
 }
 
 // FuzzSentencePiece: Mistral's tokenizer gives a text back with a blank for each U+2581, which is its letter for a blank, with U+FFFD for
