@@ -45,7 +45,7 @@ func layOut[T datasets.Example](t *training, loaders ...*datasets.Loader[T]) []s
 	t.shapes = planShapes(t.trainer.steps.Total*t.trainer.steps.Accumulate, loaders...)
 	var streams []stream
 	for _, l := range loaders {
-		streams = append(streams, shapedLoader[T]{l, t.shapes})
+		streams = append(streams, &shapedLoader[T]{Loader: l, shapes: t.shapes})
 	}
 	return streams
 }

@@ -14,21 +14,48 @@ type stream interface {
 	rows() int
 }
 
-// shapedLoader lays a loader's examples out in shapes chosen beforehand.
+// shapedLoader lays a loader's examples out in shapes chosen beforehand, and the next batches while the device works on the last ones.
+// The loader's cursor stays behind what is laid out: it is the place of the batch that next returns next.
 type shapedLoader[T datasets.Example] struct {
 	*datasets.Loader[T]
 	shapes []datasets.Shape
+	ahead  []chan laidOut // of the batches from the cursor on, as far as they are begun
 }
 
-func (l shapedLoader[T]) rows() int { return len(l.Loader.Rows) }
+// prefetch is how many batches are laid out ahead.
+const prefetch = 2
 
-func (l shapedLoader[T]) next() (datasets.Batch, bool, error) {
-	examples, ok := l.Loader.Next()
-	if !ok {
+type laidOut struct {
+	batch datasets.Batch
+	err   error
+}
+
+func (l *shapedLoader[T]) rows() int { return len(l.Loader.Rows) }
+
+// Seek makes c the place of the next batch.
+func (l *shapedLoader[T]) Seek(c datasets.Cursor) error {
+	l.ahead = nil
+	return l.Loader.Seek(c)
+}
+
+func (l *shapedLoader[T]) next() (datasets.Batch, bool, error) {
+	n := 0
+	for examples := range l.Ahead(1 + prefetch) {
+		if n++; n > len(l.ahead) {
+			done := make(chan laidOut, 1) // nobody may ever want it
+			go func() {
+				b, err := datasets.Fill(examples, datasets.Shared, l.shapes)
+				done <- laidOut{b, err}
+			}()
+			l.ahead = append(l.ahead, done)
+		}
+	}
+	if _, ok := l.Loader.Next(); !ok {
 		return datasets.Batch{}, false, nil
 	}
-	b, err := datasets.Fill(examples, datasets.Shared, l.shapes)
-	return b, true, err
+	first := <-l.ahead[0]
+	l.ahead = l.ahead[1:]
+	return first.batch, true, first.err
 }
 
 // shapeLimit is how many shapes of batches a stage may have: each costs one compilation of the step.

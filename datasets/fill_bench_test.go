@@ -1,0 +1,30 @@
+package datasets
+
+import (
+	"context"
+	"testing"
+)
+
+// BenchmarkFill lays out one batch of 8 real pairs of up to 1,024 tokens.
+func BenchmarkFill(b *testing.B) {
+	format := goldenFormat(b, false)
+	format.MaxLength, format.MaxPromptLength = 1024, 512
+	m := Mixture{Parts: []Part{{"pku_saferlhf", 1}}, Split: "train", Base: sharedFile(b, "data"), Shuffle: true, Seed: 42}
+	rows, _, err := m.Preferences(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	pairs, _, err := format.Pairs(context.Background(), rows)
+	if err != nil {
+		b.Fatal(err)
+	}
+	l := Loader[Pair]{Rows: pairs, Size: 8}
+	shapes := PlanShapes(l.Ahead(l.Batches()), Shared, 3)
+	b.ReportAllocs()
+	for b.Loop() {
+		examples, _ := l.Next()
+		if _, err := Fill(examples, Shared, shapes); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
