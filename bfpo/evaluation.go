@@ -1,0 +1,208 @@
+package bfpo
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/mistral"
+)
+
+// Evaluation says what a model is to be measured with.
+type Evaluation struct {
+	Tasks []evaluate.Task
+	Data  string // folder of local files; "" takes all from the hub
+	Limit int    // documents of each task; 0 = all
+	Chat  bool   // contexts are rendered by the chat template, as a user's message
+}
+
+// FindTasks finds tasks by name: the built-in ones and those of the files in the folder include, if it is not empty. notice gets one line
+// about each name that was taken for another. All its errors are *UsageError.
+func FindTasks(names []string, include string, notice func(format string, args ...any)) ([]evaluate.Task, error) {
+	catalog, err := evaluate.NewCatalog(include, Nearest)
+	if err != nil {
+		return nil, &UsageError{err}
+	}
+	tasks, notices, err := catalog.Select(names)
+	if err != nil {
+		return nil, &UsageError{fmt.Errorf("%w; there are: %s", err, strings.Join(catalog.Names(), ", "))}
+	}
+	for _, n := range notices {
+		notice("%s", n)
+	}
+	return tasks, nil
+}
+
+// Evaluate measures the recipe's model and leaves results.json and the samples in dir. An interrupted evaluation goes on when it is
+// called again with the same arguments; the error of an interrupted one wraps ErrInterrupted.
+func Evaluate(ctx context.Context, rt Runtime, c Config, e Evaluation, dir string) (evaluate.Results, error) {
+	if err := claimEvaluation(dir, c); err != nil {
+		return evaluate.Results{}, err
+	}
+	checkpoint, err := OpenModel(ctx, c.Model, rt.Hub, rt.Cache, rt.notice)
+	if err != nil {
+		return evaluate.Results{}, err
+	}
+	defer checkpoint.Close()
+	language, err := NewLanguage(checkpoint, c.ChatTemplate)
+	if err != nil {
+		return evaluate.Results{}, err
+	}
+	encoder := evaluate.Encoder{Tokenizer: language.Tokenizer, MaxLength: checkpoint.Config.MaxPositionEmbeddings}
+	if e.Chat {
+		encoder.Template = language.Template
+		if language.Assumed {
+			rt.notice("%s has no chat template: using zephyr's", c.Model)
+		}
+	}
+	plan, err := evaluate.NewPlan(ctx, e.Tasks, evaluate.Data{Dir: e.Data, Hub: rt.Hub}, encoder, e.Limit)
+	if err != nil {
+		return evaluate.Results{}, err
+	}
+	identity, err := modelIdentity(checkpoint)
+	if err != nil {
+		return evaluate.Results{}, err
+	}
+	model, err := mistral.Load(rt.Device, checkpoint, c.ComputeType())
+	if err != nil {
+		return evaluate.Results{}, err
+	}
+	defer model.Close()
+	scorer := mistral.NewScorer(rt.Device, model.Config, model.Base, nil, c.ComputeType())
+	defer scorer.Close()
+	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeType())
+	defer generator.Close()
+	progress := &evaluationProgress{out: rt.Out}
+	results, err := evaluate.Run{
+		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: language.Tokenizer, Seed: c.Seed, Dir: dir,
+		Model:   fmt.Sprintf("%s %v %s", identity, c.ComputeType(), rt.Device.Platform()),
+		Version: rt.Version, Progress: progress.show,
+		Config: map[string]any{
+			"model": c.Model, "dtype": c.ComputeType().String(), "platform": rt.Device.Platform(), "limit": limitOf(e.Limit),
+			"apply_chat_template": e.Chat, "seed": c.Seed,
+		},
+	}.Do(ctx)
+	progress.end()
+	switch {
+	case errors.Is(err, evaluate.ErrOther):
+		err = Usagef("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
+	case errors.Is(err, context.Canceled):
+		err = fmt.Errorf("%w: what is evaluated so far is in %s, and the same command with -out=%s goes on", ErrInterrupted, dir, dir)
+	}
+	return results, err
+}
+
+// claimEvaluation makes dir ready: a finished evaluation in it is an error, or removed where the recipe says so.
+func claimEvaluation(dir string, c Config) error {
+	if c.OverwriteOutputDir {
+		return evaluate.Remove(dir)
+	}
+	if evaluate.Finished(dir) {
+		return Usagef("%s holds a finished evaluation: choose another -out, or replace it with -set=overwrite_output_dir=true", dir)
+	}
+	return nil
+}
+
+// limitOf is a limit as lm-evaluation-harness writes it: null for none.
+func limitOf(limit int) any {
+	if limit == 0 {
+		return nil
+	}
+	return limit
+}
+
+// modelIdentity tells one state of a model's files from another, by their names, sizes and times.
+func modelIdentity(c *mistral.Checkpoint) (string, error) {
+	h := sha256.New()
+	fmt.Fprintln(h, c.Path)
+	if c.Path != mistral.Tiny {
+		err := filepath.WalkDir(c.Path, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := os.Stat(path) // of what a link of the hub's cache stands for
+			if err == nil {
+				fmt.Fprintln(h, d.Name(), info.Size(), info.ModTime().UnixNano())
+			}
+			return err
+		})
+		if err != nil {
+			return "", fmt.Errorf("model %s: %w", c.Path, err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// WriteTasks prints the results as a table.
+func WriteTasks(w io.Writer, results evaluate.Results) error {
+	lines := [][]string{{"task", "documents", "value", "± std. error", ""}}
+	for _, t := range results.Tasks {
+		documents := fmt.Sprint(t.Documents)
+		if t.Documents < t.Total {
+			documents += fmt.Sprintf(" of %d", t.Total)
+		}
+		if len(t.Metrics) == 0 {
+			lines = append(lines, []string{t.Name, documents, "", "", "answers only: no judge"})
+			continue
+		}
+		lines = append(lines, []string{t.Name})
+		for _, m := range t.Metrics {
+			stderr, better := "", ""
+			if !math.IsNaN(m.Error) {
+				stderr = fmt.Sprintf("± %.4f", m.Error)
+			}
+			if !m.HigherIsBetter {
+				better = "lower is better"
+			}
+			lines = append(lines, []string{"  " + m.Name, documents, fmt.Sprintf("%.4f", m.Mean), stderr, better})
+		}
+	}
+	var b strings.Builder
+	writeColumns(&b, lines)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// evaluationProgress shows how far an evaluation is: one line that changes on a terminal, else a line now and then.
+type evaluationProgress struct {
+	out   io.Writer
+	shown time.Time
+	width int // of the line on the terminal
+}
+
+// progressPause is how long a log that is no terminal stays quiet.
+const progressPause = 15 * time.Second
+
+func (p *evaluationProgress) show(now evaluate.Progress) {
+	line := fmt.Sprintf("eval  %d/%d documents", now.Documents, now.Total)
+	if now.Left > 0 {
+		line += "  " + formatDuration(now.Left) + " left"
+	}
+	switch {
+	case IsTerminal(p.out):
+		fmt.Fprintf(p.out, "\r%-*s", p.width, line)
+		p.width = len(line)
+	case time.Since(p.shown) >= progressPause || now.Documents == now.Total:
+		fmt.Fprintln(p.out, line)
+	default:
+		return
+	}
+	p.shown = time.Now()
+}
+
+// end clears the line on the terminal.
+func (p *evaluationProgress) end() {
+	if p.width > 0 {
+		fmt.Fprintf(p.out, "\r%*s\r", p.width, "")
+	}
+}
