@@ -31,10 +31,9 @@ func (s *Stream) Push(id int32) string {
 		if len(s.ids)-s.shown < maxHeld {
 			return ""
 		}
-		for range maxBroken {
-			text = strings.TrimSuffix(text, "\uFFFD")
-		}
-		return s.give(text)
+		fresh := s.give(certain(text))
+		s.forget(text)
+		return fresh
 	}
 	fresh := s.give(text)
 	s.ids = append(s.ids[:0], s.ids[s.context:]...)
@@ -53,5 +52,28 @@ func (s *Stream) give(text string) string {
 	return fresh
 }
 
-// maxBroken is how many U+FFFD stand for a character whose last byte is missing.
-const maxBroken = 3
+// maxBabble is how many tokens of a text that never becomes complete are kept as context, so that a long one takes linear time.
+const maxBabble = 4 * maxHeld
+
+// forget drops the oldest of too many ids, up to a place where the decoder gives the same text in two parts as in one.
+func (s *Stream) forget(text string) {
+	if len(s.ids) <= maxBabble {
+		return
+	}
+	for cut := len(s.ids) - maxHeld; cut < len(s.ids)-maxHeld+4; cut++ {
+		rest := s.tokenizer.Decode(s.ids[cut:], true)
+		if s.tokenizer.Decode(s.ids[:cut], true)+rest == text {
+			s.ids = append(s.ids[:0], s.ids[cut:]...)
+			s.context, s.shown, s.given = 0, len(s.ids), certain(rest)
+			return
+		}
+	}
+}
+
+// certain is a text without the U+FFFD at its end that may stand for a character whose last byte is missing.
+func certain(text string) string {
+	for range 3 {
+		text = strings.TrimSuffix(text, "\uFFFD")
+	}
+	return text
+}

@@ -23,7 +23,8 @@ func hostileTexts() []string {
 	return []string{"", " ", "   a  b ", "\n\n x\t", "a</s>b", "</s> </s>", "<s", "<unk><s>x", "<|user|>\nhi</s>\n", "▁", "▁a ▁", "<0x41>", "é🙂👩‍👩‍👧",
 		"'s 'LL can't ſ", "\u2028a\u00a0b\u3000", "日本語の文章。 한국어 中文", "١٢٣ 123456 ½", "\xff\xc3", "a\xe2\x96", "\xf0\x9f\x99", "\uFFFD", "\x00",
 		strings.Repeat("a", 100), strings.Repeat(" ", 100), strings.Repeat("=-", 40), "e\u0301\u0327", "\U0010FFFF", "İßΣς",
-		strings.Repeat("\uFFFD", 10) + "ꉾ", strings.Repeat("\xff", 31) + "🙂é", strings.Repeat("\xab", 31) + "\u032b諫"}
+		strings.Repeat("\uFFFD", 10) + "ꉾ", strings.Repeat("\xff", 31) + "🙂é", strings.Repeat("\xab", 31) + "\u032b諫",
+		"0" + strings.Repeat("\xb6", 4000) + "\xf0", strings.Repeat("\uFFFD", 700) + "諫a"}
 }
 
 // FuzzSentencePiece: Mistral's tokenizer gives a text back with a blank for each U+2581, which is its letter for a blank, with U+FFFD for
@@ -133,6 +134,29 @@ func TestTokenizerMegabyte(t *testing.T) {
 			if tokenizer.Decode(ids, false) != want {
 				t.Errorf("%s: 1 MiB of %q does not come back", name, unit)
 			}
+		}
+	}
+}
+
+// TestStreamBabble: a model that writes broken bytes without end is streamed in linear time, some text at a time.
+func TestStreamBabble(t *testing.T) {
+	const n = 1 << 14
+	for name, tokenizer := range map[string]*Tokenizer{"sentencepiece": goldenTokenizer(t), "bytelevel": tinyTokenizer(t)} {
+		ids := tokenizer.Encode("\uFFFDa"+strings.Repeat("\u0590", 4), false)
+		broken := ids[len(ids)-2] // the first byte of a letter
+		stream := tokenizer.NewStream()
+		start, given := time.Now(), 0
+		for i := range n {
+			given += len(stream.Push(broken))
+			if missing := i + 1 - given/3; missing > 2*maxHeld {
+				t.Fatalf("%s: %d of %d tokens are held back", name, missing, i+1)
+			}
+		}
+		if given += len(stream.Flush()); given != 3*n {
+			t.Errorf("%s: %d bytes of text, want %d", name, given, 3*n)
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("%s: %d tokens took %v", name, n, took)
 		}
 	}
 }
