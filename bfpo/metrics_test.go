@@ -68,13 +68,15 @@ func TestRecordOfOtherKinds(t *testing.T) {
 	main, _ := sampleGroups()
 	eval := PairMetrics(main, Group{})
 	eval.Step, eval.Epoch, eval.Evaluation, eval.Batches, eval.Seconds = 7, 1, true, 2, 4
+	eval.Rows, eval.Micro = []string{"h#0"}, []Micro{{Set: "main", Loss: 6}}
 	for want, m := range map[string]Metrics{
 		`{"step":1,"epoch":0.5,"loss":2.5,"learning_rate":0.00001,"grad_norm":3,"tokens_per_second":25,"step_seconds":4}`: sft,
 		`{"step":7,"epoch":1,"eval_loss":6,"eval_rewards/chosen":0,"eval_rewards/rejected":0.5,"eval_rewards/margins":-0.5,` +
 			`"eval_rewards/accuracies":0.3333333333333333,"eval_rewards/safe_rewards":0,"eval_rewards/unsafe_rewards":0,` +
 			`"eval_logps/chosen":-30,"eval_logps/rejected":-40,"eval_logits/chosen":3,"eval_logits/rejected":4,` +
 			`"eval_margins/nats":-50,"eval_margins/target":0,"eval_margins/distance":116.66666666666667,` +
-			`"eval_samples":3,"eval_runtime":4,"eval_samples_per_second":0.75,"eval_steps_per_second":0.5}`: eval,
+			`"eval_samples":3,"eval_runtime":4,"eval_samples_per_second":0.75,"eval_steps_per_second":0.5,` +
+			`"eval_rows":["h#0"],"eval_micro":[{"set":"main","loss":6}]}`: eval,
 	} {
 		text, err := json.Marshal(m.Record())
 		if err != nil {

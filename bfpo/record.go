@@ -57,12 +57,16 @@ func (r Record) MarshalJSON() ([]byte, error) {
 			errs = append(errs, &NonFiniteError{Step: r.Step, Name: v.Name, Value: v.Value, Rows: r.Rows})
 		}
 	}
+	prefix := ""
+	if r.Evaluation() {
+		prefix = "eval_"
+	}
 	if r.Rows != nil {
-		b.WriteString(`,"rows":`)
+		fmt.Fprintf(&b, `,"%srows":`, prefix)
 		errs = append(errs, put(r.Rows))
 	}
 	if r.Micro != nil {
-		b.WriteString(`,"micro":`)
+		fmt.Fprintf(&b, `,"%smicro":`, prefix)
 		errs = append(errs, put(r.Micro))
 	}
 	b.WriteByte('}')
@@ -95,9 +99,9 @@ func (r *Record) decodeField(d *json.Decoder, name string) error {
 		return d.Decode(&r.Step)
 	case "epoch":
 		return d.Decode(&r.Epoch)
-	case "rows":
+	case "rows", "eval_rows":
 		return d.Decode(&r.Rows)
-	case "micro":
+	case "micro", "eval_micro":
 		return d.Decode(&r.Micro)
 	}
 	var number json.Number

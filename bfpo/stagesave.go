@@ -98,8 +98,11 @@ func (t *training) evaluate(to Tracker) error {
 		}
 		tally.add(microBatch{Batch: b}, report)
 	}
-	m := tally.metrics(false)
-	m.Evaluation, m.Rows = true, nil
+	m := tally.metrics(t.config.LogRows)
+	m.Evaluation = true
+	if !t.config.LogRows {
+		m.Rows = nil
+	}
 	m.Step, m.Epoch, m.Seconds = t.trainer.Step, t.trainer.epochs(), time.Since(started).Seconds()
 	if err := m.Check(); err != nil {
 		return err

@@ -1,0 +1,225 @@
+package bfpo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/bfpo/goldentest"
+	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral"
+)
+
+// goldenBatch is a batch of pairs as the reference measured it.
+type goldenBatch struct {
+	Beta, B1, Alpha float64
+	Names           []string
+	MaxLength       int       `json:"max_length"`
+	MaxPromptLength int       `json:"max_prompt_length"`
+	ChosenSafe      []int     `json:"is_chosen_safe"`
+	RejectedSafe    []int     `json:"is_rejected_safe"`
+	IDs             [][]int32 `json:"concatenated_input_ids"` // chosen rows, then rejected ones
+	Mask            [][]int32 `json:"concatenated_attention_mask"`
+	Labels          [][]int32 `json:"concatenated_labels"`
+
+	PolicyChosen    []float64 `json:"policy_chosen_logps"`
+	PolicyRejected  []float64 `json:"policy_rejected_logps"`
+	RefChosen       []float64 `json:"ref_chosen_logps"`
+	RefRejected     []float64 `json:"ref_rejected_logps"`
+	Losses          []float64
+	Loss            float64
+	ChosenRewards   []float64          `json:"chosen_rewards"`
+	RejectedRewards []float64          `json:"rejected_rewards"`
+	Logged          map[string]float64 `json:"metrics_seed"`
+	SafeRewards     *float64           `json:"safe_rewards_masked_mean"` // nil where no chosen response is safe
+	UnsafeRewards   *float64           `json:"unsafe_rewards_masked_mean"`
+}
+
+// TestGoldenBatches measures the recorded batches as an evaluation does: from their texts to the logged means.
+func TestGoldenBatches(t *testing.T) {
+	var recorded struct{ Batches []goldenBatch }
+	goldentest.Read(t, &recorded, "bfpo_batches.json")
+	g := openGoldenPolicy(t)
+	pairs := make([][]datasets.Pair, len(recorded.Batches))
+	for n, b := range recorded.Batches {
+		pairs[n] = g.pairs(t, b)
+		checkTokens(t, fmt.Sprintf("batch %d", n), pairs[n], b)
+	}
+	shapes := datasets.PlanShapes(slices.Values(pairs), datasets.Shared, 1)
+	steppers := map[Objective]*Stepper{}
+	ledger := goldentest.NewLedger(t)
+	for n, b := range recorded.Batches {
+		batch, err := datasets.Fill(pairs[n], datasets.Shared, shapes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objective := Objective{Name: "bfpo", Beta: b.Beta, B1: b.B1, Alpha: b.Alpha}
+		if steppers[objective] == nil {
+			steppers[objective] = g.stepper(t, objective)
+		}
+		report, err := steppers[objective].Measure(batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.check(ledger, fmt.Sprintf("batch %d", n), &tally{objective: objective}, batch, report)
+	}
+	if len(recorded.Batches) != 18 || len(steppers) != 3 {
+		t.Errorf("%d batches of %d objectives, want 18 of 3", len(recorded.Batches), len(steppers))
+	}
+}
+
+// exactLosses are losses, by batch and pair, that the reference computed in float64. It recorded them in float32, where sums of log-
+// probabilities near 500 have steps of 3e-5: at these two pairs, which are near their targets, that is 1.5e-4 and 1.1e-4 of the loss.
+var exactLosses = map[string]float64{"batch 6, pair 3": 2.2708656241560834, "batch 9, pair 0": 0.790522351629289}
+
+// check compares what is measured of a batch, and the means that are logged of it, with the recorded numbers.
+func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, batch datasets.Batch, report BatchReport) {
+	for i, p := range t.pairs(batch, report) {
+		at := fmt.Sprintf("%s, pair %d", where, i)
+		ledger.Near("log-probability", at+" chosen", p.ChosenLogP, b.PolicyChosen[i], 1e-3)
+		ledger.Near("log-probability", at+" rejected", p.RejectedLogP, b.PolicyRejected[i], 1e-3)
+		ledger.Near("log-probability", at+" reference, chosen", float64(report.Reference[2*i]), b.RefChosen[i], 1e-3)
+		ledger.Near("log-probability", at+" reference, rejected", float64(report.Reference[2*i+1]), b.RefRejected[i], 1e-3)
+		loss, near := exactLosses[at]
+		if !near {
+			loss = b.Losses[i]
+		}
+		ledger.Close("loss of a pair", at, p.Loss, loss, 1e-4)
+		ledger.Within("reward, of beta", at+" chosen", math.Abs(p.ChosenReward-b.ChosenRewards[i])/b.Beta, 2e-3)
+		ledger.Within("reward, of beta", at+" rejected", math.Abs(p.RejectedReward-b.RejectedRewards[i])/b.Beta, 2e-3)
+	}
+	t.add(microBatch{Batch: batch}, report)
+	record := t.metrics(true).Record()
+	ledger.Close("loss of a batch", where, record.Micro[0].Loss, b.Loss, 1e-4)
+	want := map[string]*float64{"rewards/safe_rewards": b.SafeRewards, "rewards/unsafe_rewards": b.UnsafeRewards}
+	for _, name := range []string{"rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies", "logps/chosen", "logps/rejected"} {
+		x := b.Logged[name]
+		want[name] = &x
+	}
+	for name, mean := range want {
+		got, ok := record.Get(name)
+		if ok != (mean != nil) {
+			ledger.Within("mean", where+" "+name+" is there, or not, where the recorded one is", math.Inf(1), 0)
+		}
+		if mean == nil {
+			continue
+		}
+		scale := b.Beta
+		if strings.HasPrefix(name, "logps/") {
+			scale = 0.5 // for 1e-3
+		}
+		ledger.Within("mean, of beta", where+" "+name, math.Abs(got-*mean)/scale, 2e-3)
+	}
+}
+
+// goldenPolicy is the recorded model with other values of some tensors as the policy, and itself as the reference.
+type goldenPolicy struct {
+	device   *graph.Device
+	model    *mistral.Model
+	overlay  *graph.Tensors
+	language Language
+	rows     map[string]datasets.Preference // by name
+}
+
+func openGoldenPolicy(t *testing.T) *goldenPolicy {
+	t.Helper()
+	g := &goldenPolicy{device: graphtest.Device(t), rows: map[string]datasets.Preference{}}
+	checkpoint, err := mistral.Open(goldentest.Path(t, "model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { checkpoint.Close() })
+	if g.language, err = NewLanguage(checkpoint, ""); err != nil {
+		t.Fatal(err)
+	}
+	if g.model, err = mistral.Load(g.device, checkpoint, dtypes.Float32); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.model.Close() })
+	file, err := mistral.OpenSafetensors(goldentest.Path(t, "policy_overlay.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if g.overlay, err = uploadTensors(g.device, file, file.Names()); err != nil {
+		t.Fatal(err)
+	}
+	mixture := datasets.Mixture{Parts: []datasets.Part{{Name: goldentest.Path(t, "data", "edge_pairs.jsonl"), Fraction: 1}}, Split: "train"}
+	preferences, _, err := mixture.Preferences(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(mixture.Parts[0].Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+		var row struct{ Name string }
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatal(err)
+		}
+		g.rows[row.Name] = preferences[i]
+	}
+	return g
+}
+
+// stepper has the programs of an objective.
+func (g *goldenPolicy) stepper(t *testing.T, o Objective) *Stepper {
+	t.Helper()
+	s, err := NewStepper(g.device, g.model, Trained{Masters: g.overlay}, StepOptions{Objective: o, DType: dtypes.Float32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// pairs are a batch's rows in tokens.
+func (g *goldenPolicy) pairs(t *testing.T, b goldenBatch) []datasets.Pair {
+	t.Helper()
+	var rows []datasets.Preference
+	for i, name := range b.Names {
+		row := g.rows[name]
+		row.ChosenSafe, row.RejectedSafe = b.ChosenSafe[i] == 1, b.RejectedSafe[i] == 1
+		rows = append(rows, row)
+	}
+	c := DefaultConfig()
+	c.TextFormat, c.MaxLength, c.MaxPromptLength = "seed", b.MaxLength, b.MaxPromptLength
+	pairs, _, err := c.textFormat(g.language, g.model.Config.MaxPositionEmbeddings).Pairs(context.Background(), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pairs
+}
+
+// checkTokens compares ids and scored tokens with the recorded ones, which are padded on the right.
+func checkTokens(t *testing.T, where string, pairs []datasets.Pair, b goldenBatch) {
+	t.Helper()
+	for i, p := range pairs {
+		for row, s := range map[int]datasets.Sequence{i: p.Chosen, i + len(pairs): p.Rejected} {
+			want := b.IDs[row][:len(b.IDs[row])-count(b.Mask[row], 0)]
+			scored := len(b.Labels[row]) - count(b.Labels[row], -100)
+			if !slices.Equal(s.IDs, want) || len(s.IDs)-s.Prompt != scored {
+				t.Errorf("%s: row %d has ids %v with %d scored, recorded %v with %d", where, row, s.IDs, len(s.IDs)-s.Prompt, want, scored)
+			}
+		}
+	}
+}
+
+func count(values []int32, of int32) (n int) {
+	for _, v := range values {
+		if v == of {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,122 @@
+package bfpo_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/goldentest"
+	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral"
+)
+
+// stage loads a recipe for the kind of stage that a recorded run is.
+func stage(t *testing.T, run *goldentest.Run, recipe string) bfpo.Config {
+	t.Helper()
+	c, err := bfpo.LoadConfig(nil, recipe, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = c.As(map[string]string{"bfpo": "train", "sft": "sft"}[run.Kind]); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestGoldenRuns repeats the recorded training runs, with their own configurations as recipes.
+func TestGoldenRuns(t *testing.T) {
+	for _, name := range goldentest.Runs(t) {
+		if testing.Short() && !slices.Contains([]string{"bfpo_buf_all_lr1e-3", "bfpo_red_2epochs_trunc", "sft_down_lr1e-3"}, name) {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			run := goldentest.ReadRun(t, name)
+			dir := filepath.Join(t.TempDir(), "out")
+			out := &bytes.Buffer{}
+			rt := bfpo.Runtime{Device: graphtest.Device(t), Hub: &datasets.Hub{Offline: true}, Cache: t.TempDir(), Out: out, Results: out,
+				Version: "test"}
+			if _, _, err := bfpo.Train(context.Background(), rt, stage(t, run, run.Recipe(t)), dir); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			run.Check(t, dir)
+		})
+	}
+}
+
+// TestGoldenData reads the raw rows of the recorded runs and finds the texts' ids, labels and order that the reference trained and
+// evaluated on. Packed rows are compared as a set, since the reference shuffles them with Python's generator.
+func TestGoldenData(t *testing.T) {
+	checkpoint, err := mistral.Open(goldentest.Path(t, "model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer checkpoint.Close()
+	language, err := bfpo.NewLanguage(checkpoint, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range goldentest.Runs(t) {
+		t.Run(name, func(t *testing.T) {
+			run := goldentest.ReadRun(t, name)
+			c := stage(t, run, run.RawRecipe(t))
+			data, err := bfpo.ReadStage(context.Background(), c, checkpoint.Config, language, &datasets.Hub{Offline: true}, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			samePairs(t, "main", data.Main.Pairs, run.Orders.Train)
+			samePairs(t, "buffer", data.Buffer.Pairs, run.Orders.Buffer)
+			samePairs(t, "held out", data.Held.Pairs, run.Orders.Eval)
+			sameDocuments(t, "main", data.Main.Documents, run.PackedTrain)
+			sameDocuments(t, "held out", data.Held.Documents, run.PackedEval)
+		})
+	}
+}
+
+func samePairs(t *testing.T, set string, got []datasets.Pair, want []goldentest.Tokenized) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %d pairs, recorded %d", set, len(got), len(want))
+		return
+	}
+	sequence := func(ids, labels []int32) datasets.Sequence {
+		prompt := 0
+		for prompt < len(labels) && labels[prompt] == -100 {
+			prompt++
+		}
+		return datasets.Sequence{IDs: ids, Prompt: prompt}
+	}
+	for i, w := range want {
+		pair := datasets.Pair{
+			ID: got[i].ID, ChosenSafe: w.ChosenSafe == 1, RejectedSafe: w.RejectedSafe == 1,
+			Chosen: sequence(w.ChosenIDs, w.ChosenLabels), Rejected: sequence(w.RejectedIDs, w.RejectedLabels),
+		}
+		if diff := cmp.Diff(pair, got[i]); diff != "" {
+			t.Errorf("%s, pair %d (-recorded +got):\n%s", set, i, diff)
+		}
+	}
+}
+
+func sameDocuments(t *testing.T, set string, got []datasets.Document, want [][]int32) {
+	t.Helper()
+	rows := func(ids [][]int32) (sorted []string) {
+		for _, row := range ids {
+			sorted = append(sorted, fmt.Sprint(row))
+		}
+		slices.Sort(sorted)
+		return sorted
+	}
+	var ids [][]int32
+	for _, d := range got {
+		ids = append(ids, d.IDs)
+	}
+	if diff := cmp.Diff(rows(want), rows(ids)); diff != "" {
+		t.Errorf("%s: %d packed rows (-recorded +got):\n%s", set, len(got), diff)
+	}
+}

@@ -1,0 +1,195 @@
+package goldentest
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// line is what a run writes of one optimizer step, or of an evaluation, into metrics.jsonl.
+type line struct {
+	Step      int
+	Micro     []microLine
+	EvalMicro []microLine `json:"eval_micro"`
+	values    map[string]float64
+}
+
+// microLine is one batch within a line.
+type microLine struct {
+	Set      string
+	Loss     float64
+	Chosen   []float64 `json:"logps/chosen"`
+	Rejected []float64 `json:"logps/rejected"`
+}
+
+func readLines(t testing.TB, dir string) (lines []line) {
+	t.Helper()
+	file, err := os.Open(filepath.Join(dir, "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	scanner := bufio.NewScanner(file)
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		l := line{values: map[string]float64{}}
+		var all map[string]any
+		if err := json.Unmarshal(scanner.Bytes(), &l); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(scanner.Bytes(), &all); err != nil {
+			t.Fatal(err)
+		}
+		for name, v := range all {
+			if x, ok := v.(float64); ok {
+				l.values[name] = x
+			}
+		}
+		lines = append(lines, l)
+	}
+	if err := scanner.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+// The tolerances at which the recordings are to be met; by running the reference itself on other kernels log-probabilities moved by
+// 2e-4, losses by 7e-6 and gradient norms by 1e-6 of their size.
+const (
+	rateTolerance = 1e-9 // absolute
+	lossTolerance = 1e-4 // relative
+	normTolerance = 1e-4 // relative
+	logpTolerance = 2e-3 // absolute, in nats
+)
+
+// Check compares what a run of the recipe left in dir with the recording: rate, loss and gradient norm of every step, loss and
+// log-probabilities of every micro-batch, the evaluation and the trained weights.
+func (r *Run) Check(t testing.TB, dir string) {
+	t.Helper()
+	ledger := NewLedger(t)
+	lines := readLines(t, dir)
+	if len(lines) != len(r.Steps)+1 {
+		t.Fatalf("%d lines in metrics.jsonl, want %d steps and an evaluation", len(lines), len(r.Steps))
+	}
+	perStep := len(r.Micro) / len(r.Steps)
+	for i, step := range r.Steps {
+		r.checkStep(ledger, lines[i], step.LR, step.GradNorm, r.Micro[i*perStep:(i+1)*perStep])
+	}
+	last := lines[len(r.Steps)]
+	r.checkMeans(ledger, last, "eval_", r.EvalMicro)
+	for i, p := range r.EvalMicro {
+		r.checkPart(ledger, last, i, "main", p)
+	}
+	r.checkResults(ledger, t, dir, last)
+	r.checkWeights(ledger, t, dir)
+}
+
+func (r *Run) checkStep(ledger *Ledger, l line, rate, norm float64, micro []Micro) {
+	where := fmt.Sprintf("step %d", l.Step)
+	ledger.Near("learning rate", where, l.values["learning_rate"], rate, rateTolerance)
+	ledger.Close("gradient norm", where, l.values["grad_norm"], norm, normTolerance)
+	loss := 0.0
+	var parts []Part
+	for i, m := range micro {
+		loss += m.StepLoss
+		if m.Parts == nil {
+			ledger.Close("loss of a micro-batch", fmt.Sprintf("%s, micro-batch %d", where, i), l.batch(i).Loss,
+				m.StepLoss*float64(len(micro)), lossTolerance)
+		}
+		for j, p := range m.Parts {
+			r.checkPart(ledger, l, i*len(m.Parts)+j, []string{"main", "buffer"}[j], p)
+		}
+		parts = append(parts, m.Parts...)
+	}
+	ledger.Close("loss of a step", where, l.values["loss"], loss, lossTolerance)
+	r.checkMeans(ledger, l, "", parts)
+}
+
+// batch is the i-th batch of the line, or one of NaN.
+func (l line) batch(i int) microLine {
+	if all := append(l.Micro, l.EvalMicro...); i < len(all) {
+		return all[i]
+	}
+	return microLine{Loss: math.NaN()}
+}
+
+// checkPart compares the i-th batch of pairs of a line.
+func (r *Run) checkPart(ledger *Ledger, l line, i int, set string, p Part) {
+	where := fmt.Sprintf("step %d, %s batch %d", l.Step, set, i)
+	m := l.batch(i)
+	if m.Set != set || len(m.Chosen) != len(p.Chosen) || len(m.Rejected) != len(p.Rejected) {
+		ledger.t.Errorf("%s: %d and %d log-probabilities of set %q, want %d", where, len(m.Chosen), len(m.Rejected), m.Set, len(p.Chosen))
+		return
+	}
+	ledger.Close("loss of a micro-batch", where, m.Loss, p.Loss, lossTolerance)
+	for j := range p.Chosen {
+		ledger.Near("log-probability", where+" chosen", m.Chosen[j], p.Chosen[j], logpTolerance)
+		ledger.Near("log-probability", where+" rejected", m.Rejected[j], p.Rejected[j], logpTolerance)
+	}
+}
+
+// checkMeans compares the means over the pairs of some batches. Safe and unsafe rewards are the means over the pairs whose chosen
+// response is so labelled, which the reference means to log but does not.
+func (r *Run) checkMeans(ledger *Ledger, l line, prefix string, parts []Part) {
+	if len(parts) == 0 {
+		return
+	}
+	beta := r.Config["beta"].(float64)
+	sums, counts, tie := map[string]float64{}, map[string]int{}, false
+	add := func(name string, x float64) { sums[name], counts[name] = sums[name]+x, counts[name]+1 }
+	for _, p := range parts {
+		for i := range p.Chosen {
+			chosen, rejected := p.Chosen[i]-p.RefChosen[i], p.Rejected[i]-p.RefRejected[i]
+			add("rewards/chosen", beta*chosen)
+			add("rewards/rejected", beta*rejected)
+			add("rewards/margins", beta*(chosen-rejected))
+			add(map[int]string{0: "rewards/unsafe_rewards", 1: "rewards/safe_rewards"}[p.ChosenSafe[i]], beta*chosen)
+			add("logps/chosen", p.Chosen[i])
+			add("logps/rejected", p.Rejected[i])
+			win := 0.0
+			if chosen > rejected {
+				win = 1
+			}
+			add("rewards/accuracies", win)
+			tie = tie || math.Abs(chosen-rejected) < 3*logpTolerance // rounding decides who wins
+		}
+	}
+	for name, sum := range sums {
+		if name == "rewards/accuracies" && tie {
+			continue
+		}
+		tolerance, kind := beta*logpTolerance, "mean reward"
+		if name[0] == 'l' {
+			tolerance, kind = logpTolerance, "mean log-probability"
+		}
+		got, ok := l.values[prefix+name]
+		if !ok {
+			got = math.NaN()
+		}
+		ledger.Near(kind, fmt.Sprintf("step %d, %s%s", l.Step, prefix, name), got, sum/float64(counts[name]), tolerance)
+	}
+	for _, name := range []string{"rewards/unsafe_rewards", "rewards/safe_rewards"} {
+		if got, ok := l.values[prefix+name]; ok && counts[name] == 0 {
+			ledger.t.Errorf("step %d: %s is %v, a mean over no rows", l.Step, name, got)
+		}
+	}
+}
+
+// checkResults compares the mean losses that the reference logs at the end.
+func (r *Run) checkResults(ledger *Ledger, t testing.TB, dir string, evaluation line) {
+	var results map[string]float64
+	readJSON(t, filepath.Join(dir, "all_results.json"), &results)
+	for _, log := range r.Logs {
+		if want, ok := log["train_loss"]; ok {
+			ledger.Close("mean loss", "train_loss", results["train_loss"], want, lossTolerance)
+		}
+		if want, ok := log["eval_loss"]; ok {
+			ledger.Close("mean loss", "eval_loss", evaluation.values["eval_loss"], want, lossTolerance)
+			ledger.Close("mean loss", "eval_loss of the results", results["eval_loss"], want, lossTolerance)
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package goldentest
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Path returns the path of a recorded file, or skips the test where the recordings are not at hand.
+func Path(t testing.TB, elems ...string) string {
+	t.Helper()
+	root := os.Getenv("BFPO_SHARED")
+	if root == "" {
+		dir, err := os.Getwd()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ; filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
+			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+				break
+			}
+		}
+		root = filepath.Join(dir, "..", "shared")
+	}
+	path := filepath.Join(append([]string{root, "golden"}, elems...)...)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("the reference implementation's numbers are not here: %v", err)
+	}
+	return path
+}
+
+// Read decodes a recorded JSON file.
+func Read(t testing.TB, into any, elems ...string) {
+	t.Helper()
+	readJSON(t, Path(t, elems...), into)
+}
+
+func readJSON(t testing.TB, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+// Ledger checks numbers against recorded ones and keeps the worst deviation of each kind.
+type Ledger struct {
+	t     testing.TB
+	kinds []string
+	worst map[string]float64
+	bound map[string]float64
+	count map[string]int
+}
+
+// NewLedger returns an empty ledger that logs its worst deviations at the end of the test.
+func NewLedger(t testing.TB) *Ledger {
+	l := &Ledger{t, nil, map[string]float64{}, map[string]float64{}, map[string]int{}}
+	t.Cleanup(func() {
+		for _, kind := range l.kinds {
+			t.Logf("%s: worst deviation %.2g of %.2g allowed, %d numbers", kind, l.worst[kind], l.bound[kind], l.count[kind])
+		}
+	})
+	return l
+}
+
+// Near reports a number that is further than the tolerance from the recorded one. NaN is.
+func (l *Ledger) Near(kind, where string, got, want, tolerance float64) {
+	l.t.Helper()
+	l.Within(kind, fmt.Sprintf("%s is %.9g, recorded %.9g", where, got, want), math.Abs(got-want), tolerance)
+}
+
+// Close is Near with a tolerance relative to the recorded number.
+func (l *Ledger) Close(kind, where string, got, want, tolerance float64) {
+	l.t.Helper()
+	l.Within(kind, fmt.Sprintf("%s is %.9g, recorded %.9g", where, got, want), math.Abs(got-want)/math.Abs(want), tolerance)
+}
+
+// Within reports a deviation above the tolerance.
+func (l *Ledger) Within(kind, where string, deviation, tolerance float64) {
+	l.t.Helper()
+	if _, seen := l.worst[kind]; !seen {
+		l.kinds = append(l.kinds, kind)
+	}
+	l.count[kind]++
+	if l.count[kind] == 1 || deviation/tolerance > l.worst[kind]/l.bound[kind] || math.IsNaN(deviation) {
+		l.worst[kind], l.bound[kind] = deviation, tolerance
+	}
+	if !(deviation <= tolerance) {
+		l.t.Errorf("%s: %s: off by %.3g, tolerance %.3g", kind, where, deviation, tolerance)
+	}
+}

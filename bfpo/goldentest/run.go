@@ -1,0 +1,200 @@
+package goldentest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Run is a whole training run recorded from the reference implementation.
+type Run struct {
+	Name   string
+	Kind   string // bfpo or sft
+	Config map[string]any
+	Steps  []struct {
+		LR       float64
+		GradNorm float64 `json:"grad_norm"` // before clipping
+	}
+	Micro     []Micro // in the order they were run
+	EvalMicro []Part  `json:"eval_micro"`
+	Logs      []map[string]float64
+	Orders    struct {
+		Train  []Tokenized `json:"train_dataset"`
+		Buffer []Tokenized `json:"buffer_dataset"`
+		Eval   []Tokenized `json:"eval_dataset"`
+	}
+	PackedTrain [][]int32 `json:"packed_train"`
+	PackedEval  [][]int32 `json:"packed_eval"`
+	Trainable   []string
+	Stats       map[string]struct {
+		DeltaL2 float64 `json:"delta_l2"` // from the start
+	} `json:"final_weight_stats"`
+}
+
+// Row is a preference as formatted text.
+type Row struct {
+	Prompt       string `json:"prompt"`
+	Chosen       string `json:"chosen"`
+	Rejected     string `json:"rejected"`
+	ChosenSafe   int    `json:"is_chosen_safe"`
+	RejectedSafe int    `json:"is_rejected_safe"`
+}
+
+// Tokenized is a preference and the ids that the reference makes of it; labels are -100 where an id is not scored.
+type Tokenized struct {
+	Row
+	ChosenIDs      []int32 `json:"chosen_input_ids"`
+	ChosenLabels   []int32 `json:"chosen_labels"`
+	RejectedIDs    []int32 `json:"rejected_input_ids"`
+	RejectedLabels []int32 `json:"rejected_labels"`
+}
+
+// Micro is one micro-batch: of a preference run a part of the main set and, with a buffer, one of that; of a supervised run rows of
+// PackedTrain.
+type Micro struct {
+	StepLoss float64 `json:"training_step_loss"` // its share of the step's loss
+	Parts    []Part
+	Rows     []int
+}
+
+// Part is one batch of pairs.
+type Part struct {
+	Rows         []int // of the set's rows in Orders
+	Loss         float64
+	Chosen       []float64 `json:"policy_chosen_logps"`
+	Rejected     []float64 `json:"policy_rejected_logps"`
+	RefChosen    []float64 `json:"ref_chosen_logps"`
+	RefRejected  []float64 `json:"ref_rejected_logps"`
+	ChosenSafe   []int     `json:"is_chosen_safe"`
+	RejectedSafe []int     `json:"is_rejected_safe"`
+}
+
+// Runs are the names of the recorded runs.
+func Runs(t testing.TB) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(Path(t, "train"), "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, path := range paths {
+		names = append(names, filepath.Base(path[:len(path)-len(".json")]))
+	}
+	return names
+}
+
+// ReadRun reads a recorded run.
+func ReadRun(t testing.TB, name string) *Run {
+	t.Helper()
+	r := &Run{}
+	Read(t, r, "train", name+".json")
+	return r
+}
+
+// Recipe writes the run's own configuration as a recipe, with its rows as data sets in the recorded order, and returns the file. The
+// recorded order goes over all epochs and all restarts of the buffer, so the file is gone through once.
+func (r *Run) Recipe(t testing.TB) string {
+	t.Helper()
+	var train, buffer, eval []any
+	for _, m := range r.Micro {
+		for _, row := range m.Rows {
+			train = append(train, packed(r.PackedTrain[row]))
+		}
+		for part, p := range m.Parts {
+			for _, row := range p.Rows {
+				if part == 0 {
+					train = append(train, r.Orders.Train[row].Row)
+				} else {
+					buffer = append(buffer, r.Orders.Buffer[row].Row)
+				}
+			}
+		}
+	}
+	for _, row := range r.Orders.Eval {
+		eval = append(eval, row.Row)
+	}
+	for _, ids := range r.PackedEval {
+		eval = append(eval, packed(ids))
+	}
+	dir := t.TempDir()
+	writeRows(t, filepath.Join(dir, "train.jsonl"), train)
+	writeRows(t, filepath.Join(dir, "eval.jsonl"), eval)
+	changes := map[string]any{
+		"dataset_mixer": map[string]float64{"train.jsonl": 1}, "eval_dataset_mixer": map[string]float64{"eval.jsonl": 1},
+		"shuffle": false, "log_rows": true, "num_train_epochs": 1,
+	}
+	if len(buffer) > 0 {
+		writeRows(t, filepath.Join(dir, "buffer.jsonl"), buffer)
+		changes["buffer_dataset_mixer"] = map[string]float64{"buffer.jsonl": 1}
+	}
+	return r.write(t, dir, changes)
+}
+
+// RawRecipe writes the run's own configuration as a recipe over the raw rows that the reference read, and returns the file.
+func (r *Run) RawRecipe(t testing.TB) string {
+	t.Helper()
+	files := map[string]string{
+		"PKU-Alignment/PKU-SafeRLHF": "pku", "HuggingFaceH4/ultrafeedback_binarized": "uf", "HuggingFaceH4/ultrachat_200k": "chat",
+		"data/zephyr-7b-beta_beaver_redteaming.json": "red",
+	}
+	changes := map[string]any{}
+	for _, key := range []string{"dataset_mixer", "buffer_dataset_mixer"} {
+		mixer, _ := r.Config[key].(map[string]any)
+		train, test := &yaml.Node{Kind: yaml.MappingNode}, map[string]float64{}
+		for _, name := range slices.Sorted(maps.Keys(mixer)) { // HuggingFaceH4 before PKU-Alignment, as the recipes have them
+			file := files[name]
+			train.Content = append(train.Content, scalar(Path(t, "data", file+"_train.jsonl")), scalar(fmt.Sprint(mixer[name])))
+			if file == "red" { // the reference evaluates on what it trains on
+				test[Path(t, "data", "red_train.jsonl")] = 1
+			} else {
+				test[Path(t, "data", file+"_test.jsonl")] = 1
+			}
+		}
+		if changes[key] = train; key == "dataset_mixer" {
+			changes["eval_dataset_mixer"] = test
+		}
+	}
+	return r.write(t, t.TempDir(), changes)
+}
+
+func scalar(text string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: text} }
+
+// write writes the run's configuration with some keys changed into a folder.
+func (r *Run) write(t testing.TB, dir string, changes map[string]any) string {
+	t.Helper()
+	c := maps.Clone(r.Config)
+	c["model_name_or_path"], c["text_format"] = Path(t, "model"), "seed"
+	delete(c, "output_dir")
+	maps.Copy(c, changes)
+	text, err := yaml.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "recipe.yaml")
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func packed(ids []int32) any { return map[string][]int32{"input_ids": ids} }
+
+func writeRows(t testing.TB, path string, rows []any) {
+	t.Helper()
+	var text bytes.Buffer
+	for _, row := range rows {
+		if err := json.NewEncoder(&text).Encode(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
