@@ -1,0 +1,273 @@
+package evaluate
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral"
+)
+
+// tinyRun evaluates the built-in model on rows made here: choices, contexts as choices, and two chunks of sampled answers.
+func tinyRun(t *testing.T) Run {
+	t.Helper()
+	data := t.TempDir()
+	var choices, prompts strings.Builder
+	for i := range 12 {
+		fmt.Fprintf(&choices, `{"q": "question %d", "gold": %d, "no": "%s no"}`+"\n", i%5, i%2, strings.Repeat("well ", i))
+	}
+	for i := range chunkPrompts + 3 {
+		fmt.Fprintf(&prompts, `{"q": "number %d"}`+"\n", i)
+	}
+	if err := errors.Join(os.WriteFile(filepath.Join(data, "choices.jsonl"), []byte(choices.String()), 0o644),
+		os.WriteFile(filepath.Join(data, "prompts.jsonl"), []byte(prompts.String()), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	var tasks []Task
+	for _, text := range []string{
+		"task: choices\nlocal: choices.jsonl\ntest_split: t\noutput_type: multiple_choice\ndoc_to_text: q\ndoc_to_target: gold\n" +
+			"doc_to_choice: '{{[\"yes\", no]}}'\nmetric_list: [{metric: acc}, {metric: likelihood_diff, higher_is_better: false}]\n",
+		"task: contexts\nlocal: choices.jsonl\ntest_split: t\noutput_type: multiple_choice\ndoc_to_text: '{{gold}}'\n" +
+			"doc_to_target: no\ndoc_to_choice: '{{[q, q + \" again\"]}}'\nmetric_list: [{metric: acc}]\n",
+		"task: answers\nlocal: prompts.jsonl\ntest_split: t\noutput_type: generate_until\ndoc_to_text: q\ndoc_to_target: q\n" +
+			"metric_list: [{metric: llama2}]\ngeneration_kwargs: {do_sample: true, temperature: 0.7, max_gen_toks: 6, until: null}\n",
+	} {
+		task, err := readText(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tasks = append(tasks, task)
+	}
+	checkpoint, e := tinyEncoder(t)
+	plan, err := NewPlan(context.Background(), tasks, Data{Dir: data}, e, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := graphtest.Device(t)
+	model, err := mistral.Load(d, checkpoint, dtypes.Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { model.Close() })
+	scorer := mistral.NewScorer(d, model.Config, model.Base, nil, dtypes.Float32)
+	t.Cleanup(scorer.Close)
+	generator := mistral.NewGenerator(d, model.Config, model.Base, nil, dtypes.Float32)
+	t.Cleanup(generator.Close)
+	return Run{Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: e.Tokenizer, Seed: 42, Dir: filepath.Join(t.TempDir(), "out"),
+		Model: "tiny", Config: map[string]any{"model": "tiny"}, Version: "v"}
+}
+
+// left is what an evaluation left, without the keys that no two share.
+func left(t *testing.T, dir string) map[string]any {
+	t.Helper()
+	out := map[string]any{}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		text, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[entry.Name()] = string(text)
+		if entry.Name() == resultsName {
+			var results map[string]any
+			if err := json.Unmarshal(text, &results); err != nil {
+				t.Fatal(err)
+			}
+			delete(results, "date")
+			delete(results, "total_evaluation_time_seconds")
+			out[entry.Name()] = results
+		}
+	}
+	return out
+}
+
+func TestRun(t *testing.T) {
+	r := tinyRun(t)
+	results, err := r.Do(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := slices.Sorted(mapKeys(left(t, r.Dir))); !slices.Equal(got, []string{resultsName, "samples_answers.jsonl", "samples_choices.jsonl", "samples_contexts.jsonl"}) {
+		t.Errorf("left %q", got)
+	}
+	// Every number is that of the scorer alone.
+	for i, name := range []string{"choices", "contexts"} {
+		acc := 0.0
+		for j, line := range readSamples(t, r.Dir, name) {
+			scores, err := r.Scorer.Score(context.Background(), r.Plan.tasks[i].encoded[j].sequences)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k, s := range scores {
+				if math.Abs(s.LogProb-line.LogLikelihoods[k]) > 1e-4 {
+					t.Errorf("%s, document %d, choice %d: %g, alone %g", name, j, k, line.LogLikelihoods[k], s.LogProb)
+				}
+			}
+			if best := indicator(line.LogLikelihoods[1] > line.LogLikelihoods[0]); (best == float64(j%2)) != (line.Metrics["acc"] == 1) {
+				t.Errorf("%s, document %d: acc %g", name, j, line.Metrics["acc"])
+			}
+			acc += line.Metrics["acc"] / 12
+		}
+		if m := results.Tasks[i].Metrics[0]; m.Name != "acc" || math.Abs(m.Mean-acc) > 1e-12 || m.N != 12 {
+			t.Errorf("%s: %+v, want acc %g", name, m, acc)
+		}
+	}
+	answers := readSamples(t, r.Dir, "answers")
+	if len(answers) != chunkPrompts+3 || answers[3].Stop != mistral.StopLength || answers[0].Answer == answers[chunkPrompts].Answer {
+		t.Errorf("answers %+v", answers)
+	}
+	if task := results.Tasks[2]; len(task.Metrics) != 0 || task.Documents != chunkPrompts+3 {
+		t.Errorf("without a judge: %+v", task)
+	}
+	if !Finished(r.Dir) {
+		t.Error("not finished")
+	}
+	if err := Remove(r.Dir); err != nil || len(left(t, r.Dir)) != 0 {
+		t.Errorf("removing leaves %v, error %v", left(t, r.Dir), err)
+	}
+}
+
+func mapKeys(m map[string]any) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for key := range m {
+			if !yield(key) {
+				return
+			}
+		}
+	}
+}
+
+// An evaluation that is stopped after every chunk, and killed while it writes, leaves what an uninterrupted one does.
+func TestRunResumes(t *testing.T) {
+	r := tinyRun(t)
+	if _, err := r.Do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	want := left(t, r.Dir)
+	r.Dir = filepath.Join(t.TempDir(), "out")
+	journal := filepath.Join(r.Dir, journalName)
+	for stops := 0; ; stops++ {
+		ctx, cancel := context.WithCancel(context.Background())
+		first := -1
+		r.Progress = func(p Progress) {
+			if first < 0 {
+				first = p.Documents
+			} else if p.Documents > first && p.Documents < p.Total {
+				cancel()
+			}
+		}
+		_, err := r.Do(ctx)
+		cancel()
+		if err == nil {
+			if stops != len(r.Plan.chunks)-1 {
+				t.Errorf("%d stops at %d chunks: something was computed twice, or nothing was kept", stops, len(r.Plan.chunks))
+			}
+			break
+		}
+		if !errors.Is(err, context.Canceled) || Finished(r.Dir) {
+			t.Fatal(err)
+		}
+		// A kill in the middle of a line.
+		file, err := os.OpenFile(journal, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.WriteString(`{"chunk":1,"outcomes":[{"loglikel`); err != nil {
+			t.Fatal(err)
+		}
+		file.Close()
+	}
+	if got := left(t, r.Dir); !reflect.DeepEqual(got, want) {
+		t.Errorf("left %v, want %v", got, want)
+	}
+}
+
+// What was computed for another model, seed or plan is not gone on with.
+func TestRunOther(t *testing.T) {
+	r := tinyRun(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := r.Do(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	other := r
+	other.Model = "another"
+	if _, err := other.Do(context.Background()); !errors.Is(err, ErrOther) {
+		t.Errorf("another model gives %v", err)
+	}
+	other = r
+	other.Seed++
+	if _, err := other.Do(context.Background()); !errors.Is(err, ErrOther) {
+		t.Errorf("another seed gives %v", err)
+	}
+	digest := r.Plan.Digest()
+	r.Plan.tasks[0].encoded[3].sequences[1].ResponseIDs[0]++
+	if r.Plan.Digest() == digest {
+		t.Error("the digest does not see a token")
+	}
+	if err := os.WriteFile(filepath.Join(r.Dir, journalName), bytes.Repeat([]byte{0}, 100), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r.Plan.tasks[0].encoded[3].sequences[1].ResponseIDs[0]--
+	if _, err := r.Do(context.Background()); err != nil || !Finished(r.Dir) {
+		t.Errorf("a journal without a whole line gives %v", err)
+	}
+}
+
+func TestJudge(t *testing.T) {
+	r := tinyRun(t)
+	asked := 0
+	r.Judge = func(_ context.Context, answers []JudgedAnswer) ([]Verdict, error) {
+		asked += len(answers)
+		verdicts := make([]Verdict, len(answers))
+		for i, a := range answers {
+			if a.Document != i || a.Reference != fmt.Sprintf("number %d", i) {
+				t.Errorf("answer %d: %+v", i, a)
+			}
+			verdicts[i] = Verdict{i != 1, float64(i % 2), "yes"}
+		}
+		return verdicts, nil
+	}
+	results, err := r.Do(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of the 35 answers the odd ones score 1; that with the number 1 is not judged.
+	task := results.Tasks[2]
+	if m := task.Metrics[0]; asked != 35 || task.Unjudged != 1 || m.N != 34 || math.Abs(m.Mean-16./34) > 1e-12 {
+		t.Errorf("asked %d times: %+v", asked, task)
+	}
+	lines := readSamples(t, r.Dir, "answers")
+	if _, ok := lines[1].Metrics["llama2"]; ok || lines[3].Metrics["llama2"] != 1 {
+		t.Errorf("metrics %v, %v", lines[1].Metrics, lines[3].Metrics)
+	}
+	r.Dir = t.TempDir()
+	r.Judge = func(context.Context, []JudgedAnswer) ([]Verdict, error) { return nil, errors.New("away") }
+	if _, err := r.Do(context.Background()); err == nil || !strings.Contains(err.Error(), "task answers: judge: away") || Finished(r.Dir) {
+		t.Errorf("a judge that fails gives %v", err)
+	}
+}
+
+func TestCut(t *testing.T) {
+	if text, found := cut("one\n\ntwo STOP", []string{"STOP", "\n\n", ""}); text != "one" || !found {
+		t.Errorf("%q, %v", text, found)
+	}
+	if text, found := cut("one", []string{"STOP"}); text != "one" || found {
+		t.Errorf("%q, %v", text, found)
+	}
+}
