@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/internal/edit"
 )
 
 // UsageError is a wrong flag or a wrong recipe: something the user has to change before anything can run. The program exits with 2.
@@ -32,7 +34,7 @@ func (c Config) usage(key, format string, args ...any) error {
 func Nearest(name string, known []string) string {
 	best, least := "", max(2, len(name)/3)+1
 	for _, k := range known {
-		if d := editDistance(name, k); d < least {
+		if d := edit.Distance(name, k); d < least {
 			best, least = k, d
 		}
 	}
@@ -45,27 +47,6 @@ func didYouMean(name string, known []string) string {
 		return fmt.Sprintf("; did you mean %s?", near)
 	}
 	return ""
-}
-
-// editDistance counts the letters to insert, delete or replace to turn a into b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // oneOf lists choices for an error message, as "a, b or c".
