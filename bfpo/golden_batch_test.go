@@ -121,6 +121,33 @@ func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, ba
 	}
 }
 
+// TestGoldenRewards compares the rewards of pairs of which only the log-probabilities are given.
+func TestGoldenRewards(t *testing.T) {
+	var rows []struct {
+		Beta     float64
+		PiC      float32 `json:"pi_c"`
+		PiR      float32 `json:"pi_r"`
+		RefC     float32 `json:"ref_c"`
+		RefR     float32 `json:"ref_r"`
+		Chosen   float64 `json:"chosen_reward"`
+		Rejected float64 `json:"rejected_reward"`
+	}
+	goldentest.Read(t, &rows, "bfpo_loss_table.json")
+	ledger := goldentest.NewLedger(t)
+	for i, r := range rows {
+		batch := datasets.Batch{
+			Shape: datasets.Shape{Responses: 2}, IDs: []string{"a#0"}, Owner: []int32{0, 1}, ChosenSafe: []bool{true}, RejectedSafe: []bool{true},
+		}
+		report := BatchReport{
+			Loss: []float32{0}, Policy: []float32{r.PiC, r.PiR}, Reference: []float32{r.RefC, r.RefR}, Logits: []float32{0, 0},
+		}
+		tally := tally{objective: Objective{Name: "bfpo", Beta: r.Beta, B1: 3, Alpha: 0.5}}
+		pair := tally.pairs(batch, report)[0]
+		ledger.Close("reward", fmt.Sprintf("row %d chosen", i), pair.ChosenReward, r.Chosen, 1e-6)
+		ledger.Close("reward", fmt.Sprintf("row %d rejected", i), pair.RejectedReward, r.Rejected, 1e-6)
+	}
+}
+
 // goldenPolicy is the recorded model with other values of some tensors as the policy, and itself as the reference.
 type goldenPolicy struct {
 	device   *graph.Device
