@@ -33,16 +33,12 @@ func (m Mean) Value() (mean float64, ok bool) {
 
 func (m Mean) plus(o Mean) Mean { return Mean{m.Sum + o.Sum, m.N + o.N} }
 
-// tieNats is the margin, in nats, up to which two rewards are a tie: the same weights compiled twice give log-probabilities of a response
-// that differ by rounding, so that before the first update margins are near zero but seldom zero.
-const tieNats = 2e-3
-
 // Group gathers the pairs of one set (main or buffer) over the micro-batches of a step.
 type Group struct {
 	Loss             Mean
 	Chosen, Rejected Mean // rewards
 	Margins          Mean // chosen reward - rejected reward
-	Accuracies       Mean // 1 where the chosen reward is greater by more than tieNats; a tie is not a win
+	Accuracies       Mean // 1 where the chosen reward is greater; a tie is not a win
 	Safe, Unsafe     Mean // the chosen response's reward, over pairs whose chosen response is safe, unsafe
 	ChosenLogP       Mean
 	RejectedLogP     Mean
@@ -59,7 +55,7 @@ func (g *Group) Add(p PairResult) {
 	g.Chosen.Add(p.ChosenReward)
 	g.Rejected.Add(p.RejectedReward)
 	g.Margins.Add(p.ChosenReward - p.RejectedReward)
-	if p.Margin > tieNats {
+	if p.Margin > 0 {
 		g.Accuracies.Add(1)
 	} else {
 		g.Accuracies.Add(0)

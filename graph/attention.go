@@ -60,6 +60,10 @@ func (p Places) index() *Node {
 //
 // Scores with keys behind a whole block of queries are not computed. With the four blocks of a long row that is 3/8 of them.
 func SelfAttention(q, k, v, mask *Node) *Node {
+	return Recomputed(func(in []*Node) *Node { return selfAttention(in[0], in[1], in[2], mask) }, q, k, v)
+}
+
+func selfAttention(q, k, v, mask *Node) *Node {
 	s := q.Shape().Dim(1)
 	size := max(128, (s+3)/4)
 	var blocks []*Node

@@ -35,19 +35,13 @@ func product(a, b *Node, out dtypes.DType) *Node {
 		return SliceAxis(y, last-1, AxisElem(0))
 	}
 
-	// GoMLX lets an identity node have a gradient of our own, but not a node of two inputs. So there are three identities: the
-	// one behind the dot sees its adjoint first, and the two before it, which come later, answer from what it has seen. The
-	// dot's own gradient, which arrives there too, is used by nobody and not compiled.
-	var dy, seenA, seenB *Node
 	dtype := a.DType()
-	a = IdentityWithCustomGradient(a, func(_, _ *Node) *Node { return contract(dy, last, seenB, last-1, dtype) })
-	b = IdentityWithCustomGradient(b, func(_, _ *Node) *Node { return contract(dy, last-1, seenA, last-1, dtype) })
-	y := contract(a, last, b, last, out)
-	return IdentityWithCustomGradient(y, func(y, v *Node) *Node {
-		operands := y.Inputs()[0].Inputs() // under checkpointing, those of the recomputed dot
-		dy, seenA, seenB = ConvertDType(v, dtype), operands[0], operands[1]
-		return v
-	})
+	return withGradient(
+		func(in []*Node) *Node { return contract(in[0], last, in[1], last, out) },
+		func(in []*Node, dy *Node) []*Node {
+			dy = ConvertDType(dy, dtype)
+			return []*Node{contract(dy, last, in[1], last-1, dtype), contract(dy, last-1, in[0], last-1, dtype)}
+		}, a, b)
 }
 
 // contract multiplies a and b over one axis of each; all axes before the last two are batch axes.

@@ -70,13 +70,12 @@ func TestLinearSingleRow(t *testing.T) {
 func TestLinearHalfPrecision(t *testing.T) {
 	layers := func(dtype dtypes.DType, remat bool) func(in []*Node) []*Node {
 		return func(in []*Node) []*Node {
-			x := ConvertDType(in[0], dtype)
-			if remat {
-				x = x.Checkpoint()
+			first := func(in []*Node) *Node {
+				return graph.Linear(Tanh(ConvertDType(in[0], dtype)), ConvertDType(in[1], dtype))
 			}
-			y := graph.Linear(Tanh(x), ConvertDType(in[1], dtype))
+			y := first(in[:2])
 			if remat {
-				y = y.StopCheckpoint()
+				y = graph.Recomputed(first, in[:2]...)
 			}
 			y = ConvertDType(graph.Linear(y, ConvertDType(in[2], dtype)), dtypes.Float32)
 			return append(Gradient(ReduceAllSum(Square(y)), in...), y)

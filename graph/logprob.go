@@ -50,11 +50,13 @@ func Logits(x, head *Node) *Node { return product(x, head, dtypes.Float32) }
 // is formed here, in the forward pass, while the logits are at hand; so nothing of size [n, V] waits for the backward pass.
 func frozenHead(x, labels, w *Node) *Node {
 	fixed := StopGradient(x)
-	logits := product(fixed, w, dtypes.Float32)                                         // [n, V]
-	e, sum, top := exponentials(logits)                                                 // [n, V], [n, 1], [n, 1]
+	logits := product(fixed, w, dtypes.Float32)                                  // [n, V]
+	value := StopGradient(Sub(labelLogits(fixed, labels, w), logSumExp(logits))) // [n]
+
+	again := OptimizationBarriers(logits, labels)                                       // so that the value is computed as where no gradient is asked for, see Recomputed
+	e, sum, _ := exponentials(again[0])                                                 // [n, V], [n, 1]
 	expected := Div(contract(ConvertDType(e, w.DType()), 1, w, 0, dtypes.Float32), sum) // [n, D]
-	gradient := StopGradient(Sub(labelRows(labels, w), expected))                       // [n, D]
-	value := StopGradient(Sub(labelLogits(fixed, labels, w), logSum(sum, top)))         // [n]
+	gradient := StopGradient(Sub(labelRows(again[1], w), expected))                     // [n, D]
 
 	// tangent - tangent is zero and has the gradient of tangent.
 	tangent := ReduceSum(Mul(ConvertDType(x, dtypes.Float32), gradient), -1)
@@ -64,11 +66,13 @@ func frozenHead(x, labels, w *Node) *Node {
 // trainedHead returns logp [n] of labels [n] for x [n, D], with gradients to x and w; the backward pass computes the logits
 // again.
 func trainedHead(x, labels, w *Node) *Node {
-	logits := product(x.Checkpoint(), w, dtypes.Float32) // [n, V]
-	vocabulary := Iota(x.Graph(), shapes.Make(labels.DType(), logits.Shape().Dimensions...), 1)
-	isLabel := Equal(vocabulary, BroadcastToShape(InsertAxes(labels, -1), vocabulary.Shape()))
-	chosen := ReduceSum(Where(isLabel, logits, ZerosLike(logits)), -1) // [n]
-	return Sub(chosen, logSumExp(logits)).StopCheckpoint()
+	return Recomputed(func(in []*Node) *Node {
+		logits := product(in[0], in[1], dtypes.Float32) // [n, V]
+		vocabulary := Iota(x.Graph(), shapes.Make(labels.DType(), logits.Shape().Dimensions...), 1)
+		isLabel := Equal(vocabulary, BroadcastToShape(InsertAxes(labels, -1), vocabulary.Shape()))
+		chosen := ReduceSum(Where(isLabel, logits, ZerosLike(logits)), -1) // [n]
+		return Sub(chosen, logSumExp(logits))
+	}, x, w)
 }
 
 // gatherHidden picks rows [N] out of hidden [B, S, D]: [N, D].

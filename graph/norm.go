@@ -11,6 +11,10 @@ import (
 //
 // for x [..., D] and weight [D], returning [..., D] in x's dtype. It computes in float32 and rounds once, at the end.
 func RMSNorm(x, weight *Node, eps float64) *Node {
+	return Recomputed(func(in []*Node) *Node { return rmsNorm(in[0], in[1], eps) }, x, weight)
+}
+
+func rmsNorm(x, weight *Node, eps float64) *Node {
 	x32 := ConvertDType(x, dtypes.Float32)
 	meanSquare := ReduceAndKeep(Square(x32), ReduceMean, -1)                  // [..., 1]
 	scale := Reciprocal(Sqrt(AddScalar(meanSquare, eps)))                     // [..., 1]; Rsqrt would have no gradient

@@ -12,6 +12,7 @@ import (
 // share every frozen weight. Views are values: Overlay, Base and WithDType return a new one and leave the old one as it is.
 type Weights struct {
 	base, overlay map[string]*Node
+	trained       []string     // the overlay's names in the caller's order
 	dtype         dtypes.DType // InvalidDType: as stored
 }
 
@@ -23,7 +24,7 @@ func NewWeights(names []string, nodes []*Node) Weights {
 // Overlay returns the view in which the given nodes hide the base's of the same names: the policy.
 // It panics when the base has no weight of that name or one of another shape.
 func (w Weights) Overlay(names []string, nodes []*Node) Weights {
-	w.overlay = byName(names, nodes)
+	w.overlay, w.trained = byName(names, nodes), names
 	for name, node := range w.overlay {
 		below, found := w.base[name]
 		if !found {
@@ -38,7 +39,7 @@ func (w Weights) Overlay(names []string, nodes []*Node) Weights {
 
 // Base returns the view without the overlay: the reference.
 func (w Weights) Base() Weights {
-	w.overlay = nil
+	w.overlay, w.trained = nil, nil
 	return w
 }
 

@@ -13,8 +13,8 @@ type Input struct {
 // Hidden runs the network over a batch and returns the hidden states after the final norm, [B, S, D] in the dtype of w's
 // embedding. The states of padding are finite and mean nothing.
 //
-// With remat the backward pass keeps only the input of each layer and computes the rest again: less memory for about a third
-// more work.
+// The backward pass keeps the inputs of the matrix products and computes what lies between them again. With remat it keeps only the
+// input of each layer: less memory for about a third more work.
 func Hidden(c Config, w graph.Weights, in Input, remat bool) *Node {
 	places := graph.Places{Segments: in.Segments, Positions: in.Positions}
 	mask := graph.Mask(places, places, c.SlidingWindow) // [B, S, S]
@@ -27,13 +27,14 @@ func hidden(c Config, w graph.Weights, tokens, positions *Node, attend func(laye
 	rotary := rotary(c, positions)
 	x := embed(w, tokens) // [B, S, D]
 	for layer := range c.NumHiddenLayers {
-		if remat {
-			x = x.Checkpoint()
+		block := func(w graph.Weights, x *Node) *Node {
+			return decoderLayer(c, w, layer, x, rotary, func(q, k, v *Node) *Node { return attend(layer, q, k, v) })
 		}
-		x = decoderLayer(c, w, layer, x, rotary, func(q, k, v *Node) *Node { return attend(layer, q, k, v) })
-	}
-	if remat {
-		x = x.StopCheckpoint()
+		if remat {
+			x = w.Recomputed(layerPrefix(layer), x, block)
+		} else {
+			x = block(w, x)
+		}
 	}
 	return finalNorm(c, w, x)
 }

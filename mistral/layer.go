@@ -23,7 +23,8 @@ func decoderLayer(c Config, w graph.Weights, layer int, x *Node, rotary graph.Ro
 
 	n = graph.RMSNorm(x, get(PostAttentionNorm), c.RMSNormEps)
 	gate, up := graph.Linear(n, get(GateProj)), graph.Linear(n, get(UpProj)) // [B, S, F]
-	return Add(x, graph.Linear(Mul(silu(gate), up), get(DownProj)))          // [B, S, D]
+	h := graph.Recomputed(func(in []*Node) *Node { return Mul(silu(in[0]), in[1]) }, gate, up)
+	return Add(x, graph.Linear(h, get(DownProj))) // [B, S, D]
 }
 
 // silu is x sigmoid(x). XLA's own logistic goes through tanh and loses the digits of its lower tail; the exponential keeps them, and the

@@ -24,8 +24,11 @@ const (
 
 // LayerTensor returns the name of a part (QProj, DownProj, ...) of a layer, counted from 0.
 func LayerTensor(layer int, part string) string {
-	return fmt.Sprintf("model.layers.%d.%s.weight", layer, part)
+	return layerPrefix(layer) + part + ".weight"
 }
+
+// layerPrefix begins the names of a layer's tensors.
+func layerPrefix(layer int) string { return fmt.Sprintf("model.layers.%d.", layer) }
 
 // TensorSpec is the name and the shape of one tensor of a checkpoint. Matrices are [out, in].
 type TensorSpec struct {
