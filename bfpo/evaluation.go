@@ -6,13 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 	"github.com/bfpo-go/bfpo/mistral"
@@ -49,6 +46,18 @@ func Evaluate(ctx context.Context, rt Runtime, c Config, e Evaluation, dir strin
 	if err := claimEvaluation(dir, c); err != nil {
 		return evaluate.Results{}, err
 	}
+	results, err := measure(ctx, rt, c, e, dir, false)
+	switch {
+	case errors.Is(err, evaluate.ErrOther):
+		err = Usagef("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
+	case errors.Is(err, context.Canceled):
+		err = fmt.Errorf("%w: what is evaluated so far is in %s, and the same command with -out=%s goes on", ErrInterrupted, dir, dir)
+	}
+	return results, err
+}
+
+// measure evaluates a recipe's model in dir. With keep, what it took long to compute stays there, so that the same call is quick later.
+func measure(ctx context.Context, rt Runtime, c Config, e Evaluation, dir string, keep bool) (evaluate.Results, error) {
 	checkpoint, err := OpenModel(ctx, c.Model, rt.Hub, rt.Cache, rt.notice)
 	if err != nil {
 		return evaluate.Results{}, err
@@ -83,8 +92,9 @@ func Evaluate(ctx context.Context, rt Runtime, c Config, e Evaluation, dir strin
 	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeType())
 	defer generator.Close()
 	progress := &evaluationProgress{out: rt.Out}
-	results, err := evaluate.Run{
-		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: language.Tokenizer, Seed: c.Seed, Dir: dir,
+	defer progress.end()
+	return evaluate.Run{
+		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: language.Tokenizer, Seed: c.Seed, Dir: dir, Keep: keep,
 		Model:   fmt.Sprintf("%s %v %s", identity, c.ComputeType(), rt.Device.Platform()),
 		Version: rt.Version, Progress: progress.show,
 		Config: map[string]any{
@@ -92,14 +102,6 @@ func Evaluate(ctx context.Context, rt Runtime, c Config, e Evaluation, dir strin
 			"apply_chat_template": e.Chat, "seed": c.Seed,
 		},
 	}.Do(ctx)
-	progress.end()
-	switch {
-	case errors.Is(err, evaluate.ErrOther):
-		err = Usagef("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
-	case errors.Is(err, context.Canceled):
-		err = fmt.Errorf("%w: what is evaluated so far is in %s, and the same command with -out=%s goes on", ErrInterrupted, dir, dir)
-	}
-	return results, err
 }
 
 // claimEvaluation makes dir ready: a finished evaluation in it is an error, or removed where the recipe says so.
@@ -141,68 +143,4 @@ func modelIdentity(c *mistral.Checkpoint) (string, error) {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// WriteTasks prints the results as a table.
-func WriteTasks(w io.Writer, results evaluate.Results) error {
-	lines := [][]string{{"task", "documents", "value", "± std. error", ""}}
-	for _, t := range results.Tasks {
-		documents := fmt.Sprint(t.Documents)
-		if t.Documents < t.Total {
-			documents += fmt.Sprintf(" of %d", t.Total)
-		}
-		if len(t.Metrics) == 0 {
-			lines = append(lines, []string{t.Name, documents, "", "", "answers only: no judge"})
-			continue
-		}
-		lines = append(lines, []string{t.Name})
-		for _, m := range t.Metrics {
-			stderr, better := "", ""
-			if !math.IsNaN(m.Error) {
-				stderr = fmt.Sprintf("± %.4f", m.Error)
-			}
-			if !m.HigherIsBetter {
-				better = "lower is better"
-			}
-			lines = append(lines, []string{"  " + m.Name, documents, fmt.Sprintf("%.4f", m.Mean), stderr, better})
-		}
-	}
-	var b strings.Builder
-	writeColumns(&b, lines)
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// evaluationProgress shows how far an evaluation is: one line that changes on a terminal, else a line now and then.
-type evaluationProgress struct {
-	out   io.Writer
-	shown time.Time
-	width int // of the line on the terminal
-}
-
-// progressPause is how long a log that is no terminal stays quiet.
-const progressPause = 15 * time.Second
-
-func (p *evaluationProgress) show(now evaluate.Progress) {
-	line := fmt.Sprintf("eval  %d/%d documents", now.Documents, now.Total)
-	if now.Left > 0 {
-		line += "  " + formatDuration(now.Left) + " left"
-	}
-	switch {
-	case IsTerminal(p.out):
-		fmt.Fprintf(p.out, "\r%-*s", p.width, line)
-		p.width = len(line)
-	case time.Since(p.shown) >= progressPause || now.Documents == now.Total:
-		fmt.Fprintln(p.out, line)
-	default:
-		return
-	}
-	p.shown = time.Now()
-}
-
-// end clears the line on the terminal.
-func (p *evaluationProgress) end() {
-	if p.width > 0 {
-		fmt.Fprintf(p.out, "\r%*s\r", p.width, "")
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -40,6 +39,14 @@ func (p *pipeline) evaluate(ctx context.Context, e EvalStage) error {
 	if err != nil {
 		return err
 	}
+	tasksBefore, err := p.measureTasks(ctx, e, p.first, "before")
+	if err != nil {
+		return err
+	}
+	tasksAfter, err := p.measureTasks(ctx, e, p.last, "after")
+	if err != nil {
+		return err
+	}
 	for name, side := range map[string]struct {
 		model string
 		said  said
@@ -48,15 +55,16 @@ func (p *pipeline) evaluate(ctx context.Context, e EvalStage) error {
 			continue
 		}
 		dir := filepath.Join(p.dir, "eval", name)
-		if err := os.RemoveAll(dir); err != nil { // of a run that was stopped or is replaced
-			return fmt.Errorf("output folder: %w", err)
-		}
 		if err := evaluate.WritePreferences(dir, side.said.preferences, map[string]any{"model": side.model}, p.Version); err != nil {
 			return err
 		}
 	}
 	objective := Objective{p.config.Objective, p.config.Beta, p.config.B1, p.config.Alpha}
 	p.comparison = compareModels(objective, before.preferences, reference.preferences, after.preferences)
+	p.comparison.Rows = append(p.comparison.Rows, compareTasks(tasksBefore, tasksAfter)...)
+	if len(before.preferences) == 0 {
+		p.comparison.Title = "tasks"
+	}
 	if len(p.comparison.Rows) > 0 {
 		fmt.Fprintln(p.Results)
 		if _, err := p.comparison.WriteTo(p.Results); err != nil {
@@ -86,7 +94,7 @@ func (p *pipeline) ask(ctx context.Context, name string, e EvalStage, answer boo
 	preferences.Objective = "bfpo" // held-out rows are pairs, whatever the last stage trained on
 	format := preferences.textFormat(language, model.Config.MaxPositionEmbeddings)
 	if len(e.DatasetMixer) > 0 {
-		reader := setReader{config: preferences, format: format, hub: p.Hub, heldOut: true}
+		reader := setReader{config: preferences, language: language, format: format, hub: p.Hub, cache: newRowCache(p.Cache), heldOut: true}
 		pairs, err := reader.read(ctx, "held out", e.DatasetMixer, e.DatasetSplits[0])
 		if err != nil {
 			return said, err
@@ -181,11 +189,16 @@ func tiles(c Comparison) []Tile {
 			continue
 		}
 		group = row.Group
-		tiles = append(tiles, Tile{
+		tile := Tile{
 			Label: row.Group,
 			Value: fmt.Sprintf("%.0f → %.0f %%", 100*row.Before.Mean, 100*row.After.Mean),
 			Note:  fmt.Sprintf("%s, %d pairs", row.Name, row.Before.N),
-		})
+		}
+		if row.Unit != "%" { // of a task
+			tile.Value = fmt.Sprintf("%.3f → %.3f", row.Before.Mean, row.After.Mean)
+			tile.Note = fmt.Sprintf("%s, %d documents", row.Name, row.Before.N)
+		}
+		tiles = append(tiles, tile)
 	}
 	return tiles
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 )
 
 // Run goes through the stages of a recipe in order, each training stage on the model of the one before, and leaves one folder a stage
@@ -125,6 +127,11 @@ func (p *pipeline) finish() error {
 		p.card.Comparison = p.comparison
 		if err := writeCards(filepath.Dir(p.last), p.card); err != nil {
 			return err
+		}
+	}
+	for _, side := range []string{"before", "after"} {
+		if err := evaluate.Forget(filepath.Join(p.dir, "eval", side)); err != nil {
+			return fmt.Errorf("output folder: %w", err)
 		}
 	}
 	path := filepath.Join(p.dir, reportName)

@@ -20,6 +20,12 @@ type EvalStage struct {
 	DatasetMixer  Mixer    `yaml:"dataset_mixer"`  // held-out preferences
 	DatasetSplits []string `yaml:"dataset_splits"` // one; test by default
 	Prompts       string   `yaml:"prompts"`        // a file of prompts that the model answers before and after, or quickstart/prompts
+
+	Tasks             []string `yaml:"tasks"`               // of lm-evaluation-harness, by name
+	Include           string   `yaml:"include"`             // a folder of task files of one's own
+	Data              string   `yaml:"data"`                // a folder of the tasks' local files; "" takes all from the hub
+	Limit             int      `yaml:"limit"`               // documents of each task at most; 0 = all
+	ApplyChatTemplate bool     `yaml:"apply_chat_template"` // contexts are a user's messages
 }
 
 // stages reads the value of the key stages: a list of {kind: recipe} or {kind: {config: recipe, key: value, …}}. Keys in the list beat
@@ -102,7 +108,11 @@ func evalStage(e entry) (Stage, error) {
 	if err != nil {
 		return Stage{}, err
 	}
-	var problems, known = []error{}, []string{"dataset_mixer", "dataset_splits", "prompts", "tasks"}
+	var problems []error
+	var known []string
+	for _, f := range recipeFields(&stage.Eval) {
+		known = append(known, f.key)
+	}
 	for _, e := range entries {
 		f, ok := fieldOf(&stage.Eval, e.key)
 		switch {
@@ -115,8 +125,6 @@ func evalStage(e entry) (Stage, error) {
 			if err != nil {
 				problems = append(problems, fmt.Errorf("%s: %s: %w", e.place(), e.key, err))
 			}
-		case e.key == "tasks":
-			problems = append(problems, fmt.Errorf("%s: tasks: not supported yet", e.place()))
 		default:
 			problems = append(problems, fmt.Errorf("%s: %s: unknown key%s", e.place(), e.key, didYouMean(e.key, known)))
 		}
@@ -126,8 +134,16 @@ func evalStage(e entry) (Stage, error) {
 	} else if len(stage.Eval.DatasetSplits) > 1 {
 		problems = append(problems, fmt.Errorf("%s: eval: dataset_splits: want one split, the held-out rows", e.place()))
 	}
-	if len(problems) == 0 && len(stage.Eval.DatasetMixer) == 0 && stage.Eval.Prompts == "" {
-		problems = append(problems, fmt.Errorf("%s: eval: want a dataset_mixer or prompts", e.place()))
+	if len(problems) == 0 && len(stage.Eval.DatasetMixer) == 0 && stage.Eval.Prompts == "" && len(stage.Eval.Tasks) == 0 {
+		problems = append(problems, fmt.Errorf("%s: eval: want a dataset_mixer, prompts or tasks", e.place()))
+	}
+	if stage.Eval.Limit < 0 {
+		problems = append(problems, fmt.Errorf("%s: eval: limit: must be 0 (all) or more, got %d", e.place(), stage.Eval.Limit))
+	}
+	if len(stage.Eval.Tasks) > 0 {
+		if _, err := FindTasks(stage.Eval.Tasks, stage.Eval.Include, func(string, ...any) {}); err != nil {
+			problems = append(problems, fmt.Errorf("%s: eval: tasks: %w", e.place(), err))
+		}
 	}
 	if len(problems) > 0 {
 		return Stage{}, &UsageError{errors.Join(problems...)}

@@ -2,16 +2,18 @@ package evaluate
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 )
 
 // WritePreferences leaves results.json and samples_preference.jsonl in dir. config says what was measured with what and goes into
-// results.json as it is.
+// results.json as it is. Results of tasks that are there already stay in results.json.
 func WritePreferences(dir string, all []Preference, config map[string]any, version string) error {
 	results, counts, versions := map[string]any{}, map[string]any{}, map[string]any{}
 	for _, c := range Cases() {
@@ -27,9 +29,13 @@ func WritePreferences(dir string, all []Preference, config map[string]any, versi
 		counts[c.Task] = map[string]int{"original": len(rows), "effective": len(rows)}
 		versions[c.Task] = 1
 	}
-	text, err := json.MarshalIndent(map[string]any{
+	layout, err := withResults(filepath.Join(dir, resultsName), map[string]any{
 		"results": results, "n-samples": counts, "versions": versions, "config": config, "bfpo_version": version,
-	}, "", "  ")
+	})
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(layout, "", "  ")
 	if err != nil {
 		return fmt.Errorf("results: %w", err)
 	}
@@ -54,10 +60,37 @@ func WritePreferences(dir string, all []Preference, config map[string]any, versi
 	}); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, "results.json"), func(w *bufio.Writer) error {
+	return writeFile(filepath.Join(dir, resultsName), func(w *bufio.Writer) error {
 		_, err := w.Write(append(text, '\n'))
 		return err
 	})
+}
+
+// withResults are results in the layout of results.json, each object of them added to that of the file, if there is one.
+func withResults(path string, more map[string]any) (map[string]any, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return more, nil
+	}
+	layout := map[string]any{}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber() // every number keeps its digits
+	if err == nil {
+		err = d.Decode(&layout)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	for name, value := range more {
+		old, isObject := layout[name].(map[string]any)
+		added, alsoObject := value.(map[string]any)
+		if isObject && alsoObject {
+			maps.Copy(old, added)
+		} else {
+			layout[name] = value
+		}
+	}
+	return layout, nil
 }
 
 // meanOf is the mean of f and its standard error, the sample's deviation over the root of n; one row has the error 0.

@@ -21,6 +21,7 @@ type Run struct {
 	Tokenizer *datasets.Tokenizer
 	Seed      int64  // of sampled answers
 	Judge     Judge  // of the tasks that need one; nil = their answers are only written down
+	Keep      bool   // what is computed stays in Dir, for the same evaluation to be gone through again quickly, until Forget
 	Dir       string // gets results.json and the samples, and while it is unfinished what is computed so far
 	Model     string // a digest of the weights and of how they are computed with: an unfinished evaluation of another one is not gone on with
 	Config    map[string]any
@@ -50,6 +51,14 @@ func Remove(dir string) error {
 		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
+	}
+	return nil
+}
+
+// Forget removes what an evaluation in dir keeps of its computation.
+func Forget(dir string) error {
+	if err := os.Remove(filepath.Join(dir, journalName)); !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
 	return nil
 }
@@ -84,7 +93,10 @@ func (r Run) Do(ctx context.Context) (Results, error) {
 	if err := r.write(results, outcomes, measured); err != nil {
 		return Results{}, err
 	}
-	return results, os.Remove(filepath.Join(r.Dir, journalName))
+	if r.Keep {
+		return results, nil
+	}
+	return results, Forget(r.Dir)
 }
 
 // compute does the chunks that the journal lacks.

@@ -123,7 +123,7 @@ func TestRun(t *testing.T) {
 			}
 			acc += line.Metrics["acc"] / 12
 		}
-		if m := results.Tasks[i].Metrics[0]; m.Name != "acc" || math.Abs(m.Mean-acc) > 1e-12 || m.N != 12 {
+		if m := results.Tasks[i].Metrics[0]; m.Name != "acc" || math.Abs(m.Mean-acc) > 1e-12 || len(m.Values) != 12 {
 			t.Errorf("%s: %+v, want acc %g", name, m, acc)
 		}
 	}
@@ -249,7 +249,7 @@ func TestJudge(t *testing.T) {
 	}
 	// Of the 35 answers the odd ones score 1; that with the number 1 is not judged.
 	task := results.Tasks[2]
-	if m := task.Metrics[0]; asked != 35 || task.Unjudged != 1 || m.N != 34 || math.Abs(m.Mean-16./34) > 1e-12 {
+	if m := task.Metrics[0]; asked != 35 || task.Unjudged != 1 || len(m.Values) != 34 || math.Abs(m.Mean-16./34) > 1e-12 {
 		t.Errorf("asked %d times: %+v", asked, task)
 	}
 	lines := readSamples(t, r.Dir, "answers")

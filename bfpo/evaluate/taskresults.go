@@ -29,11 +29,11 @@ type TaskResult struct {
 	Metrics       []MetricResult
 }
 
-// MetricResult is one metric's mean over N documents and its standard error (NaN for one document).
+// MetricResult is one metric's mean over documents and its standard error (NaN for one document).
 type MetricResult struct {
 	Name           string
 	Mean, Error    float64
-	N              int
+	Values         []float64 // of the documents that have the metric, in their order
 	HigherIsBetter bool
 }
 
@@ -50,7 +50,7 @@ func (r Run) results(all []measured, took time.Duration) Results {
 		for _, m := range t.Metrics {
 			if values := all[i].of(m.Name); len(values) > 0 {
 				mean, stderr := meanError(values)
-				one.Metrics = append(one.Metrics, MetricResult{m.Name, mean, stderr, len(values), m.HigherIsBetter})
+				one.Metrics = append(one.Metrics, MetricResult{m.Name, mean, stderr, values, m.HigherIsBetter})
 			}
 		}
 		out.Tasks = append(out.Tasks, one)
