@@ -22,7 +22,9 @@ import (
 )
 
 // readTiny is ReadStage with the model tiny.
-func readTiny(t *testing.T, c Config, cache string) StageData { return stageReader(t, "tiny", c)(cache) }
+func readTiny(t *testing.T, c Config, cache string) StageData {
+	return stageReader(t, "tiny", c)(cache)
+}
 
 // stageReader is ReadStage with a model's tokenizer already read.
 func stageReader(t *testing.T, model string, c Config) func(cache string) StageData {
