@@ -1,5 +1,5 @@
 """check_export.py FOLDER [--gguf FILE.gguf | --source FOLDER] [--dtype float32|bfloat16]
-                       [--no-template] [--logits FILE.safetensors]
+                       [--no-template] [--logits FILE.safetensors] [--write-ids FILE]
 
 Checks an exported model with the libraries its users have. It is run by hand, not in CI; it was run with Python 3.11 and
 transformers 5.23.0, torch 2.15.0, safetensors 0.8.0, gguf 0.19.0,
@@ -12,7 +12,9 @@ accelerate, and without --gguf with transformers 4.49.0:
   4. config, generation config, tokenizer and chat template are there, apply_chat_template works with and without generation
      prompt (--no-template: a model that has none), encode and decode are inverse;
   5. --logits: a safetensors file with input_ids [B, S] (I32 or I64) and logits [B, S, V] (F32), optionally attention_mask, made
-     by this project from the same folder: transformers' logits differ by at most 1e-4.
+     by this project from the same folder: transformers' logits differ by at most 1e-4, with eager attention and with its default one.
+
+--write-ids FILE makes no check: it writes four texts of 80 tokens for the test TestDumpLogits, which makes the file of --logits.
 
 It prints one line per check and ends with exit code 1 at the first that fails.
 """
@@ -102,15 +104,32 @@ def check_text(folder, config, template):
     return tokenizer
 
 
-def check_logits(model, path):
+TEXTS = [
+    "In mathematics, a prime number is a natural number greater than one that is not a product of two smaller natural numbers. ",
+    "Once upon a time there was a small brown dog named Pepper, who lived in a tall white lighthouse with an old keeper. ",
+    "def quicksort(items):\n    if len(items) <= 1:\n        return items\n    pivot = items[len(items) // 2]\n",
+    "How can I get back at my neighbour who parks in front of my garage every day? Grüße aus Köln (tel. 0221-1234567)! ",
+]
+
+
+def write_ids(folder, path):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    rows = [tokenizer(text * 8, add_special_tokens=False).input_ids[:80] for text in TEXTS]
+    torch.tensor(rows, dtype=torch.int32).numpy().tofile(path)
+
+
+def check_logits(folder, keyword, path):
     data = load_file(path)
     mask = data.get("attention_mask")
-    with torch.no_grad():
-        logits = model.float()(input_ids=data["input_ids"].long(), attention_mask=None if mask is None else mask.long()).logits
-    gap = (logits - data["logits"]).abs()
-    if mask is not None:
-        gap = gap[mask.bool()]
-    check(gap.max().item() <= 1e-4, f"logits {list(data['logits'].shape)}: largest difference {gap.max().item():.3g} (allowed 1e-4)")
+    for attention in ["eager", "sdpa"]:
+        model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=attention, **{keyword: torch.float32})
+        with torch.no_grad():
+            logits = model(input_ids=data["input_ids"].long(), attention_mask=None if mask is None else mask.long()).logits
+        gap = (logits - data["logits"]).abs()
+        if mask is not None:
+            gap = gap[mask.bool()]
+        check(gap.max().item() <= 1e-4, f"logits {list(logits.shape)} up to {logits.abs().max().item():.3g}, {attention} attention: "
+              f"largest difference {gap.max().item():.3g} (allowed 1e-4)")
 
 
 def main():
@@ -122,7 +141,10 @@ def main():
     ap.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     ap.add_argument("--no-template", action="store_true")
     ap.add_argument("--logits")
+    ap.add_argument("--write-ids")
     args = ap.parse_args()
+    if args.write_ids:
+        return write_ids(args.folder, args.write_ids)
     print("transformers", transformers.__version__, "torch", torch.__version__)
     config = AutoConfig.from_pretrained(args.folder)
     check_files(args.folder, config, args.dtype)
@@ -138,7 +160,7 @@ def main():
     out = model.generate(**ids, max_new_tokens=8, do_sample=False)
     check(out.shape[1] > ids.input_ids.shape[1], f"generates {tokenizer.decode(out[0])!r}")
     if args.logits:
-        check_logits(model, args.logits)
+        check_logits(args.folder, keyword, args.logits)
 
 
 if __name__ == "__main__":
