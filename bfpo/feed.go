@@ -56,12 +56,21 @@ type batchNodes struct {
 	index, labels, owner     *Node // [N] int32
 	weight                   *Node // [units] f32
 	chosenSafe, rejectedSafe *Node // [P] f32
+	responses                int   // R
 }
 
-func newBatchNodes(in []*Node) batchNodes {
+// perResponse sums a value of each target [N] over the targets of each response.
+func (b batchNodes) perResponse(x *Node) *Node { // [responses]
+	owns := OneHot(b.owner, b.responses, dtypes.Float32) // [N,responses]; padding targets have owner -1 and belong to none
+	return ReduceSum(Mul(InsertAxes(x, -1), owns), 0)
+}
+
+// newBatchNodes names the nodes of what feed made; each unit of the batch, a pair or a row, has so many responses.
+func newBatchNodes(in []*Node, perUnit int) batchNodes {
 	return batchNodes{
-		Input: mistral.Input{Tokens: in[0], Positions: in[1], Segments: in[2]},
-		index: in[3], labels: in[4], owner: in[5],
+		responses: perUnit * in[6].Shape().Dimensions[0],
+		Input:     mistral.Input{Tokens: in[0], Positions: in[1], Segments: in[2]},
+		index:     in[3], labels: in[4], owner: in[5],
 		weight: in[6], chosenSafe: in[7], rejectedSafe: in[8],
 	}
 }

@@ -139,7 +139,7 @@ func TestGoldenRewards(t *testing.T) {
 			Shape: datasets.Shape{Responses: 2}, IDs: []string{"a#0"}, Owner: []int32{0, 1}, ChosenSafe: []bool{true}, RejectedSafe: []bool{true},
 		}
 		report := BatchReport{
-			Loss: []float32{0}, Policy: []float32{r.PiC, r.PiR}, Reference: []float32{r.RefC, r.RefR}, Logits: []float32{0, 0},
+			Loss: []float32{0}, Policy: []float32{r.PiC, r.PiR}, Reference: []float32{r.RefC, r.RefR}, LogRatio: []float32{r.PiC - r.RefC, r.PiR - r.RefR}, Logits: []float32{0, 0},
 		}
 		tally := tally{objective: Objective{Name: "bfpo", Beta: r.Beta, B1: 3, Alpha: 0.5}}
 		pair := tally.pairs(batch, report)[0]

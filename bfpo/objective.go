@@ -6,20 +6,18 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Outcome is what the policy and the reference say of P pairs: log pi(y|x) of each response, summed over its tokens, in nats.
+// Outcome is what policy and reference say of the responses of P pairs: log pi(y|x) - log pi_ref(y|x), in nats. Beta times that is the
+// response's reward.
 type Outcome struct {
-	PolicyChosen, PolicyRejected       *Node // [P] f32
-	ReferenceChosen, ReferenceRejected *Node // [P] f32
-	ChosenSafe, RejectedSafe           *Node // [P] f32, 1 where the response is labelled safe
+	ChosenLogRatio, RejectedLogRatio *Node // [P] f32
+	ChosenSafe, RejectedSafe         *Node // [P] f32, 1 where the response is labelled safe
 }
 
 // Margin is the log-ratio by which the policy prefers chosen to rejected more than the reference does, in nats:
 //
-//	h = (log pi(y_c|x) - log pi(y_r|x)) - (log pi_ref(y_c|x) - log pi_ref(y_r|x))
+//	h = (log pi(y_c|x) - log pi_ref(y_c|x)) - (log pi(y_r|x) - log pi_ref(y_r|x))
 func (o Outcome) Margin() *Node { // [P]
-	policy := Sub(o.PolicyChosen, o.PolicyRejected)
-	reference := Sub(o.ReferenceChosen, o.ReferenceRejected)
-	return Sub(policy, StopGradient(reference))
+	return Sub(o.ChosenLogRatio, o.RejectedLogRatio)
 }
 
 // BFPOLoss is the bi-factorial preference loss of each pair (arXiv 2408.15313; the seed's src/alignment/trainer/bfpo.py):

@@ -23,7 +23,7 @@ func lossOf(t *testing.T, o Objective, p pairNumbers) (loss, slope float64) {
 	t.Helper()
 	out := MustExecOnceN(gobackend.GetBackend(), func(x *Node) []*Node {
 		at := func(i int) *Node { return Reshape(Slice(x, AxisElem(i)), 1) }
-		outcome := Outcome{at(0), at(1), at(2), at(3), at(4), at(5)}
+		outcome := Outcome{Sub(at(0), at(2)), Sub(at(1), at(3)), at(4), at(5)}
 		loss := o.Loss(outcome)
 		return []*Node{loss, Gradient(ReduceAllSum(loss), x)[0]}
 	}, []float32{p.piC, p.piR, p.refC, p.refR, number(p.safeC), number(p.safeR)})

@@ -80,13 +80,13 @@ func (s *Stepper) Compile(train, held []datasets.Shape) (Sizes, error) {
 	base, state := s.model.Base.Shapes(), s.Masters.Shapes()
 	for i, shape := range train {
 		group.Go(func() (err error) {
-			grads[i], err = s.grads.Compile(base, state, state, feedShapes(shape, s.units(shape)))
+			grads[i], err = s.grads.Compile(base, state, state, feedShapes(shape, shape.Responses/s.perUnit()))
 			return err
 		})
 	}
 	for i, shape := range held {
 		group.Go(func() (err error) {
-			measures[i], err = s.measure.Compile(base, state, feedShapes(shape, s.units(shape)))
+			measures[i], err = s.measure.Compile(base, state, feedShapes(shape, shape.Responses/s.perUnit()))
 			return err
 		})
 	}
@@ -112,12 +112,12 @@ func largest(programs []graph.Compiled) (most graph.Compiled) {
 	return most
 }
 
-// units is how many losses a batch of a shape has: pairs, or rows.
-func (s *Stepper) units(shape datasets.Shape) int {
+// perUnit is how many responses a loss is of: two, or one.
+func (s *Stepper) perUnit() int {
 	if s.options.Objective.Preference() {
-		return shape.Responses / 2
+		return 2
 	}
-	return shape.Responses
+	return 1
 }
 
 // view is the policy: the base seen through the masters.
@@ -127,7 +127,7 @@ func (s *Stepper) view(base, masters []*Node) graph.Weights {
 
 // gradsGraph adds the gradient of sum_i weight_i * loss_i to the accumulator.
 func (s *Stepper) gradsGraph(in [][]*Node) [][]*Node {
-	base, masters, sum, batch := in[0], in[1], in[2], newBatchNodes(in[3])
+	base, masters, sum, batch := in[0], in[1], in[2], newBatchNodes(in[3], s.perUnit())
 	loss, report := s.losses(s.view(base, masters), batch)
 	total := ReduceAllSum(Mul(loss, batch.weight))
 	added := make([]*Node, len(sum))
@@ -139,7 +139,7 @@ func (s *Stepper) gradsGraph(in [][]*Node) [][]*Node {
 
 // measureGraph is the forward pass alone, for evaluation.
 func (s *Stepper) measureGraph(in [][]*Node) [][]*Node {
-	_, report := s.losses(s.view(in[0], in[1]), newBatchNodes(in[2]))
+	_, report := s.losses(s.view(in[0], in[1]), newBatchNodes(in[2], s.perUnit()))
 	return [][]*Node{report}
 }
 
@@ -161,31 +161,29 @@ func (s *Stepper) applyGraph(in [][]*Node) [][]*Node {
 
 // losses runs policy and, for a preference objective, reference over a batch: loss [units] and what is reported of it.
 func (s *Stepper) losses(policy graph.Weights, b batchNodes) (loss *Node, report []*Node) {
-	units := b.weight.Shape().Dimensions[0]
 	frozenHead := !policy.Trained(mistral.HeadName(s.model.Config)) // for both, so that equal weights round alike
+	logProb, logits := s.tokens(policy, b, frozenHead, s.options.Checkpointed)
 	if !s.options.Objective.Preference() {
-		logProb, logits := s.responses(policy, b, units, frozenHead, s.options.Checkpointed)
-		loss = SFTLoss(logProb)
-		return loss, []*Node{loss, logProb, logits}
+		loss = SFTLoss(b.perResponse(logProb))
+		return loss, []*Node{loss, b.perResponse(logProb), b.perResponse(logits)}
 	}
-	logProb, logits := s.responses(policy, b, 2*units, frozenHead, s.options.Checkpointed)
-	reference, _ := s.responses(policy.Base(), b, 2*units, frozenHead, false)
+	reference, _ := s.tokens(policy.Base(), b, frozenHead, false)
+	reference = StopGradient(reference)
+
+	// Token by token the two are close, and their difference loses no digits; the sums of a long response would.
+	ratio := b.perResponse(Sub(logProb, reference))
 	out := Outcome{ChosenSafe: b.chosenSafe, RejectedSafe: b.rejectedSafe}
-	out.PolicyChosen, out.PolicyRejected = pairs(logProb)
-	out.ReferenceChosen, out.ReferenceRejected = pairs(StopGradient(reference))
+	out.ChosenLogRatio, out.RejectedLogRatio = pairs(ratio)
 	loss = s.options.Objective.Loss(out)
-	return loss, []*Node{loss, logProb, logits, reference}
+	return loss, []*Node{loss, b.perResponse(logProb), b.perResponse(logits), b.perResponse(reference), ratio}
 }
 
-// responses sums the log-probabilities of each response's targets, in nats, and the mean logits at them.
-func (s *Stepper) responses(w graph.Weights, b batchNodes, responses int, frozenHead, checkpointed bool) (logProb, logits *Node) { // [responses]
+// tokens gives the log-probability of each target of a batch, in nats, and the mean logit at its place.
+func (s *Stepper) tokens(w graph.Weights, b batchNodes, frozenHead, checkpointed bool) (logProb, logits *Node) { // [N]
 	config := s.model.Config
 	hidden := mistral.Hidden(config, w, b.Input, checkpointed) // [B,S,D]
-	token, meanLogit := graph.TokenLogProbs(hidden, b.index, b.labels, mistral.Head(config, w), frozenHead, headChunk)
-	owns := OneHot(b.owner, responses, dtypes.Float32) // [N,responses]; padding targets have owner -1 and belong to none
-	logProb = ReduceSum(Mul(InsertAxes(token, -1), owns), 0)
-	logits = ReduceSum(Mul(InsertAxes(StopGradient(meanLogit), -1), owns), 0)
-	return logProb, logits
+	logProb, logits = graph.TokenLogProbs(hidden, b.index, b.labels, mistral.Head(config, w), frozenHead, headChunk)
+	return logProb, StopGradient(logits)
 }
 
 // pairs splits interleaved responses into chosen and rejected.
@@ -199,6 +197,7 @@ func pairs(x *Node) (chosen, rejected *Node) { // [2P] -> [P], [P]
 type BatchReport struct {
 	Loss              []float32 // [units]
 	Policy, Reference []float32 // [responses] summed log-probabilities
+	LogRatio          []float32 // [responses] sum over the response's tokens of policy - reference
 	Logits            []float32 // [responses] sum over the response's tokens of the mean logit over the vocabulary
 }
 
@@ -240,7 +239,7 @@ func (s *Stepper) Apply(learningRate float64) (gradNorm float64, err error) {
 }
 
 func newBatchReport(values []*tensors.Tensor) (r BatchReport, err error) {
-	parts := []*[]float32{&r.Loss, &r.Policy, &r.Logits, &r.Reference}
+	parts := []*[]float32{&r.Loss, &r.Policy, &r.Logits, &r.Reference, &r.LogRatio}
 	for i, value := range values {
 		if *parts[i], err = tensors.CopyFlatData[float32](value); err != nil {
 			return r, err

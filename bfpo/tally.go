@@ -62,7 +62,7 @@ func (t *tally) pairs(b datasets.Batch, r BatchReport) []PairResult {
 	results := make([]PairResult, len(b.IDs))
 	for i := range results {
 		c, j := 2*i, 2*i+1
-		chosen, rejected := float64(r.Policy[c]-r.Reference[c]), float64(r.Policy[j]-r.Reference[j])
+		chosen, rejected := float64(r.LogRatio[c]), float64(r.LogRatio[j])
 		target, hasTarget := t.objective.Target(b.ChosenSafe[i], b.RejectedSafe[i])
 		results[i] = PairResult{
 			Loss:         float64(r.Loss[i]),

@@ -188,7 +188,9 @@ func TestPlanShapes(t *testing.T) {
 // Two kinds of batches, short and long, get two shapes; a third would save nothing.
 func TestPlanShapesByHand(t *testing.T) {
 	pair := func(n int) []Pair {
-		return []Pair{{Chosen: Sequence{make([]int32, n), 10}, Rejected: Sequence{make([]int32, n), 10}}}
+		rejected := make([]int32, n)
+		rejected[10] = 1
+		return []Pair{{Chosen: Sequence{make([]int32, n), 10}, Rejected: Sequence{rejected, 10}}}
 	}
 	batches := [][]Pair{pair(40), pair(200), pair(40), pair(40)}
 	want := []Shape{{Rows: 1, Length: 80, Targets: 64, Responses: 2}, {Rows: 1, Length: 400, Targets: 384, Responses: 2}}
@@ -199,5 +201,27 @@ func TestPlanShapesByHand(t *testing.T) {
 	}
 	if PlanShapes(slices.Values([][]Pair(nil)), Shared, 3) != nil {
 		t.Error("no batches have shapes")
+	}
+}
+
+// What both answers begin with lies in the row once and is scored for both.
+func TestPairsShareWhatTheyBeginWith(t *testing.T) {
+	p := Pair{ID: "p", Chosen: Sequence{[]int32{1, 2, 7, 8, 3}, 2}, Rejected: Sequence{[]int32{1, 2, 7, 9, 4}, 2}}
+	b, err := Fill([]Pair{p}, Shared, []Shape{{Rows: 1, Length: 8, Targets: 6, Responses: 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Batch{
+		Shape:     b.Shape,
+		Tokens:    []int32{1, 2, 7, 8, 3, 9, 4, 0},
+		Positions: []int32{0, 1, 2, 3, 4, 3, 4, 0},
+		Segments:  []int32{4, 4, 4, 5, 5, 6, 6, 0},
+		Index:     []int32{1, 2, 3, 1, 2, 5},
+		Labels:    []int32{7, 8, 3, 7, 9, 4},
+		Owner:     []int32{0, 0, 0, 1, 1, 1},
+		IDs:       []string{"p"}, ChosenSafe: []bool{false}, RejectedSafe: []bool{false}, RealTokens: 10,
+	}
+	if diff := cmp.Diff(want, b); diff != "" {
+		t.Errorf("batch (-want +have):\n%s", diff)
 	}
 }

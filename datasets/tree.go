@@ -7,7 +7,7 @@ type Example interface{ Pair | Document }
 type Layout int
 
 const (
-	// Shared stores a prompt once for the chosen and the rejected answer, and fills rows with as many examples as fit.
+	// Shared stores once what the chosen and the rejected row begin with, and fills rows with as many examples as fit.
 	Shared Layout = iota
 	// Separate gives every sequence a row of its own (chosen 2i, rejected 2i+1), right-padded, as reference implementations do.
 	Separate
@@ -41,20 +41,21 @@ func treesOf[T Example](example T, layout Layout) []tree {
 	return nil
 }
 
-// pairTree is prompt | rest of chosen | rest of rejected, where the prompt is what the two rows have in common before either is scored.
+// pairTree is trunk | rest of chosen | rest of rejected, where the trunk is all that the two begin with: the prompt, and the words that both
+// answers open with. What is scored there counts for both, with the same numbers, so two equal answers have a margin of exactly 0.
 func pairTree(p Pair) tree {
-	shared := sharedPrompt(p)
+	trunk := commonPrefix(p)
 	t := tree{docs: 1}
-	t.append(p.Chosen.IDs[:shared], 0, 0)
-	t.add(p.Chosen, shared, 1, 0)
-	t.add(p.Rejected, shared, 2, 1)
+	t.append(p.Chosen.IDs[:trunk], 0, 0)
+	t.add(p.Chosen, trunk, 1, 0)
+	t.add(p.Rejected, trunk, 2, 1)
 	return t
 }
 
-// sharedPrompt counts the leading ids that chosen and rejected have in common and that neither scores.
-func sharedPrompt(p Pair) int {
+// commonPrefix counts the leading ids that chosen and rejected have in common.
+func commonPrefix(p Pair) int {
 	n := 0
-	for n < min(p.Chosen.Prompt, p.Rejected.Prompt, len(p.Chosen.IDs), len(p.Rejected.IDs)) && p.Chosen.IDs[n] == p.Rejected.IDs[n] {
+	for n < min(len(p.Chosen.IDs), len(p.Rejected.IDs)) && p.Chosen.IDs[n] == p.Rejected.IDs[n] {
 		n++
 	}
 	return n
@@ -114,7 +115,7 @@ func extentsOf[T Example](example T, layout Layout) []extent {
 		if layout == Separate {
 			return []extent{c, r}
 		}
-		return []extent{{c.tokens + r.tokens - sharedPrompt(e), c.targets + r.targets}}
+		return []extent{{c.tokens + r.tokens - commonPrefix(e), c.targets + r.targets}}
 	case Document:
 		return []extent{{len(e.IDs), len(e.IDs) - len(e.Starts)}}
 	}
