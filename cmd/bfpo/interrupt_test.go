@@ -32,8 +32,8 @@ func kills(t *testing.T) int {
 	return 3
 }
 
-// child runs the built program until it ends, until a line of its output contains text (then signal is sent), or, with an empty text,
-// for a time.
+// child runs the built program until it ends. Unless signal is nil it is sent after a time, which counts from the line of output that
+// contains text, or, with an empty text, from the start.
 func child(t *testing.T, text string, after time.Duration, signal os.Signal, args ...string) result {
 	t.Helper()
 	c := exec.Command(program(t), args...)
@@ -55,7 +55,7 @@ func child(t *testing.T, text string, after time.Duration, signal os.Signal, arg
 	for lines := bufio.NewScanner(pipe); lines.Scan(); {
 		out.WriteString(lines.Text() + "\n")
 		if text != "" && strings.Contains(lines.Text(), text) {
-			c.Process.Signal(signal)
+			defer time.AfterFunc(after, func() { c.Process.Signal(signal) }).Stop()
 			text = ""
 		}
 	}
@@ -116,7 +116,7 @@ const resume = "-set=resume_from_checkpoint=true"
 func TestInterruptedStage(t *testing.T) {
 	// The held-out rows are measured once, after the last step.
 	file := recipe(t, "do_eval: true\neval_dataset_mixer: {"+heldOut(t)+": 1.0}\n")
-	whole, took := uninterrupted(t, "train", "-config="+file)
+	whole, _ := uninterrupted(t, "train", "-config="+file)
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		out := filepath.Join(t.TempDir(), "out")
 		args := []string{"train", "-config=" + file, "-out=" + out}
@@ -126,20 +126,6 @@ func TestInterruptedStage(t *testing.T) {
 		absent(t, filepath.Join(out, "model"))
 		child(t, "", 0, nil, args...).wants(t, exitUsage, "holds an unfinished run")
 		child(t, "", 0, nil, append(args, resume, "-set=beta=0.2")...).wants(t, exitUsage, "beta")
-		child(t, "", 0, nil, append(args, resume)...).wants(t, exitDone)
-		sameRun(t, whole, out)
-	}
-	n := kills(t)
-	for i := range n {
-		out := filepath.Join(t.TempDir(), "out")
-		args := []string{"train", "-config=" + file, "-out=" + out}
-		after := time.Duration((float64(i) + rand.Float64()) / float64(n) * float64(took))
-		killed := child(t, "", after, syscall.SIGKILL, args...)
-		t.Logf("killed after %v of %v: exit %d, %d lines", after, took, killed.code, strings.Count(killed.out, "\n"))
-		if bfpo.Finished(out) { // it was quicker
-			sameRun(t, whole, out)
-			continue
-		}
 		child(t, "", 0, nil, append(args, resume)...).wants(t, exitDone)
 		sameRun(t, whole, out)
 	}
