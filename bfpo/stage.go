@@ -102,23 +102,28 @@ func (t *training) open(ctx context.Context) error {
 }
 
 // prepare puts the model on the device and compiles the programs of a step.
-func (t *training) prepare(ctx context.Context) error {
+func (t *training) prepare(context.Context) error {
+	trained, err := t.load()
+	if err != nil {
+		return err
+	}
+	return t.compile(trained)
+}
+
+// load puts the model on the device, and what a step changes.
+func (t *training) load() (Trained, error) {
 	var patterns []string
 	if t.config.UseSelective {
 		patterns = t.config.SelectedLayers
 	}
 	names, err := mistral.Trainable(t.model.Config, patterns)
 	if err != nil {
-		return t.config.usage("selected_layers", "%v", err)
+		return Trained{}, t.config.usage("selected_layers", "%v", err)
 	}
 	if t.model, err = mistral.Load(t.Device, t.model.Checkpoint, t.config.ComputeType()); err != nil {
-		return err
+		return Trained{}, err
 	}
-	trained, err := newTrained(t.Device, t.model, names)
-	if err != nil {
-		return err
-	}
-	return t.compile(trained)
+	return newTrained(t.Device, t.model, names)
 }
 
 // ComputeType is the type of activations and matrix products; masters, sums and norms are always f32.
