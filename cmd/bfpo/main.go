@@ -44,6 +44,7 @@ func commands() []command {
 		{"score", "log-probabilities of responses, JSON lines in and out", "", false, runScore},
 		{"tokenize", "text to token ids and back, JSON lines in and out", "", false, runTokenize},
 		{"render", "messages to text and ids by the chat template, JSON lines in and out", "", false, runRender},
+		{"bench", "times the training step on a file of pairs in token ids, beside other programs", "bench", false, runBench},
 		{"export", "a run or checkpoint to a Hugging Face folder", "", true, runExport},
 		{"version", "version, backend, plugin and devices", "", false, runVersion},
 	}

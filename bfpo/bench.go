@@ -1,0 +1,227 @@
+package bfpo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/mistral"
+)
+
+// Bench times the optimizer steps of training on a file of pairs in token ids: those of Train, from the loader to the update.
+//
+// A file of exactly one batch is repeated; of a longer one each batch is taken once, in the order of the file. Before the clock starts the
+// repeated batch runs twice, or one batch of each shape; then weights and optimizer go back to where they began, so the losses of the
+// timed steps are those of a run from the checkpoint.
+type Bench struct {
+	Pairs string // path of the file: JSON lines of prompt_ids, chosen_ids, rejected_ids, is_chosen_safe and is_rejected_safe
+	Batch int    // pairs in a step
+	Steps int    // timed steps of a repeated batch (0: 7), or the first batches of a longer file (0: all)
+}
+
+// repeatedSteps are the timed steps of a file of one batch.
+const repeatedSteps = 7
+
+// Run measures with the model, the objective, the optimizer, the trained layers and the types of a configuration. Its data, its buffer and
+// the number of its steps do not count: a step is one batch of the file.
+func (b Bench) Run(ctx context.Context, rt Runtime, c Config) (result BenchResult, err error) {
+	began := time.Now()
+	if c.Objective == "sft" {
+		return result, c.usage("objective", "sft compares no pairs; bench times a preference objective")
+	}
+	if b.Batch < 1 {
+		return result, Usagef("-batch=%d: want 1 pair or more in a step", b.Batch)
+	}
+	if b.Steps < 0 {
+		return result, Usagef("-steps=%d: want 1 step or more, or 0 for 7 steps of a file of one batch and all batches of a longer one", b.Steps)
+	}
+	c.PerDeviceTrainBatchSize, c.GradientAccumulationSteps, c.Shuffle = b.Batch, 1, false
+	t := &bench{training: training{Runtime: rt, config: c, name: "bench", trainer: &Trainer{}}, began: began}
+	defer func() { err = errors.Join(err, t.close()) }()
+	pairs, err := t.read(ctx, b)
+	if err != nil {
+		return result, err
+	}
+	trained, err := t.load()
+	if err != nil {
+		return result, err
+	}
+	started := time.Now()
+	if err := t.compile(trained); err != nil {
+		return result, err
+	}
+	if err := t.warmUp(ctx); err != nil {
+		return result, fmt.Errorf("warm-up: %w", err)
+	}
+	t.result.Warmup = rounded(time.Since(started).Seconds())
+	if err := t.restart(); err != nil {
+		return result, err
+	}
+	if err := t.time(ctx); err != nil {
+		return result, err
+	}
+	t.summarise(b, len(pairs))
+	return t.result, nil
+}
+
+// bench is a measurement under way.
+type bench struct {
+	training
+	began    time.Time
+	repeated bool
+	batches  []datasets.Batch // of the timed steps
+	result   BenchResult
+}
+
+// read opens the model and the file of pairs, and lays out the batches.
+func (t *bench) read(ctx context.Context, b Bench) ([]datasets.Pair, error) {
+	checkpoint, err := OpenModel(ctx, t.config.Model, t.Hub, t.Cache, t.notice)
+	if err != nil {
+		return nil, err
+	}
+	t.model = &mistral.Model{Config: checkpoint.Config, Checkpoint: checkpoint}
+	pairs, err := readBenchPairs(b.Pairs, t.model.Config)
+	if err != nil {
+		return nil, err
+	}
+	if len(pairs) < b.Batch {
+		return nil, fmt.Errorf("%s: %d pairs are less than one batch of %d", b.Pairs, len(pairs), b.Batch)
+	}
+	t.repeated = len(pairs) == b.Batch
+	t.config.MaxSteps = b.Steps
+	switch passes := (len(pairs) + b.Batch - 1) / b.Batch; {
+	case t.repeated && b.Steps == 0:
+		t.config.MaxSteps = repeatedSteps
+	case !t.repeated && (b.Steps == 0 || b.Steps > passes):
+		t.config.MaxSteps = passes
+	}
+	t.trainer.steps = t.config.Steps(len(pairs))
+	t.trainer.schedule = t.config.Schedule(t.trainer.steps.Total)
+	loader := newLoader(t.config, pairs)
+	t.trainer.main = layOut(&t.training, loader)[0]
+	for examples := range loader.Ahead(t.trainer.steps.Total) {
+		batch, err := datasets.Fill(examples, datasets.Shared, t.shapes)
+		if err != nil {
+			return nil, err
+		}
+		t.batches = append(t.batches, batch)
+	}
+	return pairs, nil
+}
+
+// warmUp runs the repeated batch twice, or the first batch of each shape.
+func (t *bench) warmUp(ctx context.Context) error {
+	places := []int{0, 0}
+	if !t.repeated {
+		places = nil
+		seen := map[datasets.Shape]bool{}
+		for i, b := range t.batches {
+			if !seen[b.Shape] {
+				places = append(places, i)
+			}
+			seen[b.Shape] = true
+		}
+	}
+	for n, i := range places {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := t.trainer.main.Seek(datasets.Cursor{Position: i * t.trainer.steps.Batch}); err != nil {
+			return err
+		}
+		if _, err := t.trainer.step(); err != nil {
+			return err
+		}
+		if n == 0 {
+			t.result.FirstStep = rounded(time.Since(t.began).Seconds())
+		}
+	}
+	return nil
+}
+
+// restart goes back to the weights of the checkpoint, an optimizer without memory and the first batch.
+func (t *bench) restart() error {
+	names := slices.Clone(t.trainer.Masters.Names)
+	for _, set := range t.trainer.sets() {
+		if err := (*set.at).Finalize(); err != nil {
+			return err
+		}
+	}
+	trained, err := newTrained(t.Device, t.model, names)
+	if err != nil {
+		return err
+	}
+	t.trainer.Trained = trained
+	return t.trainer.main.Seek(datasets.Cursor{})
+}
+
+// time runs the timed steps.
+func (t *bench) time(ctx context.Context) error {
+	programs := len(t.Device.Compiled())
+	for range t.batches {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		started := time.Now()
+		m, err := t.trainer.step()
+		if err != nil {
+			return err
+		}
+		t.result.StepAll = append(t.result.StepAll, rounded(float64(time.Since(started).Nanoseconds())/1e6))
+		if len(t.result.Losses) < comparedSteps {
+			t.result.Losses = append(t.result.Losses, m.Loss)
+		}
+	}
+	t.result.Recompilations = len(t.Device.Compiled()) - programs
+	return nil
+}
+
+// summarise fills in what follows from the timed steps.
+func (t *bench) summarise(b Bench, pairs int) {
+	r := &t.result
+	r.FirstLoss, r.TimedSteps, r.StepMedian = r.Losses[0], len(r.StepAll), rounded(median(r.StepAll))
+	total := 0.0 // ms
+	for _, ms := range r.StepAll {
+		total += ms
+	}
+	if t.repeated {
+		total = r.StepMedian * float64(r.TimedSteps)
+	}
+	count := 0
+	for _, batch := range t.batches {
+		count += len(batch.IDs)
+		r.RealTokens += batch.RealTokens
+		r.PaddedTokens += batch.Rows * batch.Length
+		for _, segment := range batch.Segments {
+			if segment != 0 {
+				r.ComputedTokens++
+			}
+		}
+	}
+	r.PairsPerSecond, r.TokensPerSecond = rounded(1e3*float64(count)/total), rounded(1e3*float64(r.RealTokens)/total)
+	r.PeakRSS, r.Threads = peakResident()>>20, runtime.NumCPU()
+	r.Versions = map[string]string{"bfpo": t.Version, "go": runtime.Version(), "backend": t.Device.Describe()}
+	r.Precision = "f32"
+	if t.config.ComputeType() == dtypes.BFloat16 {
+		r.Precision = "bf16"
+	}
+	data := strings.TrimSuffix(filepath.Base(b.Pairs), filepath.Ext(b.Pairs))
+	r.Name = fmt.Sprintf("bfpo-%s-%s", strings.TrimPrefix(data, "pairs_"), r.Precision)
+	if r.Checkpointed = t.trainer.options.Checkpointed; r.Checkpointed {
+		r.Name += "-checkpointed"
+	}
+	for _, s := range t.shapes {
+		r.Shapes = append(r.Shapes, BenchShape{s.Rows, s.Length, s.Targets, s.Responses})
+	}
+	for _, p := range t.Device.Compiled() {
+		r.Programs = append(r.Programs, BenchProgram{p.Name, p.Inputs, p.Outputs, p.Aliases, p.Temp, peak(p), rounded(p.Seconds), p.Cached})
+	}
+}
