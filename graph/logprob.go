@@ -31,7 +31,7 @@ func TokenLogProbs(hidden, index, labels, head *Node, frozen bool, chunk int) (l
 func GreedyLogProbs(hidden, index, labels, head *Node, chunk int) (logp, mean, greedy *Node) {
 	x := gatherHidden(hidden, index) // [N, D]
 	parts := inChunks(chunk, x, labels, func(x, labels *Node) []*Node {
-		logits := product(x, head, dtypes.Float32) // [n, V]
+		logits := productInBlocks(x, head, dtypes.Float32) // [n, V]
 		return []*Node{
 			Sub(labelLogits(x, labels, head), logSumExp(logits)),
 			Equal(ArgMax(logits, -1, dtypes.Int32), labels),
@@ -40,8 +40,8 @@ func GreedyLogProbs(hidden, index, labels, head *Node, chunk int) (logp, mean, g
 	return parts[0], meanLogits(x, head), parts[1]
 }
 
-// Logits returns the logits x W^T of hidden states x [N, D] for the head W [V, D], in float32: [N, V].
-func Logits(x, head *Node) *Node { return product(x, head, dtypes.Float32) }
+// Logits returns the logits x W^T of hidden states x [N, D] for the head W [V, D], in float32: [N, V]. No gradient passes.
+func Logits(x, head *Node) *Node { return productInBlocks(x, head, dtypes.Float32) }
 
 // frozenHead returns logp [n] of labels [n] for x [n, D]. The gradient with respect to x,
 //

@@ -67,7 +67,7 @@ func textLogits(t *testing.T, d *graph.Device, m *mistral.Model, tokens []int32,
 		positions[i], segments[i] = int32(i%length), 1<<2
 	}
 	p := graph.NewProgram(d, "logits", func(in [][]*Node) [][]*Node {
-		w := graph.NewWeights(m.Base.Names, in[0]).WithDType(dtypes.Float32)
+		w := graph.NewWeights(m.Base.Names, in[0]).WithDType(dtypes.Float32).WithoutGradient()
 		h := mistral.Hidden(m.Config, w, mistral.Input{Tokens: in[1][0], Positions: in[1][1], Segments: in[1][2]}, false)
 		return [][]*Node{{graph.Logits(Reshape(h, -1, h.Shape().Dim(-1)), mistral.Head(m.Config, w))}}
 	})

@@ -14,17 +14,18 @@ import (
 // the caller's because training sees the keys of the batch alone and generation those of a cache.
 func decoderLayer(c Config, w graph.Weights, layer int, x *Node, rotary graph.Rotary, attend func(q, k, v *Node) *Node) *Node {
 	get := func(part string) *Node { return w.Get(LayerTensor(layer, part)) }
+	linear := func(x *Node, part string) *Node { return w.Linear(x, LayerTensor(layer, part)) }
 
 	n := graph.RMSNorm(x, get(InputNorm), c.RMSNormEps)
-	q := rotary.Apply(splitHeads(graph.Linear(n, get(QProj)), c.NumAttentionHeads)) // [B, S, H, hd]
-	k := rotary.Apply(splitHeads(graph.Linear(n, get(KProj)), c.NumKeyValueHeads))  // [B, S, K, hd]
-	v := splitHeads(graph.Linear(n, get(VProj)), c.NumKeyValueHeads)                // [B, S, K, hd]
-	x = Add(x, graph.Linear(attend(q, k, v), get(OProj)))                           // [B, S, D]
+	q := rotary.Apply(splitHeads(linear(n, QProj), c.NumAttentionHeads)) // [B, S, H, hd]
+	k := rotary.Apply(splitHeads(linear(n, KProj), c.NumKeyValueHeads))  // [B, S, K, hd]
+	v := splitHeads(linear(n, VProj), c.NumKeyValueHeads)                // [B, S, K, hd]
+	x = Add(x, linear(attend(q, k, v), OProj))                           // [B, S, D]
 
 	n = graph.RMSNorm(x, get(PostAttentionNorm), c.RMSNormEps)
-	gate, up := graph.Linear(n, get(GateProj)), graph.Linear(n, get(UpProj)) // [B, S, F]
+	gate, up := linear(n, GateProj), linear(n, UpProj) // [B, S, F]
 	h := graph.Recomputed(func(in []*Node) *Node { return Mul(silu(in[0]), in[1]) }, gate, up)
-	return Add(x, graph.Linear(h, get(DownProj))) // [B, S, D]
+	return Add(x, linear(h, DownProj)) // [B, S, D]
 }
 
 // silu is x sigmoid(x). XLA's own logistic goes through tanh and loses the digits of its lower tail; the exponential keeps them, and the
