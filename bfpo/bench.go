@@ -58,6 +58,10 @@ func (b Bench) Run(ctx context.Context, rt Runtime, c Config) (result BenchResul
 	if err := t.compile(trained); err != nil {
 		return result, err
 	}
+	t.pairs.main = pairs
+	if err := t.precompute(ctx); err != nil {
+		return result, err
+	}
 	if err := t.warmUp(ctx); err != nil {
 		return result, fmt.Errorf("warm-up: %w", err)
 	}

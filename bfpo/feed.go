@@ -23,13 +23,17 @@ func feed(b datasets.Batch, weights []float32) []*tensors.Tensor {
 	}
 	padded := make([]float32, units)
 	copy(padded, weights)
-	return []*tensors.Tensor{
+	fed := []*tensors.Tensor{
 		rows(b.Tokens), rows(b.Positions), rows(b.Segments),
 		targets(b.Index), targets(b.Labels), targets(b.Owner),
 		tensors.FromFlatDataAndDimensions(padded, units),
 		tensors.FromFlatDataAndDimensions(indicator(b.ChosenSafe, units), units),
 		tensors.FromFlatDataAndDimensions(indicator(b.RejectedSafe, units), units),
 	}
+	if b.Reference != nil {
+		fed = append(fed, tensors.FromFlatDataAndDimensions(b.Reference, b.Targets))
+	}
+	return fed
 }
 
 func indicator(labels []bool, n int) []float32 {
@@ -42,12 +46,16 @@ func indicator(labels []bool, n int) []float32 {
 	return out
 }
 
-// feedShapes are the shapes of what feed makes of a batch.
-func feedShapes(s datasets.Shape, units int) []shapes.Shape {
+// feedShapes are the shapes of what feed makes of a batch, with or without log-probabilities of the reference.
+func feedShapes(s datasets.Shape, units int, reference bool) []shapes.Shape {
 	rows := shapes.Make(dtypes.Int32, s.Rows, s.Length)
 	targets := shapes.Make(dtypes.Int32, s.Targets)
 	unit := shapes.Make(dtypes.Float32, units)
-	return []shapes.Shape{rows, rows, rows, targets, targets, targets, unit, unit, unit}
+	fed := []shapes.Shape{rows, rows, rows, targets, targets, targets, unit, unit, unit}
+	if reference {
+		fed = append(fed, shapes.Make(dtypes.Float32, s.Targets))
+	}
+	return fed
 }
 
 // batchNodes is a fed batch inside a graph.
@@ -56,6 +64,7 @@ type batchNodes struct {
 	index, labels, owner     *Node // [N] int32
 	weight                   *Node // [units] f32
 	chosenSafe, rejectedSafe *Node // [P] f32
+	reference                *Node // [N] f32, nil where the program computes it
 	responses                int   // R
 }
 
@@ -67,10 +76,14 @@ func (b batchNodes) perResponse(x *Node) *Node { // [responses]
 
 // newBatchNodes names the nodes of what feed made; each unit of the batch, a pair or a row, has so many responses.
 func newBatchNodes(in []*Node, perUnit int) batchNodes {
-	return batchNodes{
+	b := batchNodes{
 		responses: perUnit * in[6].Shape().Dimensions[0],
 		Input:     mistral.Input{Tokens: in[0], Positions: in[1], Segments: in[2]},
 		index:     in[3], labels: in[4], owner: in[5],
 		weight: in[6], chosenSafe: in[7], rejectedSafe: in[8],
 	}
+	if len(in) > 9 {
+		b.reference = in[9]
+	}
+	return b
 }

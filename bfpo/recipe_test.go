@@ -110,7 +110,6 @@ func TestRefused(t *testing.T) {
 		{"devices: 2", "", ":1: devices: 2 is not supported yet"},
 		{"mesh: data=2,fsdp=4", "", ":1: mesh: data=2,fsdp=4 is not supported yet"},
 		{"eval_tasks: winogrande", "", ":1: eval_tasks: [winogrande] is not supported yet"},
-		{"precompute_ref_log_probs: true", "", "not supported yet"},
 		{"generate_during_eval: true", "", "not supported yet"},
 	} {
 		var sets []string

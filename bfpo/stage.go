@@ -50,6 +50,7 @@ type training struct {
 	model    *mistral.Model
 	trainer  *Trainer
 	shapes   []datasets.Shape // of all batches of the run
+	pairs    stagePairs       // of a preference stage
 	held     []datasets.Batch // evaluated in the loop
 	best     *Best
 	saved    int // step of the newest checkpoint of this process
@@ -75,7 +76,7 @@ func Train(ctx context.Context, rt Runtime, c Config, dir string) (report StageR
 			release()
 		}
 	}()
-	for _, part := range []func(context.Context) error{t.open, t.prepare, t.resume, t.begin, t.announce, t.loop, t.finish} {
+	for _, part := range []func(context.Context) error{t.open, t.prepare, t.precompute, t.resume, t.begin, t.announce, t.loop, t.finish} {
 		if err := part(ctx); err != nil {
 			return StageReport{}, Card{}, err
 		}

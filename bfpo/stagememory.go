@@ -21,6 +21,7 @@ func (t *training) compile(trained Trained) error {
 		MaxGradNorm:  c.MaxGradNorm,
 		DType:        c.ComputeType(),
 		Checkpointed: c.GradientCheckpointing == On,
+		Precomputed:  t.precomputes(),
 	}
 	for {
 		stepper, err := NewStepper(t.Device, t.model, trained, options)

@@ -22,6 +22,7 @@ func (t *training) readData(ctx context.Context) error {
 		t.held, err = fillAll(data.Held.Documents, t.config.PerDeviceEvalBatchSize*t.config.Devices)
 		return err
 	}
+	t.pairs = stagePairs{data.Main.Pairs, data.Buffer.Pairs, data.Held.Pairs}
 	loaders := []*datasets.Loader[datasets.Pair]{newLoader(t.config, data.Main.Pairs)}
 	if data.Buffer.Rows > 0 {
 		loaders = append(loaders, newLoader(t.config, data.Buffer.Pairs))

@@ -30,6 +30,7 @@ type StepOptions struct {
 	MaxGradNorm  float64      // 0 = no clipping
 	DType        dtypes.DType // of activations and matrix products
 	Checkpointed bool         // recompute each layer in the backward pass
+	Precomputed  bool         // batches carry the reference's log-probabilities; else the step computes them
 }
 
 // headChunk is how many targets' logits over the vocabulary are alive at a time.
@@ -44,7 +45,7 @@ type Stepper struct {
 	options StepOptions
 	sum     *graph.Tensors // gradient of the micro-batches fed since the last update
 
-	grads, apply, measure *graph.Program
+	grads, apply, measure, reference *graph.Program
 }
 
 // NewStepper prepares the programs for training over the frozen base of model. Nothing is compiled until the first batch.
@@ -58,6 +59,7 @@ func NewStepper(d *graph.Device, model *mistral.Model, trained Trained, o StepOp
 	s.grads = graph.NewProgram(d, "grads", s.gradsGraph, 2)
 	s.apply = graph.NewProgram(d, "apply", s.applyGraph, 0, 1, 2, 3)
 	s.measure = graph.NewProgram(d, "measure", s.measureGraph)
+	s.reference = graph.NewProgram(d, "reference", s.referenceGraph)
 	return s, nil
 }
 
@@ -66,6 +68,7 @@ func (s *Stepper) Close() {
 	s.grads.Close()
 	s.apply.Close()
 	s.measure.Close()
+	s.reference.Close()
 	s.sum.Finalize()
 }
 
@@ -80,13 +83,13 @@ func (s *Stepper) Compile(train, held []datasets.Shape) (Sizes, error) {
 	base, state := s.model.Base.Shapes(), s.Masters.Shapes()
 	for i, shape := range train {
 		group.Go(func() (err error) {
-			grads[i], err = s.grads.Compile(base, state, state, feedShapes(shape, shape.Responses/s.perUnit()))
+			grads[i], err = s.grads.Compile(base, state, state, s.feedShapes(shape))
 			return err
 		})
 	}
 	for i, shape := range held {
 		group.Go(func() (err error) {
-			measures[i], err = s.measure.Compile(base, state, feedShapes(shape, shape.Responses/s.perUnit()))
+			measures[i], err = s.measure.Compile(base, state, s.feedShapes(shape))
 			return err
 		})
 	}
@@ -98,6 +101,10 @@ func (s *Stepper) Compile(train, held []datasets.Shape) (Sizes, error) {
 	})
 	err := group.Wait()
 	return Sizes{largest(grads), apply, largest(measures)}, err
+}
+
+func (s *Stepper) feedShapes(shape datasets.Shape) []shapes.Shape {
+	return feedShapes(shape, shape.Responses/s.perUnit(), s.options.Precomputed)
 }
 
 // peak is what a program takes on the device while it runs, in bytes.
@@ -143,6 +150,18 @@ func (s *Stepper) measureGraph(in [][]*Node) [][]*Node {
 	return [][]*Node{report}
 }
 
+// referenceGraph is the forward pass of the reference as the other programs have it.
+func (s *Stepper) referenceGraph(in [][]*Node) [][]*Node {
+	return [][]*Node{{s.referenceTokens(s.view(in[0], in[1]), newBatchNodes(in[2], s.perUnit()))}}
+}
+
+// referenceTokens gives log pi_ref of each target. policy tells which weights are trained.
+func (s *Stepper) referenceTokens(policy graph.Weights, b batchNodes) *Node { // [N]
+	frozenHead := !policy.Trained(mistral.HeadName(s.model.Config)) // as of the policy, so that equal weights round alike
+	logProb, _ := s.tokens(policy.Base(), b, frozenHead, false)
+	return StopGradient(logProb)
+}
+
 // applyGraph is one AdamW update by the accumulated gradient, clipped to a global norm; it hands the accumulator back as zeros.
 func (s *Stepper) applyGraph(in [][]*Node) [][]*Node {
 	masters, m, v, sum, scalars := in[0], in[1], in[2], in[3], in[4]
@@ -161,14 +180,15 @@ func (s *Stepper) applyGraph(in [][]*Node) [][]*Node {
 
 // losses runs policy and, for a preference objective, reference over a batch: loss [units] and what is reported of it.
 func (s *Stepper) losses(policy graph.Weights, b batchNodes) (loss *Node, report []*Node) {
-	frozenHead := !policy.Trained(mistral.HeadName(s.model.Config)) // for both, so that equal weights round alike
-	logProb, logits := s.tokens(policy, b, frozenHead, s.options.Checkpointed)
+	logProb, logits := s.tokens(policy, b, !policy.Trained(mistral.HeadName(s.model.Config)), s.options.Checkpointed)
 	if !s.options.Objective.Preference() {
 		loss = SFTLoss(b.perResponse(logProb))
 		return loss, []*Node{loss, b.perResponse(logProb), b.perResponse(logits)}
 	}
-	reference, _ := s.tokens(policy.Base(), b, frozenHead, false)
-	reference = StopGradient(reference)
+	reference := b.reference
+	if reference == nil {
+		reference = s.referenceTokens(policy, b)
+	}
 
 	// Token by token the two are close, and their difference loses no digits; the sums of a long response would.
 	ratio := b.perResponse(Sub(logProb, reference))
@@ -218,6 +238,16 @@ func (s *Stepper) Measure(b datasets.Batch) (BatchReport, error) {
 		return BatchReport{}, err
 	}
 	return newBatchReport(out[0])
+}
+
+// Reference computes log pi_ref of each target of a batch, in nats: what a batch of a precomputing Stepper carries.
+func (s *Stepper) Reference(b datasets.Batch) ([]float32, error) {
+	out, err := s.reference.Call(s.model.Base.Values, s.Masters.Values, feed(b, nil))
+	if err != nil {
+		return nil, err
+	}
+	defer out[0][0].MustFinalizeAll()
+	return tensors.CopyFlatData[float32](out[0][0])
 }
 
 // Apply updates the masters by the accumulated gradient at a learning rate and returns the gradient's global norm before clipping.

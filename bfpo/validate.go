@@ -140,7 +140,6 @@ func (c Config) checkBuilt() (problems []error) {
 		key    string
 		active bool
 	}{
-		{"precompute_ref_log_probs", c.PrecomputeRefLogProbs},
 		{"generate_during_eval", c.GenerateDuringEval},
 		{"eval_tasks", len(c.EvalTasks) > 0},
 		{"devices", c.Devices > 1},

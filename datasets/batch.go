@@ -6,11 +6,17 @@ type Sequence struct {
 	Prompt int // leading ids that are not scored; at least 1, since the first token has no predictor
 }
 
+// Scored counts the ids that are scored.
+func (s Sequence) Scored() int { return max(0, len(s.IDs)-max(s.Prompt, 1)) }
+
 // Pair is one preference in token space.
 type Pair struct {
 	ID                       string // as of Preference
 	Chosen, Rejected         Sequence
 	ChosenSafe, RejectedSafe bool
+
+	// log pi_ref of each scored token in nats, where it was computed beforehand; else nil.
+	ChosenReference, RejectedReference []float32
 }
 
 // Document is one packed row of supervised text.
@@ -40,6 +46,8 @@ type Batch struct {
 	Index  []int32 // [N] flat position b*S+s of the hidden state that predicts the label
 	Labels []int32 // [N]
 	Owner  []int32 // [N] response the target belongs to; -1 for padding
+	// [N] log pi_ref of the labels in nats, 0 for padding; nil unless the pairs carry it
+	Reference []float32
 
 	IDs                      []string // pairs (or packed rows) present; the rest of Responses is padding
 	ChosenSafe, RejectedSafe []bool   // [len(IDs)], nil for supervised batches

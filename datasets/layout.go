@@ -42,6 +42,9 @@ func Fill[T Example](examples []T, layout Layout, shapes []Shape) (Batch, error)
 			len(examples), slices.Max(append(lengths, 0)), targets, responses, ErrNoShape, shapes)
 	}
 	b := newBatch(shapes[best])
+	if slices.ContainsFunc(trees, func(t tree) bool { return t.reference != nil }) {
+		b.Reference = make([]float32, b.Targets)
+	}
 	n := 0
 	for row, members := range rows {
 		n = b.fillRow(row, n, trees, first, members)
@@ -81,6 +84,9 @@ func (b *Batch) fillRow(row, n int, trees []tree, first []int32, members []int) 
 			b.Index[n] = int32(at) + from
 			b.Labels[n] = t.labels[i]
 			b.Owner[n] = first[m] + t.responses[i]
+			if b.Reference != nil {
+				b.Reference[n] = t.reference[i]
+			}
 			n++
 		}
 		at += len(t.tokens)

@@ -1,5 +1,7 @@
 package datasets
 
+import "slices"
+
 // Example is what a batch is made of: a preference pair, or a packed row of supervised text.
 type Example interface{ Pair | Document }
 
@@ -21,6 +23,7 @@ type tree struct {
 
 	from, labels []int32 // scored tokens: place in the tree of the token that predicts it, and its id
 	responses    []int32 // the response each belongs to, counted from 0 within the example
+	reference    []float32
 }
 
 // treesOf cuts an example into the pieces a layout places.
@@ -32,6 +35,7 @@ func treesOf[T Example](example T, layout Layout) []tree {
 			chosen.docs, rejected.docs = 1, 1
 			chosen.add(e.Chosen, 0, 0, 0)
 			rejected.add(e.Rejected, 0, 0, 1)
+			chosen.reference, rejected.reference = e.ChosenReference, e.RejectedReference
 			return []tree{chosen, rejected}
 		}
 		return []tree{pairTree(e)}
@@ -49,6 +53,7 @@ func pairTree(p Pair) tree {
 	t.append(p.Chosen.IDs[:trunk], 0, 0)
 	t.add(p.Chosen, trunk, 1, 0)
 	t.add(p.Rejected, trunk, 2, 1)
+	t.reference = slices.Concat(p.ChosenReference, p.RejectedReference)
 	return t
 }
 
@@ -110,8 +115,7 @@ type extent struct{ tokens, targets int }
 func extentsOf[T Example](example T, layout Layout) []extent {
 	switch e := any(example).(type) {
 	case Pair:
-		c := extent{len(e.Chosen.IDs), max(0, len(e.Chosen.IDs)-max(e.Chosen.Prompt, 1))}
-		r := extent{len(e.Rejected.IDs), max(0, len(e.Rejected.IDs)-max(e.Rejected.Prompt, 1))}
+		c, r := extent{len(e.Chosen.IDs), e.Chosen.Scored()}, extent{len(e.Rejected.IDs), e.Rejected.Scored()}
 		if layout == Separate {
 			return []extent{c, r}
 		}

@@ -45,7 +45,6 @@ func TestBenchRefused(t *testing.T) {
 	bench("-pairs="+pairs, "-batch=-1").wants(t, exitUsage, "-batch=-1")
 	bench("-pairs="+pairs, "-batch=1", "-config=tiny").wants(t, exitUsage, "has stages")
 	bench("-pairs="+pairs, "-batch=1", "-set=objective=sft").wants(t, exitUsage, "-set=objective=sft")
-	bench("-pairs="+pairs, "-batch=1", "-set=precompute_ref_log_probs=true").wants(t, exitUsage, "precompute_ref_log_probs", "not supported yet")
 	bench("-pairs="+pairs, "-batch=1", "-model=").wants(t, exitUsage, "no model")
 	bench("-pairs="+pairs, "-batch=2").wants(t, exitFailed, "1 pairs", "batch of 2")
 	bench("-pairs="+dir+"/none.jsonl", "-batch=2").wants(t, exitFailed, "none.jsonl")
