@@ -20,7 +20,8 @@ import (
 //
 // A file of exactly one batch is repeated; of a longer one each batch is taken once, in the order of the file. Before the clock starts the
 // repeated batch runs twice, or one batch of each shape; then weights and optimizer go back to where they began, so the losses of the
-// timed steps are those of a run from the checkpoint.
+// timed steps are those of a run from the checkpoint. Where the reference is computed once, that is before the clock too; reading what it
+// has left on disk belongs to the time of a pass.
 type Bench struct {
 	Pairs string // path of the file: JSON lines of prompt_ids, chosen_ids, rejected_ids, is_chosen_safe and is_rejected_safe
 	Batch int    // pairs in a step
@@ -46,8 +47,7 @@ func (b Bench) Run(ctx context.Context, rt Runtime, c Config) (result BenchResul
 	c.PerDeviceTrainBatchSize, c.GradientAccumulationSteps, c.Shuffle = b.Batch, 1, false
 	t := &bench{training: training{Runtime: rt, config: c, name: "bench", trainer: &Trainer{}}, began: began}
 	defer func() { err = errors.Join(err, t.close()) }()
-	pairs, err := t.read(ctx, b)
-	if err != nil {
+	if err := t.read(ctx, b); err != nil {
 		return result, err
 	}
 	trained, err := t.load()
@@ -58,7 +58,6 @@ func (b Bench) Run(ctx context.Context, rt Runtime, c Config) (result BenchResul
 	if err := t.compile(trained); err != nil {
 		return result, err
 	}
-	t.pairs.main = pairs
 	if err := t.precompute(ctx); err != nil {
 		return result, err
 	}
@@ -72,7 +71,7 @@ func (b Bench) Run(ctx context.Context, rt Runtime, c Config) (result BenchResul
 	if err := t.time(ctx); err != nil {
 		return result, err
 	}
-	t.summarise(b, len(pairs))
+	t.summarise(b)
 	return t.result, nil
 }
 
@@ -86,27 +85,32 @@ type bench struct {
 }
 
 // read opens the model and the file of pairs, and lays out the batches.
-func (t *bench) read(ctx context.Context, b Bench) ([]datasets.Pair, error) {
+func (t *bench) read(ctx context.Context, b Bench) error {
 	checkpoint, err := OpenModel(ctx, t.config.Model, t.Hub, t.Cache, t.notice)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	t.model = &mistral.Model{Config: checkpoint.Config, Checkpoint: checkpoint}
 	pairs, err := readBenchPairs(b.Pairs, t.model.Config)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(pairs) < b.Batch {
-		return nil, fmt.Errorf("%s: %d pairs are less than one batch of %d", b.Pairs, len(pairs), b.Batch)
+		return fmt.Errorf("%s: %d pairs are less than one batch of %d", b.Pairs, len(pairs), b.Batch)
 	}
 	t.repeated = len(pairs) == b.Batch
-	t.config.MaxSteps = b.Steps
-	switch passes := (len(pairs) + b.Batch - 1) / b.Batch; {
-	case t.repeated && b.Steps == 0:
+	switch {
+	case !t.repeated:
+		if b.Steps > 0 {
+			pairs = pairs[:min(len(pairs), b.Steps*b.Batch)]
+		}
+		t.config.MaxSteps = (len(pairs) + b.Batch - 1) / b.Batch
+	case b.Steps > 0:
+		t.config.MaxSteps = b.Steps
+	default:
 		t.config.MaxSteps = repeatedSteps
-	case !t.repeated && (b.Steps == 0 || b.Steps > passes):
-		t.config.MaxSteps = passes
 	}
+	t.pairs.main = pairs
 	t.trainer.steps = t.config.Steps(len(pairs))
 	t.trainer.schedule = t.config.Schedule(t.trainer.steps.Total)
 	loader := newLoader(t.config, pairs)
@@ -114,11 +118,11 @@ func (t *bench) read(ctx context.Context, b Bench) ([]datasets.Pair, error) {
 	for examples := range loader.Ahead(t.trainer.steps.Total) {
 		batch, err := datasets.Fill(examples, datasets.Shared, t.shapes)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		t.batches = append(t.batches, batch)
 	}
-	return pairs, nil
+	return nil
 }
 
 // warmUp runs the repeated batch twice, or the first batch of each shape.
@@ -170,6 +174,13 @@ func (t *bench) restart() error {
 // time runs the timed steps.
 func (t *bench) time(ctx context.Context) error {
 	programs := len(t.Device.Compiled())
+	if t.precomputes() {
+		started := time.Now()
+		if err := t.precompute(ctx); err != nil { // from the file that the first call has left, as a later epoch or run does
+			return err
+		}
+		t.result.Reference = rounded(time.Since(started).Seconds())
+	}
 	for range t.batches {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -189,10 +200,10 @@ func (t *bench) time(ctx context.Context) error {
 }
 
 // summarise fills in what follows from the timed steps.
-func (t *bench) summarise(b Bench, pairs int) {
+func (t *bench) summarise(b Bench) {
 	r := &t.result
 	r.FirstLoss, r.TimedSteps, r.StepMedian = r.Losses[0], len(r.StepAll), rounded(median(r.StepAll))
-	total := 0.0 // ms
+	total := 1e3 * r.Reference // ms
 	for _, ms := range r.StepAll {
 		total += ms
 	}
@@ -219,6 +230,9 @@ func (t *bench) summarise(b Bench, pairs int) {
 	}
 	data := strings.TrimSuffix(filepath.Base(b.Pairs), filepath.Ext(b.Pairs))
 	r.Name = fmt.Sprintf("bfpo-%s-%s", strings.TrimPrefix(data, "pairs_"), r.Precision)
+	if r.Precomputed = t.precomputes(); r.Precomputed {
+		r.Name += "-precomputed"
+	}
 	if r.Checkpointed = t.trainer.options.Checkpointed; r.Checkpointed {
 		r.Name += "-checkpointed"
 	}

@@ -29,6 +29,8 @@ type BenchResult struct {
 
 	Precision      string         `json:"precision"`       // f32 or bf16, of the matrix products
 	Checkpointed   bool           `json:"checkpointed"`    // layers were recomputed in the backward pass
+	Precomputed    bool           `json:"precomputed"`     // the reference was computed once, before the clock
+	Reference      float64        `json:"reference_s"`     // reading the stored log-probabilities; part of the time of a pass
 	ComputedTokens int            `json:"computed_tokens"` // as padded_tokens without padding: what both rows begin with counts once
 	FirstStep      float64        `json:"first_step_s"`    // from the start, loading included, to the end of the first step
 	Recompilations int            `json:"recompilations"`  // programs compiled during the timed steps

@@ -98,7 +98,7 @@ func measure(ctx context.Context, rt Runtime, c Config, e Evaluation, dir string
 		Model:   fmt.Sprintf("%s %v %s", identity, c.ComputeType(), rt.Device.Platform()),
 		Version: rt.Version, Progress: progress.show,
 		Config: map[string]any{
-			"model": c.Model, "dtype": c.ComputeType().String(), "platform": rt.Device.Platform(), "limit": limitOf(e.Limit),
+			"model": c.Model, "dtype": strings.ToLower(c.ComputeType().String()), "platform": rt.Device.Platform(), "limit": limitOf(e.Limit),
 			"apply_chat_template": e.Chat, "seed": c.Seed,
 		},
 	}.Do(ctx)

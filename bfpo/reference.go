@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/graph/filecache"
 	"github.com/bfpo-go/bfpo/graph/wheel"
-	"github.com/bfpo-go/bfpo/internal/filecache"
 )
 
 // referenceMagic begins the files of log-probabilities. Raise its number when the layout of an entry or of its key changes.

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/graph/filecache"
 	"github.com/bfpo-go/bfpo/graph/wheel"
-	"github.com/bfpo-go/bfpo/internal/filecache"
 )
 
 // rowsMagic begins the files of tokenised rows. Raise its number when the layout of an entry changes, or the rows that datasets makes

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/internal/filecache"
+	"github.com/bfpo-go/bfpo/graph/filecache"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 

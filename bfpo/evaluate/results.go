@@ -35,10 +35,6 @@ func WritePreferences(dir string, all []Preference, config map[string]any, versi
 	if err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(layout, "", "  ")
-	if err != nil {
-		return fmt.Errorf("results: %w", err)
-	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -60,9 +56,16 @@ func WritePreferences(dir string, all []Preference, config map[string]any, versi
 	}); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, resultsName), func(w *bufio.Writer) error {
-		_, err := w.Write(append(text, '\n'))
-		return err
+	return writeLayout(filepath.Join(dir, resultsName), layout)
+}
+
+// writeLayout writes results.json.
+func writeLayout(path string, layout map[string]any) error {
+	return writeFile(path, func(w *bufio.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(layout)
 	})
 }
 

@@ -76,14 +76,7 @@ func (r Run) write(results Results, outcomes [][]outcome, all []measured) error 
 			return err
 		}
 	}
-	text, err := json.MarshalIndent(r.layout(results), "", "  ")
-	if err != nil {
-		return fmt.Errorf("results: %w", err)
-	}
-	return writeFile(filepath.Join(r.Dir, resultsName), func(w *bufio.Writer) error {
-		_, err := w.Write(append(text, '\n'))
-		return err
-	})
+	return writeLayout(filepath.Join(r.Dir, resultsName), r.layout(results))
 }
 
 // layout is results.json as lm-evaluation-harness has it.
