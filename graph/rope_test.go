@@ -54,3 +54,37 @@ func TestRotaryApply(t *testing.T) {
 		near(t, "bf16", floats(t, got[2]), want, 4.5/256) // one rounding to 8 bits of numbers up to 4.5
 	})
 }
+
+// Far into a long text the tables are as right as float32 angles are: at position p a frequency f has two roundings, of f itself and of
+// p f, so cosine and sine are off by at most 2 p f 2^-24 (and a rounding of their own). bfloat16 has no position 5000: 4992 is its nearest,
+// and every angle with a frequency above 0.4 would be off by more than three.
+func TestRotaryFarPositions(t *testing.T) {
+	const half = 64
+	positions := []int32{5000, 32767, 131071}
+	one := make([]float32, 2*half) // turned by an angle, (1, 0) is its cosine and sine
+	for i := range half {
+		one[i] = 1
+	}
+	devices(t, func(t *testing.T, d *graph.Device) {
+		for _, theta := range []float64{1e4, 1e6} {
+			freqs := graph.RotaryFrequencies(2*half, theta)
+			got := floats(t, call(t, d, func(in []*Node) []*Node {
+				x := BroadcastToDims(Reshape(in[1], 1, 1, 1, 2*half), 1, len(positions), 1, 2*half)
+				return []*Node{graph.NewRotary(in[0], freqs).Apply(x)}
+			}, [][]int32{positions}, one)[0])
+			for row, p := range positions {
+				worst := 0.0
+				for i, f := range freqs {
+					sin, cos := math.Sincos(float64(p) * f)
+					at := row*2*half + i
+					diff := max(math.Abs(float64(got[at])-cos), math.Abs(float64(got[at+half])-sin))
+					worst = max(worst, diff)
+					if bound := 2*float64(p)*f/(1<<24) + 1.2e-7; diff > bound {
+						t.Errorf("theta %g, position %d, component %d: off by %.2g, more than %.2g", theta, p, i, diff, bound)
+					}
+				}
+				t.Logf("theta %g, position %d: off by at most %.2g", theta, p, worst)
+			}
+		}
+	})
+}

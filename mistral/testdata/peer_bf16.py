@@ -1,0 +1,63 @@
+"""peer_bf16.py MODEL_FOLDER PAIRS.json OUT.json
+
+Says how far torch's bfloat16 forward pass lies from its float32 one, and writes OUT.json for the test TestPeerBFloat16, which says the
+same of ours. It is run by hand, not in CI; it was run with Python 3.11, transformers 5.23.0 and torch 2.15.0, on SmolLM2-135M-Instruct
+as this project exports it in bfloat16, and on the reference evaluations' pku_pair_logps.json: 16 pairs in that model's tokens.
+
+Of each response it takes the log-probability, the sum of float32 log-softmax values of the logits, which transformers rounds to
+bfloat16; and the same with logits computed in float32 from the bfloat16 hidden states, as this project computes them. Weights are the
+same bfloat16 values in both passes. It prints a line per way of computing: mean and largest |log p (bfloat16) - log p (float32)| of a
+response in nats.
+"""
+import argparse, json
+
+import torch
+from transformers import AutoModelForCausalLM
+
+
+def rows(path):
+    for doc in json.load(open(path))["docs"]:
+        for kind in ("chosen", "rejected"):
+            ids, n = doc[kind + "_ids"], doc[kind + "_n_prompt"]
+            yield {"prompt_ids": ids[:n], "response_ids": ids[n:]}
+
+
+@torch.no_grad()
+def log_probs(model, data, exact_head):
+    sums = []
+    for r in data:
+        ids = torch.tensor([r["prompt_ids"] + r["response_ids"]])
+        p = len(r["prompt_ids"])
+        hidden = model.model(input_ids=ids).last_hidden_state[0, p - 1 : -1]
+        if exact_head:
+            logits = hidden.float() @ model.lm_head.weight.float().T
+        else:
+            logits = model.lm_head(hidden).float()
+        logp = torch.log_softmax(logits, -1)
+        sums.append(logp.gather(-1, torch.tensor(r["response_ids"])[:, None]).double().sum().item())
+    return sums
+
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("model")
+    a.add_argument("pairs")
+    a.add_argument("out")
+    a = a.parse_args()
+    data = list(rows(a.pairs))
+    result = {"model": a.model, "rows": data, "torch": {}}
+    for attention in ("eager", "sdpa"):
+        half = AutoModelForCausalLM.from_pretrained(a.model, dtype=torch.bfloat16, attn_implementation=attention).eval()
+        full = AutoModelForCausalLM.from_pretrained(a.model, dtype=torch.float32, attn_implementation=attention).eval()
+        full.load_state_dict({k: v.float() for k, v in half.state_dict().items()})
+        want = log_probs(full, data, False)
+        for name, exact in (("bf16 logits", False), ("f32 logits", True)):
+            diffs = [abs(x - y) for x, y in zip(log_probs(half, data, exact), want)]
+            mean, most = sum(diffs) / len(diffs), max(diffs)
+            result["torch"][f"{attention}, {name}"] = {"mean": mean, "max": most}
+            print(f"torch {attention}, {name}: mean {mean:.4f}, max {most:.4f} nat over {len(diffs)} responses")
+        result["float32"] = want
+    json.dump(result, open(a.out, "w"))
+
+
+main()
