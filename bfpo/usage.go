@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo/internal/edit"
+	"github.com/bfpo-go/bfpo/mistral/edit"
 )
 
 // UsageError is a wrong flag or a wrong recipe: something the user has to change before anything can run. The program exits with 2.

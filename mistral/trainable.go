@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/mistral/edit"
 	"github.com/gomlx/compute/dtypes"
 )
 
@@ -54,31 +55,10 @@ func nearest(pattern string, names []string) string {
 	best, least := "", 1<<30
 	for _, name := range names {
 		for part := range strings.SplitSeq(name, ".") {
-			if n := edits(pattern, part); n < least {
+			if n := edit.Distance(pattern, part); n < least {
 				best, least = part, n
 			}
 		}
 	}
 	return best
-}
-
-// edits is the Levenshtein distance of two strings in bytes.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
