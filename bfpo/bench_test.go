@@ -56,7 +56,7 @@ func benchConfig(t *testing.T, sets ...string) Config {
 func runBench(t *testing.T, b Bench, c Config) BenchResult {
 	t.Helper()
 	rt := testRuntime(t, graphtest.Device(t))
-	rt.Out = io.Discard
+	rt.Out, rt.Cache = io.Discard, t.TempDir()
 	r, err := b.Run(context.Background(), rt, c)
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +103,19 @@ func TestBenchGoesThroughAFileOnce(t *testing.T) {
 	if want := directLosses(t, pairs, 2); !slices.Equal(r.Losses, want) {
 		t.Errorf("losses %v, without warm-up %v", r.Losses, want)
 	}
+	once := runBench(t, Bench{Pairs: path, Batch: 2}, benchConfig(t, "precompute_ref_log_probs=true"))
+	if !once.Precomputed || once.Reference <= 0 || once.Name != "bfpo-few-f32-precomputed" || once.Recompilations != 0 {
+		t.Errorf("%+v", once)
+	}
+	if want := 5e3 / (once.StepAll[0] + once.StepAll[1] + once.StepAll[2] + 1e3*once.Reference); math.Abs(once.PairsPerSecond-want) > 1e-3*want {
+		t.Errorf("%v pairs/s, the steps and the reading say %v", once.PairsPerSecond, want)
+	}
+	for i, loss := range once.Losses {
+		if math.Abs(loss-r.Losses[i]) > 1e-5*r.Losses[i] {
+			t.Errorf("losses %v with the reference computed once, %v in each step", once.Losses, r.Losses)
+		}
+	}
+	runBench(t, Bench{Pairs: path, Batch: 2, Steps: 1}, benchConfig(t, "precompute_ref_log_probs=true"))
 	first := runBench(t, Bench{Pairs: path, Batch: 2, Steps: 1}, benchConfig(t))
 	if first.TimedSteps != 1 || first.RealTokens != len(pairs[0].Chosen.IDs)+len(pairs[0].Rejected.IDs)+len(pairs[1].Chosen.IDs)+len(pairs[1].Rejected.IDs) {
 		t.Errorf("%+v", first)
