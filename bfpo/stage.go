@@ -121,9 +121,11 @@ func (t *training) load() (Trained, error) {
 	if err != nil {
 		return Trained{}, t.config.usage("selected_layers", "%v", err)
 	}
-	if t.model, err = mistral.Load(t.Device, t.model.Checkpoint, t.config.ComputeType()); err != nil {
+	model, err := mistral.Load(t.Device, t.model.Checkpoint, t.config.ComputeType())
+	if err != nil {
 		return Trained{}, err
 	}
+	t.model = model
 	return newTrained(t.Device, t.model, names)
 }
 

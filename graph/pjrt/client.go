@@ -17,6 +17,8 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/go-xla/compute/xla"
+
+	"github.com/bfpo-go/bfpo/graph/filecache"
 )
 
 // Available tells whether this build can load plugins at all.
@@ -33,8 +35,8 @@ type Client struct {
 	library *library
 	pointer unsafe.Pointer
 	cpu     bool
-	cache   cache
-	context []byte // all that a compiled program depends on besides its text and its options
+	cache   *filecache.Cache // of compiled programs
+	context []byte           // all that a compiled program depends on besides its text and its options
 	log     func(format string, args ...any)
 	tags    atomic.Int64
 
@@ -58,7 +60,7 @@ func Open(path string, o Options) (*Client, error) {
 	}
 	c := &Client{
 		Backend: backend, library: l, pointer: pointer, cpu: o.CPU, log: o.Log, byTag: map[string]Compiled{},
-		cache: cache{dir: o.CacheDir, limit: o.CacheLimit},
+		cache: &filecache.Cache{Dir: o.CacheDir, Limit: o.CacheLimit, Magic: "bfpo compiled program 1\n", Suffix: ".xla"},
 	}
 	platform, err := l.text(C.api_client_platform_version, pointer)
 	if err != nil {
@@ -72,7 +74,7 @@ func Open(path string, o Options) (*Client, error) {
 	}
 	flags := os.Getenv(envFlags)
 	if strings.Contains(flags, "--xla_dump_to") {
-		c.cache.dir = "" // a program that is loaded leaves no dump
+		c.cache.Dir = "" // a program that is loaded leaves no dump
 	}
 	c.context = fmt.Appendf(nil, "%s\n%s\n%q\n%s\n%s\n", c.Version, l.build, kinds, processor(), flags)
 	l.mu.Lock()

@@ -11,6 +11,8 @@ import "C"
 import (
 	"time"
 	"unsafe"
+
+	"github.com/bfpo-go/bfpo/graph/filecache"
 )
 
 // compile stands in for PJRT_Client_Compile. It returns the plugin's error object, if any.
@@ -22,15 +24,15 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 		text = freeDots(text)
 	}
 	options := C.GoBytes(unsafe.Pointer(args.options), C.int(args.options_size))
-	key := cacheKey([]byte(text), options, c.context)
+	key := filecache.Key([]byte(text), options, c.context)
 
 	record := Compiled{Name: name}
-	if content, ok := c.cache.get(key); ok {
+	if content, ok := c.cache.Get(key); ok {
 		loaded, err := c.load(content)
 		if err == nil {
 			args.loaded, record.Cached = loaded, true
 		} else {
-			c.cache.remove(key)
+			c.cache.Remove(key)
 			c.trouble("a compiled program in the cache cannot be loaded and is compiled again: %v", err)
 		}
 	}
@@ -87,14 +89,14 @@ func (c *Client) measure(executable unsafe.Pointer, record *Compiled) {
 
 // keep puts a compiled program into the cache.
 func (c *Client) keep(key string, executable unsafe.Pointer) {
-	if c.cache.dir == "" {
+	if c.cache.Dir == "" {
 		return
 	}
 	args := C.serialize_args{executable: executable}
 	args.size = C.sizeof_serialize_args
 	err := c.library.call(C.api_executable_serialize, unsafe.Pointer(&args))
 	if err == nil {
-		err = c.cache.put(key, unsafe.Slice((*byte)(unsafe.Pointer(args.bytes)), args.n))
+		err = c.cache.Put(key, unsafe.Slice((*byte)(unsafe.Pointer(args.bytes)), args.n))
 		C.release(&args)
 	}
 	if err != nil {
