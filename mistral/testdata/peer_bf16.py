@@ -7,7 +7,7 @@ as this project exports it in bfloat16, and on the reference evaluations' pku_pa
 Of each response it takes the log-probability, the sum of float32 log-softmax values of the logits, which transformers rounds to
 bfloat16; and the same with logits computed in float32 from the bfloat16 hidden states, as this project computes them. Weights are the
 same bfloat16 values in both passes. It prints a line per way of computing: mean and largest |log p (bfloat16) - log p (float32)| of a
-response in nats.
+response in nats, and the mean of a token.
 """
 import argparse, json
 
@@ -23,19 +23,16 @@ def rows(path):
 
 
 @torch.no_grad()
-def log_probs(model, data, exact_head):
-    sums = []
+def log_probs(model, data):
+    """Of each response's tokens: with logits in the model's dtype, and with logits in float32."""
+    own, exact = [], []
     for r in data:
         ids = torch.tensor([r["prompt_ids"] + r["response_ids"]])
-        p = len(r["prompt_ids"])
-        hidden = model.model(input_ids=ids).last_hidden_state[0, p - 1 : -1]
-        if exact_head:
-            logits = hidden.float() @ model.lm_head.weight.float().T
-        else:
-            logits = model.lm_head(hidden).float()
-        logp = torch.log_softmax(logits, -1)
-        sums.append(logp.gather(-1, torch.tensor(r["response_ids"])[:, None]).double().sum().item())
-    return sums
+        hidden = model.model(input_ids=ids).last_hidden_state[0, len(r["prompt_ids"]) - 1 : -1]
+        for sums, logits in (own, model.lm_head(hidden).float()), (exact, hidden.float() @ model.lm_head.weight.float().T):
+            logp = torch.log_softmax(logits, -1)
+            sums.append(logp.gather(-1, torch.tensor(r["response_ids"])[:, None]).double().flatten())
+    return own, exact
 
 
 def main():
@@ -50,13 +47,14 @@ def main():
         half = AutoModelForCausalLM.from_pretrained(a.model, dtype=torch.bfloat16, attn_implementation=attention).eval()
         full = AutoModelForCausalLM.from_pretrained(a.model, dtype=torch.float32, attn_implementation=attention).eval()
         full.load_state_dict({k: v.float() for k, v in half.state_dict().items()})
-        want = log_probs(full, data, False)
-        for name, exact in (("bf16 logits", False), ("f32 logits", True)):
-            diffs = [abs(x - y) for x, y in zip(log_probs(half, data, exact), want)]
-            mean, most = sum(diffs) / len(diffs), max(diffs)
-            result["torch"][f"{attention}, {name}"] = {"mean": mean, "max": most}
-            print(f"torch {attention}, {name}: mean {mean:.4f}, max {most:.4f} nat over {len(diffs)} responses")
-        result["float32"] = want
+        want, _ = log_probs(full, data)
+        for name, got in zip(("bf16 logits", "f32 logits"), log_probs(half, data)):
+            apart = [x - y for x, y in zip(got, want)]
+            sums = torch.stack([d.sum().abs() for d in apart])
+            mean, most, token = sums.mean().item(), sums.max().item(), torch.cat(apart).abs().mean().item()
+            result["torch"][f"{attention}, {name}"] = {"mean": mean, "max": most, "token": token}
+            print(f"torch {attention}, {name}: mean {mean:.4f}, max {most:.4f} nat over {len(sums)} responses; {token:.5f} a token", flush=True)
+        result["float32"] = [x.sum().item() for x in want]
     json.dump(result, open(a.out, "w"))
 
 
