@@ -30,7 +30,7 @@ func newReferenceCache(dir string) *filecache.Cache {
 }
 
 // precompute gives every pair of the stage the log-probabilities of the reference, where the recipe wants them once instead of at each
-// step. They are read from the cache folder where a run of the same model, type, device and pairs has left them.
+// step. They are read from the cache folder where a run of the same model, program and batches has left them.
 //
 // They are computed in the batches of the first epoch, so that they are to the last bit what the steps of that epoch would compute.
 func (t *training) precompute(ctx context.Context) error {
@@ -39,9 +39,12 @@ func (t *training) precompute(ctx context.Context) error {
 	}
 	started := time.Now()
 	cache := newReferenceCache(t.Cache)
-	key, err := t.referenceKey()
+	key, keeps, err := t.referenceKey()
 	if err != nil {
 		return err
+	}
+	if !keeps {
+		cache = &filecache.Cache{}
 	}
 	pairs, from := t.pairs.all(), "the cache"
 	data, ok := cache.Get(key)
@@ -76,15 +79,20 @@ func (p stagePairs) all() (all []*datasets.Pair) {
 	return all
 }
 
-// referenceKey names the log-probabilities by all that they depend on.
-func (t *training) referenceKey() (string, error) {
+// referenceKey names the log-probabilities by all that they depend on: weights, tokens, how these lie in batches, and the programs, whose
+// keys change with whatever rounds otherwise. The Go backend's programs have none, and ok is false.
+func (t *training) referenceKey() (key string, ok bool, err error) {
 	model, err := t.model.Checkpoint.Digest()
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	c := t.config
-	settings := fmt.Sprintf("%s %s %v %v %d %d", t.Device.Describe(), c.ComputeType(), t.trainer.Masters.Names, t.shapes, c.PerDeviceTrainBatchSize,
-		c.PerDeviceEvalBatchSize)
+	parts := [][]byte{[]byte(referenceMagic), model, fmt.Append(nil, t.shapes, t.config.PerDeviceTrainBatchSize, t.config.PerDeviceEvalBatchSize)}
+	for _, program := range t.references {
+		if program.Key == "" {
+			return "", false, nil
+		}
+		parts = append(parts, []byte(program.Key))
+	}
 	var tokens []byte
 	for _, p := range t.pairs.all() {
 		for _, s := range []datasets.Sequence{p.Chosen, p.Rejected} {
@@ -95,7 +103,7 @@ func (t *training) referenceKey() (string, error) {
 			}
 		}
 	}
-	return filecache.Key([]byte(referenceMagic), model, []byte(settings), tokens), nil
+	return filecache.Key(append(parts, tokens)...), true, nil
 }
 
 // scoreReference runs the reference over every pair once.

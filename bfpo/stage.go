@@ -56,10 +56,12 @@ type training struct {
 	saved    int // step of the newest checkpoint of this process
 	memory   Memory
 	programs []graph.Compiled // grads of the largest batch, apply
-	data     []SetSummary
-	facts    []Fact
-	metrics  *MetricsLog
-	started  time.Time
+
+	references []graph.Compiled // the forward passes that precompute the reference
+	data       []SetSummary
+	facts      []Fact
+	metrics    *MetricsLog
+	started    time.Time
 }
 
 // Train runs one training stage and leaves its folder dir as documented for users; report and card are what it wrote of itself there. An

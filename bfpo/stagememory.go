@@ -33,6 +33,7 @@ func (t *training) compile(trained Trained) error {
 		if err != nil {
 			return err
 		}
+		t.references = sizes.Reference
 		t.memory, t.programs = stepMemory(t.Device, stepper, sizes), []graph.Compiled{sizes.Grads, sizes.Apply}
 		if c.GradientCheckpointing != Auto || options.Checkpointed || t.memory.Available == 0 || t.memory.Peak < t.memory.Available {
 			return nil

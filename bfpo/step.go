@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -73,7 +74,10 @@ func (s *Stepper) Close() {
 }
 
 // Sizes are those of a step's programs, of each the largest over the shapes of batches. Measure is zero where nothing is held out.
-type Sizes struct{ Grads, Apply, Measure graph.Compiled }
+type Sizes struct {
+	Grads, Apply, Measure graph.Compiled
+	Reference             []graph.Compiled // of a precomputing Stepper, one for each shape
+}
 
 // Compile compiles the programs for batches of these shapes, to train on and to measure, several at a time.
 func (s *Stepper) Compile(train, held []datasets.Shape) (Sizes, error) {
@@ -93,6 +97,16 @@ func (s *Stepper) Compile(train, held []datasets.Shape) (Sizes, error) {
 			return err
 		})
 	}
+	var references []graph.Compiled
+	if s.options.Precomputed {
+		references = make([]graph.Compiled, len(train)+len(held))
+	}
+	for i := range references {
+		group.Go(func() (err error) {
+			references[i], err = s.reference.Compile(base, state, s.feedShapes(slices.Concat(train, held)[i]))
+			return err
+		})
+	}
 	var apply graph.Compiled
 	group.Go(func() (err error) {
 		rate := shapes.Make(dtypes.Float32)
@@ -100,7 +114,7 @@ func (s *Stepper) Compile(train, held []datasets.Shape) (Sizes, error) {
 		return err
 	})
 	err := group.Wait()
-	return Sizes{largest(grads), apply, largest(measures)}, err
+	return Sizes{largest(grads), apply, largest(measures), references}, err
 }
 
 func (s *Stepper) feedShapes(shape datasets.Shape) []shapes.Shape {

@@ -72,13 +72,13 @@ func (w Weights) WithoutGradient() Weights {
 	return w
 }
 
-// Linear returns x W^T for x [..., in] and the weight called name, W [out, in]: [..., out].
-func (w Weights) Linear(x *Node, name string) *Node {
-	weight := w.Get(name)
+// Linear returns x W^T for x [..., in] and the weight called name, W [out, in], as dtype: [..., out].
+func (w Weights) Linear(x *Node, name string, dtype dtypes.DType) *Node {
+	weight, multiply := w.Get(name), product
 	if w.inBlocks {
-		return onRows(x, weight, func(x *Node) *Node { return productInBlocks(x, weight, x.DType()) })
+		multiply = productInBlocks
 	}
-	return Linear(x, weight)
+	return onRows(x, weight, func(x *Node) *Node { return multiply(x, weight, dtype) })
 }
 
 // Trained says whether the overlay holds the weight called name.

@@ -2,6 +2,7 @@ package mistral
 
 import (
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
@@ -25,7 +26,8 @@ func Hidden(c Config, w graph.Weights, in Input, remat bool) *Node {
 // hidden is Hidden for tokens and positions [B, S] with the attention of each layer (see decoderLayer) left to the caller.
 func hidden(c Config, w graph.Weights, tokens, positions *Node, attend func(layer int, q, k, v *Node) *Node, remat bool) *Node {
 	rotary := rotary(c, positions)
-	x := embed(w, tokens) // [B, S, D]
+	embedding := w.Get(EmbedTokens)
+	x := ConvertDType(Gather(embedding, InsertAxes(tokens, -1)), dtypes.Float32) // [B, S, D]
 	for layer := range c.NumHiddenLayers {
 		block := func(w graph.Weights, x *Node) *Node {
 			return decoderLayer(c, w, layer, x, rotary, func(q, k, v *Node) *Node { return attend(layer, q, k, v) })
@@ -36,7 +38,7 @@ func hidden(c Config, w graph.Weights, tokens, positions *Node, attend func(laye
 			x = block(w, x)
 		}
 	}
-	return finalNorm(c, w, x)
+	return ConvertDType(graph.RMSNorm(x, w.Get(FinalNorm), c.RMSNormEps), embedding.DType())
 }
 
 // Head returns the output matrix [V, D]: its own, or the embedding when the two are tied.
@@ -50,16 +52,6 @@ func HeadName(c Config) string {
 		return EmbedTokens
 	}
 	return LMHead
-}
-
-// embed looks tokens [B, S] up: [B, S, D].
-func embed(w graph.Weights, tokens *Node) *Node {
-	return Gather(w.Get(EmbedTokens), InsertAxes(tokens, -1))
-}
-
-// finalNorm is the norm between the last layer and the head.
-func finalNorm(c Config, w graph.Weights, x *Node) *Node {
-	return graph.RMSNorm(x, w.Get(FinalNorm), c.RMSNormEps)
 }
 
 // rotary returns the tables for positions [B, S] under c's scaling, which Validate has checked.

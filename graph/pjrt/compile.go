@@ -26,7 +26,7 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	options := C.GoBytes(unsafe.Pointer(args.options), C.int(args.options_size))
 	key := filecache.Key([]byte(text), options, c.context)
 
-	record := Compiled{Name: name}
+	record := Compiled{Name: name, Key: key}
 	if content, ok := c.cache.Get(key); ok {
 		loaded, err := c.load(content)
 		if err == nil {

@@ -24,6 +24,8 @@ type Options struct {
 // Compiled describes one compiled program.
 type Compiled struct {
 	Name string
+	// Key names all that the program was compiled from: programs of one key compute the same, to the last bit. Empty on the Go backend.
+	Key string
 	// Bytes on each device: arguments, results, the part of the results that lies in donated arguments, and scratch memory.
 	// The peak is Inputs + Outputs - Aliases + Temp. They are zero on the Go backend, which does not know them.
 	Inputs, Outputs, Aliases, Temp int64
