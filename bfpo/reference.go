@@ -32,7 +32,7 @@ func newReferenceCache(dir string) *filecache.Cache {
 // precompute gives every pair of the stage the log-probabilities of the reference, where the recipe wants them once instead of at each
 // step. They are read from the cache folder where a run of the same model, program and batches has left them.
 //
-// They are computed in the batches of the first epoch, so that they are to the last bit what the steps of that epoch would compute.
+// They are computed in the batches of each set's first pass, so that they are to the last bit what the steps of that pass would compute.
 func (t *training) precompute(ctx context.Context) error {
 	if !t.precomputes() {
 		return nil
@@ -93,7 +93,7 @@ func (t *training) referenceKey() (key string, ok bool, err error) {
 		}
 		parts = append(parts, []byte(program.Key))
 	}
-	var tokens []byte
+	tokens := fmt.Append(nil, len(t.pairs.main), len(t.pairs.buffer), len(t.pairs.held))
 	for _, p := range t.pairs.all() {
 		for _, s := range []datasets.Sequence{p.Chosen, p.Rejected} {
 			tokens = binary.AppendUvarint(tokens, uint64(s.Prompt))

@@ -78,7 +78,7 @@ func Train(ctx context.Context, rt Runtime, c Config, dir string) (report StageR
 			release()
 		}
 	}()
-	for _, part := range []func(context.Context) error{t.open, t.prepare, t.precompute, t.resume, t.begin, t.announce, t.loop, t.finish} {
+	for _, part := range []func(context.Context) error{t.open, t.prepare, t.resume, t.precompute, t.begin, t.announce, t.loop, t.finish} {
 		if err := part(ctx); err != nil {
 			return StageReport{}, Card{}, err
 		}

@@ -46,7 +46,7 @@ func treesOf[T Example](example T, layout Layout) []tree {
 }
 
 // pairTree is trunk | rest of chosen | rest of rejected, where the trunk is all that the two begin with: the prompt, and the words that both
-// answers open with. What is scored there counts for both, with the same numbers, so two equal answers have a margin of exactly 0.
+// answers open with. What is scored there counts for both, with the same numbers, so two equal answers are equally probable.
 func pairTree(p Pair) tree {
 	trunk := commonPrefix(p)
 	t := tree{docs: 1}

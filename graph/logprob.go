@@ -47,20 +47,20 @@ func Logits(x, head *Node) *Node { return productInBlocks(x, head, dtypes.Float3
 //
 //	dlogp/dx = W[label] - softmax(W x) W,
 //
-// is formed here, in the forward pass, while the logits are at hand; so nothing of size [n, V] waits for the backward pass.
+// is formed here, in the forward pass, while the logits are at hand; so nothing of size [n, V] waits for the backward pass. Where no
+// gradient is asked for it is not computed.
 func frozenHead(x, labels, w *Node) *Node {
-	fixed := StopGradient(x)
-	logits := product(fixed, w, dtypes.Float32)                                  // [n, V]
-	value := StopGradient(Sub(labelLogits(fixed, labels, w), logSumExp(logits))) // [n]
-
-	again := OptimizationBarriers(logits, labels)                                       // so that the value is computed as where no gradient is asked for, see Recomputed
-	e, sum, _ := exponentials(again[0])                                                 // [n, V], [n, 1]
-	expected := Div(contract(ConvertDType(e, w.DType()), 1, w, 0, dtypes.Float32), sum) // [n, D]
-	gradient := StopGradient(Sub(labelRows(again[1], w), expected))                     // [n, D]
-
-	// tangent - tangent is zero and has the gradient of tangent.
-	tangent := ReduceSum(Mul(ConvertDType(x, dtypes.Float32), gradient), -1)
-	return Add(value, Sub(tangent, StopGradient(tangent)))
+	var slope *Node // [n, D]
+	return withGradient(func(in []*Node) *Node {
+		logits := product(in[0], w, dtypes.Float32)   // [n, V]
+		again := OptimizationBarriers(logits, labels) // so that the value is computed as where no gradient is asked for, see Recomputed
+		e, sum, _ := exponentials(again[0])           // [n, V], [n, 1]
+		expected := Div(contract(ConvertDType(e, w.DType()), 1, w, 0, dtypes.Float32), sum)
+		slope = Sub(labelRows(again[1], w), expected)
+		return Sub(labelLogits(in[0], labels, w), logSumExp(logits)) // [n]
+	}, func(in []*Node, dy *Node) []*Node {
+		return []*Node{ConvertDType(Mul(InsertAxes(dy, -1), slope), x.DType())}
+	}, x)
 }
 
 // trainedHead returns logp [n] of labels [n] for x [n, D], with gradients to x and w; the backward pass computes the logits
