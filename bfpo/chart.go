@@ -198,7 +198,7 @@ func newPlane(curves [][]point, percent bool) plane {
 	case p.y0 == p.y1:
 		p.y0, p.y1 = p.y0-0.1*math.Abs(p.y0), p.y1+0.1*math.Abs(p.y1)
 	}
-	p.yStep = niceStep(p.y1-p.y0, 4)
+	p.yStep = NiceStep(p.y1-p.y0, 4)
 	p.y0, p.y1 = math.Floor(p.y0/p.yStep+1e-9)*p.yStep, math.Ceil(p.y1/p.yStep-1e-9)*p.yStep
 	return p
 }
@@ -235,7 +235,7 @@ func (p plane) hoverPoints(points []point) [][4]float64 {
 }
 
 func (p plane) ticks() (xs, ys []tick) {
-	step := max(niceStep(p.x1-p.x0, 5), 1)
+	step := max(NiceStep(p.x1-p.x0, 5), 1)
 	if step == 2.5 {
 		step = 5
 	}
@@ -244,13 +244,13 @@ func (p plane) ticks() (xs, ys []tick) {
 	}
 	for i := 0; i <= int(math.Round((p.y1-p.y0)/p.yStep)); i++ {
 		y := p.y0 + float64(i)*p.yStep
-		ys = append(ys, tick{p.y(y), tickText(y, p.yStep, max(math.Abs(p.y0), math.Abs(p.y1)))})
+		ys = append(ys, tick{p.y(y), TickText(y, p.yStep, max(math.Abs(p.y0), math.Abs(p.y1)))})
 	}
 	return xs, ys
 }
 
-// tickText writes a tick with the digits its step needs; small and large numbers by a short exponent (5e-6), thousands as 12k.
-func tickText(y, step, largest float64) string {
+// TickText writes a tick with the digits its step needs; small and large numbers by a short exponent (5e-6), thousands as 12k.
+func TickText(y, step, largest float64) string {
 	y = math.Round(y/step*2) / 2 * step
 	switch {
 	case math.Abs(y) < step/4:

@@ -29,15 +29,15 @@ func (c Comparison) WriteTo(w io.Writer) (int64, error) {
 		lines = append(lines, []string{"  " + row.title(), row.rows(), before, after, change, row.sign() + " " + row.Verdict()})
 	}
 	var b strings.Builder
-	writeColumns(&b, lines)
+	WriteColumns(&b, lines)
 	b.WriteString(comparisonNote + "\n")
 	n, err := io.WriteString(w, b.String())
 	return int64(n), err
 }
 
-// writeColumns aligns the first and the last column to the left and those between to the right; a line with one cell alone spans them. The first
+// WriteColumns aligns the first and the last column to the left and those between to the right; a line with one cell alone spans them. The first
 // line is underlined.
-func writeColumns(b *strings.Builder, lines [][]string) {
+func WriteColumns(b *strings.Builder, lines [][]string) {
 	widths := make([]int, len(lines[0]))
 	for _, line := range lines {
 		for i, cell := range line {

@@ -35,7 +35,7 @@ func WriteTasks(w io.Writer, results evaluate.Results) error {
 		}
 	}
 	var b strings.Builder
-	writeColumns(&b, lines)
+	WriteColumns(&b, lines)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -55,8 +55,8 @@ func thin(points []point, buckets int) []point {
 	return out
 }
 
-// niceStep is the size of the ticks, 1, 2, 2.5 or 5 times a power of ten, that cuts a span into about n parts.
-func niceStep(span float64, n int) float64 {
+// NiceStep is the size of the ticks, 1, 2, 2.5 or 5 times a power of ten, that cuts a span into about n parts.
+func NiceStep(span float64, n int) float64 {
 	raw := span / float64(n)
 	power := math.Pow(10, math.Floor(math.Log10(raw)))
 	for _, f := range []float64{1, 2, 2.5, 5} {
