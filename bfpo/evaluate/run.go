@@ -41,6 +41,12 @@ func Finished(dir string) bool {
 	return err == nil
 }
 
+// Unfinished tells whether dir holds an evaluation that was begun and is not finished.
+func Unfinished(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, journalName))
+	return err == nil && !Finished(dir)
+}
+
 // Remove removes what evaluations leave in dir, whether finished or not; other files stay.
 func Remove(dir string) error {
 	names, err := filepath.Glob(filepath.Join(dir, "samples_*.jsonl"))
