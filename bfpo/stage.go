@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -62,28 +63,23 @@ type training struct {
 	facts      []Fact
 	metrics    *MetricsLog
 	started    time.Time
+	late       error // of writing the metrics, after the loop was left
 }
 
 // Train runs one training stage and leaves its folder dir as documented for users; report and card are what it wrote of itself there. An
 // interrupted run returns an error that wraps ErrInterrupted after it has saved a checkpoint.
 func Train(ctx context.Context, rt Runtime, c Config, dir string) (report StageReport, card Card, err error) {
-	t := &training{Runtime: rt, config: c, name: c.Objective, dir: dir, started: time.Now()}
-	release, err := claimOutput(dir, c)
+	t, err := Begin(ctx, rt, c, dir)
 	if err != nil {
 		return StageReport{}, Card{}, err
 	}
-	defer func() {
-		err = errors.Join(err, t.close())
-		if !t.begun {
-			release()
-		}
-	}()
-	for _, part := range []func(context.Context) error{t.open, t.prepare, t.resume, t.precompute, t.begin, t.announce, t.loop, t.finish} {
-		if err := part(ctx); err != nil {
+	defer func() { err = errors.Join(err, t.Close()) }()
+	for _, err := range t.Steps(ctx) {
+		if err != nil {
 			return StageReport{}, Card{}, err
 		}
 	}
-	return t.report(), t.card(), nil
+	return t.Finish(ctx)
 }
 
 // open finds the model and reads the data: everything that can be wrong before the device is asked for memory.
@@ -151,37 +147,50 @@ func (c Config) exportType(m *mistral.Checkpoint) dtypes.DType {
 	return dtypes.Float32
 }
 
-// loop runs the steps, and between them evaluates and saves as the recipe says.
-func (t *training) loop(ctx context.Context) (err error) {
-	trackers, err := t.trackers()
-	if err != nil {
+// steps runs the steps, and between them evaluates and saves as the recipe says; after each it yields the step's metrics.
+func (t *training) steps(ctx context.Context) iter.Seq2[Metrics, error] {
+	return func(yield func(Metrics, error) bool) {
+		trackers, err := t.trackers()
+		if err != nil {
+			yield(Metrics{}, err)
+			return
+		}
+		stopped := false
+		for m, err := range t.trainer.Steps(ctx) {
+			if err == nil {
+				err = t.afterStep(m, trackers)
+			} else if errors.Is(err, context.Canceled) {
+				err = t.interrupt()
+			} else {
+				err = t.explain(err)
+			}
+			if stopped = !yield(m, err) || err != nil; stopped {
+				break
+			}
+		}
+		if !stopped && len(t.held) > 0 && !t.evaluated() {
+			err = t.evaluate(trackers)
+		}
+		if err = errors.Join(err, trackers.Close()); err != nil && stopped {
+			t.late = err // nobody takes it any more
+		} else if err != nil {
+			yield(Metrics{}, err)
+		}
+	}
+}
+
+// afterStep writes a step's metrics down, and evaluates and saves where that is due.
+func (t *training) afterStep(m Metrics, trackers Trackers) error {
+	if err := trackers.Track(m); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, trackers.Close()) }()
-	for m, err := range t.trainer.Steps(ctx) {
-		if errors.Is(err, context.Canceled) {
-			return t.interrupt()
-		} else if err != nil {
-			return t.explain(err)
-		}
-		if err := trackers.Track(m); err != nil {
-			return err
-		}
-		if t.due(t.config.EvaluationStrategy, t.config.EvalSteps) {
-			if err := t.evaluate(trackers); err != nil {
-				return err
-			}
-		}
-		if t.due(t.config.SaveStrategy, t.config.SaveSteps) {
-			if err := t.save(); err != nil {
-				return err
-			}
-		}
-	}
-	if len(t.held) > 0 && !t.evaluated() {
+	if t.due(t.config.EvaluationStrategy, t.config.EvalSteps) {
 		if err := t.evaluate(trackers); err != nil {
 			return err
 		}
+	}
+	if t.due(t.config.SaveStrategy, t.config.SaveSteps) {
+		return t.save()
 	}
 	return nil
 }
@@ -253,7 +262,7 @@ func (t *training) explain(err error) error {
 }
 
 func (t *training) close() error {
-	var errs []error
+	errs := []error{t.late}
 	if t.trainer != nil && t.trainer.Stepper != nil {
 		t.trainer.Close()
 		for _, set := range t.trainer.sets() {
