@@ -43,12 +43,15 @@ func (a AdamW) Update(p, m, v, grad *Node, r Rates) (p2, m2, v2 *Node) {
 // GlobalNorm returns the Euclidean norm of all gradients as one vector, a float32 scalar:
 //
 //	sqrt(sum_i |grad_i|^2)
-func GlobalNorm(grads []*Node) *Node {
+func GlobalNorm(grads []*Node) *Node { return Sqrt(sumOfSquares(grads)) }
+
+// sumOfSquares returns the sum of the squares of all elements, a float32 scalar.
+func sumOfSquares(grads []*Node) *Node {
 	total := ScalarZero(grads[0].Graph(), dtypes.Float32)
 	for _, grad := range grads {
 		total = Add(total, ReduceAllSum(Square(ConvertDType(grad, dtypes.Float32))))
 	}
-	return Sqrt(total)
+	return total
 }
 
 // ClipScale returns the factor that shrinks gradients of the given norm to at most limit, as torch's clip_grad_norm_ does:

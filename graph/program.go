@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/bfpo-go/bfpo/graph/pjrt"
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/exceptions"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -21,9 +20,12 @@ import (
 // is written into their memory. So a state is updated in place by donating the old one and keeping the returned one; a caller that
 // must survive an error keeps a checkpoint.
 //
-// A Program may be used by several goroutines at once.
+// On several devices (see On) each runs the program on tensors of its own, all of the same shapes, and they meet where the program says so.
+//
+// A Program may be used by several goroutines at once, but one of several devices by one at a time.
 type Program struct {
 	device *Device
+	mesh   *Mesh
 	name   string
 	build  func(in [][]*Node) [][]*Node
 	donate []int
@@ -39,14 +41,24 @@ type variant struct {
 	err    error
 
 	graph   *Graph
-	outputs []int // number of tensors of each result group
+	outputs []int             // number of tensors of each result group
+	shards  []*tensors.Tensor // on a mesh that cuts tensors: the number of each device's part, the last argument
 	info    Compiled
 }
+
+// Group is a group of arguments or results: the tensors of each device, [device][tensor].
+type Group [][]*tensors.Tensor
 
 // NewProgram returns the program that build describes. build receives one slice of nodes for each group of arguments and returns
 // the groups of results; it may panic as graph functions do. donate lists the groups of arguments that a call consumes.
 func NewProgram(d *Device, name string, build func(in [][]*Node) [][]*Node, donate ...int) *Program {
 	return &Program{device: d, name: name, build: build, donate: donate}
+}
+
+// On lets the program run on the devices of a mesh, before it is compiled; build then describes what each device does. It returns p.
+func (p *Program) On(m *Mesh) *Program {
+	p.mesh = m
+	return p
 }
 
 // Compile compiles the program for these shapes unless that is done already, and returns its sizes. Programs may be compiled
@@ -59,19 +71,37 @@ func (p *Program) Compile(groups ...[]shapes.Shape) (Compiled, error) {
 	return v.info, nil
 }
 
-// Call runs the program, compiling it first if these shapes are new, and returns the groups of results.
+// Call is Run for a program of one device.
+func (p *Program) Call(groups ...[]*tensors.Tensor) ([][]*tensors.Tensor, error) {
+	args := make([]Group, len(groups))
+	for i, group := range groups {
+		args[i] = Group{group}
+	}
+	out, err := p.Run(args...)
+	if err != nil {
+		return nil, err
+	}
+	results := make([][]*tensors.Tensor, len(out))
+	for i, group := range out {
+		results[i] = group[0]
+	}
+	return results, nil
+}
+
+// Run runs the program, compiling it first if these shapes are new, and returns the groups of results. A tensor on the host is an argument
+// for whatever device it is given.
 //
 // Tensors of donated groups are gone after the call even if it fails, unless the error came before execution (a wrong shape,
 // a program that does not build, an argument already consumed).
-func (p *Program) Call(groups ...[]*tensors.Tensor) ([][]*tensors.Tensor, error) {
+func (p *Program) Run(groups ...Group) ([]Group, error) {
 	if err := p.check(groups); err != nil {
 		return nil, err
 	}
-	v := p.variant(len(groups), func(i int) int { return len(groups[i]) }, func(i, j int) shapes.Shape { return groups[i][j].Shape() })
+	v := p.variant(len(groups), func(i int) int { return len(groups[i][0]) }, func(i, j int) shapes.Shape { return groups[i][0][j].Shape() })
 	if err := p.ensure(v); err != nil {
 		return nil, err
 	}
-	args, err := p.arguments(groups)
+	args, err := p.arguments(v, groups)
 	if err != nil {
 		return nil, err
 	}
@@ -82,35 +112,60 @@ func (p *Program) Call(groups ...[]*tensors.Tensor) ([][]*tensors.Tensor, error)
 		args.free()
 		return nil, fmt.Errorf("program %s: %w", p.name, err)
 	}
-	results := make([][]*tensors.Tensor, len(v.outputs))
-	for i, n := range v.outputs {
-		results[i], flat = flat[:n:n], flat[n:]
+	results := make([]Group, len(v.outputs))
+	for range p.mesh.Devices() {
+		for i, n := range v.outputs {
+			results[i] = append(results[i], flat[:n:n])
+			flat = flat[n:]
+		}
 	}
 	return results, nil
 }
 
 // check finds arguments that cannot be used, before anything is consumed.
-func (p *Program) check(groups [][]*tensors.Tensor) error {
+func (p *Program) check(groups []Group) error {
 	donated := map[*tensors.Tensor]bool{}
 	for _, i := range p.donate {
 		if i >= len(groups) {
 			return fmt.Errorf("program %s: donates group %d, but is called with %d groups", p.name, i, len(groups))
 		}
-		for j, t := range groups[i] {
-			if donated[t] {
-				return fmt.Errorf("program %s: argument group %d, tensor %d is donated twice", p.name, i, j)
+		for _, part := range groups[i] {
+			for j, t := range part {
+				if donated[t] {
+					return fmt.Errorf("program %s: argument group %d, tensor %d is donated twice", p.name, i, j)
+				}
+				donated[t] = true
 			}
-			donated[t] = true
 		}
 	}
 	for i, group := range groups {
-		for j, t := range group {
-			if err := t.CheckValid(); err != nil {
-				return fmt.Errorf("program %s: argument group %d, tensor %d: %w", p.name, i, j, err)
+		if len(group) != p.mesh.Devices() {
+			return fmt.Errorf("program %s: argument group %d is on %d devices, want %d", p.name, i, len(group), p.mesh.Devices())
+		}
+		for _, part := range group {
+			if err := p.checkPart(i, part, group[0], donated); err != nil {
+				return err
 			}
-			if donated[t] && !slices.Contains(p.donate, i) {
-				return fmt.Errorf("program %s: argument group %d, tensor %d is also donated", p.name, i, j)
-			}
+		}
+	}
+	return nil
+}
+
+// checkPart checks one device's tensors of a group; first are those of the first device.
+func (p *Program) checkPart(i int, part, first []*tensors.Tensor, donated map[*tensors.Tensor]bool) error {
+	if len(part) != len(first) {
+		return fmt.Errorf("program %s: argument group %d has %d tensors on one device and %d on another", p.name, i, len(first), len(part))
+	}
+	for j, t := range part {
+		if err := t.CheckValid(); err != nil {
+			return fmt.Errorf("program %s: argument group %d, tensor %d: %w", p.name, i, j, err)
+		}
+		if donated[t] && !slices.Contains(p.donate, i) {
+			return fmt.Errorf("program %s: argument group %d, tensor %d is also donated", p.name, i, j)
+		}
+		if !t.Shape().Equal(first[j].Shape()) {
+			return fmt.Errorf("program %s: argument group %d, tensor %d is %s on one device and %s on another", p.name, i, j, first[j].Shape(),
+				t.Shape())
 		}
 	}
 	return nil
@@ -122,6 +177,9 @@ func (p *Program) Close() {
 	defer p.mu.Unlock()
 	for _, v := range p.variants {
 		v.graph.Finalize()
+		for _, t := range v.shards {
+			t.MustFinalizeAll()
+		}
 	}
 	p.variants = nil
 }
@@ -181,11 +239,20 @@ func (p *Program) ensure(v *variant) error {
 func (p *Program) compile(v *variant) {
 	name := p.device.tag(p.name)
 	g := NewGraph(p.device.Backend, name)
+	if err := p.mesh.spread(g); err != nil {
+		panic(err)
+	}
 	in := make([][]*Node, len(v.shapes))
 	for i, group := range v.shapes {
 		in[i] = make([]*Node, len(group))
 		for j, shape := range group {
 			in[i][j] = Parameter(g, p.parameterName(i, j), shape)
+		}
+	}
+	if p.mesh.shards() > 1 {
+		p.mesh.number(g)
+		for device := range p.mesh.Devices() {
+			v.shards = append(v.shards, tensors.FromScalar(int32(p.mesh.shard(device))))
 		}
 	}
 	var flat []*Node
@@ -208,61 +275,4 @@ func (p *Program) parameterName(group, index int) string {
 		return pjrt.DonatedPrefix + name
 	}
 	return name
-}
-
-// arguments are the buffers of one call.
-type arguments struct {
-	buffers []compute.Buffer
-	donated []bool
-}
-
-// arguments takes the buffers of groups: first of those that stay the caller's, so that an error there consumes nothing.
-func (p *Program) arguments(groups [][]*tensors.Tensor) (arguments, error) {
-	n := 0
-	for _, group := range groups {
-		n += len(group)
-	}
-	args := arguments{make([]compute.Buffer, n), make([]bool, n)}
-	for _, donating := range []bool{false, true} {
-		k := 0
-		for i, group := range groups {
-			if slices.Contains(p.donate, i) != donating {
-				k += len(group)
-				continue
-			}
-			for j, t := range group {
-				var err error
-				if donating {
-					args.buffers[k], err = take(p.device.Backend, t)
-				} else {
-					args.buffers[k], err = t.Buffer(p.device.Backend, 0)
-				}
-				if err != nil {
-					args.free()
-					return arguments{}, fmt.Errorf("program %s: argument group %d, tensor %d: %w", p.name, i, j, err)
-				}
-				args.donated[k] = donating
-				k++
-			}
-		}
-	}
-	return args, nil
-}
-
-// take makes the caller owner of t's buffer and leaves t invalid, with no copy on the host.
-func take(backend compute.Backend, t *tensors.Tensor) (compute.Buffer, error) {
-	buffer, err := t.DonateBuffer(backend, 0)
-	if err != nil {
-		return nil, err
-	}
-	return buffer, t.FinalizeAll()
-}
-
-// free releases the donated buffers of a call that failed; the run may have released some of them already, which is no error here.
-func (a arguments) free() {
-	for k, buffer := range a.buffers {
-		if buffer != nil && a.donated[k] {
-			_ = buffer.Finalize()
-		}
-	}
 }

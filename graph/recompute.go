@@ -33,6 +33,7 @@ func (w Weights) Recomputed(prefix string, x *Node, f func(w Weights, x *Node) *
 	}
 	return Recomputed(func(in []*Node) *Node {
 		inner := w
+		inner.again = true
 		inner.overlay = byName(names, in[1:])
 		return f(inner, in[0])
 	}, in...)

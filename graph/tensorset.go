@@ -6,16 +6,54 @@ import (
 	"slices"
 	"unsafe"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// Tensors are named tensors in a fixed order: the weights of a model, or one moment of an optimizer. Values is what a Program
-// takes as a group; a result in the same order keeps the names.
+// Tensors are named tensors in a fixed order: the weights of a model, or one moment of an optimizer. Values is what a Program of one device
+// takes as a group; a result in the same order keeps the names. On a mesh, Group is what a Program takes, and Values lie on the first
+// device.
 type Tensors struct {
 	Names  []string
 	Values []*tensors.Tensor
+
+	Mesh   *Mesh               // nil: one device
+	Cut    []bool              // on a mesh: of which tensors each device has a part of the rows
+	Others [][]*tensors.Tensor // on a mesh: what the second device has, the third, ...
+}
+
+// Group returns the tensors of all devices.
+func (ts *Tensors) Group() Group { return append(Group{ts.Values}, ts.Others...) }
+
+// Replace puts the results of a Program in place of the tensors.
+func (ts *Tensors) Replace(g Group) { ts.Values, ts.Others = g[0], g[1:] }
+
+// Shape returns the shape of tensor i as a whole.
+func (ts *Tensors) Shape(i int) shapes.Shape {
+	shape := ts.Values[i].Shape().Clone()
+	if ts.cut(i) {
+		shape.Dimensions[0] *= ts.Mesh.Shards
+	}
+	return shape
+}
+
+func (ts *Tensors) cut(i int) bool { return ts.Mesh != nil && ts.Cut[i] }
+
+// AddParts appends a tensor of which device d has parts[d]: a part of the rows if cut, else the whole.
+func (ts *Tensors) AddParts(name string, parts []*tensors.Tensor, cut bool) {
+	ts.Add(name, parts[0])
+	if ts.Mesh == nil {
+		return
+	}
+	ts.Cut = append(ts.Cut, cut)
+	if ts.Others == nil {
+		ts.Others = make([][]*tensors.Tensor, len(parts)-1)
+	}
+	for d, part := range parts[1:] {
+		ts.Others[d] = append(ts.Others[d], part)
+	}
 }
 
 // Index returns the place of the tensor called name, or -1.
@@ -35,7 +73,7 @@ func (ts *Tensors) Add(name string, value *tensors.Tensor) {
 	ts.Values = append(ts.Values, value)
 }
 
-// Bytes returns the memory that the tensors take on the device.
+// Bytes returns the memory that the tensors take on each device.
 func (ts *Tensors) Bytes() int64 {
 	var n int64
 	for _, t := range ts.Values {
@@ -44,7 +82,7 @@ func (ts *Tensors) Bytes() int64 {
 	return n
 }
 
-// Shapes returns the shapes in order, as Program.Compile takes them.
+// Shapes returns the shapes on each device in order, as Program.Compile takes them.
 func (ts *Tensors) Shapes() []shapes.Shape {
 	all := make([]shapes.Shape, len(ts.Values))
 	for i, t := range ts.Values {
@@ -56,26 +94,67 @@ func (ts *Tensors) Shapes() []shapes.Shape {
 // Finalize frees the tensors now and leaves the set empty. Tensors that a Program consumed are skipped.
 func (ts *Tensors) Finalize() error {
 	var errs []error
-	for i, t := range ts.Values {
-		if err := t.FinalizeAll(); err != nil {
-			errs = append(errs, fmt.Errorf("tensor %s: %w", ts.Names[i], err))
+	for _, part := range ts.Group() {
+		for i, t := range part {
+			if err := t.FinalizeAll(); err != nil {
+				errs = append(errs, fmt.Errorf("tensor %s: %w", ts.Names[i], err))
+			}
 		}
 	}
-	ts.Names, ts.Values = nil, nil
+	ts.Names, ts.Values, ts.Cut, ts.Others = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 
 // Upload makes a tensor on the device from its elements in little-endian row-major order. data is read once, directly into the
 // device's memory, and may lie in a mapped file; it need not be aligned.
 func (d *Device) Upload(shape shapes.Shape, data []byte) (*tensors.Tensor, error) {
+	return d.upload(0, shape, data)
+}
+
+func (d *Device) upload(device int, shape shapes.Shape, data []byte) (*tensors.Tensor, error) {
 	if want := shape.ByteSize(); want != int64(len(data)) {
 		return nil, fmt.Errorf("upload of %s: %d bytes, want %d", shape, len(data), want)
 	}
-	t, err := tensors.FromRaw(d.Backend, 0, shape, aligned(data, shape.DType))
+	t, err := tensors.FromRaw(d.Backend, compute.DeviceNum(device), shape, aligned(data, shape.DType))
 	if err != nil {
 		return nil, fmt.Errorf("upload of %s: %w", shape, err)
 	}
 	return t, nil
+}
+
+// UploadParts makes a tensor of a whole shape on every device of a mesh: if cut, a part of its rows each. part returns the elements of a
+// stretch of rows, or of all, and is called once for each distinct part. After an error nothing stays on a device.
+func (d *Device) UploadParts(m *Mesh, shape shapes.Shape, cut bool, part func(fromRow, toRow int) ([]byte, error)) (parts []*tensors.Tensor, err error) {
+	parts = make([]*tensors.Tensor, m.Devices())
+	defer func() {
+		if err != nil {
+			for _, t := range parts {
+				if t != nil {
+					t.MustFinalizeAll()
+				}
+			}
+		}
+	}()
+	local, shards, rows := shape.Clone(), 1, 0
+	if shape.Rank() > 0 {
+		rows = shape.Dimensions[0]
+	}
+	if cut {
+		shards, rows = m.Shards, rows/m.Shards
+		local.Dimensions[0] = rows
+	}
+	for shard := range shards {
+		data, err := part(shard*rows, (shard+1)*rows)
+		if err != nil {
+			return parts, err
+		}
+		for device := shard; device < len(parts); device += shards {
+			if parts[device], err = d.upload(device, local, data); err != nil {
+				return parts, err
+			}
+		}
+	}
+	return parts, nil
 }
 
 // aligned returns data, or a copy of it when its address does not suit elements of dtype: safetensors promises no alignment, and
@@ -87,8 +166,26 @@ func aligned(data []byte, dtype dtypes.DType) []byte {
 	return slices.Clone(data)
 }
 
+// Whole returns the elements of tensor i of ts, put together from its parts, as Download does.
+func (ts *Tensors) Whole(d *Device, i int) ([]byte, error) {
+	if !ts.cut(i) {
+		return d.Download(ts.Values[i])
+	}
+	data := make([]byte, 0, ts.Shape(i).ByteSize())
+	for shard, part := range ts.Group()[:ts.Mesh.Shards] {
+		bytes, err := d.download(shard, part[i])
+		if err != nil {
+			return nil, err
+		}
+		data = append(data, bytes...)
+	}
+	return data, nil
+}
+
 // Download returns the elements of t in little-endian row-major order. It leaves no copy on the host behind in t.
-func (d *Device) Download(t *tensors.Tensor) ([]byte, error) {
+func (d *Device) Download(t *tensors.Tensor) ([]byte, error) { return d.download(0, t) }
+
+func (d *Device) download(device int, t *tensors.Tensor) ([]byte, error) {
 	data := make([]byte, t.ByteSize())
 	if len(data) == 0 {
 		return data, nil
@@ -97,7 +194,7 @@ func (d *Device) Download(t *tensors.Tensor) ([]byte, error) {
 		err := t.ConstBytes(func(b []byte) { copy(data, b) })
 		return data, err
 	}
-	buffer, err := t.Buffer(d.Backend, 0)
+	buffer, err := t.Buffer(d.Backend, compute.DeviceNum(device))
 	if err != nil {
 		return nil, fmt.Errorf("download of %s: %w", t.Shape(), err)
 	}

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/exceptions"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -15,6 +17,10 @@ type Weights struct {
 	trained       []string     // the overlay's names in the caller's order
 	dtype         dtypes.DType // InvalidDType: as stored
 	inBlocks      bool         // of float32 products, see WithoutGradient
+
+	mesh                  *Mesh // see On
+	cutFrozen, cutTrained map[string]bool
+	again                 bool // inside a layer that the backward pass computes again
 }
 
 // NewWeights returns the view of nodes under their names, which must be distinct.
@@ -31,7 +37,7 @@ func (w Weights) Overlay(names []string, nodes []*Node) Weights {
 		if !found {
 			exceptions.Panicf("weight %q is trained but is not part of the model", name)
 		}
-		if !below.Shape().EqualDimensions(node.Shape()) {
+		if !slices.Equal(w.wholeDims(below, w.cutFrozen[name]), w.wholeDims(node, w.cutTrained[name])) {
 			exceptions.Panicf("weight %q is trained with shape %s but the model has %s", name, node.Shape(), below.Shape())
 		}
 	}
@@ -52,17 +58,22 @@ func (w Weights) WithDType(dtype dtypes.DType) Weights {
 
 // Get returns the weight called name, in the view's dtype; it panics when there is none.
 func (w Weights) Get(name string) *Node {
-	node, found := w.overlay[name]
-	if !found {
-		node, found = w.base[name]
-	}
+	node, found := w.find(name)
 	if !found {
 		exceptions.Panicf("weight %q is not part of the model", name)
 	}
-	if w.dtype != dtypes.InvalidDType && node.Rank() > 1 && node.DType() != w.dtype {
-		node = ConvertDType(node, w.dtype)
+	if w.cut(name) {
+		return w.gathered(node, w.Trained(name))
 	}
-	return node
+	return w.cast(node)
+}
+
+// find returns the node of the weight called name as it was given.
+func (w Weights) find(name string) (node *Node, found bool) {
+	if node, found = w.overlay[name]; !found {
+		node, found = w.base[name]
+	}
+	return node, found
 }
 
 // WithoutGradient returns the view for programs that ask for no gradient: what Linear computes in float32 is then as exact as PyTorch's,
@@ -74,10 +85,14 @@ func (w Weights) WithoutGradient() Weights {
 
 // Linear returns x W^T for x [..., in] and the weight called name, W [out, in], as dtype: [..., out].
 func (w Weights) Linear(x *Node, name string, dtype dtypes.DType) *Node {
-	weight, multiply := w.Get(name), product
+	multiply := product
 	if w.inBlocks {
 		multiply = productInBlocks
 	}
+	if w.cut(name) {
+		return w.linearCut(x, name, multiply, dtype)
+	}
+	weight := w.Get(name)
 	return onRows(x, weight, func(x *Node) *Node { return multiply(x, weight, dtype) })
 }
 

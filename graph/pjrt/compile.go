@@ -19,7 +19,7 @@ import (
 func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	start := time.Now()
 	text, name, tag := splitTag(C.GoStringN(args.program.code, C.int(args.program.code_size)))
-	text = markDonors(text)
+	text = directCollectives(markDonors(text))
 	if c.cpu {
 		text = freeDots(text)
 	}

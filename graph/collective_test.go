@@ -1,0 +1,150 @@
+package graph_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// meshes are the meshes of so many devices.
+func meshes(t *testing.T, devices int, rules graph.Rules) []*graph.Mesh {
+	t.Helper()
+	var all []*graph.Mesh
+	for _, text := range []string{"data", "zero1", "fsdp", fmt.Sprintf("data=2,fsdp=%d", devices/2)} {
+		m, err := graph.ParseMesh(text, devices, rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// meshDevice opens so many CPU devices.
+func meshDevice(t *testing.T, devices int) *graph.Device {
+	t.Helper()
+	if xla(t).Platform() != graph.PlatformCPU {
+		t.Skip("the devices of this machine cannot be multiplied")
+	}
+	d := openXLA(t, t.TempDir(), devices)
+	t.Cleanup(d.Close)
+	return d
+}
+
+// put makes a set of one tensor of each name on a mesh.
+func put(t *testing.T, d *graph.Device, m *graph.Mesh, frozen bool, values map[string][]float32, dims map[string][]int, names ...string) *graph.Tensors {
+	t.Helper()
+	set := &graph.Tensors{Mesh: m}
+	for _, name := range names {
+		cut := m.Cuts(name, dims[name])
+		if frozen {
+			cut = m.CutsFrozen(name, dims[name])
+		}
+		row := len(values[name]) / dims[name][0]
+		parts, err := d.UploadParts(m, shapes.Make(dtypes.Float32, dims[name]...), cut, func(from, to int) ([]byte, error) {
+			return floatBytes(values[name][from*row : to*row]), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.AddParts(name, parts, cut)
+	}
+	return set
+}
+
+func floatBytes(values []float32) (data []byte) {
+	for _, v := range values {
+		bits := math.Float32bits(v)
+		data = append(data, byte(bits), byte(bits>>8), byte(bits>>16), byte(bits>>24))
+	}
+	return data
+}
+
+// TestMeshGradient compares the loss and gradients of a small network on four devices, each with its own rows, with those of one device.
+func TestMeshGradient(t *testing.T) {
+	const devices, rows, in, out = 4, 3, 6, 8
+	rules := graph.Rules{"up.weight", "table.weight"}
+	names := []string{"table.weight", "norm.weight", "up.weight"}
+	dims := map[string][]int{"table.weight": {out, in}, "norm.weight": {in}, "up.weight": {out, in}}
+	values := map[string][]float32{}
+	for k, name := range names {
+		n := dims[name][0]
+		for _, dim := range dims[name][1:] {
+			n *= dim
+		}
+		for i := range n {
+			values[name] = append(values[name], float32(math.Sin(float64(7*k+i)*0.37)))
+		}
+	}
+	d := meshDevice(t, devices)
+	ids := make([]int32, devices*rows)
+	for i := range ids {
+		ids[i] = int32(5*i+2) % out
+	}
+	run := func(m *graph.Mesh) (gradients map[string][]byte, loss float32) {
+		base, overlay := put(t, d, m, true, values, dims, names...), put(t, d, m, false, values, dims, names...)
+		p := graph.NewProgram(d, "network", func(in [][]*Node) [][]*Node {
+			w := graph.NewWeights(names, in[0]).On(base, overlay).Overlay(names, in[1])
+			x := Gather(w.Get("table.weight"), InsertAxes(in[2][0], -1)) // [rows, in]
+			x = graph.RMSNorm(x, w.Get("norm.weight"), 1e-5)
+			x = Sin(w.Linear(x, "up.weight", dtypes.Float32)) // [rows, out]
+			y := Mul(x, Add(w.Base().Linear(Slice(x, AxisRange(), AxisRange(0, 6)), "up.weight", dtypes.Float32), x))
+			gradients := Gradient(ReduceAllSum(y), in[1]...)
+			cut := overlay.Cut
+			if m == nil {
+				cut = make([]bool, len(names))
+			}
+			sums := m.Sum(gradients, cut)
+			return [][]*Node{sums, {m.Sum([]*Node{ReduceAllSum(y)}, []bool{false})[0], m.GlobalNorm(sums, cut)}}
+		}).On(m)
+		defer p.Close()
+		var feed graph.Group
+		n := len(ids) / m.Devices()
+		for device := range m.Devices() {
+			feed = append(feed, []*tensors.Tensor{tensors.FromFlatDataAndDimensions(ids[device*n:(device+1)*n], n)})
+		}
+		out, err := p.Run(base.Group(), overlay.Group(), feed)
+		if err != nil {
+			t.Fatalf("%s: %v", m, err)
+		}
+		sums := &graph.Tensors{Names: names, Mesh: m, Cut: overlay.Cut}
+		sums.Replace(out[0])
+		gradients = map[string][]byte{}
+		for i, name := range names {
+			if gradients[name], err = sums.Whole(d, i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return gradients, tensors.ToScalar[float32](out[1][0][0]) + 1000*tensors.ToScalar[float32](out[1][len(out[1])-1][1])
+	}
+	want, wantLoss := run(nil)
+	for _, m := range meshes(t, devices, rules) {
+		got, loss := run(m)
+		if math.Abs(float64(loss-wantLoss)) > 1e-6*math.Abs(float64(wantLoss)) {
+			t.Errorf("%s: loss and norm %v, one device %v", m, loss, wantLoss)
+		}
+		for _, name := range names {
+			if worst := farthest(got[name], want[name]); len(got[name]) != len(want[name]) || worst > 2e-6 {
+				t.Errorf("%s: gradient of %s is off by %g", m, name, worst)
+			}
+		}
+	}
+}
+
+// farthest is the largest difference of float32 values, by the largest of them.
+func farthest(a, b []byte) float64 {
+	worst, top := 0.0, 0.0
+	for i := 0; i+3 < min(len(a), len(b)); i += 4 {
+		at := func(x []byte) float64 {
+			return float64(math.Float32frombits(uint32(x[i]) | uint32(x[i+1])<<8 | uint32(x[i+2])<<16 | uint32(x[i+3])<<24))
+		}
+		worst, top = max(worst, math.Abs(at(a)-at(b))), max(top, math.Abs(at(b)))
+	}
+	return worst / top
+}

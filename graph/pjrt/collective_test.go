@@ -1,0 +1,62 @@
+package pjrt
+
+import (
+	"strings"
+	"testing"
+)
+
+// A program of four devices in two pairs: the whole of %w, its double summed and cut, and a sum that is read as a whole too.
+const meshProgram = `module @proto attributes {stablehlo.num_replicas = 4} {
+  func.func @main(%w: tensor<2x3xf32>, %mesh_shard: tensor<i32>) -> (tensor<4x3xf32>, tensor<2x3xf32>) {
+    %0 = "stablehlo.constant"() { value = dense<0.0> : tensor<f32> } : () -> tensor<f32>
+    %1 = "stablehlo.broadcast_in_dim"(%0) { broadcast_dimensions = array<i64> } : (tensor<f32>) -> tensor<4x3xf32>
+    %2 = "stablehlo.constant"() { value = dense<2> : tensor<i32> } : () -> tensor<i32>
+    %3 = "stablehlo.multiply"(%mesh_shard, %2) : (tensor<i32>, tensor<i32>) -> tensor<i32>
+    %4 = "stablehlo.constant"() { value = dense<0> : tensor<i32> } : () -> tensor<i32>
+    %5 = "stablehlo.dynamic_update_slice"(%1, %w, %3, %4) : (tensor<4x3xf32>, tensor<2x3xf32>, tensor<i32>, tensor<i32>) -> tensor<4x3xf32>
+    %7 = "stablehlo.all_reduce"(%5) ({
+      ^computation(%lhs: tensor<f32>, %rhs: tensor<f32>) :
+          %6 = "stablehlo.add"(%lhs, %rhs) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+          "stablehlo.return"(%6) : (tensor<f32>) -> ()
+    }) { replica_groups = dense<[[0, 1], [2, 3]]> : tensor<2x2xi64> } : (tensor<4x3xf32>) -> tensor<4x3xf32>
+    %10 = "stablehlo.add"(%7, %7) : (tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<4x3xf32>
+    %11 = "stablehlo.all_reduce"(%10) ({
+      ^computation(%lhs: tensor<f32>, %rhs: tensor<f32>) :
+          %6 = "stablehlo.add"(%lhs, %rhs) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+          "stablehlo.return"(%6) : (tensor<f32>) -> ()
+    }) { replica_groups = dense<[[0, 2], [1, 3]]> : tensor<2x2xi64> } : (tensor<4x3xf32>) -> tensor<4x3xf32>
+    %12 = "stablehlo.constant"() { value = dense<0> : tensor<i32> } : () -> tensor<i32>
+    %13 = "stablehlo.dynamic_slice"(%11, %3, %12) { slice_sizes = array<i64: 2, 3> } : (tensor<4x3xf32>, tensor<i32>, tensor<i32>) -> tensor<2x3xf32>
+    "stablehlo.return"(%10, %13) : (tensor<4x3xf32>, tensor<2x3xf32>) -> ()
+  }
+}
+`
+
+func TestDirectCollectives(t *testing.T) {
+	got := directCollectives(meshProgram)
+	for _, want := range []string{
+		`%7 = "stablehlo.all_gather"(%w) { all_gather_dim = 0 : i64, replica_groups = dense<[[0, 1], [2, 3]]> : tensor<2x2xi64> } : (tensor<2x3xf32>) -> tensor<4x3xf32>`,
+		`%13 = "stablehlo.reduce_scatter"(%10) ({`,
+		`}) { scatter_dimension = 0 : i64, replica_groups = dense<[[0, 2], [1, 3]]> : tensor<2x2xi64> } : (tensor<4x3xf32>) -> tensor<2x3xf32>`,
+	} {
+		if strings.Count(got, want) != 1 {
+			t.Errorf("not once: %s", want)
+		}
+	}
+	if strings.Contains(got, "all_reduce") || strings.Contains(got, `"stablehlo.dynamic_slice"`) || strings.Count(got, "stablehlo.add") != 2 {
+		t.Errorf("what was replaced is still there:\n%s", got)
+	}
+}
+
+// What is not exactly one of the two patterns stays as it is.
+func TestDirectCollectivesKeeps(t *testing.T) {
+	for what, text := range map[string]string{
+		"no parts": strings.ReplaceAll(meshProgram, "%mesh_shard", "%number"),
+		"laid in something else": strings.Replace(strings.Replace(meshProgram, "dense<0.0>", "dense<1.0>", 1),
+			`"stablehlo.return"(%10, %13)`, `"stablehlo.return"(%11, %13)`, 1),
+	} {
+		if got := directCollectives(text); got != text {
+			t.Errorf("%s: changed to\n%s", what, got)
+		}
+	}
+}
