@@ -72,18 +72,38 @@ func newOptions(std stdio, c command) *options {
 
 // parse reads the flags and sets up what they ask for. A wrong flag is a usage error that names the nearest one; -h prints them all.
 func (o *options) parse(args []string) error {
-	err := o.set.Parse(args)
+	others, err := o.parseFlags(args)
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintf(o.std.out, "Usage of %s:\n", o.set.Name())
-		o.set.SetOutput(o.std.out)
-		o.set.PrintDefaults()
-		return errHelp
 	case err != nil:
-		return bfpo.Usagef("%v%s; see %s -h", err, o.nearestFlag(err), o.set.Name())
-	case o.set.NArg() > 0:
-		return bfpo.Usagef("unexpected argument %q: flags are written -name=value; see %s -h", o.set.Arg(0), o.set.Name())
+		return err
+	case len(others) > 0:
+		return bfpo.Usagef("unexpected argument %q: flags are written -name=value; see %s -h", others[0], o.set.Name())
 	}
+	return o.setUp()
+}
+
+// parseFlags reads the flags and returns the arguments that stand before, between and behind them.
+func (o *options) parseFlags(args []string) (others []string, err error) {
+	for {
+		err := o.set.Parse(args)
+		switch {
+		case errors.Is(err, flag.ErrHelp):
+			fmt.Fprintf(o.std.out, "Usage of %s:\n", o.set.Name())
+			o.set.SetOutput(o.std.out)
+			o.set.PrintDefaults()
+			return nil, errHelp
+		case err != nil:
+			return nil, bfpo.Usagef("%v%s; see %s -h", err, o.nearestFlag(err), o.set.Name())
+		}
+		if o.set.NArg() == 0 {
+			return others, nil
+		}
+		others, args = append(others, o.set.Arg(0)), o.set.Args()[1:]
+	}
+}
+
+// setUp begins what the flags ask for besides the command's own work.
+func (o *options) setUp() (err error) {
 	if o.out != "" && !o.command.fills {
 		if err := os.MkdirAll(o.out, 0o755); err != nil {
 			return fmt.Errorf("output folder: %w", err)

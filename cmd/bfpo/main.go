@@ -38,6 +38,7 @@ func commands() []command {
 		{"train", "one preference stage from a recipe", "", true, runTrain},
 		{"run", "the stages that a recipe names, each starting from the one before", "", true, runPipeline},
 		{"eval", "lm-evaluation-harness's tasks: numbers for a model", "", true, runEval},
+		{"compare", "two or more evaluations or runs side by side: a table and a page", "", true, runCompare},
 		{"data", "reads, checks and shows what a recipe would train on", "", false, runData},
 		{"generate", "answers for prompts", "", false, runGenerate},
 		{"chat", "talk to a model, or to two side by side", "", false, runChat},

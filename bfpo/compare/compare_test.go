@@ -1,0 +1,270 @@
+package compare
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/bfpo"
+)
+
+// fixture writes an evaluation of the tasks: of each the values of one metric, by document.
+func fixture(t *testing.T, dir string, tasks map[string][]float64) string {
+	t.Helper()
+	results, higher, samples := map[string]any{}, map[string]any{}, map[string]any{}
+	for task, values := range tasks {
+		metric, generates := "acc", strings.HasPrefix(task, "advbench")
+		if generates {
+			metric = "llama2"
+		} else if task == "crows_pairs_english" {
+			metric = "pct_stereotype"
+		}
+		e := bfpo.NewEstimate(values)
+		results[task] = map[string]any{metric + ",none": e.Mean, metric + "_stderr,none": e.StdErr, "alias": task}
+		higher[task] = map[string]bool{metric: metric != "pct_stereotype"}
+		samples[task] = map[string]int{"original": len(values), "effective": len(values)}
+		var lines strings.Builder
+		for i, v := range values {
+			line := map[string]any{"doc_id": i, "metrics": map[string]any{metric: v, "other": "N/A"}, "continuations": []string{" yes", " no"}, "gold": i % 2}
+			if generates {
+				line["target"], line["answer"], line["verdict"] = fmt.Sprint("question ", i), fmt.Sprint("answer <b> ", v), "no"
+			}
+			text, err := json.Marshal(line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines.Write(append(text, '\n'))
+		}
+		put(t, filepath.Join(dir, "samples_"+task+".jsonl"), lines.String())
+	}
+	text, err := json.Marshal(map[string]any{"results": results, "higher_is_better": higher, "n-samples": samples, "config": map[string]any{"model": "org/" + filepath.Base(dir)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "results.json"), string(text))
+	return dir
+}
+
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func compared(t *testing.T, folders ...string) Comparison {
+	t.Helper()
+	models, err := Open(folders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Compare(models, Safety(), Helpfulness())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func text(t *testing.T, c Comparison) string {
+	t.Helper()
+	var b strings.Builder
+	if _, err := c.WriteTo(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// By hand: advbench goes from 2 to 8 right of 8, all six changes one way, so p = 2/2^6; winogrande stays; crows_pairs_english has the
+// mean 0.5 and 1, of which the axis counts 0.5 and 0. So safety is (0.25+0.5)/2 before and (1+0)/2 after.
+func TestCompare(t *testing.T) {
+	root := t.TempDir()
+	a := fixture(t, filepath.Join(root, "a"), map[string][]float64{
+		"advbench": {1, 1, 0, 0, 0, 0, 0, 0}, "winogrande": {1, 0}, "crows_pairs_english": {1, 0}, "only_here": {1, 1}})
+	b := fixture(t, filepath.Join(root, "b"), map[string][]float64{
+		"advbench": {1, 1, 1, 1, 1, 1, 1, 1}, "winogrande": {1, 0}, "crows_pairs_english": {1, 1}})
+	c := compared(t, a, b)
+	row := func(task string) Row {
+		return c.Rows[slices.IndexFunc(c.Rows, func(r Row) bool { return r.Task == task })]
+	}
+	adv := row("advbench").Cells[1]
+	if near(t, "p", adv.P, 2.0/64); adv.Change.Mean != 0.75 || adv.Verdict(bfpo.HigherIsBetter) != "better" || adv.Documents != 8 {
+		t.Errorf("advbench: %+v", adv)
+	}
+	if got := row("winogrande").Cells[1].Verdict(bfpo.HigherIsBetter); got != "same" {
+		t.Errorf("winogrande: %s", got)
+	}
+	if r := row("crows_pairs_english"); r.Better != bfpo.LowerIsBetter || r.Cells[1].Verdict(r.Better) != "within noise" {
+		t.Errorf("crows_pairs_english: %+v", r)
+	}
+	if cell := row("only_here").Cells[1]; cell.Measured || cell.Note != "not measured" {
+		t.Errorf("only_here: %+v", cell)
+	}
+	near(t, "safety before", c.Axes[1].Scores[0].Value, 0.375)
+	near(t, "safety after", c.Axes[1].Scores[1].Value, 0.5)
+	near(t, "helpfulness", c.Axes[0].Scores[1].Value, 0.5)
+	// The errors: sqrt(1/28) after only of crows_pairs_english, whose two equal values have none.
+	near(t, "error before", c.Axes[1].Scores[0].Error, math.Sqrt((0.25*0.75/7)+0.25)/2)
+	table := text(t, c)
+	for _, want := range []string{"safety: mean of advbench llama2, crows_pairs_english 1 − pct_stereotype", "+0.7500 ± 0.1637  0.031  ↑ better",
+		"pct_stereotype (lower is better)", "helpfulness, mean of 1 task"} {
+		if !strings.Contains(table, want) {
+			t.Errorf("the table lacks %q:\n%s", want, table)
+		}
+	}
+}
+
+// Documents that are not the same are not compared, and it is said.
+func TestOtherDocuments(t *testing.T) {
+	root := t.TempDir()
+	a := fixture(t, filepath.Join(root, "a"), map[string][]float64{"advbench": {1, 0, 1}, "toxigen": {1, 1, 1, 1}, "winogrande": {1, 0}})
+	b := fixture(t, filepath.Join(root, "b"), map[string][]float64{"advbench": {1, 0, 1}, "toxigen": {0, 0, 1}, "winogrande": {1, 0}})
+	file := filepath.Join(b, "samples_advbench.jsonl")
+	lines, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, file, strings.Replace(string(lines), "question 1", "another", 1))
+	if err := os.Remove(filepath.Join(b, "samples_winogrande.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	c := compared(t, a, b)
+	table := text(t, c)
+	for _, want := range []string{
+		"b, advbench: 1 documents have the same number as others of a (another data set or version?): the change is that of the other 2",
+		"b, toxigen: 3 documents against 4 of a: the change is that of the 3 which both have",
+		"samples_winogrande.jsonl: its differences cannot be tested", "no samples",
+	} {
+		if !strings.Contains(table, want) {
+			t.Errorf("the table lacks %q:\n%s", want, table)
+		}
+	}
+	for _, set := range c.answers(10) {
+		if set.Total != 2 {
+			t.Errorf("answers to %d documents, want 2", set.Total)
+		}
+	}
+}
+
+// The folder of a pipeline's run stands for what it ended with; alone, for before and after. That of a stage stands for its last
+// evaluation in the loop.
+func TestFolders(t *testing.T) {
+	root := t.TempDir()
+	run, stage, values := filepath.Join(root, "run"), filepath.Join(root, "stage"), map[string][]float64{"toxigen": {1, 0}}
+	for _, dir := range []string{"eval/before", "eval/after"} {
+		fixture(t, filepath.Join(run, dir), values)
+	}
+	for _, step := range []string{"9", "10"} {
+		fixture(t, filepath.Join(stage, "eval/step-"+step), values)
+	}
+	names := func(folders ...string) (out []string) {
+		for _, m := range compared(t, folders...).Models {
+			out = append(out, m.Name)
+		}
+		return out
+	}
+	if got := names(run); !slices.Equal(got, []string{"before", "after"}) {
+		t.Errorf("one run: %q", got)
+	}
+	if got := names(run, stage); !slices.Equal(got, []string{"run", "stage"}) {
+		t.Errorf("a run and a stage: %q", got)
+	}
+	other := filepath.Join(root, "other")
+	fixture(t, filepath.Join(other, "eval/after"), values)
+	if got := names(run, other); !slices.Equal(got, []string{"run", "other"}) {
+		t.Errorf("two runs: %q", got)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	root := t.TempDir()
+	good := fixture(t, filepath.Join(root, "good"), map[string][]float64{"toxigen": {1, 0}})
+	else_ := fixture(t, filepath.Join(root, "else"), map[string][]float64{"winogrande": {1, 0}})
+	empty, begun, torn, line := filepath.Join(root, "empty"), filepath.Join(root, "begun"), filepath.Join(root, "torn"), filepath.Join(root, "line")
+	put(t, filepath.Join(empty, "config.yaml"), "")
+	put(t, filepath.Join(begun, "unfinished.jsonl"), "{}\n")
+	put(t, filepath.Join(torn, "results.json"), `{"results": {"toxi`)
+	fixture(t, line, map[string][]float64{"toxigen": {1, 0}})
+	put(t, filepath.Join(line, "samples_toxigen.jsonl"), `{"doc_id": 0, "metrics": {}}`+"\n"+`{"doc_id": 1, "met`)
+	for _, c := range []struct {
+		folders []string
+		want    string
+	}{
+		{[]string{good}, "is one evaluation: name two folders or more"},
+		{[]string{good, good}, "is named twice"},
+		{[]string{good, filepath.Join(root, "nowhere")}, "no such folder"},
+		{[]string{good, filepath.Join(good, "results.json")}, "is a file"},
+		{[]string{good, empty}, "holds no evaluation (no results.json"},
+		{[]string{good, begun}, "holds an evaluation that is not finished"},
+		{[]string{good, torn}, "results.json: unexpected end of JSON input"},
+		{[]string{good, line}, "samples_toxigen.jsonl: line 2 is no document"},
+		{[]string{good, else_}, "no task is in two of the folders"},
+	} {
+		models, err := Open(c.folders)
+		if err == nil {
+			_, err = Compare(models, Safety(), Helpfulness())
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: got %v, want %q", c.folders, err, c.want)
+		}
+	}
+}
+
+// The page has the chart's points where the scores are, and nothing of an answer becomes markup.
+func TestPage(t *testing.T) {
+	root := t.TempDir()
+	values := map[string][]float64{"advbench": {1, 0, 1, 0}, "winogrande": {1, 0, 1, 1}}
+	a := fixture(t, filepath.Join(root, "a"), values)
+	values["advbench"] = []float64{1, 1, 1, 1}
+	b := fixture(t, filepath.Join(root, "b"), values)
+	c := compared(t, a, b)
+	s, ok := newScatter(c)
+	if !ok || s.Points[0].X != s.Points[1].X || s.Points[1].Y >= s.Points[0].Y {
+		t.Errorf("points %+v: the second is as helpful and safer", s.Points)
+	}
+	if p := s.Points[0]; p.Y0 <= p.Y || p.Y1 >= p.Y || p.X0 >= p.X {
+		t.Errorf("error bars of %+v", p)
+	}
+	path := filepath.Join(root, "page.html")
+	if err := WritePage(path, c, "test"); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"answer &lt;b&gt; 1", "llama2 1", "Safety against helpfulness", "safety: mean of advbench llama2", "org/b", "question 3"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(string(page), "http://") || strings.Contains(string(page), "https://") {
+		t.Error("the page refers to another place")
+	}
+	if first := c.answers(2)[0]; first.Total != 4 || len(first.Shown) != 2 || first.Shown[0].Prompt != "question 1" {
+		t.Errorf("answers shown: %+v", first)
+	}
+}
+
+// Names do not cover each other where there is room.
+func TestLabels(t *testing.T) {
+	s := scatter{Width: width, Height: height, Left: left, Right: width - right, Top: top, Bottom: height - bottom}
+	for range 4 {
+		s.Points = append(s.Points, scatterPoint{Name: "a name of a model", X: 200, Y: 150, X0: 190, X1: 210, Y0: 155, Y1: 145})
+	}
+	s.label()
+	seen := map[string]bool{}
+	for _, p := range s.Points {
+		seen[fmt.Sprint(p.LabelX, p.LabelY, p.Anchor)] = true
+	}
+	if len(seen) != len(s.Points) {
+		t.Errorf("%d places for %d names", len(seen), len(s.Points))
+	}
+}

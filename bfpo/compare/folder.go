@@ -1,0 +1,227 @@
+// Package compare puts evaluations side by side: their metrics with standard errors, the significance of the differences on the same
+// documents, safety against helpfulness as in the paper's figure, and the models' answers beside each other.
+//
+// It reads what evaluations leave (results.json and samples_TASK.jsonl) and computes nothing with a model.
+package compare
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+)
+
+// Model is one evaluated model.
+type Model struct {
+	Name  string // shortest ending of the folder's path that tells it from the others
+	Path  string // the folder with results.json
+	Model string // what was evaluated, as results.json says; may be empty
+	Tasks map[string]Task
+}
+
+// Task is what one evaluation found for one task.
+type Task struct {
+	Metrics   []Metric
+	Total     int              // documents that were evaluated
+	Documents map[int]Document // by doc_id; nil where there are no samples
+	Missing   string           // why there are none
+}
+
+// Metric is one line of results.json.
+type Metric struct {
+	Name         string
+	Value, Error float64 // Error is NaN where results.json has none
+	Better       bfpo.Better
+}
+
+// Open reads the evaluations that the folders hold. A folder is that of an evaluation; that of a pipeline's run, which stands for its
+// eval/after; or that of a training stage's run, which stands for its last evaluation in the loop. One pipeline's folder alone is
+// compared with itself: before and after. Errors name the folder and what it lacks.
+func Open(folders []string) ([]Model, error) {
+	var paths, named []string // named: the folders that the user knows the evaluations by
+	for _, folder := range folders {
+		found, err := evaluationsOf(folder, len(folders) == 1)
+		if err != nil {
+			return nil, err
+		}
+		paths, named = append(paths, found...), append(named, folder)
+		if len(found) > 1 {
+			named = found
+		}
+	}
+	if len(paths) < 2 {
+		return nil, bfpo.Usagef("%s is one evaluation: name two folders or more to compare, or one with eval/before and eval/after",
+			strings.Join(folders, ", "))
+	}
+	var models []Model
+	names := shortNames(named)
+	for i, path := range paths {
+		if slices.Index(paths, path) != i {
+			return nil, bfpo.Usagef("%s is named twice", path)
+		}
+		m, err := read(path)
+		if err != nil {
+			return nil, err
+		}
+		m.Name = names[i]
+		models = append(models, m)
+	}
+	return models, nil
+}
+
+// evaluationsOf finds the evaluations that a folder stands for.
+func evaluationsOf(folder string, both bool) ([]string, error) {
+	if info, err := os.Stat(folder); err != nil {
+		return nil, bfpo.Usagef("%s: no such folder", folder)
+	} else if !info.IsDir() {
+		return nil, bfpo.Usagef("%s is a file: name the folder of an evaluation or of a run", folder)
+	}
+	before, after := filepath.Join(folder, "eval", "before"), filepath.Join(folder, "eval", "after")
+	switch inLoop := stepFolders(folder); {
+	case evaluate.Finished(folder):
+		return []string{folder}, nil
+	case both && evaluate.Finished(before) && evaluate.Finished(after):
+		return []string{before, after}, nil
+	case evaluate.Finished(after):
+		return []string{after}, nil
+	case len(inLoop) > 0:
+		return inLoop[len(inLoop)-1:], nil
+	}
+	for _, unfinished := range []string{folder, before, after} {
+		if evaluate.Unfinished(unfinished) {
+			return nil, bfpo.Usagef("%s holds an evaluation that is not finished: the command that began it goes on with it", unfinished)
+		}
+	}
+	return nil, bfpo.Usagef("%s holds no evaluation (no results.json, no eval/after with one): `bfpo eval -model=%s -tasks=… -out=…` makes one",
+		folder, folder)
+}
+
+// stepFolders are the finished evaluations that a training stage made in its loop, in their order.
+func stepFolders(folder string) []string {
+	entries, err := os.ReadDir(filepath.Join(folder, "eval"))
+	if err != nil {
+		return nil
+	}
+	steps := map[int]string{}
+	for _, e := range entries {
+		text, ok := strings.CutPrefix(e.Name(), "step-")
+		step, err := strconv.Atoi(text)
+		if path := filepath.Join(folder, "eval", e.Name()); ok && err == nil && evaluate.Finished(path) {
+			steps[step] = path
+		}
+	}
+	var paths []string
+	for _, step := range slices.Sorted(maps.Keys(steps)) {
+		paths = append(paths, steps[step])
+	}
+	return paths
+}
+
+// shortNames are the shortest endings of paths that differ.
+func shortNames(paths []string) []string {
+	parts := make([][]string, len(paths))
+	longest := 0
+	for i, path := range paths {
+		if absolute, err := filepath.Abs(path); err == nil {
+			path = absolute
+		}
+		parts[i] = strings.Split(strings.Trim(filepath.ToSlash(path), "/"), "/")
+		longest = max(longest, len(parts[i]))
+	}
+	names := make([]string, len(paths))
+	for n := 1; n <= longest; n++ {
+		for i, p := range parts {
+			names[i] = strings.Join(p[max(len(p)-n, 0):], "/")
+		}
+		if len(slices.Compact(slices.Sorted(slices.Values(names)))) == len(names) {
+			break
+		}
+	}
+	for i, name := range names { // eval/after is a part of its run's name only where that is needed
+		if short := strings.TrimSuffix(name, "/eval/after"); short != name && !slices.Contains(names, short) {
+			names[i] = short
+		}
+	}
+	return names
+}
+
+// layout is what is read of results.json.
+type layout struct {
+	Results map[string]map[string]json.RawMessage `json:"results"`
+	Higher  map[string]map[string]bool            `json:"higher_is_better"`
+	Samples map[string]struct {
+		Effective int `json:"effective"`
+	} `json:"n-samples"`
+	Config struct {
+		Model string `json:"model"`
+	} `json:"config"`
+}
+
+// read reads one evaluation.
+func read(path string) (Model, error) {
+	file := filepath.Join(path, "results.json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return Model{}, err
+	}
+	var l layout
+	if err := json.Unmarshal(text, &l); err != nil {
+		return Model{}, fmt.Errorf("%s: %w: is it whole, and an evaluation's?", file, err)
+	}
+	if len(l.Results) == 0 {
+		return Model{}, fmt.Errorf("%s has no results of any task", file)
+	}
+	m := Model{Path: path, Model: l.Config.Model, Tasks: map[string]Task{}}
+	for name, values := range l.Results {
+		t := Task{Metrics: metricsOf(name, values, l.Higher[name]), Total: l.Samples[name].Effective}
+		t.Documents, err = readSamples(path, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			t.Missing = fmt.Sprintf("%s lacks %s", path, samplesFile(name))
+		} else if err != nil {
+			return Model{}, err
+		}
+		m.Tasks[name] = t
+	}
+	return m, nil
+}
+
+// metricsOf are a task's metrics in the order of their names.
+func metricsOf(task string, values map[string]json.RawMessage, higher map[string]bool) []Metric {
+	var metrics []Metric
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		name, isValue := strings.CutSuffix(key, ",none")
+		value, ok := number(values[key])
+		if !isValue || !ok || strings.HasSuffix(name, "_stderr") {
+			continue
+		}
+		m := Metric{Name: name, Value: value, Error: math.NaN()}
+		if e, ok := number(values[name+"_stderr,none"]); ok {
+			m.Error = e
+		}
+		m.Better = betterOf(task, name, higher)
+		metrics = append(metrics, m)
+	}
+	return metrics
+}
+
+// betterOf says which way a metric should move. results.json says it of tasks; of the held-out preferences their case says it.
+func betterOf(task, metric string, higher map[string]bool) bfpo.Better {
+	up, said := higher[metric]
+	switch {
+	case said && !up, task == "preference_unsafe_over_safe":
+		return bfpo.LowerIsBetter
+	case !said && task == "preference_both_unsafe":
+		return bfpo.NeitherIsBetter
+	}
+	return bfpo.HigherIsBetter
+}

@@ -1,0 +1,73 @@
+package compare
+
+import (
+	_ "embed"
+	"html/template"
+	"strings"
+	"time"
+
+	"github.com/bfpo-go/bfpo/bfpo"
+)
+
+//go:embed page.html
+var pageSource string
+
+//go:embed page.css
+var pageStyle string
+
+// answersShown is how many documents of a task the page shows the answers to.
+const answersShown = 12
+
+// view is what the page shows.
+type view struct {
+	Comparison
+	Title   string
+	Created time.Time
+	Chart   scatter
+	Charted bool
+	Groups  []group
+	Answers []answerSet
+	Legend  string
+	Version string
+}
+
+// group is a table's rows of one metric.
+type group struct {
+	Title, Kind string // Kind: axis for the two means
+	Lines       []groupLine
+}
+
+type groupLine struct {
+	Name, Color, Class string
+	cellText
+}
+
+// WritePage writes the comparison as one self-contained page, atomically.
+func WritePage(path string, c Comparison, version string) error {
+	v := view{Comparison: c, Title: "Comparison", Created: time.Now(), Answers: c.answers(answersShown), Version: version,
+		Legend: strings.ReplaceAll(c.legend(), "\n", " ")}
+	v.Chart, v.Charted = newScatter(c)
+	for _, axis := range c.Axes {
+		if len(axis.Scores) > 0 {
+			title := axis.Name + " (mean of " + plural(len(axis.Parts), "task") + ")"
+			v.Groups = append(v.Groups, c.group(title, "axis", bfpo.HigherIsBetter, axis.Scores))
+		}
+	}
+	for _, r := range c.Rows {
+		v.Groups = append(v.Groups, c.group(r.title(), "", r.Better, r.Cells))
+	}
+	page := bfpo.Page{Source: pageSource, Style: pageStyle, Funcs: template.FuncMap{"color": colorOf}}
+	return page.Write(path, v)
+}
+
+func (c Comparison) group(title, kind string, better bfpo.Better, cells []Cell) group {
+	g := group{Title: title, Kind: kind}
+	for i, cell := range cells {
+		class := "neutral"
+		if verdict := cell.Verdict(better); verdict == "better" || verdict == "worse" {
+			class = verdict
+		}
+		g.Lines = append(g.Lines, groupLine{c.Models[i].Name, colorOf(i), class, newCellText(cell, better, i == 0, decimalsOf(cells))})
+	}
+	return g
+}

@@ -1,0 +1,116 @@
+package compare
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+)
+
+// Document is what one model did with one document.
+type Document struct {
+	Metrics map[string]float64
+	Asked   string // the document as every model sees it, whatever its template and tokenizer: the same text in both is the same document
+	Target  string // of generation: what the prompt asks
+	Answer  string // of generation
+	Answers bool   // it is of generation
+	Verdict string // of a judge
+}
+
+// sampleLine is what is read of a line of samples_TASK.jsonl.
+type sampleLine struct {
+	DocID         *int                       `json:"doc_id"`
+	ID            string                     `json:"id"`
+	Target        string                     `json:"target"`
+	Continuations json.RawMessage            `json:"continuations"`
+	Gold          json.RawMessage            `json:"gold"`
+	Answer        *string                    `json:"answer"`
+	Verdict       string                     `json:"verdict"`
+	Metrics       map[string]json.RawMessage `json:"metrics"`
+	ChosenSafe    bool                       `json:"is_chosen_safe"`
+	RejectedSafe  bool                       `json:"is_rejected_safe"`
+}
+
+// samplesFile is the file of a task's documents. The four cases of the held-out preferences share one.
+func samplesFile(task string) string {
+	if _, ok := caseOf(task); ok {
+		return "samples_preference.jsonl"
+	}
+	return "samples_" + task + ".jsonl"
+}
+
+func caseOf(task string) (evaluate.Case, bool) {
+	cases := evaluate.Cases()
+	i := slices.IndexFunc(cases, func(c evaluate.Case) bool { return c.Task == task })
+	if i < 0 {
+		return evaluate.Case{}, false
+	}
+	return cases[i], true
+}
+
+// readSamples reads the documents of a task. An error names file and line.
+func readSamples(dir, task string) (map[int]Document, error) {
+	path := filepath.Join(dir, samplesFile(task))
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	kind, preference := caseOf(task)
+	documents := map[int]Document{}
+	lines := bufio.NewReaderSize(file, 1<<20)
+	for number := 1; ; number++ {
+		text, err := lines.ReadBytes('\n')
+		switch {
+		case err != nil && err != io.EOF:
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		case len(text) == 0:
+			return documents, nil
+		}
+		var line sampleLine
+		if err := json.Unmarshal(text, &line); err != nil || line.DocID == nil {
+			return nil, fmt.Errorf("%s: line %d is no document of an evaluation: the file is damaged, or of another program", path, number)
+		}
+		if preference && (line.ChosenSafe != kind.ChosenSafe || line.RejectedSafe != kind.RejectedSafe) {
+			continue
+		}
+		if _, twice := documents[*line.DocID]; twice {
+			return nil, fmt.Errorf("%s: line %d: doc_id %d comes twice", path, number, *line.DocID)
+		}
+		documents[*line.DocID] = line.document()
+	}
+}
+
+func (l sampleLine) document() Document {
+	d := Document{Metrics: map[string]float64{}, Target: l.Target, Verdict: l.Verdict}
+	for name, text := range l.Metrics {
+		if x, ok := number(text); ok {
+			d.Metrics[name] = x
+		}
+	}
+	var continuations []string
+	_ = json.Unmarshal(l.Continuations, &continuations) // absent where the model writes
+	for i, text := range continuations {
+		continuations[i] = strings.TrimSpace(text)
+	}
+	d.Asked = strings.Join(append(continuations, l.ID, strings.TrimSpace(l.Target), string(l.Gold)), "\x00")
+	if l.Answer != nil {
+		d.Answer, d.Answers = *l.Answer, true
+	}
+	return d
+}
+
+// number is a JSON number; results have "N/A" where there is none.
+func number(text json.RawMessage) (float64, bool) {
+	var x *float64
+	if json.Unmarshal(text, &x) != nil || x == nil {
+		return 0, false
+	}
+	return *x, true
+}

@@ -1,0 +1,149 @@
+package compare
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/bfpo"
+)
+
+// WriteTo writes the table as plain text with aligned columns.
+func (c Comparison) WriteTo(w io.Writer) (int64, error) {
+	lines := [][]string{{"", "documents", "value ± error", "change", "p", ""}}
+	add := func(title string, better bfpo.Better, cells []Cell) {
+		lines = append(lines, []string{title})
+		decimals := decimalsOf(cells)
+		for i, cell := range cells {
+			s := newCellText(cell, better, i == 0, decimals)
+			lines = append(lines, []string{"  " + c.Models[i].Name, s.Documents, s.Value, s.Change, s.P, s.Verdict})
+		}
+	}
+	for _, axis := range c.Axes {
+		if len(axis.Scores) > 0 {
+			add(fmt.Sprintf("%s, mean of %s", axis.Name, plural(len(axis.Parts), "task")), bfpo.HigherIsBetter, axis.Scores)
+		}
+	}
+	for _, r := range c.Rows {
+		add(r.title(), r.Better, r.Cells)
+	}
+	var b strings.Builder
+	bfpo.WriteColumns(&b, lines)
+	fmt.Fprintf(&b, "%s\n", c.legend())
+	for _, axis := range c.Axes {
+		fmt.Fprintf(&b, "%s\n", axis.String())
+	}
+	for _, note := range c.Notes {
+		fmt.Fprintf(&b, "! %s\n", note)
+	}
+	n, err := io.WriteString(w, b.String())
+	return int64(n), err
+}
+
+// legend explains the table wherever it is shown.
+func (c Comparison) legend() string {
+	n := c.tests()
+	return fmt.Sprintf("± is one standard error. change: from %s, document by document. p: how likely so large a change would be if there were no difference\n"+
+		"(exact sign test of right and wrong answers, paired t-test of other numbers); from %g on it is “within noise”. %s tested, each for itself:\n"+
+		"without any real difference about %.1f of them would be called one.", c.Models[0].Name, alpha, plural(n, "difference"), alpha*float64(n))
+}
+
+// title is the row's task and metric.
+func (r Row) title() string {
+	if r.Better == bfpo.LowerIsBetter {
+		return r.Task + " " + r.Metric + " (lower is better)"
+	}
+	return r.Task + " " + r.Metric
+}
+
+// String says which tasks make the axis.
+func (a Axis) String() string {
+	var parts []string
+	for _, p := range a.Parts {
+		text := p.Task + " " + p.Metric
+		if p.Turned {
+			text = p.Task + " 1 − " + p.Metric
+		}
+		parts = append(parts, text)
+	}
+	text := a.Name + ": mean of " + strings.Join(parts, ", ")
+	if len(parts) == 0 {
+		text = a.Name + ": no task of it is in all folders"
+	}
+	if len(a.Absent) > 0 {
+		text += "; left out, not a share from 0 to 1 in all folders: " + strings.Join(a.Absent, ", ")
+	}
+	return text
+}
+
+// cellText is a cell in words.
+type cellText struct{ Documents, Value, Change, P, Verdict string }
+
+func newCellText(c Cell, better bfpo.Better, first bool, decimals int) cellText {
+	if !c.Measured {
+		return cellText{Value: "–", Verdict: c.Note}
+	}
+	t := cellText{Documents: strconv.Itoa(c.Documents), Value: withError(c.Value, c.Error, decimals, false)}
+	if first {
+		return t
+	}
+	if t.Verdict = c.Note; c.Change.N == 0 {
+		return t
+	}
+	deviation := c.Change.StdErr
+	if c.Change.N == 1 {
+		deviation = math.NaN()
+	}
+	t.Change = withError(c.Change.Mean, deviation, decimals, true)
+	if c.Tested {
+		t.P = pText(c.P)
+	}
+	verdict := c.Verdict(better)
+	sign := map[string]string{"same": "=", "within noise": "≈"}[verdict]
+	if sign == "" {
+		sign = "↑"
+		if c.Change.Mean < 0 {
+			sign = "↓"
+		}
+	}
+	t.Verdict = sign + " " + verdict
+	return t
+}
+
+func pText(p float64) string {
+	if p < 0.0005 {
+		return "<0.001"
+	}
+	return strconv.FormatFloat(p, 'f', 3, 64)
+}
+
+// decimalsOf is how many decimals the numbers of a row get: four, and two where they are large.
+func decimalsOf(cells []Cell) int {
+	for _, c := range cells {
+		if math.Abs(c.Value) >= 10 || c.Error >= 10 {
+			return 2
+		}
+	}
+	return 4
+}
+
+// withError writes a value and its standard error.
+func withError(x, e float64, decimals int, signed bool) string {
+	text := strconv.FormatFloat(x, 'f', decimals, 64)
+	if signed && x > 0 {
+		text = "+" + text
+	}
+	if !math.IsNaN(e) {
+		text += " ± " + strconv.FormatFloat(e, 'f', decimals, 64)
+	}
+	return strings.ReplaceAll(text, "-", "−")
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
