@@ -30,7 +30,7 @@ type EvalStage struct {
 
 // stages reads the value of the key stages: a list of {kind: recipe} or {kind: {config: recipe, key: value, …}}. Keys in the list beat
 // the recipe they stand beside, which beats what the stages share. A model that the stages share is the first training stage's only;
-// the later ones start from the one before.
+// the later ones start from the one before. An objective that they share is the preference stages'.
 func (l loader) stages(list entry, shared, flags []entry) ([]Stage, error) {
 	list.value = dealias(list.value)
 	if list.value.Kind != yaml.SequenceNode || len(list.value.Content) == 0 {
@@ -49,7 +49,11 @@ func (l loader) stages(list entry, shared, flags []entry) ([]Stage, error) {
 		var err error
 		switch e.key {
 		case "sft", "train":
-			stage, err = l.trainStage(e, shared, flags)
+			mine, set := shared, flags
+			if e.key == "sft" && hasKind(list.value, "train") {
+				mine, set = without("loss_type", without("objective", shared)), without("loss_type", without("objective", flags))
+			}
+			stage, err = l.trainStage(e, mine, set)
 			shared, flags = without("model_name_or_path", shared), without("model_name_or_path", flags)
 			shared, flags = without("model_revision", shared), without("model_revision", flags)
 		case "eval":
@@ -66,6 +70,14 @@ func (l loader) stages(list entry, shared, flags []entry) ([]Stage, error) {
 		stages = append(stages, stage)
 	}
 	return stages, nil
+}
+
+// hasKind tells whether a list of stages has one of a kind.
+func hasKind(list *yaml.Node, kind string) bool {
+	return slices.ContainsFunc(list.Content, func(item *yaml.Node) bool {
+		item = dealias(item)
+		return item.Kind == yaml.MappingNode && len(item.Content) == 2 && dealias(item.Content[0]).Value == kind
+	})
 }
 
 func (l loader) trainStage(e entry, shared, flags []entry) (Stage, error) {

@@ -50,6 +50,22 @@ func TestStages(t *testing.T) {
 	}
 }
 
+// An objective on the command line is the preference stage's; where there is none it is refused, not ignored.
+func TestStagesObjectiveFlag(t *testing.T) {
+	for _, set := range []string{"objective=dpo", "loss_type=sigmoid"} {
+		c, err := LoadConfig(pipelineRecipes("stages: [{sft: z/sft}, {train: z/pref}]"), "all", []string{set})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := c.Stages[0].Config.Objective, c.Stages[1].Config.Objective; a != "sft" || b != "dpo" {
+			t.Errorf("-set=%s: objectives %s and %s, want sft and dpo", set, a, b)
+		}
+		if _, err := LoadConfig(pipelineRecipes("stages: [{sft: z/sft}]"), "all", []string{set}); err == nil {
+			t.Errorf("-set=%s: no error where there is no preference stage", set)
+		}
+	}
+}
+
 // A model on the command line is where the pipeline starts; the later stages start from what came out before them.
 func TestStagesModelFlag(t *testing.T) {
 	c, err := LoadConfig(pipelineRecipes("stages: [{sft: z/sft}, {train: z/pref}, {train: {config: z/pref, model_name_or_path: org/own}}]"), "all",

@@ -320,3 +320,27 @@ func FuzzTokenizer(f *testing.F) {
 		}
 	})
 }
+
+// The pieces of a row are its text, cut where tokens meet; a character of several tokens belongs to the last of them.
+func TestPieces(t *testing.T) {
+	for name, file := range map[string]string{"sentence piece": sentencePieceJSON(nil), "byte level": byteLevelJSON(nil)} {
+		tokenizer, err := NewTokenizer(fileReader(map[string]string{"tokenizer.json": file}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"", "ab abc", " a  b", "日本 é", "a\nb", "</s> ab"} {
+			ids := tokenizer.Encode(text, true)
+			pieces := tokenizer.Pieces(ids)
+			if joined := strings.Join(pieces, ""); len(pieces) != len(ids) || joined != tokenizer.Decode(ids, false) {
+				t.Errorf("%s: %q: pieces %q of %d ids, want %q in parts", name, text, pieces, len(ids), tokenizer.Decode(ids, false))
+			}
+		}
+	}
+	tokenizer, err := NewTokenizer(fileReader(map[string]string{"tokenizer.json": sentencePieceJSON(nil)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := tokenizer.Pieces(tokenizer.Encode("ab日abc", true)), []string{"<s>", " ab", "", "", "日", "abc"}; !slices.Equal(got, want) {
+		t.Errorf("pieces %q, want %q", got, want)
+	}
+}
