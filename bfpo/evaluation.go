@@ -21,6 +21,7 @@ type Evaluation struct {
 	Data  string // folder of local files; "" takes all from the hub
 	Limit int    // documents of each task; 0 = all
 	Chat  bool   // contexts are rendered by the chat template, as a user's message
+	Judge string // of the tasks that need one, as OpenJudge finds it
 }
 
 // FindTasks finds tasks by name: the built-in ones and those of the files in the folder include, if it is not empty. notice gets one line
@@ -43,10 +44,17 @@ func FindTasks(names []string, include string, notice func(format string, args .
 // Evaluate measures the recipe's model and leaves results.json and the samples in dir. An interrupted evaluation goes on when it is
 // called again with the same arguments; the error of an interrupted one wraps ErrInterrupted.
 func Evaluate(ctx context.Context, rt Runtime, c Config, e Evaluation, dir string) (evaluate.Results, error) {
+	judge, err := OpenJudge(ctx, rt, e.Judge)
+	if err != nil {
+		return evaluate.Results{}, err
+	}
+	if judge != nil {
+		defer judge.Close()
+	}
 	if err := claimEvaluation(dir, c); err != nil {
 		return evaluate.Results{}, err
 	}
-	results, err := measure(ctx, rt, c, e, dir, false)
+	results, err := measure(ctx, rt, c, e, judge, dir, false)
 	switch {
 	case errors.Is(err, evaluate.ErrOther):
 		err = Usagef("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
@@ -56,8 +64,8 @@ func Evaluate(ctx context.Context, rt Runtime, c Config, e Evaluation, dir strin
 	return results, err
 }
 
-// measure evaluates a recipe's model in dir. With keep, what it took long to compute stays there, so that the same call is quick later.
-func measure(ctx context.Context, rt Runtime, c Config, e Evaluation, dir string, keep bool) (evaluate.Results, error) {
+// measure evaluates a recipe's model in dir, with a judge unless that is nil. With keep, what it took long to compute stays there, so that the same call is quick later.
+func measure(ctx context.Context, rt Runtime, c Config, e Evaluation, judge evaluate.Judge, dir string, keep bool) (evaluate.Results, error) {
 	checkpoint, err := OpenModel(ctx, c.Model, rt.Hub, rt.Cache, rt.notice)
 	if err != nil {
 		return evaluate.Results{}, err
@@ -94,12 +102,12 @@ func measure(ctx context.Context, rt Runtime, c Config, e Evaluation, dir string
 	progress := &evaluationProgress{out: rt.Out}
 	defer progress.end()
 	return evaluate.Run{
-		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: language.Tokenizer, Seed: c.Seed, Dir: dir, Keep: keep,
+		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: language.Tokenizer, Seed: c.Seed, Judge: judge, Dir: dir, Keep: keep,
 		Model:   fmt.Sprintf("%s %v %s", identity, c.ComputeType(), rt.Device.Platform()),
 		Version: rt.Version, Progress: progress.show,
 		Config: map[string]any{
 			"model": c.Model, "dtype": strings.ToLower(c.ComputeType().String()), "platform": rt.Device.Platform(), "limit": limitOf(e.Limit),
-			"apply_chat_template": e.Chat, "seed": c.Seed,
+			"apply_chat_template": e.Chat, "seed": c.Seed, "judge": judgeName(judge),
 		},
 	}.Do(ctx)
 }
@@ -121,6 +129,14 @@ func limitOf(limit int) any {
 		return nil
 	}
 	return limit
+}
+
+// judgeName is a judge for results: null for none.
+func judgeName(judge evaluate.Judge) any {
+	if judge == nil {
+		return nil
+	}
+	return judge.Name()
 }
 
 // modelIdentity tells one state of a model's files from another, by their names, sizes and times.

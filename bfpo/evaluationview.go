@@ -18,7 +18,11 @@ func WriteTasks(w io.Writer, results evaluate.Results) error {
 		if t.Documents < t.Total {
 			documents += fmt.Sprintf(" of %d", t.Total)
 		}
-		if len(t.Metrics) == 0 {
+		switch {
+		case len(t.Metrics) == 0 && t.Unjudged > 0:
+			lines = append(lines, []string{t.Name, documents, "", "", "not one answer was judged"})
+			continue
+		case len(t.Metrics) == 0:
 			lines = append(lines, []string{t.Name, documents, "", "", "answers only: no judge"})
 			continue
 		}
@@ -30,6 +34,9 @@ func WriteTasks(w io.Writer, results evaluate.Results) error {
 			}
 			if !m.HigherIsBetter {
 				better = "lower is better"
+			}
+			if t.Unjudged > 0 {
+				better = strings.TrimPrefix(fmt.Sprintf("%s, %d not judged", better, t.Unjudged), ", ")
 			}
 			lines = append(lines, []string{"  " + m.Name, documents, fmt.Sprintf("%.4f", m.Mean), stderr, better})
 		}
@@ -52,6 +59,9 @@ const progressPause = 15 * time.Second
 
 func (p *evaluationProgress) show(now evaluate.Progress) {
 	line := fmt.Sprintf("eval  %d/%d documents", now.Documents, now.Total)
+	if now.Answers > 0 && now.Documents == now.Total {
+		line += fmt.Sprintf(", %d/%d answers judged", now.Judged, now.Answers)
+	}
 	if now.Left > 0 {
 		line += "  " + formatDuration(now.Left) + " left"
 	}
@@ -59,7 +69,7 @@ func (p *evaluationProgress) show(now evaluate.Progress) {
 	case IsTerminal(p.out):
 		fmt.Fprintf(p.out, "\r%-*s", p.width, line)
 		p.width = len(line)
-	case time.Since(p.shown) >= progressPause || now.Documents == now.Total:
+	case time.Since(p.shown) >= progressPause || now.Documents == now.Total && now.Judged == now.Answers:
 		fmt.Fprintln(p.out, line)
 	default:
 		return

@@ -26,6 +26,7 @@ type EvalStage struct {
 	Data              string   `yaml:"data"`                // a folder of the tasks' local files; "" takes all from the hub
 	Limit             int      `yaml:"limit"`               // documents of each task at most; 0 = all
 	ApplyChatTemplate bool     `yaml:"apply_chat_template"` // contexts are a user's messages
+	Judge             string   `yaml:"judge"`               // of the tasks that need one, as for bfpo eval; "" = none
 }
 
 // stages reads the value of the key stages: a list of {kind: recipe} or {kind: {config: recipe, key: value, …}}. Keys in the list beat

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 )
@@ -23,13 +24,20 @@ func (p *pipeline) measureTasks(ctx context.Context, e EvalStage, model, side st
 	if err != nil || len(tasks) == 0 {
 		return results, err
 	}
+	judge, err := OpenJudge(ctx, p.Runtime, e.Judge)
+	if err != nil {
+		return results, err
+	}
+	if judge != nil {
+		defer judge.Close()
+	}
 	c := p.config
 	c.Model = model
 	what := Evaluation{Tasks: tasks, Data: e.Data, Limit: e.Limit, Chat: e.ApplyChatTemplate}
-	results, err = measure(ctx, p.Runtime, c, what, dir, true)
+	results, err = measure(ctx, p.Runtime, c, what, judge, dir, true)
 	if errors.Is(err, evaluate.ErrOther) { // the recipe was changed meanwhile
 		if err = evaluate.Remove(dir); err == nil {
-			results, err = measure(ctx, p.Runtime, c, what, dir, true)
+			results, err = measure(ctx, p.Runtime, c, what, judge, dir, true)
 		}
 	}
 	if errors.Is(err, context.Canceled) {
@@ -38,16 +46,33 @@ func (p *pipeline) measureTasks(ctx context.Context, e EvalStage, model, side st
 	return results, err
 }
 
-// compareTasks compares the tasks' metrics document by document.
+// compareTasks compares the tasks' metrics document by document, over the documents that have the metric before and after.
 func compareTasks(before, after evaluate.Results) (rows []ComparisonRow) {
 	for i, t := range before.Tasks {
-		for k, b := range t.Metrics {
+		for _, b := range t.Metrics {
+			k := slices.IndexFunc(after.Tasks[i].Metrics, func(m evaluate.MetricResult) bool { return m.Name == b.Name })
+			if k < 0 { // no answer could be judged
+				continue
+			}
 			better := LowerIsBetter
 			if b.HigherIsBetter {
 				better = HigherIsBetter
 			}
-			rows = append(rows, NewComparisonRow(t.Name, b.Name, "", better, b.Values, after.Tasks[i].Metrics[k].Values))
+			old, now := inBoth(b, after.Tasks[i].Metrics[k])
+			if len(old) > 0 {
+				rows = append(rows, NewComparisonRow(t.Name, b.Name, "", better, old, now))
+			}
 		}
 	}
 	return rows
+}
+
+// inBoth are the values of the documents that have a metric in both results.
+func inBoth(before, after evaluate.MetricResult) (old, now []float64) {
+	for i, document := range before.Documents {
+		if k, found := slices.BinarySearch(after.Documents, document); found {
+			old, now = append(old, before.Values[i]), append(now, after.Values[k])
+		}
+	}
+	return old, now
 }

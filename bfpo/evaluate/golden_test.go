@@ -274,6 +274,9 @@ type sampleLine struct {
 	Metrics        map[string]float64
 	Answer         string
 	Stop           string
+	Judged         bool
+	Safe           *bool
+	Verdict        string
 }
 
 func readSamples(t testing.TB, dir, task string) (lines []sampleLine) {

@@ -11,11 +11,18 @@ import (
 	"path/filepath"
 )
 
-// journal keeps what an evaluation has computed so far: a first line that says of what, then one line a chunk. A line that a kill cut
-// off is computed again.
+// journal keeps what an evaluation has computed so far: a first line that says of what, then one line a chunk, and one for each call in
+// which a judge reports verdicts. A line that a kill cut off is computed again.
 type journal struct {
-	file *os.File
-	done map[int][]outcome // by chunk
+	file     *os.File
+	done     map[int][]outcome              // by chunk
+	verdicts map[judgedTask]map[int]Verdict // by document
+}
+
+// judgedTask is a task before a judge.
+type judgedTask struct {
+	judge string // its digest
+	task  int
 }
 
 // journalName is the journal's file in the output folder. It goes when results.json stands.
@@ -30,11 +37,15 @@ type outcome struct {
 	Stop           string    `json:"stop,omitempty"`
 }
 
-// journalLine is one line: the first has a digest, the others a chunk.
+// journalLine is one line: the first has a digest, the others a chunk or a judge's verdicts.
 type journalLine struct {
-	Digest   string    `json:"digest,omitempty"`
-	Chunk    int       `json:"chunk"`
-	Outcomes []outcome `json:"outcomes,omitempty"`
+	Digest    string    `json:"digest,omitempty"`
+	Chunk     int       `json:"chunk"` // -1: none
+	Outcomes  []outcome `json:"outcomes,omitempty"`
+	Judge     string    `json:"judge,omitempty"`
+	Task      int       `json:"task,omitempty"`
+	Documents []int     `json:"documents,omitempty"`
+	Verdicts  []Verdict `json:"verdicts,omitempty"`
 }
 
 // ErrOther is wrapped by the error of an evaluation whose folder holds an unfinished evaluation of something else.
@@ -43,7 +54,7 @@ var ErrOther = errors.New("it holds an unfinished evaluation of something else (
 // openJournal begins or goes on with the journal of an evaluation. sizes are the chunks' numbers of documents.
 func openJournal(dir, digest string, sizes []int) (*journal, error) {
 	path := filepath.Join(dir, journalName)
-	j := &journal{done: map[int][]outcome{}}
+	j := &journal{done: map[int][]outcome{}, verdicts: map[judgedTask]map[int]Verdict{}}
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
@@ -90,6 +101,8 @@ func (j *journal) read(text []byte, digest string, sizes []int) (sound int, err 
 		switch {
 		case sound == 0 && line.Digest != digest:
 			return 0, ErrOther
+		case sound > 0 && line.Judge != "" && len(line.Documents) == len(line.Verdicts):
+			j.keep(line)
 		case sound > 0 && (line.Chunk < 0 || line.Chunk >= len(sizes) || len(line.Outcomes) != sizes[line.Chunk]):
 			return sound, nil
 		case sound > 0:
@@ -101,15 +114,42 @@ func (j *journal) read(text []byte, digest string, sizes []int) (sound int, err 
 
 // add writes a chunk down for good.
 func (j *journal) add(number int, outcomes []outcome) error {
-	line, err := json.Marshal(journalLine{Chunk: number, Outcomes: outcomes})
+	j.done[number] = outcomes
+	return j.write(journalLine{Chunk: number, Outcomes: outcomes})
+}
+
+// addVerdicts writes down for good what a judge says of some documents of a task.
+func (j *journal) addVerdicts(judge string, task int, documents []int, verdicts []Verdict) error {
+	line := journalLine{Chunk: -1, Judge: judge, Task: task, Documents: documents, Verdicts: verdicts}
+	j.keep(line)
+	return j.write(line)
+}
+
+func (j *journal) write(l journalLine) error {
+	line, err := json.Marshal(l)
 	if err != nil {
 		return err
 	}
 	if _, err := j.file.Write(append(line, '\n')); err != nil {
 		return fmt.Errorf("write %s: %w", j.file.Name(), err)
 	}
-	j.done[number] = outcomes
 	return j.file.Sync()
+}
+
+// keep enters a line's verdicts.
+func (j *journal) keep(l journalLine) {
+	at := judgedTask{l.Judge, l.Task}
+	if j.verdicts[at] == nil {
+		j.verdicts[at] = map[int]Verdict{}
+	}
+	for i, document := range l.Documents {
+		j.verdicts[at][document] = l.Verdicts[i]
+	}
+}
+
+// judged are a judge's verdicts on a task, by document.
+func (j *journal) judged(judge string, task int) map[int]Verdict {
+	return j.verdicts[judgedTask{judge, task}]
 }
 
 func (j *journal) close() error { return j.file.Close() }

@@ -3,10 +3,23 @@ package evaluate
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
-// Judge rates answers: one verdict for each, in their order. It reports what it cannot rate as not judged; an error ends the evaluation.
-type Judge func(ctx context.Context, answers []JudgedAnswer) ([]Verdict, error)
+// Judge rates answers: a classifier on a device, or a service. It must not be used by two evaluations at once.
+type Judge interface {
+	// Name says for results what judges; no key is in it.
+	Name() string
+	// Digest changes with all that a verdict depends on but the answer: verdicts of another judge are not gone on with.
+	Digest() string
+	// Metric is what the verdicts are called and which way is better, where a task's file lists m.
+	Metric(m Metric) Metric
+	// Rate calls report with each answer's verdict, one call after another, first being the number of the first answer in the call. Every
+	// answer gets one: what cannot be rated is not Judged, and the Reply says why. An error means that no answer can be rated for now.
+	Rate(ctx context.Context, answers []JudgedAnswer, report func(first int, verdicts ...Verdict) error) error
+	// Close frees what the judge holds.
+	Close() error
+}
 
 // JudgedAnswer is an answer to be rated.
 type JudgedAnswer struct {
@@ -18,29 +31,92 @@ type JudgedAnswer struct {
 
 // Verdict is what a judge says of an answer.
 type Verdict struct {
-	Judged bool
-	Score  float64 // of the metric, where judged
-	Reply  string  // the judge's words, or why there is no verdict
+	Judged bool    `json:"judged"`
+	Score  float64 `json:"score"` // of the metric, where judged
+	Safe   bool    `json:"safe"`  // where judged
+	Reply  string  `json:"reply"` // the judge's words, or why there is no verdict
 }
 
-// judge has the answers of the tasks that need it rated.
-func (r Run) judge(ctx context.Context, outcomes [][]outcome) ([][]Verdict, error) {
+// unjudged is the verdict that there is none.
+func unjudged(why error) Verdict { return Verdict{Reply: "not judged: " + why.Error()} }
+
+// judge has the answers of the tasks that need it rated, except those that the journal has verdicts for.
+func (r Run) judge(ctx context.Context, j *journal, outcomes [][]outcome) ([][]Verdict, error) {
 	verdicts := make([][]Verdict, len(outcomes))
+	if r.Judge == nil {
+		return verdicts, nil
+	}
+	p := Progress{Documents: r.Plan.count(), Total: r.Plan.count(), Answers: r.answers()}
 	for i, t := range r.Plan.tasks {
-		if r.Judge == nil || !t.Judged() {
+		if t.Judged() {
+			p.Judged += len(j.judged(r.Judge.Digest(), i))
+		}
+	}
+	for i, t := range r.Plan.tasks {
+		if !t.Judged() {
 			continue
 		}
-		answers := make([]JudgedAnswer, len(t.documents))
-		for j, d := range t.documents {
-			answers[j] = JudgedAnswer{t.Name, d.ID, d.Target, outcomes[i][j].Answer}
-		}
 		var err error
-		if verdicts[i], err = r.Judge(ctx, answers); err != nil {
+		if verdicts[i], err = r.judgeTask(ctx, j, i, outcomes[i], &p); err != nil {
 			return nil, fmt.Errorf("task %s: judge: %w", t.Name, err)
-		}
-		if len(verdicts[i]) != len(answers) {
-			return nil, fmt.Errorf("task %s: judge: %d verdicts for %d answers", t.Name, len(verdicts[i]), len(answers))
 		}
 	}
 	return verdicts, nil
+}
+
+// judgeTask has the answers of one task rated.
+func (r Run) judgeTask(ctx context.Context, j *journal, task int, outcomes []outcome, p *Progress) ([]Verdict, error) {
+	t := r.Plan.tasks[task]
+	known := j.judged(r.Judge.Digest(), task)
+	verdicts := make([]Verdict, len(t.documents))
+	var answers []JudgedAnswer
+	var numbers []int // of the answers' documents
+	for i, d := range t.documents {
+		if v, ok := known[i]; ok {
+			verdicts[i] = v
+			continue
+		}
+		answers = append(answers, JudgedAnswer{t.Name, d.ID, d.Target, outcomes[i].Answer})
+		numbers = append(numbers, i)
+	}
+	if len(answers) == 0 {
+		return verdicts, nil
+	}
+	r.progress(*p)
+	rated := 0
+	err := r.Judge.Rate(ctx, answers, func(first int, some ...Verdict) error {
+		for i, v := range some {
+			verdicts[numbers[first+i]] = v
+		}
+		rated += len(some)
+		p.Judged += len(some)
+		r.progress(*p)
+		return j.addVerdicts(r.Judge.Digest(), task, numbers[first:first+len(some)], some)
+	})
+	if err == nil && rated != len(answers) {
+		err = fmt.Errorf("%d verdicts on %d answers", rated, len(answers))
+	}
+	return verdicts, err
+}
+
+// answers counts the answers that the judge is to rate.
+func (r Run) answers() int {
+	n := 0
+	for _, t := range r.Plan.tasks {
+		if r.Judge != nil && t.Judged() {
+			n += len(t.documents)
+		}
+	}
+	return n
+}
+
+// metrics are a task's, under the names that they have in results.
+func (r Run) metrics(t Task) []Metric {
+	metrics := slices.Clone(t.Metrics)
+	for i, m := range metrics {
+		if m.Kind == judged && r.Judge != nil {
+			metrics[i] = r.Judge.Metric(m)
+		}
+	}
+	return metrics
 }

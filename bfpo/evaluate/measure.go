@@ -23,9 +23,10 @@ type measured struct {
 }
 
 // measure computes the metrics of all documents.
-func (p *Plan) measure(outcomes [][]outcome, verdicts [][]Verdict) []measured {
-	all := make([]measured, len(p.tasks))
-	for i, t := range p.tasks {
+func (r Run) measure(outcomes [][]outcome, verdicts [][]Verdict) []measured {
+	all := make([]measured, len(r.Plan.tasks))
+	for i, t := range r.Plan.tasks {
+		metrics := r.metrics(t.Task)
 		all[i].verdicts = verdicts[i]
 		for j, d := range t.documents {
 			values := map[string]float64{}
@@ -33,7 +34,7 @@ func (p *Plan) measure(outcomes [][]outcome, verdicts [][]Verdict) []measured {
 			if d.Correct != nil {
 				similar = similarityValues(outcomes[i][j].Answer, d)
 			}
-			for k, m := range t.Metrics {
+			for k, m := range metrics {
 				switch {
 				case m.Kind == judged:
 					if verdicts[i] != nil && verdicts[i][j].Judged {
@@ -51,15 +52,14 @@ func (p *Plan) measure(outcomes [][]outcome, verdicts [][]Verdict) []measured {
 	return all
 }
 
-// of are the values of one metric over the documents that have it.
-func (m measured) of(name string) []float64 {
-	var out []float64
-	for _, values := range m.values {
-		if v, ok := values[name]; ok {
-			out = append(out, v)
+// of are the values of one metric and the numbers of the documents that have it.
+func (m measured) of(name string) (values []float64, documents []int) {
+	for i, all := range m.values {
+		if v, ok := all[name]; ok {
+			values, documents = append(values, v), append(documents, i)
 		}
 	}
-	return out
+	return values, documents
 }
 
 // meanError is the mean and its standard error, sqrt( sum (x - mean)^2 / (n-1) ) / sqrt(n). One value has the error NaN.

@@ -32,7 +32,8 @@ type Run struct {
 // Progress is how far an evaluation is.
 type Progress struct {
 	Documents, Total int
-	Left             time.Duration // 0 while it cannot be said
+	Judged, Answers  int           // of answers that a judge rates; Answers is 0 without one
+	Left             time.Duration // of computing the documents; 0 while it cannot be said
 }
 
 // Finished tells whether dir holds a finished evaluation.
@@ -85,16 +86,11 @@ func (r Run) Do(ctx context.Context) (Results, error) {
 	if err != nil {
 		return Results{}, fmt.Errorf("output folder: %w", err)
 	}
-	err = r.compute(ctx, j)
+	outcomes, verdicts, err := r.computed(ctx, j)
 	if err = errors.Join(err, j.close()); err != nil {
 		return Results{}, err
 	}
-	outcomes := r.Plan.arrange(j.done)
-	verdicts, err := r.judge(ctx, outcomes)
-	if err != nil {
-		return Results{}, err
-	}
-	measured := r.Plan.measure(outcomes, verdicts)
+	measured := r.measure(outcomes, verdicts)
 	results := r.results(measured, time.Since(started))
 	if err := r.write(results, outcomes, measured); err != nil {
 		return Results{}, err
@@ -105,9 +101,19 @@ func (r Run) Do(ctx context.Context) (Results, error) {
 	return results, Forget(r.Dir)
 }
 
+// computed is what the model answers to all documents, and what the judge says of it.
+func (r Run) computed(ctx context.Context, j *journal) ([][]outcome, [][]Verdict, error) {
+	if err := r.compute(ctx, j); err != nil {
+		return nil, nil, err
+	}
+	outcomes := r.Plan.arrange(j.done)
+	verdicts, err := r.judge(ctx, j, outcomes)
+	return outcomes, verdicts, err
+}
+
 // compute does the chunks that the journal lacks.
 func (r Run) compute(ctx context.Context, j *journal) error {
-	p := Progress{Total: r.Plan.count()}
+	p := Progress{Total: r.Plan.count(), Answers: r.answers()}
 	left := 0
 	for i, c := range r.Plan.chunks {
 		if _, done := j.done[i]; done {

@@ -229,37 +229,76 @@ func TestRunOther(t *testing.T) {
 	}
 }
 
+// oddJudge rates the answers of odd documents 1 and the others 0. It cannot rate the answer of document 1, and stops, as an error, before
+// that of the document away.
+type oddJudge struct {
+	t     *testing.T
+	asked map[int]int
+	away  int
+}
+
+func (o *oddJudge) Name() string           { return "odd" }
+func (o *oddJudge) Digest() string         { return "1" }
+func (o *oddJudge) Close() error           { return nil }
+func (o *oddJudge) Metric(m Metric) Metric { return Metric{Kind: m.Kind, Name: "odd"} }
+func (o *oddJudge) Rate(_ context.Context, answers []JudgedAnswer, report func(int, ...Verdict) error) error {
+	for i, a := range answers {
+		if a.Reference != fmt.Sprintf("number %d", a.Document) {
+			o.t.Errorf("answer %d: %+v", i, a)
+		}
+		if a.Document == o.away {
+			return errors.New("away")
+		}
+		o.asked[a.Document]++
+		v := Verdict{Judged: true, Score: float64(a.Document % 2), Reply: "yes"}
+		if a.Document == 1 {
+			v = unjudged(errors.New("no idea"))
+		}
+		if err := report(i, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func TestJudge(t *testing.T) {
 	r := tinyRun(t)
-	asked := 0
-	r.Judge = func(_ context.Context, answers []JudgedAnswer) ([]Verdict, error) {
-		asked += len(answers)
-		verdicts := make([]Verdict, len(answers))
-		for i, a := range answers {
-			if a.Document != i || a.Reference != fmt.Sprintf("number %d", i) {
-				t.Errorf("answer %d: %+v", i, a)
-			}
-			verdicts[i] = Verdict{i != 1, float64(i % 2), "yes"}
-		}
-		return verdicts, nil
+	judge := &oddJudge{t, map[int]int{}, 20}
+	r.Judge = judge
+	if _, err := r.Do(context.Background()); err == nil || !strings.Contains(err.Error(), "task answers: judge: away") || Finished(r.Dir) {
+		t.Errorf("a judge that fails gives %v", err)
 	}
+	var seen []Progress
+	r.Progress = func(p Progress) { seen = append(seen, p) }
+	judge.away = -1
 	results, err := r.Do(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
+	for document, n := range judge.asked {
+		if n != 1 {
+			t.Errorf("document %d was rated %d times", document, n)
+		}
+	}
+	if p := seen[len(seen)-1]; p.Judged != 35 || p.Answers != 35 || seen[1].Judged != 20 {
+		t.Errorf("progress %+v, at last %+v", seen[1], p)
+	}
 	// Of the 35 answers the odd ones score 1; that with the number 1 is not judged.
 	task := results.Tasks[2]
-	if m := task.Metrics[0]; asked != 35 || task.Unjudged != 1 || len(m.Values) != 34 || math.Abs(m.Mean-16./34) > 1e-12 {
-		t.Errorf("asked %d times: %+v", asked, task)
+	if m := task.Metrics[0]; len(judge.asked) != 35 || task.Unjudged != 1 || m.Name != "odd" || len(m.Values) != 34 || m.Documents[1] != 2 ||
+		math.Abs(m.Mean-16./34) > 1e-12 {
+		t.Errorf("asked about %d: %+v", len(judge.asked), task)
 	}
 	lines := readSamples(t, r.Dir, "answers")
-	if _, ok := lines[1].Metrics["llama2"]; ok || lines[3].Metrics["llama2"] != 1 {
-		t.Errorf("metrics %v, %v", lines[1].Metrics, lines[3].Metrics)
+	if _, ok := lines[1].Metrics["odd"]; ok || lines[3].Metrics["odd"] != 1 || lines[1].Verdict != "not judged: no idea" ||
+		lines[1].Judged || lines[1].Safe != nil || !lines[3].Judged || lines[3].Safe == nil {
+		t.Errorf("samples %+v, %+v", lines[1], lines[3])
 	}
-	r.Dir = t.TempDir()
-	r.Judge = func(context.Context, []JudgedAnswer) ([]Verdict, error) { return nil, errors.New("away") }
-	if _, err := r.Do(context.Background()); err == nil || !strings.Contains(err.Error(), "task answers: judge: away") || Finished(r.Dir) {
-		t.Errorf("a judge that fails gives %v", err)
+	all := left(t, r.Dir)[resultsName].(map[string]any)
+	n := all["n-samples"].(map[string]any)["answers"].(map[string]any)
+	values := all["results"].(map[string]any)["answers"].(map[string]any)
+	if n["unjudged"] != 1. || len(values) != 2 || values["odd_stderr,none"] == nil {
+		t.Errorf("results: %v, %v", n, values)
 	}
 }
 

@@ -34,6 +34,7 @@ type MetricResult struct {
 	Name           string
 	Mean, Error    float64
 	Values         []float64 // of the documents that have the metric, in their order
+	Documents      []int     // their numbers; only answers that a judge could not rate are missing
 	HigherIsBetter bool
 }
 
@@ -47,10 +48,10 @@ func (r Run) results(all []measured, took time.Duration) Results {
 				one.Unjudged++
 			}
 		}
-		for _, m := range t.Metrics {
-			if values := all[i].of(m.Name); len(values) > 0 {
+		for _, m := range r.metrics(t.Task) {
+			if values, documents := all[i].of(m.Name); len(values) > 0 {
 				mean, stderr := meanError(values)
-				one.Metrics = append(one.Metrics, MetricResult{m.Name, mean, stderr, values, m.HigherIsBetter})
+				one.Metrics = append(one.Metrics, MetricResult{m.Name, mean, stderr, values, documents, m.HigherIsBetter})
 			}
 		}
 		out.Tasks = append(out.Tasks, one)
@@ -156,7 +157,11 @@ func (r Run) sample(t planned, j int, o outcome, m measured) map[string]any {
 			line["correct_answers"], line["incorrect_answers"] = d.Correct, d.Incorrect
 		}
 		if m.verdicts != nil {
-			line["verdict"] = m.verdicts[j].Reply
+			v := m.verdicts[j]
+			line["judged"], line["verdict"] = v.Judged, v.Reply
+			if v.Judged {
+				line["safe"] = v.Safe
+			}
 		}
 		return line
 	}

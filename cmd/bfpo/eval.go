@@ -16,6 +16,7 @@ func runEval(ctx context.Context, o *options, args []string) error {
 	limit := o.set.Int("limit", 0, "`documents` of each task at most (0: all)")
 	data := o.set.String("data", "", "`folder` of the tasks' local files; what is not there comes from the hub")
 	include := o.set.String("include", "", "`folder` of task files of your own (.yaml), which replace built-in ones of the same name")
+	judge := o.set.String("judge", "none", "`judge` of the answers of safety tasks: a classifier's model, openai:URL[#MODEL], perspective or none")
 	chat := o.set.Bool("apply-chat-template", false, "render each context by the chat template, as a user's message")
 	if err := o.parse(args); err != nil {
 		return err
@@ -47,7 +48,7 @@ func runEval(ctx context.Context, o *options, args []string) error {
 	}
 	defer done()
 	dir := output(c, "eval")
-	results, err := bfpo.Evaluate(ctx, rt, c, bfpo.Evaluation{Tasks: tasks, Data: *data, Limit: *limit, Chat: *chat}, dir)
+	results, err := bfpo.Evaluate(ctx, rt, c, bfpo.Evaluation{Tasks: tasks, Data: *data, Limit: *limit, Chat: *chat, Judge: *judge}, dir)
 	if err != nil {
 		return err
 	}
