@@ -23,6 +23,8 @@ type Options struct {
 	// AllowInstaller lets go-xla's own installer fetch a plugin when no other is found. Its builds of XLA are not pinned, so numbers
 	// may differ from the ones tested here. $GOMLX_NO_AUTO_INSTALL overrules it.
 	AllowInstaller bool
+	// Inspect has Compiled list what each program computes and exchanges, at some cost in time.
+	Inspect bool
 	// Log receives one-line notices, such as which backend auto chose and why; nil drops them.
 	Log func(format string, args ...any)
 }
@@ -36,6 +38,7 @@ type Device struct {
 	platform string
 	plugin   string       // path
 	client   *pjrt.Client // nil on the Go backend
+	ahead    *GPU         // what programs are compiled for where it is not here; else nil
 }
 
 // Compiled describes one compiled program: its sizes in bytes, how long compiling took, and whether it came from the cache.
@@ -121,7 +124,7 @@ func openFound(s search, kind string, o Options) (*Device, error) {
 
 func openPlugin(p plugin, cache string, o Options) (*Device, error) {
 	client, err := pjrt.Open(p.path, pjrt.Options{
-		CPU: p.kind == PlatformCPU, Devices: o.Devices, Log: o.Log,
+		CPU: p.kind == PlatformCPU, Devices: o.Devices, Log: o.Log, Inspect: o.Inspect,
 		CacheDir: filepath.Join(cache, "programs"), CacheLimit: programCacheBytes,
 	})
 	if err != nil {
@@ -148,6 +151,9 @@ func (d *Device) Describe() string {
 	if d.client == nil {
 		return "pure Go backend"
 	}
+	if d.ahead != nil {
+		return fmt.Sprintf("XLA for %d %s (not here), %s", d.NumDevices(), d.ahead.Label, d.plugin)
+	}
 	return fmt.Sprintf("XLA on %d %s device(s), %s (%s)", d.NumDevices(), d.platform, d.client.Version, d.plugin)
 }
 
@@ -168,6 +174,9 @@ func (d *Device) Compiled() []Compiled {
 
 // Memory returns the state of one device's memory. ok is false where the plugin does not count it: CPUs, the Go backend.
 func (d *Device) Memory(device int) (m Memory, ok bool) {
+	if d.ahead != nil {
+		return Memory{Limit: d.ahead.Memory}, true
+	}
 	if d.client == nil {
 		return Memory{}, false
 	}
@@ -189,6 +198,14 @@ func (d *Device) tag(name string) string {
 		return name
 	}
 	return d.client.Tag(name)
+}
+
+// Ahead returns the GPU that programs are compiled for where it is not here; ok is false where they run.
+func (d *Device) Ahead() (gpu GPU, ok bool) {
+	if d.ahead == nil {
+		return GPU{}, false
+	}
+	return *d.ahead, true
 }
 
 // compiled returns the record of the variant that was built under this name.

@@ -265,6 +265,10 @@ func (p *Program) compile(v *variant) {
 	}
 	v.graph = g
 	v.info = p.device.compiled(name)
+	if v.info.Failed != nil {
+		g.Finalize()
+		panic(v.info.Failed)
+	}
 	v.info.Name = p.name
 }
 

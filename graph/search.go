@@ -90,8 +90,10 @@ func (s search) find(ctx context.Context, kind string) (plugin, error) {
 		}
 		return p, nil
 	}
-	if kind == PlatformCUDA && !hasGPU() {
-		return plugin{}, fmt.Errorf("no NVIDIA GPU: no device file %s", gpuFiles)
+	if kind == PlatformCUDA {
+		if err := checkGPU("/"); err != nil {
+			return plugin{}, err
+		}
 	}
 	folders := filepath.SplitList(os.Getenv(EnvPluginFolders))
 	if p, ok := inFolders(folders, kind); ok {
@@ -112,8 +114,8 @@ func (s search) find(ctx context.Context, kind string) (plugin, error) {
 // fetch gets a plugin from the network: the pinned wheel where there is one for this machine, else go-xla's installer if allowed.
 func (s search) fetch(ctx context.Context, kind string, looked []string) (plugin, error) {
 	err := fmt.Errorf("no %s plugin (%s) in %s", kind, pluginPattern(kind), strings.Join(looked, ", "))
-	if kind == PlatformCPU && wheelFits() {
-		path, fetchErr := wheel.Fetch(ctx, cpuWheel(), s.cache, s.log)
+	if wheelFits() {
+		path, fetchErr := s.fetchWheels(ctx, kind)
 		if fetchErr == nil {
 			return plugin{path, kind}, nil
 		}
@@ -133,12 +135,18 @@ func (s search) fetch(ctx context.Context, kind string, looked []string) (plugin
 	return plugin{}, fmt.Errorf("%w; set $%s to the path of a plugin", err, EnvPlugin)
 }
 
-// wheelFits tells whether the pinned CPU wheel is built for this machine.
+// fetchWheels gets a kind's pinned wheels and returns the path of the plugin in them.
+func (s search) fetchWheels(ctx context.Context, kind string) (string, error) {
+	if kind == PlatformCUDA {
+		return fetchCUDA(ctx, append(cudaCompiler(), cudaLibraries()...), s.cache, s.log)
+	}
+	return wheel.Fetch(ctx, cpuWheel(), s.cache, s.log)
+}
+
+// wheelFits tells whether the pinned wheels are built for this machine.
 func wheelFits() bool { return runtime.GOOS == "linux" && runtime.GOARCH == "amd64" }
 
-// gpuFiles match the device files of NVIDIA's driver, one for each GPU.
-const gpuFiles = "/dev/nvidia[0-9]*"
-
+// hasGPU tells whether a GPU is here, usable or not.
 func hasGPU() bool {
 	files, err := filepath.Glob(gpuFiles)
 	return err == nil && len(files) > 0

@@ -1,7 +1,8 @@
-// Package graphtest gives tests a device to run on.
+// Package graphtest gives tests a device to run on, or to compile for.
 package graphtest
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 
@@ -30,6 +31,30 @@ func GoDevice(t testing.TB) *graph.Device {
 	d, err := pureGo()
 	if err != nil {
 		t.Fatalf("open the Go backend: %v", err)
+	}
+	return d
+}
+
+// ahead are the devices that GPUs returned, by kind and number.
+var ahead sync.Map
+
+// GPUs returns a device whose programs are compiled for so many GPUs of a kind, which need not be here (see graph.OpenFor); the test is
+// skipped where the compiler's wheels cannot be had. It is shared by all tests of the process.
+func GPUs(t testing.TB, name string, n int) *graph.Device {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("compiling for GPUs fetches 250 MB once: not in short tests")
+	}
+	open, _ := ahead.LoadOrStore(fmt.Sprint(name, n), sync.OnceValues(func() (*graph.Device, error) {
+		gpu, err := graph.FindGPU(name)
+		if err != nil {
+			return nil, err
+		}
+		return graph.OpenFor(gpu, graph.Options{Devices: n})
+	}))
+	d, err := open.(func() (*graph.Device, error))()
+	if err != nil {
+		t.Skipf("no compiler for GPUs: %v", err)
 	}
 	return d
 }

@@ -13,6 +13,7 @@ enum {
   api_version = 4, // int major, int minor
   api_error_destroy = 5,
   api_error_message = 6,
+  api_plugin_initialize = 8,
   api_client_create = 15,
   api_client_platform_version = 19,
   api_client_addressable_devices = 21,
@@ -21,9 +22,12 @@ enum {
   api_device_get_description = 34,
   api_device_memory_stats = 39,
   api_executable_destroy = 45,
+  api_executable_optimized = 53,
   api_executable_serialize = 54,
   api_get_executable = 56,
   api_executable_load = 61,
+  api_topology_create = 87,
+  api_compile = 94,
   api_executable_memory = 101,
 };
 
@@ -34,7 +38,8 @@ enum {
 
 typedef struct { HEADER; void *error; } error_args;
 typedef struct { HEADER; void *error; const char *text; size_t length; } error_message_args;
-typedef struct { HEADER; void *options; size_t n; void *kv[4]; void *client; void *kv_try[2]; } client_create_args;
+typedef struct { HEADER; const char *name; size_t name_size; int type; const char *text; size_t n; } named_value; // a string is of type 0
+typedef struct { HEADER; named_value *options; size_t n; void *kv[4]; void *client; void *kv_try[2]; } client_create_args;
 typedef struct { HEADER; void *object; const char *text; size_t length; } text_args; // platform version of a client, kind of a device
 typedef struct { HEADER; void *client; void **devices; size_t n; } devices_args;
 typedef struct { HEADER; char *code; size_t code_size; const char *format; size_t format_size; } program;
@@ -46,6 +51,17 @@ typedef struct {
   size_t options_size;
   void *loaded;
 } client_compile_args;
+typedef struct { HEADER; const char *name; size_t name_size; named_value *options; size_t n; void *topology; } topology_create_args;
+typedef struct {
+  HEADER;
+  void *topology;
+  program *program;
+  const char *options;
+  size_t options_size;
+  void *client;
+  void *executable;
+} ahead_compile_args;
+typedef struct { HEADER; void *executable; program *program; } optimized_args;
 typedef struct { HEADER; void *from; void *to; } get_args; // executable of a loaded one, description of a device
 typedef struct {
   HEADER;

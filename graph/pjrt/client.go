@@ -35,6 +35,8 @@ type Client struct {
 	library *library
 	pointer unsafe.Pointer
 	cpu     bool
+	inspect bool
+	target  *target          // nil: programs are compiled for the client's own devices
 	cache   *filecache.Cache // of compiled programs
 	context []byte           // all that a compiled program depends on besides its text and its options
 	log     func(format string, args ...any)
@@ -50,7 +52,7 @@ type Client struct {
 func Open(path string, o Options) (*Client, error) {
 	libraries.Lock()
 	defer libraries.Unlock()
-	l, err := load(path, o.CPU)
+	l, err := load(path, o.CPU, o.CPU && o.Target == nil)
 	if err != nil {
 		return nil, fmt.Errorf("plugin %s: %w", path, err)
 	}
@@ -59,8 +61,13 @@ func Open(path string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("plugin %s: %w", path, err)
 	}
 	c := &Client{
-		Backend: backend, library: l, pointer: pointer, cpu: o.CPU, log: o.Log, byTag: map[string]Compiled{},
+		Backend: backend, library: l, pointer: pointer, cpu: o.CPU && o.Target == nil, inspect: o.Inspect, log: o.Log, byTag: map[string]Compiled{},
 		cache: &filecache.Cache{Dir: o.CacheDir, Limit: o.CacheLimit, Magic: "bfpo compiled program 1\n", Suffix: ".xla"},
+	}
+	if o.Target != nil {
+		if c.target, err = newTarget(*o.Target); err != nil {
+			return nil, err
+		}
 	}
 	platform, err := l.text(C.api_client_platform_version, pointer)
 	if err != nil {

@@ -24,6 +24,12 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 		text = freeDots(text)
 	}
 	options := C.GoBytes(unsafe.Pointer(args.options), C.int(args.options_size))
+	if c.target != nil {
+		record := c.compileAhead(text, options)
+		record.Name = name
+		c.record(record, tag)
+		return c.compileText(args, stub)
+	}
 	key := filecache.Key([]byte(text), options, c.context)
 
 	record := Compiled{Name: name, Key: key}
@@ -43,20 +49,25 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	}
 	executable, err := c.library.get(C.api_get_executable, args.loaded)
 	if err == nil {
-		defer c.destroyExecutable(executable)
-		c.measure(executable, &record)
+		defer c.destroyExecutable(c.library, executable)
+		c.measure(c.library, executable, &record)
 		if !record.Cached {
 			c.keep(key, executable)
 		}
 	}
 	record.Seconds = time.Since(start).Seconds()
+	c.record(record, tag)
+	return nil
+}
+
+// record notes a compilation.
+func (c *Client) record(record Compiled, tag string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.compiled = append(c.compiled, record)
 	if tag != "" {
 		c.byTag[tag] = record
 	}
-	return nil
 }
 
 // compileText lets the plugin compile text in place of the program in args.
@@ -75,16 +86,24 @@ func (c *Client) compileText(args *C.client_compile_args, text string) unsafe.Po
 	return C.call(c.library.table, C.api_client_compile, unsafe.Pointer(args))
 }
 
-// measure fills in the sizes of a compiled program.
-func (c *Client) measure(executable unsafe.Pointer, record *Compiled) {
+// measure fills in what a compiled program tells of itself.
+func (c *Client) measure(l *library, executable unsafe.Pointer, record *Compiled) {
 	args := C.executable_memory_args{executable: executable}
 	args.size = C.sizeof_executable_memory_args
-	if err := c.library.call(C.api_executable_memory, unsafe.Pointer(&args)); err != nil {
+	if err := l.call(C.api_executable_memory, unsafe.Pointer(&args)); err != nil {
 		c.trouble("no sizes of compiled programs: %v", err)
 		return
 	}
 	record.Inputs, record.Outputs = int64(args.inputs), int64(args.outputs)
 	record.Aliases, record.Temp = int64(args.aliases), int64(args.temp)
+	if !c.inspect {
+		return
+	}
+	operations, err := l.inspect(executable)
+	if err != nil {
+		c.trouble("no list of what compiled programs do: %v", err)
+	}
+	record.Work = &Work{operations}
 }
 
 // keep puts a compiled program into the cache.
@@ -114,10 +133,10 @@ func (c *Client) load(content []byte) (unsafe.Pointer, error) {
 	return args.loaded, err
 }
 
-func (c *Client) destroyExecutable(executable unsafe.Pointer) {
+func (c *Client) destroyExecutable(l *library, executable unsafe.Pointer) {
 	args := C.text_args{object: executable}
 	args.size = 3 * C.sizeof_size_t
-	if err := c.library.call(C.api_executable_destroy, unsafe.Pointer(&args)); err != nil {
+	if err := l.call(C.api_executable_destroy, unsafe.Pointer(&args)); err != nil {
 		c.trouble("an executable is not freed: %v", err)
 	}
 }

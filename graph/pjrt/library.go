@@ -30,6 +30,8 @@ type library struct {
 	build string          // what tells one build of the plugin from another
 	table *unsafe.Pointer // the plugin's own; go-xla calls a decorated copy
 
+	refused string // the option that go-xla gives to GPU clients, and a CPU plugin that stands in for one refuses
+
 	mu      sync.Mutex
 	created unsafe.Pointer // the client that was created last
 	clients map[unsafe.Pointer]*Client
@@ -42,38 +44,31 @@ var libraries struct {
 	slots [C.slots]*library
 }
 
-// load returns the decorated plugin at path. The caller holds libraries' lock.
-func load(path string, cpu bool) (*library, error) {
+// load returns the decorated plugin at path, whose programs are built as for CPUs or as for GPUs. The caller holds libraries' lock.
+func load(path string, cpu, asCPU bool) (*library, error) {
+	// go-xla tells platforms by names, takes a name that looks like an absolute path as it stands, and searches for (and downloads)
+	// plugins of any other name.
+	kind := "/cuda-"
+	if asCPU {
+		kind = "/cpu-"
+	}
 	slot := 0
 	for slot < len(libraries.slots) && libraries.slots[slot] != nil {
-		if libraries.slots[slot].path == path {
-			return libraries.slots[slot], nil
+		if l := libraries.slots[slot]; l.path == path && strings.HasPrefix(l.name, kind) {
+			return l, nil
 		}
 		slot++
 	}
 	if slot == len(libraries.slots) {
 		return nil, fmt.Errorf("%d other plugins are loaded already", slot)
 	}
-	info, err := os.Stat(path)
+	l, err := dynamicLibrary(path)
 	if err != nil {
 		return nil, err
 	}
-	l := &library{path: path, clients: map[unsafe.Pointer]*Client{}}
-	l.build = fmt.Sprintf("%d bytes of %s", info.Size(), info.ModTime().UTC())
-	// go-xla tells platforms by names, takes a name that looks like an absolute path as it stands, and searches for (and downloads)
-	// plugins of any other name.
-	l.name = fmt.Sprintf("/cuda-%d", slot)
-	if cpu {
-		l.name = fmt.Sprintf("/cpu-%d", slot)
-	} else if err := setCUDAFolder(path); err != nil {
-		return nil, err
-	}
-	cPath := C.CString(path)
-	defer C.free(unsafe.Pointer(cPath))
-	var reason *C.char
-	l.table = C.open_plugin(cPath, &reason)
-	if l.table == nil {
-		return nil, errors.New(C.GoString(reason))
+	l.name = fmt.Sprintf("%s%d", kind, slot)
+	if cpu && !asCPU {
+		l.refused = "preallocate"
 	}
 	decorated := C.copy_table(l.table, C.int(slot))
 	if decorated == nil {
@@ -83,6 +78,26 @@ func load(path string, cpu bool) (*library, error) {
 		return nil, err
 	}
 	libraries.slots[slot] = l
+	return l, nil
+}
+
+// dynamicLibrary loads the plugin at path, of which go-xla knows nothing yet.
+func dynamicLibrary(path string) (*library, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	l := &library{path: path, clients: map[unsafe.Pointer]*Client{}}
+	l.build = fmt.Sprintf("%d bytes of %s", info.Size(), info.ModTime().UTC())
+	if err := setCUDAFolder(path); err != nil {
+		return nil, err
+	}
+	cPath := C.CString(path)
+	defer C.free(unsafe.Pointer(cPath))
+	var reason *C.char
+	if l.table = C.open_plugin(cPath, &reason); l.table == nil {
+		return nil, errors.New(C.GoString(reason))
+	}
 	return l, nil
 }
 
@@ -170,13 +185,26 @@ func (l *library) get(entry C.int, from unsafe.Pointer) (unsafe.Pointer, error) 
 //export clientCreate
 func clientCreate(slot C.int, args unsafe.Pointer) unsafe.Pointer {
 	l := libraries.slots[slot]
+	create := (*C.client_create_args)(args)
+	create.n = C.size_t(withoutOption(unsafe.Slice(create.options, create.n), l.refused))
 	failed := C.call(l.table, C.api_client_create, args)
 	if failed == nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.created = (*C.client_create_args)(args).client
+		l.created = create.client
 	}
 	return failed
+}
+
+// withoutOption moves the options of another name to the front and returns their number.
+func withoutOption(options []C.named_value, name string) (n int) {
+	for _, o := range options {
+		if C.GoStringN(o.name, C.int(o.name_size)) != name {
+			options[n] = o
+			n++
+		}
+	}
+	return n
 }
 
 //export clientCompile

@@ -19,6 +19,17 @@ type Options struct {
 	CacheDir   string                           // folder of compiled programs; empty: none are kept
 	CacheLimit int64                            // bytes that the folder may take
 	Log        func(format string, args ...any) // one-line notices; may be nil
+	// Inspect lists the operations of each compiled program in its record, which takes a second for a large one.
+	Inspect bool
+	// Target lets the programs of a CPU client be built and compiled for devices that are not here. They cannot run.
+	Target *Target
+}
+
+// Target describes the devices that programs are compiled for ahead of time.
+type Target struct {
+	Plugin   string // path of the plugin that compiles
+	Config   string // of one device: XLA's GpuTargetConfigProto as text
+	Topology string // slices x hosts x devices of a host, such as 1x1x8
 }
 
 // Compiled describes one compiled program.
@@ -32,6 +43,10 @@ type Compiled struct {
 	// Seconds that compiling took, or loading when Cached: the program came from the cache on disk.
 	Seconds float64
 	Cached  bool
+	// Work is what it computes and exchanges; nil unless Options.Inspect.
+	Work *Work
+	// Failed is why compiling ahead of time failed; other failures are errors of the compilation itself.
+	Failed error
 }
 
 // Memory is the state of one device's memory, in bytes. Limit is 0 where the plugin does not tell it.

@@ -76,7 +76,12 @@ func writeRecord(rec record, file string) error {
 		return err
 	}
 	rec.Modified = info.ModTime().UnixNano()
-	data, err := json.Marshal(rec)
+	return writeJSON(recordPath(file), rec)
+}
+
+// writeJSON writes a value to a file, by rename.
+func writeJSON(file string, value any) error {
+	data, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
@@ -93,7 +98,7 @@ func writeRecord(rec record, file string) error {
 		err = closeErr
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), recordPath(file))
+		err = os.Rename(f.Name(), file)
 	}
 	if err != nil {
 		return err

