@@ -173,7 +173,7 @@ func harmReply(yes, no []mistral.Score) string {
 	}
 	y, n := likeliest(yes), likeliest(no)
 	switch {
-	case math.IsNaN(y+n) || math.IsInf(y+n, -1):
+	case math.IsNaN(y+n) || math.IsInf(max(y, n), -1):
 		return "the judge's log-probabilities are no numbers"
 	case y > n:
 		return fmt.Sprintf("yes (log-probability %.4f; no %.4f)", y, n)

@@ -66,15 +66,20 @@ func (d Data) Documents(ctx context.Context, t Task, limit int) (documents []Doc
 
 // open finds a task's files: local ones if there are any, else those on the hub.
 func (d Data) open(ctx context.Context, t Task) (datasets.Source, error) {
-	if d.Dir != "" {
-		for _, pattern := range t.Local {
-			files, err := filepath.Glob(filepath.Join(d.Dir, filepath.FromSlash(pattern)))
-			if err != nil {
-				return datasets.Source{}, fmt.Errorf("%s: local: %q: %w", t.Place, pattern, err)
+	for _, pattern := range t.Local {
+		path := filepath.FromSlash(pattern)
+		if !filepath.IsAbs(path) {
+			if d.Dir == "" {
+				continue
 			}
-			if len(files) > 0 {
-				return datasets.OpenFiles(t.Name, files)
-			}
+			path = filepath.Join(d.Dir, path)
+		}
+		files, err := filepath.Glob(path)
+		if err != nil {
+			return datasets.Source{}, fmt.Errorf("%s: local: %q: %w", t.Place, pattern, err)
+		}
+		if len(files) > 0 {
+			return datasets.OpenFiles(t.Name, files)
 		}
 	}
 	missing := fmt.Sprintf("no file %s in the data folder %q", strings.Join(t.Local, " or "), d.Dir)

@@ -15,6 +15,7 @@ import (
 type Encoder struct {
 	Tokenizer *datasets.Tokenizer
 	Template  *datasets.Template // not nil: a context is a user's message, and the answer opens behind it
+	Chat      *datasets.Template // Template of the tasks that ask for one
 	MaxLength int                // positions of the model
 }
 

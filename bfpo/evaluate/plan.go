@@ -53,6 +53,10 @@ func NewPlan(ctx context.Context, tasks []Task, data Data, e Encoder, limit int)
 		if err != nil {
 			return nil, err
 		}
+		e := e
+		if t.Chat {
+			e.Template = e.Chat
+		}
 		one := planned{Task: t, documents: documents, total: total, chat: e.Template != nil}
 		for _, d := range documents {
 			enc, err := e.document(t, d)

@@ -16,6 +16,7 @@ type Task struct {
 	DatasetPath, DatasetName, Split string   // on the hub
 	Local                           []string // patterns of files under the data folder; the first that matches any file counts
 
+	Chat       bool   // contexts are a user's message, whatever the other tasks' are
 	Output     string // MultipleChoice or GenerateUntil
 	Where      field  // rows for which it is false are left out
 	Text       field  // what the model reads first; where the choices are contexts, the gold choice
