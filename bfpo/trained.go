@@ -31,6 +31,9 @@ func newTrained(d *graph.Device, model *mistral.Model, names []string) (Trained,
 // zerosLike makes f32 zeros of the shapes of ts.
 func zerosLike(d *graph.Device, ts *graph.Tensors) (*graph.Tensors, error) {
 	zeros := &graph.Tensors{}
+	if ts.Planned != nil {
+		return ts, nil
+	}
 	for i, t := range ts.Values {
 		shape := shapes.Make(dtypes.Float32, t.Shape().Dimensions...)
 		value, err := d.Upload(shape, make([]byte, shape.ByteSize()))

@@ -60,6 +60,9 @@ func (p Places) index() *Node {
 //
 // Scores with keys behind a whole block of queries are not computed. With the four blocks of a long row that is 3/8 of them.
 func SelfAttention(q, k, v, mask *Node) *Node {
+	if fusable(q) {
+		return fusedAttention(q, k, v, mask)
+	}
 	return Recomputed(func(in []*Node) *Node { return selfAttention(in[0], in[1], in[2], mask) }, q, k, v)
 }
 

@@ -19,6 +19,9 @@ type Tensors struct {
 	Names  []string
 	Values []*tensors.Tensor
 
+	// Planned are the shapes on each device of tensors that are not there: instead of Values, for compiling programs and adding up sizes.
+	Planned []shapes.Shape
+
 	Mesh   *Mesh               // nil: one device
 	Cut    []bool              // on a mesh: of which tensors each device has a part of the rows
 	Others [][]*tensors.Tensor // on a mesh: what the second device has, the third, ...
@@ -32,11 +35,19 @@ func (ts *Tensors) Replace(g Group) { ts.Values, ts.Others = g[0], g[1:] }
 
 // Shape returns the shape of tensor i as a whole.
 func (ts *Tensors) Shape(i int) shapes.Shape {
-	shape := ts.Values[i].Shape().Clone()
+	shape := ts.local(i).Clone()
 	if ts.cut(i) {
 		shape.Dimensions[0] *= ts.Mesh.Shards
 	}
 	return shape
+}
+
+// local is the shape of tensor i on each device.
+func (ts *Tensors) local(i int) shapes.Shape {
+	if ts.Planned != nil {
+		return ts.Planned[i]
+	}
+	return ts.Values[i].Shape()
 }
 
 func (ts *Tensors) cut(i int) bool { return ts.Mesh != nil && ts.Cut[i] }
@@ -54,6 +65,18 @@ func (ts *Tensors) AddParts(name string, parts []*tensors.Tensor, cut bool) {
 	for d, part := range parts[1:] {
 		ts.Others[d] = append(ts.Others[d], part)
 	}
+}
+
+// Plan appends a tensor that is not there, of a whole shape: a part of its rows on each device if cut.
+func (ts *Tensors) Plan(name string, whole shapes.Shape, cut bool) {
+	local := whole.Clone()
+	if ts.Mesh != nil {
+		ts.Cut = append(ts.Cut, cut)
+		if cut {
+			local.Dimensions[0] /= ts.Mesh.Shards
+		}
+	}
+	ts.Names, ts.Planned = append(ts.Names, name), append(ts.Planned, local)
 }
 
 // Index returns the place of the tensor called name, or -1.
@@ -76,17 +99,17 @@ func (ts *Tensors) Add(name string, value *tensors.Tensor) {
 // Bytes returns the memory that the tensors take on each device.
 func (ts *Tensors) Bytes() int64 {
 	var n int64
-	for _, t := range ts.Values {
-		n += t.ByteSize()
+	for _, shape := range ts.Shapes() {
+		n += shape.ByteSize()
 	}
 	return n
 }
 
 // Shapes returns the shapes on each device in order, as Program.Compile takes them.
 func (ts *Tensors) Shapes() []shapes.Shape {
-	all := make([]shapes.Shape, len(ts.Values))
-	for i, t := range ts.Values {
-		all[i] = t.Shape()
+	all := make([]shapes.Shape, len(ts.Names))
+	for i := range ts.Names {
+		all[i] = ts.local(i)
 	}
 	return all
 }
