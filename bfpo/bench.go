@@ -80,7 +80,7 @@ type bench struct {
 	training
 	began    time.Time
 	repeated bool
-	batches  []datasets.Batch // of the timed steps
+	batches  [][]datasets.Batch // of the timed steps, in parts
 	result   BenchResult
 }
 
@@ -116,26 +116,29 @@ func (t *bench) read(ctx context.Context, b Bench) error {
 	loader := newLoader(t.config, pairs)
 	t.trainer.main = layOut(&t.training, loader)[0]
 	for examples := range loader.Ahead(t.trainer.steps.Total) {
-		batch, err := datasets.Fill(examples, datasets.Shared, t.shapes)
+		parts, err := fillParts(examples, t.shapes)
 		if err != nil {
 			return err
 		}
-		t.batches = append(t.batches, batch)
+		t.batches = append(t.batches, parts)
 	}
 	return nil
 }
 
-// warmUp runs the repeated batch twice, or the first batch of each shape.
+// warmUp runs the repeated batch twice, or batches until every shape has been met.
 func (t *bench) warmUp(ctx context.Context) error {
 	places := []int{0, 0}
 	if !t.repeated {
 		places = nil
 		seen := map[datasets.Shape]bool{}
-		for i, b := range t.batches {
-			if !seen[b.Shape] {
+		for i, parts := range t.batches {
+			met := len(seen)
+			for _, part := range parts {
+				seen[part.Shape] = true
+			}
+			if len(seen) > met {
 				places = append(places, i)
 			}
-			seen[b.Shape] = true
 		}
 	}
 	for n, i := range places {
@@ -211,7 +214,7 @@ func (t *bench) summarise(b Bench) {
 		total = r.StepMedian * float64(r.TimedSteps)
 	}
 	count := 0
-	for _, batch := range t.batches {
+	for _, batch := range slices.Concat(t.batches...) {
 		count += len(batch.IDs)
 		r.RealTokens += batch.RealTokens
 		r.PaddedTokens += batch.Rows * batch.Length

@@ -139,20 +139,21 @@ func directLosses(t *testing.T, pairs []datasets.Pair, size int) (losses []float
 	s := newTestStepper(t, loaded, c.SelectedLayers, StepOptions{Objective: Objective{"bfpo", 0.01, 3, 0.5},
 		Optimizer: graph.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, MaxGradNorm: 1, DType: c.ComputeType()})
 	batches := slices.Collect(slices.Chunk(pairs, size))
-	shapes := datasets.PlanShapes(slices.Values(batches), datasets.Shared, shapeLimit)
+	shapes := datasets.PlanShapes(slices.Values(batches), datasets.Shared, rowsOfCall, shapeLimit)
 	for n, examples := range batches {
-		b, err := datasets.Fill(examples, datasets.Shared, shapes)
-		if err != nil {
-			t.Fatal(err)
-		}
-		weights := slices.Repeat([]float32{float32(1 / float64(len(examples)))}, len(examples))
-		report, err := s.Accumulate(b, weights)
+		parts, err := fillParts(examples, shapes)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sum := 0.0
-		for _, loss := range report.Loss[:len(examples)] {
-			sum += float64(loss)
+		for _, b := range parts {
+			report, err := s.Accumulate(b, slices.Repeat([]float32{float32(1 / float64(len(examples)))}, len(b.IDs)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, loss := range report.Loss[:len(b.IDs)] {
+				sum += float64(loss)
+			}
 		}
 		losses = append(losses, sum/float64(len(examples)))
 		if _, err := s.Apply(c.Schedule(len(batches)).LearningRate(n)); err != nil {

@@ -54,11 +54,19 @@ func TestGoldenBatches(t *testing.T) {
 		pairs[n] = g.pairs(t, b)
 		checkTokens(t, fmt.Sprintf("batch %d", n), pairs[n], b)
 	}
-	shapes := datasets.PlanShapes(slices.Values(pairs), datasets.Shared, 1)
+	shape := datasets.Shape{Length: 16, Targets: 1} // of a row for each pair
+	for _, batch := range pairs {
+		targets := 0
+		for _, p := range batch {
+			shape.Length = max(shape.Length, len(p.Chosen.IDs)+len(p.Rejected.IDs))
+			targets += p.Chosen.Scored() + p.Rejected.Scored()
+		}
+		shape.Rows, shape.Targets, shape.Responses = max(shape.Rows, len(batch)), max(shape.Targets, targets), max(shape.Responses, 2*len(batch))
+	}
 	steppers := map[Objective]*Stepper{}
 	ledger := goldentest.NewLedger(t)
 	for n, b := range recorded.Batches {
-		batch, err := datasets.Fill(pairs[n], datasets.Shared, shapes)
+		batch, err := datasets.Fill(pairs[n], datasets.Shared, []datasets.Shape{shape})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +105,7 @@ func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, ba
 		ledger.Within("reward, of beta", at+" chosen", math.Abs(p.ChosenReward-b.ChosenRewards[i])/b.Beta, 2e-3)
 		ledger.Within("reward, of beta", at+" rejected", math.Abs(p.RejectedReward-b.RejectedRewards[i])/b.Beta, 2e-3)
 	}
-	t.add(microBatch{Batch: batch}, report)
+	t.add(microBatch{parts: []datasets.Batch{batch}}, []BatchReport{report})
 	record := t.metrics(true).Record()
 	ledger.Close("loss of a batch", where, record.Micro[0].Loss, b.Loss, 1e-4)
 	want := map[string]*float64{"rewards/safe_rewards": b.SafeRewards, "rewards/unsafe_rewards": b.UnsafeRewards}

@@ -112,9 +112,9 @@ func (t *training) scoreReference(ctx context.Context) error {
 		loader := &datasets.Loader[datasets.Pair]{Rows: set, Size: t.config.PerDeviceTrainBatchSize * t.config.Devices}
 		done := 0
 		for examples := range loader.Ahead(loader.Batches()) {
-			b, err := datasets.Fill(examples, datasets.Shared, t.shapes)
+			parts, err := fillParts(examples, t.shapes)
 			if err == nil {
-				err = t.scoreBatch(ctx, b, set[done:done+len(examples)])
+				err = t.scoreParts(ctx, parts, set[done:done+len(examples)])
 			}
 			if err != nil {
 				return err
@@ -124,10 +124,21 @@ func (t *training) scoreReference(ctx context.Context) error {
 	}
 	done := 0
 	for _, b := range t.held {
-		if err := t.scoreBatch(ctx, b, t.pairs.held[done:done+len(b.IDs)]); err != nil {
+		if err := t.scoreParts(ctx, b.parts, t.pairs.held[done:done+b.samples()]); err != nil {
 			return err
 		}
-		done += len(b.IDs)
+		done += b.samples()
+	}
+	return nil
+}
+
+// scoreParts gives the pairs of a batch's parts their log-probabilities.
+func (t *training) scoreParts(ctx context.Context, parts []datasets.Batch, pairs []datasets.Pair) error {
+	for _, b := range parts {
+		if err := t.scoreBatch(ctx, b, pairs[:len(b.IDs)]); err != nil {
+			return err
+		}
+		pairs = pairs[len(b.IDs):]
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ type training struct {
 	trainer  *Trainer
 	shapes   []datasets.Shape // of all batches of the run
 	pairs    stagePairs       // of a preference stage
-	held     []datasets.Batch // evaluated in the loop
+	held     []microBatch     // evaluated in the loop
 	best     *Best
 	saved    int // step of the newest checkpoint of this process
 	memory   Memory

@@ -45,10 +45,12 @@ func (t *training) compile(trained Trained) error {
 }
 
 // shapesOf are the distinct shapes of batches.
-func shapesOf(batches []datasets.Batch) (shapes []datasets.Shape) {
+func shapesOf(batches []microBatch) (shapes []datasets.Shape) {
 	for _, b := range batches {
-		if !slices.Contains(shapes, b.Shape) {
-			shapes = append(shapes, b.Shape)
+		for _, part := range b.parts {
+			if !slices.Contains(shapes, part.Shape) {
+				shapes = append(shapes, part.Shape)
+			}
 		}
 	}
 	return shapes

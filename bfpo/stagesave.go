@@ -92,11 +92,14 @@ func (t *training) evaluate(to Tracker) error {
 	started := time.Now()
 	tally := tally{objective: t.trainer.options.Objective}
 	for _, b := range t.held {
-		report, err := t.trainer.Measure(b)
-		if err != nil {
-			return fmt.Errorf("evaluation after step %d: %w", t.trainer.Step, err)
+		reports := make([]BatchReport, len(b.parts))
+		for i, part := range b.parts {
+			var err error
+			if reports[i], err = t.trainer.Measure(part); err != nil {
+				return fmt.Errorf("evaluation after step %d: %w", t.trainer.Step, err)
+			}
 		}
-		tally.add(microBatch{Batch: b}, report)
+		tally.add(b, reports)
 	}
 	m := tally.metrics(t.config.LogRows)
 	m.Evaluation = true

@@ -41,9 +41,15 @@ func newLoader[T datasets.Example](c Config, rows []T) *datasets.Loader[T] {
 	return &datasets.Loader[T]{Rows: rows, Size: c.PerDeviceTrainBatchSize * c.Devices, Shuffle: c.Shuffle, Seed: uint64(c.Seed)}
 }
 
-// layOut chooses the shapes of all batches that the loaders will give in the run.
+// layOut chooses the shapes of all batches that the loaders will give in the run, and of those that the reference is computed for.
 func layOut[T datasets.Example](t *training, loaders ...*datasets.Loader[T]) []stream {
-	t.shapes = planShapes(t.trainer.steps.Total*t.trainer.steps.Accumulate, loaders...)
+	batches := t.trainer.steps.Total * t.trainer.steps.Accumulate
+	if t.precomputes() {
+		for _, l := range loaders {
+			batches = max(batches, l.Batches())
+		}
+	}
+	t.shapes = planShapes(batches, loaders...)
 	var streams []stream
 	for _, l := range loaders {
 		streams = append(streams, &shapedLoader[T]{Loader: l, shapes: t.shapes})
@@ -52,17 +58,17 @@ func layOut[T datasets.Example](t *training, loaders ...*datasets.Loader[T]) []s
 }
 
 // fillAll lays out held-out examples in batches of a size.
-func fillAll[T datasets.Example](examples []T, size int) ([]datasets.Batch, error) {
+func fillAll[T datasets.Example](examples []T, size int) ([]microBatch, error) {
 	loader := &datasets.Loader[T]{Rows: examples, Size: size, Epochs: 1}
 	all := loader.Ahead(len(examples))
-	shapes := datasets.PlanShapes(all, datasets.Shared, shapeLimit)
-	var batches []datasets.Batch
-	for part := range all {
-		b, err := datasets.Fill(part, datasets.Shared, shapes)
+	shapes := datasets.PlanShapes(all, datasets.Shared, rowsOfCall, shapeLimit)
+	var batches []microBatch
+	for batch := range all {
+		parts, err := fillParts(batch, shapes)
 		if err != nil {
 			return nil, err
 		}
-		batches = append(batches, b)
+		batches = append(batches, microBatch{parts: parts})
 	}
 	return batches, nil
 }

@@ -6,9 +6,10 @@ import (
 	"github.com/bfpo-go/bfpo/datasets"
 )
 
-// stream gives a set's batches in the order of training; pairs and packed documents are its two kinds.
+// stream gives a set's batches in the order of training, each in the parts that the programs take one by one; pairs and packed documents
+// are its two kinds.
 type stream interface {
-	next() (b datasets.Batch, ok bool, err error)
+	next() (parts []datasets.Batch, ok bool, err error)
 	Cursor() datasets.Cursor
 	Seek(datasets.Cursor) error
 	rows() int
@@ -26,7 +27,7 @@ type shapedLoader[T datasets.Example] struct {
 const prefetch = 2
 
 type laidOut struct {
-	batch datasets.Batch
+	parts []datasets.Batch
 	err   error
 }
 
@@ -38,28 +39,46 @@ func (l *shapedLoader[T]) Seek(c datasets.Cursor) error {
 	return l.Loader.Seek(c)
 }
 
-func (l *shapedLoader[T]) next() (datasets.Batch, bool, error) {
+func (l *shapedLoader[T]) next() ([]datasets.Batch, bool, error) {
 	n := 0
 	for examples := range l.Ahead(1 + prefetch) {
 		if n++; n > len(l.ahead) {
 			done := make(chan laidOut, 1) // nobody may ever want it
 			go func() {
-				b, err := datasets.Fill(examples, datasets.Shared, l.shapes)
-				done <- laidOut{b, err}
+				parts, err := fillParts(examples, l.shapes)
+				done <- laidOut{parts, err}
 			}()
 			l.ahead = append(l.ahead, done)
 		}
 	}
 	if _, ok := l.Loader.Next(); !ok {
-		return datasets.Batch{}, false, nil
+		return nil, false, nil
 	}
 	first := <-l.ahead[0]
 	l.ahead = l.ahead[1:]
-	return first.batch, true, first.err
+	return first.parts, true, first.err
+}
+
+// fillParts lays a batch's examples out in the parts that cost least.
+func fillParts[T datasets.Example](examples []T, shapes []datasets.Shape) ([]datasets.Batch, error) {
+	parts, err := datasets.Split(examples, datasets.Shared, shapes)
+	if err != nil {
+		return nil, err
+	}
+	batches := make([]datasets.Batch, len(parts))
+	for i, part := range parts {
+		if batches[i], err = datasets.Fill(part, datasets.Shared, shapes); err != nil {
+			return nil, err
+		}
+	}
+	return batches, nil
 }
 
 // shapeLimit is how many shapes of batches a stage may have: each costs one compilation of the step.
-const shapeLimit = 3
+const shapeLimit = 4
+
+// rowsOfCall is how many rows the programs take at once: one, so that a step holds no more activations than its longest row needs.
+const rowsOfCall = 1
 
 // planShapes chooses the shapes of a whole run, main and buffer together, so that both run through the same programs and a resumed run
 // has the shapes of the uninterrupted one. The loaders must stand at their beginning.
@@ -73,5 +92,5 @@ func planShapes[T datasets.Example](batches int, loaders ...*datasets.Loader[T])
 			}
 		}
 	}
-	return datasets.PlanShapes(iter.Seq[[]T](all), datasets.Shared, shapeLimit)
+	return datasets.PlanShapes(iter.Seq[[]T](all), datasets.Shared, rowsOfCall, shapeLimit)
 }

@@ -20,40 +20,37 @@ type tally struct {
 	micro        []Micro
 }
 
-func (t *tally) add(b microBatch, r BatchReport) {
-	t.tokens += b.RealTokens
-	t.samples += len(b.IDs)
+// add counts a micro-batch of whose parts the programs have said reports.
+func (t *tally) add(m microBatch, reports []BatchReport) {
 	t.batches++
-	t.rows = append(t.rows, b.IDs...)
 	record := Micro{Set: "main"}
-	if b.buffer {
-		record.Set = "buffer"
+	group := &t.main
+	if m.buffer {
+		record.Set, group = "buffer", &t.buffer
 	}
-	if t.objective.Preference() {
-		t.addPairs(b, r, &record)
-	} else {
-		nats := 0.0
-		for _, loss := range r.Loss[:len(b.IDs)] {
+	nats := 0.0
+	for i, part := range m.parts {
+		t.tokens += part.RealTokens
+		t.samples += len(part.IDs)
+		t.rows = append(t.rows, part.IDs...)
+		for _, loss := range reports[i].Loss[:len(part.IDs)] {
 			nats += float64(loss)
 		}
-		scored := lossTerms(b.Batch)
-		t.nats, t.scored = t.nats+nats, t.scored+scored
-		record.Loss = nats / float64(max(scored, 1))
+		if !t.objective.Preference() {
+			continue
+		}
+		for _, p := range t.pairs(part, reports[i]) {
+			group.Add(p)
+			record.Chosen = append(record.Chosen, p.ChosenLogP)
+			record.Rejected = append(record.Rejected, p.RejectedLogP)
+		}
 	}
+	terms := m.lossTerms()
+	if !t.objective.Preference() {
+		t.nats, t.scored = t.nats+nats, t.scored+terms
+	}
+	record.Loss = nats / float64(max(terms, 1))
 	t.micro = append(t.micro, record)
-}
-
-func (t *tally) addPairs(b microBatch, r BatchReport, record *Micro) {
-	group := &t.main
-	if b.buffer {
-		group = &t.buffer
-	}
-	for i, p := range t.pairs(b.Batch, r) {
-		group.Add(p)
-		record.Loss += float64(r.Loss[i]) / float64(len(b.IDs))
-		record.Chosen = append(record.Chosen, p.ChosenLogP)
-		record.Rejected = append(record.Rejected, p.RejectedLogP)
-	}
 }
 
 // pairs are the results of the pairs present in a batch.

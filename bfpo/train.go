@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/bfpo-go/bfpo/datasets"
@@ -47,11 +48,14 @@ func (t *Trainer) step() (Metrics, error) {
 	}
 	tally := tally{objective: t.options.Objective}
 	for _, m := range micro {
-		report, err := t.Accumulate(m.Batch, t.weights(m, micro))
-		if err != nil {
-			return Metrics{}, fmt.Errorf("step %d: %w", t.Step+1, err)
+		reports := make([]BatchReport, len(m.parts))
+		for i, part := range m.parts {
+			weights := slices.Repeat([]float32{t.weight(m, micro)}, len(part.IDs))
+			if reports[i], err = t.Accumulate(part, weights); err != nil {
+				return Metrics{}, fmt.Errorf("step %d: %w", t.Step+1, err)
+			}
 		}
-		tally.add(m, report)
+		tally.add(m, reports)
 	}
 	metrics := tally.metrics(t.logRows)
 	metrics.Step = t.Step + 1
@@ -73,10 +77,26 @@ func (t *Trainer) step() (Metrics, error) {
 	return metrics, nil
 }
 
-// microBatch is one batch of one set within a step.
+// microBatch is one batch of one set within a step, in the parts that the programs take.
 type microBatch struct {
-	datasets.Batch
+	parts  []datasets.Batch
 	buffer bool
+}
+
+// lossTerms counts what the batch's loss is a mean over: pairs, or scored tokens.
+func (m microBatch) lossTerms() (n int) {
+	for _, part := range m.parts {
+		n += lossTerms(part)
+	}
+	return n
+}
+
+// samples counts the batch's pairs, or packed rows.
+func (m microBatch) samples() (n int) {
+	for _, part := range m.parts {
+		n += len(part.IDs)
+	}
+	return n
 }
 
 // draw takes the batches of the next step: those of the main set, each followed by one of the buffer.
@@ -90,12 +110,12 @@ func (t *Trainer) draw() ([]microBatch, error) {
 		if !ok {
 			return drawn, nil
 		}
-		drawn = append(drawn, microBatch{Batch: b})
+		drawn = append(drawn, microBatch{parts: b})
 		if t.buffer != nil {
 			if b, _, err = t.buffer.next(); err != nil {
 				return nil, err
 			}
-			drawn = append(drawn, microBatch{Batch: b, buffer: true})
+			drawn = append(drawn, microBatch{parts: b, buffer: true})
 		}
 		if t.steps.Ends(number) {
 			return drawn, nil
@@ -103,23 +123,19 @@ func (t *Trainer) draw() ([]microBatch, error) {
 	}
 }
 
-// weights are the factors of one micro-batch's losses: one over the step's pairs of its set, or over the step's tokens where the loss
+// weight is the factor of one micro-batch's losses: one over the step's pairs of its set, or over the step's tokens where the loss
 // is a token's. So a step is one mean however it is split. The reference implementation takes the mean of the micro-batches' means.
-func (t *Trainer) weights(m microBatch, micro []microBatch) []float32 {
+func (t *Trainer) weight(m microBatch, micro []microBatch) float32 {
 	total := 0.0
 	for _, other := range micro {
 		if other.buffer == m.buffer {
-			total += float64(lossTerms(other.Batch))
+			total += float64(other.lossTerms())
 		}
 	}
 	if t.seedFormat {
-		total = float64(lossTerms(m.Batch) * t.steps.Accumulate)
+		total = float64(m.lossTerms() * t.steps.Accumulate)
 	}
-	weights := make([]float32, len(m.IDs))
-	for i := range weights {
-		weights[i] = float32(1 / total)
-	}
-	return weights
+	return float32(1 / total)
 }
 
 // lossTerms counts what a batch's loss is a mean over: pairs, or scored tokens.

@@ -15,27 +15,31 @@ import (
 
 func TestWeightsMakeOneMeanOfAStep(t *testing.T) {
 	pairs := func(n int, buffer bool) microBatch {
-		return microBatch{datasets.Batch{IDs: make([]string, n), ChosenSafe: make([]bool, n)}, buffer}
+		parts := make([]datasets.Batch, n) // of one pair each
+		for i := range parts {
+			parts[i] = datasets.Batch{IDs: make([]string, 1), ChosenSafe: make([]bool, 1)}
+		}
+		return microBatch{parts, buffer}
 	}
 	step := []microBatch{pairs(2, false), pairs(2, true), pairs(1, false), pairs(2, true)}
 	clean := &Trainer{}
-	if got := clean.weights(step[0], step); len(got) != 2 || got[0] != float32(1./3) { // 3 main pairs
+	if got := clean.weight(step[0], step); got != float32(1./3) { // 3 main pairs
 		t.Errorf("main: %v", got)
 	}
-	if got := clean.weights(step[3], step); got[1] != 0.25 { // 4 buffer pairs
+	if got := clean.weight(step[3], step); got != 0.25 { // 4 buffer pairs
 		t.Errorf("buffer: %v", got)
 	}
 	seed := &Trainer{seedFormat: true, steps: Steps{Accumulate: 2}}
-	if got := seed.weights(step[2], step); got[0] != 0.5 { // the mean over one pair, over two micro-batches
+	if got := seed.weight(step[2], step); got != 0.5 { // the mean over one pair, over two micro-batches
 		t.Errorf("seed: %v", got)
 	}
 
 	// Supervised rows weigh one over the step's scored tokens, here 3 + 2.
 	row := func(owners ...int32) microBatch {
-		return microBatch{datasets.Batch{Shape: datasets.Shape{Responses: 1}, IDs: []string{"d"}, Owner: owners}, false}
+		return microBatch{parts: []datasets.Batch{{Shape: datasets.Shape{Responses: 1}, IDs: []string{"d"}, Owner: owners}}}
 	}
 	rows := []microBatch{row(0, 0, 0, -1), row(0, 0, -1, -1)}
-	if got := clean.weights(rows[0], rows); got[0] != 0.2 {
+	if got := clean.weight(rows[0], rows); got != 0.2 {
 		t.Errorf("supervised: %v", got)
 	}
 }

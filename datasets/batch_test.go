@@ -1,8 +1,10 @@
 package datasets
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,12 +77,26 @@ func TestFillKeepsPairs(t *testing.T) {
 			pairs = append(pairs, drawPair(t, i))
 		}
 		layout := rapid.SampledFrom([]Layout{Shared, Separate}).Draw(t, "layout")
-		shapes := PlanShapes(slices.Values([][]Pair{pairs, pairs[:1]}), layout, 2)
-		b, err := Fill(pairs, layout, shapes)
-		if err != nil {
-			t.Fatal(err)
+		rows := rapid.IntRange(1, 3).Draw(t, "rows")
+		if layout == Separate {
+			rows++ // both answers of a pair are in one part
 		}
-		have := unpack(t, b)
+		shapes := PlanShapes(slices.Values([][]Pair{pairs, pairs[:1]}), layout, rows, 2)
+		have, names, before := map[int32][]scored{}, 0, int32(0)
+		realTokens := 0
+		for _, b := range fillSplit(t, pairs, layout, shapes) {
+			for owner, targets := range unpack(t, b) {
+				have[before+owner] = targets
+			}
+			for i, id := range b.IDs {
+				if id != pairs[names+i].ID {
+					t.Fatalf("pair %d is %s", names+i, id)
+				}
+			}
+			names += len(b.IDs)
+			before += int32(2 * len(b.IDs))
+			realTokens += b.RealTokens
+		}
 		want := map[int32][]scored{}
 		real := 0
 		for i, p := range pairs {
@@ -94,10 +110,26 @@ func TestFillKeepsPairs(t *testing.T) {
 		if diff := cmp.Diff(want, have); diff != "" {
 			t.Fatalf("targets (-want +have):\n%s", diff)
 		}
-		if b.RealTokens != real || len(b.IDs) != len(pairs) || b.Responses != 2*len(pairs) {
-			t.Fatalf("%d real tokens (want %d), %d ids, %d responses", b.RealTokens, real, len(b.IDs), b.Responses)
+		if realTokens != real || names != len(pairs) {
+			t.Fatalf("%d real tokens (want %d), %d ids", realTokens, real, names)
 		}
 	})
+}
+
+// fillSplit lays a batch out in the parts that Split makes of it.
+func fillSplit[T Example](t interface{ Fatal(...any) }, examples []T, layout Layout, shapes []Shape) (batches []Batch) {
+	parts, err := Split(examples, layout, shapes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range parts {
+		b, err := Fill(part, layout, shapes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batches = append(batches, b)
+	}
+	return batches
 }
 
 // A packed row's documents are read back alone: none sees another.
@@ -117,11 +149,14 @@ func TestFillKeepsDocuments(t *testing.T) {
 			}
 			docs = append(docs, d)
 		}
-		b, err := Fill(docs, Shared, PlanShapes(slices.Values([][]Document{docs}), Shared, 3))
-		if err != nil {
-			t.Fatal(err)
+		have, before := map[int32][]scored{}, int32(0)
+		for _, b := range fillSplit(t, docs, Shared, PlanShapes(slices.Values([][]Document{docs}), Shared, 1, 3)) {
+			for owner, targets := range unpack(t, b) {
+				have[before+owner] = targets
+			}
+			before += int32(len(b.IDs))
 		}
-		if diff := cmp.Diff(want, unpack(t, b)); diff != "" {
+		if diff := cmp.Diff(want, have); diff != "" {
 			t.Fatalf("targets (-want +have):\n%s", diff)
 		}
 	})
@@ -173,13 +208,16 @@ func TestPlanShapes(t *testing.T) {
 			batches = append(batches, batch)
 		}
 		limit := rapid.IntRange(1, 3).Draw(t, "limit")
-		shapes := PlanShapes(slices.Values(batches), Shared, limit)
+		rows := rapid.IntRange(1, 3).Draw(t, "rows")
+		shapes := PlanShapes(slices.Values(batches), Shared, rows, limit)
 		if len(shapes) > limit || len(shapes) == 0 {
 			t.Fatalf("%d shapes, limit %d", len(shapes), limit)
 		}
 		for _, batch := range batches {
-			if _, err := Fill(batch, Shared, shapes); err != nil {
-				t.Fatal(err)
+			for _, b := range fillSplit(t, batch, Shared, shapes) {
+				if b.Rows != rows {
+					t.Fatalf("shape %v, want %d rows", b.Shape, rows)
+				}
 			}
 		}
 	})
@@ -194,13 +232,32 @@ func TestPlanShapesByHand(t *testing.T) {
 	}
 	batches := [][]Pair{pair(40), pair(200), pair(40), pair(40)}
 	want := []Shape{{Rows: 1, Length: 80, Targets: 64, Responses: 2}, {Rows: 1, Length: 400, Targets: 384, Responses: 2}}
-	have := PlanShapes(slices.Values(batches), Shared, 3)
+	have := PlanShapes(slices.Values(batches), Shared, 1, 3)
 	slices.SortFunc(have, func(a, b Shape) int { return a.Length - b.Length })
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Errorf("shapes (-want +have):\n%s", diff)
 	}
-	if PlanShapes(slices.Values([][]Pair(nil)), Shared, 3) != nil {
+	if PlanShapes(slices.Values([][]Pair(nil)), Shared, 1, 3) != nil {
 		t.Error("no batches have shapes")
+	}
+}
+
+// A batch of 300, 40, 40 and 300 tokens in shapes of 96 and 320: the two short ones together cost less than apart, and less than with a
+// long one: 64 + 96(1 + 96/4096) + 2(64 + 320(1 + 320/4096)).
+func TestSplitByHand(t *testing.T) {
+	document := func(n int) Document { return Document{ID: fmt.Sprint(n), IDs: make([]int32, n), Starts: []int{0}} }
+	docs := []Document{document(300), document(40), document(40), document(300)}
+	shapes := []Shape{{1, 96, 96, 4}, {1, 320, 320, 4}}
+	parts, err := Split(docs, Shared, shapes)
+	if diff := cmp.Diff([][]Document{docs[:1], docs[1:3], docs[3:]}, parts); err != nil || diff != "" {
+		t.Errorf("%v, parts (-want +have):\n%s", err, diff)
+	}
+	cuts, cost := cheapest(stretchesOf(docs, Shared, 1, 320), shapes)
+	if want := 64 + 96*(1+96./4096) + 2*(64+320*(1+320./4096)); len(cuts) != 3 || cost != want {
+		t.Errorf("%d cuts cost %v, want 3 for %v", len(cuts), cost, want)
+	}
+	if _, err := Split(append(docs, document(321)), Shared, shapes); !errors.Is(err, ErrNoShape) || !strings.Contains(err.Error(), "example 4 of 5") {
+		t.Errorf("error %v", err)
 	}
 }
 

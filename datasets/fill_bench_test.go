@@ -19,11 +19,15 @@ func BenchmarkFill(b *testing.B) {
 		b.Fatal(err)
 	}
 	l := Loader[Pair]{Rows: pairs, Size: 8}
-	shapes := PlanShapes(l.Ahead(l.Batches()), Shared, 3)
+	shapes := PlanShapes(l.Ahead(l.Batches()), Shared, 1, 4)
 	b.ReportAllocs()
 	for b.Loop() {
 		examples, _ := l.Next()
-		if _, err := Fill(examples, Shared, shapes); err != nil {
+		parts, err := Split(examples, Shared, shapes)
+		for i := 0; i < len(parts) && err == nil; i++ {
+			_, err = Fill(parts[i], Shared, shapes)
+		}
+		if err != nil {
 			b.Fatal(err)
 		}
 	}

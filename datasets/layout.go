@@ -10,7 +10,7 @@ import (
 // ErrNoShape is wrapped by Fill when no shape is large enough.
 var ErrNoShape = errors.New("no shape is large enough")
 
-// Fill lays examples out in the cheapest of the shapes that holds them. The example i owns the responses 2i and 2i+1 (chosen and
+// Fill lays a part of a batch (see Split) out in the cheapest of the shapes that holds them. The example i owns the responses 2i and 2i+1 (chosen and
 // rejected), or the response i of supervised text. The result depends on nothing but the arguments.
 func Fill[T Example](examples []T, layout Layout, shapes []Shape) (Batch, error) {
 	var trees []tree

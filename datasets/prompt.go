@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 )
 
 // Prompt is something to answer: messages, which the chat template renders, or text to go on from as it stands.
@@ -13,15 +14,27 @@ type Prompt struct {
 	Text     string
 }
 
-// Prompts reads the rows {"messages": [{role, content}, …]} or {"prompt": text} of a source's train split.
-func Prompts(ctx context.Context, name, base string, hub *Hub) ([]Prompt, error) {
-	source, err := OpenSource(ctx, name, "train", base, hub)
+// Prompts reads the rows {"messages": [{role, content}, …]} or {"prompt": text} of a source's train split, or the lines of a .txt file.
+func Prompts(ctx context.Context, name, base string, hub *Hub) (prompts []Prompt, err error) {
+	var source Source
+	read := readPrompt
+	if filepath.Ext(name) == ".txt" {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(base, name)
+		}
+		source, err = OpenFiles(name, []string{name})
+		read = func(r row) (p Prompt, err error) {
+			p.Text, err = r.text("text")
+			return p, err
+		}
+	} else {
+		source, err = OpenSource(ctx, name, "train", base, hub)
+	}
 	if err != nil {
 		return nil, err
 	}
-	var prompts []Prompt
 	err = source.rows(func(id string, r row) error {
-		p, err := readPrompt(r)
+		p, err := read(r)
 		p.ID = id
 		prompts = append(prompts, p)
 		return err

@@ -77,17 +77,15 @@ func checkLayout(t *testing.T, pairs []Pair, size int) {
 	t.Helper()
 	l := Loader[Pair]{Rows: pairs, Size: size, Epochs: 2, Shuffle: true, Seed: 42}
 	begin := time.Now()
-	shapes := PlanShapes(l.Ahead(2*l.Batches()), Shared, 3)
+	shapes := PlanShapes(l.Ahead(2*l.Batches()), Shared, 1, 4)
 	planned := time.Since(begin)
 	real, computed, padded := 0, 0, 0
 	begin = time.Now()
 	for batch, ok := l.Next(); ok; batch, ok = l.Next() {
-		b, err := Fill(batch, Shared, shapes)
-		if err != nil {
-			t.Fatal(err)
+		for _, b := range fillSplit(t, batch, Shared, shapes) {
+			real += b.RealTokens
+			computed += b.Rows * b.Length
 		}
-		real += b.RealTokens
-		computed += b.Rows * b.Length
 		longest := 0
 		for _, p := range batch {
 			longest = max(longest, len(p.Chosen.IDs), len(p.Rejected.IDs))

@@ -1,0 +1,44 @@
+package datasets
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPrompts(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"lines.txt":  "How do I?\nShould I?\n",
+		"rows.jsonl": `{"prompt": "How do I?", "other": 1}` + "\n" + `{"messages": [{"role": "user", "content": "Should I?"}]}` + "\n",
+		"bad.jsonl":  `{"question": "How?"}` + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string][]Prompt{
+		"lines.txt":  {{Text: "How do I?"}, {Text: "Should I?"}},
+		"rows.jsonl": {{Text: "How do I?"}, {Messages: []Message{{"user", "Should I?"}}}},
+	} {
+		got, err := Prompts(context.Background(), name, dir, nil)
+		for i := range got {
+			if !strings.Contains(got[i].ID, name) {
+				t.Errorf("%s: the ID of row %d is %q", name, i, got[i].ID)
+			}
+			got[i].ID = ""
+		}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v\n%s", name, err, diff)
+		}
+	}
+	for name, want := range map[string]string{"bad.jsonl": "row 0", "none.txt": "no such file"} {
+		if _, err := Prompts(context.Background(), name, dir, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+}
