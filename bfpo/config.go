@@ -85,6 +85,15 @@ type Config struct {
 	SaveTotalLimit       int      `yaml:"save_total_limit"`       // 0: keep all
 	LoadBestModelAtEnd   bool     `yaml:"load_best_model_at_end"` // the lowest eval_loss
 
+	// Red teaming, for the command redteam
+	RedteamPrompts     string  `yaml:"redteam_prompts"`   // questions to make the set of, as rows {prompt} or {messages}; "": dataset_mixer is the set
+	RedteamJudge       string  `yaml:"redteam_judge"`     // of the answers, as for bfpo eval -judge
+	RedteamHeldOut     float64 `yaml:"redteam_held_out"`  // share of the questions that is not trained on
+	RedteamRankSafe    bool    `yaml:"redteam_rank_safe"` // pairs of two safe answers count too, the better being the one that the judge finds safer
+	RedteamMaxTokens   int     `yaml:"redteam_max_tokens"`
+	RedteamTemperature float64 `yaml:"redteam_temperature"`
+	RedteamTopP        float64 `yaml:"redteam_top_p"`
+
 	// Ignored lists the keys that were accepted though they mean nothing here, and Notices what else should be said once.
 	Ignored []string `yaml:"-"`
 	Notices []string `yaml:"-"`
@@ -134,6 +143,11 @@ func DefaultConfig() Config {
 		EvaluationStrategy:   "no",
 		SaveStrategy:         "steps",
 		SaveSteps:            500,
+
+		RedteamHeldOut:     0.1,
+		RedteamMaxTokens:   256, // with the next two: how the seed samples answers to harmful prompts
+		RedteamTemperature: 0.7,
+		RedteamTopP:        0.95,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
@@ -75,12 +76,12 @@ func measure(ctx context.Context, rt Runtime, c Config, e Evaluation, judge eval
 	if err != nil {
 		return evaluate.Results{}, err
 	}
-	encoder := evaluate.Encoder{Tokenizer: language.Tokenizer, MaxLength: checkpoint.Config.MaxPositionEmbeddings}
+	encoder := evaluate.Encoder{Tokenizer: language.Tokenizer, MaxLength: checkpoint.Config.MaxPositionEmbeddings, Chat: language.Template}
 	if e.Chat {
 		encoder.Template = language.Template
-		if language.Assumed {
-			rt.notice("%s has no chat template: using zephyr's", c.Model)
-		}
+	}
+	if language.Assumed && (e.Chat || slices.ContainsFunc(e.Tasks, func(t evaluate.Task) bool { return t.Chat })) {
+		rt.notice("%s has no chat template: using zephyr's", c.Model)
 	}
 	plan, err := evaluate.NewPlan(ctx, e.Tasks, evaluate.Data{Dir: e.Data, Hub: rt.Hub}, encoder, e.Limit)
 	if err != nil {

@@ -76,7 +76,7 @@ func (f folder) localNames(to *field, notices *[]string) error {
 	switch p := to.value.Addr().Interface().(type) {
 	case *string:
 		if to.key == "model_name_or_path" || to.key == "prompts" || to.key == "data" || to.key == "include" || to.key == "platform" && looksLikePath(*p) ||
-			to.key == "judge" && !isService(*p) {
+			strings.HasSuffix(to.key, "judge") && !isService(*p) || to.key == "redteam_prompts" {
 			return resolve(p)
 		}
 	case *Mixer:

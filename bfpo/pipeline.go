@@ -69,6 +69,7 @@ type pipeline struct {
 	reports   []StageReport
 	card      Card // of the last training stage; empty where an earlier run finished it
 
+	tasks      []evaluate.Task // measured besides those of the recipe
 	comparison Comparison
 	answers    []Answer
 }

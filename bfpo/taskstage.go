@@ -18,6 +18,7 @@ func (p *pipeline) measureTasks(ctx context.Context, e EvalStage, model, side st
 	if err != nil {
 		return results, err
 	}
+	tasks = append(tasks, p.tasks...)
 	if !p.resume || len(tasks) == 0 {
 		err = evaluate.Remove(dir) // of a run that was stopped or is replaced
 	}

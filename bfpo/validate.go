@@ -47,6 +47,10 @@ func (c Config) checkRanges() (problems []error) {
 		{"eval_steps", c.EvalSteps >= 1, "at least 1"},
 		{"save_steps", c.SaveSteps >= 1, "at least 1"},
 		{"save_total_limit", c.SaveTotalLimit >= 0, "0 (keep all) or more"},
+		{"redteam_held_out", c.RedteamHeldOut >= 0 && c.RedteamHeldOut < 1, "0 or more and below 1"},
+		{"redteam_max_tokens", c.RedteamMaxTokens >= 1, "at least 1"},
+		{"redteam_temperature", c.RedteamTemperature > 0 && !math.IsInf(c.RedteamTemperature, 0), "greater than 0, so that two answers differ"},
+		{"redteam_top_p", c.RedteamTopP > 0 && c.RedteamTopP <= 1, "greater than 0 and up to 1"},
 	}
 	for _, r := range rules {
 		if !r.ok {

@@ -24,7 +24,6 @@ func tinyClassifier(t *testing.T, cache string) *Classifier {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkpoint.Config.MaxPositionEmbeddings = 2048 // it has few, and the prompt is long
 	tokenizer, err := datasets.NewTokenizer(checkpoint.ReadFile)
 	if err != nil {
 		t.Fatal(err)

@@ -8,8 +8,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// taskKeys are the keys of a task file: a subset of those of lm-evaluation-harness, with the same meaning, and aliases, local, where,
-// references, and of a metric as and labels, in place of its Python functions.
+// taskKeys are the keys of a task file: a subset of those of lm-evaluation-harness, with the same meaning, and aliases, local, apply_chat_template,
+// where, references, and of a metric as and labels, in place of its Python functions.
 func (f *taskFile) taskKeys() []key {
 	t := &f.task
 	ignored := func(*yaml.Node) error { return nil } // of no meaning without examples in the prompt
@@ -24,6 +24,7 @@ func (f *taskFile) taskKeys() []key {
 		{"validation_split", f.split(false)},
 		{"test_split", f.split(true)},
 		{"local", one(&t.Local)},
+		{"apply_chat_template", into(&t.Chat)},
 		{"output_type", choice(&t.Output, MultipleChoice, GenerateUntil)},
 		{"where", compiled(&t.Where)},
 		{"doc_to_text", compiled(&t.Text)},

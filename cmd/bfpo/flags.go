@@ -27,6 +27,7 @@ type options struct {
 	std     stdio
 
 	platform, config, out, model, profile string
+	prompts, judge                        string // of redteam
 	devices                               int
 	sets                                  values
 	quiet, verbose, installer             bool
@@ -150,6 +151,7 @@ func (o *options) recipe() (bfpo.Config, error) {
 	o.set.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	for _, f := range []struct{ flag, key, value string }{
 		{"platform", "platform", o.platform}, {"model", "model_name_or_path", o.model}, {"out", "output_dir", o.out},
+		{"prompts", "redteam_prompts", o.prompts}, {"judge", "redteam_judge", o.judge},
 	} {
 		if given[f.flag] || f.value != "" { // chat changes the model
 			sets = append(sets, f.key+"="+quoted(f.value))

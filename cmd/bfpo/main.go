@@ -37,6 +37,7 @@ func commands() []command {
 		{"sft", "one supervised stage from a recipe", "", true, runSFT},
 		{"train", "one preference stage from a recipe", "", true, runTrain},
 		{"run", "the stages that a recipe names, each starting from the one before", "", true, runPipeline},
+		{"redteam", "a preference stage on judged pairs of the model's own answers, measured before and after", "", true, runRedTeam},
 		{"eval", "lm-evaluation-harness's tasks: numbers for a model", "", true, runEval},
 		{"compare", "two or more evaluations or runs side by side: a table and a page", "", true, runCompare},
 		{"data", "reads, checks and shows what a recipe would train on", "", false, runData},

@@ -46,7 +46,7 @@ func TestRefusedRecipes(t *testing.T) {
 		{"pipeline as a stage", []string{"-config=tiny"}, exitUsage, []string{"bfpo run -config=tiny"}},
 		{"unknown flag", []string{"-confg=x"}, exitUsage, []string{"-confg", "did you mean -config?"}},
 		{"argument", []string{good, "more"}, exitUsage, []string{`"more"`}},
-		{"rows longer than the model", []string{good, "-set=max_length=513"}, exitUsage, []string{"max_length: 513", "max_position_embeddings, 512"}},
+		{"rows longer than the model", []string{good, "-set=max_length=2049"}, exitUsage, []string{"max_length: 2049", "max_position_embeddings, 2048"}},
 		{"no layer of the name", []string{good, "-set=use_selective=true", "-set=selected_layers=down_prj"}, exitUsage, []string{"selected_layers", "down_prj"}},
 	})
 }

@@ -43,6 +43,32 @@ func runTrain(ctx context.Context, o *options, args []string) error {
 	return runStage(ctx, o, "train", args)
 }
 
+// runRedTeam makes a red-teaming set, if -prompts names questions, and trains on it.
+func runRedTeam(ctx context.Context, o *options, args []string) error {
+	o.set.StringVar(&o.prompts, "prompts", "", "`file` of questions that the model answers twice each; the judged pairs are the set (dataset_mixer is, when not given)")
+	o.set.StringVar(&o.judge, "judge", "", "`judge` of the answers: a classifier's model, openai:URL[#MODEL] or perspective")
+	if err := o.parse(args); err != nil {
+		return err
+	}
+	c, err := o.recipe()
+	if err != nil {
+		return err
+	}
+	if o.config == "" {
+		return bfpo.Usagef("no recipe: -config=NAME or a YAML file; tiny/redteam and zephyr-7b/redteam are built in")
+	}
+	if r := c.ResumeFromCheckpoint; r != bfpo.On && r != bfpo.Off {
+		return bfpo.Usagef("resume_from_checkpoint: redteam goes on with true, from its own newest checkpoint; %s is another run's", r)
+	}
+	rt, done, err := o.runtime(c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	dir := output(c, "redteam")
+	return o.howToGoOn(bfpo.RedTeam(ctx, rt, c, dir), dir)
+}
+
 // runStage runs one training stage.
 func runStage(ctx context.Context, o *options, kind string, args []string) error {
 	if err := o.parse(args); err != nil {

@@ -99,11 +99,11 @@ func TestScore(t *testing.T) {
 			t.Errorf("by ids %v, by text %v", again[0], scores[0])
 		}
 	}
-	long := strings.TrimSuffix(strings.Repeat("7,", 600), ",")
+	long := strings.TrimSuffix(strings.Repeat("7,", 2100), ",")
 	for in, text := range map[string]string{
 		`{"prompt": "a"}`: "line 1",
 		`{"prompt_ids": [1], "response_ids": [2]}` + "\n\n" + `{"prompt_ids": [1], "response_ids": [512]}`: "line 3: token 512",
-		`{"prompt_ids": [1], "response_ids": [` + long + `]}`:                                              "max_position_embeddings 512",
+		`{"prompt_ids": [1], "response_ids": [` + long + `]}`:                                              "max_position_embeddings 2048",
 		`{"prompt_ids": [], "response_ids": [5]}`:                                                          "line 1: the prompt has no token",
 	} {
 		call(t, in, "score", "-model=tiny").wants(t, exitFailed, text)
@@ -134,7 +134,7 @@ func TestGenerate(t *testing.T) {
 	if a, b := draw("1"), draw("1"); a != b || a == draw("2") {
 		t.Errorf("seed 1 twice: %q, %q; seed 2: %q", a, b, draw("2"))
 	}
-	call(t, `{"prompt": "a"}`+"\n"+`{"prompt": "`+strings.Repeat("Q7", 600)+`"}`, base...).wants(t, exitFailed, "line 2", "max_position_embeddings")
+	call(t, `{"prompt": "a"}`+"\n"+`{"prompt": "`+strings.Repeat("Q7", 2100)+`"}`, base...).wants(t, exitFailed, "line 2", "max_position_embeddings")
 	call(t, `{"prompt": "a"}`+"\n"+`{"question": "a"}`, base...).wants(t, exitFailed, "line 2")
 	if got := mustCall(t, "", base...); got != "" {
 		t.Errorf("no input gives %q", got)
