@@ -44,7 +44,10 @@ func (b Bench) Run(ctx context.Context, rt Runtime, c Config) (result BenchResul
 	if b.Steps < 0 {
 		return result, Usagef("-steps=%d: want 1 step or more, or 0 for 7 steps of a file of one batch and all batches of a longer one", b.Steps)
 	}
-	c.PerDeviceTrainBatchSize, c.GradientAccumulationSteps, c.Shuffle = b.Batch, 1, false
+	if b.Batch%c.Devices != 0 {
+		return result, Usagef("-batch=%d: %d devices cannot take as many pairs each", b.Batch, c.Devices)
+	}
+	c.PerDeviceTrainBatchSize, c.GradientAccumulationSteps, c.Shuffle = b.Batch/c.Devices, 1, false
 	t := &bench{training: training{Runtime: rt, config: c, name: "bench", trainer: &Trainer{}}, began: began}
 	defer func() { err = errors.Join(err, t.close()) }()
 	if err := t.read(ctx, b); err != nil {
@@ -116,11 +119,11 @@ func (t *bench) read(ctx context.Context, b Bench) error {
 	loader := newLoader(t.config, pairs)
 	t.trainer.main = layOut(&t.training, loader)[0]
 	for examples := range loader.Ahead(t.trainer.steps.Total) {
-		parts, err := fillParts(examples, t.shapes)
+		m, err := lay(examples, t.shapes, t.config.Devices)
 		if err != nil {
 			return err
 		}
-		t.batches = append(t.batches, parts)
+		t.batches = append(t.batches, m.parts)
 	}
 	return nil
 }

@@ -141,16 +141,13 @@ func directLosses(t *testing.T, pairs []datasets.Pair, size int) (losses []float
 	batches := slices.Collect(slices.Chunk(pairs, size))
 	shapes := datasets.PlanShapes(slices.Values(batches), datasets.Shared, rowsOfCall, shapeLimit)
 	for n, examples := range batches {
-		parts, err := fillParts(examples, shapes)
+		m, err := lay(examples, shapes, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sum := 0.0
-		for _, b := range parts {
-			report, err := s.Accumulate(b, slices.Repeat([]float32{float32(1 / float64(len(examples)))}, len(b.IDs)))
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, b := range m.parts {
+			report := accumulateOne(t, s, b, slices.Repeat([]float32{float32(1 / float64(len(examples)))}, len(b.IDs)))
 			for _, loss := range report.Loss[:len(b.IDs)] {
 				sum += float64(loss)
 			}

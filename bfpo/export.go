@@ -58,7 +58,7 @@ func exportCheckpoint(ctx context.Context, c Config, dir string, hub *datasets.H
 		return err
 	}
 	defer file.Close()
-	masters, err := uploadTensors(d, file, file.Names())
+	masters, err := uploadTensors(d, nil, file, file.Names())
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -32,6 +33,19 @@ func feed(b datasets.Batch, weights []float32) []*tensors.Tensor {
 	}
 	if b.Reference != nil {
 		fed = append(fed, tensors.FromFlatDataAndDimensions(b.Reference, b.Targets))
+	}
+	return fed
+}
+
+// feed carries batches to their devices; weights, where not nil, are those of each batch.
+func (all Batches) feed(weights [][]float32) graph.Group {
+	fed := make(graph.Group, len(all))
+	for device, b := range all {
+		var own []float32
+		if weights != nil {
+			own = weights[device]
+		}
+		fed[device] = feed(b, own)
 	}
 	return fed
 }

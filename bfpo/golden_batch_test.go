@@ -74,10 +74,7 @@ func TestGoldenBatches(t *testing.T) {
 		if steppers[objective] == nil {
 			steppers[objective] = g.stepper(t, objective)
 		}
-		report, err := steppers[objective].Measure(batch)
-		if err != nil {
-			t.Fatal(err)
-		}
+		report := measureOne(t, steppers[objective], batch)
 		b.check(ledger, fmt.Sprintf("batch %d", n), &tally{objective: objective}, batch, report)
 	}
 	if len(recorded.Batches) != 18 || len(steppers) != 3 {
@@ -185,7 +182,7 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if g.overlay, err = uploadTensors(g.device, file, file.Names()); err != nil {
+	if g.overlay, err = uploadTensors(g.device, nil, file, file.Names()); err != nil {
 		t.Fatal(err)
 	}
 	mixture := datasets.Mixture{Parts: []datasets.Part{{Name: goldentest.Path(t, "data", "edge_pairs.jsonl"), Fraction: 1}}, Split: "train"}

@@ -56,11 +56,11 @@ func tokenProgram(t *testing.T, s *Stepper) func(datasets.Batch) []float32 {
 		if err != nil {
 			t.Fatalf("%+v", err)
 		}
-		r, err := newBatchReport(out[0])
+		reports, err := newBatchReports(graph.Group{out[0]})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r.Loss
+		return reports[0].Loss
 	}
 }
 
@@ -145,14 +145,7 @@ func TestPairIsAloneInItsBatch(t *testing.T) {
 			}
 		}
 		// So is what a step reports of it.
-		measured, err := stepper.Measure(alone)
-		if err != nil {
-			t.Fatal(err)
-		}
-		beside, err := stepper.Measure(fill(t, wide, p, q, r))
-		if err != nil {
-			t.Fatal(err)
-		}
+		measured, beside := measureOne(t, stepper, alone), measureOne(t, stepper, fill(t, wide, p, q, r))
 		if measured.Loss[0] != beside.Loss[0] || !slices.Equal(measured.Policy[:2], beside.Policy[:2]) || !slices.Equal(measured.Logits[:2], beside.Logits[:2]) {
 			t.Errorf("alone: loss %v, log-probabilities %v, beside others %v, %v", measured.Loss[0], measured.Policy[:2], beside.Loss[0], beside.Policy[:2])
 		}

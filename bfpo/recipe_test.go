@@ -91,6 +91,9 @@ func TestRefused(t *testing.T) {
 		{"report_to: [wanbd]", "", `:1: report_to: "wanbd" is unknown; did you mean wandb?`},
 		{"platform: gpu", "", `"gpu" is unknown; want auto, cpu, cuda or go`},
 		{"mesh: rows=2", "", "want data, zero1, fsdp or sizes"},
+		{"devices: 0", "", ":1: devices: must be at least 1"},
+		{"devices: 4\nmesh: data=2,fsdp=4", "", ":2: mesh: data=2,fsdp=4 is a mesh of 8 devices, but there are to be 4"},
+		{"mesh: data=2,fsdp=4\nplatform: go", "", "devices: 8, but the pure Go backend (platform: go) has one device"},
 		{"- a", "", ":1: want a mapping of keys to values, got a list"},
 		{"a: [", "", "yaml: "},
 		{"beta: 1\n---\nbeta: 2", "", "one YAML document"},
@@ -107,8 +110,6 @@ func TestRefused(t *testing.T) {
 		{"optim: rmsprop", "", ":1: optim: rmsprop is not supported yet; use adamw_torch"},
 		{"torch_dtype: float16", "", "float16 is not supported yet"},
 		{"loss_type: kto_pair", "", "kto_pair is not supported yet"},
-		{"devices: 2", "", ":1: devices: 2 is not supported yet"},
-		{"mesh: data=2,fsdp=4", "", ":1: mesh: data=2,fsdp=4 is not supported yet"},
 		{"eval_tasks: winogrande", "", ":1: eval_tasks: [winogrande] is not supported yet"},
 		{"generate_during_eval: true", "", "not supported yet"},
 	} {

@@ -55,7 +55,7 @@ func (t *training) precompute(ctx context.Context) error {
 		}
 		_ = cache.Put(key, packReference(pairs)) // a full disk costs the next run time and nothing else
 	}
-	if t.held, err = fillAll(t.pairs.held, t.config.PerDeviceEvalBatchSize*t.config.Devices); err != nil {
+	if t.held, err = fillAll(t.pairs.held, t.config); err != nil {
 		return err
 	}
 	t.notice("reference log-probabilities of %d pairs from %s in %.1f s", len(pairs), from, time.Since(started).Seconds())
@@ -112,9 +112,9 @@ func (t *training) scoreReference(ctx context.Context) error {
 		loader := &datasets.Loader[datasets.Pair]{Rows: set, Size: t.config.PerDeviceTrainBatchSize * t.config.Devices}
 		done := 0
 		for examples := range loader.Ahead(loader.Batches()) {
-			parts, err := fillParts(examples, t.shapes)
+			m, err := lay(examples, t.shapes, t.config.Devices)
 			if err == nil {
-				err = t.scoreParts(ctx, parts, set[done:done+len(examples)])
+				err = t.scoreBatch(ctx, m, set[done:done+len(examples)])
 			}
 			if err != nil {
 				return err
@@ -124,7 +124,7 @@ func (t *training) scoreReference(ctx context.Context) error {
 	}
 	done := 0
 	for _, b := range t.held {
-		if err := t.scoreParts(ctx, b.parts, t.pairs.held[done:done+b.samples()]); err != nil {
+		if err := t.scoreBatch(ctx, b, t.pairs.held[done:done+b.samples()]); err != nil {
 			return err
 		}
 		done += b.samples()
@@ -132,27 +132,31 @@ func (t *training) scoreReference(ctx context.Context) error {
 	return nil
 }
 
-// scoreParts gives the pairs of a batch's parts their log-probabilities.
-func (t *training) scoreParts(ctx context.Context, parts []datasets.Batch, pairs []datasets.Pair) error {
-	for _, b := range parts {
-		if err := t.scoreBatch(ctx, b, pairs[:len(b.IDs)]); err != nil {
+// scoreBatch gives the pairs of a batch their log-probabilities.
+func (t *training) scoreBatch(ctx context.Context, m microBatch, pairs []datasets.Pair) error {
+	for i := range m.parts {
+		m.parts[i].Reference = make([]float32, m.parts[i].Targets)
+	}
+	values, err := inRounds(m, t.mesh.Devices(), func(b Batches) ([][]float32, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("%w while the reference's log-probabilities were computed; nothing to save", ErrInterrupted)
+		}
+		return t.trainer.Reference(b)
+	})
+	if err != nil {
+		return fmt.Errorf("reference log-probabilities: %w", err)
+	}
+	for i, part := range m.parts {
+		if err := keepReference(part, values[i], pairs[:len(part.IDs)]); err != nil {
 			return err
 		}
-		pairs = pairs[len(b.IDs):]
+		pairs = pairs[len(part.IDs):]
 	}
 	return nil
 }
 
-// scoreBatch gives the pairs of a batch their log-probabilities. The targets of a response lie in a batch in the order of its tokens.
-func (t *training) scoreBatch(ctx context.Context, b datasets.Batch, pairs []datasets.Pair) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%w while the reference's log-probabilities were computed; nothing to save", ErrInterrupted)
-	}
-	b.Reference = make([]float32, b.Targets)
-	values, err := t.trainer.Reference(b)
-	if err != nil {
-		return fmt.Errorf("reference log-probabilities: %w", err)
-	}
+// keepReference gives the pairs of a part the values of its targets. The targets of a response lie in a part in the order of its tokens.
+func keepReference(b datasets.Batch, values []float32, pairs []datasets.Pair) error {
 	responses := make([][]float32, b.Responses)
 	for n, owner := range b.Owner {
 		if owner >= 0 {

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/mistral"
 )
 
 // resolve lays groups of entries over the defaults, later over earlier. The last group is that of the -set flags; the file that
@@ -131,8 +134,31 @@ func (c *Config) settle(inert []entry) (problems []error) {
 	if c.EvalSteps == 0 {
 		c.EvalSteps = c.LoggingSteps
 	}
+	problems = append(problems, c.settleMesh()...)
 	problems = append(problems, c.settleObjective()...)
 	return problems
+}
+
+// settleMesh lets the sizes of a mesh say how many devices there are to be, where devices does not.
+func (c *Config) settleMesh() []error {
+	given := c.Devices
+	if c.Place("devices") == "" {
+		given = 0
+	} else if given < 1 { // refused by validate
+		return nil
+	}
+	mesh, err := graph.ParseMesh(c.Mesh, given, mistral.Sharding())
+	if err != nil {
+		return []error{c.usage("mesh", "%v", err)}
+	}
+	c.Devices = mesh.Devices()
+	return nil
+}
+
+// mesh is what the devices form; nil for one.
+func (c Config) mesh() *graph.Mesh {
+	mesh, _ := graph.ParseMesh(c.Mesh, c.Devices, mistral.Sharding()) // settleMesh has parsed it
+	return mesh
 }
 
 // settleObjective lets loss_type, TRL's name of the loss, choose the objective where no key of our own does.

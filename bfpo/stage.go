@@ -48,6 +48,7 @@ type training struct {
 	begun  bool // dir is this run's: what is wrong from here on leaves it there
 
 	language Language
+	mesh     *graph.Mesh // of the devices that the model lies on
 	model    *mistral.Model
 	trainer  *Trainer
 	shapes   []datasets.Shape // of all batches of the run
@@ -119,7 +120,8 @@ func (t *training) load() (Trained, error) {
 	if err != nil {
 		return Trained{}, t.config.usage("selected_layers", "%v", err)
 	}
-	model, err := mistral.Load(t.Device, t.model.Checkpoint, t.config.ComputeType())
+	t.mesh = t.config.mesh()
+	model, err := mistral.LoadOn(t.Device, t.mesh, t.model.Checkpoint, t.config.ComputeType())
 	if err != nil {
 		return Trained{}, err
 	}

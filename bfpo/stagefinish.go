@@ -15,8 +15,8 @@ import (
 func (t *training) announce(context.Context) error {
 	c, m := t.config, t.model.Config
 	var trained int64
-	for _, v := range t.trainer.Masters.Values {
-		trained += int64(v.Size())
+	for i := range t.trainer.Masters.Names {
+		trained += int64(t.trainer.Masters.Shape(i).Size())
 	}
 	share := 100 * float64(trained) / float64(m.Parameters())
 	which := "all"

@@ -13,7 +13,7 @@ func (t *training) save() error {
 	if err := t.metrics.Sync(); err != nil { // a run that resumes here finds the lines of all steps before
 		return err
 	}
-	if _, err := SaveCheckpoint(dir, t.trainer.Step, append(t.trainer.files(t.Device), t.state().File())); err != nil {
+	if _, err := SaveCheckpoint(dir, t.trainer.Step, append(t.trainer.files(), t.state().File())); err != nil {
 		return err
 	}
 	t.saved = t.trainer.Step
@@ -92,12 +92,9 @@ func (t *training) evaluate(to Tracker) error {
 	started := time.Now()
 	tally := tally{objective: t.trainer.options.Objective}
 	for _, b := range t.held {
-		reports := make([]BatchReport, len(b.parts))
-		for i, part := range b.parts {
-			var err error
-			if reports[i], err = t.trainer.Measure(part); err != nil {
-				return fmt.Errorf("evaluation after step %d: %w", t.trainer.Step, err)
-			}
+		reports, err := inRounds(b, t.mesh.Devices(), t.trainer.Measure)
+		if err != nil {
+			return fmt.Errorf("evaluation after step %d: %w", t.trainer.Step, err)
 		}
 		tally.add(b, reports)
 	}

@@ -19,7 +19,7 @@ func (t *training) readData(ctx context.Context) error {
 	t.trainer.schedule = t.config.Schedule(t.trainer.steps.Total)
 	if t.config.Objective == "sft" {
 		t.trainer.main = layOut(t, newLoader(t.config, data.Main.Documents))[0]
-		t.held, err = fillAll(data.Held.Documents, t.config.PerDeviceEvalBatchSize*t.config.Devices)
+		t.held, err = fillAll(data.Held.Documents, t.config)
 		return err
 	}
 	t.pairs = stagePairs{data.Main.Pairs, data.Buffer.Pairs, data.Held.Pairs}
@@ -32,7 +32,7 @@ func (t *training) readData(ctx context.Context) error {
 	if len(streams) > 1 {
 		t.trainer.buffer = streams[1]
 	}
-	t.held, err = fillAll(data.Held.Pairs, t.config.PerDeviceEvalBatchSize*t.config.Devices)
+	t.held, err = fillAll(data.Held.Pairs, t.config)
 	return err
 }
 
@@ -49,26 +49,26 @@ func layOut[T datasets.Example](t *training, loaders ...*datasets.Loader[T]) []s
 			batches = max(batches, l.Batches())
 		}
 	}
-	t.shapes = planShapes(batches, loaders...)
+	t.shapes = planShapes(batches, t.config.Devices, loaders...)
 	var streams []stream
 	for _, l := range loaders {
-		streams = append(streams, &shapedLoader[T]{Loader: l, shapes: t.shapes})
+		streams = append(streams, &shapedLoader[T]{Loader: l, shapes: t.shapes, devices: t.config.Devices})
 	}
 	return streams
 }
 
-// fillAll lays out held-out examples in batches of a size.
-func fillAll[T datasets.Example](examples []T, size int) ([]microBatch, error) {
-	loader := &datasets.Loader[T]{Rows: examples, Size: size, Epochs: 1}
+// fillAll lays out held-out examples in batches of so many for each device.
+func fillAll[T datasets.Example](examples []T, c Config) ([]microBatch, error) {
+	loader := &datasets.Loader[T]{Rows: examples, Size: c.PerDeviceEvalBatchSize * c.Devices, Epochs: 1}
 	all := loader.Ahead(len(examples))
-	shapes := datasets.PlanShapes(all, datasets.Shared, rowsOfCall, shapeLimit)
+	shapes := datasets.PlanShapes(shared(all, c.Devices), datasets.Shared, rowsOfCall, shapeLimit)
 	var batches []microBatch
 	for batch := range all {
-		parts, err := fillParts(batch, shapes)
+		m, err := lay(batch, shapes, c.Devices)
 		if err != nil {
 			return nil, err
 		}
-		batches = append(batches, microBatch{parts: parts})
+		batches = append(batches, m)
 	}
 	return batches, nil
 }

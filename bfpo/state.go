@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -101,7 +102,7 @@ func (s State) Check(c Config, mainRows, bufferRows int) error {
 	now := c.Settings()
 	for _, key := range slices.Sorted(maps.Keys(now)) {
 		was, known := s.Settings[key]
-		if known && was != now[key] {
+		if known && was != now[key] && !slices.Contains(batchKeys, key) {
 			return c.usage(key, "the checkpoint of step %d was trained with %s, not %s: it cannot go on with another value", s.Step, was,
 				now[key])
 		}
@@ -110,5 +111,32 @@ func (s State) Check(c Config, mainRows, bufferRows int) error {
 		return Usagef("the checkpoint of step %d was trained on %d rows and a buffer of %d; the data now has %d and %d: has it changed?",
 			s.Step, s.MainRows, s.BufferRows, mainRows, bufferRows)
 	}
-	return nil
+	return s.checkBatch(c)
+}
+
+// batchKeys are the keys whose product is the number of rows of a step.
+var batchKeys = []string{"per_device_train_batch_size", "devices", "gradient_accumulation_steps"}
+
+// checkBatch refuses another number of rows in a step. Another number of devices with as many rows in all makes the same steps. So does
+// another number of micro-batches, but where a pass over a set ends within a step, there the main set and the buffer would meet otherwise;
+// and in seed format, which weighs micro-batches.
+func (s State) checkBatch(c Config) error {
+	was := [3]int{}
+	for i, key := range batchKeys {
+		n, err := strconv.Atoi(s.Settings[key])
+		if err != nil {
+			return nil // of a version that did not write it
+		}
+		was[i] = n
+	}
+	now := [3]int{c.PerDeviceTrainBatchSize, c.Devices, c.GradientAccumulationSteps}
+	rows := was[0] * was[1] * was[2]
+	whole := s.MainRows%rows == 0 && s.BufferRows%rows == 0
+	switch {
+	case now[0]*now[1]*now[2] != rows:
+	case now[2] == was[2], c.TextFormat != "seed" && (s.BufferRows == 0 || whole):
+		return nil
+	}
+	return c.usage(batchKeys[0], "the checkpoint of step %d was trained with %d rows on each of %d devices, %d times a step, not with %d on %d, "+
+		"%d times: it goes on where the product of the first two, %d, is the same", s.Step, was[0], was[1], was[2], now[0], now[1], now[2], was[0]*was[1])
 }

@@ -42,6 +42,30 @@ func TestStateCheck(t *testing.T) {
 		}
 	}
 
+	// As many rows in a step, on other devices or at other times.
+	state.Settings = load("devices=4", "per_device_train_batch_size=2", "gradient_accumulation_steps=2").Settings()
+	for _, test := range []struct {
+		main, buffer int
+		sets         []string
+		ok           bool
+	}{
+		{100, 10, []string{"devices=1", "per_device_train_batch_size=8", "gradient_accumulation_steps=2"}, true},
+		{100, 10, []string{"devices=8", "per_device_train_batch_size=1", "gradient_accumulation_steps=2", "mesh=fsdp"}, true},
+		{100, 10, []string{"devices=8", "per_device_train_batch_size=2", "gradient_accumulation_steps=2"}, false},
+		{100, 10, []string{"devices=4", "per_device_train_batch_size=1", "gradient_accumulation_steps=4"}, false}, // the buffer ends in a step
+		{96, 32, []string{"devices=4", "per_device_train_batch_size=1", "gradient_accumulation_steps=4"}, true},
+		{100, 0, []string{"devices=1", "per_device_train_batch_size=1", "gradient_accumulation_steps=16"}, true},
+		{100, 0, []string{"devices=1", "per_device_train_batch_size=1", "gradient_accumulation_steps=8"}, false},
+		{100, 0, []string{"devices=1", "per_device_train_batch_size=8"}, false},
+	} {
+		state.MainRows, state.BufferRows = test.main, test.buffer
+		err := state.Check(load(test.sets...), test.main, test.buffer)
+		if test.ok != (err == nil) || err != nil && !strings.Contains(err.Error(), "per_device_train_batch_size: the checkpoint of step 8 was trained with 2 rows on each of 4 devices, 2 times a step") {
+			t.Errorf("%v with %d and %d rows: %v", test.sets, test.main, test.buffer, err)
+		}
+	}
+	state.MainRows, state.BufferRows = 100, 10
+
 	// Without a decaying rate a run may be made longer.
 	state.Settings = load("lr_scheduler_type=constant", "max_steps=8").Settings()
 	if err := state.Check(load("lr_scheduler_type=constant", "max_steps=16"), 100, 10); err != nil {

@@ -39,7 +39,8 @@ const headChunk = 256
 
 // Stepper runs optimizer steps on one model: gradients of as many micro-batches as the caller feeds, then one update.
 //
-// Two programs, so that accumulation costs no third copy: grads adds into the accumulator in place, apply consumes it.
+// Two programs, so that accumulation costs no third copy: grads adds into the accumulator in place, apply consumes it. On a mesh, grads adds
+// up what the devices found only where they share a tensor; what else each of them has accumulated is added up once, by apply.
 type Stepper struct {
 	Trained
 	model   *mistral.Model
@@ -57,12 +58,15 @@ func NewStepper(d *graph.Device, model *mistral.Model, trained Trained, o StepOp
 		return nil, fmt.Errorf("gradient accumulator: %w", err)
 	}
 	s.sum = sum
-	s.grads = graph.NewProgram(d, "grads", s.gradsGraph, 2)
-	s.apply = graph.NewProgram(d, "apply", s.applyGraph, 0, 1, 2, 3)
-	s.measure = graph.NewProgram(d, "measure", s.measureGraph)
-	s.reference = graph.NewProgram(d, "reference", s.referenceGraph)
+	s.grads = graph.NewProgram(d, "grads", s.gradsGraph, 2).On(s.mesh())
+	s.apply = graph.NewProgram(d, "apply", s.applyGraph, 0, 1, 2, 3).On(s.mesh())
+	s.measure = graph.NewProgram(d, "measure", s.measureGraph).On(s.mesh())
+	s.reference = graph.NewProgram(d, "reference", s.referenceGraph).On(s.mesh())
 	return s, nil
 }
+
+// mesh is what the model lies on.
+func (s *Stepper) mesh() *graph.Mesh { return s.model.Base.Mesh }
 
 // Close frees the programs and the accumulator; the state belongs to the caller.
 func (s *Stepper) Close() {
@@ -143,7 +147,7 @@ func (s *Stepper) perUnit() int {
 
 // view is the policy: the base seen through the masters.
 func (s *Stepper) view(base, masters []*Node) graph.Weights {
-	return graph.NewWeights(s.model.Base.Names, base).Overlay(s.Masters.Names, masters).WithDType(s.options.DType)
+	return graph.NewWeights(s.model.Base.Names, base).On(s.model.Base, s.Masters).Overlay(s.Masters.Names, masters).WithDType(s.options.DType)
 }
 
 // gradsGraph adds the gradient of sum_i weight_i * loss_i to the accumulator.
@@ -178,9 +182,9 @@ func (s *Stepper) referenceTokens(policy graph.Weights, b batchNodes) *Node { //
 
 // applyGraph is one AdamW update by the accumulated gradient, clipped to a global norm; it hands the accumulator back as zeros.
 func (s *Stepper) applyGraph(in [][]*Node) [][]*Node {
-	masters, m, v, sum, scalars := in[0], in[1], in[2], in[3], in[4]
+	masters, m, v, sum, scalars := in[0], in[1], in[2], s.mesh().Sum(in[3], s.sum), in[4]
 	rates := graph.Rates{LearningRate: scalars[0], Correction1: scalars[1], Correction2: scalars[2]}
-	norm := graph.GlobalNorm(sum)
+	norm := s.mesh().GlobalNorm(sum, s.sum)
 	zeros := make([]*Node, len(sum))
 	for i, gradient := range sum {
 		if s.options.MaxGradNorm > 0 {
@@ -235,33 +239,39 @@ type BatchReport struct {
 	Logits            []float32 // [responses] sum over the response's tokens of the mean logit over the vocabulary
 }
 
-// Accumulate adds a batch's gradient, each unit's loss times its weight, and reports the losses.
-func (s *Stepper) Accumulate(b datasets.Batch, weights []float32) (BatchReport, error) {
-	out, err := s.grads.Call(s.model.Base.Values, s.Masters.Values, s.sum.Values, feed(b, weights))
-	if err != nil {
-		return BatchReport{}, err
-	}
-	s.sum.Values = out[0]
-	return newBatchReport(out[1])
-}
-
-// Measure reports a batch's losses without changing anything.
-func (s *Stepper) Measure(b datasets.Batch) (BatchReport, error) {
-	out, err := s.measure.Call(s.model.Base.Values, s.Masters.Values, feed(b, nil))
-	if err != nil {
-		return BatchReport{}, err
-	}
-	return newBatchReport(out[0])
-}
-
-// Reference computes log pi_ref of each target of a batch, in nats: what a batch of a precomputing Stepper carries.
-func (s *Stepper) Reference(b datasets.Batch) ([]float32, error) {
-	out, err := s.reference.Call(s.model.Base.Values, s.Masters.Values, feed(b, nil))
+// Accumulate adds the gradient of batches, each unit's loss times its weight, and reports the losses of each.
+func (s *Stepper) Accumulate(b Batches, weights [][]float32) ([]BatchReport, error) {
+	out, err := s.grads.Run(s.model.Base.Group(), s.Masters.Group(), s.sum.Group(), b.feed(weights))
 	if err != nil {
 		return nil, err
 	}
-	defer out[0][0].MustFinalizeAll()
-	return tensors.CopyFlatData[float32](out[0][0])
+	s.sum.Replace(out[0])
+	return newBatchReports(out[1])
+}
+
+// Measure reports the losses of batches without changing anything.
+func (s *Stepper) Measure(b Batches) ([]BatchReport, error) {
+	out, err := s.measure.Run(s.model.Base.Group(), s.Masters.Group(), b.feed(nil))
+	if err != nil {
+		return nil, err
+	}
+	return newBatchReports(out[0])
+}
+
+// Reference computes log pi_ref of each target of batches, in nats: what the batches of a precomputing Stepper carry.
+func (s *Stepper) Reference(b Batches) ([][]float32, error) {
+	out, err := s.reference.Run(s.model.Base.Group(), s.Masters.Group(), b.feed(nil))
+	if err != nil {
+		return nil, err
+	}
+	values := make([][]float32, len(b))
+	for device, part := range out[0] {
+		if values[device], err = tensors.CopyFlatData[float32](part[0]); err != nil {
+			return nil, err
+		}
+		part[0].MustFinalizeAll()
+	}
+	return values, nil
 }
 
 // Apply updates the masters by the accumulated gradient at a learning rate and returns the gradient's global norm before clipping.
@@ -269,26 +279,36 @@ func (s *Stepper) Reference(b datasets.Batch) ([]float32, error) {
 func (s *Stepper) Apply(learningRate float64) (gradNorm float64, err error) {
 	s.Step++
 	o := s.options.Optimizer
-	scalars := []*tensors.Tensor{
-		tensors.FromScalar(float32(learningRate)),
-		tensors.FromScalar(float32(1 - math.Pow(o.Beta1, float64(s.Step)))),
-		tensors.FromScalar(float32(1 - math.Pow(o.Beta2, float64(s.Step)))),
+	var scalars graph.Group
+	for range s.mesh().Devices() {
+		scalars = append(scalars, []*tensors.Tensor{
+			tensors.FromScalar(float32(learningRate)),
+			tensors.FromScalar(float32(1 - math.Pow(o.Beta1, float64(s.Step)))),
+			tensors.FromScalar(float32(1 - math.Pow(o.Beta2, float64(s.Step)))),
+		})
 	}
-	out, err := s.apply.Call(s.Masters.Values, s.M.Values, s.V.Values, s.sum.Values, scalars)
+	out, err := s.apply.Run(s.Masters.Group(), s.M.Group(), s.V.Group(), s.sum.Group(), scalars)
 	if err != nil {
 		return 0, err
 	}
-	s.Masters.Values, s.M.Values, s.V.Values, s.sum.Values = out[0], out[1], out[2], out[3]
-	return float64(tensors.ToScalar[float32](out[4][0])), nil
+	for i, set := range []*graph.Tensors{s.Masters, s.M, s.V, s.sum} {
+		set.Replace(out[i])
+	}
+	return float64(tensors.ToScalar[float32](out[4][0][0])), nil // the same on every device
 }
 
-func newBatchReport(values []*tensors.Tensor) (r BatchReport, err error) {
-	parts := []*[]float32{&r.Loss, &r.Policy, &r.Logits, &r.Reference, &r.LogRatio}
-	for i, value := range values {
-		if *parts[i], err = tensors.CopyFlatData[float32](value); err != nil {
-			return r, err
+func newBatchReports(group graph.Group) ([]BatchReport, error) {
+	reports := make([]BatchReport, len(group))
+	for device, values := range group {
+		r := &reports[device]
+		parts := []*[]float32{&r.Loss, &r.Policy, &r.Logits, &r.Reference, &r.LogRatio}
+		for i, value := range values {
+			var err error
+			if *parts[i], err = tensors.CopyFlatData[float32](value); err != nil {
+				return nil, err
+			}
+			value.MustFinalizeAll()
 		}
-		value.MustFinalizeAll()
 	}
-	return r, nil
+	return reports, nil
 }

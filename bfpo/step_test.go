@@ -64,19 +64,31 @@ func checkEqualLogProbs(t *testing.T, model *mistral.Model, layers []string, o S
 	if err != nil {
 		t.Fatal(err)
 	}
-	trained, err := s.Accumulate(batch, []float32{1, 1, 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	measured, err := s.Measure(batch)
-	if err != nil {
-		t.Fatal(err)
-	}
+	trained, measured := accumulateOne(t, s, batch, []float32{1, 1, 1}), measureOne(t, s, batch)
 	for what, r := range map[string]BatchReport{"with gradients": trained, "measured": measured} {
 		if !slices.Equal(r.Policy, r.Reference) || r.Policy[0] == 0 {
 			t.Errorf("%s: policy %v, reference %v", what, r.Policy, r.Reference)
 		}
 	}
+}
+
+// accumulateOne and measureOne are those of a Stepper on one device.
+func accumulateOne(t *testing.T, s *Stepper, b datasets.Batch, weights []float32) BatchReport {
+	t.Helper()
+	reports, err := s.Accumulate(Batches{b}, [][]float32{weights})
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	return reports[0]
+}
+
+func measureOne(t *testing.T, s *Stepper, b datasets.Batch) BatchReport {
+	t.Helper()
+	reports, err := s.Measure(Batches{b})
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	return reports[0]
 }
 
 func newTestStepper(t *testing.T, model *mistral.Model, layers []string, o StepOptions) *Stepper {

@@ -9,7 +9,7 @@ import (
 // stream gives a set's batches in the order of training, each in the parts that the programs take one by one; pairs and packed documents
 // are its two kinds.
 type stream interface {
-	next() (parts []datasets.Batch, ok bool, err error)
+	next() (m microBatch, ok bool, err error)
 	Cursor() datasets.Cursor
 	Seek(datasets.Cursor) error
 	rows() int
@@ -19,15 +19,16 @@ type stream interface {
 // The loader's cursor stays behind what is laid out: it is the place of the batch that next returns next.
 type shapedLoader[T datasets.Example] struct {
 	*datasets.Loader[T]
-	shapes []datasets.Shape
-	ahead  []chan laidOut // of the batches from the cursor on, as far as they are begun
+	shapes  []datasets.Shape
+	devices int
+	ahead   []chan laidOut // of the batches from the cursor on, as far as they are begun
 }
 
 // prefetch is how many batches are laid out ahead.
 const prefetch = 2
 
 type laidOut struct {
-	parts []datasets.Batch
+	batch microBatch
 	err   error
 }
 
@@ -39,39 +40,24 @@ func (l *shapedLoader[T]) Seek(c datasets.Cursor) error {
 	return l.Loader.Seek(c)
 }
 
-func (l *shapedLoader[T]) next() ([]datasets.Batch, bool, error) {
+func (l *shapedLoader[T]) next() (microBatch, bool, error) {
 	n := 0
 	for examples := range l.Ahead(1 + prefetch) {
 		if n++; n > len(l.ahead) {
 			done := make(chan laidOut, 1) // nobody may ever want it
 			go func() {
-				parts, err := fillParts(examples, l.shapes)
-				done <- laidOut{parts, err}
+				m, err := lay(examples, l.shapes, l.devices)
+				done <- laidOut{m, err}
 			}()
 			l.ahead = append(l.ahead, done)
 		}
 	}
 	if _, ok := l.Loader.Next(); !ok {
-		return nil, false, nil
+		return microBatch{}, false, nil
 	}
 	first := <-l.ahead[0]
 	l.ahead = l.ahead[1:]
-	return first.parts, true, first.err
-}
-
-// fillParts lays a batch's examples out in the parts that cost least.
-func fillParts[T datasets.Example](examples []T, shapes []datasets.Shape) ([]datasets.Batch, error) {
-	parts, err := datasets.Split(examples, datasets.Shared, shapes)
-	if err != nil {
-		return nil, err
-	}
-	batches := make([]datasets.Batch, len(parts))
-	for i, part := range parts {
-		if batches[i], err = datasets.Fill(part, datasets.Shared, shapes); err != nil {
-			return nil, err
-		}
-	}
-	return batches, nil
+	return first.batch, true, first.err
 }
 
 // shapeLimit is how many shapes of batches a stage may have: each costs one compilation of the step.
@@ -82,10 +68,10 @@ const rowsOfCall = 1
 
 // planShapes chooses the shapes of a whole run, main and buffer together, so that both run through the same programs and a resumed run
 // has the shapes of the uninterrupted one. The loaders must stand at their beginning.
-func planShapes[T datasets.Example](batches int, loaders ...*datasets.Loader[T]) []datasets.Shape {
+func planShapes[T datasets.Example](batches, devices int, loaders ...*datasets.Loader[T]) []datasets.Shape {
 	all := func(yield func([]T) bool) {
 		for _, l := range loaders {
-			for examples := range l.Ahead(batches) {
+			for examples := range shared(l.Ahead(batches), devices) {
 				if !yield(examples) {
 					return
 				}
@@ -93,4 +79,17 @@ func planShapes[T datasets.Example](batches int, loaders ...*datasets.Loader[T])
 		}
 	}
 	return datasets.PlanShapes(iter.Seq[[]T](all), datasets.Shared, rowsOfCall, shapeLimit)
+}
+
+// shared yields of each batch what each device gets.
+func shared[T any](batches iter.Seq[[]T], devices int) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		for examples := range batches {
+			for _, share := range datasets.Divide(examples, devices) {
+				if !yield(share) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -17,19 +17,19 @@ func streamOf(t *testing.T, epochs int) *shapedLoader[datasets.Document] {
 		rows = append(rows, datasets.Document{ID: fmt.Sprint("doc#", i), IDs: []int32{1, int32(10 + i), 2}, Starts: []int{0}})
 	}
 	loader := &datasets.Loader[datasets.Document]{Rows: rows, Size: 2, Epochs: epochs, Shuffle: true, Seed: 3}
-	return &shapedLoader[datasets.Document]{Loader: loader, shapes: planShapes(20, loader)}
+	return &shapedLoader[datasets.Document]{Loader: loader, shapes: planShapes(20, 1, loader), devices: 1}
 }
 
 // TestStreamAhead: batches and cursor are those of laying out one batch after the other, from any place and to the end.
 func TestStreamAhead(t *testing.T) {
 	type step struct {
-		parts []datasets.Batch
+		batch microBatch
 		after datasets.Cursor
 	}
 	var want []step
 	plain := streamOf(t, 3)
 	for examples, ok := plain.Next(); ok; examples, ok = plain.Next() {
-		b, err := fillParts(examples, plain.shapes)
+		b, err := lay(examples, plain.shapes, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,8 +47,8 @@ func TestStreamAhead(t *testing.T) {
 		}
 		for i, w := range want[begin:] {
 			b, ok, err := l.next()
-			if !ok || err != nil || !reflect.DeepEqual(b, w.parts) || l.Cursor() != w.after {
-				t.Fatalf("from batch %d, %d on: %v %v %v at %+v, want %v at %+v", begin, i, b, ok, err, l.Cursor(), w.parts, w.after)
+			if !ok || err != nil || !reflect.DeepEqual(b, w.batch) || l.Cursor() != w.after {
+				t.Fatalf("from batch %d, %d on: %v %v %v at %+v, want %v at %+v", begin, i, b, ok, err, l.Cursor(), w.batch, w.after)
 			}
 		}
 		if _, ok, err := l.next(); ok || err != nil {

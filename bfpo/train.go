@@ -48,12 +48,11 @@ func (t *Trainer) step() (Metrics, error) {
 	}
 	tally := tally{objective: t.options.Objective}
 	for _, m := range micro {
-		reports := make([]BatchReport, len(m.parts))
-		for i, part := range m.parts {
-			weights := slices.Repeat([]float32{t.weight(m, micro)}, len(part.IDs))
-			if reports[i], err = t.Accumulate(part, weights); err != nil {
-				return Metrics{}, fmt.Errorf("step %d: %w", t.Step+1, err)
-			}
+		reports, err := inRounds(m, t.mesh().Devices(), func(b Batches) ([]BatchReport, error) {
+			return t.Accumulate(b, b.weights(t.weight(m, micro)))
+		})
+		if err != nil {
+			return Metrics{}, fmt.Errorf("step %d: %w", t.Step+1, err)
 		}
 		tally.add(m, reports)
 	}
@@ -77,45 +76,24 @@ func (t *Trainer) step() (Metrics, error) {
 	return metrics, nil
 }
 
-// microBatch is one batch of one set within a step, in the parts that the programs take.
-type microBatch struct {
-	parts  []datasets.Batch
-	buffer bool
-}
-
-// lossTerms counts what the batch's loss is a mean over: pairs, or scored tokens.
-func (m microBatch) lossTerms() (n int) {
-	for _, part := range m.parts {
-		n += lossTerms(part)
-	}
-	return n
-}
-
-// samples counts the batch's pairs, or packed rows.
-func (m microBatch) samples() (n int) {
-	for _, part := range m.parts {
-		n += len(part.IDs)
-	}
-	return n
-}
-
 // draw takes the batches of the next step: those of the main set, each followed by one of the buffer.
 func (t *Trainer) draw() ([]microBatch, error) {
 	var drawn []microBatch
 	for number := t.steps.Micro(t.main.Cursor()); ; number++ {
-		b, ok, err := t.main.next()
+		m, ok, err := t.main.next()
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
 			return drawn, nil
 		}
-		drawn = append(drawn, microBatch{parts: b})
+		drawn = append(drawn, m)
 		if t.buffer != nil {
-			if b, _, err = t.buffer.next(); err != nil {
+			if m, _, err = t.buffer.next(); err != nil {
 				return nil, err
 			}
-			drawn = append(drawn, microBatch{parts: b, buffer: true})
+			m.buffer = true
+			drawn = append(drawn, m)
 		}
 		if t.steps.Ends(number) {
 			return drawn, nil
@@ -136,6 +114,15 @@ func (t *Trainer) weight(m microBatch, micro []microBatch) float32 {
 		total = float64(m.lossTerms() * t.steps.Accumulate)
 	}
 	return float32(1 / total)
+}
+
+// weights gives each unit of each batch one weight.
+func (all Batches) weights(weight float32) [][]float32 {
+	weights := make([][]float32, len(all))
+	for i, b := range all {
+		weights[i] = slices.Repeat([]float32{weight}, len(b.IDs))
+	}
+	return weights
 }
 
 // lossTerms counts what a batch's loss is a mean over: pairs, or scored tokens.

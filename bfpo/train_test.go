@@ -19,7 +19,7 @@ func TestWeightsMakeOneMeanOfAStep(t *testing.T) {
 		for i := range parts {
 			parts[i] = datasets.Batch{IDs: make([]string, 1), ChosenSafe: make([]bool, 1)}
 		}
-		return microBatch{parts, buffer}
+		return microBatch{parts: parts, buffer: buffer}
 	}
 	step := []microBatch{pairs(2, false), pairs(2, true), pairs(1, false), pairs(2, true)}
 	clean := &Trainer{}

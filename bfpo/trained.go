@@ -28,19 +28,20 @@ func newTrained(d *graph.Device, model *mistral.Model, names []string) (Trained,
 	return Trained{Masters: masters, M: m, V: v}, err
 }
 
-// zerosLike makes f32 zeros of the shapes of ts.
+// zerosLike makes f32 zeros of the shapes of ts, cut as ts is.
 func zerosLike(d *graph.Device, ts *graph.Tensors) (*graph.Tensors, error) {
-	zeros := &graph.Tensors{}
 	if ts.Planned != nil {
 		return ts, nil
 	}
-	for i, t := range ts.Values {
-		shape := shapes.Make(dtypes.Float32, t.Shape().Dimensions...)
-		value, err := d.Upload(shape, make([]byte, shape.ByteSize()))
+	zeros := &graph.Tensors{Mesh: ts.Mesh}
+	for i, name := range ts.Names {
+		shape, cut := shapes.Make(dtypes.Float32, ts.Shape(i).Dimensions...), ts.IsCut(i)
+		row := int(shape.ByteSize()) / shape.Dimensions[0]
+		parts, err := d.UploadParts(ts.Mesh, shape, cut, func(first, end int) ([]byte, error) { return make([]byte, (end-first)*row), nil })
 		if err != nil {
-			return nil, fmt.Errorf("tensor %s: %w", ts.Names[i], err)
+			return nil, fmt.Errorf("tensor %s: %w", name, err)
 		}
-		zeros.Add(ts.Names[i], value)
+		zeros.AddParts(name, parts, cut)
 	}
 	return zeros, nil
 }
@@ -56,24 +57,25 @@ func (t *Trained) sets() []struct {
 	}{{mastersName, &t.Masters}, {"moment1.safetensors", &t.M}, {"moment2.safetensors", &t.V}}
 }
 
-// files are the tensors as files of a checkpoint. Each is read from the device when it is written.
-func (t *Trained) files(d *graph.Device) []CheckpointFile {
+// files are the tensors as files of a checkpoint, whole whatever devices they lie on. Each is read from there when it is written.
+func (t *Trained) files() []CheckpointFile {
 	var files []CheckpointFile
 	for _, set := range t.sets() {
 		tensors := *set.at
 		files = append(files, CheckpointFile{set.file, func(w io.Writer) error {
-			return mistral.EncodeSafetensors(w, nil, tensorSources(d, tensors))
+			return mistral.EncodeSafetensors(w, nil, tensorSources(tensors))
 		}})
 	}
 	return files
 }
 
-func tensorSources(d *graph.Device, ts *graph.Tensors) []mistral.TensorSource {
+func tensorSources(ts *graph.Tensors) []mistral.TensorSource {
 	var sources []mistral.TensorSource
-	for i, t := range ts.Values {
+	for i, name := range ts.Names {
+		shape := ts.Shape(i)
 		sources = append(sources, mistral.TensorSource{
-			Name: ts.Names[i], DType: t.DType(), Dims: t.Shape().Dimensions,
-			Data: func() ([]byte, error) { return d.Download(t) },
+			Name: name, DType: shape.DType, Dims: shape.Dimensions,
+			Data: func() ([]byte, error) { return ts.Whole(i) },
 		})
 	}
 	return sources
@@ -107,26 +109,29 @@ func readTensors(d *graph.Device, path string, like *graph.Tensors) (*graph.Tens
 		if err != nil {
 			return nil, err
 		}
-		if shape, want := shapes.Make(data.DType, data.Dims...), like.Values[i].Shape(); !shape.Equal(want) {
+		if shape, want := shapes.Make(data.DType, data.Dims...), like.Shape(i); !shape.Equal(want) {
 			return nil, fmt.Errorf("%s: tensor %s is %s, the model wants %s", path, name, shape, want)
 		}
 	}
-	return uploadTensors(d, file, like.Names)
+	return uploadTensors(d, like.Mesh, file, like.Names)
 }
 
-// uploadTensors puts the named tensors of a file on a device.
-func uploadTensors(d *graph.Device, file *mistral.Safetensors, names []string) (*graph.Tensors, error) {
-	read := &graph.Tensors{}
+// uploadTensors puts the named tensors of a file, of which steps change all, on the devices of a mesh.
+func uploadTensors(d *graph.Device, mesh *graph.Mesh, file *mistral.Safetensors, names []string) (*graph.Tensors, error) {
+	read := &graph.Tensors{Mesh: mesh}
 	for _, name := range names {
 		data, err := file.Tensor(name)
 		if err != nil {
 			return nil, err
 		}
-		value, err := d.Upload(shapes.Make(data.DType, data.Dims...), data.Bytes)
+		cut, row := mesh.Cuts(name, data.Dims), len(data.Bytes)/data.Dims[0]
+		parts, err := d.UploadParts(mesh, shapes.Make(data.DType, data.Dims...), cut, func(first, end int) ([]byte, error) {
+			return data.Bytes[first*row : end*row], nil
+		})
 		if err != nil {
 			return nil, fmt.Errorf("tensor %s: %w", name, err)
 		}
-		read.Add(name, value)
+		read.AddParts(name, parts, cut)
 	}
 	return read, nil
 }

@@ -2,11 +2,11 @@ package bfpo
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/graph"
 )
 
 // validate checks every value's range and the keys that depend on each other, and refuses what is not built yet.
@@ -121,6 +121,9 @@ func (c Config) checkTogether() (problems []error) {
 	if preference && c.UseBuffer && len(c.BufferDatasetMixer) == 0 {
 		problems = append(problems, c.usage("use_buffer", "buffer_dataset_mixer names no dataset"))
 	}
+	if c.Platform == graph.PlatformGo && c.Devices > 1 {
+		problems = append(problems, c.usage("devices", "%d, but the pure Go backend (platform: go) has one device: use cpu or cuda", c.Devices))
+	}
 	if !c.LoadBestModelAtEnd {
 		return problems
 	}
@@ -136,18 +139,12 @@ func (c Config) checkTogether() (problems []error) {
 
 // checkBuilt refuses the keys whose parts are still to come. A line goes when its part stands.
 func (c Config) checkBuilt() (problems []error) {
-	size, err := meshSize(c.Mesh)
-	if err != nil {
-		problems = append(problems, c.usage("mesh", "%v", err))
-	}
 	for _, later := range []struct {
 		key    string
 		active bool
 	}{
 		{"generate_during_eval", c.GenerateDuringEval},
 		{"eval_tasks", len(c.EvalTasks) > 0},
-		{"devices", c.Devices > 1},
-		{"mesh", size > 1},
 	} {
 		if later.active {
 			f, _ := fieldOf(&c, later.key)
@@ -155,23 +152,4 @@ func (c Config) checkBuilt() (problems []error) {
 		}
 	}
 	return problems
-}
-
-// meshSize is the number of devices a mesh asks for: the product of its sizes, or 1 where it only names a way to share the work.
-func meshSize(mesh string) (devices int, err error) {
-	axes := []string{"data", "fsdp"}
-	if slices.Contains(axes, mesh) || mesh == "zero1" {
-		return 1, nil
-	}
-	devices = 1
-	for part := range strings.SplitSeq(mesh, ",") {
-		axis, size, _ := strings.Cut(part, "=")
-		n, err := strconv.ParseUint(size, 10, 16)
-		if err != nil || n == 0 || !slices.Contains(axes, axis) {
-			return 0, fmt.Errorf("%q: want data, zero1, fsdp or sizes such as data=2,fsdp=4", mesh)
-		}
-		axes = slices.DeleteFunc(axes, func(a string) bool { return a == axis })
-		devices *= int(n)
-	}
-	return devices, nil
 }

@@ -53,6 +53,29 @@ func Fill[T Example](examples []T, layout Layout, shapes []Shape) (Batch, error)
 	return b, nil
 }
 
+// Divide shares examples out to devices in their order, to each as many as to any other or one more. Without enough for all some get none.
+func Divide[T any](examples []T, devices int) [][]T {
+	shares := make([][]T, 0, devices)
+	for device := range devices {
+		if share := examples[device*len(examples)/devices : (device+1)*len(examples)/devices]; len(share) > 0 {
+			shares = append(shares, share)
+		}
+	}
+	return shares
+}
+
+// Padding is a batch of the same shape and kind without an example.
+func (b Batch) Padding() Batch {
+	empty := newBatch(b.Shape)
+	if b.Reference != nil {
+		empty.Reference = make([]float32, b.Targets)
+	}
+	if b.ChosenSafe != nil {
+		empty.ChosenSafe, empty.RejectedSafe = []bool{}, []bool{}
+	}
+	return empty
+}
+
 func newBatch(s Shape) Batch {
 	b := Batch{
 		Shape:     s,

@@ -16,7 +16,7 @@ import (
 type Options struct {
 	// Platform is auto, cpu, cuda, go, or the path of a PJRT plugin. Empty is auto: cuda when there is a GPU, else cpu, else go.
 	Platform string
-	// Devices is the number of CPU devices that XLA shows, for tests of sharded programs; 0 is one. GPUs show as many as there are.
+	// Devices is the number of devices that programs are to run on; 0 is one. XLA shows the processor as so many; of GPUs there must be.
 	Devices int
 	// CacheDir holds plugins and compiled programs; empty: see wheel.CacheDir.
 	CacheDir string
@@ -65,6 +65,17 @@ func Open(o Options) (*Device, error) {
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
 	}
+	d, err := open(o)
+	if err == nil && d.NumDevices() < o.Devices {
+		err = fmt.Errorf("%d devices are asked for, but platform %s has %d: fewer devices, or another platform (cpu shows any number)", o.Devices,
+			d.Platform(), d.NumDevices())
+		d.Close()
+		return nil, err
+	}
+	return d, err
+}
+
+func open(o Options) (*Device, error) {
 	cache, err := wheel.CacheDir(o.CacheDir)
 	if err != nil {
 		return nil, err

@@ -73,8 +73,8 @@ func (m *Mesh) sumShards(x *Node) *Node {
 	return x.Graph().Distributed().Along(axisShards).AllReduceOne(x, compute.ReduceOpSum)
 }
 
-// Sum adds up what the devices hold, in place of each x: over the replicas where x is a part (cut), else over all devices.
-func (m *Mesh) Sum(xs []*Node, cut []bool) []*Node {
+// Sum adds up what the devices hold of values that lie as the tensors like do: of a part, what the replicas hold; else what all devices do.
+func (m *Mesh) Sum(xs []*Node, like *Tensors) []*Node {
 	sums := append([]*Node{}, xs...)
 	for _, parts := range []bool{false, true} {
 		axes := []string{axisReplicas, axisShards}
@@ -87,7 +87,7 @@ func (m *Mesh) Sum(xs []*Node, cut []bool) []*Node {
 		var places []int
 		var terms []*Node
 		for i, x := range xs {
-			if cut[i] == parts {
+			if like.IsCut(i) == parts {
 				places, terms = append(places, i), append(terms, x)
 			}
 		}
@@ -101,11 +101,11 @@ func (m *Mesh) Sum(xs []*Node, cut []bool) []*Node {
 	return sums
 }
 
-// GlobalNorm is the function of that name for gradients of which some (cut) are parts.
-func (m *Mesh) GlobalNorm(grads []*Node, cut []bool) *Node {
+// GlobalNorm is the function of that name for gradients that lie as the tensors like do.
+func (m *Mesh) GlobalNorm(grads []*Node, like *Tensors) *Node {
 	var parts, wholes []*Node
 	for i, grad := range grads {
-		if cut[i] {
+		if like.IsCut(i) {
 			parts = append(parts, grad)
 		} else {
 			wholes = append(wholes, grad)

@@ -96,12 +96,8 @@ func TestMeshGradient(t *testing.T) {
 			x = Sin(w.Linear(x, "up.weight", dtypes.Float32)) // [rows, out]
 			y := Mul(x, Add(w.Base().Linear(Slice(x, AxisRange(), AxisRange(0, 6)), "up.weight", dtypes.Float32), x))
 			gradients := Gradient(ReduceAllSum(y), in[1]...)
-			cut := overlay.Cut
-			if m == nil {
-				cut = make([]bool, len(names))
-			}
-			sums := m.Sum(gradients, cut)
-			return [][]*Node{sums, {m.Sum([]*Node{ReduceAllSum(y)}, []bool{false})[0], m.GlobalNorm(sums, cut)}}
+			sums := m.Sum(gradients, overlay)
+			return [][]*Node{sums, {m.Sum([]*Node{ReduceAllSum(y)}, &graph.Tensors{})[0], m.GlobalNorm(sums, overlay)}}
 		}).On(m)
 		defer p.Close()
 		var feed graph.Group
@@ -117,7 +113,7 @@ func TestMeshGradient(t *testing.T) {
 		sums.Replace(out[0])
 		gradients = map[string][]byte{}
 		for i, name := range names {
-			if gradients[name], err = sums.Whole(d, i); err != nil {
+			if gradients[name], err = sums.Whole(i); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -19,7 +19,7 @@ func (w Weights) On(base, overlay *Tensors) Weights {
 func (ts *Tensors) cutNames() map[string]bool {
 	names := map[string]bool{}
 	for i, name := range ts.Names {
-		if ts.cut(i) {
+		if ts.IsCut(i) {
 			names[name] = true
 		}
 	}

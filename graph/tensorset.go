@@ -36,7 +36,7 @@ func (ts *Tensors) Replace(g Group) { ts.Values, ts.Others = g[0], g[1:] }
 // Shape returns the shape of tensor i as a whole.
 func (ts *Tensors) Shape(i int) shapes.Shape {
 	shape := ts.local(i).Clone()
-	if ts.cut(i) {
+	if ts.IsCut(i) {
 		shape.Dimensions[0] *= ts.Mesh.Shards
 	}
 	return shape
@@ -50,7 +50,8 @@ func (ts *Tensors) local(i int) shapes.Shape {
 	return ts.Values[i].Shape()
 }
 
-func (ts *Tensors) cut(i int) bool { return ts.Mesh != nil && ts.Cut[i] }
+// IsCut tells whether each device has a part of tensor i only.
+func (ts *Tensors) IsCut(i int) bool { return i < len(ts.Cut) && ts.Cut[i] }
 
 // AddParts appends a tensor of which device d has parts[d]: a part of the rows if cut, else the whole.
 func (ts *Tensors) AddParts(name string, parts []*tensors.Tensor, cut bool) {
@@ -189,27 +190,29 @@ func aligned(data []byte, dtype dtypes.DType) []byte {
 	return slices.Clone(data)
 }
 
-// Whole returns the elements of tensor i of ts, put together from its parts, as Download does.
-func (ts *Tensors) Whole(d *Device, i int) ([]byte, error) {
-	if !ts.cut(i) {
-		return d.Download(ts.Values[i])
+// Whole returns the elements of tensor i, put together from its parts, as Device.Download does.
+func (ts *Tensors) Whole(i int) ([]byte, error) {
+	if !ts.IsCut(i) {
+		return download(ts.Values[i], nil)
 	}
-	data := make([]byte, 0, ts.Shape(i).ByteSize())
-	for shard, part := range ts.Group()[:ts.Mesh.Shards] {
-		bytes, err := d.download(shard, part[i])
-		if err != nil {
+	data := make([]byte, ts.Shape(i).ByteSize())
+	part := len(data) / ts.Mesh.Shards
+	for shard, values := range ts.Group()[:ts.Mesh.Shards] {
+		if _, err := download(values[i], data[shard*part:(shard+1)*part]); err != nil {
 			return nil, err
 		}
-		data = append(data, bytes...)
 	}
 	return data, nil
 }
 
 // Download returns the elements of t in little-endian row-major order. It leaves no copy on the host behind in t.
-func (d *Device) Download(t *tensors.Tensor) ([]byte, error) { return d.download(0, t) }
+func (d *Device) Download(t *tensors.Tensor) ([]byte, error) { return download(t, nil) }
 
-func (d *Device) download(device int, t *tensors.Tensor) ([]byte, error) {
-	data := make([]byte, t.ByteSize())
+// download reads t's elements into data, or into new memory where that is nil.
+func download(t *tensors.Tensor, data []byte) ([]byte, error) {
+	if data == nil {
+		data = make([]byte, t.ByteSize())
+	}
 	if len(data) == 0 {
 		return data, nil
 	}
@@ -217,7 +220,15 @@ func (d *Device) download(device int, t *tensors.Tensor) ([]byte, error) {
 		err := t.ConstBytes(func(b []byte) { copy(data, b) })
 		return data, err
 	}
-	buffer, err := t.Buffer(d.Backend, compute.DeviceNum(device))
+	backend, err := t.Backend()
+	if err != nil {
+		return nil, fmt.Errorf("download of %s: %w", t.Shape(), err)
+	}
+	device, err := t.Device()
+	if err != nil {
+		return nil, fmt.Errorf("download of %s: %w", t.Shape(), err)
+	}
+	buffer, err := t.Buffer(backend, device)
 	if err != nil {
 		return nil, fmt.Errorf("download of %s: %w", t.Shape(), err)
 	}

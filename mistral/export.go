@@ -11,7 +11,6 @@ import (
 
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/gomlx/core/tensors"
 )
 
 // shardBytes is the size above which the weights are split over several files, as Hugging Face's tools do.
@@ -82,7 +81,7 @@ func exportSources(c *Checkpoint, trained *graph.Tensors, dtype dtypes.DType) ([
 		if at < 0 {
 			return nil, fmt.Errorf("trained tensor %s: the model has none of that name", name)
 		}
-		if shape := trained.Values[i].Shape(); shape.DType != dtypes.Float32 || !slices.Equal(shape.Dimensions, specs[at].Dims) {
+		if shape := trained.Shape(i); shape.DType != dtypes.Float32 || !slices.Equal(shape.Dimensions, specs[at].Dims) {
 			return nil, fmt.Errorf("trained tensor %s: %s, want float32 %v", name, shape, specs[at].Dims)
 		}
 	}
@@ -105,21 +104,11 @@ func currentTensor(c *Checkpoint, trained *graph.Tensors, spec TensorSpec) (Tens
 	if at < 0 {
 		return c.Tensor(spec.Name)
 	}
-	data, err := hostBytes(trained.Values[at])
+	data, err := trained.Whole(at)
 	if err != nil {
 		return TensorData{}, fmt.Errorf("tensor %s: %w", spec.Name, err)
 	}
 	return TensorData{Name: spec.Name, DType: dtypes.Float32, Dims: spec.Dims, Bytes: data}, nil
-}
-
-// hostBytes copies a tensor from wherever it is, and leaves no copy on the host behind in it.
-func hostBytes(t *tensors.Tensor) (data []byte, err error) {
-	local := t.HasLocal()
-	err = t.ConstBytes(func(b []byte) { data = slices.Clone(b) })
-	if !local && !t.IsShared() {
-		t.FinalizeLocal()
-	}
-	return data, err
 }
 
 // dtypeName is the name of a dtype in config.json.

@@ -21,11 +21,16 @@ type Model struct {
 // Load puts the weights of a checkpoint on a device: matrices in dtype, norms ([D]) in float32. The checkpoint is checked against
 // its config before anything is uploaded. Besides the weights on the device, no more than one tensor per processor core is held.
 func Load(d *graph.Device, c *Checkpoint, dtype dtypes.DType) (*Model, error) {
+	return LoadOn(d, nil, c, dtype)
+}
+
+// LoadOn is Load for the devices of a mesh. A device's part of a weight is read from the checkpoint's bytes and goes to that device alone.
+func LoadOn(d *graph.Device, mesh *graph.Mesh, c *Checkpoint, dtype dtypes.DType) (*Model, error) {
 	if err := c.CheckTensors(); err != nil {
 		return nil, err
 	}
 	specs := c.Config.Tensors()
-	base, err := upload(d, c, specs, func(s TensorSpec) dtypes.DType {
+	base, err := upload(d, mesh, mesh.CutsFrozen, c, specs, func(s TensorSpec) dtypes.DType {
 		if len(s.Dims) == 1 {
 			return dtypes.Float32
 		}
@@ -37,9 +42,10 @@ func Load(d *graph.Device, c *Checkpoint, dtype dtypes.DType) (*Model, error) {
 	return &Model{Config: c.Config, Base: base, Checkpoint: c}, nil
 }
 
-// upload reads, converts and uploads tensors, several at a time. After an error nothing stays on the device.
-func upload(d *graph.Device, c *Checkpoint, specs []TensorSpec, dtype func(TensorSpec) dtypes.DType) (*graph.Tensors, error) {
-	values := make([]*tensors.Tensor, len(specs))
+// upload reads, converts and uploads tensors, several at a time, in parts where cut says so. After an error nothing stays on the devices.
+func upload(d *graph.Device, mesh *graph.Mesh, cut func(name string, dims []int) bool, c *Checkpoint, specs []TensorSpec,
+	dtype func(TensorSpec) dtypes.DType) (*graph.Tensors, error) {
+	values := make([][]*tensors.Tensor, len(specs))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, spec := range specs {
@@ -49,11 +55,10 @@ func upload(d *graph.Device, c *Checkpoint, specs []TensorSpec, dtype func(Tenso
 				return err
 			}
 			to := dtype(spec)
-			data, err := convert(t, to)
-			if err != nil {
-				return fmt.Errorf("%s: %w", c.Path, err)
-			}
-			values[i], err = d.Upload(shapes.Make(to, spec.Dims...), data)
+			row := len(t.Bytes) / spec.Dims[0]
+			values[i], err = d.UploadParts(mesh, shapes.Make(to, spec.Dims...), cut(spec.Name, spec.Dims), func(first, end int) ([]byte, error) {
+				return convert(TensorData{t.Name, t.DType, t.Dims, t.Bytes[first*row : end*row]}, to)
+			})
 			if err != nil {
 				return fmt.Errorf("%s: tensor %s: %w", c.Path, spec.Name, err)
 			}
@@ -61,10 +66,10 @@ func upload(d *graph.Device, c *Checkpoint, specs []TensorSpec, dtype func(Tenso
 		})
 	}
 	err := group.Wait()
-	set := &graph.Tensors{}
+	set := &graph.Tensors{Mesh: mesh}
 	for i, spec := range specs {
 		if values[i] != nil {
-			set.Add(spec.Name, values[i])
+			set.AddParts(spec.Name, values[i], cut(spec.Name, spec.Dims))
 		}
 	}
 	if err != nil {

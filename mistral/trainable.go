@@ -35,7 +35,7 @@ func Trainable(c Config, patterns []string) ([]string, error) {
 	}), nil
 }
 
-// Masters returns float32 copies of the named tensors on the device, read from the model's checkpoint rather than from Base, whose
+// Masters returns float32 copies of the named tensors on the model's devices, read from the model's checkpoint rather than from Base, whose
 // values may have been rounded. They may be donated to programs.
 func Masters(d *graph.Device, m *Model, names []string) (*graph.Tensors, error) {
 	specs := make([]TensorSpec, len(names))
@@ -47,7 +47,8 @@ func Masters(d *graph.Device, m *Model, names []string) (*graph.Tensors, error) 
 		}
 		specs[i] = all[at]
 	}
-	return upload(d, m.Checkpoint, specs, func(TensorSpec) dtypes.DType { return dtypes.Float32 })
+	mesh := m.Base.Mesh
+	return upload(d, mesh, mesh.Cuts, m.Checkpoint, specs, func(TensorSpec) dtypes.DType { return dtypes.Float32 })
 }
 
 // nearest returns the part of a tensor's name (between dots) that takes the fewest edits to become the pattern.

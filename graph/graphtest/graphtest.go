@@ -35,6 +35,21 @@ func GoDevice(t testing.TB) *graph.Device {
 	return d
 }
 
+// Devices returns so many CPU devices of XLA, for programs on a mesh, or skips where there is no such plugin. They are closed with the test.
+func Devices(t testing.TB, n int) *graph.Device {
+	t.Helper()
+	shared := Device(t)
+	if shared.Platform() != graph.PlatformCPU {
+		t.Skipf("platform %s cannot show %d devices", shared.Platform(), n)
+	}
+	d, err := graph.Open(graph.Options{Platform: shared.Plugin(), Devices: n, Log: t.Logf})
+	if err != nil {
+		t.Fatalf("open %d devices: %v", n, err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
 // ahead are the devices that GPUs returned, by kind and number.
 var ahead sync.Map
 

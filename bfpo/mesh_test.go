@@ -1,0 +1,213 @@
+package bfpo
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral"
+)
+
+// meshRecipe is ten steps of up to 16 pairs and as many of the buffer, two micro-batches each, with a ragged one at every epoch's end.
+var meshRecipe = []string{"dataset_mixer={quickstart/safety: 0.122}", "max_steps=10", "save_steps=4", "gradient_accumulation_steps=2", "shuffle=true"}
+
+// meshConfig shares batches of eight out to devices.
+func meshConfig(t *testing.T, devices int, mesh string, sets ...string) Config {
+	t.Helper()
+	sets = append(append([]string{}, meshRecipe...), sets...)
+	sets = append(sets, fmt.Sprintf("devices=%d", devices), "mesh="+mesh, fmt.Sprintf("per_device_train_batch_size=%d", 8/devices))
+	c, err := LoadConfig(fstest.MapFS{"tiny.yaml": {Data: []byte(tinyRecipe)}}, "tiny", sets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind := "train"
+	if c.Objective == "sft" {
+		kind = "sft"
+	}
+	if c, err = c.As(kind); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// trainedOn is what a run on a mesh leaves.
+type trainedOn struct {
+	losses, norms []float64
+	weights       map[string][]float32
+}
+
+// runOn trains in a folder, which a run before may have left for this one to go on in.
+func runOn(t *testing.T, c Config, d *graph.Device, dir string) trainedOn {
+	t.Helper()
+	if _, _, err := Train(context.Background(), testRuntime(t, d), c, dir); err != nil {
+		t.Fatalf("%+v", err)
+	}
+	return outcome(t, dir)
+}
+
+func outcome(t *testing.T, dir string) (done trainedOn) {
+	t.Helper()
+	for _, r := range metricsOf(t, dir) {
+		loss, _ := r.Get("loss")
+		norm, _ := r.Get("grad_norm")
+		done.losses, done.norms = append(done.losses, loss), append(done.norms, norm)
+	}
+	model, err := mistral.Open(filepath.Join(dir, modelName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	done.weights = map[string][]float32{}
+	for _, spec := range model.Config.Tensors() {
+		data, err := model.Tensor(spec.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(data.Bytes); i += 4 {
+			b := data.Bytes[i : i+4]
+			done.weights[spec.Name] = append(done.weights[spec.Name], math.Float32frombits(uint32(b[0])|uint32(b[1])<<8|uint32(b[2])<<16|uint32(b[3])<<24))
+		}
+	}
+	return done
+}
+
+// distance is the largest relative difference of a loss, of a gradient's norm, and of a tensor as a vector.
+func (a trainedOn) distance(b trainedOn) (loss, norm, weights float64) {
+	for i := range b.losses {
+		loss = max(loss, relativeDifference(a.losses[i], b.losses[i]))
+		norm = max(norm, relativeDifference(a.norms[i], b.norms[i]))
+	}
+	for name, want := range b.weights {
+		var diff, square float64
+		for i, x := range want {
+			d := float64(a.weights[name][i]) - float64(x)
+			diff, square = diff+d*d, square+float64(x)*float64(x)
+		}
+		weights = max(weights, math.Sqrt(diff/square))
+	}
+	return loss, norm, weights
+}
+
+// check compares with one device's run: to 1e-5 at the learning rates of fine-tuning, to 1e-4 at one two thousand times as large.
+func (a trainedOn) check(t *testing.T, what string, b trainedOn, lr float64) {
+	t.Helper()
+	limit := 1e-5
+	if lr > 1e-4 {
+		limit = 1e-4
+	}
+	if len(a.losses) != len(b.losses) || len(b.losses) != 10 {
+		t.Fatalf("%s: %d steps, one device %d", what, len(a.losses), len(b.losses))
+	}
+	loss, norm, weights := a.distance(b)
+	t.Logf("%s: loss %.1e, norm %.1e, weights %.1e", what, loss, norm, weights)
+	if !(loss <= limit && norm <= limit && weights <= limit) {
+		t.Errorf("%s: differs from one device by %.1e in the loss, %.1e in the norm, %.1e in the weights; limit %.0e", what, loss, norm, weights, limit)
+	}
+}
+
+// meshCase is one kind of training.
+type meshCase struct {
+	name string
+	lr   float64
+	sets []string
+}
+
+func meshCases() []meshCase {
+	var cases []meshCase
+	sft := []string{"objective=sft", "dataset_mixer={quickstart/sft: 0.28}", "use_buffer=false", "max_seq_length=256", "packing=false"}
+	for _, lr := range []float64{1e-3, 5e-7} {
+		rate := fmt.Sprintf("learning_rate=%g", lr)
+		selective := []string{rate, "use_selective=true", "selected_layers=[down_proj]"}
+		cases = append(cases,
+			meshCase{fmt.Sprintf("bfpo selective %g", lr), lr, selective},
+			meshCase{fmt.Sprintf("bfpo full %g", lr), lr, []string{rate, "gradient_checkpointing=true"}},
+			meshCase{fmt.Sprintf("sft selective %g", lr), lr, append(sft[:len(sft):len(sft)], selective...)},
+			meshCase{fmt.Sprintf("sft full %g", lr), lr, append(sft[:len(sft):len(sft)], rate)})
+	}
+	return cases
+}
+
+// allMeshes tells whether to try what takes minutes: every mesh of 2, 4 and 8 devices, for every kind of training.
+func allMeshes() bool { return os.Getenv("BFPO_TEST_MESHES") == "all" }
+
+func TestMeshesTrainAsOneDevice(t *testing.T) {
+	cases := meshCases()
+	meshes := map[int][]string{2: {"data", "zero1", "fsdp"}, 4: {"data=2,fsdp=2"}}
+	if allMeshes() {
+		meshes[4] = append(meshes[4], "data", "zero1", "fsdp")
+		meshes[8] = []string{"data", "zero1", "fsdp", "data=2,fsdp=4"}
+	} else {
+		cases = []meshCase{cases[0], cases[7]}
+	}
+	for _, test := range cases {
+		want := runOn(t, meshConfig(t, 1, "data", test.sets...), graphtest.Device(t), filepath.Join(t.TempDir(), "out"))
+		for _, devices := range []int{2, 4, 8} {
+			if meshes[devices] == nil {
+				continue
+			}
+			d := graphtest.Devices(t, devices)
+			for _, mesh := range meshes[devices] {
+				t.Run(fmt.Sprintf("%s/%d %s", test.name, devices, mesh), func(t *testing.T) {
+					got := runOn(t, meshConfig(t, devices, mesh, test.sets...), d, filepath.Join(t.TempDir(), "out"))
+					got.check(t, fmt.Sprintf("%s on %d devices, %s", test.name, devices, mesh), want, test.lr)
+				})
+			}
+		}
+	}
+}
+
+// A run that stops on some devices and goes on, on others, ends where an uninterrupted one ends.
+func TestResumeOnOtherDevices(t *testing.T) {
+	test := meshCases()[0]
+	want := runOn(t, meshConfig(t, 1, "data", test.sets...), graphtest.Device(t), filepath.Join(t.TempDir(), "out"))
+	one := graphtest.Device(t)
+	two, four := graphtest.Devices(t, 2), graphtest.Devices(t, 4)
+	for _, turn := range []struct {
+		on     []*graph.Device
+		meshes []string
+	}{
+		{[]*graph.Device{four, one, two}, []string{"fsdp", "data", "zero1"}},
+		{[]*graph.Device{two, four, one}, []string{"data", "data=2,fsdp=2", "fsdp"}},
+	} {
+		dir := filepath.Join(t.TempDir(), "out")
+		for i, d := range turn.on {
+			sets := test.sets
+			if i > 0 {
+				sets = append(sets[:len(sets):len(sets)], "resume_from_checkpoint=true")
+			}
+			c := meshConfig(t, d.NumDevices(), turn.meshes[i], sets...)
+			if i < 2 {
+				stopAfter(t, c, d, dir, 4*(i+1))
+			} else {
+				runOn(t, c, d, dir)
+			}
+		}
+		outcome(t, dir).check(t, fmt.Sprint("resumed on ", turn.meshes), want, test.lr)
+	}
+}
+
+// stopAfter trains up to a step, at which a checkpoint is saved.
+func stopAfter(t *testing.T, c Config, d *graph.Device, dir string, step int) {
+	t.Helper()
+	training, err := Begin(context.Background(), testRuntime(t, d), c, dir)
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	for m, err := range training.Steps(context.Background()) {
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		if m.Step == step {
+			break
+		}
+	}
+	if err := training.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
