@@ -51,6 +51,7 @@ func WriteTasks(w io.Writer, results evaluate.Results) error {
 type evaluationProgress struct {
 	out   io.Writer
 	shown time.Time
+	given int // documents shown last
 	width int // of the line on the terminal
 }
 
@@ -69,12 +70,12 @@ func (p *evaluationProgress) show(now evaluate.Progress) {
 	case IsTerminal(p.out):
 		fmt.Fprintf(p.out, "\r%-*s", p.width, line)
 		p.width = len(line)
-	case time.Since(p.shown) >= progressPause || now.Documents == now.Total && now.Judged == now.Answers:
+	case time.Since(p.shown) >= progressPause || now.Documents == now.Total && (p.given < now.Total || now.Judged == now.Answers):
 		fmt.Fprintln(p.out, line)
 	default:
 		return
 	}
-	p.shown = time.Now()
+	p.shown, p.given = time.Now(), now.Documents
 }
 
 // end clears the line on the terminal.

@@ -46,12 +46,7 @@ func (r Run) judge(ctx context.Context, j *journal, outcomes [][]outcome) ([][]V
 	if r.Judge == nil {
 		return verdicts, nil
 	}
-	p := Progress{Documents: r.Plan.count(), Total: r.Plan.count(), Answers: r.answers()}
-	for i, t := range r.Plan.tasks {
-		if t.Judged() {
-			p.Judged += len(j.judged(r.Judge.Digest(), i))
-		}
-	}
+	p := r.begun(j)
 	for i, t := range r.Plan.tasks {
 		if !t.Judged() {
 			continue
@@ -82,7 +77,6 @@ func (r Run) judgeTask(ctx context.Context, j *journal, task int, outcomes []out
 	if len(answers) == 0 {
 		return verdicts, nil
 	}
-	r.progress(*p)
 	rated := 0
 	err := r.Judge.Rate(ctx, answers, func(first int, some ...Verdict) error {
 		for i, v := range some {
@@ -97,17 +91,6 @@ func (r Run) judgeTask(ctx context.Context, j *journal, task int, outcomes []out
 		err = fmt.Errorf("%d verdicts on %d answers", rated, len(answers))
 	}
 	return verdicts, err
-}
-
-// answers counts the answers that the judge is to rate.
-func (r Run) answers() int {
-	n := 0
-	for _, t := range r.Plan.tasks {
-		if r.Judge != nil && t.Judged() {
-			n += len(t.documents)
-		}
-	}
-	return n
 }
 
 // metrics are a task's, under the names that they have in results.

@@ -113,12 +113,10 @@ func (r Run) computed(ctx context.Context, j *journal) ([][]outcome, [][]Verdict
 
 // compute does the chunks that the journal lacks.
 func (r Run) compute(ctx context.Context, j *journal) error {
-	p := Progress{Total: r.Plan.count(), Answers: r.answers()}
+	p := r.begun(j)
 	left := 0
 	for i, c := range r.Plan.chunks {
-		if _, done := j.done[i]; done {
-			p.Documents += len(c.places)
-		} else {
+		if _, done := j.done[i]; !done {
 			left += c.tokens
 		}
 	}
@@ -149,6 +147,23 @@ func (r Run) compute(ctx context.Context, j *journal) error {
 		r.progress(p)
 	}
 	return nil
+}
+
+// begun is how far an evaluation is by its journal.
+func (r Run) begun(j *journal) Progress {
+	p := Progress{Total: r.Plan.count()}
+	for i, c := range r.Plan.chunks {
+		if _, done := j.done[i]; done {
+			p.Documents += len(c.places)
+		}
+	}
+	for i, t := range r.Plan.tasks {
+		if r.Judge != nil && t.Judged() {
+			p.Answers += len(t.documents)
+			p.Judged += len(j.judged(r.Judge.Digest(), i))
+		}
+	}
+	return p
 }
 
 func (r Run) progress(p Progress) {

@@ -280,8 +280,8 @@ func TestJudge(t *testing.T) {
 			t.Errorf("document %d was rated %d times", document, n)
 		}
 	}
-	if p := seen[len(seen)-1]; p.Judged != 35 || p.Answers != 35 || seen[1].Judged != 20 {
-		t.Errorf("progress %+v, at last %+v", seen[1], p)
+	if p := seen[len(seen)-1]; p.Judged != 35 || p.Answers != 35 || seen[0].Judged != 20 {
+		t.Errorf("progress %+v, at last %+v", seen[0], p)
 	}
 	// Of the 35 answers the odd ones score 1; that with the number 1 is not judged.
 	task := results.Tasks[2]

@@ -181,10 +181,22 @@ func TestEvalRefused(t *testing.T) {
 	call(t, "", "eval", "-tasks=toxigen").wants(t, exitUsage, "no model")
 }
 
+// shortTasks are safety tasks whose answers are short, so that many can be computed.
+func shortTasks(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for task, column := range map[string]string{"advbench": "text", "beaver": "prompt", "realtoxicityprompts": "'{{prompt.text}}'"} {
+		write(t, filepath.Join(dir, task+".yaml"), "task: "+task+"\nlocal: "+task+"/*\ntest_split: test\noutput_type: generate_until\n"+
+			"doc_to_text: "+column+"\ndoc_to_target: "+column+"\nmetric_list: [{metric: llama2}]\n"+
+			"generation_kwargs: {do_sample: true, max_gen_toks: 12, until: null}\n")
+	}
+	return dir
+}
+
 // An evaluation that is killed at random instants, or interrupted, and started again leaves what an uninterrupted one does.
 func TestEvalKilled(t *testing.T) {
 	data := taskData(t, 40)
-	args := []string{"eval", "-model=tiny", "-platform=go", "-tasks=realtoxicityprompts,beaver,ethics_cm", "-data=" + data}
+	args := []string{"eval", "-model=tiny", "-platform=go", "-tasks=realtoxicityprompts,beaver,ethics_cm", "-data=" + data, "-include=" + shortTasks(t)}
 	whole, took := uninterrupted(t, args...)
 	for range kills(t) {
 		dir := filepath.Join(t.TempDir(), "out")
