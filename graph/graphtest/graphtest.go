@@ -42,7 +42,7 @@ func Devices(t testing.TB, n int) *graph.Device {
 	if shared.Platform() != graph.PlatformCPU {
 		t.Skipf("platform %s cannot show %d devices", shared.Platform(), n)
 	}
-	d, err := graph.Open(graph.Options{Platform: shared.Plugin(), Devices: n, Log: t.Logf})
+	d, err := graph.Open(graph.Options{Platform: shared.Plugin(), Devices: n, Inspect: true, Log: t.Logf})
 	if err != nil {
 		t.Fatalf("open %d devices: %v", n, err)
 	}
