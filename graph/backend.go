@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 	"github.com/bfpo-go/bfpo/graph/wheel"
@@ -39,6 +40,7 @@ type Device struct {
 	plugin   string       // path
 	client   *pjrt.Client // nil on the Go backend
 	ahead    *GPU         // what programs are compiled for where it is not here; else nil
+	cold     atomic.Bool  // the client was told so last
 }
 
 // Compiled describes one compiled program: its sizes in bytes, how long compiling took, and whether it came from the cache.
@@ -141,7 +143,9 @@ func openPlugin(p plugin, cache string, o Options) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Device{Backend: client.Backend, platform: p.kind, plugin: p.path, client: client}, nil
+	d := &Device{Backend: client.Backend, platform: p.kind, plugin: p.path, client: client}
+	d.heat(true)
+	return d, nil
 }
 
 // openGo opens the pure Go backend. It runs one operation at a time, each on all cores: of operations that run side by side, two matrix
@@ -192,6 +196,17 @@ func (d *Device) Memory(device int) (m Memory, ok bool) {
 		return Memory{}, false
 	}
 	return d.client.Memory(device)
+}
+
+// heat tells the client whether a program is about to run for the first time.
+func (d *Device) heat(cold bool) {
+	switch {
+	case d.client == nil || d.cold.Swap(cold) == cold:
+	case cold:
+		d.client.Cold()
+	default:
+		d.client.Warm()
+	}
 }
 
 // Close frees the device. Programs must be closed before, and tensors on the device must not be used afterwards.

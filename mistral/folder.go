@@ -36,6 +36,13 @@ func openFolder(path string) (*folder, error) {
 	return f, nil
 }
 
+// forget takes the weights out of memory until they are read again.
+func (f *folder) forget() {
+	for _, shard := range f.shards {
+		shard.Forget()
+	}
+}
+
 func (f *folder) open() error {
 	if _, err := os.Stat(filepath.Join(f.path, weightsFile)); err == nil {
 		shard, err := f.shard(weightsFile)

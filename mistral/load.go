@@ -39,6 +39,9 @@ func LoadOn(d *graph.Device, mesh *graph.Mesh, c *Checkpoint, dtype dtypes.DType
 	if err != nil {
 		return nil, err
 	}
+	if f, ok := c.source.(*folder); ok {
+		f.forget() // the device has the weights
+	}
 	return &Model{Config: c.Config, Base: base, Checkpoint: c}, nil
 }
 

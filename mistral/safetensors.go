@@ -122,6 +122,9 @@ func (s *Safetensors) Tensor(name string) (TensorData, error) {
 	return t, nil
 }
 
+// Forget lets the system drop what it holds of the file in memory; it reads again what is asked for again.
+func (s *Safetensors) Forget() { forget(s.mapping) }
+
 // Close unmaps the file; bytes handed out before must not be used any more.
 func (s *Safetensors) Close() error {
 	if s.mapping == nil {

@@ -108,5 +108,8 @@ bool has(void **table, int entry);
 void *call(void **table, int entry, void *args);
 // release calls the function that the plugin gave with serialized bytes.
 void release(serialize_args *args);
+// bound_heap keeps larger blocks out of the C library's heap, and trim_heap gives the system what the C library holds though it is free.
+void bound_heap(int largest);
+void trim_heap(void);
 
 #endif
