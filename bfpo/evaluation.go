@@ -61,11 +61,14 @@ func Evaluate(ctx context.Context, rt Runtime, c Config, e Evaluation, dir strin
 		err = Usagef("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
 	case errors.Is(err, context.Canceled):
 		err = fmt.Errorf("%w: what is evaluated so far is in %s, and the same command with -out=%s goes on", ErrInterrupted, dir, dir)
+	case err != nil && evaluate.Unfinished(dir):
+		err = fmt.Errorf("%w (what is evaluated so far is in %s, and the same command with -out=%s goes on)", err, dir, dir)
 	}
 	return results, err
 }
 
-// measure evaluates a recipe's model in dir, with a judge unless that is nil. With keep, what it took long to compute stays there, so that the same call is quick later.
+// measure evaluates a recipe's model in dir, with a judge unless that is nil. With keep, what it took long to compute stays there, so that
+// the same call is quick later.
 func measure(ctx context.Context, rt Runtime, c Config, e Evaluation, judge evaluate.Judge, dir string, keep bool) (evaluate.Results, error) {
 	checkpoint, err := OpenModel(ctx, c.Model, rt.Hub, rt.Cache, rt.notice)
 	if err != nil {
