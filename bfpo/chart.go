@@ -60,6 +60,32 @@ func chartSpecs(o Objective) []chartSpec {
 		chartSpec{"Throughput", "tokens/s", false, []curveSpec{{"", "tokens_per_second", drawnLine, 1}}})
 }
 
+// stderrEnding ends the name of a task metric's standard error.
+const stderrEnding = "_stderr"
+
+// taskSpecs are the charts of the tasks that were measured in the loop, one each: of its first metric, or the first that is a share of right
+// answers. They are the values of evaluations that have a standard error.
+func taskSpecs(records []Record) (specs []chartSpec) {
+	place := map[string]int{}
+	for _, r := range records {
+		for _, v := range r.Values {
+			name, ok := strings.CutSuffix(v.Name, stderrEnding)
+			if !ok || !r.Evaluation() {
+				continue
+			}
+			task, metric, _ := strings.Cut(strings.TrimPrefix(name, "eval_"), "/")
+			spec := chartSpec{task, metric, false, []curveSpec{{"evaluation", name, drawnPoint, 3}}}
+			if i, seen := place[task]; !seen {
+				place[task] = len(specs)
+				specs = append(specs, spec)
+			} else if strings.HasSuffix(metric, "acc") && !strings.HasSuffix(specs[i].unit, "acc") {
+				specs[i] = spec
+			}
+		}
+	}
+	return specs
+}
+
 func lossUnit(o Objective) string {
 	switch o.Name {
 	case "sft":

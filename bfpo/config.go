@@ -79,11 +79,20 @@ type Config struct {
 	EvaluationStrategy   string   `yaml:"evaluation_strategy"`
 	EvalSteps            int      `yaml:"eval_steps"` // 0 in a file: logging_steps
 	EvalTasks            []string `yaml:"eval_tasks"`
+	EvalData             string   `yaml:"eval_data"`    // of eval_tasks: folder of local files; "" takes all from the hub
+	EvalInclude          string   `yaml:"eval_include"` // of eval_tasks: folder of task files of one's own
+	EvalLimit            int      `yaml:"eval_limit"`   // of eval_tasks: documents of each; 0 = all
+	EvalJudge            string   `yaml:"eval_judge"`   // of eval_tasks whose answers need one; "" = none
 	GenerateDuringEval   bool     `yaml:"generate_during_eval"`
-	SaveStrategy         string   `yaml:"save_strategy"`
-	SaveSteps            int      `yaml:"save_steps"`
-	SaveTotalLimit       int      `yaml:"save_total_limit"`       // 0: keep all
-	LoadBestModelAtEnd   bool     `yaml:"load_best_model_at_end"` // the lowest eval_loss
+	EvalPrompts          string   `yaml:"eval_prompts"` // of generate_during_eval; "": the prompts of the first held-out rows
+
+	// EvalApplyChatTemplate renders the contexts of eval_tasks as a user's messages.
+	EvalApplyChatTemplate bool `yaml:"eval_apply_chat_template"`
+
+	SaveStrategy       string `yaml:"save_strategy"`
+	SaveSteps          int    `yaml:"save_steps"`
+	SaveTotalLimit     int    `yaml:"save_total_limit"`       // 0: keep all
+	LoadBestModelAtEnd bool   `yaml:"load_best_model_at_end"` // the lowest eval_loss
 
 	// Red teaming, for the command redteam
 	RedteamPrompts     string  `yaml:"redteam_prompts"`   // questions to make the set of, as rows {prompt} or {messages}; "": dataset_mixer is the set

@@ -18,6 +18,8 @@ type Metrics struct {
 	Tokens       int     // real tokens worked on (prompt and response, chosen and rejected row each in full)
 	Samples      int     // pairs, or packed rows
 	Batches      int     // of an evaluation
+	Tasks        []Value // of an evaluation: means of eval_tasks and their errors, TASK/METRIC and TASK/METRIC_stderr
+	TaskSeconds  float64 // wall time of eval_tasks and generate_during_eval
 	Seconds      float64 // wall time of the step or of the whole evaluation
 	Rows         []string
 	Micro        []Micro
@@ -98,11 +100,19 @@ func (m Metrics) Record() Record {
 	return r
 }
 
-// evaluationValues are the names of transformers' Trainer.evaluate, then the pairs' means.
-func (m Metrics) evaluationValues() []Value {
-	values := append([]Value{{"eval_loss", m.Loss}}, m.Main.values("eval_", true)...)
-	values = append(values, Value{"eval_samples", float64(m.Samples)})
-	if m.Seconds > 0 {
+// evaluationValues are the names of transformers' Trainer.evaluate, then the pairs' means and those of tasks.
+func (m Metrics) evaluationValues() (values []Value) {
+	if m.Samples > 0 {
+		values = append([]Value{{"eval_loss", m.Loss}}, m.Main.values("eval_", true)...)
+		values = append(values, Value{"eval_samples", float64(m.Samples)})
+	}
+	for _, v := range m.Tasks {
+		values = append(values, Value{"eval_" + v.Name, v.Value})
+	}
+	if m.TaskSeconds > 0 {
+		values = append(values, Value{"eval_tasks_runtime", m.TaskSeconds})
+	}
+	if m.Seconds > 0 && m.Samples > 0 {
 		values = append(values,
 			Value{"eval_runtime", m.Seconds},
 			Value{"eval_samples_per_second", float64(m.Samples) / m.Seconds},

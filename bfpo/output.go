@@ -17,6 +17,7 @@ const (
 	modelName       = "model"
 	checkpointsName = "checkpoints"
 	eventsName      = "runs"
+	evaluationsName = "eval" // of evaluations in the loop, eval/step-N
 	reportName      = "report.html"
 	cardName        = "README.md"
 	stateFileName   = "trainer_state.json"
@@ -28,7 +29,7 @@ var ErrInterrupted = errors.New("interrupted")
 
 // runNames are all that a run leaves, which overwrite_output_dir removes; other files in the folder stay.
 func runNames() []string {
-	return []string{configName, metricsName, modelName, checkpointsName, eventsName, reportName, cardName, stateFileName, finishedName,
+	return []string{configName, metricsName, stepAnswersName, modelName, checkpointsName, eventsName, reportName, cardName, stateFileName, finishedName,
 		"all_results.json", "eval_results.json"}
 }
 
@@ -88,7 +89,7 @@ func (t *training) begin(context.Context) error {
 	t.begun = true
 	var replaced []string
 	if t.config.OverwriteOutputDir && t.config.ResumeFromCheckpoint == Off {
-		replaced = runNames()
+		replaced = append(runNames(), stepFolders(t.dir)...)
 	}
 	if err := removeRun(t.dir, replaced); err != nil {
 		return err
@@ -101,6 +102,20 @@ func (t *training) begin(context.Context) error {
 		_, err := w.Write(text)
 		return err
 	})
+}
+
+// stepFolders are the evaluations in the loop, relative to a run's folder.
+func stepFolders(dir string) (names []string) {
+	entries, err := os.ReadDir(filepath.Join(dir, evaluationsName))
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), stepPrefix) {
+			names = append(names, filepath.Join(evaluationsName, e.Name()))
+		}
+	}
+	return names
 }
 
 // removeRun removes the named files and folders of a run, and what a killed run left under temporary names.

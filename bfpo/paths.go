@@ -76,7 +76,7 @@ func (f folder) localNames(to *field, notices *[]string) error {
 	switch p := to.value.Addr().Interface().(type) {
 	case *string:
 		if to.key == "model_name_or_path" || to.key == "prompts" || to.key == "data" || to.key == "include" || to.key == "platform" && looksLikePath(*p) ||
-			strings.HasSuffix(to.key, "judge") && !isService(*p) || to.key == "redteam_prompts" {
+			strings.HasSuffix(to.key, "judge") && !isService(*p) || strings.HasSuffix(to.key, "_prompts") || to.key == "eval_data" || to.key == "eval_include" {
 			return resolve(p)
 		}
 	case *Mixer:

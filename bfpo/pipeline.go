@@ -2,6 +2,7 @@ package bfpo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -115,10 +116,14 @@ func finishedReport(dir string, c Config) (StageReport, error) {
 	if len(records) == 0 {
 		return StageReport{}, fmt.Errorf("%s has no %s to report: was it changed?", dir, metricsName)
 	}
+	answers, err := readStepAnswers(filepath.Join(dir, stepAnswersName))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return StageReport{}, err
+	}
 	text, err := c.YAML()
 	return StageReport{
 		Title: filepath.Base(dir), Objective: Objective{c.Objective, c.Beta, c.B1, c.Alpha},
-		TotalSteps: records[len(records)-1].Step, Records: records, Config: string(text),
+		TotalSteps: records[len(records)-1].Step, Records: records, Answers: byPrompt(answers), Config: string(text),
 	}, err
 }
 

@@ -60,7 +60,7 @@ func (t *Terminal) Track(m Metrics) error {
 	defer t.mu.Unlock()
 	record := m.Record()
 	if record.Evaluation() {
-		return t.print(evaluationLine(t.stage, m, record))
+		return t.print(evaluationLine(t.stage, m, record) + taskLines(t.stage, m))
 	}
 	t.seconds = append(t.seconds, m.Seconds)
 	t.seconds = t.seconds[max(len(t.seconds)-50, 0):]
@@ -168,8 +168,28 @@ func stepLine(stage string, r Record, total int) string {
 
 // evaluationLine is one evaluation.
 func evaluationLine(stage string, m Metrics, r Record) string {
-	return fmt.Sprintf("%s  evaluation after step %d:%s  (%d rows in %s)", stage, r.Step, pairColumns(r, "eval_"), m.Samples,
-		formatDuration(time.Duration(m.Seconds*float64(time.Second))))
+	line := fmt.Sprintf("%s  evaluation after step %d:", stage, r.Step)
+	if m.Samples > 0 {
+		line += fmt.Sprintf("%s  (%d rows in %s)", pairColumns(r, "eval_"), m.Samples, formatDuration(time.Duration(m.Seconds*float64(time.Second))))
+	}
+	if m.TaskSeconds > 0 {
+		line += fmt.Sprintf("  tasks and answers in %s", formatDuration(time.Duration(m.TaskSeconds*float64(time.Second))))
+	}
+	return line
+}
+
+// taskLines are the metrics of the tasks, a line each.
+func taskLines(stage string, m Metrics) (lines string) {
+	for i, v := range m.Tasks {
+		if strings.HasSuffix(v.Name, stderrEnding) {
+			continue
+		}
+		lines += fmt.Sprintf("\n%s    %-40s %s", stage, v.Name, formatNumber(v.Value))
+		if i+1 < len(m.Tasks) && m.Tasks[i+1].Name == v.Name+stderrEnding {
+			lines += " ± " + formatNumber(m.Tasks[i+1].Value)
+		}
+	}
+	return lines
 }
 
 func pairColumns(r Record, prefix string) string {

@@ -110,8 +110,11 @@ func TestRefused(t *testing.T) {
 		{"optim: rmsprop", "", ":1: optim: rmsprop is not supported yet; use adamw_torch"},
 		{"torch_dtype: float16", "", "float16 is not supported yet"},
 		{"loss_type: kto_pair", "", "kto_pair is not supported yet"},
-		{"eval_tasks: winogrande", "", ":1: eval_tasks: [winogrande] is not supported yet"},
-		{"generate_during_eval: true", "", "not supported yet"},
+		{"eval_tasks: winogrande", "", ":1: eval_tasks: runs at evaluations, and there are none: set evaluation_strategy"},
+		{"generate_during_eval: true", "", ":1: generate_during_eval: runs at evaluations"},
+		{"eval_tasks: winogrand\ndo_eval: true", "", `task "winogrand" is unknown; did you mean winogrande?`},
+		{"eval_tasks: winogrande\ndo_eval: true\neval_limit: -1", "", ":3: eval_limit: must be 0 (all) or more, got -1"},
+		{"generate_during_eval: true\ndo_eval: true\ndevices: 2\nmesh: zero1", "", "mesh zero1 cuts them"},
 	} {
 		var sets []string
 		if test.set != "" {

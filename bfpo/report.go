@@ -50,8 +50,9 @@ type StageReport struct {
 	Facts      []Fact    // model, parameters trained, steps, time
 	Records    []Record
 	Data       []SetSummary
-	Memory     Memory // without Peak: not shown
-	Config     string // the resolved recipe, YAML
+	Answers    []PromptAnswers // of generate_during_eval
+	Memory     Memory          // without Peak: not shown
+	Config     string          // the resolved recipe, YAML
 }
 
 // SetSummary is what a stage read from one set.
@@ -84,7 +85,7 @@ func WriteReport(path string, r Report) error {
 
 func charts(s StageReport) []chart {
 	var drawn []chart
-	for _, spec := range chartSpecs(s.Objective) {
+	for _, spec := range append(chartSpecs(s.Objective), taskSpecs(s.Records)...) {
 		if c, ok := newChart(spec, s.Records); ok {
 			drawn = append(drawn, c)
 		}

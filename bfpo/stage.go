@@ -54,6 +54,7 @@ type training struct {
 	shapes   []datasets.Shape // of all batches of the run
 	pairs    stagePairs       // of a preference stage
 	held     []microBatch     // evaluated in the loop
+	loop     *inLoop          // what is measured there besides; nil without
 	best     *Best
 	saved    int // step of the newest checkpoint of this process
 	memory   Memory
@@ -98,7 +99,10 @@ func (t *training) open(ctx context.Context) error {
 	}
 	checkpoint.SetChatTemplate(t.language.Source)
 	t.trainer = &Trainer{seedFormat: t.config.TextFormat == "seed", logRows: t.config.LogRows}
-	return t.readData(ctx)
+	if err := t.readData(ctx); err != nil {
+		return err
+	}
+	return t.openInLoop(ctx)
 }
 
 // prepare puts the model on the device and compiles the programs of a step.
@@ -158,9 +162,15 @@ func (t *training) steps(ctx context.Context) iter.Seq2[Metrics, error] {
 			return
 		}
 		stopped := false
+		if t.pending() {
+			if err := t.interruptible(t.evaluate(ctx, trackers)); err != nil {
+				yield(Metrics{}, errors.Join(err, trackers.Close()))
+				return
+			}
+		}
 		for m, err := range t.trainer.Steps(ctx) {
 			if err == nil {
-				err = t.afterStep(m, trackers)
+				err = t.interruptible(t.afterStep(ctx, m, trackers))
 			} else if errors.Is(err, context.Canceled) {
 				err = t.interrupt()
 			} else {
@@ -170,8 +180,8 @@ func (t *training) steps(ctx context.Context) iter.Seq2[Metrics, error] {
 				break
 			}
 		}
-		if !stopped && len(t.held) > 0 && !t.evaluated() {
-			err = t.evaluate(trackers)
+		if !stopped && t.evaluates() && !t.evaluated() {
+			err = t.interruptible(t.evaluate(ctx, trackers))
 		}
 		if err = errors.Join(err, trackers.Close()); err != nil && stopped {
 			t.late = err // nobody takes it any more
@@ -182,12 +192,12 @@ func (t *training) steps(ctx context.Context) iter.Seq2[Metrics, error] {
 }
 
 // afterStep writes a step's metrics down, and evaluates and saves where that is due.
-func (t *training) afterStep(m Metrics, trackers Trackers) error {
+func (t *training) afterStep(ctx context.Context, m Metrics, trackers Trackers) error {
 	if err := trackers.Track(m); err != nil {
 		return err
 	}
 	if t.due(t.config.EvaluationStrategy, t.config.EvalSteps) {
-		if err := t.evaluate(trackers); err != nil {
+		if err := t.evaluate(ctx, trackers); err != nil {
 			return err
 		}
 	}
@@ -220,6 +230,9 @@ func (t *training) trackers() (Trackers, error) {
 	if t.metrics, err = OpenMetricsLog(filepath.Join(t.dir, metricsName), t.trainer.Step); err != nil {
 		return nil, err
 	}
+	if err := t.resumeInLoop(); err != nil {
+		return nil, err
+	}
 	trackers := Trackers{t.metrics, NewTerminal(t.Out, t.name, t.trainer.Step, t.trainer.steps.Total, t.config.LoggingSteps)}
 	for _, name := range t.config.ReportTo {
 		if name != "tensorboard" {
@@ -239,6 +252,14 @@ func (t *training) trackers() (Trackers, error) {
 		}
 	}
 	return trackers, nil
+}
+
+// interruptible saves the state after an evaluation that was told to stop.
+func (t *training) interruptible(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return t.interrupt()
+	}
+	return err
 }
 
 // interrupt saves the state of a run that was told to stop.
@@ -264,7 +285,7 @@ func (t *training) explain(err error) error {
 }
 
 func (t *training) close() error {
-	errs := []error{t.late}
+	errs := []error{t.late, t.loop.close()}
 	if t.trainer != nil && t.trainer.Stepper != nil {
 		t.trainer.Close()
 		for _, set := range t.trainer.sets() {

@@ -54,6 +54,8 @@ func ReadStage(ctx context.Context, c Config, m mistral.Config, l Language, hub 
 	}
 	if split == "" && r.heldOut {
 		split = "test"
+	} else if split == "" && c.measuresMore() && !c.LoadBestModelAtEnd {
+		return d, nil // there are other things to measure
 	} else if split == "" {
 		return d, c.usage("dataset_splits", "no test split to evaluate on; eval_dataset_mixer names other sets")
 	}

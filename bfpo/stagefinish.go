@@ -125,8 +125,12 @@ func (t *training) finish(context.Context) error {
 // report is the stage's part of report.html.
 func (t *training) report() StageReport {
 	text, _ := t.config.YAML() // written to config.yaml before
+	var answers []PromptAnswers
+	if t.loop != nil {
+		answers = byPrompt(t.loop.answers)
+	}
 	return StageReport{
 		Title: strings.ToUpper(t.name), Objective: t.trainer.options.Objective,
-		TotalSteps: t.trainer.steps.Total, Facts: t.facts, Records: t.metrics.Records(), Data: t.data, Memory: t.memory, Config: string(text),
+		TotalSteps: t.trainer.steps.Total, Facts: t.facts, Records: t.metrics.Records(), Data: t.data, Answers: answers, Memory: t.memory, Config: string(text),
 	}
 }

@@ -87,8 +87,8 @@ func (t *training) restoreFrom(from *Checkpoint) error {
 	return nil
 }
 
-// evaluate measures the held-out rows and remembers the best step.
-func (t *training) evaluate(to Tracker) error {
+// evaluate measures the held-out rows and what the recipe wants besides, and remembers the best step.
+func (t *training) evaluate(ctx context.Context, to Tracker) error {
 	started := time.Now()
 	tally := tally{objective: t.trainer.options.Objective}
 	for _, b := range t.held {
@@ -104,6 +104,9 @@ func (t *training) evaluate(to Tracker) error {
 		m.Rows = nil
 	}
 	m.Step, m.Epoch, m.Seconds = t.trainer.Step, t.trainer.epochs(), time.Since(started).Seconds()
+	if err := t.measureInLoop(ctx, &m); err != nil {
+		return err
+	}
 	if err := m.Check(); err != nil {
 		return err
 	}

@@ -63,7 +63,8 @@ func (c Checkpoint) State() (State, error) {
 
 // settingsFree are the keys that a resumed run may change: they decide neither the order of the data nor what is computed.
 var settingsFree = []string{"stages", "loss_type", "output_dir", "overwrite_output_dir", "resume_from_checkpoint", "logging_steps",
-	"log_rows", "report_to", "do_eval", "evaluation_strategy", "eval_steps", "eval_tasks", "generate_during_eval", "eval_dataset_mixer",
+	"log_rows", "report_to", "do_eval", "evaluation_strategy", "eval_steps", "eval_tasks", "eval_data", "eval_include", "eval_limit",
+	"eval_judge", "eval_apply_chat_template", "generate_during_eval", "eval_prompts", "eval_dataset_mixer",
 	"per_device_eval_batch_size", "save_strategy", "save_steps", "save_total_limit", "load_best_model_at_end", "platform", "mesh",
 	"gradient_checkpointing", "precompute_ref_log_probs"}
 

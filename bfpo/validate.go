@@ -9,9 +9,9 @@ import (
 	"github.com/bfpo-go/bfpo/graph"
 )
 
-// validate checks every value's range and the keys that depend on each other, and refuses what is not built yet.
+// validate checks every value's range and the keys that depend on each other, and refuses what is not built.
 func (c Config) validate() error {
-	problems := slices.Concat(c.checkRanges(), c.checkChoices(), c.checkTogether(), c.checkBuilt())
+	problems := slices.Concat(c.checkRanges(), c.checkChoices(), c.checkTogether(), c.checkInLoop())
 	if len(problems) > 0 {
 		return &UsageError{errors.Join(problems...)}
 	}
@@ -133,23 +133,6 @@ func (c Config) checkTogether() (problems []error) {
 	} else if c.SaveStrategy == "steps" && c.EvalSteps > 0 && c.SaveSteps%c.EvalSteps != 0 {
 		problems = append(problems, c.usage("load_best_model_at_end", "needs save_steps (%d) to be a multiple of eval_steps (%d)",
 			c.SaveSteps, c.EvalSteps))
-	}
-	return problems
-}
-
-// checkBuilt refuses the keys whose parts are still to come. A line goes when its part stands.
-func (c Config) checkBuilt() (problems []error) {
-	for _, later := range []struct {
-		key    string
-		active bool
-	}{
-		{"generate_during_eval", c.GenerateDuringEval},
-		{"eval_tasks", len(c.EvalTasks) > 0},
-	} {
-		if later.active {
-			f, _ := fieldOf(&c, later.key)
-			problems = append(problems, c.usage(later.key, "%v is not supported yet", f.value.Interface()))
-		}
 	}
 	return problems
 }
