@@ -10,6 +10,7 @@ type Config struct {
 
 	// Model
 	Model          string `yaml:"model_name_or_path"` // folder, .gguf file, hub id[@REV] or built-in name
+	Architecture   string `yaml:"architecture"`       // a known model that has the sizes of the one that is to come: what plan goes by where no model is named
 	TorchDType     string `yaml:"torch_dtype"`        // "" (float32, as HF loads it), auto, float32, bfloat16
 	BF16           bool   `yaml:"bf16"`               // compute in bfloat16 whatever torch_dtype says; masters are always float32
 	ChatTemplate   string `yaml:"chat_template"`      // Jinja source; "" takes the checkpoint's

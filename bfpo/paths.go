@@ -9,7 +9,7 @@ import (
 )
 
 // BuiltinModels are the model names that never mean a folder or a hub id.
-func BuiltinModels() []string { return []string{"smollm2-135m-instruct", "tiny"} }
+func BuiltinModels() []string { return []string{smolLM2, "tiny"} }
 
 // QuickstartPrefix begins the names of the datasets that are part of the program.
 const QuickstartPrefix = "quickstart/"

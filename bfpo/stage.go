@@ -107,6 +107,9 @@ func (t *training) open(ctx context.Context) error {
 
 // prepare puts the model on the device and compiles the programs of a step.
 func (t *training) prepare(context.Context) error {
+	if err := t.checkMemory(); err != nil {
+		return err
+	}
 	trained, err := t.load()
 	if err != nil {
 		return err
@@ -116,13 +119,9 @@ func (t *training) prepare(context.Context) error {
 
 // load puts the model on the device, and what a step changes.
 func (t *training) load() (Trained, error) {
-	var patterns []string
-	if t.config.UseSelective {
-		patterns = t.config.SelectedLayers
-	}
-	names, err := mistral.Trainable(t.model.Config, patterns)
+	names, err := t.trainable(t.model.Config)
 	if err != nil {
-		return Trained{}, t.config.usage("selected_layers", "%v", err)
+		return Trained{}, err
 	}
 	t.mesh = t.config.mesh()
 	model, err := mistral.LoadOn(t.Device, t.mesh, t.model.Checkpoint, t.config.ComputeType())

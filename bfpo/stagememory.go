@@ -67,7 +67,7 @@ func stepMemory(d *graph.Device, s *Stepper, sizes Sizes) Memory {
 		Parts: []MemoryPart{
 			{"frozen base", base}, {"f32 masters", masters}, {"moments", moments}, {"gradients", s.sum.Bytes()},
 		},
-		Devices:   1,
+		Devices:   s.mesh().Devices(),
 		Available: availableMemory(d),
 	}
 	if d.Platform() == graph.PlatformGo {
@@ -79,7 +79,7 @@ func stepMemory(d *graph.Device, s *Stepper, sizes Sizes) Memory {
 	if sizes.Measure.Inputs > 0 {
 		m.Peak = max(m.Peak, peak(sizes.Measure)+s.sum.Bytes()+moments)
 	}
-	if m.Available > 0 {
+	if m.Available > 0 && s.model.Base.Planned == nil {
 		// What is resident already is no longer counted as free.
 		m.Available += base + masters + moments + s.sum.Bytes()
 	}

@@ -28,10 +28,11 @@ func newTrained(d *graph.Device, model *mistral.Model, names []string) (Trained,
 	return Trained{Masters: masters, M: m, V: v}, err
 }
 
-// zerosLike makes f32 zeros of the shapes of ts, cut as ts is.
+// zerosLike makes f32 zeros of the shapes of ts, cut as ts is; of planned tensors, others that are planned.
 func zerosLike(d *graph.Device, ts *graph.Tensors) (*graph.Tensors, error) {
 	if ts.Planned != nil {
-		return ts, nil
+		zeros := *ts
+		return &zeros, nil
 	}
 	zeros := &graph.Tensors{Mesh: ts.Mesh}
 	for i, name := range ts.Names {

@@ -46,6 +46,9 @@ type Device struct {
 // Compiled describes one compiled program: its sizes in bytes, how long compiling took, and whether it came from the cache.
 type Compiled = pjrt.Compiled
 
+// Work is what a compiled program computes and exchanges.
+type Work = pjrt.Work
+
 // Memory is the state of one device's memory, in bytes.
 type Memory = pjrt.Memory
 
@@ -142,6 +145,14 @@ func openPlugin(p plugin, cache string, o Options) (*Device, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if p.kind == PlatformCUDA {
+		for i := range client.Backend.NumDevices() {
+			if err := checkCapability(i, client.Attribute(i, "compute_capability")); err != nil {
+				client.Close()
+				return nil, err
+			}
+		}
 	}
 	d := &Device{Backend: client.Backend, platform: p.kind, plugin: p.path, client: client}
 	d.heat(true)

@@ -148,3 +148,13 @@ func driverOf(text string) int {
 	}
 	return 0
 }
+
+// checkCapability refuses GPUs that multiply no bfloat16; text is a compute capability such as 9.0, empty where the plugin does not tell.
+func checkCapability(device int, text string) error {
+	major, _, _ := strings.Cut(text, ".")
+	if n, err := strconv.Atoi(major); err != nil || n >= 8 {
+		return nil
+	}
+	return fmt.Errorf("GPU %d has compute capability %s; bfloat16 products and cuDNN's attention need 8.0 (A100, RTX 30) or newer: "+
+		"choose another GPU with CUDA_VISIBLE_DEVICES, or run with -platform=cpu", device, text)
+}

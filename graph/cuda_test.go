@@ -44,3 +44,16 @@ func TestCheckGPU(t *testing.T) {
 	write("something else\n")
 	say()
 }
+
+func TestCheckCapability(t *testing.T) {
+	for _, text := range []string{"8.0", "9.0", "12.1", ""} {
+		if err := checkCapability(0, text); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for _, text := range []string{"7.5", "6.1"} {
+		if err := checkCapability(1, text); err == nil || !strings.Contains(err.Error(), "GPU 1 has compute capability "+text) {
+			t.Errorf("%q: error %v", text, err)
+		}
+	}
+}

@@ -179,7 +179,13 @@ func (o *options) log(format string, args ...any) {
 
 // runtime opens the device and gathers what stages share. Close it after use.
 func (o *options) runtime(c bfpo.Config) (bfpo.Runtime, func(), error) {
-	device, err := graph.Open(graph.Options{Platform: c.Platform, Devices: c.Devices, AllowInstaller: o.installer, Log: o.log})
+	return o.runtimeWith(c, graph.Options{})
+}
+
+// runtimeWith is runtime for a device with some options of its own.
+func (o *options) runtimeWith(c bfpo.Config, with graph.Options) (bfpo.Runtime, func(), error) {
+	with.Platform, with.Devices, with.AllowInstaller, with.Log = c.Platform, c.Devices, o.installer, o.log
+	device, err := graph.Open(with)
 	if err != nil {
 		return bfpo.Runtime{}, nil, err
 	}

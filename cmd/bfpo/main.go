@@ -41,6 +41,7 @@ func commands() []command {
 		{"eval", "lm-evaluation-harness's tasks: numbers for a model", "", true, runEval},
 		{"compare", "two or more evaluations or runs side by side: a table and a page", "", true, runCompare},
 		{"data", "reads, checks and shows what a recipe would train on", "", false, runData},
+		{"plan", "what training would take: memory, arithmetic, compile time, also on GPUs that are not here", "", false, runPlan},
 		{"generate", "answers for prompts", "", false, runGenerate},
 		{"chat", "talk to a model, or to two side by side", "", false, runChat},
 		{"score", "log-probabilities of responses, JSON lines in and out", "", false, runScore},

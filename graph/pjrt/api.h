@@ -18,6 +18,7 @@ enum {
   api_client_platform_version = 19,
   api_client_addressable_devices = 21,
   api_client_compile = 25,
+  api_device_description_attributes = 30,
   api_device_description_kind = 31,
   api_device_get_description = 34,
   api_device_memory_stats = 39,
@@ -42,6 +43,7 @@ typedef struct { HEADER; const char *name; size_t name_size; int type; const cha
 typedef struct { HEADER; named_value *options; size_t n; void *kv[4]; void *client; void *kv_try[2]; } client_create_args;
 typedef struct { HEADER; void *object; const char *text; size_t length; } text_args; // platform version of a client, kind of a device
 typedef struct { HEADER; void *client; void **devices; size_t n; } devices_args;
+typedef struct { HEADER; void *description; size_t n; named_value *attributes; } attributes_args;
 typedef struct { HEADER; char *code; size_t code_size; const char *format; size_t format_size; } program;
 typedef struct {
   HEADER;

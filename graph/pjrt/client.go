@@ -121,6 +121,28 @@ func (c *Client) deviceKinds() ([]string, error) {
 	return kinds, nil
 }
 
+// Attribute returns a text that the plugin tells of a device, such as the compute_capability of a GPU; empty where it tells none.
+func (c *Client) Attribute(device int, name string) string {
+	devices, err := c.library.devices(c.pointer)
+	if err != nil || device < 0 || device >= len(devices) {
+		return ""
+	}
+	args := C.attributes_args{}
+	args.size = C.sizeof_attributes_args
+	if args.description, err = c.library.get(C.api_device_get_description, devices[device]); err != nil {
+		return ""
+	}
+	if err := c.library.call(C.api_device_description_attributes, unsafe.Pointer(&args)); err != nil {
+		return ""
+	}
+	for _, a := range unsafe.Slice(args.attributes, args.n) {
+		if a._type == 0 && C.GoStringN(a.name, C.int(a.name_size)) == name {
+			return C.GoStringN(a.text, C.int(a.n))
+		}
+	}
+	return ""
+}
+
 // processor describes the machine that programs are compiled for: XLA uses all instructions of the processor it compiles on, and
 // splits loops by the number of cores.
 func processor() string {

@@ -34,6 +34,9 @@ func (c *Client) Tag(name string) string { return name }
 // Take returns no record.
 func (c *Client) Take(string) (Compiled, bool) { return Compiled{}, false }
 
+// Attribute returns nothing.
+func (c *Client) Attribute(int, string) string { return "" }
+
 // Compiled returns no records.
 func (c *Client) Compiled() []Compiled { return nil }
 

@@ -1,0 +1,128 @@
+package bfpo
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+)
+
+// planned is the plan of a recipe in text for a device.
+func planned(t *testing.T, d *graph.Device, recipe string) (Plan, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "recipe.yaml")
+	if err := os.WriteFile(file, []byte(recipe), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, err := LoadConfig(os.DirFS(t.TempDir()), file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return NewPlan(context.Background(), Runtime{Device: d, Cache: t.TempDir(), Out: io.Discard, Results: io.Discard}, c)
+}
+
+const tinyPlan = `model_name_or_path: tiny
+objective: bfpo
+use_selective: true
+selected_layers: [down_proj]
+max_length: 128
+max_prompt_length: 64
+gradient_checkpointing: true
+per_device_train_batch_size: 2
+gradient_accumulation_steps: 3
+`
+
+const hubData = "dataset_mixer: {some/set: 1.0}\n"
+
+func TestPlan(t *testing.T) {
+	p, err := planned(t, graphtest.Device(t), tinyPlan+hubData+"use_buffer: true\nbuffer_dataset_mixer: {some/buffer: 1.0}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Parameters != 151872 || p.Trainable != 2*64*160 || p.Devices != 1 || p.Steps != 0 || !p.Fits {
+		t.Errorf("plan %+v", p)
+	}
+	if p.Rows != 1 || p.Length != 256 || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "some/set, some/buffer not read") {
+		t.Errorf("%d rows of %d, notes %q", p.Rows, p.Length, p.Notes)
+	}
+	if p.Peak != p.Inputs+p.Temp+p.Outputs-p.Aliases || p.Inputs < 4*(p.Parameters+4*p.Trainable) || p.Aliases != 4*p.Trainable {
+		t.Errorf("peak %d, inputs %d, temp %d, outputs %d, aliases %d", p.Peak, p.Inputs, p.Temp, p.Outputs, p.Aliases)
+	}
+	if p.Peak != p.Memory.Peak {
+		t.Errorf("peak %d, but the banner of a run would say %d", p.Peak, p.Memory.Peak)
+	}
+}
+
+// A small network compiled for GPUs: bfloat16 products, cuDNN's attention forward and backward, sizes as a run would have them.
+func TestPlanForGPU(t *testing.T) {
+	p, err := planned(t, graphtest.GPUs(t, "h100", 1), tinyPlan+hubData+"bf16: true\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Policy and reference of two layers, the policy's again when it is recomputed; nothing below the first layer's down_proj is trained.
+	if !strings.HasPrefix(p.Attention, "cuDNN") || !strings.Contains(p.Attention, "1 backward") || p.Float32 != 0 {
+		t.Errorf("attention by %s; %g of the arithmetic in float32", p.Attention, p.Float32)
+	}
+	if p.Inputs < 2*p.Parameters+16*p.Trainable || p.Aliases != 4*p.Trainable || p.Peak != p.Memory.Peak || p.FLOPs <= 0 {
+		t.Errorf("plan %+v", p)
+	}
+	if p.Available == 0 || !p.Fits {
+		t.Errorf("%d bytes available, fits: %v", p.Available, p.Fits)
+	}
+}
+
+// A GPU that is too small is refused before weights are loaded, with what would help.
+func TestPlanDoesNotFit(t *testing.T) {
+	graphtest.GPUs(t, "h100", 1) // skips where nothing compiles
+	small, err := graph.FindGPU("h100")
+	if err != nil {
+		t.Fatal(err)
+	}
+	small.Memory = Reserve + 1<<20
+	d, err := graph.OpenFor(small, graph.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	data := filepath.Join(t.TempDir(), "pairs.jsonl")
+	if err := os.WriteFile(data, []byte(`{"prompt": "a", "chosen": "b", "rejected": "c"}`+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := DefaultConfig()
+	c.Model, c.Objective, c.DatasetMixer, c.DatasetSplits = "tiny", "bfpo", Mixer{{Name: data, Fraction: 1}}, []string{"train"}
+	_, _, err = Train(context.Background(), Runtime{Device: d, Out: io.Discard, Results: io.Discard}, c, filepath.Join(t.TempDir(), "out"))
+	for _, want := range []string{"more memory than there is", "f32 masters", "it would fit with", "-gpu=h200"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}
+
+func TestPlanUnknownModel(t *testing.T) {
+	_, err := planned(t, graphtest.Device(t), strings.Replace(tinyPlan, ": tiny", ": some/model", 1)+hubData)
+	if err == nil || !strings.Contains(err.Error(), "some/model") || !strings.Contains(err.Error(), "mistralai/Mistral-7B-v0.1") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestKnownArchitectures(t *testing.T) {
+	for name, want := range map[string]int64{"mistralai/Mistral-7B-v0.1@main": 7241732096, "smollm2-135m-instruct": 134515008} {
+		c, ok, err := knownArchitecture(name)
+		if err != nil || !ok || c.Parameters() != want {
+			t.Errorf("%s: %d parameters, %v, %v", name, c.Parameters(), ok, err)
+		}
+	}
+	for name := range knownModels {
+		if _, ok, err := knownArchitecture(name); !ok || err != nil {
+			t.Errorf("%s: %v, %v", name, ok, err)
+		}
+	}
+	if _, ok, err := knownArchitecture("tiny"); ok || err != nil {
+		t.Errorf("tiny: %v, %v", ok, err)
+	}
+}

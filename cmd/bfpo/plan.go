@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/graph"
+)
+
+func runPlan(ctx context.Context, o *options, args []string) error {
+	var names []string
+	for _, g := range graph.GPUs() {
+		names = append(names, g.Name)
+	}
+	gpu := o.set.String("gpu", "", "`kind` of GPU to compile for where none is: "+strings.Join(names, ", "))
+	asJSON := o.set.Bool("json", false, "print one JSON object a stage instead, the last stage's last")
+	if err := o.parse(args); err != nil {
+		return err
+	}
+	c, err := o.recipe()
+	if err != nil {
+		return err
+	}
+	rt, done, err := o.planner(c, *gpu)
+	if err != nil {
+		return err
+	}
+	defer done()
+	stages, err := planStages(c)
+	if err != nil {
+		return err
+	}
+	for _, stage := range stages {
+		p, err := bfpo.NewPlan(ctx, rt, stage)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			err = writeLine(o.std.out, p)
+		} else {
+			printPlan(o.std.out, p, o.verbose)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planner opens what compiles: the device, or a compiler for GPUs that are not here.
+func (o *options) planner(c bfpo.Config, gpu string) (bfpo.Runtime, func(), error) {
+	if gpu == "" {
+		return o.runtimeWith(c, graph.Options{Inspect: true})
+	}
+	if c.Platform != graph.PlatformCUDA && c.Platform != "auto" {
+		return bfpo.Runtime{}, nil, bfpo.Usagef("-gpu=%s: GPUs are of -platform=cuda, not %s", gpu, c.Platform)
+	}
+	kind, err := graph.FindGPU(gpu)
+	if err != nil {
+		return bfpo.Runtime{}, nil, bfpo.Usagef("-gpu: %w", err)
+	}
+	device, err := graph.OpenFor(kind, graph.Options{Devices: c.Devices, AllowInstaller: o.installer, Log: o.log})
+	if err != nil {
+		return bfpo.Runtime{}, nil, err
+	}
+	return bfpo.Runtime{Device: device, Hub: o.hub(), Out: o.std.err, Results: o.std.out, Version: version()}, device.Close, nil
+}
+
+// planStages are the training stages of a recipe, each with the model that it starts from.
+func planStages(c bfpo.Config) (stages []bfpo.Config, err error) {
+	if len(c.Stages) == 0 {
+		kind := "train"
+		if c.Objective == "sft" {
+			kind = "sft"
+		}
+		c, err = c.As(kind)
+		return []bfpo.Config{c}, err
+	}
+	model := c.Model
+	for _, s := range c.Stages {
+		if s.Kind == "eval" {
+			continue
+		}
+		if s.Config.Model == "" {
+			s.Config.Model = model // a later stage has the sizes of the first
+		}
+		model = s.Config.Model
+		stages = append(stages, s.Config)
+	}
+	return stages, nil
+}
+
+// printPlan shows a plan as text; details lists all costly operations.
+func printPlan(w io.Writer, p bfpo.Plan, details bool) {
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	fmt.Fprintf(w, "plan of stage %s\n", p.Stage)
+	row("device", "%s", p.Device)
+	row("model", "%s: %s parameters, %s trained (%.1f %%)", p.Model, bfpo.FormatCount(p.Parameters), bfpo.FormatCount(p.Trainable),
+		100*float64(p.Trainable)/float64(p.Parameters))
+	row("batch", "%d row(s) of %d tokens at a time on each of %d device(s), mesh %s", p.Rows, p.Length, p.Devices, p.Mesh)
+	for _, line := range strings.Split(strings.TrimSpace(p.Memory.String()), "\n") {
+		row("memory", "%s", strings.TrimSpace(line))
+	}
+	for _, c := range p.Programs {
+		row("program", "%-6s %s inputs, %s outputs, %s of these in place, %s temporary; compiled in %.1f s", c.Name, bfpo.FormatBytes(c.Inputs),
+			bfpo.FormatBytes(c.Outputs), bfpo.FormatBytes(c.Aliases), bfpo.FormatBytes(c.Temp), c.Seconds)
+	}
+	row("arithmetic", "%.3g FLOPs a step in matrix products of full rows, %.3g %% of them with float32 operands", p.FLOPs, 100*p.Float32)
+	row("attention", "%s", p.Attention)
+	if p.Steps > 0 {
+		row("steps", "%d", p.Steps)
+	}
+	for _, note := range p.Notes {
+		row("note", "%s", note)
+	}
+	printFit(row, p)
+	if details {
+		for _, c := range p.Programs {
+			printWork(w, c)
+		}
+	}
+}
+
+// printFit says whether the plan fits, and what would.
+func printFit(row func(name, format string, args ...any), p bfpo.Plan) {
+	switch {
+	case p.Available == 0:
+	case p.Fits:
+		row("fits", "with %s to spare", bfpo.FormatBytes(p.Available-p.Peak))
+	case len(p.Remedies) == 0:
+		row("WARNING", "does not fit: %s are there, of which %s are kept free; no single setting makes it fit", bfpo.FormatBytes(p.Available),
+			bfpo.FormatBytes(bfpo.Reserve))
+	default:
+		row("WARNING", "does not fit: %s are there, of which %s are kept free; these would make it fit:", bfpo.FormatBytes(p.Available),
+			bfpo.FormatBytes(bfpo.Reserve))
+		for _, remedy := range p.Remedies {
+			row("", "%s", remedy)
+		}
+	}
+}
+
+// printWork lists what a program computes and exchanges.
+func printWork(w io.Writer, c graph.Compiled) {
+	if c.Work == nil {
+		return
+	}
+	fmt.Fprintf(w, "\n  %s: products, library calls and exchanges after optimisation\n", c.Name)
+	for _, o := range c.Work.Operations {
+		fmt.Fprintf(w, "  %9.3g FLOPs  %v\n", o.FLOPs, o)
+	}
+}
