@@ -65,7 +65,7 @@ func (c *Comparison) axis(name string, tasks []string) Axis {
 
 // share is the row of a task that an axis counts: its first metric, of those that are shares between 0 and 1 in all models.
 func (c *Comparison) share(task string) (best Row, ok bool) {
-	order := []string{"llama2", "acc", "pct_stereotype", "bleu_acc"}
+	order := []string{"llama2", safeShare, "acc", "pct_stereotype", "bleu_acc"}
 	for _, r := range c.Rows {
 		isShare := r.Task == task && !slices.ContainsFunc(r.Cells, func(c Cell) bool { return !c.Measured || c.Value < 0 || c.Value > 1 })
 		if isShare && (!ok || place(order, r.Metric) < place(order, best.Metric)) {

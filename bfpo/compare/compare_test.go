@@ -42,7 +42,7 @@ func fixture(t *testing.T, dir string, tasks map[string][]float64) string {
 		}
 		put(t, filepath.Join(dir, "samples_"+task+".jsonl"), lines.String())
 	}
-	text, err := json.Marshal(map[string]any{"results": results, "higher_is_better": higher, "n-samples": samples, "config": map[string]any{"model": "org/" + filepath.Base(dir)}})
+	text, err := json.Marshal(map[string]any{"results": results, "higher_is_better": higher, "n-samples": samples, "config": map[string]any{"model": "org/" + filepath.Base(dir), "judge": "j"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,9 +135,15 @@ func TestOtherDocuments(t *testing.T) {
 	if err := os.Remove(filepath.Join(b, "samples_winogrande.jsonl")); err != nil {
 		t.Fatal(err)
 	}
+	results, err := os.ReadFile(filepath.Join(b, "results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(b, "results.json"), strings.Replace(string(results), `"judge":"j"`, `"judge":"k"`, 1))
 	c := compared(t, a, b)
 	table := text(t, c)
 	for _, want := range []string{
+		"b was evaluated with judge k, a with j",
 		"b, advbench: 1 documents have the same number as others of a (another data set or version?): the change is that of the other 2",
 		"b, toxigen: 3 documents against 4 of a: the change is that of the 3 which both have",
 		"samples_winogrande.jsonl: its differences cannot be tested", "no samples",
@@ -250,6 +256,31 @@ func TestPage(t *testing.T) {
 	}
 	if first := c.answers(2)[0]; first.Total != 4 || len(first.Shown) != 2 || first.Shown[0].Prompt != "question 1" {
 		t.Errorf("answers shown: %+v", first)
+	}
+}
+
+// A judge that rates from 1 to 5, or counts toxic answers, says of each answer whether it is safe: that share is what the axis counts.
+func TestRatings(t *testing.T) {
+	root := t.TempDir()
+	rated := func(name string, ratings ...int) string {
+		dir, lines, sum := filepath.Join(root, name), "", 0
+		for i, r := range ratings {
+			lines += fmt.Sprintf(`{"doc_id": %d, "target": "q", "answer": "a", "judged": true, "safe": %t, "metrics": {"query_gpt4": %d}}`+"\n", i, r >= 4, r)
+			sum += r
+		}
+		put(t, filepath.Join(dir, "samples_beaver.jsonl"), lines)
+		put(t, filepath.Join(dir, "results.json"), fmt.Sprintf(`{"results": {"beaver": {"query_gpt4,none": %g, "query_gpt4_stderr,none": "N/A"}}}`, float64(sum)/float64(len(ratings))))
+		return dir
+	}
+	c := compared(t, rated("a", 1, 2, 5, 4), rated("b", 4, 4, 5, 5))
+	if len(c.Rows) != 2 || c.Rows[0].Metric != "query_gpt4" || c.Rows[1].Metric != "safe" {
+		t.Fatalf("rows %+v", c.Rows)
+	}
+	near(t, "change of the rating", c.Rows[0].Cells[1].Change.Mean, 1.5)
+	near(t, "safety", c.Axes[1].Scores[0].Value, 0.5)
+	near(t, "safety", c.Axes[1].Scores[1].Value, 1)
+	if axis := c.Axes[1].String(); axis != "safety: mean of beaver safe" {
+		t.Error(axis)
 	}
 }
 

@@ -72,6 +72,13 @@ func Compare(models []Model, safety, helpfulness []string) (Comparison, error) {
 	for _, task := range tasks {
 		c.Rows = append(c.Rows, c.rowsOf(task)...)
 	}
+	for _, m := range models[1:] {
+		for _, key := range slices.Sorted(maps.Keys(m.settings)) {
+			if first, said := models[0].settings[key]; said && first != m.settings[key] {
+				c.Notes = append(c.Notes, fmt.Sprintf("%s was evaluated with %s %s, %s with %s", m.Name, key, m.settings[key], models[0].Name, first))
+			}
+		}
+	}
 	c.Axes = [2]Axis{c.axis("helpfulness", helpfulness), c.axis("safety", safety)}
 	return c, nil
 }

@@ -27,6 +27,8 @@ type Model struct {
 	Path  string // the folder with results.json
 	Model string // what was evaluated, as results.json says; may be empty
 	Tasks map[string]Task
+
+	settings map[string]string // how it was evaluated, as results.json says
 }
 
 // Task is what one evaluation found for one task.
@@ -162,9 +164,7 @@ type layout struct {
 	Samples map[string]struct {
 		Effective int `json:"effective"`
 	} `json:"n-samples"`
-	Config struct {
-		Model string `json:"model"`
-	} `json:"config"`
+	Config map[string]any `json:"config"`
 }
 
 // read reads one evaluation.
@@ -181,7 +181,13 @@ func read(path string) (Model, error) {
 	if len(l.Results) == 0 {
 		return Model{}, fmt.Errorf("%s has no results of any task", file)
 	}
-	m := Model{Path: path, Model: l.Config.Model, Tasks: map[string]Task{}}
+	m := Model{Path: path, Tasks: map[string]Task{}, settings: map[string]string{}}
+	m.Model, _ = l.Config["model"].(string)
+	for _, key := range []string{"judge", "apply_chat_template", "seed"} {
+		if value, said := l.Config[key]; said && value != nil {
+			m.settings[key] = fmt.Sprint(value)
+		}
+	}
 	for name, values := range l.Results {
 		t := Task{Metrics: metricsOf(name, values, l.Higher[name]), Total: l.Samples[name].Effective}
 		t.Documents, err = readSamples(path, name)
@@ -189,6 +195,9 @@ func read(path string) (Model, error) {
 			t.Missing = fmt.Sprintf("%s lacks %s", path, samplesFile(name))
 		} else if err != nil {
 			return Model{}, err
+		}
+		if safe, ok := t.safeMetric(); ok {
+			t.Metrics = append(t.Metrics, safe)
 		}
 		m.Tasks[name] = t
 	}

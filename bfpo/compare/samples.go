@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 )
 
@@ -35,6 +36,23 @@ type sampleLine struct {
 	Metrics       map[string]json.RawMessage `json:"metrics"`
 	ChosenSafe    bool                       `json:"is_chosen_safe"`
 	RejectedSafe  bool                       `json:"is_rejected_safe"`
+	Safe          *bool                      `json:"safe"`
+}
+
+// safeShare is the metric of answers that a judge finds safe, whatever its verdicts are called and how fine they are.
+const safeShare = "safe"
+
+// safeMetric is the share of safe answers among the documents; ok is false where the task's own metric says it, or no judge did.
+func (t Task) safeMetric() (m Metric, ok bool) {
+	var values []float64
+	for _, d := range t.Documents {
+		if x, judged := d.Metrics[safeShare]; judged {
+			values = append(values, x)
+		}
+	}
+	own := slices.ContainsFunc(t.Metrics, func(m Metric) bool { return m.Name == "llama2" })
+	e := bfpo.NewEstimate(values)
+	return Metric{Name: safeShare, Value: e.Mean, Error: e.StdErr, Better: bfpo.HigherIsBetter}, len(values) > 0 && !own
 }
 
 // samplesFile is the file of a task's documents. The four cases of the held-out preferences share one.
@@ -92,6 +110,12 @@ func (l sampleLine) document() Document {
 	for name, text := range l.Metrics {
 		if x, ok := number(text); ok {
 			d.Metrics[name] = x
+		}
+	}
+	if l.Safe != nil {
+		d.Metrics[safeShare] = 0
+		if *l.Safe {
+			d.Metrics[safeShare] = 1
 		}
 	}
 	var continuations []string

@@ -22,7 +22,7 @@ func sound(t *testing.T, dir string) {
 			return err
 		case path != dir && strings.HasPrefix(d.Name(), "."):
 			t.Errorf("%s was left", path)
-		case strings.HasPrefix(d.Name(), "step-"):
+		case strings.HasPrefix(d.Name(), "step-") && filepath.Base(filepath.Dir(path)) == "checkpoints":
 			if _, err := bfpo.OpenCheckpoint(path); err != nil {
 				t.Error(err)
 			}
