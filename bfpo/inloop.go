@@ -219,6 +219,14 @@ func (t *training) pending() bool {
 		t.due(t.config.EvaluationStrategy, t.config.EvalSteps)
 }
 
+// interruptible saves the state after an evaluation that was told to stop.
+func (t *training) interruptible(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return t.interrupt()
+	}
+	return err
+}
+
 // evaluates tells whether there is anything to measure at evaluations.
 func (t *training) evaluates() bool { return len(t.held) > 0 || t.loop != nil }
 

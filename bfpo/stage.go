@@ -253,14 +253,6 @@ func (t *training) trackers() (Trackers, error) {
 	return trackers, nil
 }
 
-// interruptible saves the state after an evaluation that was told to stop.
-func (t *training) interruptible(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return t.interrupt()
-	}
-	return err
-}
-
 // interrupt saves the state of a run that was told to stop.
 func (t *training) interrupt() error {
 	if t.trainer.Step == 0 {

@@ -89,6 +89,14 @@ func TestRedTeam(t *testing.T) {
 		}
 	}
 	disjoint(t, dir, "json")
+	measured(t, dir)
+	call(t, "", args...).wants(t, exitUsage, "holds a finished run")
+	withoutKey(t, dir)
+}
+
+// measured looks for the held-out questions in the evaluations, the report and the comparison.
+func measured(t *testing.T, dir string) {
+	t.Helper()
 	before, after := evaluated(t, filepath.Join(dir, "eval", "before")), evaluated(t, filepath.Join(dir, "eval", "after"))
 	for _, side := range []map[string]any{before, after} {
 		if n := side["n-samples"].(map[string]any)["redteam"].(map[string]any)["effective"]; n != 8. {
@@ -104,8 +112,6 @@ func TestRedTeam(t *testing.T) {
 	if !strings.Contains(comparison, "redteam llama2") || !strings.Contains(comparison, "safety, mean of") {
 		t.Errorf("compare prints\n%s", comparison)
 	}
-	call(t, "", args...).wants(t, exitUsage, "holds a finished run")
-	withoutKey(t, dir)
 }
 
 // disjoint reports a question on both sides of a set.
