@@ -19,7 +19,7 @@ func Answers(ctx context.Context, rt Runtime, c Config, prompts []datasets.Promp
 	if err != nil {
 		return nil, err
 	}
-	model, err := mistral.Load(rt.Device, checkpoint, c.ComputeType())
+	model, err := mistral.LoadOn(rt.Device, c.Copies(), checkpoint, c.ComputeType())
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func measure(ctx context.Context, rt Runtime, c Config, e Evaluation, judge eval
 	if err != nil {
 		return evaluate.Results{}, err
 	}
-	model, err := mistral.Load(rt.Device, checkpoint, c.ComputeType())
+	model, err := mistral.LoadOn(rt.Device, c.Copies(), checkpoint, c.ComputeType())
 	if err != nil {
 		return evaluate.Results{}, err
 	}

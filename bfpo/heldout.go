@@ -85,7 +85,7 @@ func (p *pipeline) ask(ctx context.Context, name string, e EvalStage, answer boo
 	if err != nil {
 		return said, err
 	}
-	model, err := mistral.Load(p.Device, checkpoint, p.config.ComputeType())
+	model, err := mistral.LoadOn(p.Device, p.config.Copies(), checkpoint, p.config.ComputeType())
 	if err != nil {
 		return said, err
 	}

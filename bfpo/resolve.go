@@ -155,6 +155,12 @@ func (c *Config) settleMesh() []error {
 	return nil
 }
 
+// Copies is what the devices form where nothing is trained: each has the whole model, whatever mesh says. nil for one device.
+func (c Config) Copies() *graph.Mesh {
+	c.Mesh = "data"
+	return c.mesh()
+}
+
 // mesh is what the devices form; nil for one.
 func (c Config) mesh() *graph.Mesh {
 	mesh, _ := graph.ParseMesh(c.Mesh, c.Devices, mistral.Sharding()) // settleMesh has parsed it

@@ -29,7 +29,7 @@ func (t *training) announce(context.Context) error {
 		{"objective", describeObjective(t.trainer.options.Objective)},
 		{"data", t.describeData()},
 		{"steps", fmt.Sprintf("%d of %s, learning rate %.1e, %s", t.trainer.steps.Total, t.describeStep(), c.LearningRate, c.LRSchedulerType)},
-		{"device", t.Device.Platform()},
+		{"device", t.describeDevices()},
 		{"memory", t.memory.String()},
 		{"ready", t.describePrograms()},
 	}
@@ -40,6 +40,27 @@ func (t *training) announce(context.Context) error {
 		t.notice("%s", notice)
 	}
 	return WriteBanner(t.Out, t.name, t.facts)
+}
+
+// describeDevices says what runs the programs, how they share the model, and which tensors they would share if their rows could be divided.
+func (t *training) describeDevices() string {
+	if t.mesh == nil {
+		return t.Device.Platform()
+	}
+	text := fmt.Sprintf("%d %s devices, %s", t.mesh.Devices(), t.Device.Platform(), t.mesh)
+	var whole []string
+	for _, spec := range t.model.Config.Tensors() {
+		if t.mesh.Indivisible(spec.Name, spec.Dims) {
+			whole = append(whole, spec.Name)
+		}
+	}
+	if len(whole) > 0 {
+		text += fmt.Sprintf("\n%d tensors are whole on each, as %d does not divide their rows: %s", len(whole), t.mesh.Shards, whole[0])
+	}
+	if len(whole) > 1 {
+		text += ", …"
+	}
+	return text
 }
 
 // describePrograms says how long it took to get ready, and how much of the state a step updates in place.
@@ -74,7 +95,7 @@ func (t *training) describeStep() string {
 	if t.config.Objective == "sft" {
 		unit = "rows"
 	}
-	n := t.config.PerDeviceTrainBatchSize * t.config.GradientAccumulationSteps
+	n := t.config.PerDeviceTrainBatchSize * t.config.Devices * t.config.GradientAccumulationSteps
 	text := fmt.Sprintf("%d %s", n, unit)
 	if t.trainer.buffer != nil {
 		text += fmt.Sprintf(" + %d from the buffer", n)

@@ -56,7 +56,7 @@ func shapesOf(batches []microBatch) (shapes []datasets.Shape) {
 	return shapes
 }
 
-// stepMemory is what the programs of a step take, each with what the others hold resident:
+// stepMemory is what the programs of a step take on each device, each with what the others hold resident:
 //
 //	peak = max(grads + moments, apply + base, measure + gradients + moments)
 //
@@ -68,7 +68,7 @@ func stepMemory(d *graph.Device, s *Stepper, sizes Sizes) Memory {
 			{"frozen base", base}, {"f32 masters", masters}, {"moments", moments}, {"gradients", s.sum.Bytes()},
 		},
 		Devices:   s.mesh().Devices(),
-		Available: availableMemory(d),
+		Available: availableMemory(d, s.mesh().Devices()),
 	}
 	if d.Platform() == graph.PlatformGo {
 		m.Peak = base + masters + moments + s.sum.Bytes()
@@ -86,8 +86,8 @@ func stepMemory(d *graph.Device, s *Stepper, sizes Sizes) Memory {
 	return m
 }
 
-// availableMemory is what a device has free, in bytes, or 0 where that is not known.
-func availableMemory(d *graph.Device) int64 {
+// availableMemory is what each of so many devices has free, in bytes, or 0 where that is not known. CPU devices share the machine's.
+func availableMemory(d *graph.Device, devices int) int64 {
 	if m, ok := d.Memory(0); ok && m.Limit > 0 {
 		return m.Limit - m.Used
 	}
@@ -100,7 +100,7 @@ func availableMemory(d *graph.Device) int64 {
 		if rest, ok := strings.CutPrefix(lines.Text(), "MemAvailable:"); ok {
 			var kilobytes int64
 			if _, err := fmt.Sscan(rest, &kilobytes); err == nil {
-				return kilobytes << 10
+				return kilobytes << 10 / int64(devices)
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func (p *Program) arguments(v *variant, groups []Group) (arguments, error) {
 	args := arguments{make([]compute.Buffer, n*devices), make([]bool, n*devices)}
 	for device, t := range v.shards {
 		var err error
-		if args.buffers[device*n+own], err = t.Buffer(p.device.Backend, compute.DeviceNum(device)); err != nil {
+		if args.buffers[device*n+own], err = t.Buffer(p.device.Backend, p.on(device)); err != nil {
 			return arguments{}, fmt.Errorf("program %s: number of device %d's part: %w", p.name, device, err)
 		}
 	}
@@ -55,13 +55,16 @@ func (p *Program) arguments(v *variant, groups []Group) (arguments, error) {
 	return args, nil
 }
 
+// on is the backend's number of a device of the program.
+func (p *Program) on(device int) compute.DeviceNum { return compute.DeviceNum(p.device.number + device) }
+
 // buffer returns t's buffer on a device, which it is copied to if need be. Of a donated tensor the caller becomes the owner and t is left
 // invalid, with no copy on the host.
 func (p *Program) buffer(t *tensors.Tensor, device int, donated bool) (compute.Buffer, error) {
 	if !donated {
-		return t.Buffer(p.device.Backend, compute.DeviceNum(device))
+		return t.Buffer(p.device.Backend, p.on(device))
 	}
-	buffer, err := t.DonateBuffer(p.device.Backend, compute.DeviceNum(device))
+	buffer, err := t.DonateBuffer(p.device.Backend, p.on(device))
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,7 @@ type Device struct {
 	plugin   string       // path
 	client   *pjrt.Client // nil on the Go backend
 	ahead    *GPU         // what programs are compiled for where it is not here; else nil
+	number   int          // of the device that programs without a mesh run on
 	cold     atomic.Bool  // the client was told so last
 }
 
@@ -207,6 +208,14 @@ func (d *Device) Memory(device int) (m Memory, ok bool) {
 		return Memory{}, false
 	}
 	return d.client.Memory(device)
+}
+
+// At returns d as programs without a mesh see it that are to run on another of its devices, counted from 0. It need not be closed.
+func (d *Device) At(number int) *Device {
+	if number == d.number {
+		return d
+	}
+	return &Device{Backend: d.Backend, platform: d.platform, plugin: d.plugin, client: d.client, ahead: d.ahead, number: number}
 }
 
 // heat tells the client whether a program is about to run for the first time.

@@ -109,7 +109,7 @@ func (p *Program) Run(groups ...Group) ([]Group, error) {
 	}
 	p.device.heat(!v.ran.Swap(true))
 	var flat []*tensors.Tensor
-	err = exceptions.TryCatch[error](func() { flat = v.graph.RunWithBuffers(args.buffers, args.donated, 0) })
+	err = exceptions.TryCatch[error](func() { flat = v.graph.RunWithBuffers(args.buffers, args.donated, p.on(0)) })
 	runtime.KeepAlive(groups) // a tensor that nobody else holds must not lose its buffer during the run
 	if err != nil {
 		args.free()

@@ -132,7 +132,7 @@ func (ts *Tensors) Finalize() error {
 // Upload makes a tensor on the device from its elements in little-endian row-major order. data is read once, directly into the
 // device's memory, and may lie in a mapped file; it need not be aligned.
 func (d *Device) Upload(shape shapes.Shape, data []byte) (*tensors.Tensor, error) {
-	return d.upload(0, shape, data)
+	return d.upload(d.number, shape, data)
 }
 
 func (d *Device) upload(device int, shape shapes.Shape, data []byte) (*tensors.Tensor, error) {

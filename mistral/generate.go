@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"golang.org/x/sync/errgroup"
 )
 
 // GenerateOptions say how to continue prompts. Only MaxTokens must be set.
@@ -40,7 +41,10 @@ type Completion struct {
 }
 
 // Generator continues prompts, many at a time, with a cache of keys and values. It may be used by several goroutines at once.
-type Generator struct {
+type Generator struct{ devices []generator }
+
+// generator is what one device does of it.
+type generator struct {
 	network
 	cast, prefill, grow, insert, decode *graph.Program
 }
@@ -51,9 +55,19 @@ const generatedRows = 16
 // NewGenerator returns a generator of the network with these base weights and, in front of them unless nil, overlay: the policy.
 // It computes in dtype. Both sets stay the caller's; they are read at each call of Generate, so overlay may be trained on between
 // calls, but keeps its names.
+//
+// Where the weights lie on a mesh, every device must have all of them; the devices then share the prompts.
 func NewGenerator(d *graph.Device, c Config, base, overlay *graph.Tensors, dtype dtypes.DType) *Generator {
-	n := network{c, base, overlay, dtype}
-	return &Generator{
+	g := &Generator{}
+	for _, n := range (network{config: c, base: base, overlay: overlay, dtype: dtype}).onEach() {
+		g.devices = append(g.devices, newGenerator(d.At(n.number), n))
+	}
+	return g
+}
+
+func newGenerator(d *graph.Device, n network) generator {
+	c, dtype := n.config, n.dtype
+	return generator{
 		network: n,
 		cast: graph.NewProgram(d, "cast", func(in [][]*Node) [][]*Node {
 			return [][]*Node{castMatrices(in[0], dtype)}
@@ -78,8 +92,10 @@ func NewGenerator(d *graph.Device, c Config, base, overlay *graph.Tensors, dtype
 
 // Close frees the compiled programs. The weights stay.
 func (g *Generator) Close() {
-	for _, p := range []*graph.Program{g.cast, g.prefill, g.grow, g.insert, g.decode} {
-		p.Close()
+	for _, device := range g.devices {
+		for _, p := range []*graph.Program{device.cast, device.prefill, device.grow, device.insert, device.decode} {
+			p.Close()
+		}
 	}
 }
 
@@ -96,7 +112,7 @@ func (g *Generator) Generate(ctx context.Context, prompts [][]int32, o GenerateO
 	waiting := make([]int, len(prompts))
 	for row, prompt := range prompts {
 		waiting[row] = row
-		if err := g.checkPrompt(prompt); err != nil {
+		if err := g.devices[0].checkPrompt(prompt); err != nil {
 			return nil, fmt.Errorf("generate: row %d: %w", row, err)
 		}
 	}
@@ -105,18 +121,19 @@ func (g *Generator) Generate(ctx context.Context, prompts [][]int32, o GenerateO
 	}
 	// Long prompts come last, because from the first of them on the cache is that long for all rows.
 	slices.SortStableFunc(waiting, func(a, b int) int { return cmp.Compare(len(prompts[a]), len(prompts[b])) })
-	trained, release, err := g.trainedIn()
-	if err != nil {
-		return nil, fmt.Errorf("generate: %w", err)
+	task := &task{options: o, onToken: onToken, prompts: prompts, waiting: waiting, completions: make([]Completion, len(prompts))}
+	each := (len(prompts) + len(g.devices) - 1) / len(g.devices)
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range min(len(prompts), len(g.devices)) {
+		group.Go(func() error {
+			b := &generation{generator: &g.devices[i], task: task, slots: make([]*slot, powerOfTwo(min(each, generatedRows), 1))}
+			return b.all(ctx)
+		})
 	}
-	defer release()
-	b := &generation{Generator: g, trained: trained, options: o, onToken: onToken, prompts: prompts, waiting: waiting,
-		slots: make([]*slot, powerOfTwo(min(len(prompts), generatedRows), 1)), completions: make([]Completion, len(prompts))}
-	defer func() { finalize(b.cache) }()
-	if err := b.run(ctx); err != nil {
-		return b.completions, fmt.Errorf("generate: %w", err)
+	if err := group.Wait(); err != nil {
+		return task.completions, fmt.Errorf("generate: %w", err)
 	}
-	return b.completions, nil
+	return task.completions, nil
 }
 
 func (o GenerateOptions) validate() error {
@@ -133,7 +150,7 @@ func (o GenerateOptions) validate() error {
 	return nil
 }
 
-func (g *Generator) checkPrompt(ids []int32) error {
+func (g *generator) checkPrompt(ids []int32) error {
 	if len(ids) == 0 {
 		return errors.New("the prompt is empty: there is nothing to continue (put the BOS token there)")
 	}
@@ -144,7 +161,7 @@ func (g *Generator) checkPrompt(ids []int32) error {
 }
 
 // trainedIn returns the overlay in the dtype of the computation, so that not every step must convert it, and how to release it.
-func (g *Generator) trainedIn() (trained []*tensors.Tensor, release func(), err error) {
+func (g *generator) trainedIn() (trained []*tensors.Tensor, release func(), err error) {
 	trained = g.trained()
 	if !slices.ContainsFunc(trained, func(t *tensors.Tensor) bool { return t.Rank() > 1 && t.DType() != g.dtype }) {
 		return trained, func() {}, nil

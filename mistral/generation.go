@@ -4,20 +4,39 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// generation is one call of Generate. Its batch has a fixed number of slots; a slot whose row has ended takes the next prompt, so
-// that long rows do not keep the others waiting and few shapes are compiled.
-type generation struct {
-	*Generator
-	trained     []*tensors.Tensor
-	options     GenerateOptions
+// task is one call of Generate, which the devices share.
+type task struct {
+	options GenerateOptions
+	prompts [][]int32
+
+	mu          sync.Mutex
 	onToken     func(row int, id int32)
-	prompts     [][]int32
 	waiting     []int // rows that have not begun
 	completions []Completion
+}
+
+// next is the row to begin next.
+func (t *task) next() (row int, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.waiting) == 0 {
+		return 0, false
+	}
+	row, t.waiting = t.waiting[0], t.waiting[1:]
+	return row, true
+}
+
+// generation is what one device does of a task. Its batch has a fixed number of slots; a slot whose row has ended takes the next prompt, so
+// that long rows do not keep the others waiting and few shapes are compiled.
+type generation struct {
+	*generator
+	*task
+	trained []*tensors.Tensor
 
 	slots  []*slot // nil = free
 	length int     // columns of the cache
@@ -35,15 +54,29 @@ type slot struct {
 // likelyTokens is the length of text that a new cache has room for.
 const likelyTokens = 256
 
+// all generates until no row is left.
+func (b *generation) all(ctx context.Context) error {
+	trained, release, err := b.trainedIn()
+	if err != nil {
+		return err
+	}
+	defer release()
+	b.trained = trained
+	defer func() { finalize(b.cache) }()
+	return b.run(ctx)
+}
+
 func (b *generation) run(ctx context.Context) error {
 	for {
 		for i := range b.slots {
-			for b.slots[i] == nil && len(b.waiting) > 0 {
+			for b.slots[i] == nil {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				row := b.waiting[0]
-				b.waiting = b.waiting[1:]
+				row, ok := b.next()
+				if !ok {
+					break
+				}
 				if err := b.begin(i, row); err != nil {
 					return fmt.Errorf("row %d: %w", row, err)
 				}
@@ -68,7 +101,7 @@ func (b *generation) begin(place, row int) error {
 	copy(tokens, prompt)
 	in := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, 1, len(tokens)), tensors.FromScalar(int32(len(prompt)))}
 	defer finalize(in)
-	out, err := b.prefill.Call(b.base.Values, b.trained, in)
+	out, err := b.prefill.Call(b.weights(), b.trained, in)
 	if err != nil {
 		return err
 	}
@@ -124,7 +157,7 @@ func (b *generation) step() error {
 	}
 	in := []*tensors.Tensor{tensors.FromValue(tokens), tensors.FromValue(positions)}
 	defer finalize(in)
-	out, err := b.decode.Call(b.base.Values, b.trained, in, b.cache)
+	out, err := b.decode.Call(b.weights(), b.trained, in, b.cache)
 	if err != nil {
 		return err
 	}
@@ -156,6 +189,8 @@ func (b *generation) take(s *slot, logits []float32) (live bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	b.mu.Lock() // what the caller is asked, it is asked by one device at a time
+	defer b.mu.Unlock()
 	c := &b.completions[s.row]
 	c.IDs = append(c.IDs, s.last)
 	if b.onToken != nil {

@@ -14,7 +14,21 @@ type network struct {
 	config        Config
 	base, overlay *graph.Tensors // overlay may be nil
 	dtype         dtypes.DType   // of the computation
+	number        int            // of the device whose weights count
 }
+
+// onEach returns the network as each device of the mesh sees it that the base lies on; all have all of it.
+func (n network) onEach() []network {
+	each := make([]network, n.base.Mesh.Devices())
+	for i := range each {
+		each[i] = n
+		each[i].number = i
+	}
+	return each
+}
+
+// weights returns the base's tensors.
+func (n network) weights() []*tensors.Tensor { return n.base.Group()[n.number] }
 
 // view returns the policy's view of the nodes of base and overlay.
 func (n network) view(base, overlay []*Node) graph.Weights {
@@ -30,7 +44,7 @@ func (n network) trained() []*tensors.Tensor {
 	if n.overlay == nil {
 		return nil
 	}
-	return n.overlay.Values
+	return n.overlay.Group()[n.number]
 }
 
 // checkTokens returns an error unless all ids are tokens of the vocabulary.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"golang.org/x/sync/errgroup"
 )
 
 // Sequence is a response to be scored after its prompt. Ids are taken as they stand: nothing is put before or behind them.
@@ -25,7 +28,10 @@ type Score struct {
 }
 
 // Scorer computes the log-probabilities of responses. It may be used by several goroutines at once.
-type Scorer struct {
+type Scorer struct{ devices []scorer }
+
+// scorer is what one device does of it.
+type scorer struct {
 	network
 	program *graph.Program
 }
@@ -36,18 +42,28 @@ const scoredChunk = 256
 // NewScorer returns a scorer of the network with these base weights and, in front of them unless nil, overlay: the policy. Without
 // overlay it is the reference. It computes in dtype. Both sets stay the caller's; they are read at each call of Score, so overlay
 // may be trained on between calls, but keeps its names.
+//
+// Where the weights lie on a mesh, every device must have all of them; the devices then share the batches, each of which is computed
+// as on one device.
 func NewScorer(d *graph.Device, c Config, base, overlay *graph.Tensors, dtype dtypes.DType) *Scorer {
-	n := network{c, base, overlay, dtype}
-	return &Scorer{n, graph.NewProgram(d, "score", func(in [][]*Node) [][]*Node {
-		w, batch := n.view(in[0], in[1]), in[2]
-		h := Hidden(c, w, Input{Tokens: batch[0], Positions: batch[1], Segments: batch[2]}, false) // [B, S, D]
-		logp, _, greedy := graph.GreedyLogProbs(h, batch[3], batch[4], Head(c, w), scoredChunk)    // [N]
-		return [][]*Node{{logp, greedy}}
-	})}
+	s := &Scorer{}
+	for _, n := range (network{config: c, base: base, overlay: overlay, dtype: dtype}).onEach() {
+		s.devices = append(s.devices, scorer{n, graph.NewProgram(d.At(n.number), "score", func(in [][]*Node) [][]*Node {
+			w, batch := n.view(in[0], in[1]), in[2]
+			h := Hidden(c, w, Input{Tokens: batch[0], Positions: batch[1], Segments: batch[2]}, false) // [B, S, D]
+			logp, _, greedy := graph.GreedyLogProbs(h, batch[3], batch[4], Head(c, w), scoredChunk)    // [N]
+			return [][]*Node{{logp, greedy}}
+		})})
+	}
+	return s
 }
 
 // Close frees the compiled programs. The weights stay.
-func (s *Scorer) Close() { s.program.Close() }
+func (s *Scorer) Close() {
+	for _, device := range s.devices {
+		device.program.Close()
+	}
+}
 
 // Score returns the scores of sequences in their order. Sequences with the same prompt share it in the computation, so that the
 // options of a question cost little more than the question. A sequence's score does not depend on the others (but for the
@@ -59,19 +75,14 @@ func (s *Scorer) Close() { s.program.Close() }
 func (s *Scorer) Score(ctx context.Context, sequences []Sequence) ([]Score, error) {
 	scores := make([]Score, len(sequences))
 	for row, q := range sequences {
-		if err := s.checkSequence(q); err != nil {
+		if err := s.devices[0].checkSequence(q); err != nil {
 			return nil, fmt.Errorf("score: row %d: %w", row, err)
 		}
 		n := len(q.ResponseIDs)
 		scores[row] = Score{Tokens: n, Greedy: true, TokenLogProbs: make([]float32, n)}
 	}
-	for batch := range scoreBatches(sharePrompts(sequences)) {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("score: %w", err)
-		}
-		if err := s.run(batch, scores); err != nil {
-			return nil, fmt.Errorf("score: %w", err)
-		}
+	if err := s.runAll(ctx, slices.Collect(scoreBatches(sharePrompts(sequences))), scores); err != nil {
+		return nil, fmt.Errorf("score: %w", err)
 	}
 	for row := range scores {
 		for _, logp := range scores[row].TokenLogProbs {
@@ -81,7 +92,27 @@ func (s *Scorer) Score(ctx context.Context, sequences []Sequence) ([]Score, erro
 	return scores, nil
 }
 
-func (s *Scorer) checkSequence(q Sequence) error {
+// runAll lets the devices take the batches in turn. No two batches have tokens of one sequence.
+func (s *Scorer) runAll(ctx context.Context, batches []*scoreBatch, scores []Score) error {
+	group, ctx := errgroup.WithContext(ctx)
+	var taken atomic.Int64
+	for _, device := range s.devices {
+		group.Go(func() error {
+			for i := taken.Add(1) - 1; i < int64(len(batches)); i = taken.Add(1) - 1 {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := device.run(batches[i], scores); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func (s scorer) checkSequence(q Sequence) error {
 	if len(q.PromptIDs) == 0 && len(q.ResponseIDs) > 0 {
 		return errors.New("the prompt is empty: the first token of the response has nothing that predicts it (put the BOS token there)")
 	}
@@ -100,10 +131,10 @@ func (s *Scorer) checkSequence(q Sequence) error {
 }
 
 // run computes a batch and enters its log-probabilities into the scores of all sequences.
-func (s *Scorer) run(b *scoreBatch, scores []Score) error {
+func (s scorer) run(b *scoreBatch, scores []Score) error {
 	in := b.tensors()
 	defer finalize(in)
-	out, err := s.program.Call(s.base.Values, s.trained(), in)
+	out, err := s.program.Call(s.weights(), s.trained(), in)
 	if err != nil {
 		return err
 	}

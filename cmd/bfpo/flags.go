@@ -277,7 +277,7 @@ func (o *options) load(ctx context.Context) (loaded, error) {
 	if err != nil {
 		return loaded{}, errors.Join(err, checkpoint.Close())
 	}
-	model, err := mistral.Load(rt.Device, checkpoint, c.ComputeType())
+	model, err := mistral.LoadOn(rt.Device, c.Copies(), checkpoint, c.ComputeType())
 	if err != nil {
 		done()
 		return loaded{}, errors.Join(err, checkpoint.Close())

@@ -1,0 +1,73 @@
+package mistral_test
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/gomlx/compute/dtypes"
+)
+
+// spread opens so many devices with a copy of the tiny model on each.
+func spread(t *testing.T, devices int) (*graph.Device, *mistral.Model) {
+	t.Helper()
+	d := graphtest.Devices(t, devices)
+	checkpoint, err := mistral.Open(mistral.Tiny)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mesh, err := graph.ParseMesh("data", devices, mistral.Sharding())
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := mistral.LoadOn(d, mesh, checkpoint, dtypes.Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { model.Close(); checkpoint.Close() })
+	return d, model
+}
+
+// Several devices give the scores of one device to the last bit, and its texts.
+func TestDevicesShareTheWork(t *testing.T) {
+	type said struct {
+		scores []mistral.Score
+		texts  []mistral.Completion
+		calls  int
+	}
+	run := func(devices int) (s said) {
+		d, m := spread(t, devices)
+		prompts := raggedPrompts(m.Config, 23)
+		var sequences []mistral.Sequence
+		for i, prompt := range prompts {
+			for n := range 3 {
+				sequences = append(sequences, mistral.Sequence{PromptIDs: slices.Concat(prompt, prompts[(i+1)%23], prompts[(i+2)%23]), ResponseIDs: prompts[(i+n)%23]})
+			}
+		}
+		scorer := mistral.NewScorer(d, m.Config, m.Base, nil, dtypes.Float32)
+		defer scorer.Close()
+		var err error
+		if s.scores, err = scorer.Score(context.Background(), sequences); err != nil {
+			t.Fatal(err)
+		}
+		generator := mistral.NewGenerator(d, m.Config, m.Base, nil, dtypes.Float32)
+		defer generator.Close()
+		s.texts, err = generator.Generate(context.Background(), prompts, mistral.GenerateOptions{MaxTokens: 9, Temperature: 1, Seed: 5}, func(int, int32) { s.calls++ })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	want := run(1)
+	got := run(3)
+	if !reflect.DeepEqual(got.scores, want.scores) {
+		t.Error("three devices score otherwise than one")
+	}
+	if !reflect.DeepEqual(got.texts, want.texts) || got.calls != want.calls || want.calls < 23 {
+		t.Errorf("three devices write %v in %d tokens, one %v in %d", got.texts, got.calls, want.texts, want.calls)
+	}
+}
