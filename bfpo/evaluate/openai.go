@@ -109,6 +109,7 @@ func parseOpenAI(o OpenAIOptions) (c *chat, s *Service, rating bool, err error) 
 			if s.limits.timeout, err = time.ParseDuration(value); err == nil && s.limits.timeout <= 0 {
 				err = errors.New("want more than 0")
 			}
+			s.limits.patience = max(s.limits.patience, 3*s.limits.timeout)
 		default:
 			err = errors.New("unknown setting; there are model, ask, parallel, timeout, max_tokens")
 		}

@@ -154,6 +154,9 @@ func TestOpenAISettings(t *testing.T) {
 		m.Name != "query_gpt4" || !m.HigherIsBetter || m.Kind != judged {
 		t.Errorf("%s, %+v, %+v", s.Name(), s.limits, m)
 	}
+	if l := newOpenAI(t, "http://h#model=m&timeout=10m").limits; l.patience != 30*time.Minute || s.limits.patience != 5*time.Minute {
+		t.Errorf("%v, %v: no time for a second try", l.patience, s.limits.patience)
+	}
 	if m := newOpenAI(t, "http://h#m").Metric(Metric{Name: "mine", HigherIsBetter: true}); m.Name != "mine" || !m.HigherIsBetter {
 		t.Errorf("%+v", m)
 	}
