@@ -40,7 +40,7 @@ func TestRefusedRecipes(t *testing.T) {
 		{"no such name", []string{"-config=tny"}, exitUsage, []string{"tny", "did you mean tiny?"}},
 		{"set without a value", []string{good, "-set=beta"}, exitUsage, []string{"-set=beta", "key=value"}},
 		{"unknown platform", []string{good, "-platform=nonsense"}, exitUsage, []string{"nonsense", "auto, cpu, cuda or go"}},
-		{"two devices", []string{good, "-devices=2"}, exitUsage, []string{"devices: 2 is not supported yet"}},
+		{"two devices", []string{good, "-devices=2"}, exitUsage, []string{"devices: 2, but the pure Go backend"}},
 		{"no devices", []string{good, "-devices=0"}, exitUsage, []string{"devices: must be at least 1"}},
 		{"unbuilt key", []string{good, "-set=use_peft=true"}, exitUsage, []string{"use_peft", "not supported yet"}},
 		{"pipeline as a stage", []string{"-config=tiny"}, exitUsage, []string{"bfpo run -config=tiny"}},
@@ -91,7 +91,7 @@ func TestRefusedData(t *testing.T) {
 }
 
 func TestRefusedSupervisedRows(t *testing.T) {
-	ids := strings.TrimSuffix(strings.Repeat("7, ", 600), ", ")
+	ids := strings.TrimSuffix(strings.Repeat("7, ", 1100), ", ")
 	file := write(t, filepath.Join(t.TempDir(), "packed.jsonl"), `{"input_ids": [`+ids+`]}`+"\n")
 	out := filepath.Join(t.TempDir(), "out")
 	call(t, "", "sft", "-platform=go", "-model=tiny", "-set=dataset_mixer={'"+file+"': 1}", "-set=dataset_splits=[train]", "-out="+out).
