@@ -2,6 +2,7 @@ package bfpo
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -58,21 +59,36 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// A small network compiled for GPUs: bfloat16 products, cuDNN's attention forward and backward, sizes as a run would have them.
+// A small network compiled for one GPU and for eight: bfloat16 products, cuDNN's attention forward and backward, sizes as a run would have
+// them; on eight, fsdp leaves an eighth of the inputs on each and gathers weights alone.
 func TestPlanForGPU(t *testing.T) {
-	p, err := planned(t, graphtest.GPUs(t, "h100", 1), tinyPlan+hubData+"bf16: true\n")
-	if err != nil {
-		t.Fatal(err)
+	plans := map[int]Plan{}
+	for _, n := range []int{1, 8} {
+		p, err := planned(t, graphtest.GPUs(t, "h100", n), tinyPlan+hubData+fmt.Sprintf("bf16: true\nmesh: fsdp\ndevices: %d\n", n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Policy and reference of two layers, the policy's again when it is recomputed; nothing below the first layer's down_proj is trained.
+		if !strings.HasPrefix(p.Attention, "cuDNN") || !strings.HasSuffix(p.Attention, " 1 backward") || p.Float32 != 0 {
+			t.Errorf("%d GPUs: attention by %s; %g of the arithmetic in float32", n, p.Attention, p.Float32)
+		}
+		n64, state := int64(n), 2*p.Parameters+16*p.Trainable
+		if p.Devices != n || p.Aliases != 4*p.Trainable/n64 || p.Peak != p.Memory.Peak || p.Available == 0 || !p.Fits {
+			t.Errorf("%d GPUs: plan %+v", n, p)
+		}
+		batch := 4 * int64(6*p.Length+8) // tokens, places, segments; as many targets
+		if share := (state + n64 - 1) / n64; p.Inputs < share || float64(p.Inputs-batch) > 1.05*float64(share) {
+			t.Errorf("%d GPUs: inputs of %d bytes on each, the state is %d", n, p.Inputs, state)
+		}
+		plans[n] = p
 	}
-	// Policy and reference of two layers, the policy's again when it is recomputed; nothing below the first layer's down_proj is trained.
-	if !strings.HasPrefix(p.Attention, "cuDNN") || !strings.Contains(p.Attention, "1 backward") || p.Float32 != 0 {
-		t.Errorf("attention by %s; %g of the arithmetic in float32", p.Attention, p.Float32)
+	if ratio := plans[8].FLOPs / plans[1].FLOPs; ratio < 7.9 || ratio > 8.1 {
+		t.Errorf("8 GPUs do %g times the arithmetic of one", ratio)
 	}
-	if p.Inputs < 2*p.Parameters+16*p.Trainable || p.Aliases != 4*p.Trainable || p.Peak != p.Memory.Peak || p.FLOPs <= 0 {
-		t.Errorf("plan %+v", p)
-	}
-	if p.Available == 0 || !p.Fits {
-		t.Errorf("%d bytes available, fits: %v", p.Available, p.Fits)
+	for _, o := range plans[8].Programs[0].Work.Operations {
+		if strings.Contains(o.Name, "all-gather") && !strings.HasPrefix(o.Result, "bf16[") || strings.Contains(o.Name, "all-to-all") {
+			t.Errorf("exchange %v", o)
+		}
 	}
 }
 

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+)
+
+func TestPlanJSON(t *testing.T) {
+	lines := strings.Split(strings.TrimSpace(mustCall(t, "", "plan", "-config=tiny", "-platform=cpu", "-json")), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("%d stages: %q", len(lines), lines)
+	}
+	var p map[string]any
+	if err := json.Unmarshal([]byte(lines[1]), &p); err != nil {
+		t.Fatal(err)
+	}
+	n := func(key string) float64 {
+		value, ok := p[key].(float64)
+		if !ok {
+			t.Errorf("no %s", key)
+		}
+		return value
+	}
+	if n("parameters") != 151872 || n("trainable_parameters") != 20480 || n("devices") != 1 || n("steps") < 1 {
+		t.Errorf("plan %v", p)
+	}
+	if n("bytes_per_device") != n("inputs")+n("temp")+n("outputs")-n("aliases") || n("flops_per_step") <= 0 || n("compile_seconds") <= 0 {
+		t.Errorf("plan %v", p)
+	}
+}
+
+func TestPlanText(t *testing.T) {
+	graphtest.GPUs(t, "a100", 2) // skips where nothing compiles
+	out := mustCall(t, "", "plan", "-config=zephyr-7b/bfpo", "-model=tiny", "-set=max_length=128", "-set=max_prompt_length=64", "-gpu=a100", "-devices=2",
+		"-set=mesh=zero1", "-v")
+	for _, want := range []string{"2 NVIDIA A100", "151.9k parameters", "mesh zero1", "0 % of them with float32", "cuDNN", "fits",
+		"__cudnn$fmhaScaleBiasSoftmaxBackward(", "dot(bf16["} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestPlanRefuses(t *testing.T) {
+	for _, c := range []struct {
+		code int
+		want string
+		args []string
+	}{
+		{exitUsage, "want one of h100, h200", []string{"-gpu=tpu", "-config=tiny"}},
+		{exitUsage, "GPUs are of -platform=cuda, not go", []string{"-gpu=h100", "-platform=go", "-config=tiny"}},
+	} {
+		call(t, "", append([]string{"plan"}, c.args...)...).wants(t, c.code, c.want)
+	}
+}
+
+// On a machine without a GPU, -platform=cuda is one message: what was looked for, where, and what to do.
+func TestCUDAWithoutGPU(t *testing.T) {
+	if gpus, err := filepath.Glob("/dev/nvidia[0-9]*"); err != nil || len(gpus) > 0 {
+		t.Skip("a GPU is here")
+	}
+	for _, command := range []string{"quickstart", "train", "version", "plan"} {
+		args := []string{command, "-platform=cuda", "-config=tiny", "-out=" + t.TempDir()}
+		if command == "train" {
+			args[2] = "-config=zephyr-7b/bfpo"
+		}
+		r := call(t, "", args...)
+		r.wants(t, exitFailed, "no NVIDIA GPU", "/dev/nvidia", "-platform=cpu", "bfpo plan -platform=cuda -gpu=h100")
+		if strings.Count(strings.TrimSpace(r.err), "\n") != 0 {
+			t.Errorf("%s says more than one line:\n%s", command, r.err)
+		}
+	}
+}
