@@ -61,6 +61,17 @@ func TestChart(t *testing.T) {
 	}
 }
 
+// Steps are whole, and what lies beyond a fixed axis is drawn at its end.
+func TestAxes(t *testing.T) {
+	got := texts(t, Chart{X: "step", High: 1, Series: []Series{{X: []float64{1, 2, 3, 4}, Y: []float64{0, 0.5, 1, 3}}}}.draw())
+	if strings.Contains(got, "1.5") || !strings.Contains(got, "|2|") {
+		t.Errorf("steps in %s", got)
+	}
+	if p := (Chart{High: 1, Series: []Series{{Y: []float64{3}}}}).plane(); p.y(3) != marginTop {
+		t.Errorf("3 of 1 is drawn at %g", p.y(3))
+	}
+}
+
 // Three charts, two in a row: the third begins the second row.
 func TestChartsInRows(t *testing.T) {
 	svg := SVG(2, Chart{Title: "one"}, Chart{Title: "two"}, Chart{Title: "three"})

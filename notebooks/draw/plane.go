@@ -45,10 +45,23 @@ func (c Chart) plane() plane {
 		p.x0, p.x1 = -0.5, float64(len(c.Names))-0.5
 	}
 	p.xStep, p.yStep = bfpo.NiceStep(p.x1-p.x0, 6), bfpo.NiceStep(p.y1-p.y0, 5)
+	if c.whole() { // steps have no half
+		p.xStep = math.Ceil(p.xStep)
+	}
 	if c.Low == 0 && c.High == 0 {
 		p.y0, p.y1 = math.Floor(p.y0/p.yStep+1e-9)*p.yStep, math.Ceil(p.y1/p.yStep-1e-9)*p.yStep
 	}
 	return p
+}
+
+// whole tells whether all that is drawn lies at whole numbers of the X axis.
+func (c Chart) whole() bool {
+	for _, s := range c.Series {
+		if slices.ContainsFunc(s.X, func(x float64) bool { return x != math.Trunc(x) }) {
+			return false
+		}
+	}
+	return true
 }
 
 func finite(xs []float64) []float64 {
@@ -70,7 +83,9 @@ func (p plane) x(x float64) float64 {
 	return tenth(marginLeft + (x-p.x0)/(p.x1-p.x0)*(chartWidth-marginLeft-marginRight))
 }
 
+// y is the place of a value; one beyond the axis lies on its end.
 func (p plane) y(y float64) float64 {
+	y = min(max(y, p.y0), p.y1)
 	return tenth(chartHeight - marginX - (y-p.y0)/(p.y1-p.y0)*(chartHeight-marginTop-marginX))
 }
 
