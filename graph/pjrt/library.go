@@ -119,8 +119,8 @@ func (l *library) open(o Options) (compute.Backend, unsafe.Pointer, error) {
 		options["cpu_device_count"] = int64(max(1, o.Devices))
 	}
 	// Without shared buffers: those are views of memory that go-xla allocates and frees, and a donated one would be freed while the
-	// result still lies in it.
-	backend, err := xla.NewWithOptions(l.name+",noshared_buffers", options)
+	// result still lies in it. Without TF32: float32 is asked for where its digits count, all else computes in bfloat16.
+	backend, err := xla.NewWithOptions(l.name+",noshared_buffers,notf32", options)
 	if err != nil {
 		return nil, nil, err
 	}
