@@ -282,3 +282,18 @@ func TestPairsShareWhatTheyBeginWith(t *testing.T) {
 		t.Errorf("batch (-want +have):\n%s", diff)
 	}
 }
+
+func TestDivide(t *testing.T) {
+	for _, test := range []struct {
+		n, devices int
+		want       string
+	}{{8, 4, "[[0 1] [2 3] [4 5] [6 7]]"}, {5, 2, "[[0 1] [2 3 4]]"}, {2, 4, "[[0] [1]]"}, {3, 1, "[[0 1 2]]"}, {0, 2, "[]"}} {
+		numbers := make([]int, test.n)
+		for i := range numbers {
+			numbers[i] = i
+		}
+		if got := fmt.Sprint(Divide(numbers, test.devices)); got != test.want {
+			t.Errorf("%d for %d devices: %s, want %s", test.n, test.devices, got, test.want)
+		}
+	}
+}

@@ -56,7 +56,9 @@ func (p *Program) arguments(v *variant, groups []Group) (arguments, error) {
 }
 
 // on is the backend's number of a device of the program.
-func (p *Program) on(device int) compute.DeviceNum { return compute.DeviceNum(p.device.number + device) }
+func (p *Program) on(device int) compute.DeviceNum {
+	return compute.DeviceNum(p.device.number + device)
+}
 
 // buffer returns t's buffer on a device, which it is copied to if need be. Of a donated tensor the caller becomes the owner and t is left
 // invalid, with no copy on the host.

@@ -108,8 +108,8 @@ func (ts *Tensors) Bytes() int64 {
 
 // Shapes returns the shapes on each device in order, as Program.Compile takes them.
 func (ts *Tensors) Shapes() []shapes.Shape {
-	all := make([]shapes.Shape, len(ts.Names))
-	for i := range ts.Names {
+	all := make([]shapes.Shape, max(len(ts.Values), len(ts.Planned)))
+	for i := range all {
 		all[i] = ts.local(i)
 	}
 	return all
