@@ -10,6 +10,8 @@ import (
 	"github.com/gomlx/compute/gobackend"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
 // pairNumbers is one pair in plain numbers: summed log-probabilities in nats, and labels.
@@ -107,7 +109,7 @@ func TestObjectiveValidate(t *testing.T) {
 
 // TestLossTable holds BFPOLoss against 64 rows computed by the reference implementation.
 func TestLossTable(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(sharedFolder(t), "golden", "bfpo_loss_table.json"))
+	data, err := os.ReadFile(filepath.Join(sharedtest.Path(t), "golden", "bfpo_loss_table.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,17 +133,4 @@ func TestLossTable(t *testing.T) {
 			t.Errorf("row %d: loss %v, want %v", i, loss, r.Loss)
 		}
 	}
-}
-
-// sharedFolder finds the recorded numbers of the reference implementation, which are not part of the repository.
-func sharedFolder(t *testing.T) string {
-	t.Helper()
-	folder := os.Getenv("BFPO_SHARED")
-	if folder == "" {
-		folder = filepath.Join("..", "..", "shared")
-	}
-	if _, err := os.Stat(folder); err != nil {
-		t.Skipf("the reference implementation's numbers are not here: %v", err)
-	}
-	return folder
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
 // TestScheduleGolden compares with the rates that transformers 4.36 used, recorded from runs of the reference.
 func TestScheduleGolden(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(sharedFolder(t), "golden", "lr_schedule.json"))
+	text, err := os.ReadFile(filepath.Join(sharedtest.Path(t), "golden", "lr_schedule.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

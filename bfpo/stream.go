@@ -61,7 +61,7 @@ func (l *shapedLoader[T]) next() (microBatch, bool, error) {
 }
 
 // shapeLimit is how many shapes of batches a stage may have: each costs one compilation of the step.
-const shapeLimit = 4
+const shapeLimit = 6
 
 // rowsOfCall is how many rows the programs take at once: one, so that a step holds no more activations than its longest row needs.
 const rowsOfCall = 1

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
 // naiveEncode is the definition of byte-pair encoding, in quadratic time.
@@ -86,7 +88,7 @@ func randomBPE(t *testing.T, random *rand.Rand, letters string) *bpe {
 // BenchmarkEncode measures the Mistral tokenizer on prose and on the texts that are slow for a quadratic one.
 func BenchmarkEncode(b *testing.B) {
 	tokenizer := goldenTokenizer(b)
-	prose, err := os.ReadFile(sharedFile(b, "data", "eval", "hendrycks_ethics", "commonsense", "test.jsonl"))
+	prose, err := os.ReadFile(sharedtest.Path(b, "data", "eval", "hendrycks_ethics", "commonsense", "test.jsonl"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -106,7 +108,7 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 func BenchmarkNewTokenizer(b *testing.B) {
-	read := folderReader(sharedFile(b, "golden", "model"))
+	read := folderReader(sharedtest.Path(b, "golden", "model"))
 	for b.Loop() {
 		if _, err := NewTokenizer(read); err != nil {
 			b.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
 // The seed's packed rows. The reference shuffles rows after packing (with Python's generator), so the rows are compared as a set.
@@ -57,7 +59,7 @@ func TestSeedMixtureGolden(t *testing.T) {
 	m := Mixture{
 		Parts:   []Part{{"chat_train.jsonl", 1}, {"pku_train.jsonl", 0.2}},
 		Split:   "train_sft",
-		Base:    sharedFile(t, "golden", "data"),
+		Base:    sharedtest.Path(t, "golden", "data"),
 		Shuffle: true, Seed: 42,
 	}
 	rows, counts, err := m.Dialogues(context.Background())
@@ -98,7 +100,7 @@ func TestSeedPreferencesGolden(t *testing.T) {
 		}
 	}
 	readShared(t, &golden, "golden", "train", "bfpo_buf_all_lr1e-3.json")
-	m := Mixture{Parts: []Part{{"pku_train.jsonl", 0.2}}, Split: "train_prefs", Base: sharedFile(t, "golden", "data"), Shuffle: true, Seed: 42}
+	m := Mixture{Parts: []Part{{"pku_train.jsonl", 0.2}}, Split: "train_prefs", Base: sharedtest.Path(t, "golden", "data"), Shuffle: true, Seed: 42}
 	rows, _, err := m.Preferences(context.Background())
 	if err != nil {
 		t.Fatal(err)

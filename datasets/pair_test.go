@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
 // goldenFormat is the text format of the reference runs: the Mistral tokenizer and the zephyr template.
@@ -26,7 +28,7 @@ func goldenFormat(t testing.TB, seed bool) TextFormat {
 // goldenRows are the rows of a recorded .jsonl file.
 func goldenRows(t testing.TB, name string) []row {
 	t.Helper()
-	f, err := os.Open(sharedFile(t, "golden", "data", name))
+	f, err := os.Open(sharedtest.Path(t, "golden", "data", name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,7 +127,7 @@ const planned = 512
 const longestRow = 2048
 
 // PlanShapes chooses at most limit shapes of so many rows for all batches, such that Split pads little. A program is compiled once per
-// shape, so a shape that saves less than 2 % is left out. Row lengths are multiples of 16, target counts of 32.
+// shape, so a shape that saves less than 1 % is left out. Row lengths are multiples of 16, target counts of 32.
 func PlanShapes[T Example](batches iter.Seq[[]T], layout Layout, rows, limit int) []Shape {
 	var all [][][]stretch
 	var lengths []int
@@ -211,7 +211,7 @@ func choose(batches [][][]stretch, candidates []int, least, rows, limit int) []S
 				next = exchange(more, slot)
 			}
 		}
-		if next > 0.98*cost {
+		if next > 0.99*cost {
 			break
 		}
 		chosen, cost = more, next

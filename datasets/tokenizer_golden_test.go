@@ -6,35 +6,13 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-)
 
-// sharedFile is a file of the reference material beside the repository ($BFPO_SHARED, else ../shared of the repository's root);
-// the test is skipped where it is not there.
-func sharedFile(t testing.TB, elems ...string) string {
-	t.Helper()
-	root := os.Getenv("BFPO_SHARED")
-	if root == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for ; filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				break
-			}
-		}
-		root = filepath.Join(dir, "..", "shared")
-	}
-	path := filepath.Join(append([]string{root}, elems...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the shared reference material is not here: %v", err)
-	}
-	return path
-}
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+)
 
 func readShared(t testing.TB, into any, elems ...string) {
 	t.Helper()
-	data, err := os.ReadFile(sharedFile(t, elems...))
+	data, err := os.ReadFile(sharedtest.Path(t, elems...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +28,7 @@ func folderReader(dir string) func(string) ([]byte, error) {
 
 func goldenTokenizer(t testing.TB) *Tokenizer {
 	t.Helper()
-	tokenizer, err := NewTokenizer(folderReader(sharedFile(t, "golden", "model")))
+	tokenizer, err := NewTokenizer(folderReader(sharedtest.Path(t, "golden", "model")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,11 +59,11 @@ func (p Places) index() *Node {
 // of one Places: q [B, S, H, hd], k and v [B, S, K, hd], mask [B, S, S].
 //
 // Scores with keys behind a whole block of queries are not computed. With the four blocks of a long row that is 3/8 of them.
-func SelfAttention(q, k, v, mask *Node) *Node {
+func (w Weights) SelfAttention(q, k, v, mask *Node) *Node {
 	if fusable(q) {
 		return fusedAttention(q, k, v, mask)
 	}
-	return Recomputed(func(in []*Node) *Node { return selfAttention(in[0], in[1], in[2], mask) }, q, k, v)
+	return w.Again(func(in []*Node) *Node { return selfAttention(in[0], in[1], in[2], mask) }, q, k, v)
 }
 
 func selfAttention(q, k, v, mask *Node) *Node {

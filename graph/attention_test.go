@@ -183,7 +183,7 @@ func TestSelfAttention(t *testing.T) {
 			row := graph.Places{Segments: in[4]}
 			mask := graph.Mask(row, row, 0)
 			var results []*Node
-			for _, attend := range []func(q, k, v, mask *Node) *Node{graph.SelfAttention, graph.Attention} {
+			for _, attend := range []func(q, k, v, mask *Node) *Node{graph.Weights{}.SelfAttention, graph.Attention} {
 				y := attend(in[0], in[1], in[2], mask)
 				results = append(results, append(Gradient(ReduceAllSum(Mul(y, in[3])), in[:3]...), y)...)
 			}

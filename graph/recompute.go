@@ -39,6 +39,15 @@ func (w Weights) Recomputed(prefix string, x *Node, f func(w Weights, x *Node) *
 	}, in...)
 }
 
+// Again returns f(in...), which the backward pass computes again; but within a layer that is computed again as a whole, see the method
+// Recomputed, it keeps what it meets of that one layer: doing the same a third time would take time and save nothing.
+func (w Weights) Again(f func(in []*Node) *Node, in ...*Node) *Node {
+	if w.again {
+		return f(in)
+	}
+	return Recomputed(f, in...)
+}
+
 // withGradient returns f(in...) with a gradient of our own: gradient returns the adjoints of in, given in and the adjoint dy of the value.
 //
 // GoMLX lets an identity node have such a gradient, but not a node of several inputs. So there is one identity behind f, which sees dy

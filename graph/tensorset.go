@@ -157,6 +157,7 @@ func (d *Device) UploadParts(m *Mesh, shape shapes.Shape, cut bool, part func(fr
 					t.MustFinalizeAll()
 				}
 			}
+			parts = nil
 		}
 	}()
 	local, shards, rows := shape.Clone(), 1, 0

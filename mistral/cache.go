@@ -41,7 +41,7 @@ func prefill(c Config, w graph.Weights, tokens, length *Node) (logits *Node, cac
 	position := Iota(tokens.Graph(), tokens.Shape(), 1) // [1, S]
 	places := graph.Places{Segments: OnesLike(position), Positions: position}
 	mask := graph.Mask(places, places, c.SlidingWindow) // [1, S, S]; nothing sees the padding, which comes last
-	x := hidden(c, w, tokens, position, func(_ int, q, k, v *Node) *Node {
+	x := hidden(c, w, tokens, position, func(_ graph.Weights, _ int, q, k, v *Node) *Node {
 		cache = append(cache, TransposeAllAxes(k, 0, 2, 1, 3), TransposeAllAxes(v, 0, 2, 3, 1))
 		return graph.Attention(q, k, v, mask)
 	}, false) // [1, S, D]
@@ -74,7 +74,7 @@ func decode(c Config, w graph.Weights, tokens, positions *Node, cache []*Node) (
 	keys := graph.Places{Segments: BroadcastToShape(one, column.Shape()), Positions: column}
 	mask := graph.Mask(queries, keys, c.SlidingWindow) // [B, 1, T]
 
-	x := hidden(c, w, InsertAxes(tokens, -1), now, func(layer int, q, k, v *Node) *Node {
+	x := hidden(c, w, InsertAxes(tokens, -1), now, func(_ graph.Weights, layer int, q, k, v *Node) *Node {
 		k = put(cache[2*layer], TransposeAllAxes(k, 0, 2, 1, 3), 2, positions)   // [B, K, T, hd]
 		v = put(cache[2*layer+1], TransposeAllAxes(v, 0, 2, 3, 1), 3, positions) // [B, K, hd, T]
 		next = append(next, k, v)

@@ -14,21 +14,9 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
-)
 
-// reference returns a path in the reference folder, or skips the test where that folder is not at hand.
-func reference(t *testing.T, name string) string {
-	t.Helper()
-	root := os.Getenv("BFPO_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared")
-	}
-	path := filepath.Join(root, name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no reference files: %v", err)
-	}
-	return path
-}
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+)
 
 // open opens a checkpoint for the length of a test.
 func open(t testing.TB, path string) *Checkpoint {
@@ -97,7 +85,7 @@ func TestTinyFiles(t *testing.T) {
 
 // TestOpenSharded opens the reference checkpoint, which has two weight files.
 func TestOpenSharded(t *testing.T) {
-	c := open(t, reference(t, "golden/model"))
+	c := open(t, sharedtest.Path(t, "golden/model"))
 	if err := c.CheckTensors(); err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +241,7 @@ func TestChatTemplate(t *testing.T) {
 // TestScoredMerges rebuilds the merges of Mistral's tokenizer from its vocabulary. Its scores fall with the id, but runs of blanks
 // come last of all.
 func TestScoredMerges(t *testing.T) {
-	data, err := os.ReadFile(reference(t, "golden/model/tokenizer.json"))
+	data, err := os.ReadFile(sharedtest.Path(t, "golden/model/tokenizer.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,18 +19,18 @@ type Input struct {
 func Hidden(c Config, w graph.Weights, in Input, remat bool) *Node {
 	places := graph.Places{Segments: in.Segments, Positions: in.Positions}
 	mask := graph.Mask(places, places, c.SlidingWindow) // [B, S, S]
-	attend := func(_ int, q, k, v *Node) *Node { return graph.SelfAttention(q, k, v, mask) }
+	attend := func(w graph.Weights, _ int, q, k, v *Node) *Node { return w.SelfAttention(q, k, v, mask) }
 	return hidden(c, w, in.Tokens, in.Positions, attend, remat)
 }
 
 // hidden is Hidden for tokens and positions [B, S] with the attention of each layer (see decoderLayer) left to the caller.
-func hidden(c Config, w graph.Weights, tokens, positions *Node, attend func(layer int, q, k, v *Node) *Node, remat bool) *Node {
+func hidden(c Config, w graph.Weights, tokens, positions *Node, attend func(w graph.Weights, layer int, q, k, v *Node) *Node, remat bool) *Node {
 	rotary := rotary(c, positions)
 	embedding := w.Get(EmbedTokens)
 	x := ConvertDType(Gather(embedding, InsertAxes(tokens, -1)), dtypes.Float32) // [B, S, D]
 	for layer := range c.NumHiddenLayers {
 		block := func(w graph.Weights, x *Node) *Node {
-			return decoderLayer(c, w, layer, x, rotary, func(q, k, v *Node) *Node { return attend(layer, q, k, v) })
+			return decoderLayer(c, w, layer, x, rotary, func(q, k, v *Node) *Node { return attend(w, layer, q, k, v) })
 		}
 		if remat {
 			x = w.Recomputed(layerPrefix(layer), x, block)
@@ -38,7 +38,7 @@ func hidden(c Config, w graph.Weights, tokens, positions *Node, attend func(laye
 			x = block(w, x)
 		}
 	}
-	return ConvertDType(graph.RMSNorm(x, w.Get(FinalNorm), c.RMSNormEps), embedding.DType())
+	return ConvertDType(w.RMSNorm(x, FinalNorm, c.RMSNormEps), embedding.DType())
 }
 
 // Head returns the output matrix [V, D]: its own, or the embedding when the two are tied.

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/mistral"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -24,26 +24,12 @@ type golden struct {
 // openGolden opens a safetensors file of the reference folder, or skips the test where that folder is not at hand.
 func openGolden(t *testing.T, name string) golden {
 	t.Helper()
-	file, err := mistral.OpenSafetensors(goldenPath(t, name))
+	file, err := mistral.OpenSafetensors(sharedtest.Path(t, "golden", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { file.Close() })
 	return golden{file, t}
-}
-
-// goldenPath returns the path of a reference file: in $BFPO_SHARED, else in the folder shared beside the repository.
-func goldenPath(t *testing.T, name string) string {
-	t.Helper()
-	root := os.Getenv("BFPO_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared")
-	}
-	path := filepath.Join(root, "golden", name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no reference numbers: %v", err)
-	}
-	return path
 }
 
 // words returns the 32-bit elements of a tensor, and its shape.
@@ -102,7 +88,7 @@ func (g golden) weights(prefix string) *graph.Tensors {
 // goldenConfigs reads the configurations of the models of a reference file.
 func goldenConfigs(t *testing.T, name string) map[string]mistral.Config {
 	t.Helper()
-	raw, err := os.ReadFile(goldenPath(t, name))
+	raw, err := os.ReadFile(sharedtest.Path(t, "golden", name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,9 @@ import (
 func decoderLayer(c Config, w graph.Weights, layer int, x *Node, rotary graph.Rotary, attend func(q, k, v *Node) *Node) *Node {
 	get := func(part string) *Node { return w.Get(LayerTensor(layer, part)) }
 	dtype := get(QProj).DType()
-	norm := func(part string) *Node { return ConvertDType(graph.RMSNorm(x, get(part), c.RMSNormEps), dtype) }
+	norm := func(part string) *Node {
+		return ConvertDType(w.RMSNorm(x, LayerTensor(layer, part), c.RMSNormEps), dtype)
+	}
 	linear := func(x *Node, part string) *Node { return w.Linear(x, LayerTensor(layer, part), dtype) }
 	add := func(y *Node, part string) *Node { return Add(x, w.Linear(y, LayerTensor(layer, part), dtypes.Float32)) }
 
@@ -30,7 +32,7 @@ func decoderLayer(c Config, w graph.Weights, layer int, x *Node, rotary graph.Ro
 
 	n = norm(PostAttentionNorm)
 	gate, up := linear(n, GateProj), linear(n, UpProj) // [B, S, F]
-	h := graph.Recomputed(gated, gate, up)
+	h := w.Again(gated, gate, up)
 	return add(h, DownProj) // [B, S, D]
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
 )
@@ -117,7 +118,7 @@ func TestClassifier(t *testing.T) {
 
 // The two words are found in whichever spelling the vocabulary has them.
 func TestSpellings(t *testing.T) {
-	dir := filepath.Dir(sharedFile(t, "golden", "model", "tokenizer.json"))
+	dir := filepath.Dir(sharedtest.Path(t, "golden", "model", "tokenizer.json"))
 	c := mistralEncoder(t)
 	for word, least := range map[string][]string{"yes": {"▁yes", "▁Yes", "yes", "Yes"}, "no": {"▁no", "▁No", "no", "No", "▁NO"}} {
 		var tokens []string

@@ -15,6 +15,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/graph/wheel"
@@ -24,33 +25,9 @@ import (
 // everything says that the slow tests run on all documents of the reference evaluations.
 var everything = os.Getenv("BFPO_TEST_ALL") != ""
 
-// sharedFile is a file of the reference material beside the repository ($BFPO_SHARED, else ../shared of the repository's root);
-// the test is skipped where it is not there.
-func sharedFile(t testing.TB, elems ...string) string {
-	t.Helper()
-	root := os.Getenv("BFPO_SHARED")
-	if root == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for ; filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				break
-			}
-		}
-		root = filepath.Join(dir, "..", "shared")
-	}
-	path := filepath.Join(append([]string{root}, elems...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the shared reference material is not here: %v", err)
-	}
-	return path
-}
-
 func readShared(t testing.TB, into any, elems ...string) {
 	t.Helper()
-	text, err := os.ReadFile(sharedFile(t, elems...))
+	text, err := os.ReadFile(sharedtest.Path(t, elems...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +127,7 @@ func TestDocumentsGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := NewPlan(context.Background(), tasks, Data{Dir: sharedFile(t, "data", "eval")}, encoder, g.N)
+		plan, err := NewPlan(context.Background(), tasks, Data{Dir: sharedtest.Path(t, "data", "eval")}, encoder, g.N)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +175,7 @@ func TestEvaluationGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := NewPlan(context.Background(), tasks, Data{Dir: sharedFile(t, "data", "eval")}, encoder, limit)
+	plan, err := NewPlan(context.Background(), tasks, Data{Dir: sharedtest.Path(t, "data", "eval")}, encoder, limit)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,31 +5,15 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"testing"
+
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
 // Path returns the path of a recorded file, or skips the test where the recordings are not at hand.
 func Path(t testing.TB, elems ...string) string {
 	t.Helper()
-	root := os.Getenv("BFPO_SHARED")
-	if root == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for ; filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				break
-			}
-		}
-		root = filepath.Join(dir, "..", "shared")
-	}
-	path := filepath.Join(append([]string{root, "golden"}, elems...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the reference implementation's numbers are not here: %v", err)
-	}
-	return path
+	return sharedtest.Path(t, append([]string{"golden"}, elems...)...)
 }
 
 // Read decodes a recorded JSON file.

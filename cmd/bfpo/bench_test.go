@@ -2,12 +2,12 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -54,14 +54,7 @@ func TestBenchRefused(t *testing.T) {
 
 // A model of other weights begins with the peers' loss, which hangs on the labels alone, and then goes its own way.
 func TestBenchCheckFails(t *testing.T) {
-	root := os.Getenv("BFPO_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared")
-	}
-	pairs := filepath.Join(root, "bench", "pairs_fixed.jsonl")
-	if _, err := os.Stat(pairs); err != nil {
-		t.Skipf("the peers' pairs are not here: %v", err)
-	}
+	pairs := sharedtest.Path(t, "bench", "pairs_fixed.jsonl")
 	model := wideVocabulary(t)
 	call(t, "", "bench", "-model="+model, "-pairs="+pairs, "-batch=1", "-check").wants(t, exitFailed, "batches of 2 pairs, not 1")
 	r := call(t, "", "bench", "-model="+model, "-pairs="+pairs, "-batch=2", "-steps=2", "-check", "-q")
