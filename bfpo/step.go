@@ -231,14 +231,6 @@ func pairs(x *Node) (chosen, rejected *Node) { // [2P] -> [P], [P]
 	return Reshape(Slice(x, AxisRange(), AxisElem(0)), p), Reshape(Slice(x, AxisRange(), AxisElem(1)), p)
 }
 
-// BatchReport is what one batch's programs say, in nats. Entries beyond the batch's pairs (or rows) are padding.
-type BatchReport struct {
-	Loss              []float32 // [units]
-	Policy, Reference []float32 // [responses] summed log-probabilities
-	LogRatio          []float32 // [responses] sum over the response's tokens of policy - reference
-	Logits            []float32 // [responses] sum over the response's tokens of the mean logit over the vocabulary
-}
-
 // Accumulate adds the gradient of batches, each unit's loss times its weight, and reports the losses of each.
 func (s *Stepper) Accumulate(b Batches, weights [][]float32) ([]BatchReport, error) {
 	out, err := s.grads.Run(s.model.Base.Group(), s.Masters.Group(), s.sum.Group(), b.feed(weights))
@@ -295,20 +287,4 @@ func (s *Stepper) Apply(learningRate float64) (gradNorm float64, err error) {
 		set.Replace(out[i])
 	}
 	return float64(tensors.ToScalar[float32](out[4][0][0])), nil // the same on every device
-}
-
-func newBatchReports(group graph.Group) ([]BatchReport, error) {
-	reports := make([]BatchReport, len(group))
-	for device, values := range group {
-		r := &reports[device]
-		parts := []*[]float32{&r.Loss, &r.Policy, &r.Logits, &r.Reference, &r.LogRatio}
-		for i, value := range values {
-			var err error
-			if *parts[i], err = tensors.CopyFlatData[float32](value); err != nil {
-				return nil, err
-			}
-			value.MustFinalizeAll()
-		}
-	}
-	return reports, nil
 }
