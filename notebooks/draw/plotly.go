@@ -28,7 +28,7 @@ func plotlyFigure(surfaces []Surface) map[string]any {
 		axis := func(title string) map[string]any { return map[string]any{"title": map[string]string{"text": title}} }
 		layout[scene] = map[string]any{
 			"domain": map[string][2]float64{"x": {left, right}}, "xaxis": axis(s.X), "yaxis": axis(s.Y), "zaxis": axis(s.Z),
-			"camera": map[string]any{"eye": map[string]float64{"x": 1.5, "y": -1.5, "z": 0.9}},
+			"camera": map[string]any{"eye": map[string]float64{"x": 2.1, "y": -2.1, "z": 1.2}},
 		}
 		titles = append(titles, map[string]any{
 			"text": s.Title, "x": (left + right) / 2, "y": 1, "xref": "paper", "yref": "paper", "yanchor": "bottom", "showarrow": false,
