@@ -162,7 +162,7 @@ func directLosses(t *testing.T, pairs []datasets.Pair, size int) (losses []float
 
 func TestBenchRefuses(t *testing.T) {
 	good := `{"prompt_ids":[1,2],"chosen_ids":[3],"rejected_ids":[4],"is_chosen_safe":true,"is_rejected_safe":false}` + "\n"
-	long := strings.Replace(good, "[3]", "[3"+strings.Repeat(",3", 510)+"]", 1)
+	long := strings.Replace(good, "[3]", "[3"+strings.Repeat(",3", 2046)+"]", 1)
 	cases := []struct {
 		name, text, want string
 		usage            bool
@@ -176,7 +176,7 @@ func TestBenchRefuses(t *testing.T) {
 		{"label of another type", strings.Replace(good, "true", "1", 1), "line 1: ", false, Bench{Batch: 1}, nil},
 		{"vocabulary", good + "\n" + strings.Replace(good, "[3]", "[3,512]", 1), "line 3: chosen_ids: token 512 at place 1 is not in the model's vocabulary of 512", false, Bench{Batch: 1}, nil},
 		{"negative", strings.Replace(good, "[4]", "[-1]", 1), "rejected_ids: token -1", false, Bench{Batch: 1}, nil},
-		{"too long", long, "a row of 513 tokens", false, Bench{Batch: 1}, nil},
+		{"too long", long, "a row of 2049 tokens", false, Bench{Batch: 1}, nil},
 		{"torn", good + good[:40], "line 2: ", false, Bench{Batch: 1}, nil},
 		{"batch larger than the file", good + good, "2 pairs are less than one batch of 3", false, Bench{Batch: 3}, nil},
 		{"no batch", good, "-batch=0", true, Bench{}, nil},

@@ -57,7 +57,7 @@ func TestResults(t *testing.T) {
 func TestTrainerState(t *testing.T) {
 	dir := t.TempDir()
 	best, checkpoint := 0.5, "checkpoints/step-2"
-	records := []Record{sftStep(1, 3).Record(), sftStep(2, 1).Record(), Metrics{Step: 2, Evaluation: true, Loss: 0.5}.Record()}
+	records := []Record{sftStep(1, 3).Record(), sftStep(2, 1).Record(), Metrics{Step: 2, Evaluation: true, Loss: 0.5, Samples: 4}.Record()}
 	state := TrainerState{
 		BestMetric: &best, BestModelCheckpoint: &checkpoint, Epoch: 1, GlobalStep: 2, MaxSteps: 2, LoggingSteps: 1, NumTrainEpochs: 1,
 		LogHistory: LogHistory(records, 1, 2), TrainBatchSize: 2,

@@ -98,7 +98,7 @@ func TestLogHistory(t *testing.T) {
 	for step := 1; step <= 5; step++ {
 		records = append(records, sftStep(step, float64(step)).Record())
 		if step == 4 {
-			records = append(records, Metrics{Step: 4, Evaluation: true, Loss: 1}.Record())
+			records = append(records, Metrics{Step: 4, Evaluation: true, Loss: 1, Samples: 4}.Record())
 		}
 	}
 	var got []string

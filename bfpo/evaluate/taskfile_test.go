@@ -106,12 +106,12 @@ func TestCatalog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The two lists of the seed's README, the second with its slip, and the names that its text has.
+	// The two lists of the seed's README, the second with its slip, the names that its text has, and our own.
 	seed := "tasks=truthfulqa_gen,truthfulqa_mc2,crows_pairs_english,ethics_cm,ethics_justice,ethics_deontology,ethics_utilitarianism,ethics_virtue," +
 		"toxigen,winogrande,bigbench_hhh_alignment_multiple_choice,bigbench_fact_checker_multiple_choice," +
 		"bigbench_moral_permissibility_multiple_choice,bigbench_bbq_lite_json_multiple_choice,bigbench_known_unknowns_multiple_choice," +
 		"bigbench_simple_ethical_questions_multiple_choice,realtoxicityprompts_challenge,hhh_alignment,advbench,alert,alert_adversarial," +
-		"beaver,realtoxicityprompts,truthfulqa_mc1,mine"
+		"beaver,realtoxicityprompts,truthfulqa_mc1,redteam,mine"
 	tasks, notices, err := c.Select(strings.Split(seed, ","))
 	if err != nil {
 		t.Fatal(err)
