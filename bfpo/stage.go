@@ -56,7 +56,8 @@ type training struct {
 	held     []microBatch     // evaluated in the loop
 	loop     *inLoop          // what is measured there besides; nil without
 	best     *Best
-	saved    int // step of the newest checkpoint of this process
+	saved    int        // step of the newest checkpoint that this process has begun to write
+	saving   background // of that checkpoint
 	memory   Memory
 	programs []graph.Compiled // grads of the largest batch, apply
 
@@ -192,7 +193,7 @@ func (t *training) steps(ctx context.Context) iter.Seq2[Metrics, error] {
 
 // afterStep writes a step's metrics down, and evaluates and saves where that is due.
 func (t *training) afterStep(ctx context.Context, m Metrics, trackers Trackers) error {
-	if err := trackers.Track(m); err != nil {
+	if err := errors.Join(trackers.Track(m), t.saving.failed()); err != nil {
 		return err
 	}
 	if t.due(t.config.EvaluationStrategy, t.config.EvalSteps) {
@@ -263,11 +264,17 @@ func (t *training) interrupt() error {
 			return err
 		}
 	}
+	if err := t.saving.wait(); err != nil {
+		return err
+	}
 	return fmt.Errorf("%w after step %d, which is saved in %s", ErrInterrupted, t.trainer.Step, filepath.Join(t.dir, checkpointsName))
 }
 
 // explain adds to the error of a failed step where training can go on from.
 func (t *training) explain(err error) error {
+	if failed := t.saving.wait(); failed != nil {
+		return errors.Join(err, failed)
+	}
 	found, _ := Checkpoints(filepath.Join(t.dir, checkpointsName))
 	if len(found) == 0 {
 		return fmt.Errorf("%w; no checkpoint was saved before", err)
@@ -276,7 +283,7 @@ func (t *training) explain(err error) error {
 }
 
 func (t *training) close() error {
-	errs := []error{t.late, t.loop.close()}
+	errs := []error{t.late, t.saving.wait(), t.loop.close()}
 	if t.trainer != nil && t.trainer.Stepper != nil {
 		t.trainer.Close()
 		for _, set := range t.trainer.sets() {

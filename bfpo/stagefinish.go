@@ -121,6 +121,9 @@ func (t *training) describeData() string {
 
 // finish goes back to the best step where the recipe says so, and writes the model and what is said of it.
 func (t *training) finish(context.Context) error {
+	if err := t.saving.wait(); err != nil {
+		return err
+	}
 	if t.config.LoadBestModelAtEnd && t.best != nil && t.best.Step != t.trainer.Step {
 		path := filepath.Join(t.dir, checkpointsName, fmt.Sprintf("%s%d", stepPrefix, t.best.Step))
 		best, err := OpenCheckpoint(path)

@@ -7,21 +7,33 @@ import (
 	"time"
 )
 
-// save writes a checkpoint of the present step and deletes those beyond save_total_limit.
+// save begins to write a checkpoint of the present step and to delete those beyond save_total_limit. The steps go on meanwhile: they wait
+// for the copy of the state to the host, and for the checkpoint before this one where it is still being written.
 func (t *training) save() error {
-	dir := filepath.Join(t.dir, checkpointsName)
+	if err := t.saving.wait(); err != nil {
+		return err
+	}
 	if err := t.metrics.Sync(); err != nil { // a run that resumes here finds the lines of all steps before
 		return err
 	}
-	if _, err := SaveCheckpoint(dir, t.trainer.Step, append(t.trainer.files(), t.state().File())); err != nil {
-		return err
-	}
-	t.saved = t.trainer.Step
-	best := -1
+	step, limit, best := t.trainer.Step, t.config.SaveTotalLimit, -1
 	if t.best != nil {
 		best = t.best.Step
 	}
-	return PruneCheckpoints(dir, t.config.SaveTotalLimit, best)
+	files, err := t.trainer.files()
+	if err != nil {
+		return fmt.Errorf("checkpoint of step %d: %w", step, err)
+	}
+	files = append(files, t.state().File())
+	t.saved = step
+	t.saving.begin(func() error {
+		dir := filepath.Join(t.dir, checkpointsName)
+		if _, err := SaveCheckpoint(dir, step, files); err != nil {
+			return err
+		}
+		return PruneCheckpoints(dir, limit, best)
+	})
+	return nil
 }
 
 // state is where the run stands.

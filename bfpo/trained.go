@@ -58,28 +58,38 @@ func (t *Trained) sets() []struct {
 	}{{mastersName, &t.Masters}, {"moment1.safetensors", &t.M}, {"moment2.safetensors", &t.V}}
 }
 
-// files are the tensors as files of a checkpoint, whole whatever devices they lie on. Each is read from there when it is written.
-func (t *Trained) files() []CheckpointFile {
+// files are the tensors as files of a checkpoint, whole whatever devices they lie on. Their elements are copied to the host now, so that
+// they can be written while the next step changes the tensors; each copy can be written once.
+func (t *Trained) files() ([]CheckpointFile, error) {
 	var files []CheckpointFile
 	for _, set := range t.sets() {
-		tensors := *set.at
-		files = append(files, CheckpointFile{set.file, func(w io.Writer) error {
-			return mistral.EncodeSafetensors(w, nil, tensorSources(tensors))
-		}})
+		sources, err := copied(*set.at)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", set.file, err)
+		}
+		files = append(files, CheckpointFile{set.file, func(w io.Writer) error { return mistral.EncodeSafetensors(w, nil, sources) }})
 	}
-	return files
+	return files, nil
 }
 
-func tensorSources(ts *graph.Tensors) []mistral.TensorSource {
+// copied are copies of tensors, each of which is given up when it is written.
+func copied(ts *graph.Tensors) ([]mistral.TensorSource, error) {
 	var sources []mistral.TensorSource
 	for i, name := range ts.Names {
 		shape := ts.Shape(i)
+		data, err := ts.Whole(i)
+		if err != nil {
+			return nil, fmt.Errorf("tensor %s: %w", name, err)
+		}
 		sources = append(sources, mistral.TensorSource{
 			Name: name, DType: shape.DType, Dims: shape.Dimensions,
-			Data: func() ([]byte, error) { return ts.Whole(i) },
+			Data: func() (taken []byte, err error) {
+				taken, data = data, nil
+				return taken, nil
+			},
 		})
 	}
-	return sources
+	return sources, nil
 }
 
 // restore replaces the tensors by those of a checkpoint, which must have the same names and shapes.
