@@ -49,7 +49,7 @@ const (
 
 // color tells series apart also for most people who see fewer colours, and in grey.
 func color(i int) string {
-	return []string{"#0b62a4", "#d1495b", "#2a9d55", "#8d5fb4", "#c77d0a", "#4a4e57"}[i%6]
+	return []string{"#0b62a4", "#d1495b", "#2a9d55", "#8d5fb4", "#4a4e57", "#c77d0a"}[i%6]
 }
 
 // SVG draws charts beside each other, as many in a row as columns says, on a white ground, which both bright and dark pages need.

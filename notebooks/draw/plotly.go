@@ -25,10 +25,13 @@ func plotlyFigure(surfaces []Surface) map[string]any {
 			"type": "surface", "x": s.XS, "y": s.YS, "z": rounded(s.Values), "scene": scene, "showscale": false, "colorscale": "Viridis",
 			"hovertemplate": s.X + " %{x:.1f}<br>" + s.Y + " %{y:.1f}<br>" + s.Z + " %{z:.3g}<extra></extra>",
 		})
-		axis := func(title string) map[string]any { return map[string]any{"title": map[string]string{"text": title}} }
+		axis := func(title string) map[string]any { // small, so that a third of a page holds it
+			small := map[string]int{"size": 10}
+			return map[string]any{"title": map[string]any{"text": title, "font": small}, "tickfont": small, "nticks": 5}
+		}
 		layout[scene] = map[string]any{
 			"domain": map[string][2]float64{"x": {left, right}}, "xaxis": axis(s.X), "yaxis": axis(s.Y), "zaxis": axis(s.Z),
-			"camera": map[string]any{"eye": map[string]float64{"x": 2.1, "y": -2.1, "z": 1.2}},
+			"camera": map[string]any{"eye": map[string]float64{"x": 2.4, "y": -2.4, "z": 1.4}},
 		}
 		titles = append(titles, map[string]any{
 			"text": s.Title, "x": (left + right) / 2, "y": 1, "xref": "paper", "yref": "paper", "yanchor": "bottom", "showarrow": false,
