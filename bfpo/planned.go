@@ -122,6 +122,10 @@ func (t *training) remedies(network mistral.Config) (settings []string) {
 	masters, base, temp := s.Masters.Bytes(), s.model.Base.Bytes(), t.memory.Peak
 	resident := base + 4*masters
 	temp -= resident
+	shards := int64(1)
+	if t.mesh != nil {
+		shards = int64(t.mesh.Shards)
+	}
 	room := t.memory.Available - Reserve
 	offer := func(resident, temp int64, format string, args ...any) {
 		if resident+temp <= room {
@@ -135,29 +139,38 @@ func (t *training) remedies(network mistral.Config) (settings []string) {
 		offer(base2+4*masters, temp, "-set=bf16=true")
 	}
 	if !t.config.UseSelective {
-		if down := selectedBytes(network, "down_proj"); down > 0 {
+		if down := selectedBytes(network, "down_proj") / shards; down > 0 {
 			offer(base+4*down, temp, "-set=use_selective=true -set=selected_layers=down_proj")
 		}
 	} else if n := network.NumHiddenLayers / 8; n > 0 {
-		layers := fmt.Sprintf("layers.%d.mlp.down_proj", network.NumHiddenLayers-1)
-		for i := 2; i <= n; i++ {
-			layers = fmt.Sprintf("layers.%d.mlp.down_proj, ", network.NumHiddenLayers-i) + layers
+		var last []string
+		for i := network.NumHiddenLayers - n; i < network.NumHiddenLayers; i++ {
+			last = append(last, fmt.Sprintf("layers.%d.mlp.down_proj", i))
 		}
-		offer(base+4*selectedBytes(network, "layers.0.mlp.down_proj")*int64(n), temp, "-set='selected_layers=[%s]'", layers)
+		offer(base+4*selectedBytes(network, "layers.0.mlp.down_proj")*int64(n)/shards, temp, "-set='selected_layers=[%s]'", strings.Join(last, ", "))
 	}
+	whole := wholeBytes(s.model.Base) + 4*wholeBytes(s.Masters)
 	for _, n := range []int64{2, 4, 8} {
 		if n > int64(t.memory.Devices) && len(settings) < 4 {
-			offer(resident/n, temp, "-devices=%d -set=mesh=fsdp", n)
+			offer(whole/n, temp, "-devices=%d -set=mesh=fsdp", n)
 		}
 	}
 	if _, ahead := t.Device.Ahead(); ahead {
 		for _, g := range graph.GPUs() {
-			if g.Memory > t.memory.Available && g.Memory-Reserve >= t.memory.Peak {
-				settings = append(settings, fmt.Sprintf("-gpu=%s (%s)", g.Name, FormatBytes(g.Memory)))
+			if g.Usable() > t.memory.Available && g.Usable()-Reserve >= t.memory.Peak {
+				settings = append(settings, fmt.Sprintf("-gpu=%s (%s)", g.Name, FormatBytes(g.Usable())))
 			}
 		}
 	}
 	return settings
+}
+
+// wholeBytes is the memory of tensors that lie on one device, whatever mesh they are on.
+func wholeBytes(ts *graph.Tensors) (n int64) {
+	for i := range ts.Names {
+		n += ts.Shape(i).ByteSize()
+	}
+	return n
 }
 
 // selectedBytes is the memory of the float32 copies of the weights that a pattern selects.

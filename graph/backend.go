@@ -202,7 +202,7 @@ func (d *Device) Compiled() []Compiled {
 // Memory returns the state of one device's memory. ok is false where the plugin does not count it: CPUs, the Go backend.
 func (d *Device) Memory(device int) (m Memory, ok bool) {
 	if d.ahead != nil {
-		return Memory{Limit: d.ahead.Memory}, true
+		return Memory{Limit: d.ahead.Usable()}, true
 	}
 	if d.client == nil {
 		return Memory{}, false

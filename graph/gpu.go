@@ -3,6 +3,8 @@ package graph
 import (
 	"fmt"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/graph/pjrt"
 )
 
 // GPU is a kind of NVIDIA GPU that programs can be compiled for where none is. The numbers are those of NVIDIA's data sheets and of the
@@ -34,6 +36,9 @@ func GPUs() []GPU {
 		{"b200", "NVIDIA B200", [2]int{10, 0}, 182642 * mib, 2250e12, 148, 2048, 228 * kib, 8000e9, 126 * mib, 1.96},
 	}
 }
+
+// Usable is what of the GPU's memory a program gets, in bytes.
+func (g GPU) Usable() int64 { return int64(pjrt.MemoryFraction * float64(g.Memory)) }
 
 // FindGPU returns the kind called name.
 func FindGPU(name string) (GPU, error) {

@@ -114,13 +114,16 @@ func setCUDAFolder(plugin string) error {
 
 // open creates a client. The caller holds libraries' lock, so that the client created meanwhile is this one.
 func (l *library) open(o Options) (compute.Backend, unsafe.Pointer, error) {
+	// Without shared buffers: those are views of memory that go-xla allocates and frees, and a donated one would be freed while the
+	// result still lies in it. Without TF32: float32 is asked for where its digits count, all else computes in bfloat16.
+	config := l.name + ",noshared_buffers,notf32"
 	options := pjrt.NamedValuesMap{}
 	if o.CPU {
 		options["cpu_device_count"] = int64(max(1, o.Devices))
+	} else {
+		config += fmt.Sprintf(",memory_fraction=%g", MemoryFraction)
 	}
-	// Without shared buffers: those are views of memory that go-xla allocates and frees, and a donated one would be freed while the
-	// result still lies in it. Without TF32: float32 is asked for where its digits count, all else computes in bfloat16.
-	backend, err := xla.NewWithOptions(l.name+",noshared_buffers,notf32", options)
+	backend, err := xla.NewWithOptions(config, options)
 	if err != nil {
 		return nil, nil, err
 	}

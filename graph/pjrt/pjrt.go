@@ -12,6 +12,10 @@ package pjrt
 // should have it: XLA pairs a donor with a result when it compiles, and must copy the donor when a call keeps it.
 const DonatedPrefix = "donated_"
 
+// MemoryFraction is the part of a GPU's memory that programs may take. By itself XLA stops at three quarters, in silence; what is left here
+// is for the driver, cuDNN and NCCL.
+const MemoryFraction = 0.95
+
 // Options are the settings of one client of a plugin.
 type Options struct {
 	CPU        bool                             // the plugin runs on the host's processor
