@@ -86,10 +86,16 @@ func stepMemory(d *graph.Device, s *Stepper, sizes Sizes) Memory {
 	return m
 }
 
-// availableMemory is what each of so many devices has free, in bytes, or 0 where that is not known. CPU devices share the machine's.
+// availableMemory is what the fullest of so many devices has free, in bytes, or 0 where that is not known. CPU devices share the machine's.
 func availableMemory(d *graph.Device, devices int) int64 {
 	if m, ok := d.Memory(0); ok && m.Limit > 0 {
-		return m.Limit - m.Used
+		free := m.Limit - m.Used
+		for i := 1; i < devices; i++ {
+			if m, ok := d.Memory(i); ok {
+				free = min(free, m.Limit-m.Used)
+			}
+		}
+		return free
 	}
 	file, err := os.Open("/proc/meminfo")
 	if err != nil {
