@@ -2,11 +2,14 @@
 # Times bfpo's training step beside the same step in PyTorch and JAX: A/B/A/B, since the machine's speed wanders from minute to minute.
 #
 #     go build -o bfpo ./cmd/bfpo
-#     cmd/bfpo/testdata/peers.sh FOLDER ROUNDS fixed|ragged f32|bf16 [FLAGS]...
+#     cmd/bfpo/testdata/peers.sh FOLDER ROUNDS fixed|ragged|equal f32|bf16 [FLAGS]...
 #
 # FOLDER is a copy of the shared bench folder with its model made. Each FLAGS is one more side: bfpo bench with these flags, such as
 # "-set=gradient_checkpointing=true". Every output line lands in FOLDER/rounds-*.jsonl; the summary is one JSON object: of each side the
 # median and the range of each figure, and those of each bfpo side over those of all others. bfpo's losses are checked in each round.
+#
+# equal is the first pair of fixed twice, for bfpo alone (PEERS=): two devices then have the same work, where those of fixed, whose rows have
+# 896 and 720 tokens, would wait for each other. No losses are known for it.
 #
 #     BFPO    the program (./bfpo)
 #     TORCH   Python with PyTorch (FOLDER/venv-torch/bin/python)      JAX     Python with JAX (FOLDER/venv-jax/bin/python)
@@ -19,7 +22,13 @@ folder=$(cd "$1" && pwd) rounds=$2 data=$3 precision=$4
 shift 4
 bfpo=$(realpath "${BFPO:-./bfpo}")
 torch=${TORCH:-$folder/venv-torch/bin/python} jax=${JAX:-$folder/venv-jax/bin/python}
-case $data in fixed) batch=2 ;; ragged) batch=4 ;; *) echo "$data: want fixed or ragged" >&2; exit 2 ;; esac
+check=-check
+case $data in
+  fixed) batch=2 ;;
+  ragged) batch=4 ;;
+  equal) batch=2 check= && head -n 1 "$folder/pairs_fixed.jsonl" | sed p >"$folder/pairs_equal.jsonl" ;;
+  *) echo "$data: want fixed, ragged or equal" >&2; exit 2 ;;
+esac
 case $precision in f32) dtype=float32 autocast=f32 ;; bf16) dtype=bfloat16 autocast=autocast ;; *) echo "$precision: want f32 or bf16" >&2; exit 2 ;; esac
 out=$folder/rounds-$data-$precision-$(date +%Y%m%d-%H%M%S).jsonl
 
@@ -41,7 +50,7 @@ for _ in $(seq "$rounds"); do
   for flags in "" "$@"; do
     # shellcheck disable=SC2086 # flags are words
     bound "bfpo${flags:+ $flags}" "$bfpo" bench -platform=cpu -pairs="pairs_$data.jsonl" -model=model -batch="$batch" \
-      -set=torch_dtype="$dtype" -check ${STEPS:+-steps="$STEPS"} $flags
+      -set=torch_dtype="$dtype" $check ${STEPS:+-steps="$STEPS"} $flags
   done
 done
 
