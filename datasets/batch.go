@@ -36,7 +36,7 @@ type Shape struct {
 
 // Batch is what one program call reads: rows packed with segments, and a flat list of scored tokens.
 //
-// A segment is 0 for padding, else doc<<2 | branch, where doc counts from 1 within its row and branch is 0 for a trunk (what both answers begin with, or a
+// A segment is 0 for padding, else doc<<8 | branch, where doc counts from 1 within its row and branch is 0 for a trunk (what both answers begin with, or a
 // whole document), 1 for a chosen and 2 for a rejected answer. A token sees the earlier tokens of its document that lie on its trunk
 // or its own branch, so chosen and rejected share one prompt, and documents packed into one row do not see each other.
 type Batch struct {

@@ -124,7 +124,7 @@ func ExampleFill() {
 	fmt.Println(batch.Tokens, batch.Positions, batch.Segments)
 	fmt.Println(batch.Index, batch.Labels, batch.Owner)
 	// Output:
-	// [1 5 6 2 7 2] [0 1 2 3 2 3] [4 4 5 5 6 6]
+	// [1 5 6 2 7 2] [0 1 2 3 2 3] [256 256 257 257 258 258]
 	// [1 2 1 4] [6 2 7 2] [0 0 1 1]
 }
 

@@ -9,9 +9,12 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
+// BranchBits is the number of bits of a segment that number a branch: a document has up to 1<<BranchBits - 1 of them.
+const BranchBits = 8
+
 // Places says where the tokens of a batch stand. All nodes are int32 [B, S].
 type Places struct {
-	// Segments is 0 for padding, else document<<2 | branch with document >= 1 and branch 0 (trunk) to 3.
+	// Segments is 0 for padding, else document<<BranchBits | branch with document >= 1 and branch 0 for the trunk.
 	Segments *Node
 	// Positions counts from the start of the document, along the trunk and on along each branch. Mask needs it only for a window over
 	// a cache of keys.
@@ -32,7 +35,7 @@ type Places struct {
 // whatever positions it is rotated by. With a cache of keys it is Positions.
 func Mask(queries, keys Places, window int) *Node {
 	segmentQ, segmentK := InsertAxes(queries.Segments, 2), InsertAxes(keys.Segments, 1) // [B, S, 1], [B, 1, T]
-	trunkQ := BitwiseAnd(segmentQ, Const(segmentQ.Graph(), int32(^3)))                  // [B, S, 1]
+	trunkQ := BitwiseAnd(segmentQ, Const(segmentQ.Graph(), int32(-1)<<BranchBits))      // [B, S, 1]
 	mask := Or(Equal(segmentK, segmentQ), Equal(segmentK, trunkQ))                      // [B, S, T]
 	mask = And(mask, LessOrEqual(InsertAxes(keys.index(), 1), InsertAxes(queries.index(), 2)))
 	if window == 0 || window >= mask.Shape().Dim(2) {

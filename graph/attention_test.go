@@ -10,7 +10,7 @@ import (
 )
 
 func TestMask(t *testing.T) {
-	const trunk, chosen, rejected, second = 1 << 2, 1<<2 | 1, 1<<2 | 2, 2 << 2
+	const trunk, chosen, rejected, second = 1 << graph.BranchBits, 1<<graph.BranchBits | 1, 1<<graph.BranchBits | 2, 2 << graph.BranchBits
 	for name, c := range map[string]struct {
 		segments, positions []int32
 		window              int
@@ -175,7 +175,7 @@ func TestSelfAttention(t *testing.T) {
 	const s, heads, kvHeads, width = 300, 2, 1, 4 // blocks of 128, 128 and 44
 	segments := make([]int32, s)
 	for i := range segments {
-		segments[i] = int32(i/100+1) << 2
+		segments[i] = int32(i/100+1) << graph.BranchBits
 	}
 	devices(t, func(t *testing.T, d *graph.Device) {
 		q, k, v, weight := random(1, 1, s, heads, width), random(2, 1, s, kvHeads, width), random(3, 1, s, kvHeads, width), random(4, 1, s, heads*width)

@@ -9,7 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// Chosen and rejected response share one row with their prompt: segments 4 (the prompt of document 1), 5 (chosen), 6 (rejected).
+// Chosen and rejected response share one row with their prompt: segments 256 (the prompt of document 1), 257 (chosen), 258 (rejected).
 func ExampleMask() {
 	d, err := graph.Open(graph.Options{Platform: graph.PlatformGo})
 	if err != nil {
@@ -20,7 +20,7 @@ func ExampleMask() {
 		row := graph.Places{Segments: in[0][0]}
 		return [][]*Node{{graph.Mask(row, row, 0)}}
 	})
-	segments := tensors.FromValue([][]int32{{4, 4, 5, 6, 0}})
+	segments := tensors.FromValue([][]int32{{256, 256, 257, 258, 0}})
 	results, err := p.Call([]*tensors.Tensor{segments})
 	if err != nil {
 		log.Fatal(err)

@@ -31,7 +31,7 @@ func TokenLogProbs(hidden, index, labels, head *Node, frozen bool, chunk int) (l
 func GreedyLogProbs(hidden, index, labels, head *Node, chunk int) (logp, mean, greedy *Node) {
 	x := gatherHidden(hidden, index) // [N, D]
 	parts := inChunks(chunk, x, labels, func(x, labels *Node) []*Node {
-		logits := productInBlocks(x, head, dtypes.Float32) // [n, V]
+		logits := product(x, head, dtypes.Float32) // [n, V]
 		return []*Node{
 			Sub(labelLogits(x, labels, head), logSumExp(logits)),
 			Equal(ArgMax(logits, -1, dtypes.Int32), labels),

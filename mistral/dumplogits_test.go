@@ -64,7 +64,7 @@ func textLogits(t *testing.T, d *graph.Device, m *mistral.Model, tokens []int32,
 	t.Helper()
 	positions, segments := make([]int32, len(tokens)), make([]int32, len(tokens))
 	for i := range tokens {
-		positions[i], segments[i] = int32(i%length), 1<<2
+		positions[i], segments[i] = int32(i%length), 1<<graph.BranchBits
 	}
 	p := graph.NewProgram(d, "logits", func(in [][]*Node) [][]*Node {
 		w := graph.NewWeights(m.Base.Names, in[0]).WithDType(dtypes.Float32).WithoutGradient()

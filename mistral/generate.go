@@ -73,7 +73,7 @@ func newGenerator(d *graph.Device, n network) generator {
 			return [][]*Node{castMatrices(in[0], dtype)}
 		}),
 		prefill: graph.NewProgram(d, "prefill", func(in [][]*Node) [][]*Node {
-			logits, cache := prefill(c, n.view(in[0], in[1]), in[2][0], in[2][1])
+			logits, cache := prefill(c, n.view(in[0], in[1]).WithoutGradient(), in[2][0], in[2][1])
 			return [][]*Node{{logits}, cache}
 		}),
 		grow: graph.NewProgram(d, "grow_cache", func(in [][]*Node) [][]*Node {
@@ -84,7 +84,7 @@ func newGenerator(d *graph.Device, n network) generator {
 			return [][]*Node{insert(in[0][0], in[1], in[2])}
 		}, 1, 2),
 		decode: graph.NewProgram(d, "decode", func(in [][]*Node) [][]*Node {
-			logits, cache := decode(c, n.view(in[0], in[1]), in[2][0], in[2][1], in[3])
+			logits, cache := decode(c, n.view(in[0], in[1]).WithoutGradient(), in[2][0], in[2][1], in[3])
 			return [][]*Node{{logits}, cache}
 		}, 3),
 	}

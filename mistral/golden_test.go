@@ -140,7 +140,7 @@ func (g golden) rows(prefix string) rows {
 func (r rows) input() []*tensors.Tensor {
 	segments := make([]int32, len(r.attention))
 	for i, seen := range r.attention {
-		segments[i] = seen << 2
+		segments[i] = seen << graph.BranchBits
 	}
 	var in []*tensors.Tensor
 	for _, values := range [][]int32{r.tokens, r.positions, segments} {

@@ -36,7 +36,7 @@ func (n network) view(base, overlay []*Node) graph.Weights {
 	if n.overlay != nil {
 		w = w.Overlay(n.overlay.Names, overlay)
 	}
-	return w.WithDType(n.dtype).WithoutGradient()
+	return w.WithDType(n.dtype)
 }
 
 // trained returns the overlay's tensors as they are now; training replaces them at each step.

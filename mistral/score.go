@@ -65,8 +65,8 @@ func (s *Scorer) Close() {
 	}
 }
 
-// Score returns the scores of sequences in their order. Sequences with the same prompt share it in the computation, so that the
-// options of a question cost little more than the question. A sequence's score does not depend on the others (but for the
+// Score returns the scores of sequences in their order. Sequences with the same prompt, and neighbours, share what they begin with in the
+// computation, so that the options of a question cost little more than the question. A sequence's score does not depend on the others (but for the
 // rounding of sums).
 //
 // An error names the row that has no prompt (the first token of a response needs a token before it), a token outside the

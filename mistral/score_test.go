@@ -45,7 +45,7 @@ func plainScore(t *testing.T, p *graph.Program, c mistral.Config, weights []*ten
 	text := slices.Concat(q.PromptIDs, q.ResponseIDs)
 	tokens, positions, segments := make([]int32, length), make([]int32, length), make([]int32, length)
 	for i, id := range text {
-		tokens[i], positions[i], segments[i] = id, int32(i), 4
+		tokens[i], positions[i], segments[i] = id, int32(i), 1<<graph.BranchBits
 	}
 	in := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, 1, length),
 		tensors.FromFlatDataAndDimensions(positions, 1, length), tensors.FromFlatDataAndDimensions(segments, 1, length)}

@@ -1,66 +1,91 @@
 package mistral
 
 import (
-	"encoding/binary"
 	"iter"
+	"slices"
 
+	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
 const (
 	// scoredTokens is the size of a batch in tokens: enough to keep a processor busy.
 	scoredTokens = 2048
-	// scoredRow is the length of a row that short documents share. In longer rows less is left over, but attention grows.
+	// scoredRow is the length of a row that short documents share, and the length that a document may grow to by branches unless its trunk is
+	// half of it. In longer rows less is left over, but attention grows.
 	scoredRow = 256
-	// branches is the number of responses that a segment number can tell apart.
-	branches = 3
+	// mostBranches is the number of branches that a segment number can tell apart.
+	mostBranches = 1<<graph.BranchBits - 1
+	// leastTargets is the number of targets of a small batch: fewer would save little, and each number is a program of its own.
+	leastTargets = 128
 )
 
-// scoredDocument is one prompt and responses to it. As the last token of a response predicts nothing it is not computed, and a
-// response of one token, such as a yes or no, takes no place at all.
+// scoredDocument is sequences that begin alike: what all begin with is its trunk, the rest of each its branch. As the last token of a
+// sequence predicts nothing it is not computed, so after the same prompt yes and no are the same branch.
 type scoredDocument struct {
-	prompt    []int32
-	responses []scoredResponse
-	length    int // tokens to compute
-	branches  int // responses that take a place
+	trunk    []int32
+	branches []scoredBranch
+	length   int // tokens to compute
 }
 
-type scoredResponse struct {
-	sequence int // the caller's
-	ids      []int32
+// scoredBranch is sequences that are equal but for their last tokens.
+type scoredBranch struct {
+	ids     []int32 // of the whole sequence, without the last token
+	members []scoredMember
 }
 
-// sharePrompts puts sequences with the same prompt into one document, as far as it has branches.
+// scoredMember is one sequence.
+type scoredMember struct {
+	number int   // the caller's
+	prompt int   // tokens of the prompt
+	last   int32 // token
+}
+
+// sharePrompts puts sequences into documents.
 func sharePrompts(sequences []Sequence) []*scoredDocument {
 	var all []*scoredDocument
-	open := map[string]*scoredDocument{} // by prompt
-	for i, q := range sequences {
-		n := len(q.ResponseIDs)
-		if n == 0 {
-			continue
-		}
-		key := promptKey(q.PromptIDs)
-		d := open[key]
-		if d == nil || n > 1 && d.branches == branches {
-			d = &scoredDocument{prompt: q.PromptIDs, length: len(q.PromptIDs)}
-			open[key] = d
-			all = append(all, d)
-		}
-		d.responses = append(d.responses, scoredResponse{i, q.ResponseIDs})
-		d.length += n - 1
-		if n > 1 {
-			d.branches++
+	for _, b := range scoredBranches(sequences) {
+		if len(all) == 0 || !all[len(all)-1].join(b) {
+			all = append(all, &scoredDocument{b.ids, []scoredBranch{b}, len(b.ids)})
 		}
 	}
 	return all
 }
 
-func promptKey(ids []int32) string {
-	key := make([]byte, 0, 4*len(ids))
-	for _, id := range ids {
-		key = binary.LittleEndian.AppendUint32(key, uint32(id))
+// scoredBranches returns the sequences in the order of their ids, such that those that begin alike are neighbours.
+func scoredBranches(sequences []Sequence) []scoredBranch {
+	var all []scoredBranch
+	for i, q := range sequences {
+		if n := len(q.ResponseIDs); n > 0 {
+			all = append(all, scoredBranch{slices.Concat(q.PromptIDs, q.ResponseIDs[:n-1]), []scoredMember{{i, len(q.PromptIDs), q.ResponseIDs[n-1]}}})
+		}
 	}
-	return string(key)
+	slices.SortStableFunc(all, func(a, b scoredBranch) int { return slices.Compare(a.ids, b.ids) })
+	different := all[:0]
+	for _, b := range all {
+		if last := len(different) - 1; last >= 0 && slices.Equal(different[last].ids, b.ids) {
+			different[last].members = append(different[last].members, b.members...)
+		} else {
+			different = append(different, b)
+		}
+	}
+	return different
+}
+
+// join takes a branch in, if that saves a fourth of its tokens: those of the trunk that the two have in common, less what the other branches
+// then have to compute each for itself. It takes none where the document has enough or would become too long.
+func (d *scoredDocument) join(b scoredBranch) bool {
+	common := 0
+	for common < min(len(d.trunk), len(b.ids)) && d.trunk[common] == b.ids[common] {
+		common++
+	}
+	saved := common - (len(d.branches)-1)*(len(d.trunk)-common)
+	length := d.length + len(b.ids) - saved
+	if 4*saved < len(b.ids) || len(d.branches) == mostBranches || length > max(scoredRow, 2*common) {
+		return false
+	}
+	d.trunk, d.length, d.branches = d.trunk[:common], length, append(d.branches, b)
+	return true
 }
 
 // scoreBatch is a batch of rows of documents, in the layout of Input and graph.GreedyLogProbs.
@@ -136,20 +161,22 @@ func (b *scoreBatch) newRow() {
 // add writes a document behind those of the last row, and its targets.
 func (b *scoreBatch) add(d *scoredDocument) {
 	b.documents++
-	b.write(d.prompt, 0, 0)
-	behindPrompt := b.at() - 1
-	branch := 0
-	for _, r := range d.responses {
-		n := len(r.ids)
-		if n > 1 {
-			branch++
-		}
-		predictor, next := behindPrompt, b.at()
-		b.write(r.ids[:n-1], len(d.prompt), branch)
-		for token, id := range r.ids {
-			b.index, b.labels = append(b.index, int32(predictor)), append(b.labels, id)
-			b.targets = append(b.targets, scoredTarget{r.sequence, token})
-			predictor = next + token
+	trunk := b.at()
+	b.write(d.trunk, 0, 0)
+	for number, branch := range d.branches {
+		rest := b.at()
+		b.write(branch.ids[len(d.trunk):], len(d.trunk), number+1)
+		for _, m := range branch.members {
+			for i, id := range append(branch.ids[m.prompt:len(branch.ids):len(branch.ids)], m.last) {
+				predictor := m.prompt + i - 1 // its place in the sequence
+				if predictor < len(d.trunk) {
+					predictor += trunk
+				} else {
+					predictor += rest - len(d.trunk)
+				}
+				b.index, b.labels = append(b.index, int32(predictor)), append(b.labels, id)
+				b.targets = append(b.targets, scoredTarget{m.number, i})
+			}
 		}
 	}
 }
@@ -161,15 +188,18 @@ func (b *scoreBatch) at() int { return (b.rows-1)*b.length + b.used }
 func (b *scoreBatch) write(ids []int32, position, branch int) {
 	at := b.at()
 	for i, id := range ids {
-		b.tokens[at+i], b.positions[at+i], b.segments[at+i] = id, int32(position+i), int32(b.documents<<2|branch)
+		b.tokens[at+i], b.positions[at+i], b.segments[at+i] = id, int32(position+i), int32(b.documents<<graph.BranchBits|branch)
 	}
 	b.used += len(ids)
 }
 
 // tensors returns tokens, positions and segments [B, S], index and labels [N], with B and N padded too.
 func (b *scoreBatch) tensors() []*tensors.Tensor {
-	n := paddedLength(len(b.targets))
+	n := powerOfTwo(len(b.targets), leastTargets)
 	rows := powerOfTwo(b.rows, 1)
+	if middle := rows / 4 * 3; b.rows <= middle {
+		rows = middle
+	}
 	in := make([]*tensors.Tensor, 0, 5)
 	for _, values := range [][]int32{b.tokens, b.positions, b.segments} {
 		in = append(in, tensors.FromFlatDataAndDimensions(padded(values, rows*b.length), rows, b.length))

@@ -25,32 +25,46 @@ func TestScoreBatchLayout(t *testing.T) {
 	}{
 		{"tokens", b.tokens[:7], []int32{1, 2, 3, 4, 7, 9, 0}},
 		{"positions", b.positions[:7], []int32{0, 1, 2, 3, 2, 0, 0}},
-		{"segments", b.segments[:7], []int32{4, 4, 5, 5, 6, 8, 0}}, // document<<2 | branch
-		{"index", b.index, []int32{1, 2, 3, 1, 1, 4, 5}},
-		{"labels", b.labels, []int32{3, 4, 5, 6, 7, 8, 10}},
+		{"segments", b.segments[:7], []int32{256, 256, 258, 258, 259, 512, 0}}, // document<<graph.BranchBits | branch
+		{"index", b.index, []int32{1, 1, 2, 3, 1, 4, 5}},
+		{"labels", b.labels, []int32{6, 3, 4, 5, 7, 8, 10}},
 	} {
 		if !slices.Equal(c.got, c.want) {
 			t.Errorf("%s %v, want %v", c.name, c.got, c.want)
 		}
 	}
-	want := []scoredTarget{{0, 0}, {0, 1}, {0, 2}, {1, 0}, {2, 0}, {2, 1}, {3, 0}}
+	want := []scoredTarget{{1, 0}, {0, 0}, {0, 1}, {0, 2}, {2, 0}, {2, 1}, {3, 0}}
 	if !slices.Equal(b.targets, want) {
 		t.Errorf("targets %v, want %v", b.targets, want)
 	}
 }
 
-func TestSharePromptsHasThreeBranches(t *testing.T) {
-	var sequences []Sequence
-	for i := range int32(8) {
-		sequences = append(sequences, Sequence{[]int32{1}, []int32{i, i}}, Sequence{[]int32{1}, []int32{i}})
+// What sequences begin with is computed once, as long as that saves something and rows stay short.
+func TestSharePrompts(t *testing.T) {
+	counting := func(from, n int32) (ids []int32) {
+		for i := range n {
+			ids = append(ids, from+i)
+		}
+		return ids
 	}
+	var sequences []Sequence
+	for i := range int32(60) { // answers of one token and of two
+		sequences = append(sequences, Sequence{[]int32{1}, []int32{100 + i, i}}, Sequence{[]int32{1}, []int32{i}})
+	}
+	for i := range int32(3) { // the third one is too much
+		sequences = append(sequences, Sequence{counting(200, 400), counting(700+i, 201)}, Sequence{counting(201, 100), counting(700+i, 79)})
+	}
+	sequences = append(sequences,
+		Sequence{counting(5, 9), counting(300, 4)}, Sequence{slices.Concat(counting(5, 8), counting(40, 2)), counting(300, 4)}, // 8 of 13 alike
+		Sequence{counting(5, 2), counting(400, 30)}, // 2 are too few
+		Sequence{counting(9, 1), counting(80, 12)}, Sequence{counting(9, 1), slices.Concat(counting(80, 5), counting(95, 3))})
 	var got []string
 	for _, d := range sharePrompts(sequences) {
-		got = append(got, fmt.Sprint(d.branches, len(d.responses), d.length))
+		got = append(got, fmt.Sprint(len(d.trunk), len(d.branches), d.length))
 	}
-	// Responses of one token need no branch and go along.
-	if want := []string{"3 6 4", "3 6 4", "2 4 3"}; !slices.Equal(got, want) {
-		t.Errorf("documents (branches, responses, length) %v, want %v", got, want)
+	want := []string{"1 61 61", "8 2 17", "31 1 31", "6 2 14", "400 2 800", "600 1 600", "100 2 256", "178 1 178"}
+	if !slices.Equal(got, want) {
+		t.Errorf("documents (trunk, branches, length) %v, want %v", got, want)
 	}
 }
 

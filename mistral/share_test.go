@@ -71,21 +71,21 @@ func TestSharedPrompt(t *testing.T) {
 
 	shared := &layout{length: 20}
 	shared.row()
-	shared.put(0, 0, 1<<2, prompt, false, 0)
-	shared.put(p, p, 1<<2|1, chosen, true, p-1)
-	shared.put(p+4, p, 1<<2|2, rejected, true, p-1)
-	shared.put(p+7, 0, 2<<2, document[:1], false, 0)
-	shared.put(p+8, 1, 2<<2, document[1:], true, p+7)
+	shared.put(0, 0, 1<<graph.BranchBits, prompt, false, 0)
+	shared.put(p, p, 1<<graph.BranchBits|1, chosen, true, p-1)
+	shared.put(p+4, p, 1<<graph.BranchBits|2, rejected, true, p-1)
+	shared.put(p+7, 0, 2<<graph.BranchBits, document[:1], false, 0)
+	shared.put(p+8, 1, 2<<graph.BranchBits, document[1:], true, p+7)
 
 	apart := &layout{length: 12}
 	for _, response := range [][]int32{chosen, rejected} {
 		apart.row()
-		apart.put(0, 0, 1<<2, prompt, false, 0)
-		apart.put(p, p, 1<<2, response, true, p-1)
+		apart.put(0, 0, 1<<graph.BranchBits, prompt, false, 0)
+		apart.put(p, p, 1<<graph.BranchBits, response, true, p-1)
 	}
 	apart.row()
-	apart.put(3, 0, 1<<2, document[:1], false, 0) // padding on the left
-	apart.put(4, 1, 1<<2, document[1:], true, 3)
+	apart.put(3, 0, 1<<graph.BranchBits, document[:1], false, 0) // padding on the left
+	apart.put(4, 1, 1<<graph.BranchBits, document[1:], true, 3)
 
 	for _, window := range []int{0, 3} {
 		c.SlidingWindow = window

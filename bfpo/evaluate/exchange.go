@@ -68,7 +68,7 @@ func (e *exchange) do(ctx context.Context, address string, body, into any) error
 	case err != nil:
 		return fmt.Errorf("the answer breaks off: %w", e.failed(err))
 	case response.StatusCode != http.StatusOK:
-		return refusal(response, text)
+		return e.refusal(response, text)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
 		return fmt.Errorf("the answer is no JSON of the kind expected: %w", err)
@@ -119,13 +119,13 @@ func (r *refused) Error() string {
 }
 
 // refusal sorts the answers that are errors: wait and try again, give this question up, or give all up.
-func refusal(response *http.Response, text []byte) error {
+func (e *exchange) refusal(response *http.Response, text []byte) error {
 	r := &refused{status: response.Status, code: response.StatusCode, message: strings.TrimSpace(string(text))}
 	var told struct {
 		Error struct{ Message string }
 	}
 	if json.Unmarshal(text, &told) == nil && told.Error.Message != "" {
-		r.message = told.Error.Message
+		r.message = e.redact(told.Error.Message) // JSON may have spelled the key otherwise
 	}
 	switch code := r.code; {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden || code == http.StatusNotFound || code < http.StatusBadRequest:

@@ -239,9 +239,9 @@ func (c *chat) ask(ctx context.Context, request string, again int) (string, erro
 	case len(answer.Choices) == 0:
 		return "", errors.New("the answer has no choices")
 	case answer.Choices[0].Message.Content == nil:
-		return answer.Choices[0].Message.Refusal, nil
+		return c.redact(answer.Choices[0].Message.Refusal), nil
 	}
-	return *answer.Choices[0].Message.Content, nil
+	return c.redact(*answer.Choices[0].Message.Content), nil
 }
 
 func (c *chat) takes(parameter string) bool {

@@ -51,10 +51,15 @@ func TestServiceHopeless(t *testing.T) {
 			fmt.Fprintf(w, `{"error": {"message": "got %s"}}`, r.Header.Get("Authorization"))
 		}).URL
 	}
+	escaped := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprintf(w, `{"error": {"message": "wrong key \u%04x%s"}}`, testKey[0], testKey[1:])
+	})
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(untrusted.Close)
 	for address, want := range map[string]string{
 		status(http.StatusUnauthorized):     `the service answers 401 Unauthorized: "got Bearer [key]"`,
+		escaped.URL:                         `"wrong key [key]"`,
 		status(http.StatusForbidden):        "403",
 		status(http.StatusNotFound):         "404",
 		status(302, "Location", "/else"):    "302",

@@ -41,6 +41,8 @@ type chunk struct {
 const (
 	// chunkTokens is the size of a chunk of scored documents: enough to fill some batches, little enough to lose.
 	chunkTokens = 16384
+	// shortContext bounds the contexts that are not sorted by length: the scorer packs them into rows of about this length.
+	shortContext = 256
 	// chunkPrompts is the size of a chunk of prompts, which are answered some at a time.
 	chunkPrompts = 32
 )
@@ -72,8 +74,8 @@ func NewPlan(ctx context.Context, tasks []Task, data Data, e Encoder, limit int)
 	return p, nil
 }
 
-// scoredChunks groups the multiple-choice documents of all tasks by length, long ones first, such that documents with the same context
-// are in the same chunk, where they share its computation.
+// scoredChunks groups the multiple-choice documents of all tasks, those with long contexts first, such that documents whose contexts begin
+// alike are in the same chunk, where they share its computation.
 func (p *Plan) scoredChunks() []chunk {
 	var all []place
 	for i, t := range p.tasks {
@@ -85,15 +87,12 @@ func (p *Plan) scoredChunks() []chunk {
 	}
 	context := func(at place) []int32 { return p.tasks[at.task].encoded[at.document].sequences[0].PromptIDs }
 	slices.SortStableFunc(all, func(a, b place) int {
-		return cmp.Or(cmp.Compare(len(context(b)), len(context(a))), slices.Compare(context(a), context(b)))
+		return cmp.Or(cmp.Compare(len(context(b))/shortContext, len(context(a))/shortContext), slices.Compare(context(a), context(b)))
 	})
 	var chunks []chunk
 	for i, at := range all {
-		n := 0
-		for _, s := range p.tasks[at.task].encoded[at.document].sequences {
-			n += len(s.PromptIDs) + len(s.ResponseIDs)
-		}
 		same := i > 0 && slices.Equal(context(at), context(all[i-1]))
+		n := p.tasks[at.task].encoded[at.document].cost(same)
 		if last := len(chunks) - 1; last >= 0 && (same || chunks[last].tokens+n <= chunkTokens) {
 			chunks[last].places = append(chunks[last].places, at)
 			chunks[last].tokens += n
@@ -102,6 +101,17 @@ func (p *Plan) scoredChunks() []chunk {
 		}
 	}
 	return chunks
+}
+
+// cost is how many tokens a document takes to score: a context that several choices have in common, or that was just before, counts once.
+func (e encoded) cost(known bool) (n int) {
+	for i, s := range e.sequences {
+		if i == 0 && !known || i > 0 && !slices.Equal(s.PromptIDs, e.sequences[i-1].PromptIDs) {
+			n += len(s.PromptIDs)
+		}
+		n += len(s.ResponseIDs)
+	}
+	return n
 }
 
 // generatedChunks groups prompts in the order of their rows, so that a prompt's random numbers do not depend on how many there are.
@@ -135,7 +145,7 @@ func (p *Plan) count() int {
 	return n
 }
 
-// Digest names what the plan computes: it changes with the tasks, their rows, the tokenizer, the template and the limit.
+// Digest names what the plan computes: it changes with the tasks, their rows, the tokenizer, the template, the limit and the chunks.
 func (p *Plan) Digest() string {
 	h := sha256.New()
 	for _, t := range p.tasks {
@@ -152,6 +162,7 @@ func (p *Plan) Digest() string {
 			hashIDs(h, t.encoded[i].prompt)
 		}
 	}
+	fmt.Fprintln(h, p.chunks) // which another version may cut otherwise
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -211,7 +212,11 @@ func (r Run) score(ctx context.Context, c chunk) ([]outcome, error) {
 	}
 	outcomes := make([]outcome, len(c.places))
 	for i := range outcomes {
-		for _, n := range numbers[i] {
+		for choice, n := range numbers[i] {
+			if at := c.places[i]; math.IsNaN(scores[n].LogProb) {
+				return nil, fmt.Errorf("task %s: document %d: the log-likelihood of choice %d is not a number: are the model's weights sound?",
+					r.Plan.tasks[at.task].Name, at.document, choice)
+			}
 			outcomes[i].LogLikelihoods = append(outcomes[i].LogLikelihoods, scores[n].LogProb)
 			outcomes[i].Greedy = append(outcomes[i].Greedy, scores[n].Greedy)
 		}
