@@ -77,7 +77,7 @@ func (w Weights) find(name string) (node *Node, found bool) {
 }
 
 // WithoutGradient returns the view for programs that ask for no gradient: what Linear computes in float32 is then as exact as PyTorch's,
-// for 5 % of the time of a forward pass.
+// for up to as much time again (SmolLM2 on two cores, rows of 256 tokens).
 func (w Weights) WithoutGradient() Weights {
 	w.inBlocks = true
 	return w

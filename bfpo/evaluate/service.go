@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -94,37 +95,45 @@ func (s *Service) Rate(ctx context.Context, answers []JudgedAnswer, report func(
 
 // verdict is what the service says of a request. Only a fault that every request would meet is an error.
 func (s *Service) verdict(ctx context.Context, request string) (Verdict, error) {
-	key := question(request)
-	if reply, ok := s.replies.get(key); ok {
-		v, err := s.read(reply)
-		if err != nil {
-			return unjudged(err), nil
-		}
-		return v, nil
-	}
 	var unread error
 	for again := range s.limits.readings {
-		reply, err := s.patiently(ctx, request, again)
+		reply, err := s.reading(ctx, request, again)
 		var all *hopeless
+		var lost *unkept
 		switch {
 		case ctx.Err() != nil:
 			return Verdict{}, ctx.Err()
-		case errors.As(err, &all):
+		case errors.As(err, &all), errors.As(err, &lost):
 			return Verdict{}, err
 		case err != nil:
 			return unjudged(err), nil
 		}
-		v, err := s.read(reply)
-		if unread = err; err == nil || again == s.limits.readings-1 {
-			if err := s.replies.put(replyLine{key, reply}); err != nil {
-				return Verdict{}, err
-			}
-		}
-		if err == nil {
+		var v Verdict
+		if v, unread = s.read(reply); unread == nil {
 			return v, nil
 		}
 	}
 	return unjudged(unread), nil
+}
+
+// reading is the service's reply to a request, what it has said before or now. One that cannot be read is kept too, so that a stopped
+// evaluation goes on with the next one.
+func (s *Service) reading(ctx context.Context, request string, again int) (string, error) {
+	key := question(request)
+	if again > 0 {
+		key = question(request, strconv.Itoa(again))
+	}
+	if reply, ok := s.replies.get(key); ok {
+		return reply, nil
+	}
+	reply, err := s.patiently(ctx, request, again)
+	if err != nil {
+		return "", err
+	}
+	if err := s.replies.put(replyLine{key, reply}); err != nil {
+		return "", &unkept{err}
+	}
+	return reply, nil
 }
 
 // patiently asks until there is a reply, the fault is one that stays, or the limits are reached.
@@ -167,6 +176,9 @@ func (s *Service) patiently(ctx context.Context, request string, again int) (str
 type hopeless struct{ error }
 
 func (h *hopeless) Unwrap() error { return h.error }
+
+// unkept is an error of writing a reply down.
+type unkept struct{ error }
 
 // unreachable is an error of a question that reached no server.
 type unreachable struct{ error }

@@ -192,6 +192,15 @@ func TestServiceFaults(t *testing.T) {
 		}
 	}
 	noKeyIn(t, cache)
+	// Stopped behind a reply that cannot be read, it goes on with the next reading.
+	words := []JudgedAnswer{{Task: "t", Reference: "Which?", Answer: "words 99 yes again"}}
+	for _, readings := range []int{1, 2, 3, 3} {
+		s := f.impatient(t, cache)
+		s.limits.readings = readings
+		if v := rateAll(t, s, words)[0]; v.Judged || f.asked[words[0].Answer] != readings {
+			t.Errorf("after %d readings: %+v, asked %d times", readings, v, f.asked[words[0].Answer])
+		}
+	}
 }
 
 // noKeyIn reports a file with the key in it.
