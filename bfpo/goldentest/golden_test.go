@@ -1,4 +1,4 @@
-package bfpo_test
+package goldentest_test
 
 import (
 	"bytes"

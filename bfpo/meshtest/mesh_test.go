@@ -1,4 +1,5 @@
-package bfpo
+// Package meshtest has the tests of training on several devices: whole runs, apart from package bfpo's for the time limit of a package.
+package meshtest
 
 import (
 	"context"
@@ -9,20 +10,34 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// meshRecipe is ten steps of up to 16 pairs and as many of the buffer, two micro-batches each, with a ragged one at every epoch's end.
-var meshRecipe = []string{"dataset_mixer={quickstart/safety: 0.122}", "max_steps=10", "save_steps=4", "gradient_accumulation_steps=2", "shuffle=true"}
+// recipe is ten steps of up to 16 pairs and as many of the buffer, two micro-batches each, with a ragged one at every epoch's end.
+const recipe = `
+model_name_or_path: tiny
+dataset_mixer: {quickstart/safety: 0.122}
+use_buffer: true
+buffer_dataset_mixer: {quickstart/helpful: 0.08} # 7 rows
+max_length: 384
+max_prompt_length: 160
+gradient_accumulation_steps: 2
+max_steps: 10
+learning_rate: 0.001
+beta: 0.1
+logging_steps: 1
+save_steps: 4
+`
 
 // meshConfig shares batches of eight out to devices.
-func meshConfig(t *testing.T, devices int, mesh string, sets ...string) Config {
+func meshConfig(t *testing.T, devices int, mesh string, sets ...string) bfpo.Config {
 	t.Helper()
-	sets = append(append([]string{}, meshRecipe...), sets...)
-	sets = append(sets, fmt.Sprintf("devices=%d", devices), "mesh="+mesh, fmt.Sprintf("per_device_train_batch_size=%d", 8/devices))
-	c, err := LoadConfig(fstest.MapFS{"tiny.yaml": {Data: []byte(tinyRecipe)}}, "tiny", sets)
+	sets = append(sets[:len(sets):len(sets)], fmt.Sprintf("devices=%d", devices), "mesh="+mesh, fmt.Sprintf("per_device_train_batch_size=%d", 8/devices))
+	c, err := bfpo.LoadConfig(fstest.MapFS{"mesh.yaml": {Data: []byte(recipe)}}, "mesh", sets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,6 +51,11 @@ func meshConfig(t *testing.T, devices int, mesh string, sets ...string) Config {
 	return c
 }
 
+// onDevice is what a run needs besides its recipe.
+func onDevice(t *testing.T, d *graph.Device) bfpo.Runtime {
+	return bfpo.Runtime{Device: d, Hub: &datasets.Hub{Offline: true}, Out: t.Output(), Results: t.Output(), Version: "test"}
+}
+
 // trainedOn is what a run on a mesh leaves.
 type trainedOn struct {
 	losses, norms []float64
@@ -43,9 +63,9 @@ type trainedOn struct {
 }
 
 // runOn trains in a folder, which a run before may have left for this one to go on in.
-func runOn(t *testing.T, c Config, d *graph.Device, dir string) trainedOn {
+func runOn(t *testing.T, c bfpo.Config, d *graph.Device, dir string) trainedOn {
 	t.Helper()
-	if _, _, err := Train(context.Background(), testRuntime(t, d), c, dir); err != nil {
+	if _, _, err := bfpo.Train(context.Background(), onDevice(t, d), c, dir); err != nil {
 		t.Fatalf("%+v", err)
 	}
 	return outcome(t, dir)
@@ -53,12 +73,16 @@ func runOn(t *testing.T, c Config, d *graph.Device, dir string) trainedOn {
 
 func outcome(t *testing.T, dir string) (done trainedOn) {
 	t.Helper()
-	for _, r := range metricsOf(t, dir) {
+	records, err := bfpo.ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
 		loss, _ := r.Get("loss")
 		norm, _ := r.Get("grad_norm")
 		done.losses, done.norms = append(done.losses, loss), append(done.norms, norm)
 	}
-	model, err := mistral.Open(filepath.Join(dir, modelName))
+	model, err := mistral.Open(filepath.Join(dir, "model"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,8 +104,8 @@ func outcome(t *testing.T, dir string) (done trainedOn) {
 // distance is the largest relative difference of a loss, of a gradient's norm, and of a tensor as a vector.
 func (a trainedOn) distance(b trainedOn) (loss, norm, weights float64) {
 	for i := range b.losses {
-		loss = max(loss, relativeDifference(a.losses[i], b.losses[i]))
-		norm = max(norm, relativeDifference(a.norms[i], b.norms[i]))
+		loss = max(loss, math.Abs(a.losses[i]/b.losses[i]-1))
+		norm = max(norm, math.Abs(a.norms[i]/b.norms[i]-1))
 	}
 	for name, want := range b.weights {
 		var diff, square float64
@@ -138,16 +162,14 @@ func allMeshes() bool { return os.Getenv("BFPO_TEST_MESHES") == "all" }
 
 func TestMeshesTrainAsOneDevice(t *testing.T) {
 	cases := meshCases()
-	all := map[int][]string{2: {"data", "zero1", "fsdp"}, 4: {"data", "zero1", "fsdp", "data=2,fsdp=2"}, 8: {"data", "zero1", "fsdp", "data=2,fsdp=4"}}
-	few := []map[int][]string{{2: {"fsdp"}, 4: {"data=2,fsdp=2"}}, {2: {"data", "zero1"}}}
-	if !allMeshes() {
+	meshes := map[int][]string{2: {"data", "zero1", "fsdp"}, 4: {"data=2,fsdp=2"}}
+	if allMeshes() {
+		meshes[4] = append(meshes[4], "data", "zero1", "fsdp")
+		meshes[8] = []string{"data", "zero1", "fsdp", "data=2,fsdp=4"}
+	} else {
 		cases = []meshCase{cases[0], cases[7]}
 	}
-	for i, test := range cases {
-		meshes := all
-		if !allMeshes() {
-			meshes = few[i]
-		}
+	for _, test := range cases {
 		want := runOn(t, meshConfig(t, 1, "data", test.sets...), graphtest.Device(t), filepath.Join(t.TempDir(), "out"))
 		for _, devices := range []int{2, 4, 8} {
 			if meshes[devices] == nil {
@@ -195,9 +217,9 @@ func TestResumeOnOtherDevices(t *testing.T) {
 }
 
 // stopAfter trains up to a step, at which a checkpoint is saved.
-func stopAfter(t *testing.T, c Config, d *graph.Device, dir string, step int) {
+func stopAfter(t *testing.T, c bfpo.Config, d *graph.Device, dir string, step int) {
 	t.Helper()
-	training, err := Begin(context.Background(), testRuntime(t, d), c, dir)
+	training, err := bfpo.Begin(context.Background(), onDevice(t, d), c, dir)
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}
