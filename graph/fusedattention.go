@@ -18,8 +18,12 @@ import (
 // fusable tells whether cuDNN takes queries q [B, S, H, hd] and the masks of SelfAttention. Its limits are those of compute capability 8.0.
 func fusable(q *Node) bool {
 	s, width := q.Shape().Dim(1), q.Shape().Dim(3)
-	return q.Graph().Backend().Capabilities().Operations[compute.OpTypeFusedScaledDotProductAttentionVJP] &&
-		q.DType().IsHalfPrecision() && width%8 == 0 && width <= 128 && s%2 == 0
+	return onGPU(q) && q.DType().IsHalfPrecision() && width%8 == 0 && width <= 128 && s%2 == 0
+}
+
+// onGPU tells whether x is computed on a GPU: only there cuDNN is.
+func onGPU(x *Node) bool {
+	return x.Graph().Backend().Capabilities().Operations[compute.OpTypeFusedScaledDotProductAttentionVJP]
 }
 
 // fusedAttention is SelfAttention by cuDNN. The backward pass keeps q, k, v, the result and one number for each query and head.
