@@ -239,9 +239,12 @@ func (d *Device) Close() {
 }
 
 // tag returns the name under which to build one variant of a program, so that compiled finds its record.
-func (d *Device) tag(name string) string {
-	if d.client == nil {
+func (d *Device) tag(name string, oneDNN bool) string {
+	switch {
+	case d.client == nil:
 		return name
+	case oneDNN:
+		return d.client.TagOneDNN(name)
 	}
 	return d.client.Tag(name)
 }

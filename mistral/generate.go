@@ -186,8 +186,13 @@ func castMatrices(weights []*Node, dtype dtypes.DType) []*Node {
 
 // paddedLength returns what n tokens are padded to, so that few shapes are compiled: 64, 96, 128, 192, 256, ...
 func paddedLength(n int) int {
-	p := powerOfTwo(n, 64)
-	if middle := p / 4 * 3; p > 64 && n <= middle {
+	return roundedUp(n, 64)
+}
+
+// roundedUp returns the smallest of least, least*3/2, least*2, least*3, least*4, ... that is at least n.
+func roundedUp(n, least int) int {
+	p := powerOfTwo(n, least)
+	if middle := p / 4 * 3; middle >= least && n <= middle {
 		return middle
 	}
 	return p

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 
 	"github.com/bfpo-go/bfpo/graph"
@@ -53,7 +52,7 @@ func NewScorer(d *graph.Device, c Config, base, overlay *graph.Tensors, dtype dt
 			h := Hidden(c, w, Input{Tokens: batch[0], Positions: batch[1], Segments: batch[2]}, false) // [B, S, D]
 			logp, _, greedy := graph.GreedyLogProbs(h, batch[3], batch[4], Head(c, w), scoredChunk)    // [N]
 			return [][]*Node{{logp, greedy}}
-		})})
+		}).WithOneDNN()})
 	}
 	return s
 }
@@ -81,7 +80,7 @@ func (s *Scorer) Score(ctx context.Context, sequences []Sequence) ([]Score, erro
 		n := len(q.ResponseIDs)
 		scores[row] = Score{Tokens: n, Greedy: true, TokenLogProbs: make([]float32, n)}
 	}
-	if err := s.runAll(ctx, slices.Collect(scoreBatches(sharePrompts(sequences))), scores); err != nil {
+	if err := s.runAll(ctx, scoreBatches(sharePrompts(sequences)), scores); err != nil {
 		return nil, fmt.Errorf("score: %w", err)
 	}
 	for row := range scores {

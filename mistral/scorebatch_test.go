@@ -14,7 +14,7 @@ func TestScoreBatchLayout(t *testing.T) {
 		{[]int32{9}, []int32{10}},
 		{[]int32{9}, nil}, // not scored
 	}
-	batches := slices.Collect(scoreBatches(sharePrompts(sequences)))
+	batches := scoreBatches(sharePrompts(sequences))
 	if len(batches) != 1 || batches[0].rows != 1 || batches[0].length != 64 {
 		t.Fatalf("%d batches, the first %dx%d, want one of 1x64", len(batches), batches[0].rows, batches[0].length)
 	}
@@ -80,7 +80,7 @@ func TestScoreBatchesPackEverything(t *testing.T) {
 	sequences = append(sequences, Sequence{[]int32{1000}, make([]int32, 3000)}) // longer than the budget: alone
 	tokens += 3000
 	seen, places := map[scoredTarget]bool{}, 0
-	for b := range scoreBatches(sharePrompts(sequences)) {
+	for _, b := range scoreBatches(sharePrompts(sequences)) {
 		if len(b.tokens) != b.rows*b.length || b.rows > 1 && len(b.tokens) > scoredTokens {
 			t.Errorf("batch of %dx%d with %d places", b.rows, b.length, len(b.tokens))
 		}

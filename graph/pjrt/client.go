@@ -45,6 +45,7 @@ type Client struct {
 	mu       sync.Mutex
 	compiled []Compiled
 	byTag    map[string]Compiled // waiting to be taken
+	oneDNN   map[string]bool     // tags of programs to be compiled so
 	silent   bool                // the trouble with the cache was told once
 }
 
@@ -62,7 +63,8 @@ func Open(path string, o Options) (*Client, error) {
 	}
 	c := &Client{
 		Backend: backend, library: l, pointer: pointer, cpu: o.CPU && o.Target == nil, inspect: o.Inspect, log: o.Log, byTag: map[string]Compiled{},
-		cache: &filecache.Cache{Dir: o.CacheDir, Limit: o.CacheLimit, Magic: "bfpo compiled program 1\n", Suffix: ".xla"},
+		oneDNN: map[string]bool{},
+		cache:  &filecache.Cache{Dir: o.CacheDir, Limit: o.CacheLimit, Magic: "bfpo compiled program 1\n", Suffix: ".xla"},
 	}
 	if o.Target != nil {
 		if c.target, err = newTarget(*o.Target); err != nil {

@@ -28,11 +28,16 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 		record := c.compileAhead(text, options)
 		record.Name = name
 		c.record(record, tag)
-		return c.compileText(args, stub)
+		return c.compileText(args, stub, options)
+	}
+	record := Compiled{Name: name}
+	if c.takesOneDNN(tag) && c.compileOneDNN(args, text, options) {
+		c.finish(args.loaded, record, start, tag)
+		return nil
 	}
 	key := filecache.Key([]byte(text), options, c.context)
 
-	record := Compiled{Name: name, Key: key}
+	record.Key = key
 	if content, ok := c.cache.Get(key); ok {
 		loaded, err := c.load(content)
 		if err == nil {
@@ -43,21 +48,26 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 		}
 	}
 	if !record.Cached {
-		if failed := c.compileText(args, text); failed != nil {
+		if failed := c.compileText(args, text, options); failed != nil {
 			return failed
 		}
 	}
-	executable, err := c.library.get(C.api_get_executable, args.loaded)
+	c.finish(args.loaded, record, start, tag)
+	return nil
+}
+
+// finish notes what is known of a compiled program, and keeps it under its key if it has one.
+func (c *Client) finish(loaded unsafe.Pointer, record Compiled, start time.Time, tag string) {
+	executable, err := c.library.get(C.api_get_executable, loaded)
 	if err == nil {
 		defer c.destroyExecutable(c.library, executable)
 		c.measure(c.library, executable, &record)
-		if !record.Cached {
-			c.keep(key, executable)
+		if !record.Cached && record.Key != "" {
+			c.keep(record.Key, executable)
 		}
 	}
 	record.Seconds = time.Since(start).Seconds()
 	c.record(record, tag)
-	return nil
 }
 
 // record notes a compilation.
@@ -70,16 +80,18 @@ func (c *Client) record(record Compiled, tag string) {
 	}
 }
 
-// compileText lets the plugin compile text in place of the program in args.
-func (c *Client) compileText(args *C.client_compile_args, text string) unsafe.Pointer {
-	original := args.program
+// compileText lets the plugin compile text with options in place of those in args.
+func (c *Client) compileText(args *C.client_compile_args, text string, options []byte) unsafe.Pointer {
+	original := *args
 	replaced := (*C.program)(C.malloc(C.sizeof_program))
-	*replaced = *original
+	*replaced = *original.program
 	replaced.code = C.CString(text)
 	replaced.code_size = C.size_t(len(text))
 	args.program = replaced
+	args.options, args.options_size = (*C.char)(C.CBytes(options)), C.size_t(len(options))
 	defer func() {
-		args.program = original
+		C.free(unsafe.Pointer(args.options))
+		args.program, args.options, args.options_size = original.program, original.options, original.options_size
 		C.free(unsafe.Pointer(replaced.code))
 		C.free(unsafe.Pointer(replaced))
 	}()
