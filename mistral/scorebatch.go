@@ -19,8 +19,8 @@ type scoredTarget struct{ sequence, token int }
 const (
 	// scoredTokens is the size of a batch in tokens: enough to keep a processor busy.
 	scoredTokens = 1024
-	// leastTargets is the number of targets of a small batch: fewer would save little, and each number is a program of its own.
-	leastTargets = 64
+	// batchCost is how many tokens take as long as a batch takes more than its tokens.
+	batchCost = 50
 )
 
 // scoreBatches puts documents into batches. All batches of rows of one length have one shape, since a program for another shape takes as long
@@ -36,7 +36,7 @@ func scoreBatches(documents []*scoredDocument) []*scoreBatch {
 			most = max(most, len(b.targets))
 		}
 		for _, b := range batches[first:] {
-			b.places = roundedUp(most, leastTargets)
+			b.places = paddedTargets(most)
 		}
 	}
 	return batches
@@ -50,11 +50,20 @@ func rowsOfBatch(rows, length int) int {
 	}
 	best := full
 	for _, n := range []int{full * 3 / 4, full / 2} {
-		if n > 0 && (rows+n-1)/n*n < (rows+best-1)/best*best {
+		if n > 0 && batchesCost(rows, n, length) < batchesCost(rows, best, length) {
 			best = n
 		}
 	}
 	return best
+}
+
+// batchesCost returns how many tokens take as long as so many rows of a length take without their attention, n rows a batch.
+func batchesCost(rows, n, length int) int { return (rows + n - 1) / n * (n*length + batchCost) }
+
+// paddedTargets returns what n targets are padded to. A target costs a fourth of a token in a small model, and each number is a program of its own.
+func paddedTargets(n int) int {
+	step := max(64, powerOfTwo(n, 1)/16)
+	return (n + step - 1) / step * step
 }
 
 // newScoreBatch writes rows into a batch of so many.

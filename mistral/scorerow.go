@@ -2,13 +2,13 @@ package mistral
 
 // scoreRow is documents that lie in one row, one behind the other.
 type scoreRow struct {
-	length, used int
-	documents    []*scoredDocument
+	length    int
+	documents []*scoredDocument
 }
 
 const (
 	// programCost is how many tokens take as long as getting one more program ready.
-	programCost = 1000
+	programCost = 1600
 	// attentionCost is the length of rows at which attention takes as long as all else.
 	attentionCost = 800
 )
@@ -18,13 +18,12 @@ const (
 func packDocuments(documents []*scoredDocument) [][]scoreRow {
 	var best [][]scoreRow
 	least := 0
-	for _, short := range []int{48, 64, 80, 96, 112, 128, 160, 192, 224, 256} {
+	for _, short := range []int{64, 128, 192, 256} {
 		rows := packRows(documents, short)
 		cost := 0
 		for _, same := range rows {
 			n, length := rowsOfBatch(len(same), same[0].length), same[0].length
-			places := (len(same) + n - 1) / n * n * length
-			cost += programCost + places + places*length/attentionCost
+			cost += programCost + batchesCost(len(same), n, length) + len(same)*length*length/attentionCost
 		}
 		if best == nil || cost < least {
 			best, least = rows, cost
@@ -33,25 +32,27 @@ func packDocuments(documents []*scoredDocument) [][]scoreRow {
 	return best
 }
 
-// packRows packs documents into rows of the given length, and longer ones into rows of paddedLength. A row takes the longest document that is
-// left and then, as long as there is one, the longest that fits behind it.
+// packRows packs documents into rows of the given length, and longer ones into rows of a multiple of 64, as long as a further length saves
+// what a program costs. A row takes the longest document that is left and then those that fill the rest of it best.
 func packRows(documents []*scoredDocument, short int) (rows [][]scoreRow) {
 	left := newRemaining(documents)
 	length := 0
 	for longest := left.longest(); longest > 0; longest = left.longest() {
-		if own := max(short, paddedLength(longest)); length == 0 || own < length && left.tokens(short, own) >= programCost {
+		if own := rowLength(longest, short); length == 0 || own < length && left.saved(short, own, length) >= programCost {
 			length = own
 			rows = append(rows, nil)
 		}
-		row := scoreRow{length: length}
-		for d := left.take(length); d != nil; d = left.take(length - row.used) {
-			row.documents = append(row.documents, d)
-			row.used += d.length
+		row := scoreRow{length: length, documents: []*scoredDocument{left.take(longest)}}
+		for _, l := range left.fill(length - longest) {
+			row.documents = append(row.documents, left.take(l))
 		}
 		rows[len(rows)-1] = append(rows[len(rows)-1], row)
 	}
 	return rows
 }
+
+// rowLength returns the length of the row that a document of so many tokens would have by itself.
+func rowLength(tokens, short int) int { return max(short, (tokens+63)/64*64) }
 
 // remaining is the documents that are in no row yet, by their length; none is longer than the last.
 type remaining [][]*scoredDocument
@@ -76,21 +77,48 @@ func (r *remaining) longest() int {
 	return len(*r) - 1
 }
 
-// tokens counts the tokens of documents that are packed into rows of a length.
-func (r *remaining) tokens(short, length int) (n int) {
-	for l := min(length, len(*r)-1); l > 0 && max(short, paddedLength(l)) == length; l-- {
-		n += l * len((*r)[l])
+// saved returns how many tokens' time it saves to put the documents whose rowLength is own into such rows instead of longer ones: the
+// padding of those that have a row for themselves, the attention of short ones.
+func (r *remaining) saved(short, own, length int) int {
+	documents, tokens := 0, 0
+	for l := min(own, len(*r)-1); l > 0 && rowLength(l, short) == own; l-- {
+		documents, tokens = documents+len((*r)[l]), tokens+l*len((*r)[l])
 	}
-	return n
+	if own == short {
+		return tokens * (length - own) / attentionCost
+	}
+	return documents * (length - own)
 }
 
-// take removes the longest document of at most n tokens.
-func (r *remaining) take(n int) *scoredDocument {
-	for n = min(n, len(*r)-1); n > 0; n-- {
-		if same := (*r)[n]; len(same) > 0 {
-			(*r)[n] = same[1:]
-			return same[0]
+// take removes a document of the given length.
+func (r *remaining) take(length int) *scoredDocument {
+	same := (*r)[length]
+	(*r)[length] = same[1:]
+	return same[0]
+}
+
+// fill returns the lengths of documents that together come closest to n tokens without exceeding them; of equal sums, one with long documents.
+func (r *remaining) fill(n int) (lengths []int) {
+	last := make([]int, n+1)   // a sum's last document; 0 = no documents have this sum
+	number := make([]int, n+1) // of documents of the length at hand in a sum
+	for l := min(n, len(*r)-1); l > 0; l-- {
+		have := len((*r)[l])
+		if have == 0 {
+			continue
+		}
+		clear(number)
+		for sum := l; sum <= n; sum++ {
+			before := sum - l
+			if last[sum] == 0 && (before == 0 || last[before] > 0) && number[before] < have {
+				last[sum], number[sum] = l, number[before]+1
+			}
 		}
 	}
-	return nil
+	for n > 0 && last[n] == 0 {
+		n--
+	}
+	for ; n > 0; n -= last[n] {
+		lengths = append(lengths, last[n])
+	}
+	return lengths
 }

@@ -89,16 +89,36 @@ func (p *Plan) scoredChunks() []chunk {
 	slices.SortStableFunc(all, func(a, b place) int {
 		return cmp.Or(cmp.Compare(len(context(b))/shortContext, len(context(a))/shortContext), slices.Compare(context(a), context(b)))
 	})
-	var chunks []chunk
+	documents, total := make([]chunkDocument, len(all)), 0
 	for i, at := range all {
-		same := i > 0 && slices.Equal(context(at), context(all[i-1]))
-		n := p.tasks[at.task].encoded[at.document].cost(same)
-		if last := len(chunks) - 1; last >= 0 && (same || chunks[last].tokens+n <= chunkTokens) {
-			chunks[last].places = append(chunks[last].places, at)
-			chunks[last].tokens += n
-		} else {
-			chunks = append(chunks, chunk{places: []place{at}, tokens: n})
+		known := i > 0 && slices.Equal(context(at), context(all[i-1]))
+		documents[i] = chunkDocument{at, known, p.tasks[at.task].encoded[at.document].cost(known)}
+		total += documents[i].tokens
+	}
+	return evenChunks(documents, total)
+}
+
+// chunkDocument is a document to be put into a chunk; known says that it has the context of the one before.
+type chunkDocument struct {
+	place
+	known  bool
+	tokens int
+}
+
+// evenChunks cuts documents into as few chunks of about chunkTokens as can be, all of about the same size: a small last one would need
+// programs of its own. Documents of one context stay together.
+func evenChunks(documents []chunkDocument, total int) []chunk {
+	number := (total + chunkTokens - 1) / chunkTokens
+	var chunks []chunk
+	before := 0
+	for _, d := range documents {
+		if !d.known && before*number >= len(chunks)*total {
+			chunks = append(chunks, chunk{})
 		}
+		last := &chunks[len(chunks)-1]
+		last.places = append(last.places, d.place)
+		last.tokens += d.tokens
+		before += d.tokens
 	}
 	return chunks
 }
