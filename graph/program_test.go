@@ -125,3 +125,33 @@ func TestHalfProducts(t *testing.T) {
 		t.Errorf("product %v, want %v", got, want)
 	}
 }
+
+// oneDNN's products are those of XLA, but for rounding, and such a program says its sizes like any other.
+func TestProgramWithOneDNN(t *testing.T) {
+	d := graphtest.Device(t)
+	build := func(in [][]*Node) [][]*Node {
+		x, w, v := in[0][0], in[0][1], in[0][2]
+		y := graph.Linear(x, w)                         // [2, 37, 24]
+		mixed := graph.Linear(Reshape(y, 2, 37, 24), v) // [2, 37, 9]
+		return [][]*Node{{mixed}}
+	}
+	args := []*tensors.Tensor{random(1, 2, 37, 48), random(2, 24, 48), random(3, 9, 24)}
+	var results [2][]float32
+	for i, p := range []*graph.Program{graph.NewProgram(d, "plain", build), graph.NewProgram(d, "one_dnn", build).WithOneDNN()} {
+		for range 2 {
+			out, err := p.Call(args)
+			if err != nil {
+				t.Fatal(err)
+			}
+			results[i] = floats(t, out[0][0])
+		}
+		info, err := p.Compile([]shapes.Shape{args[0].Shape(), args[1].Shape(), args[2].Shape()})
+		if err != nil || info.Cached && i == 1 || d.Platform() == graph.PlatformCPU && info.Inputs == 0 {
+			t.Errorf("program %d: %+v, %v", i, info, err)
+		}
+		p.Close()
+	}
+	if r := relative(results[1], results[0]); r > 1e-6 {
+		t.Errorf("relative difference %g", r)
+	}
+}
