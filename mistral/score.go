@@ -47,12 +47,16 @@ const scoredChunk = 256
 func NewScorer(d *graph.Device, c Config, base, overlay *graph.Tensors, dtype dtypes.DType) *Scorer {
 	s := &Scorer{}
 	for _, n := range (network{config: c, base: base, overlay: overlay, dtype: dtype}).onEach() {
-		s.devices = append(s.devices, scorer{n, graph.NewProgram(d.At(n.number), "score", func(in [][]*Node) [][]*Node {
+		program := graph.NewProgram(d.At(n.number), "score", func(in [][]*Node) [][]*Node {
 			w, batch := n.view(in[0], in[1]), in[2]
 			h := Hidden(c, w, Input{Tokens: batch[0], Positions: batch[1], Segments: batch[2]}, false) // [B, S, D]
 			logp, _, greedy := graph.GreedyLogProbs(h, batch[3], batch[4], Head(c, w), scoredChunk)    // [N]
 			return [][]*Node{{logp, greedy}}
-		}).WithOneDNN()})
+		})
+		if dtype == dtypes.Float32 {
+			program = program.WithOneDNN()
+		}
+		s.devices = append(s.devices, scorer{n, program})
 	}
 	return s
 }

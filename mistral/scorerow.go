@@ -97,7 +97,7 @@ func (r *remaining) take(length int) *scoredDocument {
 	return same[0]
 }
 
-// fill returns the lengths of documents that together come closest to n tokens without exceeding them; of equal sums, one with long documents.
+// fill returns the lengths of documents that together come closest to n tokens without exceeding them.
 func (r *remaining) fill(n int) (lengths []int) {
 	last := make([]int, n+1)   // a sum's last document; 0 = no documents have this sum
 	number := make([]int, n+1) // of documents of the length at hand in a sum
