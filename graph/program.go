@@ -30,7 +30,7 @@ type Program struct {
 	name   string
 	build  func(in [][]*Node) [][]*Node
 	donate []int
-	oneDNN bool
+	oneDNN bool // see WithOneDNN
 
 	mu       sync.Mutex
 	variants []*variant // most recently used first

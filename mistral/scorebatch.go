@@ -1,6 +1,8 @@
 package mistral
 
 import (
+	"slices"
+
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -19,20 +21,19 @@ type scoredTarget struct{ sequence, token int }
 const (
 	// scoredTokens is the size of a batch in tokens: enough to keep a processor busy.
 	scoredTokens = 1024
-	// batchCost is how many tokens take as long as a batch takes more than its tokens.
+	// batchCost is how many tokens take as long as a batch takes more than its tokens, a rough guess.
 	batchCost = 50
 )
 
-// scoreBatches puts documents into batches. All batches of rows of one length have one shape, since a program for another shape takes as long
-// to get ready, even from the cache, as some hundred tokens take.
+// scoreBatches puts documents into batches. All batches of rows of one length have one shape, since each shape needs a program (programCost).
 func scoreBatches(documents []*scoredDocument) []*scoreBatch {
 	var batches []*scoreBatch
-	for _, rows := range packDocuments(documents) {
-		number := rowsOfBatch(len(rows), rows[0].length)
+	for _, same := range packDocuments(documents) {
+		number := rowsOfBatch(len(same.rows), same.length)
 		first, most := len(batches), 0
-		for len(rows) > 0 {
-			b := newScoreBatch(rows[:min(number, len(rows))], number)
-			batches, rows = append(batches, b), rows[min(number, len(rows)):]
+		for rows := range slices.Chunk(same.rows, number) {
+			b := newScoreBatch(rows, number, same.length)
+			batches = append(batches, b)
 			most = max(most, len(b.targets))
 		}
 		for _, b := range batches[first:] {
@@ -66,14 +67,13 @@ func paddedTargets(n int) int {
 	return (n + step - 1) / step * step
 }
 
-// newScoreBatch writes rows into a batch of so many.
-func newScoreBatch(rows []scoreRow, number int) *scoreBatch {
-	b := &scoreBatch{rows: number, length: rows[0].length}
-	n := number * b.length
-	b.tokens, b.positions, b.segments = make([]int32, n), make([]int32, n), make([]int32, n)
+// newScoreBatch writes rows into a batch of so many of a length.
+func newScoreBatch(rows [][]*scoredDocument, number, length int) *scoreBatch {
+	n := number * length
+	b := &scoreBatch{rows: number, length: length, tokens: make([]int32, n), positions: make([]int32, n), segments: make([]int32, n)}
 	for i, row := range rows {
-		at := i * b.length
-		for j, d := range row.documents {
+		at := i * length
+		for j, d := range row {
 			at = b.add(d, at, j+1)
 		}
 	}

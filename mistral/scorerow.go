@@ -1,32 +1,33 @@
 package mistral
 
-// scoreRow is documents that lie in one row, one behind the other.
-type scoreRow struct {
-	length    int
-	documents []*scoredDocument
+// scoreRows is rows of one length; a row is documents that lie one behind the other.
+type scoreRows struct {
+	length int
+	rows   [][]*scoredDocument
 }
 
+// What rows cost, in tokens. Only the choice of lengths depends on these, so they need not be exact: they were set for SmolLM2 on two cores.
 const (
-	// programCost is how many tokens take as long as getting one more program ready.
+	// programCost is how many tokens take as long as getting one more program ready, about 2 s there.
 	programCost = 1600
-	// attentionCost is the length of rows at which attention takes as long as all else.
+	// attentionCost is the length of rows at which attention would take as long as all else, a rough guess.
 	attentionCost = 800
 )
 
-// packDocuments packs documents into rows, and returns the rows of each length, long ones first. Longer rows have less left over, shorter
+// packDocuments packs documents into rows, long ones first. Longer rows have less left over, shorter
 // ones less to attend to, and each length needs a program of its own: the length of the rows for short documents is the cheapest.
-func packDocuments(documents []*scoredDocument) [][]scoreRow {
-	var best [][]scoreRow
+func packDocuments(documents []*scoredDocument) []scoreRows {
+	var best []scoreRows
 	least := 0
 	for _, short := range []int{64, 128, 192, 256} {
-		rows := packRows(documents, short)
+		packed := packRows(documents, short)
 		cost := 0
-		for _, same := range rows {
-			n, length := rowsOfBatch(len(same), same[0].length), same[0].length
-			cost += programCost + batchesCost(len(same), n, length) + len(same)*length*length/attentionCost
+		for _, r := range packed {
+			n := len(r.rows)
+			cost += programCost + batchesCost(n, rowsOfBatch(n, r.length), r.length) + n*r.length*r.length/attentionCost
 		}
 		if best == nil || cost < least {
-			best, least = rows, cost
+			best, least = packed, cost
 		}
 	}
 	return best
@@ -34,21 +35,22 @@ func packDocuments(documents []*scoredDocument) [][]scoreRow {
 
 // packRows packs documents into rows of the given length, and longer ones into rows of a multiple of 64, as long as a further length saves
 // what a program costs. A row takes the longest document that is left and then those that fill the rest of it best.
-func packRows(documents []*scoredDocument, short int) (rows [][]scoreRow) {
+func packRows(documents []*scoredDocument, short int) (packed []scoreRows) {
 	left := newRemaining(documents)
 	length := 0
 	for longest := left.longest(); longest > 0; longest = left.longest() {
 		if own := rowLength(longest, short); length == 0 || own < length && left.saved(short, own, length) >= programCost {
 			length = own
-			rows = append(rows, nil)
+			packed = append(packed, scoreRows{length: length})
 		}
-		row := scoreRow{length: length, documents: []*scoredDocument{left.take(longest)}}
+		row := []*scoredDocument{left.take(longest)}
 		for _, l := range left.fill(length - longest) {
-			row.documents = append(row.documents, left.take(l))
+			row = append(row, left.take(l))
 		}
-		rows[len(rows)-1] = append(rows[len(rows)-1], row)
+		same := &packed[len(packed)-1]
+		same.rows = append(same.rows, row)
 	}
-	return rows
+	return packed
 }
 
 // rowLength returns the length of the row that a document of so many tokens would have by itself.

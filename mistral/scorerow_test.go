@@ -54,8 +54,8 @@ func TestPackDocuments(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, sep := "", ""
-			for _, rows := range packDocuments(ofLengths(c.lengths...)) {
-				got, sep = got+sep+fmt.Sprintf("%dx%d", len(rows), rows[0].length), " "
+			for _, same := range packDocuments(ofLengths(c.lengths...)) {
+				got, sep = got+sep+fmt.Sprintf("%dx%d", len(same.rows), same.length), " "
 			}
 			if got != c.want {
 				t.Errorf("%s, want %s", got, c.want)

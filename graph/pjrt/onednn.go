@@ -19,6 +19,9 @@ import (
 // TagOneDNN is Tag for a program whose float32 products are to be computed by oneDNN where the plugin has it.
 func (c *Client) TagOneDNN(name string) string {
 	name = c.Tag(name)
+	if !c.cpu {
+		return name
+	}
 	_, tag := splitName(name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -32,7 +35,7 @@ func (c *Client) takesOneDNN(tag string) bool {
 	defer c.mu.Unlock()
 	asked := c.oneDNN[tag]
 	delete(c.oneDNN, tag)
-	return asked && c.cpu
+	return asked
 }
 
 // compileOneDNN compiles a program so; false says that the plugin does not know how.
