@@ -21,15 +21,14 @@ func TokenLogProbs(hidden, index, labels, head *Node, frozen bool, chunk int) (l
 	if frozen {
 		score = frozenHead
 	}
-	x := gatherHidden(hidden, index) // [N, D]
+	x := PickRows(hidden, index) // [N, D]
 	parts := inChunks(chunk, x, labels, func(x, labels *Node) []*Node { return []*Node{score(x, labels, head)} })
 	return parts[0], meanLogits(x, head)
 }
 
-// GreedyLogProbs is TokenLogProbs where no gradient is asked for. It also says of each target whether it is the most probable
-// token of its place (on a tie, the first of them): greedy is bool [N].
-func GreedyLogProbs(hidden, index, labels, head *Node, chunk int) (logp, mean, greedy *Node) {
-	x := gatherHidden(hidden, index) // [N, D]
+// GreedyLogProbs is the logp of TokenLogProbs for the hidden states x [N, D] that predict labels [N], where no gradient is asked for. It also
+// says of each label whether it is the most probable token of its place (on a tie, the first of them): greedy is bool [N].
+func GreedyLogProbs(x, labels, head *Node, chunk int) (logp, greedy *Node) {
 	parts := inChunks(chunk, x, labels, func(x, labels *Node) []*Node {
 		logits := product(x, head, dtypes.Float32) // [n, V]
 		return []*Node{
@@ -37,7 +36,7 @@ func GreedyLogProbs(hidden, index, labels, head *Node, chunk int) (logp, mean, g
 			Equal(ArgMax(logits, -1, dtypes.Int32), labels),
 		}
 	})
-	return parts[0], meanLogits(x, head), parts[1]
+	return parts[0], parts[1]
 }
 
 // Logits returns the logits x W^T of hidden states x [N, D] for the head W [V, D], in float32: [N, V]. No gradient passes.
@@ -75,8 +74,8 @@ func trainedHead(x, labels, w *Node) *Node {
 	}, x, w)
 }
 
-// gatherHidden picks rows [N] out of hidden [B, S, D]: [N, D].
-func gatherHidden(hidden, index *Node) *Node {
+// PickRows returns the rows of hidden [B, S, D] at the places index [N], counted as b*S + s: [N, D].
+func PickRows(hidden, index *Node) *Node {
 	return Gather(Reshape(hidden, -1, hidden.Shape().Dim(-1)), InsertAxes(index, -1))
 }
 

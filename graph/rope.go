@@ -47,7 +47,7 @@ func Llama3Scaling(freqs []float64, factor, low, high float64, original int) []f
 // Rotary holds the cosines and sines of rotary embedding at the positions of a batch. They are made once per graph and used
 // by every layer, in float32 whatever the model computes in: bfloat16 cannot tell position 257 from 256.
 type Rotary struct {
-	cos, sin *Node // [B, S, 1, hd/2]
+	Cos, Sin *Node // [B, S, 1, hd/2]
 }
 
 // NewRotary returns the tables for positions [B, S] (integers) and the frequencies [hd/2].
@@ -59,7 +59,7 @@ func NewRotary(positions *Node, freqs []float64) Rotary {
 	p := InsertAxes(ConvertDType(positions, dtypes.Float32), -1, -1) // [B, S, 1, 1]
 	angles := Mul(p, Const(p.Graph(), [][][][]float32{{{f32}}}))     // [B, S, 1, hd/2]
 	tables := OptimizationBarriers(Cos(angles), Sin(angles))         // else XLA computes them again in every layer
-	return Rotary{cos: tables[0], sin: tables[1]}
+	return Rotary{Cos: tables[0], Sin: tables[1]}
 }
 
 // Apply turns queries or keys x [B, S, H, hd] by their positions. Component i is paired with i + hd/2, as in the checkpoints
@@ -68,7 +68,7 @@ func NewRotary(positions *Node, freqs []float64) Rotary {
 //	y_i        = x_i cos(p theta_i) - x_(i+hd/2) sin(p theta_i)
 //	y_(i+hd/2) = x_(i+hd/2) cos(p theta_i) + x_i sin(p theta_i)
 func (r Rotary) Apply(x *Node) *Node {
-	half := r.cos.Shape().Dimensions[3]
+	half := r.Cos.Shape().Dimensions[3]
 	if x.Rank() != 4 || x.Shape().Dimensions[3] != 2*half {
 		exceptions.Panicf("rotary tables for heads of %d applied to %s", 2*half, x.Shape())
 	}
@@ -76,8 +76,8 @@ func (r Rotary) Apply(x *Node) *Node {
 	a := SliceAxis(x32, -1, AxisRangeFromStart(half)) // [B, S, H, hd/2]
 	b := SliceAxis(x32, -1, AxisRangeToEnd(half))     // [B, S, H, hd/2]
 	y := Concatenate([]*Node{
-		Sub(Mul(a, r.cos), Mul(b, r.sin)),
-		Add(Mul(b, r.cos), Mul(a, r.sin)),
+		Sub(Mul(a, r.Cos), Mul(b, r.Sin)),
+		Add(Mul(b, r.Cos), Mul(a, r.Sin)),
 	}, -1) // [B, S, H, hd]
 	return ConvertDType(y, x.DType())
 }

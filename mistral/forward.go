@@ -27,7 +27,7 @@ func Hidden(c Config, w graph.Weights, in Input, remat bool) *Node {
 func hidden(c Config, w graph.Weights, tokens, positions *Node, attend func(w graph.Weights, layer int, q, k, v *Node) *Node, remat bool) *Node {
 	rotary := rotary(c, positions)
 	embedding := w.Get(EmbedTokens)
-	x := ConvertDType(Gather(embedding, InsertAxes(tokens, -1)), dtypes.Float32) // [B, S, D]
+	x := embeddingRows(embedding, tokens)
 	for layer := range c.NumHiddenLayers {
 		block := func(w graph.Weights, x *Node) *Node {
 			return decoderLayer(c, w, layer, x, rotary, func(q, k, v *Node) *Node { return attend(w, layer, q, k, v) })
@@ -39,6 +39,11 @@ func hidden(c Config, w graph.Weights, tokens, positions *Node, attend func(w gr
 		}
 	}
 	return ConvertDType(w.RMSNorm(x, FinalNorm, c.RMSNormEps), embedding.DType())
+}
+
+// embeddingRows returns the rows of the embedding [V, D] for tokens [B, S], as layers take them: [B, S, D].
+func embeddingRows(embedding, tokens *Node) *Node {
+	return ConvertDType(Gather(embedding, InsertAxes(tokens, -1)), dtypes.Float32)
 }
 
 // Head returns the output matrix [V, D]: its own, or the embedding when the two are tied.

@@ -16,24 +16,45 @@ import (
 // attend receives q [B, S, H, hd] and k, v [B, S, K, hd] of the new tokens and returns their mixed values [B, S, H*hd]. It is
 // the caller's because training sees the keys of the batch alone and generation those of a cache.
 func decoderLayer(c Config, w graph.Weights, layer int, x *Node, rotary graph.Rotary, attend func(q, k, v *Node) *Node) *Node {
-	get := func(part string) *Node { return w.Get(LayerTensor(layer, part)) }
-	dtype := get(QProj).DType()
-	norm := func(part string) *Node {
-		return ConvertDType(w.RMSNorm(x, LayerTensor(layer, part), c.RMSNormEps), dtype)
-	}
-	linear := func(x *Node, part string) *Node { return w.Linear(x, LayerTensor(layer, part), dtype) }
-	add := func(y *Node, part string) *Node { return Add(x, w.Linear(y, LayerTensor(layer, part), dtypes.Float32)) }
+	l := layerView{c, w, layer}
+	q, k, v := l.heads(x, rotary)
+	return l.added(x, attend(q, k, v))
+}
 
-	n := norm(InputNorm)
-	q := rotary.Apply(splitHeads(linear(n, QProj), c.NumAttentionHeads)) // [B, S, H, hd]
-	k := rotary.Apply(splitHeads(linear(n, KProj), c.NumKeyValueHeads))  // [B, S, K, hd]
-	v := splitHeads(linear(n, VProj), c.NumKeyValueHeads)                // [B, S, K, hd]
-	x = add(attend(q, k, v), OProj)                                      // [B, S, D]
+// layerView is the weights of one layer.
+type layerView struct {
+	Config
+	weights graph.Weights
+	layer   int
+}
 
-	n = norm(PostAttentionNorm)
-	gate, up := linear(n, GateProj), linear(n, UpProj) // [B, S, F]
-	h := w.Again(gated, gate, up)
-	return add(h, DownProj) // [B, S, D]
+// heads are the queries [B, S, H, hd] and the keys and values [B, S, K, hd] of x [B, S, D].
+func (l layerView) heads(x *Node, rotary graph.Rotary) (q, k, v *Node) {
+	n := l.norm(x, InputNorm)
+	heads := func(part string, number int) *Node { return splitHeads(l.linear(n, part, l.dtype()), number) }
+	q = rotary.Apply(heads(QProj, l.NumAttentionHeads))
+	k = rotary.Apply(heads(KProj, l.NumKeyValueHeads))
+	return q, k, heads(VProj, l.NumKeyValueHeads)
+}
+
+// added is x [..., D] with what the layer adds to it: what attention says, mixed [..., H*hd], and what the MLP says of that.
+func (l layerView) added(x, mixed *Node) *Node {
+	x = Add(x, l.linear(mixed, OProj, dtypes.Float32))
+	n := l.norm(x, PostAttentionNorm)
+	gate, up := l.linear(n, GateProj, l.dtype()), l.linear(n, UpProj, l.dtype()) // [..., F]
+	h := l.weights.Again(gated, gate, up)
+	return Add(x, l.linear(h, DownProj, dtypes.Float32))
+}
+
+// dtype is that of the computation.
+func (l layerView) dtype() dtypes.DType { return l.weights.Get(LayerTensor(l.layer, QProj)).DType() }
+
+func (l layerView) norm(x *Node, part string) *Node {
+	return ConvertDType(l.weights.RMSNorm(x, LayerTensor(l.layer, part), l.RMSNormEps), l.dtype())
+}
+
+func (l layerView) linear(x *Node, part string, dtype dtypes.DType) *Node {
+	return l.weights.Linear(x, LayerTensor(l.layer, part), dtype)
 }
 
 // gated is silu(gate) * up in their dtype, computed in float32 and rounded once.

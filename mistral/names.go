@@ -30,6 +30,15 @@ func LayerTensor(layer int, part string) string {
 // layerPrefix begins the names of a layer's tensors.
 func layerPrefix(layer int) string { return fmt.Sprintf("model.layers.%d.", layer) }
 
+// layerNames returns the names of a layer's tensors.
+func layerNames(layer int) []string {
+	parts := []string{InputNorm, QProj, KProj, VProj, OProj, PostAttentionNorm, GateProj, UpProj, DownProj}
+	for i, part := range parts {
+		parts[i] = LayerTensor(layer, part)
+	}
+	return parts
+}
+
 // TensorSpec is the name and the shape of one tensor of a checkpoint. Matrices are [out, in].
 type TensorSpec struct {
 	Name string

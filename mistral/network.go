@@ -47,6 +47,22 @@ func (n network) trained() []*tensors.Tensor {
 	return n.overlay.Group()[n.number]
 }
 
+// seen returns the tensors called so as the policy sees them now: the trained one where there is one.
+func (n network) seen(names []string) []*tensors.Tensor {
+	found := map[string]*tensors.Tensor{}
+	for i, t := range n.weights() {
+		found[n.base.Names[i]] = t
+	}
+	for i, t := range n.trained() {
+		found[n.overlay.Names[i]] = t
+	}
+	seen := make([]*tensors.Tensor, len(names))
+	for i, name := range names {
+		seen[i] = found[name]
+	}
+	return seen
+}
+
 // checkTokens returns an error unless all ids are tokens of the vocabulary.
 func (n network) checkTokens(ids []int32) error {
 	for i, id := range ids {

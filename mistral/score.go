@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -27,16 +26,10 @@ type Score struct {
 }
 
 // Scorer computes the log-probabilities of responses. It may be used by several goroutines at once.
-type Scorer struct{ devices []scorer }
-
-// scorer is what one device does of it.
-type scorer struct {
-	network
-	program *graph.Program
+type Scorer struct {
+	devices []scorer
+	batch   int // tokens of a batch, roughly
 }
-
-// scoredChunk is the number of tokens whose logits are in memory together.
-const scoredChunk = 256
 
 // NewScorer returns a scorer of the network with these base weights and, in front of them unless nil, overlay: the policy. Without
 // overlay it is the reference. It computes in dtype. Both sets stay the caller's; they are read at each call of Score, so overlay
@@ -45,18 +38,12 @@ const scoredChunk = 256
 // Where the weights lie on a mesh, every device must have all of them; the devices then share the batches, each of which is computed
 // as on one device.
 func NewScorer(d *graph.Device, c Config, base, overlay *graph.Tensors, dtype dtypes.DType) *Scorer {
-	s := &Scorer{}
+	s := &Scorer{batch: scoredTokensGPU}
+	if d.Platform() != graph.PlatformCUDA {
+		s.batch = scoredTokens
+	}
 	for _, n := range (network{config: c, base: base, overlay: overlay, dtype: dtype}).onEach() {
-		program := graph.NewProgram(d.At(n.number), "score", func(in [][]*Node) [][]*Node {
-			w, batch := n.view(in[0], in[1]), in[2]
-			h := Hidden(c, w, Input{Tokens: batch[0], Positions: batch[1], Segments: batch[2]}, false) // [B, S, D]
-			logp, _, greedy := graph.GreedyLogProbs(h, batch[3], batch[4], Head(c, w), scoredChunk)    // [N]
-			return [][]*Node{{logp, greedy}}
-		})
-		if dtype == dtypes.Float32 {
-			program = program.WithOneDNN()
-		}
-		s.devices = append(s.devices, scorer{n, program})
+		s.devices = append(s.devices, newScorer(d.At(n.number), n))
 	}
 	return s
 }
@@ -64,7 +51,7 @@ func NewScorer(d *graph.Device, c Config, base, overlay *graph.Tensors, dtype dt
 // Close frees the compiled programs. The weights stay.
 func (s *Scorer) Close() {
 	for _, device := range s.devices {
-		device.program.Close()
+		device.close()
 	}
 }
 
@@ -84,7 +71,7 @@ func (s *Scorer) Score(ctx context.Context, sequences []Sequence) ([]Score, erro
 		n := len(q.ResponseIDs)
 		scores[row] = Score{Tokens: n, Greedy: true, TokenLogProbs: make([]float32, n)}
 	}
-	if err := s.runAll(ctx, scoreBatches(sharePrompts(sequences)), scores); err != nil {
+	if err := s.runAll(ctx, scoreBatches(sharePrompts(sequences), s.batch), scores); err != nil {
 		return nil, fmt.Errorf("score: %w", err)
 	}
 	for row := range scores {
@@ -135,24 +122,23 @@ func (s scorer) checkSequence(q Sequence) error {
 
 // run computes a batch and enters its log-probabilities into the scores of all sequences.
 func (s scorer) run(b *scoreBatch, scores []Score) error {
-	in := b.tensors()
-	defer finalize(in)
-	out, err := s.program.Call(s.weights(), s.trained(), in)
+	x, err := s.compute(b)
 	if err != nil {
 		return err
 	}
-	defer finalize(out[0])
-	logp, err := tensors.CopyFlatData[float32](out[0][0])
-	if err != nil {
-		return err
-	}
-	greedy, err := tensors.CopyFlatData[bool](out[0][1])
-	if err != nil {
-		return err
-	}
-	for n, target := range b.targets {
-		scores[target.sequence].TokenLogProbs[target.token] = logp[n]
-		scores[target.sequence].Greedy = scores[target.sequence].Greedy && greedy[n]
+	defer finalize(x)
+	for targets := range slices.Chunk(b.targets, b.chunk) {
+		logp, greedy, err := s.predicted(x, b.asked(targets))
+		if err != nil {
+			return err
+		}
+		for n, target := range targets {
+			for _, t := range target.tokens {
+				score := &scores[t.sequence]
+				score.TokenLogProbs[t.token] = logp[n]
+				score.Greedy = score.Greedy && greedy[n]
+			}
+		}
 	}
 	return nil
 }

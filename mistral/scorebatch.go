@@ -1,126 +1,164 @@
 package mistral
 
 import (
-	"slices"
-
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// scoreBatch is a batch of rows of documents, in the layout of Input and graph.GreedyLogProbs.
+// scoreBatch is a batch of documents. Its tokens lie one behind the other without gaps, and are put into rows for attention alone.
 type scoreBatch struct {
-	rows, length, places        int     // B and S, and N
-	tokens, positions, segments []int32 // [B*S]
-	index, labels               []int32 // of the targets, up to N
-	targets                     []scoredTarget
+	tokens, positions []int32 // [T]
+
+	rows, length int     // B and S
+	segments     []int32 // [B*S], as graph.Places has them
+	filling      []int32 // [B*S], the places of the rows' tokens
+	origin       []int32 // [T], where a token is in the rows
+
+	targets []scoredTarget
+	chunk   int // C, the number of targets whose logits are computed together
 }
 
-// scoredTarget says whose log-probability a target is.
-type scoredTarget struct{ sequence, token int }
+// scoredTarget is a token to be scored.
+type scoredTarget struct {
+	place, label int32         // of the token that predicts it, and what it is
+	tokens       []scoredToken // whose it is: several sequences' where they begin alike
+}
+
+// scoredToken is a token of a sequence's response.
+type scoredToken struct{ sequence, token int }
 
 const (
-	// scoredTokens is the size of a batch in tokens: enough to keep a processor busy.
-	scoredTokens = 1024
-	// batchCost is how many tokens take as long as a batch takes more than its tokens, a rough guess.
-	batchCost = 50
+	// scoredTokens and scoredTokensGPU are about the sizes of a batch in tokens: enough to keep the device busy.
+	scoredTokens, scoredTokensGPU = 1024, 4096
+	// scoredChunk is the number of targets whose logits are in memory together, at most, and targetStep divides it.
+	scoredChunk, targetStep = 256, 32
+	// shortestRow is the length of the rows that shorter documents share.
+	shortestRow = 64
+	// shapeBatches is the number of batches from which rows half as long save more time than it takes to compile for them.
+	shapeBatches = 6
 )
 
-// scoreBatches puts documents into batches. All batches of rows of one length have one shape, since each shape needs a program (programCost).
-func scoreBatches(documents []*scoredDocument) []*scoreBatch {
-	var batches []*scoreBatch
-	for _, same := range packDocuments(documents) {
-		number := rowsOfBatch(len(same.rows), same.length)
-		first, most := len(batches), 0
-		for rows := range slices.Chunk(same.rows, number) {
-			b := newScoreBatch(rows, number, same.length)
-			batches = append(batches, b)
-			most = max(most, len(b.targets))
-		}
-		for _, b := range batches[first:] {
-			b.places = paddedTargets(most)
-		}
+// scoreBatches puts documents into batches of about size tokens. Those of rows of one length have one shape.
+func scoreBatches(documents []*scoredDocument, size int) []*scoreBatch {
+	packed, sizes := packDocuments(documents, size)
+	batches := make([]*scoreBatch, len(packed))
+	lengths := rowLengths(packed)
+	targets, rows := 1, map[int]int{}
+	for i, documents := range packed {
+		b := newScoreBatch(documents, sizes[i], lengths[i])
+		batches[i] = b
+		targets, rows[b.length] = max(targets, len(b.targets)), max(rows[b.length], b.rows)
+	}
+	chunks := (targets + scoredChunk - 1) / scoredChunk
+	for _, b := range batches {
+		b.addRows(rows[b.length] - b.rows)
+		b.chunk = multiple((targets+chunks-1)/chunks, targetStep)
 	}
 	return batches
 }
 
-// rowsOfBatch returns how many rows of a length the batches of so many have: about scoredTokens, such that few rows remain empty.
-func rowsOfBatch(rows, length int) int {
-	full := max(1, scoredTokens/length)
-	if rows <= full/2 {
-		return roundedUp(rows, 1)
+// rowLengths returns the length of the rows of each batch; the batches are those of packDocuments, which begin with their longest document.
+func rowLengths(packed [][]*scoredDocument) []int {
+	own := make([]int, len(packed))
+	number := map[int]int{}
+	for i, documents := range packed {
+		longest := documents[0].length
+		own[i] = min(powerOfTwo(longest, shortestRow), multiple(longest, longStep))
+		number[own[i]]++
 	}
-	best := full
-	for _, n := range []int{full * 3 / 4, full / 2} {
-		if n > 0 && batchesCost(rows, n, length) < batchesCost(rows, best, length) {
-			best = n
+	for i := 1; i < len(own); i++ {
+		if number[own[i]] < shapeBatches && own[i-1] <= 2*own[i] {
+			own[i] = own[i-1]
 		}
 	}
-	return best
+	return own
 }
 
-// batchesCost returns how many tokens take as long as so many rows of a length take without their attention, n rows a batch.
-func batchesCost(rows, n, length int) int { return (rows + n - 1) / n * (n*length + batchCost) }
-
-// paddedTargets returns what n targets are padded to. A target costs a fourth of a token in a small model, and each number is a program of its own.
-func paddedTargets(n int) int {
-	step := max(64, powerOfTwo(n, 1)/16)
-	return (n + step - 1) / step * step
-}
-
-// newScoreBatch writes rows into a batch of so many of a length.
-func newScoreBatch(rows [][]*scoredDocument, number, length int) *scoreBatch {
-	n := number * length
-	b := &scoreBatch{rows: number, length: length, tokens: make([]int32, n), positions: make([]int32, n), segments: make([]int32, n)}
+// newScoreBatch writes documents into a batch of so many tokens and into rows of a length.
+func newScoreBatch(documents []*scoredDocument, size, length int) *scoreBatch {
+	b := &scoreBatch{tokens: make([]int32, size), positions: make([]int32, size), origin: make([]int32, size), length: length}
+	rows := inRows(documents, length)
+	b.addRows(paddedRows(len(rows)))
+	at := 0
 	for i, row := range rows {
-		at := i * length
+		in := i * length
 		for j, d := range row {
-			at = b.add(d, at, j+1)
+			b.add(d, at, in, j+1)
+			at, in = at+d.length, in+d.length
 		}
 	}
 	return b
 }
 
-// add writes a document, the given one of its row, at a place counted over all rows, and its targets. It returns the place behind it.
-func (b *scoreBatch) add(d *scoredDocument, at, number int) int {
+// paddedRows returns what n rows are padded to, so that few shapes are compiled.
+func paddedRows(n int) int {
+	if n > 8 {
+		return multiple(n, 4)
+	}
+	return n
+}
+
+// addRows adds empty rows.
+func (b *scoreBatch) addRows(n int) {
+	b.rows += n
+	b.segments = append(b.segments, make([]int32, n*b.length)...)
+	b.filling = append(b.filling, make([]int32, n*b.length)...)
+}
+
+// add writes a document, the given one of its row, at a place and at one in the rows, and its targets.
+func (b *scoreBatch) add(d *scoredDocument, at, in, number int) {
 	trunk := at
-	at = b.write(d.trunk, at, 0, number<<graph.BranchBits)
+	known := map[[2]int32]int{} // targets by place and label
+	write := func(ids []int32, position, segment int) {
+		for i, id := range ids {
+			b.tokens[at], b.positions[at], b.origin[at] = id, int32(position+i), int32(in)
+			b.segments[in], b.filling[in] = int32(segment), int32(at)
+			at, in = at+1, in+1
+		}
+	}
+	target := func(place, label int32, token scoredToken) {
+		key := [2]int32{place, label}
+		n, ok := known[key]
+		if !ok {
+			n = len(b.targets)
+			known[key], b.targets = n, append(b.targets, scoredTarget{place: place, label: label})
+		}
+		b.targets[n].tokens = append(b.targets[n].tokens, token)
+	}
+	write(d.trunk, 0, number<<graph.BranchBits)
 	for i, branch := range d.branches {
-		rest := at
-		at = b.write(branch.ids[len(d.trunk):], at, len(d.trunk), number<<graph.BranchBits|(i+1))
+		rest := at - len(d.trunk)
+		write(branch.ids[len(d.trunk):], len(d.trunk), number<<graph.BranchBits|(i+1))
 		for _, m := range branch.members {
 			for i, id := range append(branch.ids[m.prompt:len(branch.ids):len(branch.ids)], m.last) {
-				predictor := m.prompt + i - 1 // its place in the sequence
-				if predictor < len(d.trunk) {
-					predictor += trunk
+				place := m.prompt + i - 1 // of the predictor, in the sequence
+				if place < len(d.trunk) {
+					place += trunk
 				} else {
-					predictor += rest - len(d.trunk)
+					place += rest
 				}
-				b.index, b.labels = append(b.index, int32(predictor)), append(b.labels, id)
-				b.targets = append(b.targets, scoredTarget{m.number, i})
+				target(int32(place), id, scoredToken{m.number, i})
 			}
 		}
 	}
-	return at
 }
 
-// write writes tokens of a segment, the first at the given position. It returns the place behind them.
-func (b *scoreBatch) write(ids []int32, at, position, segment int) int {
-	for i, id := range ids {
-		b.tokens[at+i], b.positions[at+i], b.segments[at+i] = id, int32(position+i), int32(segment)
-	}
-	return at + len(ids)
+// read returns tokens and positions [1, T] and the rows' segments [B, S].
+func (b *scoreBatch) read() []*tensors.Tensor {
+	return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(b.tokens, 1, len(b.tokens)),
+		tensors.FromFlatDataAndDimensions(b.positions, 1, len(b.tokens)), tensors.FromFlatDataAndDimensions(b.segments, b.rows, b.length)}
 }
 
-// tensors returns tokens, positions and segments [B, S], index and labels [N].
-func (b *scoreBatch) tensors() []*tensors.Tensor {
-	in := make([]*tensors.Tensor, 0, 5)
-	for _, values := range [][]int32{b.tokens, b.positions, b.segments} {
-		in = append(in, tensors.FromFlatDataAndDimensions(values, b.rows, b.length))
+// layout returns how rows are filled from tokens [B, S], and tokens found in rows [T].
+func (b *scoreBatch) layout() []*tensors.Tensor {
+	return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(b.filling, b.rows, b.length), tensors.FromValue(b.origin)}
+}
+
+// asked returns the places and labels [C] of targets.
+func (b *scoreBatch) asked(targets []scoredTarget) []*tensors.Tensor {
+	places, labels := make([]int32, b.chunk), make([]int32, b.chunk)
+	for i, t := range targets {
+		places[i], labels[i] = t.place, t.label
 	}
-	for _, values := range [][]int32{b.index, b.labels} {
-		padded := make([]int32, b.places)
-		copy(padded, values)
-		in = append(in, tensors.FromFlatDataAndDimensions(padded, b.places))
-	}
-	return in
+	return []*tensors.Tensor{tensors.FromValue(places), tensors.FromValue(labels)}
 }

@@ -42,7 +42,7 @@ func (c *Client) takesOneDNN(tag string) bool {
 func (c *Client) compileOneDNN(args *C.client_compile_args, text string, options []byte) bool {
 	options = withOption(options, "xla_cpu_use_onednn", protowire.AppendVarint(protowire.AppendTag(nil, 2, protowire.VarintType), 1))
 	options = withOption(options, "xla_cpu_experimental_onednn_fusion_type",
-		protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "LIBRARY_FUSION_TYPE_DOT"))
+		protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"))
 	failed := c.compileText(args, text, options)
 	if failed == nil {
 		return true
