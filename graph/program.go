@@ -65,7 +65,7 @@ func (p *Program) On(m *Mesh) *Program {
 }
 
 // WithOneDNN lets XLA's CPU multiply float32 matrices by oneDNN, which takes about five sixths of the time. Such a program is compiled anew by
-// each process, and must ask for no gradient. It returns p.
+// each process, so it is for small ones. It returns p.
 func (p *Program) WithOneDNN() *Program {
 	p.oneDNN = true
 	return p

@@ -131,10 +131,10 @@ func TestHalfProducts(t *testing.T) {
 func TestProgramWithOneDNN(t *testing.T) {
 	d := graphtest.Device(t)
 	build := func(in [][]*Node) [][]*Node {
-		x, w, v := in[0][0], in[0][1], in[0][2]
-		return [][]*Node{{graph.Linear(Mul(graph.Linear(x, w), graph.Linear(x, v)), w)}}
+		x, gate, up, down := in[0][0], in[0][1], in[0][2], in[0][3]
+		return [][]*Node{{Add(x, graph.Linear(Mul(graph.Linear(x, gate), graph.Linear(x, up)), down))}}
 	}
-	args := []*tensors.Tensor{random(1, 8, 64), random(2, 64, 64), random(3, 64, 64)}
+	args := []*tensors.Tensor{random(1, 8, 576), random(2, 1536, 576), random(3, 1536, 576), random(4, 576, 1536)} // smaller ones are not fused
 	var results [2][]float32
 	for i, p := range []*graph.Program{graph.NewProgram(d, "plain", build), graph.NewProgram(d, "one_dnn", build).WithOneDNN()} {
 		for range 2 {
@@ -144,7 +144,7 @@ func TestProgramWithOneDNN(t *testing.T) {
 			}
 			results[i] = floats(t, out[0][0])
 		}
-		info, err := p.Compile([]shapes.Shape{args[0].Shape(), args[1].Shape(), args[2].Shape()})
+		info, err := p.Compile([]shapes.Shape{args[0].Shape(), args[1].Shape(), args[2].Shape(), args[3].Shape()})
 		if err != nil || d.Platform() == graph.PlatformCPU && (info.Inputs == 0 || (info.Key == "") != (i == 1)) {
 			t.Errorf("program %d: %+v, %v", i, info, err)
 		}

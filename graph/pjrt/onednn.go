@@ -14,7 +14,8 @@ import (
 )
 
 // XLA's CPU multiplies float32 matrices by one of several libraries. oneDNN is about a sixth faster than the one that it takes by itself, but
-// it cannot do all products of a backward pass, and a program that uses it cannot be put into the cache.
+// a program that uses it cannot be put into the cache. It gets products alone: with what XLA fuses into them when asked for
+// LIBRARY_FUSION_TYPE_DOT, backward passes do not compile, and the product of two products is wrong.
 
 // TagOneDNN is Tag for a program whose float32 products are to be computed by oneDNN where the plugin has it.
 func (c *Client) TagOneDNN(name string) string {
