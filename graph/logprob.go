@@ -28,15 +28,10 @@ func TokenLogProbs(hidden, index, labels, head *Node, frozen bool, chunk int) (l
 
 // GreedyLogProbs is the logp of TokenLogProbs for the hidden states x [N, D] that predict labels [N], where no gradient is asked for. It also
 // says of each label whether it is the most probable token of its place (on a tie, the first of them): greedy is bool [N].
-func GreedyLogProbs(x, labels, head *Node, chunk int) (logp, greedy *Node) {
-	parts := inChunks(chunk, x, labels, func(x, labels *Node) []*Node {
-		logits := product(x, head, dtypes.Float32) // [n, V]
-		return []*Node{
-			Sub(labelLogits(x, labels, head), logSumExp(logits)),
-			Equal(ArgMax(logits, -1, dtypes.Int32), labels),
-		}
-	})
-	return parts[0], parts[1]
+// All logits [N, V] are in memory together.
+func GreedyLogProbs(x, labels, head *Node) (logp, greedy *Node) {
+	logits := product(x, head, dtypes.Float32) // [N, V]
+	return Sub(labelLogits(x, labels, head), logSumExp(logits)), Equal(ArgMax(logits, -1, dtypes.Int32), labels)
 }
 
 // Logits returns the logits x W^T of hidden states x [N, D] for the head W [V, D], in float32: [N, V]. No gradient passes.

@@ -98,7 +98,7 @@ func TestForwardTiny(t *testing.T) {
 		result := run(t, d, func(in [][]*Node) [][]*Node {
 			w := graph.NewWeights(weights.Names, in[0])
 			h, head := mistral.Hidden(c, w, asInput(in[1]), false), mistral.Head(c, w)
-			logp, _ := graph.GreedyLogProbs(graph.PickRows(h, in[2][0]), in[2][1], head, 256)
+			logp, _ := graph.GreedyLogProbs(graph.PickRows(h, in[2][0]), in[2][1], head)
 			all := Einsum("bsd,vd->bsv", h, head)
 			at := Gather(TransposeAllAxes(all, 1, 2, 0), InsertAxes(Const(all.Graph(), rowsAt), -1))  // [rows, V, B]
 			sub := Gather(TransposeAllAxes(at, 1, 0, 2), InsertAxes(Const(all.Graph(), columns), -1)) // [columns, rows, B]

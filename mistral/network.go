@@ -47,20 +47,25 @@ func (n network) trained() []*tensors.Tensor {
 	return n.overlay.Group()[n.number]
 }
 
-// seen returns the tensors called so as the policy sees them now: the trained one where there is one.
-func (n network) seen(names []string) []*tensors.Tensor {
-	found := map[string]*tensors.Tensor{}
+// seen returns the tensors by their names as the policy sees them now: the trained one where there is one.
+func (n network) seen() map[string]*tensors.Tensor {
+	seen := map[string]*tensors.Tensor{}
 	for i, t := range n.weights() {
-		found[n.base.Names[i]] = t
+		seen[n.base.Names[i]] = t
 	}
 	for i, t := range n.trained() {
-		found[n.overlay.Names[i]] = t
-	}
-	seen := make([]*tensors.Tensor, len(names))
-	for i, name := range names {
-		seen[i] = found[name]
+		seen[n.overlay.Names[i]] = t
 	}
 	return seen
+}
+
+// called returns the tensors of these names.
+func called(all map[string]*tensors.Tensor, names ...string) []*tensors.Tensor {
+	values := make([]*tensors.Tensor, len(names))
+	for i, name := range names {
+		values[i] = all[name]
+	}
+	return values
 }
 
 // checkTokens returns an error unless all ids are tokens of the vocabulary.

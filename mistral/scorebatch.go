@@ -28,7 +28,7 @@ type scoredTarget struct {
 type scoredToken struct{ sequence, token int }
 
 const (
-	// scoredTokens and scoredTokensGPU are about the sizes of a batch in tokens: enough to keep the device busy.
+	// scoredTokens and scoredTokensGPU are about the sizes of a batch in tokens: enough to keep the device busy. That of GPUs is a guess.
 	scoredTokens, scoredTokensGPU = 1024, 4096
 	// scoredChunk is the number of targets whose logits are in memory together, at most, and targetStep divides it.
 	scoredChunk, targetStep = 256, 32

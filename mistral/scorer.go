@@ -35,7 +35,7 @@ func newScorer(d *graph.Device, n network) scorer {
 			w := graph.NewWeights([]string{FinalNorm, LMHead}, in[0]).WithDType(n.dtype)
 			x, index, labels := in[1][0], in[2][0], in[2][1]
 			h := ConvertDType(w.RMSNorm(graph.PickRows(x, index), FinalNorm, c.RMSNormEps), n.dtype) // [C, D]
-			logp, greedy := graph.GreedyLogProbs(h, labels, w.Get(LMHead), scoredChunk)
+			logp, greedy := graph.GreedyLogProbs(h, labels, w.Get(LMHead))
 			return [][]*Node{{logp, greedy}}
 		}),
 	}
@@ -59,14 +59,15 @@ func attendInRows(w graph.Weights, qkv []*Node, mask, filling, origin *Node) *No
 func (s scorer) compute(b *scoreBatch) ([]*tensors.Tensor, error) {
 	read, layout := b.read(), b.layout()
 	defer finalize(slices.Concat(read, layout))
-	begun, err := s.begin.Call(s.seen([]string{EmbedTokens}), read)
+	seen := s.seen()
+	begun, err := s.begin.Call(called(seen, EmbedTokens), read)
 	if err != nil {
 		return nil, err
 	}
 	x, around := begun[0], begun[1]
 	defer finalize(around)
 	for layer := range s.config.NumHiddenLayers {
-		out, err := s.layer.Call(s.seen(layerNames(layer)), x, around, layout)
+		out, err := s.layer.Call(called(seen, layerNames(layer)...), x, around, layout)
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +79,7 @@ func (s scorer) compute(b *scoreBatch) ([]*tensors.Tensor, error) {
 // predicted returns the log-probabilities of targets, places and labels, after what compute returned, and whether they are the most probable tokens.
 func (s scorer) predicted(x, targets []*tensors.Tensor) (logp []float32, greedy []bool, err error) {
 	defer finalize(targets)
-	out, err := s.head.Call(s.seen([]string{FinalNorm, HeadName(s.config)}), x, targets)
+	out, err := s.head.Call(called(s.seen(), FinalNorm, HeadName(s.config)), x, targets)
 	if err != nil {
 		return nil, nil, err
 	}

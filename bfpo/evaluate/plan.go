@@ -41,7 +41,7 @@ type chunk struct {
 const (
 	// chunkTokens is the size of a chunk of scored documents: enough to fill some batches, little enough to lose.
 	chunkTokens = 16384
-	// shortContext bounds the contexts that are not sorted by length: the scorer packs them into rows of about this length.
+	// shortContext bounds the contexts that are not sorted by length: the scorer packs short and long ones together.
 	shortContext = 256
 	// chunkPrompts is the size of a chunk of prompts, which are answered some at a time.
 	chunkPrompts = 32
