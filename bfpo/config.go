@@ -13,6 +13,7 @@ type Config struct {
 	Architecture   string `yaml:"architecture"`       // a known model that has the sizes of the one that is to come: what plan goes by where no model is named
 	TorchDType     string `yaml:"torch_dtype"`        // "" (float32, as HF loads it), auto, float32, bfloat16
 	BF16           bool   `yaml:"bf16"`               // compute in bfloat16 whatever torch_dtype says; masters are always float32
+	TF32           bool   `yaml:"tf32"`               // float32 products of numbers rounded to 11 bits (NVIDIA GPUs) or 16 bits (CPUs with AMX)
 	ChatTemplate   string `yaml:"chat_template"`      // Jinja source; "" takes the checkpoint's
 	TruncationSide string `yaml:"truncation_side"`    // "", left, right
 	UseSelective   bool   `yaml:"use_selective"`      // train selected_layers only

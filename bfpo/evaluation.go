@@ -99,7 +99,7 @@ func measure(ctx context.Context, rt Runtime, c Config, e Evaluation, judge eval
 		return evaluate.Results{}, err
 	}
 	defer model.Close()
-	scorer := mistral.NewScorer(rt.Device, model.Config, model.Base, nil, c.ComputeType())
+	scorer := mistral.NewScorer(rt.Device, model.Config, model.Base, nil, c.ComputeType()).WithBF16x3()
 	defer scorer.Close()
 	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeType())
 	defer generator.Close()

@@ -136,7 +136,7 @@ func (t *training) measureInLoop(ctx context.Context, m *Metrics) (err error) {
 	}
 	started, step := time.Now(), t.trainer.Step
 	if t.loop.generator == nil {
-		t.loop.scorer = mistral.NewScorer(t.Device, t.model.Config, t.model.Base, t.trainer.Masters, t.config.ComputeType())
+		t.loop.scorer = mistral.NewScorer(t.Device, t.model.Config, t.model.Base, t.trainer.Masters, t.config.ComputeType()).WithBF16x3()
 		t.loop.generator = mistral.NewGenerator(t.Device, t.model.Config, t.model.Base, t.trainer.Masters, t.config.ComputeType())
 	}
 	if t.loop.plan != nil {

@@ -22,7 +22,7 @@ var inertKeys = map[string][]string{
 	"include_num_input_tokens_seen": nil, "include_tokens_per_second": nil, "jit_mode_eval": nil, "label_names": nil,
 	"length_column_name": nil, "local_rank": nil, "no_cuda": nil, "past_index": nil, "prediction_loss_only": nil,
 	"preprocessing_num_workers": nil, "ray_scope": nil, "remove_unused_columns": nil, "save_on_each_node": nil,
-	"save_safetensors": nil, "skip_memory_metrics": nil, "tf32": nil, "torch_compile": nil, "torch_compile_backend": nil,
+	"save_safetensors": nil, "skip_memory_metrics": nil, "torch_compile": nil, "torch_compile_backend": nil,
 	"torch_compile_mode": nil, "torchdynamo": nil, "tpu_metrics_debug": nil, "tpu_num_cores": nil, "trust_remote_code": nil,
 	"use_cpu": nil, "use_flash_attention_2": nil, "attn_implementation": nil, "use_ipex": nil, "use_legacy_prediction_loop": nil,
 	"use_mps_device": nil, "model_code_revision": nil, "smart_label": nil, "dataset_text_field": nil,

@@ -39,7 +39,7 @@ func Mask(queries, keys Places, window int) *Node {
 	mask := Or(Equal(segmentK, segmentQ), Equal(segmentK, trunkQ))                      // [B, S, T]
 	mask = And(mask, LessOrEqual(InsertAxes(keys.index(), 1), InsertAxes(queries.index(), 2)))
 	if window == 0 || window >= mask.Shape().Dim(2) {
-		return mask
+		return once(mask)
 	}
 	orderQ, orderK := queries.Positions, keys.Positions // [B, S], [B, T]
 	if queries == keys {
@@ -47,8 +47,11 @@ func Mask(queries, keys Places, window int) *Node {
 		orderK = orderQ
 	}
 	distance := Sub(InsertAxes(orderQ, 2), InsertAxes(orderK, 1)) // [B, S, T]
-	return And(mask, LessThan(distance, Const(mask.Graph(), int32(window))))
+	return once(And(mask, LessThan(distance, Const(mask.Graph(), int32(window)))))
 }
+
+// once has x computed once: XLA's CPU would compute a mask anew for each head and each use of it.
+func once(x *Node) *Node { return OptimizationBarriers(x)[0] }
 
 func (p Places) index() *Node {
 	if p.Index != nil {

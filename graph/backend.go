@@ -19,6 +19,8 @@ type Options struct {
 	Platform string
 	// Devices is the number of devices that programs are to run on; 0 is one. XLA shows the processor as so many; of GPUs there must be.
 	Devices int
+	// TF32 lets XLA round the numbers of float32 products: on NVIDIA GPUs to the 11 bits of TF32, and on CPUs see WithBF16x3.
+	TF32 bool
 	// CacheDir holds plugins and compiled programs; empty: see wheel.CacheDir.
 	CacheDir string
 	// AllowInstaller lets go-xla's own installer fetch a plugin when no other is found. Its builds of XLA are not pinned, so numbers
@@ -141,7 +143,7 @@ func openFound(s search, kind string, o Options) (*Device, error) {
 
 func openPlugin(p plugin, cache string, o Options) (*Device, error) {
 	client, err := pjrt.Open(p.path, pjrt.Options{
-		CPU: p.kind == PlatformCPU, Devices: o.Devices, Log: o.Log, Inspect: o.Inspect,
+		CPU: p.kind == PlatformCPU, Devices: o.Devices, TF32: o.TF32, Log: o.Log, Inspect: o.Inspect,
 		CacheDir: filepath.Join(cache, "programs"), CacheLimit: programCacheBytes,
 	})
 	if err != nil {
@@ -239,12 +241,12 @@ func (d *Device) Close() {
 }
 
 // tag returns the name under which to build one variant of a program, so that compiled finds its record.
-func (d *Device) tag(name string, oneDNN bool) string {
+func (d *Device) tag(name string, bf16x3 bool) string {
 	switch {
 	case d.client == nil:
 		return name
-	case oneDNN:
-		return d.client.TagOneDNN(name)
+	case bf16x3:
+		return d.client.TagBF16x3(name)
 	}
 	return d.client.Tag(name)
 }

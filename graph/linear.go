@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/exceptions"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -47,25 +46,8 @@ func product(a, b *Node, out dtypes.DType) *Node {
 		func(in []*Node) *Node { return contract(in[0], last, in[1], last, out) },
 		func(in []*Node, dy *Node) []*Node {
 			dy = ConvertDType(dy, dtype)
-			return []*Node{contract(dy, last, in[1], last-1, dtype), overRows(dy, in[0], dtype)}
+			return []*Node{contract(dy, last, in[1], last-1, dtype), contract(dy, last-1, in[0], last-1, dtype)}
 		}, a, b)
-}
-
-// overRows returns a^T b for a [..., T, M] and b [..., T, N], as contract does over T.
-//
-// XLA's CPU multiplies bfloat16 matrices quickly (with AMX) only where the first is summed over its columns, and folds a transposition of
-// it into the product, which then is three times as slow. A few columns of zeros keep the two apart.
-func overRows(a, b *Node, out dtypes.DType) *Node {
-	last := a.Rank() - 1
-	if onGPU(a) {
-		return contract(a, last-1, b, last-1, out)
-	}
-	zeros := func(x *Node, axis int) *Node {
-		dims := slices.Clone(x.Shape().Dimensions)
-		dims[axis] = 16
-		return Concatenate([]*Node{x, Zeros(x.Graph(), shapes.Make(x.DType(), dims...))}, axis)
-	}
-	return contract(zeros(Transpose(a, last-1, last), last), last, zeros(b, last-1), last-1, out)
 }
 
 // summed is the number of terms that productInBlocks adds up in one go.

@@ -126,17 +126,16 @@ func TestHalfProducts(t *testing.T) {
 	}
 }
 
-// oneDNN's products are those of XLA, but for rounding, whatever is done with them: fusing the multiplication of two into one, XLA errs. Such a
-// program says its sizes like any other, but has no place in the cache; were the option unknown to the plugin, it would have one.
-func TestProgramWithOneDNN(t *testing.T) {
+// Products of three bfloat16 ones are those of float32 but for the bits that two bfloat16 lack, whatever is done with them.
+func TestProgramWithBF16x3(t *testing.T) {
 	d := graphtest.Device(t)
 	build := func(in [][]*Node) [][]*Node {
 		x, gate, up, down := in[0][0], in[0][1], in[0][2], in[0][3]
 		return [][]*Node{{Add(x, graph.Linear(Mul(graph.Linear(x, gate), graph.Linear(x, up)), down))}}
 	}
-	args := []*tensors.Tensor{random(1, 8, 576), random(2, 1536, 576), random(3, 1536, 576), random(4, 576, 1536)} // smaller ones are not fused
+	args := []*tensors.Tensor{random(1, 48, 576), random(2, 1536, 576), random(3, 1536, 576), random(4, 576, 1536)}
 	var results [2][]float32
-	for i, p := range []*graph.Program{graph.NewProgram(d, "plain", build), graph.NewProgram(d, "one_dnn", build).WithOneDNN()} {
+	for i, p := range []*graph.Program{graph.NewProgram(d, "plain", build), graph.NewProgram(d, "bf16x3", build).WithBF16x3()} {
 		for range 2 {
 			out, err := p.Call(args)
 			if err != nil {
@@ -144,13 +143,11 @@ func TestProgramWithOneDNN(t *testing.T) {
 			}
 			results[i] = floats(t, out[0][0])
 		}
-		info, err := p.Compile([]shapes.Shape{args[0].Shape(), args[1].Shape(), args[2].Shape(), args[3].Shape()})
-		if err != nil || d.Platform() == graph.PlatformCPU && (info.Inputs == 0 || (info.Key == "") != (i == 1)) {
-			t.Errorf("program %d: %+v, %v", i, info, err)
-		}
 		p.Close()
 	}
-	if r := relative(results[1], results[0]); r > 1e-6 {
+	if r := relative(results[1], results[0]); r > 2e-5 {
 		t.Errorf("relative difference %g", r)
+	} else {
+		t.Logf("relative difference %g", r)
 	}
 }

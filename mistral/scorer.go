@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/bfpo-go/bfpo/graph"
-	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -38,9 +37,6 @@ func newScorer(d *graph.Device, n network) scorer {
 			logp, greedy := graph.GreedyLogProbs(h, labels, w.Get(LMHead))
 			return [][]*Node{{logp, greedy}}
 		}),
-	}
-	if n.dtype == dtypes.Float32 {
-		s.layer, s.head = s.layer.WithOneDNN(), s.head.WithOneDNN()
 	}
 	return s
 }

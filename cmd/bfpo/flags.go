@@ -184,7 +184,7 @@ func (o *options) runtime(c bfpo.Config) (bfpo.Runtime, func(), error) {
 
 // runtimeWith is runtime for a device with some options of its own.
 func (o *options) runtimeWith(c bfpo.Config, with graph.Options) (bfpo.Runtime, func(), error) {
-	with.Platform, with.Devices, with.AllowInstaller, with.Log = c.Platform, c.Devices, o.installer, o.log
+	with.Platform, with.Devices, with.TF32, with.AllowInstaller, with.Log = c.Platform, c.Devices, c.TF32, o.installer, o.log
 	device, err := graph.Open(with)
 	if err != nil {
 		return bfpo.Runtime{}, nil, err

@@ -10,6 +10,7 @@
 // Places in the table of functions, which is an array of pointers but for the version in front.
 enum {
   api_struct_size = 0,
+  api_extensions = 1,
   api_version = 4, // int major, int minor
   api_error_destroy = 5,
   api_error_message = 6,
@@ -97,6 +98,20 @@ typedef struct {
   optional peak, allocations, largest, limit, reserved, peak_reserved, reservable, largest_free, pool, peak_pool;
 } device_memory_args;
 
+// The extensions of a table are a list, and what is used here is the one for foreign functions. It has changed without saying so: this is how it
+// stands in the one version of the table given here.
+enum { foreign_functions_minor = 115, extension_foreign_functions = 5, foreign_function_register = 2 };
+typedef struct extension { size_t size; int type; struct extension *next; void *functions[]; } extension;
+typedef struct {
+  size_t size;
+  const char *name;
+  size_t name_size;
+  void *handler;
+  const char *platform;
+  size_t platform_size;
+  unsigned traits;
+} handler_args;
+
 // slots is how many plugins one process can decorate.
 enum { slots = 4 };
 
@@ -106,6 +121,8 @@ void **open_plugin(const char *path, const char **error);
 void **copy_table(void **table, int slot);
 // has tells whether a plugin's table is long enough to have an entry, and has it.
 bool has(void **table, int entry);
+// add_handler makes a C function known to the plugin as a custom call of CPUs; false says that the plugin is none that this is known to work with.
+bool add_handler(void **table, const char *name, void *handler);
 // call calls a function of the table.
 void *call(void **table, int entry, void *args);
 // release calls the function that the plugin gave with serialized bytes.

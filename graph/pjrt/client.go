@@ -35,6 +35,7 @@ type Client struct {
 	library *library
 	pointer unsafe.Pointer
 	cpu     bool
+	tf32    bool // all float32 products may be of rounded numbers
 	inspect bool
 	target  *target          // nil: programs are compiled for the client's own devices
 	cache   *filecache.Cache // of compiled programs
@@ -45,7 +46,7 @@ type Client struct {
 	mu       sync.Mutex
 	compiled []Compiled
 	byTag    map[string]Compiled // waiting to be taken
-	oneDNN   map[string]bool     // tags of programs to be compiled so
+	bf16x3   map[string]bool     // tags of programs whose float32 products may be sums of bfloat16 ones
 	silent   bool                // the trouble with the cache was told once
 }
 
@@ -62,8 +63,8 @@ func Open(path string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("plugin %s: %w", path, err)
 	}
 	c := &Client{
-		Backend: backend, library: l, pointer: pointer, cpu: o.CPU && o.Target == nil, inspect: o.Inspect, log: o.Log, byTag: map[string]Compiled{},
-		oneDNN: map[string]bool{},
+		Backend: backend, library: l, pointer: pointer, cpu: o.CPU && o.Target == nil, tf32: o.TF32, inspect: o.Inspect, log: o.Log, byTag: map[string]Compiled{},
+		bf16x3: map[string]bool{},
 		cache:  &filecache.Cache{Dir: o.CacheDir, Limit: o.CacheLimit, Magic: "bfpo compiled program 1\n", Suffix: ".xla"},
 	}
 	if o.Target != nil {
@@ -166,6 +167,27 @@ func processor() string {
 
 // Tag returns a name for one compilation of the program called name. Take(tag) returns its record after it was compiled.
 func (c *Client) Tag(name string) string { return fmt.Sprintf("%s%s%d", name, tagMark, c.tags.Add(1)) }
+
+// TagBF16x3 is Tag for a program whose float32 products may be computed as three of bfloat16, where the processor has AMX.
+func (c *Client) TagBF16x3(name string) string {
+	name = c.Tag(name)
+	if c.cpu {
+		_, tag := splitName(name)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.bf16x3[tag] = true
+	}
+	return name
+}
+
+// takesBF16x3 tells, once, whether a tag is one of TagBF16x3.
+func (c *Client) takesBF16x3(tag string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	asked := c.bf16x3[tag]
+	delete(c.bf16x3, tag)
+	return asked
+}
 
 // Take returns the record of the compilation that was given this tag, once.
 func (c *Client) Take(tag string) (Compiled, bool) {

@@ -9,6 +9,7 @@ package pjrt
 import "C"
 
 import (
+	"strings"
 	"time"
 	"unsafe"
 
@@ -22,6 +23,9 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	text = directCollectives(markDonors(text))
 	if c.cpu {
 		text = freeDots(text)
+		if c.library.products && !strings.Contains(text, "sdy.mesh") {
+			text = callProducts(text, c.takesBF16x3(tag) || c.tf32)
+		}
 	}
 	options := C.GoBytes(unsafe.Pointer(args.options), C.int(args.options_size))
 	if c.target != nil {
@@ -31,10 +35,6 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 		return c.compileText(args, stub, options)
 	}
 	record := Compiled{Name: name}
-	if c.takesOneDNN(tag) && c.compileOneDNN(args, text, options) {
-		c.finish(args.loaded, record, start, tag)
-		return nil
-	}
 	key := filecache.Key([]byte(text), options, c.context)
 
 	record.Key = key

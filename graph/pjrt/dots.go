@@ -11,6 +11,11 @@ func freeDots(text string) string {
 	if !strings.Contains(text, dotAlgorithm) {
 		return text
 	}
+	return rewriteDots(text, writeDot)
+}
+
+// rewriteDots lets write write each product of a program, whose lines it is given, with the operations that stand before it in its function.
+func rewriteDots(text string, write func(out *strings.Builder, lines []string, dot operation, known definitions)) string {
 	var out strings.Builder
 	out.Grow(len(text))
 	known := definitions{}
@@ -33,7 +38,7 @@ func freeDots(text string) string {
 		for end < len(lines)-1 && !strings.HasPrefix(strings.TrimSpace(lines[end]), "} :") {
 			end++
 		}
-		writeDot(&out, lines[i:end+1], op, known)
+		write(&out, lines[i:end+1], op, known)
 		i = end
 	}
 	return out.String()
@@ -41,7 +46,7 @@ func freeDots(text string) string {
 
 const dotAlgorithm = "algorithm = #stablehlo.dot_algorithm<"
 
-// operation is what freeDots must know of one line `%name = "stablehlo.kind"(%args…) …`.
+// operation is what must be known of one line `%name = "stablehlo.kind"(%args…) …`.
 type operation struct {
 	kind string
 	args []string

@@ -155,12 +155,16 @@ type gemmConfig struct {
 }
 
 // flops counts what an instruction computes in matrix products: 2 for each multiplication and addition. Attention forms 2 products
-// forward and 5 backward of [S, hd] or [S, S] matrices for each head, and skips half of them under a causal mask.
+// forward and 5 backward of [S, hd] or [S, S] matrices for each head, and skips half of them under a causal mask. A call of package gemm is the
+// product [B, M, N] of [B, M, K] and others.
 func (i instruction) flops(operand func(n int) array) float64 {
 	contracted := i.contracted
 	result := i.shape
 	if len(result.parts) > 0 {
 		result = result.parts[0]
+	}
+	if i.target == productTarget && len(result.dims) > 0 {
+		return 2 * operand(0).size() * float64(result.dims[len(result.dims)-1])
 	}
 	if i.opcode == "custom-call" {
 		var config gemmConfig

@@ -21,6 +21,8 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
+
+	"github.com/bfpo-go/bfpo/graph/pjrt/gemm"
 )
 
 // library is a plugin in this process.
@@ -30,7 +32,8 @@ type library struct {
 	build string          // what tells one build of the plugin from another
 	table *unsafe.Pointer // the plugin's own; go-xla calls a decorated copy
 
-	refused string // the option that go-xla gives to GPU clients, and a CPU plugin that stands in for one refuses
+	products bool   // it calls package gemm
+	refused  string // the option that go-xla gives to GPU clients, and a CPU plugin that stands in for one refuses
 
 	mu      sync.Mutex
 	created unsafe.Pointer // the client that was created last
@@ -69,6 +72,10 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 	l.name = fmt.Sprintf("%s%d", kind, slot)
 	if cpu && !asCPU {
 		l.refused = "preallocate"
+	}
+	if asCPU && gemm.Available() {
+		name := C.CString(productTarget) // the plugin may keep it
+		l.products = bool(C.add_handler(l.table, name, gemm.Handler()))
 	}
 	decorated := C.copy_table(l.table, C.int(slot))
 	if decorated == nil {
@@ -115,8 +122,8 @@ func setCUDAFolder(plugin string) error {
 // open creates a client. The caller holds libraries' lock, so that the client created meanwhile is this one.
 func (l *library) open(o Options) (compute.Backend, unsafe.Pointer, error) {
 	// Without shared buffers: those are views of memory that go-xla allocates and frees, and a donated one would be freed while the
-	// result still lies in it. Without TF32: float32 is asked for where its digits count, all else computes in bfloat16.
-	config := l.name + ",noshared_buffers,notf32"
+	// result still lies in it. Without TF32 unless asked for: float32 is for where its digits count, all else computes in bfloat16.
+	config := fmt.Sprintf("%s,noshared_buffers,tf32=%t", l.name, o.TF32 && !o.CPU)
 	options := pjrt.NamedValuesMap{}
 	if o.CPU {
 		options["cpu_device_count"] = int64(max(1, o.Devices))

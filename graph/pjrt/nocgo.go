@@ -31,8 +31,8 @@ func (c *Client) Close() {}
 // Tag returns name.
 func (c *Client) Tag(name string) string { return name }
 
-// TagOneDNN returns name.
-func (c *Client) TagOneDNN(name string) string { return name }
+// TagBF16x3 returns name.
+func (c *Client) TagBF16x3(name string) string { return name }
 
 // Take returns no record.
 func (c *Client) Take(string) (Compiled, bool) { return Compiled{}, false }

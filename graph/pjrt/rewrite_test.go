@@ -126,5 +126,8 @@ func FuzzRewrite(f *testing.F) {
 		if got := freeDots(text); !strings.Contains(text, dotAlgorithm) && got != text {
 			t.Errorf("freeDots changed %q", text)
 		}
+		if got := callProducts(text, true); !strings.Contains(text, "dot_general") && got != text {
+			t.Errorf("callProducts changed %q", text)
+		}
 	})
 }

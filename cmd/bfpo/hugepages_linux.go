@@ -1,0 +1,28 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"syscall"
+)
+
+const (
+	// heapSettings is what glibc takes its settings from, once, when a process starts.
+	heapSettings = "GLIBC_TUNABLES"
+	hugeBlocks   = "glibc.malloc.hugetlb=1"
+)
+
+// takeHugePages starts the program again with large blocks of memory in huge pages, where the system leaves that to programs. XLA takes what
+// a step needs from the system anew each time, and a tenth of the step would go into its pages of 4 KiB. Settings of the user's stay.
+func takeHugePages() {
+	modes, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/enabled")
+	if err != nil || !strings.Contains(string(modes), "[madvise]") || os.Getenv(heapSettings) != "" {
+		return
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return
+	}
+	// It comes back only when it failed, and then the pages stay small.
+	_ = syscall.Exec(program, os.Args, append(os.Environ(), heapSettings+"="+hugeBlocks))
+}

@@ -1,0 +1,130 @@
+package graph_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// productCase is a product of number matrices [rows, terms] and [columns, terms], either of which may lie the other way round.
+type productCase struct {
+	number, rows, columns, terms int
+	leftAcross, rightAcross      bool
+	from, to                     dtypes.DType
+}
+
+// dims returns the dimensions of a matrix of so many rows, and the axis of its terms.
+func (c productCase) dims(rows int, across bool) (dims []int, axis int) {
+	if c.number > 1 {
+		dims = []int{c.number}
+	}
+	if across {
+		return append(dims, c.terms, rows), len(dims)
+	}
+	return append(dims, rows, c.terms), len(dims) + 1
+}
+
+func (c productCase) product(left, right *Node) *Node {
+	_, l := c.dims(c.rows, c.leftAcross)
+	_, r := c.dims(c.columns, c.rightAcross)
+	batch := []int{0}[:left.Rank()-2]
+	dot := Dot(ConvertDType(left, c.from), ConvertDType(right, c.from)).WithAccumulatorDType(dtypes.InvalidDType)
+	if c.to != c.from {
+		dot = dot.WithOutputDType(c.to)
+	}
+	return ConvertDType(dot.General([]int{l}, batch, []int{r}, batch), dtypes.Float32)
+}
+
+// want computes it in float64, from numbers that bfloat16 has.
+func (c productCase) want(left, right []float32) []float32 {
+	at := func(m []float32, number, rows, row, term int, across bool) float64 {
+		if across {
+			return float64(m[(number*c.terms+term)*rows+row])
+		}
+		return float64(m[(number*rows+row)*c.terms+term])
+	}
+	var out []float32
+	for n := range c.number {
+		for i := range c.rows {
+			for j := range c.columns {
+				sum := 0.0
+				for k := range c.terms {
+					sum += at(left, n, c.rows, i, k, c.leftAcross) * at(right, n, c.columns, j, k, c.rightAcross)
+				}
+				out = append(out, float32(sum))
+			}
+		}
+	}
+	return out
+}
+
+// rounded returns numbers as bfloat16 has them.
+func rounded(x []float32) []float32 {
+	y := make([]float32, len(x))
+	for i, v := range x {
+		bits := math.Float32bits(v)
+		y[i] = math.Float32frombits((bits + 0x7fff + bits>>16&1) &^ 0xffff)
+	}
+	return y
+}
+
+// Matrices of sizes that fill no block and of sizes that do are multiplied as defined, whichever way they lie, also by several callers at once.
+func TestProducts(t *testing.T) {
+	d := xla(t)
+	var cases []productCase
+	for _, size := range []productCase{{number: 1, rows: 64, columns: 160, terms: 128}, {number: 1, rows: 201, columns: 77, terms: 93}, {number: 3, rows: 70, columns: 129, terms: 130}} {
+		for lie := range 4 {
+			for _, types := range [][2]dtypes.DType{{dtypes.BFloat16, dtypes.Float32}, {dtypes.BFloat16, dtypes.BFloat16}, {dtypes.Float32, dtypes.Float32}} {
+				c := size
+				c.leftAcross, c.rightAcross, c.from, c.to = lie&1 == 1, lie&2 == 2, types[0], types[1]
+				cases = append(cases, c)
+			}
+		}
+	}
+	for _, c := range cases {
+		t.Run(fmt.Sprintf("%dx%dx%dx%d %v %v %s %s", c.number, c.rows, c.columns, c.terms, c.leftAcross, c.rightAcross, c.from, c.to), func(t *testing.T) {
+			leftDims, _ := c.dims(c.rows, c.leftAcross)
+			rightDims, _ := c.dims(c.columns, c.rightAcross)
+			left, right := random(1, leftDims...), random(2, rightDims...)
+			p := graph.NewProgram(d, "product", func(in [][]*Node) [][]*Node {
+				return [][]*Node{{c.product(in[0][0], in[0][1])}}
+			}).WithBF16x3()
+			defer p.Close()
+			var results [4][]float32
+			var group sync.WaitGroup
+			for i := range results {
+				group.Go(func() {
+					if out, err := p.Call([]*tensors.Tensor{left, right}); err != nil {
+						t.Error(err)
+					} else {
+						results[i] = floats(t, out[0][0])
+					}
+				})
+			}
+			group.Wait()
+			a, b := floats(t, left), floats(t, right)
+			bound := 1e-5 // of 16 bits
+			if c.from == dtypes.BFloat16 {
+				a, b, bound = rounded(a), rounded(b), 2e-7
+			}
+			if c.to == dtypes.BFloat16 {
+				bound = 3e-3
+			}
+			if r := relative(results[0], c.want(a, b)); !(r <= bound) {
+				t.Errorf("relative difference %g", r)
+			}
+			for _, again := range results[1:] {
+				if !slices.Equal(again, results[0]) {
+					t.Error("not the same twice")
+				}
+			}
+		})
+	}
+}
