@@ -3,6 +3,7 @@ package pjrt
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -43,7 +44,7 @@ func productCall(lines []string, dot operation, float32s bool) (call string, ok 
 	}
 	left, right := dimensions(types[2]), dimensions(types[4])
 	many := len(left) - 2
-	if many < 0 || many > 1 || len(right) != len(left) {
+	if many < 0 || many > 1 || len(right) != len(left) || min(slices.Min(left), slices.Min(right)) < 1 {
 		return "", false
 	}
 	switch types[3] + types[5] + types[6] {

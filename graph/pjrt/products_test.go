@@ -38,6 +38,8 @@ func TestCallProducts(t *testing.T) {
 		{"few of float32", "8x16xf32", "4x16xf32", "8x4xf32", "1 1", "", true, 0},
 		{"float32", "128x256xf32", "512x256xf32", "128x512xf32", "1 1", "", false, -1},
 		{"float32 heads", "4x128x64xf32", "4x128x64xf32", "4x128x128xf32", "2 2", "0", true, -1},
+		{"nothing", "0x16xf32", "4x16xf32", "0x4xf32", "1 1", "", true, -1},
+		{"no heads", "0x128x64xbf16", "0x128x64xbf16", "0x128x128xf32", "2 2", "0", false, -1},
 		{"of two types", "128x256xbf16", "512x256xf32", "128x512xf32", "1 1", "", true, -1},
 		{"float16", "128x256xf16", "512x256xf16", "128x512xf16", "1 1", "", true, -1},
 		{"few rows", "8x4096xbf16", "4096x4096xbf16", "8x4096xbf16", "1 1", "", false, -1},

@@ -1,7 +1,5 @@
 //go:build cgo && linux
 
-// Package gemm multiplies matrices with AMX, the matrix unit of newer Intel processors, as a custom call of XLA's CPU. XLA itself uses about half
-// of what AMX can do for bfloat16, and nothing of it for float32.
 package gemm
 
 /*
