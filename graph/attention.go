@@ -51,7 +51,12 @@ func Mask(queries, keys Places, window int) *Node {
 }
 
 // once has x computed once: XLA's CPU would compute a mask anew for each head and each use of it.
-func once(x *Node) *Node { return OptimizationBarriers(x)[0] }
+func once(x *Node) *Node {
+	if onGPU(x) {
+		return x
+	}
+	return OptimizationBarriers(x)[0]
+}
 
 func (p Places) index() *Node {
 	if p.Index != nil {

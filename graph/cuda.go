@@ -87,7 +87,7 @@ func OpenFor(gpu GPU, o Options) (*Device, error) {
 	}
 	n := max(1, o.Devices)
 	client, err := pjrt.Open(host.path, pjrt.Options{
-		CPU: true, Devices: n, Log: o.Log, Inspect: true,
+		CPU: true, Devices: n, TF32: o.TF32, Log: o.Log, Inspect: true,
 		Target: &pjrt.Target{Plugin: compiler, Config: gpu.target(), Topology: fmt.Sprintf("1x1x%d", n)},
 	})
 	if err != nil {

@@ -128,3 +128,30 @@ func TestProducts(t *testing.T) {
 		})
 	}
 }
+
+// A device with TF32 rounds the numbers of float32 products, one without does not.
+func TestTF32(t *testing.T) {
+	exact := xla(t)
+	tf32, err := graph.Open(graph.Options{Platform: exact.Plugin(), TF32: true, Log: t.Logf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tf32.Close()
+	c := productCase{number: 1, rows: 40, columns: 48, terms: 96}
+	a, b := floats(t, random(1, c.rows, c.terms)), floats(t, random(2, c.columns, c.terms))
+	want := c.want(a, b)
+	for _, d := range []*graph.Device{exact, tf32} {
+		p := graph.NewProgram(d, "product", func(in [][]*Node) [][]*Node { return [][]*Node{{graph.Linear(in[0][0], in[0][1])}} })
+		defer p.Close()
+		out, err := p.Call([]*tensors.Tensor{tensors.FromFlatDataAndDimensions(a, c.rows, c.terms), tensors.FromFlatDataAndDimensions(b, c.columns, c.terms)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := floats(t, out[0][0])
+		r := relative(got, want)
+		if bound := map[bool]float64{false: 5e-7, true: 1e-5}[d == tf32]; !(r <= bound) {
+			t.Errorf("relative difference %g, want %g at most", r, bound)
+		}
+		t.Logf("relative difference %g", r)
+	}
+}

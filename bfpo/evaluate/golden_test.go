@@ -169,7 +169,7 @@ func TestEvaluationGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer model.Close()
-	scorer := mistral.NewScorer(d, model.Config, model.Base, nil, dtypes.Float32)
+	scorer := mistral.NewScorer(d, model.Config, model.Base, nil, dtypes.Float32).WithBF16x3() // as bfpo eval computes
 	defer scorer.Close()
 	tasks, _, err := catalog(t).Select(goldenTasks())
 	if err != nil {

@@ -62,7 +62,7 @@ func (o *options) planner(c bfpo.Config, gpu string) (bfpo.Runtime, func(), erro
 	if err != nil {
 		return bfpo.Runtime{}, nil, bfpo.Usagef("-gpu: %w", err)
 	}
-	device, err := graph.OpenFor(kind, graph.Options{Devices: c.Devices, AllowInstaller: o.installer, Log: o.log})
+	device, err := graph.OpenFor(kind, graph.Options{Devices: c.Devices, TF32: c.TF32, AllowInstaller: o.installer, Log: o.log})
 	if err != nil {
 		return bfpo.Runtime{}, nil, err
 	}

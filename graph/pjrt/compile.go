@@ -22,9 +22,10 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	text, name, tag := splitTag(C.GoStringN(args.program.code, C.int(args.program.code_size)))
 	text = directCollectives(markDonors(text))
 	if c.cpu {
+		rounded := c.takesBF16x3(tag) || c.tf32
 		text = freeDots(text)
 		if c.library.products && !strings.Contains(text, "sdy.mesh") {
-			text = callProducts(text, c.takesBF16x3(tag) || c.tf32)
+			text = callProducts(text, rounded)
 		}
 	}
 	options := C.GoBytes(unsafe.Pointer(args.options), C.int(args.options_size))

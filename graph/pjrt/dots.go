@@ -34,7 +34,7 @@ func rewriteDots(text string, write func(out *strings.Builder, lines []string, d
 			out.WriteString(lines[i])
 			continue
 		}
-		end := i
+		end := i // of a product's lines; the first has no type
 		for end < len(lines)-1 && !strings.HasPrefix(strings.TrimSpace(lines[end]), "} :") {
 			end++
 		}

@@ -123,7 +123,7 @@ func setCUDAFolder(plugin string) error {
 func (l *library) open(o Options) (compute.Backend, unsafe.Pointer, error) {
 	// Without shared buffers: those are views of memory that go-xla allocates and frees, and a donated one would be freed while the
 	// result still lies in it. Without TF32 unless asked for: float32 is for where its digits count, all else computes in bfloat16.
-	config := fmt.Sprintf("%s,noshared_buffers,tf32=%t", l.name, o.TF32 && !o.CPU)
+	config := fmt.Sprintf("%s,noshared_buffers,tf32=%t", l.name, o.TF32 && (!o.CPU || o.Target != nil))
 	options := pjrt.NamedValuesMap{}
 	if o.CPU {
 		options["cpu_device_count"] = int64(max(1, o.Devices))

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// On a processor with AMX, products of two matrices become calls of package gemm: those of bfloat16 always, those of float32 where that was
-// asked for.
+// On a processor with AMX, products of two matrices become calls of package gemm: those of bfloat16, also of several matrices at once, if they are
+// large enough, and single ones of float32 where that was asked for. Programs on a mesh keep XLA's: it could not divide a call.
 
 // productTarget is the name of the custom call.
 const productTarget = "bfpo_product"

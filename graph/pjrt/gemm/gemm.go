@@ -17,5 +17,5 @@ func Available() bool { return bool(C.can_multiply()) }
 // another, and its result is their product in float32 or, rounded, in bfloat16; sums are float32. Its one attribute, an int64, tells how they lie: by themselves [M, K] and [N, K]; with bit 0
 // the first is [K, M], with bit 1 the second is [K, N].
 //
-// float32 numbers are multiplied as sums of two bfloat16, which have 16 of their 24 bits.
+// float32 numbers are multiplied as sums of two bfloat16, which have 16 of their 24 bits; of an infinity comes NaN.
 func Handler() unsafe.Pointer { return C.gemm_product }

@@ -1,3 +1,5 @@
+//go:build cgo && linux
+
 // The product as a custom call of XLA, by the C interface of its foreign functions, version 0: an entry keeps its place in the table of
 // functions and a field its place in a structure.
 #include <stddef.h>
@@ -23,17 +25,26 @@ typedef struct { HEADER; const api *api; void *context; int stage; values argume
 typedef struct { size_t size; version version; } metadata;
 typedef struct { size_t size; int kind; void *next; metadata *metadata; } metadata_extension;
 typedef struct { HEADER; const char *message; int code; } error_args;
+typedef struct { HEADER; void *error; } destroy_args;
 typedef struct { HEADER; void *context; void (*task)(void *data); void *data; } schedule_args;
 typedef struct { HEADER; void *context; int64_t *threads; } threads_args;
 
 enum {
-  function_error = 0, function_schedule = 11, function_threads = 12,
+  function_error = 0, function_destroy = 2, function_schedule = 11, function_threads = 12,
   extension_metadata = 1, stage_execute = 3, out_of_memory = 8, unimplemented = 12,
 };
 
 static void *failure(const call *c, int code, const char *message) {
   error_args args = {.size = sizeof args, .message = message, .code = code};
   return c->api->functions[function_error](&args);
+}
+
+// succeeds calls one of XLA's functions.
+static bool succeeds(const call *c, int function, void *args) {
+  destroy_args failed = {.size = sizeof failed, .error = c->api->functions[function](args)};
+  if (failed.error == NULL) return true;
+  c->api->functions[function_destroy](&failed);
+  return false;
 }
 
 // shared_product is a product that some threads work at; the last to leave frees it.
@@ -55,7 +66,7 @@ static void help(void *data) {
 static void *multiply(const call *c, long number, matrix left, matrix right, number_type from, void *out, number_type to) {
   int64_t threads = 1;
   threads_args asked = {.size = sizeof asked, .context = c->context, .threads = &threads};
-  if (c->api->functions[function_threads](&asked) != NULL) threads = 1;
+  if (!succeeds(c, function_threads, &asked) || threads < 1) threads = 1;
   shared_product *s = malloc(sizeof *s);
   if (s != NULL) s->product = product_new(number, left, right, from, out, to, threads);
   if (s == NULL || s->product == NULL) {
@@ -63,10 +74,12 @@ static void *multiply(const call *c, long number, matrix left, matrix right, num
     return failure(c, out_of_memory, "no memory for a product of matrices");
   }
   atomic_init(&s->owners, 1);
-  for (int64_t i = 1; i < threads; i++) {
+  for (int i = 1; i < product_threads(s->product); i++) {
     schedule_args helper = {.size = sizeof helper, .context = c->context, .task = help, .data = s};
     atomic_fetch_add(&s->owners, 1);
-    if (c->api->functions[function_schedule](&helper) != NULL) atomic_fetch_sub(&s->owners, 1);
+    if (succeeds(c, function_schedule, &helper)) continue;
+    atomic_fetch_sub(&s->owners, 1);
+    break;
   }
   product_work(s->product);
   product_wait(s->product);

@@ -1,3 +1,5 @@
+//go:build cgo && linux
+
 #include "product.h"
 
 #include <stdatomic.h>
@@ -22,6 +24,7 @@ struct product {
   bool rounded;
   long strip; // bytes of one
   const matrix *whole, *cut;
+  int threads;
   long groups, parts, tasks; // groups of the one that is cut, parts of the whole one, and all of all matrices
   atomic_long packing, packed, task, done;
   atomic_int workers;
@@ -46,11 +49,17 @@ static struct memory *take(size_t size) {
   return m;
 }
 
-static void give(struct memory *m) { free(atomic_exchange(&kept, m)); }
+// give keeps the larger of two blocks.
+static void give(struct memory *m) {
+  struct memory *other = atomic_exchange(&kept, m);
+  if (other != NULL && other->size > m->size) other = atomic_exchange(&kept, other);
+  free(other);
+}
 
 static long blocks(const matrix *m) { return (m->rows + side - 1) / side; }
 
 product *product_new(long number, matrix left, matrix right, number_type type, void *out, number_type out_type, int threads) {
+  if (number * left.rows * right.rows * left.depth == 0) return NULL; // XLA does not ask for it
   product *p = calloc(1, sizeof *p);
   if (p == NULL) return NULL;
   p->number = number, p->left = left, p->right = right, p->type = type, p->out = out, p->rounded = out_type != type_f32;
@@ -61,7 +70,8 @@ product *product_new(long number, matrix left, matrix right, number_type type, v
   p->parts = (tasks_per_thread * threads + number * p->groups - 1) / (number * p->groups); // enough tasks for threads of unlike speed
   if (p->parts > blocks(p->whole)) p->parts = blocks(p->whole);
   p->tasks = number * p->groups * p->parts;
-  p->memory = take((number * blocks(p->whole) + threads * group) * p->strip);
+  p->threads = threads < p->tasks ? threads : p->tasks;
+  p->memory = take((number * blocks(p->whole) + p->threads * group) * p->strip);
   if (p->memory == NULL) {
     free(p);
     return NULL;
@@ -69,10 +79,8 @@ product *product_new(long number, matrix left, matrix right, number_type type, v
   return p;
 }
 
-void product_free(product *p) {
-  give(p->memory);
-  free(p);
-}
+int product_threads(const product *p) { return p->threads; }
+void product_free(product *p) { free(p); }
 
 static long type_bytes(number_type type) { return type == type_f32 ? 4 : 2; }
 
@@ -128,12 +136,16 @@ void product_work(product *p) {
   end_tiles();
 }
 
-void product_wait(product *p) { await(&p->done, p->tasks); }
+void product_wait(product *p) {
+  await(&p->done, p->tasks);
+  give(p->memory); // threads that come late find no task, and touch none of it
+}
 
 #else
 
 bool can_multiply(void) { return false; }
 product *product_new(long number, matrix left, matrix right, number_type type, void *out, number_type out_type, int threads) { return NULL; }
+int product_threads(const product *p) { return 0; }
 void product_work(product *p) {}
 void product_wait(product *p) {}
 void product_free(product *p) {}

@@ -23,9 +23,11 @@ bool can_multiply(void);
 // product_new prepares a product of matrices of one type by so many threads at most. f32 is multiplied as the sum of two bf16 (16 bits of 24).
 // Sums are f32, and out is so or, of another type, rounded. NULL: out of memory.
 product *product_new(long number, matrix left, matrix right, number_type type, void *out, number_type out_type, int threads);
+// product_threads is how many threads have work.
+int product_threads(const product *p);
 // product_work takes part in the work until none is left. Each thread calls it once; late ones find nothing to do.
 void product_work(product *p);
-// product_wait returns when the result is there.
+// product_wait returns when the result is there; what is left of the product is small.
 void product_wait(product *p);
 void product_free(product *p);
 

@@ -1,3 +1,5 @@
+//go:build cgo && linux
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,12 +67,14 @@ AMX static inline void store(const __m512i r[16], char *to, long step) {
   for (int i = 0; i < 16; i++) _mm512_store_si512(to + i * step, r[i]);
 }
 
+// upper widens 16 bf16 again.
+AMX static inline __m512 upper(__m256i halves) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16)); }
+
 // halves rounds 32 numbers to bf16, and what they lose to bf16 too.
-AMX static inline __m512i halves(__m512 a, __m512 b, __m512i *lost) {
+AMX static inline __m512i halves(__m512 a, __m512 b, __m512i *rest) {
   __m512i both = (__m512i)_mm512_cvtne2ps_pbh(b, a);
-  __m512i upper_a = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(both)), 16);
-  __m512i upper_b = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(both, 1)), 16);
-  *lost = (__m512i)_mm512_cvtne2ps_pbh(_mm512_sub_ps(b, _mm512_castsi512_ps(upper_b)), _mm512_sub_ps(a, _mm512_castsi512_ps(upper_a)));
+  __m512 lost_a = _mm512_sub_ps(a, upper(_mm512_castsi512_si256(both))), lost_b = _mm512_sub_ps(b, upper(_mm512_extracti64x4_epi64(both, 1)));
+  *rest = (__m512i)_mm512_cvtne2ps_pbh(lost_b, lost_a);
   return both;
 }
 
@@ -82,14 +86,14 @@ AMX static inline void pack_tile(bool split, const matrix *m, bool right, long r
   long next = (m->across ? m->rows : 16) * size; // from the first to the second 16 of 32 numbers: the next term, or further terms
   long step = (m->across ? 2 * m->rows : m->depth) * size;
   const char *at = (const char *)m->data + (m->across ? term * m->rows + row : row * m->depth + term) * size;
-  __m512i r[16], lost[16];
+  __m512i r[16], rest[16];
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++, at += step) {
     __mmask16 one = m->across ? (2 * i < terms ? first(rows) : 0) : (i < rows ? first(terms) : 0);
     __mmask16 two = m->across ? (2 * i + 1 < terms ? first(rows) : 0) : (i < rows ? first(terms - 16) : 0);
     if (split) {
-      r[i] = halves(_mm512_maskz_loadu_ps(one, at), _mm512_maskz_loadu_ps(two, at + next), &lost[i]);
-      if (m->across) lost[i] = _mm512_permutexvar_epi16(pairs, lost[i]);
+      r[i] = halves(_mm512_maskz_loadu_ps(one, at), _mm512_maskz_loadu_ps(two, at + next), &rest[i]);
+      if (m->across) rest[i] = _mm512_permutexvar_epi16(pairs, rest[i]);
     } else {
       r[i] = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi16(one, at)), _mm256_maskz_loadu_epi16(two, at + next), 1);
     }
@@ -98,8 +102,8 @@ AMX static inline void pack_tile(bool split, const matrix *m, bool right, long r
   if (m->across != right) transpose(r);
   store(r, to, row_bytes);
   if (!split) return;
-  if (m->across != right) transpose(lost);
-  store(lost, to + 2 * tile, row_bytes);
+  if (m->across != right) transpose(rest);
+  store(rest, to + 2 * tile, row_bytes);
 }
 
 AMX static void pack_bf16(const matrix *m, bool right, long row, char *to) {
