@@ -67,12 +67,15 @@ func (p Places) index() *Node {
 }
 
 // SelfAttention is Attention of the tokens of a row to each other under a mask that lets none see a later place, as Mask makes it
-// of one Places: q [B, S, H, hd], k and v [B, S, K, hd], mask [B, S, S].
+// of one Places: q [B, S, H, hd], k and v [B, S, K, hd], mask [B, S, S], in which a place sees itself.
 //
 // Scores with keys behind a whole block of queries are not computed. With the four blocks of a long row that is 3/8 of them.
 func (w Weights) SelfAttention(q, k, v, mask *Node) *Node {
 	if fusable(q) {
 		return fusedAttention(q, k, v, mask)
+	}
+	if callable(q) {
+		return w.calledAttention(q, k, v, mask)
 	}
 	return w.Again(func(in []*Node) *Node { return selfAttention(in[0], in[1], in[2], mask) }, q, k, v)
 }

@@ -14,10 +14,15 @@ import (
 // code, and equal weights give equal numbers to the last bit.
 func Recomputed(f func(in []*Node) *Node, in ...*Node) *Node {
 	return withGradient(f, func(in []*Node, dy *Node) []*Node {
-		again := OptimizationBarriers(append(in[:len(in):len(in)], dy)...) // not before dy is there, and not shared with the forward pass
-		in, dy = again[:len(in)], again[len(in)]
+		in, dy = notBefore(in, dy)
 		return Gradient(ReduceAllSum(Mul(f(in), dy)), in...)
 	}, in...)
+}
+
+// notBefore returns in and dy such that what is computed of them is not computed before dy is there, and not shared with the forward pass.
+func notBefore(in []*Node, dy *Node) ([]*Node, *Node) {
+	again := OptimizationBarriers(append(in[:len(in):len(in)], dy)...)
+	return again[:len(in)], again[len(in)]
 }
 
 // Recomputed returns f(w, x) like the function of that name. f may use any weight of w, but trained ones only if their name begins with

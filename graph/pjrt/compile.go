@@ -24,8 +24,8 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	if c.cpu {
 		rounded := c.takesBF16x3(tag) || c.tf32
 		text = freeDots(text)
-		if c.library.products && !strings.Contains(text, "sdy.mesh") {
-			text = callProducts(text, rounded)
+		if c.library.amx && !strings.Contains(text, "sdy.mesh") {
+			text = callProducts(callAttention(text), rounded)
 		}
 	}
 	options := C.GoBytes(unsafe.Pointer(args.options), C.int(args.options_size))

@@ -22,7 +22,7 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 
-	"github.com/bfpo-go/bfpo/graph/pjrt/gemm"
+	"github.com/bfpo-go/bfpo/graph/pjrt/amx"
 )
 
 // library is a plugin in this process.
@@ -32,8 +32,8 @@ type library struct {
 	build string          // what tells one build of the plugin from another
 	table *unsafe.Pointer // the plugin's own; go-xla calls a decorated copy
 
-	products bool   // it calls package gemm
-	refused  string // the option that go-xla gives to GPU clients, and a CPU plugin that stands in for one refuses
+	amx     bool   // it calls package amx
+	refused string // the option that go-xla gives to GPU clients, and a CPU plugin that stands in for one refuses
 
 	mu      sync.Mutex
 	created unsafe.Pointer // the client that was created last
@@ -73,10 +73,8 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 	if cpu && !asCPU {
 		l.refused = "preallocate"
 	}
-	if asCPU && gemm.Available() {
-		name := C.CString(productTarget) // the plugin may keep it
-		l.products = bool(C.add_handler(l.table, name, gemm.Handler()))
-	}
+	l.amx = asCPU && amx.Available() && l.addHandler(productTarget, amx.Product()) && l.addHandler(attentionTarget, amx.Attention()) &&
+		l.addHandler(attentionGradientTarget, amx.AttentionGradient())
 	decorated := C.copy_table(l.table, C.int(slot))
 	if decorated == nil {
 		return nil, errors.New("out of memory")
@@ -86,6 +84,11 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 	}
 	libraries.slots[slot] = l
 	return l, nil
+}
+
+// addHandler has programs of the plugin call a function under this name, and tells whether they can.
+func (l *library) addHandler(name string, handler unsafe.Pointer) bool {
+	return bool(C.add_handler(l.table, C.CString(name), handler)) // the plugin may keep the name
 }
 
 // dynamicLibrary loads the plugin at path, of which go-xla knows nothing yet.

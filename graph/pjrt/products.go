@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// On a processor with AMX, products of two matrices become calls of package gemm: those of bfloat16, also of several matrices at once, if they are
+// On a processor with AMX, products of two matrices become calls of package amx: those of bfloat16, also of several matrices at once, if they are
 // large enough, and single ones of float32 where that was asked for. Programs on a mesh keep XLA's: it could not divide a call.
 
 // productTarget is the name of the custom call.

@@ -84,11 +84,7 @@ func resultTypes(text string) []string {
 		if end < 0 {
 			return nil
 		}
-		types := splitTop(list[:end])
-		for i := range types {
-			types[i] = strings.TrimSpace(types[i])
-		}
-		return types
+		return splitList(list[:end])
 	}
 	single, _, _ := strings.Cut(rest, " {")
 	return []string{single}

@@ -1,24 +1,18 @@
 //go:build cgo && linux
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "tiles.h"
 
 #ifdef X86_TILES
 
 #include <cpuid.h>
-#include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define AMX __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,amx-tile,amx-bf16")))
+#include "vectors.h"
 
 // AMX has tiles of 16 rows of 64 bytes. A step of bf16 is two of them, for 16 rows of the matrix each and 32 terms; for the right matrix they lie
 // across, with terms in pairs. A step of f32 is four, the upper halves of its numbers and then the lower ones: (a + a')(b + b') is
 // ab + ab' + a'b and 2^-16 of it at most.
-enum { tile = 16 * 64, row_bytes = 64 };
-
 static long steps(long depth) { return (depth + side - 1) / side; }
 long strip_bytes(number_type type, long depth) { return steps(depth) * (type == type_bf16 ? 2 : 4) * tile; }
 
@@ -31,44 +25,10 @@ bool can_multiply(void) {
   return syscall(SYS_arch_prctl, permit, tile_data) == 0; // the system knows AMX, and keeps its registers for this process
 }
 
-static inline uint16_t first(long n) { return n >= 16 ? 0xffff : n > 0 ? (1u << n) - 1 : 0; }
-
-// transpose transposes 16 x 16 numbers of four bytes.
-AMX static inline void transpose(__m512i r[16]) {
-  __m512i t[16];
-#pragma GCC unroll 8
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < 16; i += 4)
-#pragma GCC unroll 2
-    for (int j = 0; j < 2; j++) {
-      r[i + 2 * j] = _mm512_unpacklo_epi64(t[i + j], t[i + j + 2]);
-      r[i + 2 * j + 1] = _mm512_unpackhi_epi64(t[i + j], t[i + j + 2]);
-    }
-#pragma GCC unroll 2
-  for (int i = 0; i < 16; i += 8)
-#pragma GCC unroll 4
-    for (int j = i; j < i + 4; j++) {
-      t[j] = _mm512_shuffle_i32x4(r[j], r[j + 4], 0x88);
-      t[j + 4] = _mm512_shuffle_i32x4(r[j], r[j + 4], 0xdd);
-    }
-#pragma GCC unroll 8
-  for (int j = 0; j < 8; j++) {
-    r[j] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0x88);
-    r[j + 8] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0xdd);
-  }
-}
-
 AMX static inline void store(const __m512i r[16], char *to, long step) {
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++) _mm512_store_si512(to + i * step, r[i]);
 }
-
-// upper widens 16 bf16 again.
-AMX static inline __m512 upper(__m256i halves) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16)); }
 
 // halves rounds 32 numbers to bf16, and what they lose to bf16 too.
 AMX static inline __m512i halves(__m512 a, __m512 b, __m512i *rest) {
@@ -80,12 +40,10 @@ AMX static inline __m512i halves(__m512 a, __m512 b, __m512i *rest) {
 
 // pack_tile brings 16 rows and 32 terms into a tile, and what their numbers lose to bf16 into one two tiles behind.
 AMX static inline void pack_tile(bool split, const matrix *m, bool right, long row, long term, char *to) {
-  const __m512i pairs = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1,
-                                         16, 0);
   long size = split ? 4 : 2, rows = m->rows - row, terms = m->depth - term;
-  long next = (m->across ? m->rows : 16) * size; // from the first to the second 16 of 32 numbers: the next term, or further terms
-  long step = (m->across ? 2 * m->rows : m->depth) * size;
-  const char *at = (const char *)m->data + (m->across ? term * m->rows + row : row * m->depth + term) * size;
+  long next = (m->across ? m->stride : 16) * size; // from the first to the second 16 of 32 numbers: the next term, or further terms
+  long step = (m->across ? 2 * m->stride : m->stride) * size;
+  const char *at = (const char *)m->data + (m->across ? term * m->stride + row : row * m->stride + term) * size;
   __m512i r[16], rest[16];
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++, at += step) {
@@ -93,11 +51,11 @@ AMX static inline void pack_tile(bool split, const matrix *m, bool right, long r
     __mmask16 two = m->across ? (2 * i + 1 < terms ? first(rows) : 0) : (i < rows ? first(terms - 16) : 0);
     if (split) {
       r[i] = halves(_mm512_maskz_loadu_ps(one, at), _mm512_maskz_loadu_ps(two, at + next), &rest[i]);
-      if (m->across) rest[i] = _mm512_permutexvar_epi16(pairs, rest[i]);
+      if (m->across) rest[i] = pairs(rest[i]);
     } else {
       r[i] = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi16(one, at)), _mm256_maskz_loadu_epi16(two, at + next), 1);
     }
-    if (m->across) r[i] = _mm512_permutexvar_epi16(pairs, r[i]);
+    if (m->across) r[i] = pairs(r[i]);
   }
   if (m->across != right) transpose(r);
   store(r, to, row_bytes);
@@ -127,6 +85,7 @@ AMX void pack_strip(number_type type, const matrix *m, bool right, long row, cha
 // AMX has eight tiles. Four are the result, 0 1 above 2 3, of the left matrix's 4 and 5 and the right one's 6 and 7.
 #define LOAD(number, at) _tile_loadd(number, at, row_bytes)
 #define MULTIPLY(result, left, right) _tile_dpbf16ps(result, left, right)
+#define SUM(number, at) _tile_loadd(number, at, width * sizeof(float))
 #define STORE(number, at) _tile_stored(number, at, width * sizeof(float))
 
 AMX static inline void sum_bf16(const char *a, const char *b, long steps) {
@@ -150,22 +109,17 @@ AMX static inline void sum_f32(const char *a, const char *b, long steps) {
   }
 }
 
-AMX void multiply_strips(number_type type, const char *left, const char *right, long depth, float *out, long width) {
+AMX void multiply_strips(number_type type, const char *left, const char *right, long depth, float *out, long width, bool add) {
   IN_MEMORY;
-  _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
+  if (add) {
+    SUM(0, out); SUM(1, out + 16); SUM(2, out + 16 * width); SUM(3, out + 16 * width + 16);
+  } else {
+    _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
+  }
   if (type == type_bf16) sum_bf16(left, right, steps(depth));
   else sum_f32(left, right, steps(depth));
   STORE(0, out); STORE(1, out + 16); STORE(2, out + 16 * width); STORE(3, out + 16 * width + 16);
   IN_MEMORY;
-}
-
-// rounded_row stores 16 numbers as bf16. The instruction for it would take the smallest ones for zero, which XLA does not.
-AMX static inline void rounded_row(uint16_t *to, __mmask16 has, __m512 x) {
-  __m512i bits = _mm512_castps_si512(x), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-  __m512i up = _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(bits, odd), _mm512_set1_epi32(0x7fff)), 16);
-  __m512i nan = _mm512_set1_epi32(0x7fc0);
-  up = _mm512_mask_mov_epi32(up, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), nan);
-  _mm256_mask_storeu_epi16(to, has, _mm512_cvtepi32_epi16(up));
 }
 
 AMX void copy_block(const float *block, long rows, long columns, void *out, long at, long width, bool rounded) {

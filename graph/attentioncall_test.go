@@ -1,0 +1,86 @@
+package graph_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// rowsOfSegments are two rows of length tokens: two answers to a prompt, then a document and padding; and padding around documents of few tokens.
+func rowsOfSegments(length int) [][]int32 {
+	rows := [][]int32{make([]int32, length), make([]int32, length)}
+	for i := range length {
+		switch at := 8 * i / length; {
+		case at < 6:
+			rows[0][i] = 1<<graph.BranchBits | int32(at/2)
+		case at == 6:
+			rows[0][i] = 2 << graph.BranchBits
+		}
+		if i >= length/10 && i < length-length/10 {
+			rows[1][i] = int32(i/7+1) << graph.BranchBits
+		}
+	}
+	return rows
+}
+
+// Attention in bfloat16, which is a call where there is AMX, is attention, and so is its gradient: under masks of all kinds, in lengths that fill
+// blocks and that do not, with shared heads, by several callers at once.
+func TestAttentionCalls(t *testing.T) {
+	d := xla(t)
+	for _, c := range []struct{ length, heads, kvHeads, width int }{{31, 2, 2, 32}, {64, 4, 2, 64}, {171, 3, 1, 96}, {300, 8, 2, 64}} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			var in []*tensors.Tensor
+			for i, heads := range []int{c.heads, c.kvHeads, c.kvHeads, c.heads} {
+				x := random(int64(i+1), 2, c.length, heads, c.width)
+				in = append(in, tensors.FromFlatDataAndDimensions(rounded(floats(t, x)), x.Shape().Dimensions...))
+			}
+			p := graph.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
+				mask := graph.Mask(graph.Places{Segments: in[1][0]}, graph.Places{Segments: in[1][0]}, 0)
+				var results []*Node
+				for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
+					qkv := make([]*Node, 3)
+					for i := range qkv {
+						qkv[i] = ConvertDType(in[0][i], dtype)
+					}
+					y := graph.Weights{}.SelfAttention(qkv[0], qkv[1], qkv[2], mask)
+					weighted := ReduceAllSum(Mul(ConvertDType(y, dtypes.Float32), Reshape(in[0][3], y.Shape().Dimensions...)))
+					for _, x := range append(Gradient(weighted, qkv...), y) {
+						results = append(results, ConvertDType(x, dtypes.Float32))
+					}
+				}
+				return [][]*Node{results}
+			})
+			defer p.Close()
+			segments := []*tensors.Tensor{tensors.FromValue(rowsOfSegments(c.length))}
+			var results [3][]*tensors.Tensor
+			var group sync.WaitGroup
+			for i := range results {
+				group.Go(func() {
+					if out, err := p.Call(in, segments); err != nil {
+						t.Error(err)
+					} else {
+						results[i] = out[0]
+					}
+				})
+			}
+			group.Wait()
+			for i, what := range []string{"dq", "dk", "dv", "y"} {
+				got := floats(t, results[0][i+4])
+				if r := relative(got, floats(t, results[0][i])); !(r <= 6e-3) {
+					t.Errorf("%s: relative difference %g", what, r)
+				}
+				for _, again := range results[1:] {
+					if !slices.Equal(floats(t, again[i+4]), got) {
+						t.Errorf("%s: not the same twice", what)
+					}
+				}
+			}
+		})
+	}
+}

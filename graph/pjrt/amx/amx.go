@@ -1,0 +1,30 @@
+//go:build cgo && linux
+
+package amx
+
+/*
+#cgo LDFLAGS: -lm
+#include "handler.h"
+#include "tiles.h"
+*/
+import "C"
+
+import "unsafe"
+
+// Available asks the system for the use of AMX and tells whether this process may use it.
+func Available() bool { return bool(C.can_multiply()) }
+
+// Product is the C function that XLA is to call for products. Its arguments are two matrices of float32 or of bfloat16, or as many of each behind
+// one another, and its result is their product in float32 or, rounded, in bfloat16; sums are float32. Its one attribute, an int64, tells how they
+// lie: by themselves [M, K] and [N, K]; with bit 0 the first is [K, M], with bit 1 the second is [K, N].
+//
+// float32 numbers are multiplied as sums of two bfloat16, which have 16 of their 24 bits; of an infinity comes NaN.
+func Product() unsafe.Pointer { return C.amx_product }
+
+// Attention is the C function for softmax(q k^T / sqrt(hd)) v. Its arguments are q [B, S, H, hd], k and v [B, S, K, hd] in bfloat16, with hd a
+// multiple of 32, and a mask [B, S, S] of which key a query sees: none behind it. Its result is [B, S, H*hd]. Scores and sums are float32, and the
+// exponentials are rounded to bfloat16 before they meet the values. A query that sees nothing gets zeros.
+func Attention() unsafe.Pointer { return C.amx_attention }
+
+// AttentionGradient is the C function for the gradient of Attention: of q, k, v, mask and the adjoint of the result to those of q, k and v.
+func AttentionGradient() unsafe.Pointer { return C.amx_attention_gradient }

@@ -1,0 +1,132 @@
+//go:build cgo && linux
+
+// Jobs as custom calls of XLA, by the C interface of its foreign functions, version 0: an entry keeps its place in the table of
+// functions and a field its place in a structure.
+#include "handler.h"
+
+#include "attention.h"
+#include "product.h"
+
+#ifdef X86_TILES
+
+// Every structure of XLA begins so.
+#define HEADER   \
+  size_t size;   \
+  void *extension
+
+typedef struct { HEADER; int type; void *data; int64_t rank; int64_t *dims; } buffer;
+typedef struct { HEADER; int64_t n; int *kinds; void **list; } values;
+typedef struct { HEADER; int64_t n; int *kinds; void **names; void **list; } attributes;
+typedef struct { int type; void *value; } scalar;
+typedef struct { HEADER; int major, minor; } version;
+typedef struct { HEADER; version version; void *internal; void *(*functions[])(void *args); } api;
+typedef struct { HEADER; const api *api; void *context; int stage; values arguments, results; attributes attributes; } call;
+typedef struct { size_t size; version version; } metadata;
+typedef struct { size_t size; int kind; void *next; metadata *metadata; } metadata_extension;
+typedef struct { HEADER; const char *message; int code; } error_args;
+typedef struct { HEADER; void *error; } destroy_args;
+typedef struct { HEADER; void *context; void (*task)(void *data); void *data; } schedule_args;
+typedef struct { HEADER; void *context; int64_t *threads; } threads_args;
+
+enum {
+  function_error = 0, function_destroy = 2, function_schedule = 11, function_threads = 12,
+  extension_metadata = 1, stage_execute = 3, out_of_memory = 8, unimplemented = 12,
+};
+
+static void *failure(const call *c, int code, const char *message) {
+  error_args args = {.size = sizeof args, .message = message, .code = code};
+  return c->api->functions[function_error](&args);
+}
+
+// succeeds calls one of XLA's functions.
+static bool succeeds(const call *c, int function, void *args) {
+  destroy_args failed = {.size = sizeof failed, .error = c->api->functions[function](args)};
+  if (failed.error == NULL) return true;
+  c->api->functions[function_destroy](&failed);
+  return false;
+}
+
+static void help(void *data) {
+  job_work(data);
+  job_leave(data);
+}
+
+// threads is the number of those that XLA's pool has.
+static int threads(const call *c) {
+  int64_t n = 1;
+  threads_args asked = {.size = sizeof asked, .context = c->context, .threads = &n};
+  return succeeds(c, function_threads, &asked) && n > 1 ? n : 1;
+}
+
+// perform does a job with the threads of XLA's pool that are free: it waits for none that has not begun.
+static void *perform(const call *c, job *j) {
+  if (j == NULL) return failure(c, out_of_memory, "no memory for products of matrices");
+  for (int i = 1; i < j->threads; i++) {
+    schedule_args helper = {.size = sizeof helper, .context = c->context, .task = help, .data = j};
+    atomic_fetch_add(&j->owners, 1);
+    if (succeeds(c, function_schedule, &helper)) continue;
+    atomic_fetch_sub(&j->owners, 1);
+    break;
+  }
+  job_work(j);
+  job_wait(j);
+  job_leave(j);
+  return NULL;
+}
+
+// waits tells that XLA does not want the work done but something else, which is then done.
+static bool waits(const call *c) {
+  if (c->extension != NULL && ((metadata_extension *)c->extension)->kind == extension_metadata) { // XLA asks what this was made for
+    metadata *m = ((metadata_extension *)c->extension)->metadata;
+    m->version.major = AMX_FFI_MAJOR, m->version.minor = AMX_FFI_MINOR;
+    return true;
+  }
+  return c->stage != stage_execute;
+}
+
+// operand reads an argument, whose last two axes are a matrix.
+static matrix operand(const buffer *b, bool across) {
+  const int64_t *dims = b->dims + b->rank - 2;
+  return (matrix){b->data, dims[across ? 1 : 0], dims[across ? 0 : 1], across, dims[1]};
+}
+
+void *amx_product(void *frame) {
+  const call *c = frame;
+  if (waits(c)) return NULL;
+  if (c->arguments.n != 2 || c->results.n != 1 || c->attributes.n != 1) return failure(c, unimplemented, "not a product of two matrices");
+  const buffer *left = c->arguments.list[0], *right = c->arguments.list[1], *out = c->results.list[0];
+  int64_t across = *(int64_t *)((scalar *)c->attributes.list[0])->value; // bit 0 of the left matrix, bit 1 of the right one
+  long number = left->rank == 3 ? left->dims[0] : 1;
+  return perform(c, product_new(number, operand(left, across & 1), operand(right, across & 2), left->type, out->data, out->type, threads(c)));
+}
+
+// attended reads q, k, v and mask.
+static inputs attended(const call *c) {
+  const buffer *q = c->arguments.list[0], *k = c->arguments.list[1], *v = c->arguments.list[2], *mask = c->arguments.list[3];
+  return (inputs){q->data, k->data, v->data, mask->data, q->dims[0], q->dims[1], q->dims[2], k->dims[2], q->dims[3]};
+}
+
+void *amx_attention(void *frame) {
+  const call *c = frame;
+  if (waits(c)) return NULL;
+  if (c->arguments.n != 4 || c->results.n != 1) return failure(c, unimplemented, "not attention");
+  const buffer *y = c->results.list[0];
+  return perform(c, attention_new(attended(c), y->data, threads(c)));
+}
+
+void *amx_attention_gradient(void *frame) {
+  const call *c = frame;
+  if (waits(c)) return NULL;
+  if (c->arguments.n != 5 || c->results.n != 3) return failure(c, unimplemented, "not the gradient of attention");
+  const buffer *dy = c->arguments.list[4], **out = (const buffer **)c->results.list;
+  return perform(c, attention_gradient_new(attended(c), dy->data, out[0]->data, out[1]->data, out[2]->data, threads(c)));
+}
+
+#else
+
+bool can_multiply(void) { return false; }
+void *amx_product(void *frame) { return NULL; }
+void *amx_attention(void *frame) { return NULL; }
+void *amx_attention_gradient(void *frame) { return NULL; }
+
+#endif

@@ -1,0 +1,78 @@
+//go:build cgo && linux
+
+#include "job.h"
+
+#include "tiles.h"
+
+#ifdef X86_TILES
+
+#include <sched.h>
+#include <stdlib.h>
+
+enum { spins = 1 << 12 };
+
+struct memory {
+  size_t size;
+  char bytes[] __attribute__((aligned(64)));
+};
+
+// kept is the memory of a job that is done, for the next one: taking it from the system anew costs more than to fill it.
+static struct memory *_Atomic kept;
+
+static struct memory *take(size_t size) {
+  struct memory *m = atomic_exchange(&kept, NULL);
+  if (m != NULL && m->size >= size) return m;
+  free(m);
+  size_t all = (sizeof *m + size + 63) / 64 * 64;
+  if ((m = aligned_alloc(64, all)) != NULL) m->size = size;
+  return m;
+}
+
+// give keeps the larger of two blocks.
+static void give(struct memory *m) {
+  struct memory *other = atomic_exchange(&kept, m);
+  if (other != NULL && other->size > m->size) other = atomic_exchange(&kept, other);
+  free(other);
+}
+
+bool job_begin(job *j, int threads, size_t memory, size_t each) {
+  long most = 1;
+  for (int p = 0; p < phases; p++)
+    if (j->tasks[p] > most) most = j->tasks[p];
+  j->threads = threads < most ? threads : most;
+  atomic_init(&j->owners, 1);
+  j->memory = take(memory + j->threads * each);
+  if (j->memory != NULL) return true;
+  free(j);
+  return false;
+}
+
+char *job_memory(const job *j) { return j->memory->bytes; }
+
+static void await(atomic_long *count, long n) {
+  for (int i = 0; atomic_load(count) < n; i++)
+    if (i < spins) __builtin_ia32_pause();
+    else sched_yield();
+}
+
+void job_work(job *j) {
+  int worker = atomic_fetch_add(&j->workers, 1);
+  if (atomic_load(&j->next[phases - 1]) >= j->tasks[phases - 1]) return;
+  begin_tiles();
+  for (int p = 0; p < phases; p++) {
+    for (long i; (i = atomic_fetch_add(&j->next[p], 1)) < j->tasks[p]; atomic_fetch_add(&j->done[p], 1)) j->run(j, p, i, worker);
+    if (p < phases - 1) await(&j->done[p], j->tasks[p]);
+  }
+  end_tiles();
+}
+
+void job_wait(job *j) {
+  await(&j->done[phases - 1], j->tasks[phases - 1]);
+  give(j->memory); // threads that come late find no task, and touch none of it
+}
+
+void job_leave(job *j) {
+  if (atomic_fetch_sub(&j->owners, 1) == 1) free(j);
+}
+
+#endif
