@@ -29,58 +29,65 @@ func rowsOfSegments(length int) [][]int32 {
 	return rows
 }
 
-// Attention in bfloat16, which is a call where there is AMX, is attention, and so is its gradient: under masks of all kinds, in lengths that fill
-// blocks and that do not, with shared heads, by several callers at once.
+// Attention, which is a call where there is AMX, is attention, and so is its gradient: under masks of all kinds, in lengths that fill blocks and that
+// do not, with shared heads, by several callers at once.
 func TestAttentionCalls(t *testing.T) {
 	d := xla(t)
 	for _, c := range []struct{ length, heads, kvHeads, width int }{{31, 2, 2, 32}, {64, 4, 2, 64}, {171, 3, 1, 96}, {300, 8, 2, 64}} {
-		t.Run(fmt.Sprint(c), func(t *testing.T) {
-			var in []*tensors.Tensor
-			for i, heads := range []int{c.heads, c.kvHeads, c.kvHeads, c.heads} {
-				x := random(int64(i+1), 2, c.length, heads, c.width)
-				in = append(in, tensors.FromFlatDataAndDimensions(rounded(floats(t, x)), x.Shape().Dimensions...))
-			}
-			p := graph.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
-				mask := graph.Mask(graph.Places{Segments: in[1][0]}, graph.Places{Segments: in[1][0]}, 0)
-				var results []*Node
-				for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
-					qkv := make([]*Node, 3)
-					for i := range qkv {
-						qkv[i] = ConvertDType(in[0][i], dtype)
-					}
-					y := graph.Weights{}.SelfAttention(qkv[0], qkv[1], qkv[2], mask)
-					weighted := ReduceAllSum(Mul(ConvertDType(y, dtypes.Float32), Reshape(in[0][3], y.Shape().Dimensions...)))
-					for _, x := range append(Gradient(weighted, qkv...), y) {
-						results = append(results, ConvertDType(x, dtypes.Float32))
-					}
+		for dtype, bound := range map[dtypes.DType]float64{dtypes.BFloat16: 6e-3, dtypes.Float32: 2e-6} {
+			t.Run(fmt.Sprint(c, dtype), func(t *testing.T) {
+				var in []*tensors.Tensor
+				for i, heads := range []int{c.heads, c.kvHeads, c.kvHeads, c.heads} {
+					x := random(int64(i+1), 2, c.length, heads, c.width)
+					in = append(in, tensors.FromFlatDataAndDimensions(rounded(floats(t, x)), x.Shape().Dimensions...))
 				}
-				return [][]*Node{results}
+				checkAttention(t, d, dtype, bound, in, tensors.FromValue(rowsOfSegments(c.length)))
 			})
-			defer p.Close()
-			segments := []*tensors.Tensor{tensors.FromValue(rowsOfSegments(c.length))}
-			var results [3][]*tensors.Tensor
-			var group sync.WaitGroup
-			for i := range results {
-				group.Go(func() {
-					if out, err := p.Call(in, segments); err != nil {
-						t.Error(err)
-					} else {
-						results[i] = out[0]
-					}
-				})
+		}
+	}
+}
+
+// checkAttention compares SelfAttention of q, k and v, and its gradient for a weighted sum, with Attention in float32.
+func checkAttention(t *testing.T, d *graph.Device, dtype dtypes.DType, bound float64, qkvWeights []*tensors.Tensor, segments *tensors.Tensor) {
+	t.Helper()
+	p := graph.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
+		places := graph.Places{Segments: in[1][0]}
+		mask := graph.Mask(places, places, 0)
+		gradients := func(dtype dtypes.DType, attend func(q, k, v, mask *Node) *Node) (results []*Node) {
+			qkv := make([]*Node, 3)
+			for i := range qkv {
+				qkv[i] = ConvertDType(in[0][i], dtype)
 			}
-			group.Wait()
-			for i, what := range []string{"dq", "dk", "dv", "y"} {
-				got := floats(t, results[0][i+4])
-				if r := relative(got, floats(t, results[0][i])); !(r <= 6e-3) {
-					t.Errorf("%s: relative difference %g", what, r)
-				}
-				for _, again := range results[1:] {
-					if !slices.Equal(floats(t, again[i+4]), got) {
-						t.Errorf("%s: not the same twice", what)
-					}
-				}
+			y := attend(qkv[0], qkv[1], qkv[2], mask)
+			weighted := ReduceAllSum(Mul(ConvertDType(y, dtypes.Float32), Reshape(in[0][3], y.Shape().Dimensions...)))
+			for _, x := range append(Gradient(weighted, qkv...), y) {
+				results = append(results, ConvertDType(x, dtypes.Float32))
+			}
+			return results
+		}
+		return [][]*Node{gradients(dtypes.Float32, graph.Attention), gradients(dtype, graph.Weights{}.SelfAttention)}
+	})
+	defer p.Close()
+	var results [3][][]*tensors.Tensor
+	var group sync.WaitGroup
+	for i := range results {
+		group.Go(func() {
+			var err error
+			if results[i], err = p.Call(qkvWeights, []*tensors.Tensor{segments}); err != nil {
+				t.Error(err)
 			}
 		})
+	}
+	group.Wait()
+	for i, what := range []string{"dq", "dk", "dv", "y"} {
+		got := floats(t, results[0][1][i])
+		if r := relative(got, floats(t, results[0][0][i])); !(r <= bound) {
+			t.Errorf("%s: relative difference %g, want %g at most", what, r, bound)
+		}
+		for _, again := range results[1:] {
+			if !slices.Equal(floats(t, again[1][i]), got) {
+				t.Errorf("%s: not the same twice", what)
+			}
+		}
 	}
 }

@@ -5,7 +5,7 @@ package amx
 /*
 #cgo LDFLAGS: -lm
 #include "handler.h"
-#include "tiles.h"
+#include "strips.h"
 */
 import "C"
 
@@ -21,9 +21,9 @@ func Available() bool { return bool(C.can_multiply()) }
 // float32 numbers are multiplied as sums of two bfloat16, which have 16 of their 24 bits; of an infinity comes NaN.
 func Product() unsafe.Pointer { return C.amx_product }
 
-// Attention is the C function for softmax(q k^T / sqrt(hd)) v. Its arguments are q [B, S, H, hd], k and v [B, S, K, hd] in bfloat16, with hd a
-// multiple of 32, and a mask [B, S, S] of which key a query sees: none behind it. Its result is [B, S, H*hd]. Scores and sums are float32, and the
-// exponentials are rounded to bfloat16 before they meet the values. A query that sees nothing gets zeros.
+// Attention is the C function for softmax(q k^T / sqrt(hd)) v. Its arguments are q [B, S, H, hd], k and v [B, S, K, hd] in bfloat16 or float32, with hd
+// a multiple of 32, and a mask [B, S, S] of which key a query sees: none behind it. Its result is [B, S, H*hd]. Scores and sums are float32; with
+// bfloat16, exponentials are rounded before they meet the values. A query that sees nothing gets zeros.
 func Attention() unsafe.Pointer { return C.amx_attention }
 
 // AttentionGradient is the C function for the gradient of Attention: of q, k, v, mask and the adjoint of the result to those of q, k and v.

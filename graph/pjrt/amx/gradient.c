@@ -14,12 +14,12 @@
 // A task takes one head, and a stretch of some blocks of queries after another: of each block it makes P and dS anew, and dq. When a stretch is done
 // its P and dS, still in the processor's own memory, go into sums for dk and dv. They lie across, [width, keys], and the last phase adds those of all
 // heads of a group.
-enum { attending = 1, adding = phases - 1, keys = 0, key_columns = 1, values = 2, stretch = 4, stretch_bytes = stretch * step_bytes };
+enum { attending = 1, adding = phases - 1, keys = 0, key_columns = 1, values = 2, stretch = 4 };
 
 typedef struct {
   heads heads;
-  const uint16_t *dy;
-  uint16_t *dq, *dk, *dv;
+  const void *dy;
+  void *dq, *dk, *dv;
 } gradient;
 
 // work is what one worker needs for a stretch. Strips of stretch steps are those with the depth of its queries.
@@ -38,22 +38,22 @@ static void run(job *j, int phase, long task, int worker);
 // divide cuts a worker's memory into pieces, and returns what they need.
 static size_t divide(const heads *h, char *own, work *w) {
   char *at = own;
-  size_t strip = h->columns * step_bytes, columns = h->columns * stretch_bytes, rows = side * h->padded * sizeof(float);
+  size_t strip = h->columns * h->step, columns = h->columns * stretch * h->step, rows = side * h->padded * sizeof(float);
   w->query = at, at += strip;
   w->adjoint = at, at += strip;
   w->query_columns = at, at += columns;
   w->adjoint_columns = at, at += columns;
   w->scores = (float *)at, at += rows;
   w->weights = (float *)at, at += rows;
-  w->scores_adjoint = at, at += h->blocks * step_bytes;
-  w->by_key_scores = at, at += h->blocks * stretch_bytes;
-  w->by_key_weights = at, at += h->blocks * stretch_bytes;
+  w->scores_adjoint = at, at += h->blocks * h->step;
+  w->by_key_scores = at, at += h->blocks * stretch * h->step;
+  w->by_key_weights = at, at += h->blocks * stretch * h->step;
   w->mixed = (float *)at, at += side * h->in.width * sizeof(float);
   w->seen = (uint8_t *)at, at += h->blocks;
   return at - own;
 }
 
-job *attention_gradient_new(inputs in, const uint16_t *dy, uint16_t *dq, uint16_t *dk, uint16_t *dv, int threads) {
+job *attention_gradient_new(inputs in, const void *dy, void *dq, void *dk, void *dv, int threads) {
   gradient *g = calloc(1, sizeof *g);
   if (g == NULL) return NULL;
   heads *h = &g->heads;
@@ -111,30 +111,28 @@ AMX static void differentiate(const heads *h, const work *w, const uint32_t *bit
         __m512 dp = _mm512_sub_ps(_mm512_maskz_load_ps(visible, w->weights + k), _mm512_set1_ps(t->shift[r]));
         ds[r][half] = _mm512_mul_ps(p[r][half], dp);
       }
-    for (int r = 0; r < 2; r++) _mm512_store_si512(w->scores_adjoint + j * step_bytes + (i + r) * row_bytes, both(ds[r][0], ds[r][1]));
-    long pair = j * stretch_bytes + at * step_bytes + i / 2 * row_bytes;
-    for (int half = 0; half < 2; half++) {
-      _mm512_store_si512(w->by_key_weights + pair + half * tile, pairs(both(p[0][half], p[1][half])));
-      _mm512_store_si512(w->by_key_scores + pair + half * tile, pairs(both(ds[0][half], ds[1][half])));
-    }
+    for (int r = 0; r < 2; r++) put_left(h->in.kind, w->scores_adjoint + j * h->step, i + r, ds[r][0], ds[r][1]);
+    long step = (j * stretch + at) * h->step;
+    put_right(h->in.kind, w->by_key_weights + step, i, p[0], p[1]);
+    put_right(h->in.kind, w->by_key_scores + step, i, ds[0], ds[1]);
   }
 }
 
 // attend does a block of queries, the one so many blocks behind the beginning of its stretch.
 static void attend(const gradient *g, const work *w, long row, long head, long block, long at) {
   const heads *h = &g->heads;
-  long group = head / (h->in.heads / h->in.groups), strip = h->columns * step_bytes, blocks = block + 1;
+  long group = head / (h->in.heads / h->in.groups), strip = h->columns * h->step, blocks = block + 1;
   const uint32_t *bits = h->bits + (row * h->padded + block * side) * h->blocks;
   const uint8_t *seen = h->seen + (row * h->blocks + block) * h->blocks;
   matrix q = heads_matrix(h, h->in.q, h->in.heads, row, head, block * side, side, false);
   matrix dy = heads_matrix(h, g->dy, h->in.heads, row, head, block * side, side, false);
-  pack_strip(type_bf16, &q, false, 0, w->query);
-  pack_strip(type_bf16, &dy, false, 0, w->adjoint);
+  pack_strip(h->in.kind, &q, false, 0, w->query);
+  pack_strip(h->in.kind, &dy, false, 0, w->adjoint);
   const char *k = heads_strips(h, keys, row, group), *v = heads_strips(h, values, row, group);
   for (long j = 0; j < blocks; j++) {
     if (!seen[j]) continue;
-    multiply_strips(type_bf16, w->query, k + j * strip, h->in.width, w->scores + j * side, h->padded, false);
-    multiply_strips(type_bf16, w->adjoint, v + j * strip, h->in.width, w->weights + j * side, h->padded, false);
+    multiply_strips(h->in.kind, w->query, k + j * strip, h->in.width, w->scores + j * side, h->padded, false);
+    multiply_strips(h->in.kind, w->adjoint, v + j * strip, h->in.width, w->weights + j * side, h->padded, false);
   }
   float scale[side];
   for (long i = 0; i < side; i += 2, bits += 2 * h->blocks) {
@@ -148,7 +146,7 @@ static void attend(const gradient *g, const work *w, long row, long head, long b
   }
   const char *columns = heads_strips(h, key_columns, row, group);
   for (long c = 0; c < h->columns; c++)
-    heads_multiply(h, w->scores_adjoint, columns + c * h->blocks * step_bytes, seen, blocks, w->mixed + c * side, h->in.width);
+    heads_multiply(h, w->scores_adjoint, columns + c * h->blocks * h->step, seen, blocks, w->mixed + c * side, h->in.width);
   heads_write(h, w->mixed, scale, g->dq, row, block, head);
 }
 
@@ -165,9 +163,9 @@ static void add(const heads *h, const work *w, long row, long head, long queries
     if (!w->seen[j]) continue;
     for (long c = 0; c < h->columns; c++) {
       long at = c * side * h->padded + j * side;
-      multiply_strips(type_bf16, w->query_columns + c * stretch_bytes, w->by_key_scores + j * stretch_bytes, queries, sums(h, false, row, head) + at,
+      multiply_strips(h->in.kind, w->query_columns + c * stretch * h->step, w->by_key_scores + j * stretch * h->step, queries, sums(h, false, row, head) + at,
                       h->padded, true);
-      multiply_strips(type_bf16, w->adjoint_columns + c * stretch_bytes, w->by_key_weights + j * stretch_bytes, queries,
+      multiply_strips(h->in.kind, w->adjoint_columns + c * stretch * h->step, w->by_key_weights + j * stretch * h->step, queries,
                       sums(h, true, row, head) + at, h->padded, true);
     }
   }
@@ -183,8 +181,8 @@ static void do_head(const gradient *g, long row, long head, char *own) {
     matrix q = heads_matrix(h, h->in.q, h->in.heads, row, head, from * side, queries, true);
     matrix dy = heads_matrix(h, g->dy, h->in.heads, row, head, from * side, queries, true);
     for (long c = 0; c < h->columns; c++) {
-      pack_strip(type_bf16, &q, false, c * side, w.query_columns + c * stretch_bytes);
-      pack_strip(type_bf16, &dy, false, c * side, w.adjoint_columns + c * stretch_bytes);
+      pack_strip(h->in.kind, &q, false, c * side, w.query_columns + c * stretch * h->step);
+      pack_strip(h->in.kind, &dy, false, c * side, w.adjoint_columns + c * stretch * h->step);
     }
     look(h, &w, row, from, to);
     for (long block = from; block < to; block++) attend(g, &w, row, head, block, block - from);
@@ -193,7 +191,7 @@ static void do_head(const gradient *g, long row, long head, char *own) {
 }
 
 // collect adds the sums of a group's heads for a block of keys, rounded and turned into [keys, width].
-AMX static void collect(const heads *h, bool of_values, uint16_t *to, long row, long group, long block, float scale) {
+AMX static void collect(const heads *h, bool of_values, void *to, long row, long group, long block, float scale) {
   long each = h->in.heads / h->in.groups, from = block * side;
   for (long k = from; k < from + side && k < h->in.length; k += 16)
     for (long c = 0; c < h->in.width; c += 16) {
@@ -206,8 +204,8 @@ AMX static void collect(const heads *h, bool of_values, uint16_t *to, long row, 
       }
       transpose(turned);
       for (int i = 0; i < 16 && k + i < h->in.length; i++) {
-        uint16_t *at = to + ((row * h->in.length + k + i) * h->in.groups + group) * h->in.width + c;
-        rounded_row(at, 0xffff, _mm512_castsi512_ps(turned[i]));
+        long at = ((row * h->in.length + k + i) * h->in.groups + group) * h->in.width + c;
+        put(h->in.kind, to, at, _mm512_castsi512_ps(turned[i]));
       }
     }
 }

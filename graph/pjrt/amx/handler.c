@@ -30,7 +30,7 @@ typedef struct { HEADER; void *context; int64_t *threads; } threads_args;
 
 enum {
   function_error = 0, function_destroy = 2, function_schedule = 11, function_threads = 12,
-  extension_metadata = 1, stage_execute = 3, out_of_memory = 8, unimplemented = 12,
+  type_f32 = 11, type_bf16 = 16, extension_metadata = 1, stage_execute = 3, out_of_memory = 8, unimplemented = 12,
 };
 
 static void *failure(const call *c, int code, const char *message) {
@@ -97,13 +97,14 @@ void *amx_product(void *frame) {
   const buffer *left = c->arguments.list[0], *right = c->arguments.list[1], *out = c->results.list[0];
   int64_t across = *(int64_t *)((scalar *)c->attributes.list[0])->value; // bit 0 of the left matrix, bit 1 of the right one
   long number = left->rank == 3 ? left->dims[0] : 1;
-  return perform(c, product_new(number, operand(left, across & 1), operand(right, across & 2), left->type, out->data, out->type, threads(c)));
+  return perform(c, product_new(number, operand(left, across & 1), operand(right, across & 2), left->type == type_f32 ? bf16x3 : bf16, out->data, out->type == type_bf16,
+                                threads(c)));
 }
 
 // attended reads q, k, v and mask.
 static inputs attended(const call *c) {
   const buffer *q = c->arguments.list[0], *k = c->arguments.list[1], *v = c->arguments.list[2], *mask = c->arguments.list[3];
-  return (inputs){q->data, k->data, v->data, mask->data, q->dims[0], q->dims[1], q->dims[2], k->dims[2], q->dims[3]};
+  return (inputs){q->type == type_f32 ? f32 : bf16, q->data, k->data, v->data, mask->data, q->dims[0], q->dims[1], q->dims[2], k->dims[2], q->dims[3]};
 }
 
 void *amx_attention(void *frame) {

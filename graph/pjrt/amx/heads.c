@@ -6,19 +6,20 @@
 
 #include <math.h>
 
-#include "vectors.h"
+#include "scores.h"
 
 static size_t lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 void heads_init(heads *h, inputs in) {
   h->in = in;
   h->blocks = (in.length + side - 1) / side, h->padded = h->blocks * side, h->columns = in.width / side;
+  h->step = step_bytes(in.kind);
   h->scale = 1 / sqrtf(in.width);
 }
 
 bool heads_begin(heads *h, int threads, size_t shared, size_t each) {
   const inputs *in = &h->in;
-  size_t strips = in->rows * in->groups * h->blocks * h->columns * step_bytes, memory = lines(shared);
+  size_t strips = in->rows * in->groups * h->blocks * h->columns * h->step, memory = lines(shared);
   size_t bits = lines(in->rows * h->padded * h->blocks * sizeof *h->bits), seen = lines(in->rows * h->blocks * h->blocks);
   int n = h->number;
   h->job.tasks[preparing] = n * in->rows * in->groups + in->rows * h->blocks;
@@ -33,11 +34,11 @@ bool heads_begin(heads *h, int threads, size_t shared, size_t each) {
 }
 
 const char *heads_strips(const heads *h, int packed, long row, long group) {
-  return h->packed[packed].strips + (row * h->in.groups + group) * h->blocks * h->columns * step_bytes;
+  return h->packed[packed].strips + (row * h->in.groups + group) * h->blocks * h->columns * h->step;
 }
 
-matrix heads_matrix(const heads *h, const uint16_t *x, long heads, long row, long head, long from, long n, bool across) {
-  const uint16_t *at = x + ((row * h->in.length + from) * heads + head) * h->in.width;
+matrix heads_matrix(const heads *h, const void *x, long heads, long row, long head, long from, long n, bool across) {
+  const char *at = (const char *)x + ((row * h->in.length + from) * heads + head) * h->in.width * number_bytes(h->in.kind);
   if (n > h->in.length - from) n = h->in.length - from;
   return (matrix){at, across ? h->in.width : n, across ? n : h->in.width, across, heads * h->in.width};
 }
@@ -67,8 +68,8 @@ void heads_prepare(const heads *h, long task) {
   }
   matrix m = heads_matrix(h, h->packed[packed].of, h->in.groups, row, group, 0, h->in.length, h->packed[packed].by_column);
   char *to = (char *)heads_strips(h, packed, row, group);
-  long bytes = strip_bytes(type_bf16, m.depth);
-  for (long i = 0; i * side < m.rows; i++) pack_strip(type_bf16, &m, true, i * side, to + i * bytes);
+  long bytes = strip_bytes(h->in.kind, m.depth);
+  for (long i = 0; i * side < m.rows; i++) pack_strip(h->in.kind, &m, true, i * side, to + i * bytes);
 }
 
 void heads_multiply(const heads *h, const char *left, const char *right, const uint8_t *seen, long steps, float *out, long width) {
@@ -76,15 +77,15 @@ void heads_multiply(const heads *h, const char *left, const char *right, const u
   for (long from = 0, to; from < steps; from = to, more = true) {
     while (from < steps && !seen[from]) from++;
     for (to = from; to < steps && seen[to];) to++;
-    if (to > from || !more) multiply_strips(type_bf16, left + from * step_bytes, right + from * step_bytes, (to - from) * side, out, width, more);
+    if (to > from || !more) multiply_strips(h->in.kind, left + from * h->step, right + from * h->step, (to - from) * side, out, width, more);
   }
 }
 
-AMX void heads_write(const heads *h, const float *from, const float *factors, uint16_t *to, long row, long block, long head) {
+AMX void heads_write(const heads *h, const float *from, const float *factors, void *to, long row, long block, long head) {
   long width = h->in.width;
   for (long i = block * side; i < (block + 1) * side && i < h->in.length; i++, from += width, factors++) {
-    uint16_t *at = to + ((row * h->in.length + i) * h->in.heads + head) * width;
-    for (long c = 0; c < width; c += 16) rounded_row(at + c, 0xffff, _mm512_mul_ps(_mm512_load_ps(from + c), _mm512_set1_ps(*factors)));
+    long at = ((row * h->in.length + i) * h->in.heads + head) * width;
+    for (long c = 0; c < width; c += 16) put(h->in.kind, to, at + c, _mm512_mul_ps(_mm512_load_ps(from + c), _mm512_set1_ps(*factors)));
   }
 }
 

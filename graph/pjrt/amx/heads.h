@@ -3,18 +3,19 @@
 #define BFPO_AMX_HEADS_H
 
 #include "job.h"
-#include "tiles.h"
+#include "strips.h"
 
-// Arrays are bf16: q [rows, length, heads, width], k and v [rows, length, groups, width], and of one byte the mask [rows, length, length].
+// Arrays are bf16 or f32: q [rows, length, heads, width], k and v [rows, length, groups, width], and of one byte the mask [rows, length, length].
 typedef struct {
-  const uint16_t *q, *k, *v;
+  strips kind;
+  const void *q, *k, *v;
   const uint8_t *mask;
   long rows, length, heads, groups, width;
 } inputs;
 
 // A strip of k or v is one of the keys, in the depth of the width (by key), or one of the width, in the depth of the keys (by column).
 typedef struct {
-  const uint16_t *of;
+  const void *of;
   bool by_column;
   char *strips; // for each row and group those of all blocks
 } packed;
@@ -26,7 +27,8 @@ typedef struct {
   job job;
   inputs in;
   long blocks, padded, columns; // blocks and their sum of the length, blocks of the width
-  float scale; // of products of queries and keys
+  long step;                      // bytes of one
+  float scale;                    // of products of queries and keys
   packed packed[most_packed];
   int number; // of them
   uint32_t *bits; // [rows, padded, blocks]: which keys of a block a query sees
@@ -44,10 +46,10 @@ void heads_prepare(const heads *h, long task);
 // heads_strips are those of a row and a group.
 const char *heads_strips(const heads *h, int packed, long row, long group);
 // heads_matrix is one head of an array with so many, from a place on and so many of them, as [length, width] or across.
-matrix heads_matrix(const heads *h, const uint16_t *x, long heads, long row, long head, long from, long n, bool across);
+matrix heads_matrix(const heads *h, const void *x, long heads, long row, long head, long from, long n, bool across);
 // heads_multiply writes [side, side] = left right^T over the seen of so many steps that both strips have.
 void heads_multiply(const heads *h, const char *left, const char *right, const uint8_t *seen, long steps, float *out, long width);
-// heads_write rounds rows of the width, each times a factor of its own, into the block of one head.
-void heads_write(const heads *h, const float *from, const float *factors, uint16_t *to, long row, long block, long head);
+// heads_write brings rows of the width, each times a factor of its own, into the block of one head.
+void heads_write(const heads *h, const float *from, const float *factors, void *to, long row, long block, long head);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "job.h"
 
-#include "tiles.h"
+#include "strips.h"
 
 #ifdef X86_TILES
 

@@ -14,7 +14,7 @@ typedef struct {
   job job;
   long number;
   matrix left, right;
-  number_type type;
+  strips kind;
   void *out;
   bool rounded;
   long strip; // bytes of one
@@ -26,12 +26,12 @@ static long blocks(const matrix *m) { return (m->rows + side - 1) / side; }
 
 static void run(job *j, int phase, long task, int worker);
 
-job *product_new(long number, matrix left, matrix right, number_type type, void *out, number_type out_type, int threads) {
+job *product_new(long number, matrix left, matrix right, strips kind, void *out, bool rounded, int threads) {
   if (number * left.rows * right.rows * left.depth == 0) return NULL; // XLA does not ask for it
   product *p = calloc(1, sizeof *p);
   if (p == NULL) return NULL;
-  p->number = number, p->left = left, p->right = right, p->type = type, p->out = out, p->rounded = out_type != type_f32;
-  p->strip = strip_bytes(type, left.depth);
+  p->number = number, p->left = left, p->right = right, p->kind = kind, p->out = out, p->rounded = rounded;
+  p->strip = strip_bytes(kind, left.depth);
   bool whole_left = left.rows <= right.rows;
   p->whole = whole_left ? &p->left : &p->right, p->cut = whole_left ? &p->right : &p->left;
   p->groups = (blocks(p->cut) + group - 1) / group;
@@ -43,13 +43,11 @@ job *product_new(long number, matrix left, matrix right, number_type type, void 
   return job_begin(&p->job, threads, p->job.tasks[packing] * p->strip, group * p->strip) ? &p->job : NULL;
 }
 
-static long type_bytes(number_type type) { return type == type_f32 ? 4 : 2; }
-
 // pack makes a strip of a block of one of the matrices.
 static void pack(const product *p, const matrix *m, long number, long block, char *to) {
   matrix one = *m;
-  one.data = (const char *)m->data + number * m->rows * m->depth * type_bytes(p->type);
-  pack_strip(p->type, &one, m == &p->right, block * side, to);
+  one.data = (const char *)m->data + number * m->rows * m->depth * number_bytes(p->kind);
+  pack_strip(p->kind, &one, m == &p->right, block * side, to);
 }
 
 // multiply computes a block of the result, of strips.
@@ -57,11 +55,11 @@ static void multiply(const product *p, long number, long left, const char *a, lo
   long row = left * side, column = right * side, width = p->right.rows, at = (number * p->left.rows + row) * width + column;
   long rows = p->left.rows - row, columns = width - column;
   if (!p->rounded && rows >= side && columns >= side) {
-    multiply_strips(p->type, a, b, p->left.depth, (float *)p->out + at, width, false);
+    multiply_strips(p->kind, a, b, p->left.depth, (float *)p->out + at, width, false);
     return;
   }
   float local[side * side] __attribute__((aligned(64)));
-  multiply_strips(p->type, a, b, p->left.depth, local, side, false);
+  multiply_strips(p->kind, a, b, p->left.depth, local, side, false);
   copy_block(local, rows < side ? rows : side, columns < side ? columns : side, p->out, at, width, p->rounded);
 }
 

@@ -3,10 +3,10 @@
 #define BFPO_AMX_PRODUCT_H
 
 #include "job.h"
-#include "tiles.h"
+#include "strips.h"
 
-// product_new prepares products of so many pairs of matrices of one type, behind each other, out [number, left.rows, right.rows] = left right^T. f32
-// is multiplied as the sum of two bf16 (16 bits of 24). Sums are f32, and out is so or, of another type, rounded. NULL: out of memory.
-job *product_new(long number, matrix left, matrix right, number_type type, void *out, number_type out_type, int threads);
+// product_new prepares products of so many pairs of matrices, behind each other, out [number, left.rows, right.rows] = left right^T in f32 or rounded
+// to bf16. NULL: out of memory.
+job *product_new(long number, matrix left, matrix right, strips kind, void *out, bool rounded, int threads);
 
 #endif

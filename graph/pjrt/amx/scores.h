@@ -2,7 +2,7 @@
 #ifndef BFPO_AMX_SCORES_H
 #define BFPO_AMX_SCORES_H
 
-#include "tiles.h"
+#include "strips.h"
 #include "vectors.h"
 
 // exponential is e^x for x <= 0, to two units of the last place.
@@ -35,7 +35,34 @@ AMX static inline __m512 weight(__mmask16 seen, const float *scores, float top, 
   return _mm512_maskz_mov_ps(seen, exponential(_mm512_mul_ps(x, _mm512_set1_ps(scale))));
 }
 
+// put writes 16 numbers to a place in an array.
+AMX static inline void put(strips kind, void *to, long at, __m512 x) {
+  if (kind == f32) _mm512_storeu_ps((float *)to + at, x);
+  else rounded_row((uint16_t *)to + at, 0xffff, x);
+}
+
 // both rounds 32 numbers.
 AMX static inline __m512i both(__m512 first, __m512 second) { return (__m512i)_mm512_cvtne2ps_pbh(second, first); }
+
+// put_left makes 32 terms a row of a step of a left strip.
+AMX static inline void put_left(strips kind, char *step, long row, __m512 first, __m512 second) {
+  if (kind == f32) {
+    _mm512_store_ps((float *)step + row * side, first);
+    _mm512_store_ps((float *)step + row * side + 16, second);
+  } else {
+    _mm512_store_si512(step + row * row_bytes, both(first, second));
+  }
+}
+
+// put_right makes two times 32 numbers terms of a step of a right strip, the one of an even number and the one behind it.
+AMX static inline void put_right(strips kind, char *step, long term, const __m512 even[2], const __m512 odd[2]) {
+  for (int half = 0; half < 2; half++)
+    if (kind == f32) {
+      _mm512_store_ps((float *)step + term * side + 16 * half, even[half]);
+      _mm512_store_ps((float *)step + (term + 1) * side + 16 * half, odd[half]);
+    } else {
+      _mm512_store_si512(step + half * tile + term / 2 * row_bytes, pairs(both(even[half], odd[half])));
+    }
+}
 
 #endif

@@ -1,6 +1,6 @@
 //go:build cgo && linux
 
-#include "tiles.h"
+#include "strips.h"
 
 #ifdef X86_TILES
 
@@ -8,13 +8,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "floats.h"
 #include "vectors.h"
 
-// AMX has tiles of 16 rows of 64 bytes. A step of bf16 is two of them, for 16 rows of the matrix each and 32 terms; for the right matrix they lie
-// across, with terms in pairs. A step of f32 is four, the upper halves of its numbers and then the lower ones: (a + a')(b + b') is
-// ab + ab' + a'b and 2^-16 of it at most.
 static long steps(long depth) { return (depth + side - 1) / side; }
-long strip_bytes(number_type type, long depth) { return steps(depth) * (type == type_bf16 ? 2 : 4) * tile; }
+long number_bytes(strips kind) { return kind == bf16 ? 2 : 4; }
+long step_bytes(strips kind) { return kind == bf16 ? 2 * tile : 4 * tile; }
+long strip_bytes(strips kind, long depth) { return steps(depth) * step_bytes(kind); }
 
 bool can_multiply(void) {
   enum { leaf = 7, avx512_f_dq = 1 << 16 | 1 << 17, avx512_bf16 = 1 << 5, amx = 1 << 22 | 1 << 24, permit = 0x1023, tile_data = 18 };
@@ -64,19 +64,13 @@ AMX static inline void pack_tile(bool split, const matrix *m, bool right, long r
   store(rest, to + 2 * tile, row_bytes);
 }
 
-AMX static void pack_bf16(const matrix *m, bool right, long row, char *to) {
-  for (long term = 0; term < m->depth; term += side, to += 2 * tile)
-    for (int half = 0; half < 2; half++) pack_tile(false, m, right, row + 16 * half, term, to + half * tile);
-}
-
-AMX static void pack_f32(const matrix *m, bool right, long row, char *to) {
-  for (long term = 0; term < m->depth; term += side, to += 4 * tile)
-    for (int half = 0; half < 2; half++) pack_tile(true, m, right, row + 16 * half, term, to + half * tile);
-}
-
-AMX void pack_strip(number_type type, const matrix *m, bool right, long row, char *to) {
-  if (type == type_bf16) pack_bf16(m, right, row, to);
-  else pack_f32(m, right, row, to);
+AMX void pack_strip(strips kind, const matrix *m, bool right, long row, char *to) {
+  if (kind == f32) {
+    pack_floats(m, right, row, to);
+    return;
+  }
+  for (long term = 0; term < m->depth; term += side, to += step_bytes(kind))
+    for (int half = 0; half < 2; half++) pack_tile(kind == bf16x3, m, right, row + 16 * half, term, to + half * tile);
 }
 
 // IN_MEMORY has the compiler write what it holds, and read it again: it does not know what instructions for tiles touch.
@@ -96,8 +90,8 @@ AMX static inline void sum_bf16(const char *a, const char *b, long steps) {
   }
 }
 
-// sum_f32 loads a tile of each matrix twice.
-AMX static inline void sum_f32(const char *a, const char *b, long steps) {
+// sum_bf16x3 loads a tile of each matrix twice.
+AMX static inline void sum_bf16x3(const char *a, const char *b, long steps) {
   for (; steps > 0; steps--, a += 4 * tile, b += 4 * tile) {
     LOAD(4, a); LOAD(6, b + 2 * tile); MULTIPLY(0, 4, 6);
     LOAD(7, b + 3 * tile); MULTIPLY(1, 4, 7);
@@ -109,15 +103,19 @@ AMX static inline void sum_f32(const char *a, const char *b, long steps) {
   }
 }
 
-AMX void multiply_strips(number_type type, const char *left, const char *right, long depth, float *out, long width, bool add) {
+AMX void multiply_strips(strips kind, const char *left, const char *right, long depth, float *out, long width, bool add) {
+  if (kind == f32) {
+    multiply_floats((const float *)left, (const float *)right, depth, out, width, add);
+    return;
+  }
   IN_MEMORY;
   if (add) {
     SUM(0, out); SUM(1, out + 16); SUM(2, out + 16 * width); SUM(3, out + 16 * width + 16);
   } else {
     _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
   }
-  if (type == type_bf16) sum_bf16(left, right, steps(depth));
-  else sum_f32(left, right, steps(depth));
+  if (kind == bf16) sum_bf16(left, right, steps(depth));
+  else sum_bf16x3(left, right, steps(depth));
   STORE(0, out); STORE(1, out + 16); STORE(2, out + 16 * width); STORE(3, out + 16 * width + 16);
   IN_MEMORY;
 }
