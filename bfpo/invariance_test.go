@@ -47,7 +47,7 @@ func testOptions(objective string) StepOptions {
 // tokenProgram gives the policy's log-probability of each target of a batch.
 func tokenProgram(t *testing.T, s *Stepper) func(datasets.Batch) []float32 {
 	p := graph.NewProgram(graphtest.Device(t), "tokens", func(in [][]*Node) [][]*Node {
-		logProb, _ := s.tokens(s.view(in[0], in[1]), newBatchNodes(in[2], s.perUnit()), true, false)
+		logProb, _ := s.tokens(s.view(in[0], in[1]), newBatchNodes(in[2], s.perUnit()), graph.HeadGradient{}, false)
 		return [][]*Node{{logProb}}
 	})
 	t.Cleanup(p.Close)

@@ -153,7 +153,7 @@ func (s *Stepper) view(base, masters []*Node) graph.Weights {
 // gradsGraph adds the gradient of sum_i weight_i * loss_i to the accumulator.
 func (s *Stepper) gradsGraph(in [][]*Node) [][]*Node {
 	base, masters, sum, batch := in[0], in[1], in[2], newBatchNodes(in[3], s.perUnit())
-	loss, report := s.losses(s.view(base, masters), batch)
+	loss, report := s.losses(s.view(base, masters), batch, true)
 	total := ReduceAllSum(Mul(loss, batch.weight))
 	added := make([]*Node, len(sum))
 	for i, gradient := range Gradient(total, masters...) {
@@ -164,7 +164,7 @@ func (s *Stepper) gradsGraph(in [][]*Node) [][]*Node {
 
 // measureGraph is the forward pass alone, for evaluation.
 func (s *Stepper) measureGraph(in [][]*Node) [][]*Node {
-	_, report := s.losses(s.view(in[0], in[1]), newBatchNodes(in[2], s.perUnit()))
+	_, report := s.losses(s.view(in[0], in[1]), newBatchNodes(in[2], s.perUnit()), false)
 	return [][]*Node{report}
 }
 
@@ -175,8 +175,8 @@ func (s *Stepper) referenceGraph(in [][]*Node) [][]*Node {
 
 // referenceTokens gives log pi_ref of each target. policy tells which weights are trained.
 func (s *Stepper) referenceTokens(policy graph.Weights, b batchNodes) *Node { // [N]
-	frozenHead := !policy.Trained(mistral.HeadName(s.model.Config)) // as of the policy, so that equal weights round alike
-	logProb, _ := s.tokens(policy.Base(), b, frozenHead, false)
+	trainedHead := policy.Trained(mistral.HeadName(s.model.Config)) // as of the policy, so that equal weights round alike
+	logProb, _ := s.tokens(policy.Base(), b, graph.HeadGradient{Head: trainedHead}, false)
 	return StopGradient(logProb)
 }
 
@@ -196,9 +196,11 @@ func (s *Stepper) applyGraph(in [][]*Node) [][]*Node {
 	return [][]*Node{masters, m, v, zeros, {norm}}
 }
 
-// losses runs policy and, for a preference objective, reference over a batch: loss [units] and what is reported of it.
-func (s *Stepper) losses(policy graph.Weights, b batchNodes) (loss *Node, report []*Node) {
-	logProb, logits := s.tokens(policy, b, !policy.Trained(mistral.HeadName(s.model.Config)), s.options.Checkpointed)
+// losses runs policy and, for a preference objective, reference over a batch: loss [units] and what is reported of it. gradient says whether the
+// gradient of the loss will be asked for.
+func (s *Stepper) losses(policy graph.Weights, b batchNodes, gradient bool) (loss *Node, report []*Node) {
+	asked := graph.HeadGradient{Hidden: gradient, Head: policy.Trained(mistral.HeadName(s.model.Config))}
+	logProb, logits := s.tokens(policy, b, asked, s.options.Checkpointed)
 	if !s.options.Objective.Preference() {
 		loss = SFTLoss(b.perResponse(logProb))
 		return loss, []*Node{loss, b.perResponse(logProb), b.perResponse(logits)}
@@ -217,10 +219,10 @@ func (s *Stepper) losses(policy graph.Weights, b batchNodes) (loss *Node, report
 }
 
 // tokens gives the log-probability of each target of a batch, in nats, and the mean logit at its place.
-func (s *Stepper) tokens(w graph.Weights, b batchNodes, frozenHead, checkpointed bool) (logProb, logits *Node) { // [N]
+func (s *Stepper) tokens(w graph.Weights, b batchNodes, asked graph.HeadGradient, checkpointed bool) (logProb, logits *Node) { // [N]
 	config := s.model.Config
 	hidden := mistral.Hidden(config, w, b.Input, checkpointed) // [B,S,D]
-	logProb, logits = graph.TokenLogProbs(hidden, b.index, b.labels, mistral.Head(config, w), frozenHead, headChunk)
+	logProb, logits = graph.TokenLogProbs(hidden, b.index, b.labels, mistral.Head(config, w), asked, headChunk)
 	return logProb, StopGradient(logits)
 }
 

@@ -14,16 +14,39 @@ import (
 // both [N] float32. Hidden states are [B, S, D], head is W [V, D]; index [N] says as b*S + s which hidden state predicts the
 // token labels[n]. Logits are computed for these places only, and at most chunk of them, [chunk, V], at a time.
 //
-// frozen promises that no gradient with respect to head will be asked for, and makes the one of hidden cheaper: see frozenHead
-// and trainedHead. The mean carries no gradient.
-func TokenLogProbs(hidden, index, labels, head *Node, frozen bool, chunk int) (logp, mean *Node) {
-	score := trainedHead
-	if frozen {
-		score = frozenHead
+// asked says which gradients will be asked for. The mean carries none.
+func TokenLogProbs(hidden, index, labels, head *Node, asked HeadGradient, chunk int) (logp, mean *Node) {
+	score := frozenHead
+	if asked.Head {
+		score = trainedHead
 	}
 	x := PickRows(hidden, index) // [N, D]
-	parts := inChunks(chunk, x, labels, func(x, labels *Node) []*Node { return []*Node{score(x, labels, head)} })
+	order := &chunkOrder{gradient: asked.Hidden}
+	parts := inChunks(chunk, x, labels, func(x, labels *Node) []*Node { return []*Node{score(x, labels, head, order)} })
 	return parts[0], meanLogits(x, head)
+}
+
+// HeadGradient says which gradients of TokenLogProbs will be asked for.
+type HeadGradient struct {
+	Hidden bool
+	// Head that of the head. Numbers of a policy and a reference round alike only if it is the same for both.
+	Head bool
+}
+
+// chunkOrder has the work on a chunk begin when that on the one before has ended, forward and backward, lest XLA holds the logits of all of them.
+type chunkOrder struct {
+	gradient bool    // will be asked for
+	forward  []*Node // what the chunk before has come to
+	backward []*Node // adjoints of its x and of w; the latter is the sum of those so far
+	waiting  int     // chunks whose backward pass has not been built
+}
+
+// behind returns x, which comes after what was done before.
+func behind(before []*Node, x *Node) *Node {
+	if len(before) == 0 {
+		return x
+	}
+	return OptimizationBarriers(append([]*Node{x}, before...)...)[0]
 }
 
 // GreedyLogProbs is the logp of TokenLogProbs for the hidden states x [N, D] that predict labels [N], where no gradient is asked for. It also
@@ -41,17 +64,22 @@ func Logits(x, head *Node) *Node { return productInBlocks(x, head, dtypes.Float3
 //
 //	dlogp/dx = W[label] - softmax(W x) W,
 //
-// is formed here, in the forward pass, while the logits are at hand; so nothing of size [n, V] waits for the backward pass. Where no
-// gradient is asked for it is not computed.
-func frozenHead(x, labels, w *Node) *Node {
+// is formed here, in the forward pass, while the logits are at hand; so nothing of size [n, V] waits for the backward pass.
+func frozenHead(x, labels, w *Node, order *chunkOrder) *Node {
 	var slope *Node // [n, D]
 	return withGradient(func(in []*Node) *Node {
-		logits := product(in[0], w, dtypes.Float32)   // [n, V]
-		again := OptimizationBarriers(logits, labels) // so that the value is computed as where no gradient is asked for, see Recomputed
-		e, sum, _ := exponentials(again[0])           // [n, V], [n, 1]
-		expected := Div(contract(ConvertDType(e, w.DType()), 1, w, 0, dtypes.Float32), sum)
-		slope = Sub(labelRows(again[1], w), expected)
-		return Sub(labelLogits(in[0], labels, w), logSumExp(logits)) // [n]
+		x := behind(order.forward, in[0])
+		logits := product(x, w, dtypes.Float32) // [n, V]
+		y := Sub(labelLogits(x, labels, w), logSumExp(logits))
+		order.forward = []*Node{StopGradient(y)}
+		if order.gradient {
+			again := OptimizationBarriers(logits, labels) // so that the value is computed as where no gradient is asked for, see Recomputed
+			e, sum, _ := exponentials(again[0])           // [n, V], [n, 1]
+			expected := Div(contract(ConvertDType(e, w.DType()), 1, w, 0, dtypes.Float32), sum)
+			slope = StopGradient(Sub(labelRows(again[1], w), expected))
+			order.forward = append(order.forward, slope)
+		}
+		return y // [n]
 	}, func(in []*Node, dy *Node) []*Node {
 		return []*Node{ConvertDType(Mul(InsertAxes(dy, -1), slope), x.DType())}
 	}, x)
@@ -59,13 +87,30 @@ func frozenHead(x, labels, w *Node) *Node {
 
 // trainedHead returns logp [n] of labels [n] for x [n, D], with gradients to x and w; the backward pass computes the logits
 // again.
-func trainedHead(x, labels, w *Node) *Node {
-	return Recomputed(func(in []*Node) *Node {
+func trainedHead(x, labels, w *Node, order *chunkOrder) *Node {
+	score := func(in []*Node) *Node {
 		logits := product(in[0], in[1], dtypes.Float32) // [n, V]
 		vocabulary := Iota(x.Graph(), shapes.Make(labels.DType(), logits.Shape().Dimensions...), 1)
 		isLabel := Equal(vocabulary, BroadcastToShape(InsertAxes(labels, -1), vocabulary.Shape()))
 		chosen := ReduceSum(Where(isLabel, logits, ZerosLike(logits)), -1) // [n]
 		return Sub(chosen, logSumExp(logits))
+	}
+	order.waiting++
+	return withGradient(func(in []*Node) *Node {
+		y := score([]*Node{behind(order.forward, in[0]), in[1]})
+		order.forward = []*Node{StopGradient(y)}
+		return y
+	}, func(in []*Node, dy *Node) []*Node {
+		in, dy = notBefore(in, behind(order.backward, dy))
+		adjoints := Gradient(ReduceAllSum(Mul(score(in), dy)), in...)
+		if before := order.backward; before != nil {
+			adjoints[1] = Add(before[1], adjoints[1])
+		}
+		order.backward = adjoints
+		if order.waiting--; order.waiting > 0 {
+			return []*Node{adjoints[0], ZerosLike(w)}
+		}
+		return adjoints
 	}, x, w)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
@@ -34,7 +35,7 @@ func TestTokenLogProbs(t *testing.T) {
 			for _, chunk := range []int{1, 7, 256} {
 				t.Run(fmt.Sprintf("frozen=%v,chunk=%d", frozen, chunk), func(t *testing.T) {
 					got := call(t, dev, func(in []*Node) []*Node {
-						logp, mean := graph.TokenLogProbs(in[0], in[1], in[2], in[3], frozen, chunk)
+						logp, mean := graph.TokenLogProbs(in[0], in[1], in[2], in[3], graph.HeadGradient{Hidden: true, Head: !frozen}, chunk)
 						loss := ReduceAllSum(Mul(logp, in[4]))
 						if frozen {
 							return []*Node{Gradient(loss, in[0])[0], logp, logp, mean}
@@ -53,13 +54,47 @@ func TestTokenLogProbs(t *testing.T) {
 	})
 }
 
+// The head's memory, forward and backward, is a quarter at most of that of a program with all logits, where its weights are frozen and where they
+// are trained: by the compiled sizes, for as many tokens as a pair of 1024 has. The gradient of trained weights, a result, does not count.
+func TestTokenLogProbsMemory(t *testing.T) {
+	d := xla(t)
+	const tokens, width, vocabulary, chunk = 2048, 256, 32000, 256
+	hidden, head := shapes.Make(dtypes.Float32, 1, tokens, width), shapes.Make(dtypes.Float32, vocabulary, width)
+	places := shapes.Make(dtypes.Int32, tokens)
+	for _, frozen := range []bool{true, false} {
+		temp := func(score func(in []*Node) (logp, mean *Node)) int64 {
+			p := graph.NewProgram(d, "head", func(in [][]*Node) [][]*Node {
+				logp, _ := score(append(in[0], in[1]...))
+				if frozen {
+					return [][]*Node{Gradient(ReduceAllSum(logp), in[0][0])}
+				}
+				return [][]*Node{Gradient(ReduceAllSum(logp), in[0]...)}
+			})
+			defer p.Close()
+			c, err := p.Compile([]shapes.Shape{hidden, head}, []shapes.Shape{places, places})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c.Temp
+		}
+		all := temp(func(in []*Node) (logp, mean *Node) { return fullLogProbs(in[0], in[2], in[3], in[1]) })
+		ours := temp(func(in []*Node) (logp, mean *Node) {
+			return graph.TokenLogProbs(in[0], in[2], in[3], in[1], graph.HeadGradient{Hidden: true, Head: !frozen}, chunk)
+		})
+		t.Logf("frozen %v: %d MiB of %d", frozen, ours>>20, all>>20)
+		if ours > all/4 {
+			t.Errorf("frozen %v: %d bytes, with all logits %d", frozen, ours, all)
+		}
+	}
+}
+
 // With D = 1 and h = 1 the logits are the head itself: ln 1, ln 2, ln 5 give probabilities 1/8, 2/8, 5/8.
 func TestTokenLogProbsByHand(t *testing.T) {
 	ln := func(x float64) float32 { return float32(math.Log(x)) }
 	head := [][]float32{{ln(1)}, {ln(2)}, {ln(5)}}
 	devices(t, func(t *testing.T, d *graph.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
-			logp, mean := graph.TokenLogProbs(in[0], in[1], in[2], in[3], true, 2)
+			logp, mean := graph.TokenLogProbs(in[0], in[1], in[2], in[3], graph.HeadGradient{Hidden: true}, 2)
 			// dlogp_0/dh = w_0 - sum_v p_v w_v
 			return []*Node{logp, mean, Gradient(Squeeze(SliceAxis(logp, 0, AxisElem(0))), in[0])[0]}
 		}, [][][]float32{{{1}}}, []int32{0, 0, 0}, []int32{0, 1, 2}, head)
@@ -75,7 +110,7 @@ func TestGreedyLogProbs(t *testing.T) {
 	devices(t, func(t *testing.T, d *graph.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			logp, greedy := graph.GreedyLogProbs(graph.PickRows(in[0], in[1]), in[2], in[3])
-			want, _ := graph.TokenLogProbs(in[0], in[1], in[2], in[3], false, 3)
+			want, _ := graph.TokenLogProbs(in[0], in[1], in[2], in[3], graph.HeadGradient{Head: true}, 3)
 			return []*Node{ConvertDType(greedy, dtypes.Float32), Sub(logp, want)}
 		}, [][][]float32{{{1}, {-1}}}, []int32{0, 0, 0, 0, 1}, []int32{0, 1, 2, 3, 2}, head)
 		near(t, "greedy", floats(t, got[0]), []float32{0, 1, 0, 0, 1}, 0)
@@ -91,7 +126,7 @@ func TestTokenLogProbsHalfPrecision(t *testing.T) {
 		run := func(dtype dtypes.DType, frozen bool) (logp, grad []float32) {
 			got := call(t, d, func(in []*Node) []*Node {
 				h, w := ConvertDType(MulScalar(in[0], 0.1), dtype), ConvertDType(in[3], dtype)
-				logp, _ := graph.TokenLogProbs(h, in[1], in[2], w, frozen, 5)
+				logp, _ := graph.TokenLogProbs(h, in[1], in[2], w, graph.HeadGradient{Hidden: true, Head: !frozen}, 5)
 				return []*Node{logp, Gradient(ReduceAllSum(logp), in[0])[0]}
 			}, hidden, index, labels, head)
 			return floats(t, got[0]), floats(t, got[1])

@@ -74,7 +74,7 @@ func TestGradients(t *testing.T) {
 					w := graph.NewWeights(base.Names, in[0]).Overlay(policy.Names, in[1])
 					logps := func(w graph.Weights, frozen bool) *Node {
 						h := mistral.Hidden(c, w, asInput(in[2]), mode.remat)
-						logp, _ := graph.TokenLogProbs(h, in[2][3], in[2][4], mistral.Head(c, w), frozen, 16)
+						logp, _ := graph.TokenLogProbs(h, in[2][3], in[2][4], mistral.Head(c, w), graph.HeadGradient{Hidden: true, Head: !frozen}, 16)
 						return logp
 					}
 					tokens := logps(w, mode.frozen)

@@ -94,7 +94,7 @@ func TestSharedPrompt(t *testing.T) {
 			score := func(l *layout) (logp []float32, grads []*tensors.Tensor) {
 				result := run(t, d, func(in [][]*Node) [][]*Node {
 					w := graph.NewWeights(weights.Names, in[0])
-					logp, _ := graph.TokenLogProbs(mistral.Hidden(c, w, asInput(in[1]), false), in[1][3], in[1][4], mistral.Head(c, w), false, 5)
+					logp, _ := graph.TokenLogProbs(mistral.Hidden(c, w, asInput(in[1]), false), in[1][3], in[1][4], mistral.Head(c, w), graph.HeadGradient{Hidden: true, Head: true}, 5)
 					return [][]*Node{{logp}, Gradient(ReduceAllSum(Square(logp)), in[0]...)}
 				}, weights.Values, l.input())
 				return floats(t, result[0][0]), result[1]
