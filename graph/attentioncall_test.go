@@ -3,11 +3,14 @@ package graph_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/pjrt/amx"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -43,6 +46,43 @@ func TestAttentionCalls(t *testing.T) {
 				}
 				checkAttention(t, d, dtype, bound, in, tensors.FromValue(rowsOfSegments(c.length)))
 			})
+		}
+	}
+}
+
+// With AMX they are calls indeed.
+func TestAttentionIsCalled(t *testing.T) {
+	if !amx.Available() {
+		t.Skip("no AMX on this machine")
+	}
+	d, err := graph.Open(graph.Options{Platform: xla(t).Plugin(), Inspect: true, Log: t.Logf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Float32} {
+		p := graph.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
+			places := graph.Places{Segments: in[1][0]}
+			y := graph.Weights{}.SelfAttention(in[0][0], in[0][1], in[0][2], graph.Mask(places, places, 0))
+			return [][]*Node{{y}, Gradient(ReduceAllSum(Square(ConvertDType(y, dtypes.Float32))), in[0]...)}
+		})
+		defer p.Close()
+		q, kv := shapes.Make(dtype, 2, 40, 4, 32), shapes.Make(dtype, 2, 40, 2, 32)
+		c, err := p.Compile([]shapes.Shape{q, kv, kv}, []shapes.Shape{shapes.Make(dtypes.Int32, 2, 40)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls, products := 0, 0
+		for _, o := range c.Work.Operations {
+			switch {
+			case strings.HasPrefix(o.Name, "bfpo_attention"):
+				calls += o.Count
+			case o.FLOPs > 0:
+				products += o.Count
+			}
+		}
+		if calls != 2 || products != 0 {
+			t.Errorf("%s: %d calls and %d products, want 2 and 0: %v", dtype, calls, products, c.Work.Operations)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"iter"
+
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/exceptions"
@@ -16,14 +18,16 @@ import (
 //
 // asked says which gradients will be asked for. The mean carries none.
 func TokenLogProbs(hidden, index, labels, head *Node, asked HeadGradient, chunk int) (logp, mean *Node) {
-	score := frozenHead
-	if asked.Head {
-		score = trainedHead
+	if chunk < 1 {
+		exceptions.Panicf("log-probabilities in chunks of %d tokens", chunk)
 	}
 	x := PickRows(hidden, index) // [N, D]
-	order := &chunkOrder{gradient: asked.Hidden}
-	parts := inChunks(chunk, x, labels, func(x, labels *Node) []*Node { return []*Node{score(x, labels, head, order)} })
-	return parts[0], meanLogits(x, head)
+	if asked.Head {
+		logp = trainedHead(x, labels, head, chunk)
+	} else {
+		logp = frozenHead(x, labels, head, asked.Hidden, chunk)
+	}
+	return logp, meanLogits(x, head)
 }
 
 // HeadGradient says which gradients of TokenLogProbs will be asked for.
@@ -33,20 +37,32 @@ type HeadGradient struct {
 	Head bool
 }
 
-// chunkOrder has the work on a chunk begin when that on the one before has ended, forward and backward, lest XLA holds the logits of all of them.
-type chunkOrder struct {
-	gradient bool    // will be asked for
-	forward  []*Node // what the chunk before has come to
-	backward []*Node // adjoints of its x and of w; the latter is the sum of those so far
-	waiting  int     // chunks whose backward pass has not been built
+// chunks are the rows [N, ...] of some arrays, at most so many at a time.
+func chunks(chunk int, arrays ...*Node) iter.Seq[[]*Node] {
+	return func(yield func([]*Node) bool) {
+		n := arrays[0].Shape().Dim(0)
+		for from := 0; from < n; from += chunk {
+			some := make([]*Node, len(arrays))
+			for i, x := range arrays {
+				some[i] = SliceAxis(x, 0, AxisRange(from, min(from+chunk, n)))
+			}
+			if !yield(some) {
+				return
+			}
+		}
+	}
 }
 
-// behind returns x, which comes after what was done before.
+// behind returns x, which comes after what was done before: lest XLA makes the logits of all chunks first.
 func behind(before []*Node, x *Node) *Node {
 	if len(before) == 0 {
 		return x
 	}
-	return OptimizationBarriers(append([]*Node{x}, before...)...)[0]
+	operands := []*Node{x}
+	for _, y := range before {
+		operands = append(operands, StopGradient(y))
+	}
+	return OptimizationBarriers(operands...)[0]
 }
 
 // GreedyLogProbs is the logp of TokenLogProbs for the hidden states x [N, D] that predict labels [N], where no gradient is asked for. It also
@@ -60,86 +76,78 @@ func GreedyLogProbs(x, labels, head *Node) (logp, greedy *Node) {
 // Logits returns the logits x W^T of hidden states x [N, D] for the head W [V, D], in float32: [N, V]. No gradient passes.
 func Logits(x, head *Node) *Node { return productInBlocks(x, head, dtypes.Float32) }
 
-// frozenHead returns logp [n] of labels [n] for x [n, D]. The gradient with respect to x,
+// frozenHead returns logp [N] of labels [N] for x [N, D], chunk by chunk. The gradient with respect to x,
 //
 //	dlogp/dx = W[label] - softmax(W x) W,
 //
-// is formed here, in the forward pass, while the logits are at hand; so nothing of size [n, V] waits for the backward pass.
-func frozenHead(x, labels, w *Node, order *chunkOrder) *Node {
-	var slope *Node // [n, D]
+// is formed here, in the forward pass, while the logits are at hand, if it will be asked for; so nothing of size [N, V] waits for the backward pass.
+func frozenHead(x, labels, w *Node, gradient bool, chunk int) *Node {
+	var slope *Node // [N, D]
 	return withGradient(func(in []*Node) *Node {
-		x := behind(order.forward, in[0])
-		logits := product(x, w, dtypes.Float32) // [n, V]
-		y := Sub(labelLogits(x, labels, w), logSumExp(logits))
-		order.forward = []*Node{StopGradient(y)}
-		if order.gradient {
-			again := OptimizationBarriers(logits, labels) // so that the value is computed as where no gradient is asked for, see Recomputed
-			e, sum, _ := exponentials(again[0])           // [n, V], [n, 1]
-			expected := Div(contract(ConvertDType(e, w.DType()), 1, w, 0, dtypes.Float32), sum)
-			slope = StopGradient(Sub(labelRows(again[1], w), expected))
-			order.forward = append(order.forward, slope)
+		var logps, slopes, before []*Node
+		for some := range chunks(chunk, in[0], labels) {
+			x, labels := behind(before, some[0]), some[1]
+			logits := product(x, w, dtypes.Float32) // [n, V]
+			logp := Sub(labelLogits(x, labels, w), logSumExp(logits))
+			logps, before = append(logps, logp), []*Node{logp}
+			if gradient {
+				again := OptimizationBarriers(logits, labels) // so that the value is computed as where no gradient is asked for, see Recomputed
+				e, sum, _ := exponentials(again[0])           // [n, V], [n, 1]
+				expected := Div(contract(ConvertDType(e, w.DType()), 1, w, 0, dtypes.Float32), sum)
+				slopes = append(slopes, Sub(labelRows(again[1], w), expected)) // [n, D]
+				before = append(before, slopes[len(slopes)-1])
+			}
 		}
-		return y // [n]
+		if gradient {
+			slope = Concatenate(slopes, 0)
+		}
+		return Concatenate(logps, 0)
 	}, func(in []*Node, dy *Node) []*Node {
 		return []*Node{ConvertDType(Mul(InsertAxes(dy, -1), slope), x.DType())}
 	}, x)
 }
 
-// trainedHead returns logp [n] of labels [n] for x [n, D], with gradients to x and w; the backward pass computes the logits
+// trainedHead returns logp [N] of labels [N] for x [N, D], chunk by chunk, with gradients to x and w; the backward pass computes the logits
 // again.
-func trainedHead(x, labels, w *Node, order *chunkOrder) *Node {
-	score := func(in []*Node) *Node {
-		logits := product(in[0], in[1], dtypes.Float32) // [n, V]
-		vocabulary := Iota(x.Graph(), shapes.Make(labels.DType(), logits.Shape().Dimensions...), 1)
-		isLabel := Equal(vocabulary, BroadcastToShape(InsertAxes(labels, -1), vocabulary.Shape()))
-		chosen := ReduceSum(Where(isLabel, logits, ZerosLike(logits)), -1) // [n]
-		return Sub(chosen, logSumExp(logits))
-	}
-	order.waiting++
+func trainedHead(x, labels, w *Node, chunk int) *Node {
 	return withGradient(func(in []*Node) *Node {
-		y := score([]*Node{behind(order.forward, in[0]), in[1]})
-		order.forward = []*Node{StopGradient(y)}
-		return y
+		var logps, before []*Node
+		for some := range chunks(chunk, in[0], labels) {
+			logp := chosenLogProbs(behind(before, some[0]), some[1], in[1])
+			logps, before = append(logps, logp), []*Node{logp}
+		}
+		return Concatenate(logps, 0)
 	}, func(in []*Node, dy *Node) []*Node {
-		in, dy = notBefore(in, behind(order.backward, dy))
-		adjoints := Gradient(ReduceAllSum(Mul(score(in), dy)), in...)
-		if before := order.backward; before != nil {
-			adjoints[1] = Add(before[1], adjoints[1])
+		in, dy = notBefore(in, dy)
+		var dx, before []*Node
+		var dw *Node
+		for some := range chunks(chunk, in[0], labels, dy) {
+			x := behind(before, some[0])
+			adjoints := Gradient(ReduceAllSum(Mul(chosenLogProbs(x, some[1], in[1]), some[2])), x, in[1])
+			dx = append(dx, adjoints[0])
+			if dw == nil {
+				dw = adjoints[1]
+			} else {
+				dw = Add(dw, adjoints[1])
+			}
+			before = []*Node{adjoints[0], dw}
 		}
-		order.backward = adjoints
-		if order.waiting--; order.waiting > 0 {
-			return []*Node{adjoints[0], ZerosLike(w)}
-		}
-		return adjoints
+		return []*Node{Concatenate(dx, 0), dw}
 	}, x, w)
+}
+
+// chosenLogProbs is logp [n] of labels [n] for x [n, D], in operations that all have gradients.
+func chosenLogProbs(x, labels, w *Node) *Node {
+	logits := product(x, w, dtypes.Float32) // [n, V]
+	vocabulary := Iota(x.Graph(), shapes.Make(labels.DType(), logits.Shape().Dimensions...), 1)
+	isLabel := Equal(vocabulary, BroadcastToShape(InsertAxes(labels, -1), vocabulary.Shape()))
+	chosen := ReduceSum(Where(isLabel, logits, ZerosLike(logits)), -1) // [n]
+	return Sub(chosen, logSumExp(logits))
 }
 
 // PickRows returns the rows of hidden [B, S, D] at the places index [N], counted as b*S + s: [N, D].
 func PickRows(hidden, index *Node) *Node {
 	return Gather(Reshape(hidden, -1, hidden.Shape().Dim(-1)), InsertAxes(index, -1))
-}
-
-// inChunks applies fn to at most chunk rows of x [N, D] and labels [N] at a time and joins its results, each [n].
-func inChunks(chunk int, x, labels *Node, fn func(x, labels *Node) []*Node) []*Node {
-	if chunk < 1 {
-		exceptions.Panicf("log-probabilities in chunks of %d tokens", chunk)
-	}
-	n := x.Shape().Dim(0)
-	var parts [][]*Node
-	for from := 0; from < n; from += chunk {
-		rows := AxisRange(from, min(from+chunk, n))
-		for i, part := range fn(SliceAxis(x, 0, rows), SliceAxis(labels, 0, rows)) {
-			if from == 0 {
-				parts = append(parts, nil)
-			}
-			parts[i] = append(parts[i], part)
-		}
-	}
-	joined := make([]*Node, len(parts))
-	for i := range parts {
-		joined[i] = Concatenate(parts[i], 0) // [N]
-	}
-	return joined
 }
 
 // logSumExp returns log sum_v exp logits[n, v], [n].

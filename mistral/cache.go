@@ -41,9 +41,9 @@ func prefill(c Config, w graph.Weights, tokens, length *Node) (logits *Node, cac
 	position := Iota(tokens.Graph(), tokens.Shape(), 1) // [1, S]
 	places := graph.Places{Segments: OnesLike(position), Positions: position}
 	mask := graph.Mask(places, places, c.SlidingWindow) // [1, S, S]; nothing sees the padding, which comes last
-	x := hidden(c, w, tokens, position, func(_ graph.Weights, _ int, q, k, v *Node) *Node {
+	x := hidden(c, w, tokens, position, func(w graph.Weights, _ int, q, k, v *Node) *Node {
 		cache = append(cache, TransposeAllAxes(k, 0, 2, 1, 3), TransposeAllAxes(v, 0, 2, 3, 1))
-		return graph.Attention(q, k, v, mask)
+		return w.SelfAttention(q, k, v, mask)
 	}, false) // [1, S, D]
 	last := Gather(Squeeze(x, 0), Reshape(AddScalar(length, -1), 1, 1)) // [1, D]
 	return graph.Logits(last, Head(c, w)), cache

@@ -1,0 +1,35 @@
+package pjrt
+
+import "testing"
+
+func TestCallAttention(t *testing.T) {
+	const (
+		head  = "  func.func @main(%q: tensor<2x8x4x32xbf16>) -> tensor<2x8x128xbf16> {\n"
+		mark  = "    %7 = \"stablehlo.constant\"() { value = dense<200870519> : tensor<i32> } : () -> tensor<i32>\n"
+		slope = "    %7 = \"stablehlo.constant\"() { value = dense<200870520> : tensor<i32> } : () -> tensor<i32>\n"
+		other = "    %7 = \"stablehlo.constant\"() { value = dense<2008705> : tensor<i32> } : () -> tensor<i32>\n"
+		qkv   = "tensor<2x8x4x32xbf16>, tensor<2x8x2x32xbf16>, tensor<2x8x2x32xbf16>, tensor<2x8x8xi1>"
+		y     = "tensor<2x8x128xbf16>"
+		grads = "tensor<2x8x4x32xbf16>, tensor<2x8x2x32xbf16>, tensor<2x8x2x32xbf16>"
+		use   = "    %20 = \"stablehlo.convert\"(%10) : (" + y + ") -> tensor<2x8x128xf32>\n"
+	)
+	forward := "    %10, %11, %12, %13, %14, %15 = \"stablehlo.optimization_barrier\"(%6, %q, %2, %3, %4, %7) : (" + y + ", " + qkv + ", tensor<i32>) -> (" +
+		y + ", " + qkv + ", tensor<i32>)\n"
+	call := "    %10 = \"stablehlo.custom_call\"(%q, %2, %3, %4) { call_target_name = \"bfpo_attention\", api_version = 4 : i32 } : (" + qkv + ") -> (" + y + ")\n"
+	backward := "    %10, %11, %12, %13, %14, %15, %16, %17, %18 = \"stablehlo.optimization_barrier\"(%30, %31, %32, %q, %2, %3, %4, %33, %7) : (" + grads +
+		", " + qkv + ", " + y + ", tensor<i32>) -> (" + grads + ", " + qkv + ", " + y + ", tensor<i32>)\n"
+	callBackward := "    %10, %11, %12 = \"stablehlo.custom_call\"(%q, %2, %3, %4, %33) { call_target_name = \"bfpo_attention_gradient\", api_version = 4 : i32 } : (" +
+		qkv + ", " + y + ") -> (" + grads + ")\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"forward":            {head + mark + forward + use, head + mark + call + use},
+		"backward":           {head + slope + backward + use, head + slope + callBackward + use},
+		"not a mark":         {head + other + forward + use, head + other + forward + use},
+		"another function's": {head + mark + use + head + forward, head + mark + use + head + forward},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := callAttention(c.text); got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+		})
+	}
+}
