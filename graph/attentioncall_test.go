@@ -50,6 +50,35 @@ func TestAttentionCalls(t *testing.T) {
 	}
 }
 
+// In layers that are computed again, one behind the other, the gradient is the same.
+func TestAttentionRecomputed(t *testing.T) {
+	devices(t, func(t *testing.T, d *graph.Device) {
+		const length, heads, width = 40, 2, 32
+		x, weight := random(1, 1, length, heads, width), random(2, 1, length, heads, width)
+		got := call(t, d, func(in []*Node) (results []*Node) {
+			places := graph.Places{Segments: in[2]}
+			mask := graph.Mask(places, places, 0)
+			attend := func(w graph.Weights, x *Node) *Node {
+				return Add(x, Reshape(w.SelfAttention(x, Tanh(x), x, mask), 1, length, heads, width))
+			}
+			layers := map[bool]func(x *Node) *Node{
+				true: func(x *Node) *Node { return graph.Weights{}.Recomputed("", x, attend) },
+				false: func(x *Node) *Node {
+					return Add(x, Reshape(graph.Attention(x, Tanh(x), x, mask), 1, length, heads, width))
+				},
+			}
+			for _, again := range []bool{true, false} {
+				y := layers[again](layers[again](in[0]))
+				results = append(results, Gradient(ReduceAllSum(Mul(y, in[1])), in[0])[0])
+			}
+			return results
+		}, x, weight, rowsOfSegments(length)[:1])
+		if r := relative(floats(t, got[0]), floats(t, got[1])); !(r <= 2e-6) {
+			t.Errorf("relative difference %g", r)
+		}
+	})
+}
+
 // With AMX they are calls indeed.
 func TestAttentionIsCalled(t *testing.T) {
 	if !amx.Available() {

@@ -35,7 +35,9 @@ func (w Weights) calledAttention(q, k, v, mask *Node) *Node {
 		y := selfAttention(in[0], in[1], in[2], mask)
 		return marked(pjrt.AttentionMark, []*Node{y}, in[0], in[1], in[2], mask)[0]
 	}, func(in []*Node, dy *Node) []*Node {
-		if !w.again {
+		if w.again {
+			in, dy = apart(in), StopGradient(dy)
+		} else {
 			in, dy = notBefore(in, dy)
 		}
 		gradients := Gradient(ReduceAllSum(Mul(selfAttention(in[0], in[1], in[2], mask), dy)), in...)
@@ -45,10 +47,7 @@ func (w Weights) calledAttention(q, k, v, mask *Node) *Node {
 
 // marked returns results, of which it tells package pjrt that they are a function of in: a barrier says so, whose last operand is the mark.
 func marked(mark int32, results []*Node, in ...*Node) []*Node {
-	operands := slices.Clone(results)
-	for _, x := range in {
-		operands = append(operands, StopGradient(x))
-	}
+	operands := append(slices.Clone(results), stopped(in)...)
 	return OptimizationBarriers(append(operands, Const(in[0].Graph(), mark))...)[:len(results)]
 }
 

@@ -58,11 +58,7 @@ func behind(before []*Node, x *Node) *Node {
 	if len(before) == 0 {
 		return x
 	}
-	operands := []*Node{x}
-	for _, y := range before {
-		operands = append(operands, StopGradient(y))
-	}
-	return OptimizationBarriers(operands...)[0]
+	return OptimizationBarriers(append([]*Node{x}, stopped(before)...)...)[0]
 }
 
 // GreedyLogProbs is the logp of TokenLogProbs for the hidden states x [N, D] that predict labels [N], where no gradient is asked for. It also

@@ -25,6 +25,20 @@ func notBefore(in []*Node, dy *Node) ([]*Node, *Node) {
 	return again[:len(in)], again[len(in)]
 }
 
+// apart returns nodes that are as those and do not depend on each other, as a gradient with respect to all of them wants it.
+func apart(in []*Node) []*Node { return each(in, Identity) }
+
+// stopped returns nodes that no gradient passes.
+func stopped(in []*Node) []*Node { return each(in, StopGradient) }
+
+func each(in []*Node, f func(*Node) *Node) []*Node {
+	out := make([]*Node, len(in))
+	for i, x := range in {
+		out[i] = f(x)
+	}
+	return out
+}
+
 // Recomputed returns f(w, x) like the function of that name. f may use any weight of w, but trained ones only if their name begins with
 // prefix.
 func (w Weights) Recomputed(prefix string, x *Node, f func(w Weights, x *Node) *Node) *Node {
