@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -48,6 +49,34 @@ func TestAttentionCalls(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What is no number stays none, and does not cross into another document.
+func TestAttentionOfNaN(t *testing.T) {
+	devices(t, func(t *testing.T, d *graph.Device) {
+		const length, heads, width, place = 70, 2, 32, 40 // documents of 35 tokens
+		segments := make([]int32, length)
+		for i := range segments {
+			segments[i] = int32(i/(length/2)+1) << graph.BranchBits
+		}
+		k := floats(t, random(1, length, heads*width))
+		k[place*heads*width] = float32(math.NaN()) // of the first head
+		x := tensors.FromFlatDataAndDimensions(k, 1, length, heads, width)
+		got := call(t, d, func(in []*Node) []*Node {
+			places := graph.Places{Segments: in[1]}
+			y := graph.Weights{}.SelfAttention(OnesLike(in[0]), in[0], OnesLike(in[0]), graph.Mask(places, places, 0))
+			return []*Node{y, Gradient(ReduceAllSum(Square(y)), in[0])[0]}
+		}, x, [][]int32{segments})
+		for what, values := range map[string][]float32{"y": floats(t, got[0]), "dk": floats(t, got[1])} {
+			for i, v := range values {
+				token, head := i/(heads*width), i/width%heads
+				sees := token >= place || what == "dk" && token >= length/2 // of the gradient, all keys of the document that such a query sees
+				if isNaN := math.IsNaN(float64(v)); isNaN != (head == 0 && sees) {
+					t.Fatalf("%s of token %d, head %d is %g", what, token, head, v)
+				}
+			}
+		}
+	})
 }
 
 // In layers that are computed again, one behind the other, the gradient is the same.

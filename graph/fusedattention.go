@@ -31,12 +31,14 @@ func callable(q *Node) bool {
 
 // calledAttention is SelfAttention that package pjrt computes by a call where it can, forward and backward. Else it is what stands here.
 func (w Weights) calledAttention(q, k, v, mask *Node) *Node {
+	b, s := q.Shape().Dim(0), q.Shape().Dim(1)
+	mask = BroadcastToDims(mask, b, s, s)
 	return withGradient(func(in []*Node) *Node {
 		y := selfAttention(in[0], in[1], in[2], mask)
 		return marked(pjrt.AttentionMark, []*Node{y}, in[0], in[1], in[2], mask)[0]
 	}, func(in []*Node, dy *Node) []*Node {
 		if w.again {
-			in, dy = apart(in), StopGradient(dy)
+			in = apart(in)
 		} else {
 			in, dy = notBefore(in, dy)
 		}

@@ -32,8 +32,8 @@ func TokenLogProbs(hidden, index, labels, head *Node, asked HeadGradient, chunk 
 
 // HeadGradient says which gradients of TokenLogProbs will be asked for.
 type HeadGradient struct {
-	Hidden bool
-	// Head that of the head. Numbers of a policy and a reference round alike only if it is the same for both.
+	Hidden bool // with respect to hidden states
+	// Head announces one with respect to the head, besides. Numbers of a policy and a reference round alike only if it is the same for both.
 	Head bool
 }
 
@@ -99,6 +99,9 @@ func frozenHead(x, labels, w *Node, gradient bool, chunk int) *Node {
 		}
 		return Concatenate(logps, 0)
 	}, func(in []*Node, dy *Node) []*Node {
+		if slope == nil {
+			exceptions.Panicf("a gradient of hidden states is asked for that HeadGradient did not announce")
+		}
 		return []*Node{ConvertDType(Mul(InsertAxes(dy, -1), slope), x.DType())}
 	}, x)
 }

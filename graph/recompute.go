@@ -31,6 +31,7 @@ func apart(in []*Node) []*Node { return each(in, Identity) }
 // stopped returns nodes that no gradient passes.
 func stopped(in []*Node) []*Node { return each(in, StopGradient) }
 
+// each applies f to each of them.
 func each(in []*Node, f func(*Node) *Node) []*Node {
 	out := make([]*Node, len(in))
 	for i, x := range in {

@@ -22,7 +22,7 @@ func Available() bool { return bool(C.can_multiply()) }
 func Product() unsafe.Pointer { return C.amx_product }
 
 // Attention is the C function for softmax(q k^T / sqrt(hd)) v. Its arguments are q [B, S, H, hd], k and v [B, S, K, hd] in bfloat16 or float32, with hd
-// a multiple of 32, and a mask [B, S, S] of which key a query sees: none behind it. Its result is [B, S, H*hd]. Scores and sums are float32; with
+// a multiple of 32, and a mask [B, S, S] of which key a query sees, which must be none behind it. Its result is [B, S, H*hd]. Scores and sums are float32; with
 // bfloat16, exponentials are rounded before they meet the values. A query that sees nothing gets zeros.
 func Attention() unsafe.Pointer { return C.amx_attention }
 

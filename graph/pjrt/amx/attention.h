@@ -1,4 +1,4 @@
-// Attention, with AMX if it is in bf16: scores never leave the processor's own memory.
+// Attention, with AMX if it is in bf16, which has the scores of a block of queries at a time.
 #ifndef BFPO_AMX_ATTENTION_H
 #define BFPO_AMX_ATTENTION_H
 

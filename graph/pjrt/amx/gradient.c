@@ -26,7 +26,7 @@ typedef struct {
 typedef struct {
   char *query, *adjoint;                  // strips of a block
   char *query_columns, *adjoint_columns;  // [columns] strips
-  float *scores, *weights;                // [side, padded]: S, then e^S; dP
+  float *scores, *products;               // [side, padded]: S, then e^S; dP
   char *scores_adjoint;                   // strip of dS of a block
   char *by_key_scores, *by_key_weights;   // [blocks] strips: dS and P
   float *mixed;                           // [side, width]
@@ -44,7 +44,7 @@ static size_t divide(const heads *h, char *own, work *w) {
   w->query_columns = at, at += columns;
   w->adjoint_columns = at, at += columns;
   w->scores = (float *)at, at += rows;
-  w->weights = (float *)at, at += rows;
+  w->products = (float *)at, at += rows;
   w->scores_adjoint = at, at += h->blocks * h->step;
   w->by_key_scores = at, at += h->blocks * stretch * h->step;
   w->by_key_weights = at, at += h->blocks * stretch * h->step;
@@ -76,11 +76,11 @@ static float *sums(const heads *h, bool of_values, long row, long head) {
   return (float *)h->shared + ((row * h->in.heads + head) * 2 + of_values) * h->in.width * h->padded;
 }
 
-// two are a pair of queries: one over their sums, and their sum of P dP.
-typedef struct { float inverse[2], shift[2]; } two;
+// pair_sums are those of a pair of queries: one over that of their exponentials, and that of P dP.
+typedef struct { float inverse[2], shift[2]; } pair_sums;
 
 // exponentials turns the scores of one query into those, and notes what becomes of their sums.
-AMX static void exponentials(const heads *h, float *scores, const float *dp, const uint32_t *bits, const uint8_t *seen, long blocks, two *t, int which) {
+AMX static void exponentials(const heads *h, float *scores, const float *dp, const uint32_t *bits, const uint8_t *seen, long blocks, pair_sums *t, int which) {
   float top = highest(scores, bits, seen, blocks);
   __m512 sum = _mm512_setzero_ps(), dot = _mm512_setzero_ps();
   for (long j = 0; j < blocks; j++) {
@@ -99,7 +99,7 @@ AMX static void exponentials(const heads *h, float *scores, const float *dp, con
 }
 
 // differentiate turns a pair of queries' exponentials and dP into P and dS, in all the ways that they are read.
-AMX static void differentiate(const heads *h, const work *w, const uint32_t *bits, long blocks, long i, long at, const two *t) {
+AMX static void differentiate(const heads *h, const work *w, const uint32_t *bits, long blocks, long i, long at, const pair_sums *t) {
   for (long j = 0; j < blocks; j++) {
     if (!w->seen[j]) continue;
     __m512 p[2][2], ds[2][2];
@@ -107,9 +107,9 @@ AMX static void differentiate(const heads *h, const work *w, const uint32_t *bit
       for (int half = 0; half < 2; half++) {
         long k = (i + r) * h->padded + j * side + 16 * half;
         __mmask16 visible = bits[r * h->blocks + j] >> 16 * half;
-        p[r][half] = _mm512_mul_ps(_mm512_maskz_load_ps(visible, w->scores + k), _mm512_set1_ps(t->inverse[r]));
-        __m512 dp = _mm512_sub_ps(_mm512_maskz_load_ps(visible, w->weights + k), _mm512_set1_ps(t->shift[r]));
-        ds[r][half] = _mm512_mul_ps(p[r][half], dp);
+        p[r][half] = _mm512_maskz_mul_ps(visible, _mm512_maskz_load_ps(visible, w->scores + k), _mm512_set1_ps(t->inverse[r]));
+        __m512 dp = _mm512_sub_ps(_mm512_maskz_load_ps(visible, w->products + k), _mm512_set1_ps(t->shift[r]));
+        ds[r][half] = _mm512_maskz_mul_ps(visible, p[r][half], dp);
       }
     for (int r = 0; r < 2; r++) put_left(h->in.kind, w->scores_adjoint + j * h->step, i + r, ds[r][0], ds[r][1]);
     long step = (j * stretch + at) * h->step;
@@ -132,14 +132,14 @@ static void attend(const gradient *g, const work *w, long row, long head, long b
   for (long j = 0; j < blocks; j++) {
     if (!seen[j]) continue;
     multiply_strips(h->in.kind, w->query, k + j * strip, h->in.width, w->scores + j * side, h->padded, false);
-    multiply_strips(h->in.kind, w->adjoint, v + j * strip, h->in.width, w->weights + j * side, h->padded, false);
+    multiply_strips(h->in.kind, w->adjoint, v + j * strip, h->in.width, w->products + j * side, h->padded, false);
   }
   float scale[side];
   for (long i = 0; i < side; i += 2, bits += 2 * h->blocks) {
-    two t;
+    pair_sums t;
     for (int r = 0; r < 2; r++) {
       long from = (i + r) * h->padded;
-      exponentials(h, w->scores + from, w->weights + from, bits + r * h->blocks, seen, blocks, &t, r);
+      exponentials(h, w->scores + from, w->products + from, bits + r * h->blocks, seen, blocks, &t, r);
       scale[i + r] = h->scale;
     }
     differentiate(h, w, bits, h->blocks, i, at, &t);

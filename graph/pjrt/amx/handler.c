@@ -30,7 +30,7 @@ typedef struct { HEADER; void *context; int64_t *threads; } threads_args;
 
 enum {
   function_error = 0, function_destroy = 2, function_schedule = 11, function_threads = 12,
-  type_f32 = 11, type_bf16 = 16, extension_metadata = 1, stage_execute = 3, out_of_memory = 8, unimplemented = 12,
+  type_pred = 1, type_f32 = 11, type_bf16 = 16, extension_metadata = 1, stage_execute = 3, out_of_memory = 8, unimplemented = 12,
 };
 
 static void *failure(const call *c, int code, const char *message) {
@@ -60,7 +60,7 @@ static int threads(const call *c) {
 
 // perform does a job with the threads of XLA's pool that are free: it waits for none that has not begun.
 static void *perform(const call *c, job *j) {
-  if (j == NULL) return failure(c, out_of_memory, "no memory for products of matrices");
+  if (j == NULL) return failure(c, out_of_memory, "no memory for products and attention");
   for (int i = 1; i < j->threads; i++) {
     schedule_args helper = {.size = sizeof helper, .context = c->context, .task = help, .data = j};
     atomic_fetch_add(&j->owners, 1);
@@ -97,8 +97,26 @@ void *amx_product(void *frame) {
   const buffer *left = c->arguments.list[0], *right = c->arguments.list[1], *out = c->results.list[0];
   int64_t across = *(int64_t *)((scalar *)c->attributes.list[0])->value; // bit 0 of the left matrix, bit 1 of the right one
   long number = left->rank == 3 ? left->dims[0] : 1;
-  return perform(c, product_new(number, operand(left, across & 1), operand(right, across & 2), left->type == type_f32 ? bf16x3 : bf16, out->data, out->type == type_bf16,
-                                threads(c)));
+  strips kind = left->type == type_f32 ? bf16x3 : bf16;
+  matrix a = operand(left, across & 1), b = operand(right, across & 2);
+  return perform(c, product_new(number, a, b, kind, out->data, out->type == type_bf16, threads(c)));
+}
+
+static bool has_shape(const buffer *b, int type, const int64_t dims[], int rank) {
+  if (b->type != type || b->rank != rank) return false;
+  for (int i = 0; i < rank; i++)
+    if (b->dims[i] != dims[i]) return false;
+  return true;
+}
+
+// is_attention checks q, k, v and mask.
+static bool is_attention(const call *c) {
+  const buffer *q = c->arguments.list[0], *k = c->arguments.list[1], *v = c->arguments.list[2], *mask = c->arguments.list[3];
+  if (q->rank != 4 || k->rank != 4 || (q->type != type_f32 && q->type != type_bf16)) return false;
+  int64_t groups = k->dims[2], width = q->dims[3];
+  const int64_t keys[] = {q->dims[0], q->dims[1], groups, width}, seen[] = {q->dims[0], q->dims[1], q->dims[1]};
+  if (q->dims[0] * q->dims[1] < 1 || groups < 1 || q->dims[2] % groups != 0 || width < 1 || width % side != 0) return false;
+  return has_shape(k, q->type, keys, 4) && has_shape(v, q->type, keys, 4) && has_shape(mask, type_pred, seen, 3);
 }
 
 // attended reads q, k, v and mask.
@@ -110,7 +128,7 @@ static inputs attended(const call *c) {
 void *amx_attention(void *frame) {
   const call *c = frame;
   if (waits(c)) return NULL;
-  if (c->arguments.n != 4 || c->results.n != 1) return failure(c, unimplemented, "not attention");
+  if (c->arguments.n != 4 || c->results.n != 1 || !is_attention(c)) return failure(c, unimplemented, "not attention");
   const buffer *y = c->results.list[0];
   return perform(c, attention_new(attended(c), y->data, threads(c)));
 }
@@ -118,7 +136,7 @@ void *amx_attention(void *frame) {
 void *amx_attention_gradient(void *frame) {
   const call *c = frame;
   if (waits(c)) return NULL;
-  if (c->arguments.n != 5 || c->results.n != 3) return failure(c, unimplemented, "not the gradient of attention");
+  if (c->arguments.n != 5 || c->results.n != 3 || !is_attention(c)) return failure(c, unimplemented, "not the gradient of attention");
   const buffer *dy = c->arguments.list[4], **out = (const buffer **)c->results.list;
   return perform(c, attention_gradient_new(attended(c), dy->data, out[0]->data, out[1]->data, out[2]->data, threads(c)));
 }

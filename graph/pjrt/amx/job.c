@@ -16,7 +16,9 @@ struct memory {
   char bytes[] __attribute__((aligned(64)));
 };
 
-// kept is the memory of a job that is done, for the next one: taking it from the system anew costs more than to fill it.
+// kept is the memory of a job that is done, for the next one: taking it from the system anew costs more than to fill it. It is no part of the sizes
+// that XLA tells of a program: of attention, the gradient needs most, 25 MiB for 4 rows of 1024 tokens and 9 heads of 64, 180 MiB for 2 of 2048 and 32
+// of 128 with 16 threads.
 static struct memory *_Atomic kept;
 
 static struct memory *take(size_t size) {

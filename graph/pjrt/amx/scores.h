@@ -5,10 +5,10 @@
 #include "strips.h"
 #include "vectors.h"
 
-// exponential is e^x for x <= 0, to two units of the last place.
+// exponential is e^x for x <= 0, to three units of the last place; of NaN comes NaN.
 AMX static inline __m512 exponential(__m512 x) {
   const float terms[] = {1.f / 120, 1.f / 24, 1.f / 6, 1.f / 2, 1, 1};
-  x = _mm512_max_ps(x, _mm512_set1_ps(-100));
+  x = _mm512_max_ps(_mm512_set1_ps(-100), x);
   __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   x = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
   x = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), x);

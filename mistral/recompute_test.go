@@ -1,0 +1,62 @@
+package mistral_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// With heads as wide as those that attention is called for, layers that are computed again have the numbers and the gradients of layers that are not,
+// and a policy with the base's weights has its numbers, to the last bit.
+func TestRecomputedLayers(t *testing.T) {
+	c := mistral.Config{VocabSize: 97, HiddenSize: 64, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 32,
+		RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
+	weights := seededWeights(c, 1)
+	rows := &layout{length: 40}
+	rows.row()
+	ids := make([]int32, 37)
+	for i := range ids {
+		ids[i] = int32(i*i*7+5) % int32(c.VocabSize)
+	}
+	rows.put(0, 0, 1<<graph.BranchBits, ids[:1], false, 0)
+	rows.put(1, 1, 1<<graph.BranchBits, ids[1:], true, 0)
+	names := append([]string{"log-probabilities"}, weights.Names...)
+	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
+		var kept [][]float32
+		for _, again := range []bool{false, true} {
+			result := run(t, graphtest.Device(t), func(in [][]*Node) [][]*Node {
+				base := graph.NewWeights(weights.Names, in[0]).WithDType(dtype)
+				logProbs := func(w graph.Weights, again, gradient bool) *Node {
+					asked := graph.HeadGradient{Hidden: gradient, Head: true}
+					logp, _ := graph.TokenLogProbs(mistral.Hidden(c, w, asInput(in[1]), again), in[1][3], in[1][4], mistral.Head(c, w), asked, 16)
+					return logp
+				}
+				policy := logProbs(base.Overlay(weights.Names, in[0]), again, true)
+				reference := logProbs(base, false, false)
+				return [][]*Node{append([]*Node{reference, policy}, Gradient(ReduceAllSum(Square(policy)), in[0]...)...)}
+			}, weights.Values, rows.input())
+			var all [][]float32
+			for _, x := range result[0] {
+				all = append(all, floats(t, x))
+			}
+			mode := fmt.Sprintf("%s, again %v", dtype, again)
+			if !slices.Equal(all[0], all[1]) {
+				t.Errorf("%s: policy %v, reference %v", mode, all[1], all[0])
+			}
+			if kept == nil {
+				kept = all[1:]
+			}
+			for i, name := range names {
+				if r := relative(all[i+1], kept[i]); !(r <= 1e-5) {
+					t.Errorf("%s: %s differ by %g", mode, name, r)
+				}
+			}
+		}
+	}
+}
