@@ -12,7 +12,7 @@
 // With the weights P = softmax(S), S = scale q k^T: dv = P^T dy, dS = P (dP - sum of P dP) for dP = dy v^T, dq = scale dS k, dk = scale dS^T q.
 //
 // A task takes one head, and a stretch of some blocks of queries after another: of each block it makes P and dS anew, and dq. When a stretch is done
-// its P and dS, still in the processor's own memory, go into sums for dk and dv. They lie across, [width, keys], and the last phase adds those of all
+// its P and dS, few enough for the processor's caches, go into sums for dk and dv. They lie across, [width, keys], and the last phase adds those of all
 // heads of a group.
 enum { attending = 1, adding = phases - 1, keys = 0, key_columns = 1, values = 2, stretch = 4 };
 
