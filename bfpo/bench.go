@@ -229,6 +229,9 @@ func (t *bench) summarise(b Bench) {
 	}
 	r.PairsPerSecond, r.TokensPerSecond = rounded(1e3*float64(count)/total), rounded(1e3*float64(r.RealTokens)/total)
 	r.PeakRSS, r.Threads = peakResident()>>20, runtime.NumCPU()
+	if m, ok := t.Device.Memory(0); ok {
+		r.PeakDevice = m.Peak >> 20
+	}
 	r.Versions = map[string]string{"bfpo": t.Version, "go": runtime.Version(), "backend": t.Device.Describe()}
 	r.Precision = "f32"
 	if t.config.ComputeType() == dtypes.BFloat16 {

@@ -13,14 +13,14 @@ import (
 	"github.com/bfpo-go/bfpo/graph/wheel"
 )
 
-// cudaPlugin is the place of the CUDA plugin in its wheel: XLA of jaxlib 0.10.2, for CUDA 13. It finds what it needs from there by
+// cudaPlugin is the place of the CUDA plugin in its wheel: XLA of jaxlib 0.11.2, for CUDA 13. It finds what it needs from there by
 // relative paths, so all its wheels are unpacked into one folder.
 const cudaPlugin = "jax_plugins/xla_cuda13/xla_cuda_plugin.so"
 
 // cudaCompiler are the wheels that compile: the plugin, the assembler of GPU code and NVIDIA's library of mathematical functions.
 func cudaCompiler() []wheel.Tree {
 	return []wheel.Tree{
-		{Package: "jax-cuda13-pjrt", Version: "0.10.2", SHA256: "a97e9cabe0e21d8dbcc70bd909ca1c34cd546d3ce2d94b4cd907a8d4f6179f6a",
+		{Package: "jax-cuda13-pjrt", Version: "0.11.2", SHA256: "e5ff589d43064913bb74027682d89639c7ea48f9f81c2bae6fc75117e913f93e",
 			Members: []string{cudaPlugin}},
 		{Package: "nvidia-cuda-nvcc", Version: "13.5.37", SHA256: "f5c4f7ead5d964fb4af42bbf1e6d3ec3c1e6e9d83b53749f691d387e7fcaa3a7",
 			Members: []string{"nvidia/cu13/bin/ptxas", "nvidia/cu13/bin/nvlink", "nvidia/cu13/bin/fatbinary"}},

@@ -38,7 +38,7 @@ func TestPlanText(t *testing.T) {
 	out := mustCall(t, "", "plan", "-config=zephyr-7b/bfpo", "-model=tiny", "-set=max_length=128", "-set=max_prompt_length=64", "-gpu=a100", "-devices=2",
 		"-set=mesh=zero1", "-v")
 	for _, want := range []string{"2 NVIDIA A100", "151.9k parameters", "mesh zero1", "0 % of them with float32", "cuDNN", "fits",
-		"__cudnn$fmhaScaleBiasSoftmaxBackward(", "dot(bf16["} {
+		"__cudnn$fmhaScaleBiasSoftmaxBackward(", "matmul(bf16["} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

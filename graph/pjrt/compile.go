@@ -9,6 +9,7 @@ package pjrt
 import "C"
 
 import (
+	"os"
 	"strings"
 	"time"
 	"unsafe"
@@ -30,10 +31,13 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	}
 	options := C.GoBytes(unsafe.Pointer(args.options), C.int(args.options_size))
 	if c.target != nil {
-		record := c.compileAhead(text, options)
+		record := c.compileAhead(text, withGPUOptions(options, os.Getenv(envFlags)))
 		record.Name = name
 		c.record(record, tag)
 		return c.compileText(args, stub, options)
+	}
+	if !c.cpu {
+		options = withGPUOptions(options, os.Getenv(envFlags))
 	}
 	record := Compiled{Name: name}
 	key := filecache.Key([]byte(text), options, c.context)
