@@ -144,6 +144,7 @@ func (t *bench) warmUp(ctx context.Context) error {
 			}
 		}
 	}
+	t.result.Ready = rounded(time.Since(t.began).Seconds())
 	for n, i := range places {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -33,6 +33,7 @@ type BenchResult struct {
 	Precomputed    bool           `json:"precomputed"`     // the reference was computed once, before the clock
 	Reference      float64        `json:"reference_s"`     // reading the stored log-probabilities; part of the time of a pass
 	ComputedTokens int            `json:"computed_tokens"` // as padded_tokens without padding: what both rows begin with counts once
+	Ready          float64        `json:"ready_s"`         // from the start to the first step: loading and compiling, or programs from the cache
 	FirstStep      float64        `json:"first_step_s"`    // from the start, loading included, to the end of the first step
 	Recompilations int            `json:"recompilations"`  // programs compiled during the timed steps
 	Shapes         []BenchShape   `json:"shapes"`

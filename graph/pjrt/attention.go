@@ -35,13 +35,18 @@ func callAttention(text string) string {
 	var out strings.Builder
 	out.Grow(len(text))
 	for line := range strings.Lines(text) {
-		if strings.Contains(line, "func.func ") {
+		switch { // before the expressions, which take their time
+		case strings.Contains(line, "func.func "):
 			clear(targets) // names are per function
-		}
-		if m := markConstant.FindStringSubmatch(line); m != nil && marks[m[2]] != "" {
-			targets[m[1]] = marks[m[2]]
-		}
-		if m := barrier.FindStringSubmatch(line); m != nil {
+		case strings.Contains(line, `"stablehlo.constant"`):
+			if m := markConstant.FindStringSubmatch(line); m != nil && marks[m[2]] != "" {
+				targets[m[1]] = marks[m[2]]
+			}
+		case strings.Contains(line, `"stablehlo.optimization_barrier"`):
+			m := barrier.FindStringSubmatch(line)
+			if m == nil {
+				break
+			}
 			names, args, types := splitList(m[2]), splitList(m[3]), splitList(m[4])
 			if target := targets[args[len(args)-1]]; target != "" {
 				n, last := results[target], len(args)-1

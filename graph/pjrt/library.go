@@ -73,8 +73,8 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 	if cpu && !asCPU {
 		l.refused = "preallocate"
 	}
-	l.amx = asCPU && amx.Available() && l.addHandler(productTarget, amx.Product()) && l.addHandler(attentionTarget, amx.Attention()) &&
-		l.addHandler(attentionGradientTarget, amx.AttentionGradient())
+	l.amx = asCPU && amx.Available() && l.addHandler(productTarget, amx.Product()) && l.addHandler(rowsTarget, amx.Rows()) &&
+		l.addHandler(attentionTarget, amx.Attention()) && l.addHandler(attentionGradientTarget, amx.AttentionGradient())
 	decorated := C.copy_table(l.table, C.int(slot))
 	if decorated == nil {
 		return nil, errors.New("out of memory")

@@ -21,6 +21,10 @@ func Available() bool { return bool(C.can_multiply()) }
 // float32 numbers are multiplied as sums of two bfloat16, which have 16 of their 24 bits; of an infinity comes NaN.
 func Product() unsafe.Pointer { return C.amx_product }
 
+// Rows is Product for a few rows [M, K], as fast as memory gives the matrix [N, K], and with float32 in full precision. A row of the result is the same
+// whatever others there are.
+func Rows() unsafe.Pointer { return C.amx_rows }
+
 // Attention is the C function for softmax(q k^T / sqrt(hd)) v. Its arguments are q [B, S, H, hd], k and v [B, S, K, hd] in bfloat16 or float32, with hd
 // a multiple of 32, and a mask [B, S, S] of which key a query sees, which must be none behind it. Its result is [B, S, H*hd]. Scores and sums are float32; with
 // bfloat16, exponentials are rounded before they meet the values. A query that sees nothing gets zeros.

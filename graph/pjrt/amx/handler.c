@@ -6,6 +6,7 @@
 
 #include "attention.h"
 #include "product.h"
+#include "rows.h"
 
 #ifdef X86_TILES
 
@@ -102,6 +103,15 @@ void *amx_product(void *frame) {
   return perform(c, product_new(number, a, b, kind, out->data, out->type == type_bf16, threads(c)));
 }
 
+void *amx_rows(void *frame) {
+  const call *c = frame;
+  if (waits(c)) return NULL;
+  if (c->arguments.n != 2 || c->results.n != 1) return failure(c, unimplemented, "not a product of two matrices");
+  const buffer *left = c->arguments.list[0], *right = c->arguments.list[1], *out = c->results.list[0];
+  strips kind = left->type == type_f32 ? f32 : bf16;
+  return perform(c, rows_new(operand(left, false), operand(right, false), kind, out->data, out->type == type_bf16, threads(c)));
+}
+
 static bool has_shape(const buffer *b, int type, const int64_t dims[], int rank) {
   if (b->type != type || b->rank != rank) return false;
   for (int i = 0; i < rank; i++)
@@ -145,6 +155,7 @@ void *amx_attention_gradient(void *frame) {
 
 bool can_multiply(void) { return false; }
 void *amx_product(void *frame) { return NULL; }
+void *amx_rows(void *frame) { return NULL; }
 void *amx_attention(void *frame) { return NULL; }
 void *amx_attention_gradient(void *frame) { return NULL; }
 

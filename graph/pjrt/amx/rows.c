@@ -1,0 +1,113 @@
+//go:build cgo && linux
+
+#include "rows.h"
+
+#ifdef X86_TILES
+
+#include <stdlib.h>
+
+#include "vectors.h"
+
+// A task takes so many bytes of the matrix on the right, once: square rows of it at a time, with as many of the left one.
+enum { square = 4, task_bytes = 1 << 17 };
+
+typedef struct {
+  job job;
+  matrix left, right;
+  strips kind;
+  void *out;
+  bool rounded;
+  long columns; // of a task; the last one has what is left besides
+} product;
+
+static void run(job *j, int phase, long task, int worker);
+
+job *rows_new(matrix left, matrix right, strips kind, void *out, bool rounded, int threads) {
+  if (left.rows * left.depth == 0 || right.rows < square) return NULL; // not asked for
+  product *p = calloc(1, sizeof *p);
+  if (p == NULL) return NULL;
+  p->left = left, p->right = right, p->kind = kind, p->out = out, p->rounded = rounded;
+  p->columns = (task_bytes / (right.depth * number_bytes(kind)) + square) / square * square;
+  p->job.tasks[phases - 1] = right.rows > p->columns ? right.rows / p->columns : 1;
+  p->job.run = run;
+  return job_begin(&p->job, threads, 0, 0) ? &p->job : NULL;
+}
+
+// sums are those of rows of the left matrix with square rows of the right one, 16 parts of each.
+typedef __m512 sums[square][square];
+
+// dots adds up over depth, of f32. What is read next is asked for meanwhile: at the end of a row nothing else would be under way.
+AMX static inline __attribute__((always_inline)) void dots(const float *a, const float *b, long depth, long ahead, int rows, sums sum) {
+  for (long k = 0; k < depth; k += 16) {
+    __mmask16 has = first(depth - k);
+#pragma GCC unroll 4
+    for (int j = 0; j < square; j++) {
+      const float *from = b + j * depth + k;
+      _mm_prefetch(from + ahead, _MM_HINT_T0);
+      __m512 y = _mm512_maskz_loadu_ps(has, from);
+#pragma GCC unroll 4
+      for (int i = 0; i < rows; i++) sum[i][j] = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(has, a + i * depth + k), y, sum[i][j]);
+    }
+  }
+}
+
+// pair_dots does so of bf16, two terms at once.
+AMX static inline __attribute__((always_inline)) void pair_dots(const uint16_t *a, const uint16_t *b, long depth, long ahead, int rows, sums sum) {
+  for (long k = 0; k < depth; k += 32) {
+    __mmask32 has = depth - k >= 32 ? ~0u : (1u << (depth - k)) - 1;
+#pragma GCC unroll 4
+    for (int j = 0; j < square; j++) {
+      const uint16_t *from = b + j * depth + k;
+      _mm_prefetch(from + ahead, _MM_HINT_T0);
+      __m512i y = _mm512_maskz_loadu_epi16(has, from);
+#pragma GCC unroll 4
+      for (int i = 0; i < rows; i++)
+        sum[i][j] = _mm512_dpbf16_ps(sum[i][j], (__m512bh)_mm512_maskz_loadu_epi16(has, a + i * depth + k), (__m512bh)y);
+    }
+  }
+}
+
+// totals adds up the 16 parts of four sums, in the same order each.
+AMX static inline __m128 totals(const __m512 sum[square]) {
+  __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(sum[0], sum[1]), _mm512_unpackhi_ps(sum[0], sum[1]));
+  __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(sum[2], sum[3]), _mm512_unpackhi_ps(sum[2], sum[3]));
+  __m512 low = _mm512_shuffle_ps(ab, cd, 0x44), high = _mm512_shuffle_ps(ab, cd, 0xee);
+  __m512 all = _mm512_add_ps(low, high);
+  __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+  return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+
+// multiply computes the results of so many rows and of square columns.
+AMX static inline __attribute__((always_inline)) void multiply(const product *p, long i, long j, int rows) {
+  long depth = p->left.depth, width = p->right.rows;
+  sums sum;
+#pragma GCC unroll 16
+  for (int k = 0; k < square * square; k++) sum[k / square][k % square] = _mm512_setzero_ps();
+  if (p->kind == bf16) pair_dots((const uint16_t *)p->left.data + i * depth, (const uint16_t *)p->right.data + j * depth, depth, square * depth, rows, sum);
+  else dots((const float *)p->left.data + i * depth, (const float *)p->right.data + j * depth, depth, square * depth, rows, sum);
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; r++) {
+    long at = (i + r) * width + j;
+    __m128 total = totals(sum[r]);
+    if (p->rounded) rounded_row((uint16_t *)p->out + at, first(square), _mm512_castps128_ps512(total));
+    else _mm_storeu_ps((float *)p->out + at, total);
+  }
+}
+
+// multiply_columns computes the results of square columns.
+AMX static void multiply_columns(const product *p, long j) {
+  long i = 0;
+  for (; p->left.rows - i >= square; i += square) multiply(p, i, j, square);
+  for (; p->left.rows - i >= 2; i += 2) multiply(p, i, j, 2);
+  for (; p->left.rows - i >= 1; i++) multiply(p, i, j, 1);
+}
+
+static void run(job *j, int phase, long task, int worker) {
+  const product *p = (product *)j;
+  bool last = task == j->tasks[phase] - 1;
+  long column = task * p->columns, end = last ? p->right.rows : column + p->columns;
+  for (; column + square <= end; column += square) multiply_columns(p, column);
+  if (column < end) multiply_columns(p, end - square); // some of them again
+}
+
+#endif
