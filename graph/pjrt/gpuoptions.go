@@ -15,7 +15,7 @@ type gpuOption struct {
 
 // gpuOptions leave products to cuBLAS, in the kernel that its heuristics choose. By itself XLA times kernels of its own against some
 // of cuBLAS's while it compiles, which takes far longer than compiling (a step of 61 M weights: 24.5 s in place of 5.5 on an H200, and more than a
-// minute in float32), chooses no faster ones (12.1 to 10.6 ms a step; of 7 B weights 640 to 620 ms), and chooses others next time, so that the
+// minute in float32), chooses slower ones (12.4 to 10.6 ms a step; of 7 B weights 640 to 620 ms), and chooses others next time, so that the
 // same run would not give the same digits.
 func gpuOptions() []gpuOption {
 	return []gpuOption{
