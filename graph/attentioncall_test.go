@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/graph/pjrt/amx"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -110,14 +109,7 @@ func TestAttentionRecomputed(t *testing.T) {
 
 // With AMX they are calls indeed.
 func TestAttentionIsCalled(t *testing.T) {
-	if xla(t).Platform() != graph.PlatformCPU || !amx.Available() {
-		t.Skip("no AMX on this device")
-	}
-	d, err := graph.Open(graph.Options{Platform: xla(t).Plugin(), Inspect: true, Log: t.Logf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := inspectedAMX(t)
 	for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Float32} {
 		p := graph.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
 			places := graph.Places{Segments: in[1][0]}

@@ -137,8 +137,9 @@ func TestProducts(t *testing.T) {
 	}
 }
 
-// Of a few rows each becomes what it would be alone, to the last bit, where that is a call.
-func TestFewRows(t *testing.T) {
+// inspectedAMX returns a CPU device with AMX that lists what programs compute; the test is skipped where there is none.
+func inspectedAMX(t *testing.T) *graph.Device {
+	t.Helper()
 	if xla(t).Platform() != graph.PlatformCPU || !amx.Available() {
 		t.Skip("no AMX on this device")
 	}
@@ -146,7 +147,13 @@ func TestFewRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
+	t.Cleanup(d.Close)
+	return d
+}
+
+// Of a few rows each becomes what it would be alone, to the last bit, where that is a call.
+func TestFewRows(t *testing.T) {
+	d := inspectedAMX(t)
 	const rows, columns, terms = 13, 1030, 300
 	x, w := random(1, rows, terms), random(2, columns, terms)
 	for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Float32} {

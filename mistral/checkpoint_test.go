@@ -14,8 +14,6 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
-
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
 // open opens a checkpoint for the length of a test.
@@ -85,7 +83,7 @@ func TestTinyFiles(t *testing.T) {
 
 // TestOpenSharded opens the reference checkpoint, which has two weight files.
 func TestOpenSharded(t *testing.T) {
-	c := open(t, sharedtest.Path(t, "golden/model"))
+	c := open(t, Shared(t, "golden/model"))
 	if err := c.CheckTensors(); err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +239,7 @@ func TestChatTemplate(t *testing.T) {
 // TestScoredMerges rebuilds the merges of Mistral's tokenizer from its vocabulary. Its scores fall with the id, but runs of blanks
 // come last of all.
 func TestScoredMerges(t *testing.T) {
-	data, err := os.ReadFile(sharedtest.Path(t, "golden/model/tokenizer.json"))
+	data, err := os.ReadFile(Shared(t, "golden/model/tokenizer.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

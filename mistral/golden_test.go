@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/mistral"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -24,7 +23,7 @@ type golden struct {
 // openGolden opens a safetensors file of the reference folder, or skips the test where that folder is not at hand.
 func openGolden(t *testing.T, name string) golden {
 	t.Helper()
-	file, err := mistral.OpenSafetensors(sharedtest.Path(t, "golden", name))
+	file, err := mistral.OpenSafetensors(mistral.Shared(t, "golden", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +87,7 @@ func (g golden) weights(prefix string) *graph.Tensors {
 // goldenConfigs reads the configurations of the models of a reference file.
 func goldenConfigs(t *testing.T, name string) map[string]mistral.Config {
 	t.Helper()
-	raw, err := os.ReadFile(sharedtest.Path(t, "golden", name))
+	raw, err := os.ReadFile(mistral.Shared(t, "golden", name))
 	if err != nil {
 		t.Fatal(err)
 	}

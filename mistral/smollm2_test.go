@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/graph/wheel"
@@ -54,7 +53,7 @@ func smolLM2(t testing.TB) (*graph.Device, *mistral.Model) {
 // readGolden reads a JSON file of the reference evaluations, or skips the test where they are not at hand.
 func readGolden(t *testing.T, name string, v any) {
 	t.Helper()
-	data, err := os.ReadFile(sharedtest.Path(t, "golden", filepath.Join("..", "golden-eval", name)))
+	data, err := os.ReadFile(mistral.Shared(t, "golden", filepath.Join("..", "golden-eval", name)))
 	if err != nil {
 		t.Fatal(err)
 	}

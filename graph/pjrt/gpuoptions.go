@@ -15,8 +15,8 @@ type gpuOption struct {
 
 // gpuOptions leave products to cuBLAS, in the kernel that its heuristics choose. By itself XLA times kernels of its own against some
 // of cuBLAS's while it compiles, which takes far longer than compiling (a step of 61 M weights: 24.5 s in place of 5.5 on an H200, and more than a
-// minute in float32), chooses slower ones (12.4 to 10.6 ms a step; of 7 B weights 640 to 620 ms), and chooses others next time, so that the
-// same run would not give the same digits.
+// minute in float32), chose slower ones (12.4 to 10.6 ms a step; of 7 B weights 640 to 620 ms), and may choose others next time: the same
+// run need not give the same digits.
 func gpuOptions() []gpuOption {
 	return []gpuOption{
 		{name: "xla_gpu_enable_triton_gemm"},
@@ -35,8 +35,13 @@ const (
 
 // withGPUOptions adds gpuOptions to serialized compile options, but for those that a person has set in the flags of XLA.
 func withGPUOptions(options []byte, flags string) []byte {
+	set := map[string]bool{}
+	for flag := range strings.FieldsSeq(flags) {
+		name, _, _ := strings.Cut(flag, "=")
+		set[strings.TrimLeft(name, "-")] = true
+	}
 	for _, o := range gpuOptions() {
-		if strings.Contains(flags, "--"+o.name) {
+		if set[o.name] {
 			continue
 		}
 		field := protowire.Number(overrideBool)

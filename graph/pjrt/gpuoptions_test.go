@@ -18,6 +18,7 @@ func TestWithGPUOptions(t *testing.T) {
 		{"", [][]byte{before, triton, level}},
 		{"--xla_gpu_autotune_level=4", [][]byte{before, triton}},
 		{"--xla_gpu_cuda_data_dir=/usr --xla_gpu_enable_triton_gemm=true", [][]byte{before, level}},
+		{"--xla_gpu_enable_triton_gemm_int4=true", [][]byte{before, triton, level}}, // another flag
 		{"--xla_gpu_enable_triton_gemm --xla_gpu_autotune_level=1", [][]byte{before}},
 	} {
 		if got := withGPUOptions(bytes.Clone(before), c.flags); !bytes.Equal(got, bytes.Join(c.want, nil)) {
