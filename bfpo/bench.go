@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -53,12 +54,8 @@ func (b Bench) Run(ctx context.Context, rt Runtime, c Config) (result BenchResul
 	if err := t.read(ctx, b); err != nil {
 		return result, err
 	}
-	trained, err := t.load()
-	if err != nil {
-		return result, err
-	}
 	started := time.Now()
-	if err := t.compile(trained); err != nil {
+	if err := t.prepare(ctx); err != nil {
 		return result, err
 	}
 	if err := t.precompute(ctx); err != nil {
@@ -93,7 +90,7 @@ func (t *bench) read(ctx context.Context, b Bench) error {
 	if err != nil {
 		return err
 	}
-	t.model = &mistral.Model{Config: checkpoint.Config, Checkpoint: checkpoint}
+	t.model = &mistral.Model{Config: checkpoint.Config, Base: &graph.Tensors{}, Checkpoint: checkpoint}
 	pairs, err := readBenchPairs(b.Pairs, t.model.Config)
 	if err != nil {
 		return err

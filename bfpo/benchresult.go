@@ -19,7 +19,7 @@ type BenchResult struct {
 	StepAll         []float64         `json:"step_ms_all"`
 	PeakRSS         int64             `json:"peak_rss_mb,omitempty"`    // of the whole process, in MiB; absent where the system does not tell it
 	PeakDevice      int64             `json:"peak_device_mb,omitempty"` // of the first device's memory, in MiB; absent where the plugin keeps no count, as on CPUs
-	Warmup          float64           `json:"warmup_s"`                 // compiling (or loading from the cache) and the steps before the clock
+	Warmup          float64           `json:"warmup_s"`                 // loading, compiling (or programs from the cache) and the steps before the clock
 	FirstLoss       float64           `json:"first_loss"`
 	Losses          []float64         `json:"losses"` // of the first timed steps, each before its update
 	TimedSteps      int               `json:"timed_steps"`

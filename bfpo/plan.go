@@ -64,7 +64,9 @@ func NewPlan(ctx context.Context, rt Runtime, c Config) (p Plan, err error) {
 		return p, err
 	}
 	started := time.Now()
-	if err := t.compilePlanned(network, names); err != nil {
+	state := t.plan(network, names)
+	t.shapes, t.held = t.shapes[len(t.shapes)-1:], nil // the largest batches; evaluation takes less than training
+	if err := t.compile(state); err != nil {
 		return p, err
 	}
 	p.Compile = rounded(time.Since(started).Seconds())

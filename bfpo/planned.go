@@ -72,18 +72,19 @@ func (t *training) trainable(network mistral.Config) ([]string, error) {
 	return names, nil
 }
 
-// compilePlanned compiles the programs of a step for the stage's largest batches, without weights. Evaluation takes less than training.
-func (t *training) compilePlanned(network mistral.Config, names []string) error {
-	checkpoint, shapes, held := t.model, t.shapes, t.held
-	t.mesh = t.config.mesh()
-	t.model, t.shapes, t.held = mistral.Planned(network, t.mesh, t.config.ComputeType()), t.shapes[len(t.shapes)-1:], nil
-	state := mistral.PlannedMasters(t.model, names)
-	err := t.compile(Trained{Masters: state, M: state, V: state})
-	if checkpoint != nil {
-		t.model = checkpoint
+// plan puts in the model's place what it will be on the device, and returns what a step will change: enough to compile programs for. It notes
+// how much memory there is for them.
+func (t *training) plan(network mistral.Config, names []string) Trained {
+	var checkpoint *mistral.Checkpoint
+	if t.model != nil {
+		checkpoint = t.model.Checkpoint
 	}
-	t.shapes, t.held = shapes, held
-	return err
+	t.mesh = t.config.mesh()
+	t.model = mistral.Planned(network, t.mesh, t.config.ComputeType())
+	t.model.Checkpoint = checkpoint
+	t.memory.Available = availableMemory(t.Device, t.mesh.Devices())
+	state := func() *graph.Tensors { return mistral.PlannedMasters(t.model, names) }
+	return Trained{Masters: state(), M: state(), V: state()}
 }
 
 // fits tells whether the programs' memory is there.
@@ -91,19 +92,8 @@ func (t *training) fits() bool {
 	return t.memory.Available == 0 || t.memory.Peak+Reserve <= t.memory.Available
 }
 
-// checkMemory refuses a stage that would not fit on a GPU, before its weights are loaded.
-func (t *training) checkMemory() error {
-	if t.Device.Platform() != graph.PlatformCUDA {
-		return nil
-	}
-	names, err := t.trainable(t.model.Config)
-	if err != nil {
-		return err
-	}
-	if err := t.compilePlanned(t.model.Config, names); err != nil {
-		return err
-	}
-	defer t.trainer.Stepper.Close()
+// refusal is the error of a stage whose programs do not fit.
+func (t *training) refusal() error {
 	if t.fits() {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gomlx/compute/dtypes"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/graph"
@@ -91,7 +92,7 @@ func (t *training) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.model = &mistral.Model{Config: checkpoint.Config, Checkpoint: checkpoint}
+	t.model = &mistral.Model{Config: checkpoint.Config, Base: &graph.Tensors{}, Checkpoint: checkpoint}
 	if t.language, err = NewLanguage(checkpoint, t.config.ChatTemplate); err != nil {
 		return err
 	}
@@ -106,31 +107,41 @@ func (t *training) open(ctx context.Context) error {
 	return t.openInLoop(ctx)
 }
 
-// prepare puts the model on the device and compiles the programs of a step.
+// prepare compiles the programs of a step and puts the model on the device, both at once. A stage that would not fit on a GPU is refused before
+// its weights are loaded.
 func (t *training) prepare(context.Context) error {
-	if err := t.checkMemory(); err != nil {
-		return err
-	}
-	trained, err := t.load()
-	if err != nil {
-		return err
-	}
-	return t.compile(trained)
-}
-
-// load puts the model on the device, and what a step changes.
-func (t *training) load() (Trained, error) {
 	names, err := t.trainable(t.model.Config)
 	if err != nil {
-		return Trained{}, err
+		return err
 	}
-	t.mesh = t.config.mesh()
-	model, err := mistral.LoadOn(t.Device, t.mesh, t.model.Checkpoint, t.config.ComputeType())
+	checkpoint := t.model.Checkpoint
+	state := t.plan(t.model.Config, names)
+	var loading errgroup.Group
+	var model *mistral.Model
+	var trained Trained
+	load := func() (err error) {
+		if model, err = mistral.LoadOn(t.Device, t.mesh, checkpoint, t.config.ComputeType()); err == nil {
+			trained, err = newTrained(t.Device, model, names)
+		}
+		return err
+	}
+	gpu := t.Device.Platform() == graph.PlatformCUDA
+	if !gpu {
+		loading.Go(load)
+	}
+	if err = t.compile(state); err == nil && gpu {
+		if err = t.refusal(); err == nil {
+			err = load()
+		}
+	}
+	err = errors.Join(err, loading.Wait())
+	if model != nil {
+		t.model = model
+	}
 	if err != nil {
-		return Trained{}, err
+		return err
 	}
-	t.model = model
-	return newTrained(t.Device, t.model, names)
+	return t.trainer.Stepper.Load(t.Device, model, trained)
 }
 
 // ComputeType is the type of activations and matrix products; masters, sums and norms are always f32.
@@ -290,11 +301,11 @@ func (t *training) close() error {
 			errs = append(errs, (*set.at).Finalize())
 		}
 	}
-	if t.model != nil && t.model.Base != nil {
+	if t.model != nil {
 		errs = append(errs, t.model.Close())
-	}
-	if t.model != nil && t.model.Checkpoint != nil {
-		errs = append(errs, t.model.Checkpoint.Close())
+		if t.model.Checkpoint != nil {
+			errs = append(errs, t.model.Checkpoint.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -34,7 +34,7 @@ func (t *training) compile(trained Trained) error {
 			return err
 		}
 		t.references = sizes.Reference
-		t.memory, t.programs = stepMemory(t.Device, stepper, sizes), []graph.Compiled{sizes.Grads, sizes.Apply}
+		t.memory, t.programs = stepMemory(t.Device, stepper, sizes, t.memory.Available), []graph.Compiled{sizes.Grads, sizes.Apply}
 		if c.GradientCheckpointing != Auto || options.Checkpointed || t.memory.Available == 0 || t.memory.Peak < t.memory.Available {
 			return nil
 		}
@@ -61,14 +61,14 @@ func shapesOf(batches []microBatch) (shapes []datasets.Shape) {
 //	peak = max(grads + moments, apply + base, measure + gradients + moments)
 //
 // The Go backend plans no memory: there the peak is what is resident, without activations.
-func stepMemory(d *graph.Device, s *Stepper, sizes Sizes) Memory {
+func stepMemory(d *graph.Device, s *Stepper, sizes Sizes, available int64) Memory {
 	base, masters, moments := s.model.Base.Bytes(), s.Masters.Bytes(), s.M.Bytes()+s.V.Bytes()
 	m := Memory{
 		Parts: []MemoryPart{
 			{"frozen base", base}, {"f32 masters", masters}, {"moments", moments}, {"gradients", s.sum.Bytes()},
 		},
 		Devices:   s.mesh().Devices(),
-		Available: availableMemory(d, s.mesh().Devices()),
+		Available: available,
 	}
 	if d.Platform() == graph.PlatformGo {
 		m.Peak = base + masters + moments + s.sum.Bytes()
@@ -78,10 +78,6 @@ func stepMemory(d *graph.Device, s *Stepper, sizes Sizes) Memory {
 	m.Peak = max(peak(sizes.Grads)+moments, peak(sizes.Apply)+base)
 	if sizes.Measure.Inputs > 0 {
 		m.Peak = max(m.Peak, peak(sizes.Measure)+s.sum.Bytes()+moments)
-	}
-	if m.Available > 0 && s.model.Base.Planned == nil {
-		// What is resident already is no longer counted as free.
-		m.Available += base + masters + moments + s.sum.Bytes()
 	}
 	return m
 }

@@ -50,19 +50,29 @@ type Stepper struct {
 	grads, apply, measure, reference *graph.Program
 }
 
-// NewStepper prepares the programs for training over the frozen base of model. Nothing is compiled until the first batch.
+// NewStepper prepares the programs for training over the frozen base of model. Nothing is compiled until the first batch. With planned tensors the
+// programs can be compiled, and run after Load.
 func NewStepper(d *graph.Device, model *mistral.Model, trained Trained, o StepOptions) (*Stepper, error) {
-	s := &Stepper{Trained: trained, model: model, options: o}
-	sum, err := zerosLike(d, trained.Masters)
-	if err != nil {
-		return nil, fmt.Errorf("gradient accumulator: %w", err)
+	s := &Stepper{options: o}
+	if err := s.Load(d, model, trained); err != nil {
+		return nil, err
 	}
-	s.sum = sum
 	s.grads = graph.NewProgram(d, "grads", s.gradsGraph, 2).On(s.mesh())
 	s.apply = graph.NewProgram(d, "apply", s.applyGraph, 0, 1, 2, 3).On(s.mesh())
 	s.measure = graph.NewProgram(d, "measure", s.measureGraph).On(s.mesh())
 	s.reference = graph.NewProgram(d, "reference", s.referenceGraph).On(s.mesh())
 	return s, nil
+}
+
+// Load gives a Stepper that was made of planned tensors those that they were planned for.
+func (s *Stepper) Load(d *graph.Device, model *mistral.Model, trained Trained) error {
+	s.model, s.Trained = model, trained
+	sum, err := zerosLike(d, trained.Masters)
+	if err != nil {
+		return fmt.Errorf("gradient accumulator: %w", err)
+	}
+	s.sum = sum
+	return nil
 }
 
 // mesh is what the model lies on.

@@ -35,10 +35,17 @@ func zerosLike(d *graph.Device, ts *graph.Tensors) (*graph.Tensors, error) {
 		return &zeros, nil
 	}
 	zeros := &graph.Tensors{Mesh: ts.Mesh}
+	var elements []byte // of the largest
 	for i, name := range ts.Names {
 		shape, cut := shapes.Make(dtypes.Float32, ts.Shape(i).Dimensions...), ts.IsCut(i)
 		row := int(shape.ByteSize()) / shape.Dimensions[0]
-		parts, err := d.UploadParts(ts.Mesh, shape, cut, func(first, end int) ([]byte, error) { return make([]byte, (end-first)*row), nil })
+		parts, err := d.UploadParts(ts.Mesh, shape, cut, func(first, end int) ([]byte, error) {
+			n := (end - first) * row
+			if n > len(elements) {
+				elements = make([]byte, n)
+			}
+			return elements[:n], nil
+		})
 		if err != nil {
 			return nil, fmt.Errorf("tensor %s: %w", name, err)
 		}

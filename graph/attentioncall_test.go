@@ -32,7 +32,7 @@ func rowsOfSegments(length int) [][]int32 {
 	return rows
 }
 
-// Attention, which is a call where there is AMX, is attention, and so is its gradient: under masks of all kinds, in lengths that fill blocks and that
+// Attention, which is a call where there are kernels for it, is attention, and so is its gradient: under masks of all kinds, in lengths that fill blocks and that
 // do not, with shared heads, by several callers at once.
 func TestAttentionCalls(t *testing.T) {
 	d := xla(t)
@@ -107,9 +107,9 @@ func TestAttentionRecomputed(t *testing.T) {
 	})
 }
 
-// With AMX they are calls indeed.
+// With AVX-512 they are calls indeed.
 func TestAttentionIsCalled(t *testing.T) {
-	d := inspectedAMX(t)
+	d := inspectedKernels(t)
 	for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Float32} {
 		p := graph.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
 			places := graph.Places{Segments: in[1][0]}

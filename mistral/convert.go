@@ -12,8 +12,8 @@ import (
 )
 
 // convert returns the elements of t in another float type, rounded to nearest even; without a change of type it is t.Bytes itself.
-// Large tensors are converted on all cores.
-func convert(t TensorData, to dtypes.DType) ([]byte, error) {
+// Large tensors are converted on all cores. The result lies in scratch where that is large enough.
+func convert(t TensorData, to dtypes.DType, scratch []byte) ([]byte, error) {
 	if t.DType == to {
 		return t.Bytes, nil
 	}
@@ -23,7 +23,11 @@ func convert(t TensorData, to dtypes.DType) ([]byte, error) {
 		return nil, fmt.Errorf("tensor %s: cannot convert %s to %s", t.Name, t.DType, to)
 	}
 	n := len(t.Bytes) / from
-	out := make([]byte, n*into)
+	out := scratch[:cap(scratch)]
+	if len(out) < n*into {
+		out = make([]byte, n*into)
+	}
+	out = out[:n*into]
 	const chunk = 1 << 20 // elements: enough that starting a goroutine costs nothing
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -49,11 +53,32 @@ func convert(t TensorData, to dtypes.DType) ([]byte, error) {
 
 // narrowBFloat16 and widenBFloat16 are the common cases written out, several times as fast as two calls for each element.
 func narrowBFloat16(dst, src []byte) {
+	for ; len(src) >= 16 && len(dst) >= 8; src, dst = src[16:], dst[8:] {
+		a, b := binary.LittleEndian.Uint64(src), binary.LittleEndian.Uint64(src[8:])
+		if ((a&exponents+exponent)|(b&exponents+exponent))&signs != 0 { // an infinity or NaN
+			for i := range 4 {
+				binary.LittleEndian.PutUint16(dst[2*i:], roundBFloat16(loadFloat32(src[4*i:])))
+			}
+			continue
+		}
+		a, b = (a+halves+a>>16&ones)>>16, (b+halves+b>>16&ones)>>16
+		binary.LittleEndian.PutUint64(dst, a&0xffff|a>>16&0xffff0000|(b&0xffff|b>>16&0xffff0000)<<32)
+	}
 	for len(src) >= 4 && len(dst) >= 2 {
 		binary.LittleEndian.PutUint16(dst, roundBFloat16(loadFloat32(src)))
 		src, dst = src[4:], dst[2:]
 	}
 }
+
+// Of two float32 in one word: their signs and exponents, the last digit of the exponents, and what rounding to 16 bits adds, 0x7fff and the last
+// digit that stays. Only what is no finite number could run over into its neighbour.
+const (
+	signs     = 0x8000_0000_8000_0000
+	exponents = 0x7f80_0000_7f80_0000
+	exponent  = 0x0080_0000_0080_0000
+	halves    = 0x0000_7fff_0000_7fff
+	ones      = 0x0000_0001_0000_0001
+)
 
 func widenBFloat16(dst, src []byte) {
 	for len(src) >= 2 && len(dst) >= 4 {

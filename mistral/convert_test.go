@@ -3,6 +3,7 @@ package mistral
 import (
 	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -23,6 +24,29 @@ func TestRoundBFloat16(t *testing.T) {
 	} {
 		if got := roundBFloat16(math.Float32frombits(test.in)); uint32(got) != test.want {
 			t.Errorf("%#x -> %#x, want %#x", test.in, got, test.want)
+		}
+	}
+}
+
+// Four at a time are what they are one by one, the ones beside infinities and NaN too.
+func TestNarrowBFloat16(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	special := []uint32{0, 0x80000000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fffffff, 0xffffffff, 0x7f800001, 0x007fffff, 0x3f808000, 0xbf818000}
+	const n = 1<<16 + 3
+	src := make([]byte, 4*n)
+	for i := range n {
+		bits := random.Uint32()
+		if random.IntN(4) == 0 {
+			bits = special[random.IntN(len(special))]
+		}
+		binary.LittleEndian.PutUint32(src[4*i:], bits)
+	}
+	dst := make([]byte, 2*n)
+	narrowBFloat16(dst, src)
+	for i := range n {
+		v := loadFloat32(src[4*i:])
+		if got, want := binary.LittleEndian.Uint16(dst[2*i:]), roundBFloat16(v); got != want {
+			t.Fatalf("%#x -> %#x, want %#x", math.Float32bits(v), got, want)
 		}
 	}
 }
@@ -63,19 +87,19 @@ func TestConvert(t *testing.T) {
 	}
 	whole := TensorData{Name: "w", DType: dtypes.Float32, Dims: []int{n}, Bytes: in}
 	for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Float16} { // whole numbers to 256 are exact in both
-		half, err := convert(whole, dtype)
+		half, err := convert(whole, dtype, nil)
 		if err != nil || len(half) != 2*n {
 			t.Fatal(len(half), err)
 		}
-		back, err := convert(TensorData{DType: dtype, Bytes: half}, dtypes.Float32)
+		back, err := convert(TensorData{DType: dtype, Bytes: half}, dtypes.Float32, nil)
 		if err != nil || string(back) != string(in) {
 			t.Errorf("%s: not the same after going there and back (%v)", dtype, err)
 		}
 	}
-	if same, _ := convert(whole, dtypes.Float32); &same[0] != &in[0] {
+	if same, _ := convert(whole, dtypes.Float32, nil); &same[0] != &in[0] {
 		t.Error("a conversion to the same type makes a copy")
 	}
-	if _, err := convert(TensorData{Name: "ids", DType: dtypes.Int32}, dtypes.Float32); err == nil {
+	if _, err := convert(TensorData{Name: "ids", DType: dtypes.Int32}, dtypes.Float32, nil); err == nil {
 		t.Error("integers are converted")
 	}
 }
@@ -84,7 +108,7 @@ func BenchmarkConvert(b *testing.B) {
 	t := TensorData{DType: dtypes.Float32, Bytes: make([]byte, 64<<20)}
 	b.SetBytes(64 << 20)
 	for b.Loop() {
-		if _, err := convert(t, dtypes.BFloat16); err != nil {
+		if _, err := convert(t, dtypes.BFloat16, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

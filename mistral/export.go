@@ -92,7 +92,7 @@ func exportSources(c *Checkpoint, trained *graph.Tensors, dtype dtypes.DType) ([
 			if err != nil {
 				return nil, err
 			}
-			return convert(t, dtype)
+			return convert(t, dtype, nil)
 		}}
 	}
 	return sources, nil

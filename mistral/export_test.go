@@ -58,7 +58,7 @@ func TestLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		source, _ := c.Tensor(spec.Name)
-		if rounded, _ := convert(source, want); string(got) != string(rounded) {
+		if rounded, _ := convert(source, want, nil); string(got) != string(rounded) {
 			t.Errorf("%s: other values than the checkpoint's", spec.Name)
 		}
 	}
@@ -101,7 +101,7 @@ func TestExport(t *testing.T) {
 		}
 		for _, spec := range c.Config.Tensors() {
 			source, _ := c.Tensor(spec.Name)
-			want, _ := convert(source, dtype)
+			want, _ := convert(source, dtype, nil)
 			got, err := again.Tensor(spec.Name)
 			if err != nil || got.DType != dtype {
 				t.Fatalf("%s: %v %v", spec.Name, got.DType, err)

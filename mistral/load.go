@@ -49,18 +49,28 @@ func LoadOn(d *graph.Device, mesh *graph.Mesh, c *Checkpoint, dtype dtypes.DType
 func upload(d *graph.Device, mesh *graph.Mesh, cut func(name string, dims []int) bool, c *Checkpoint, specs []TensorSpec,
 	dtype func(TensorSpec) dtypes.DType) (*graph.Tensors, error) {
 	values := make([][]*tensors.Tensor, len(specs))
+	workers := runtime.GOMAXPROCS(0)
+	scratch := make(chan []byte, workers) // for converted elements, which the device copies
+	for range workers {
+		scratch <- nil
+	}
 	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
+	group.SetLimit(workers)
 	for i, spec := range specs {
 		group.Go(func() error {
 			t, err := c.Tensor(spec.Name)
 			if err != nil {
 				return err
 			}
-			to := dtype(spec)
+			to, converted := dtype(spec), <-scratch
+			defer func() { scratch <- converted }()
 			row := len(t.Bytes) / spec.Dims[0]
 			values[i], err = d.UploadParts(mesh, shapes.Make(to, spec.Dims...), cut(spec.Name, spec.Dims), func(first, end int) ([]byte, error) {
-				return convert(TensorData{t.Name, t.DType, t.Dims, t.Bytes[first*row : end*row]}, to)
+				elements, err := convert(TensorData{t.Name, t.DType, t.Dims, t.Bytes[first*row : end*row]}, to, converted)
+				if t.DType != to && err == nil {
+					converted = elements
+				}
+				return elements, err
 			})
 			if err != nil {
 				return fmt.Errorf("%s: tensor %s: %w", c.Path, spec.Name, err)

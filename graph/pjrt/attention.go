@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// On a processor with AMX, attention becomes calls of package amx. A barrier tells what attention is: its first results are that of its
+// On a processor with AVX-512 and bfloat16, attention becomes calls of package kernels. A barrier tells what attention is: its first results are that of its
 // next operands, and its last operand is one of these marks. Where there is no call, the barrier stands, and what is before it is computed.
 const (
 	AttentionMark         int32 = 0x0bf90a77 // y, q, k, v, mask

@@ -25,7 +25,7 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	if c.cpu {
 		rounded := c.takesBF16x3(tag) || c.tf32
 		text = freeDots(text)
-		if c.library.amx && !strings.Contains(text, "sdy.mesh") {
+		if c.library.kernels && !strings.Contains(text, "sdy.mesh") {
 			text = callProducts(callAttention(text), rounded)
 		}
 	}

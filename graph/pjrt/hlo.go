@@ -155,7 +155,7 @@ type gemmConfig struct {
 }
 
 // flops counts what an instruction computes in matrix products: 2 for each multiplication and addition. Attention forms 2 products
-// forward and 5 backward of [S, hd] or [S, S] matrices for each head, and skips half of them under a causal mask. Calls of package amx are the
+// forward and 5 backward of [S, hd] or [S, S] matrices for each head, and skips half of them under a causal mask. Calls of package kernels are the
 // product [B, M, N] of [B, M, K] and others, and attention of [B, S, H, hd] and others under such a mask.
 func (i instruction) flops(operand func(n int) array) float64 {
 	contracted := i.contracted

@@ -22,7 +22,7 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 
-	"github.com/bfpo-go/bfpo/graph/pjrt/amx"
+	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
 )
 
 // library is a plugin in this process.
@@ -32,7 +32,7 @@ type library struct {
 	build string          // what tells one build of the plugin from another
 	table *unsafe.Pointer // the plugin's own; go-xla calls a decorated copy
 
-	amx     bool   // it calls package amx
+	kernels bool   // it calls package kernels
 	refused string // the option that go-xla gives to GPU clients, and a CPU plugin that stands in for one refuses
 
 	mu      sync.Mutex
@@ -73,8 +73,8 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 	if cpu && !asCPU {
 		l.refused = "preallocate"
 	}
-	l.amx = asCPU && amx.Available() && l.addHandler(productTarget, amx.Product()) && l.addHandler(rowsTarget, amx.Rows()) &&
-		l.addHandler(attentionTarget, amx.Attention()) && l.addHandler(attentionGradientTarget, amx.AttentionGradient())
+	l.kernels = asCPU && kernels.Available() && l.addHandler(productTarget, kernels.Product()) && l.addHandler(rowsTarget, kernels.Rows()) &&
+		l.addHandler(attentionTarget, kernels.Attention()) && l.addHandler(attentionGradientTarget, kernels.AttentionGradient())
 	decorated := C.copy_table(l.table, C.int(slot))
 	if decorated == nil {
 		return nil, errors.New("out of memory")

@@ -2,7 +2,7 @@
 //
 // The plugin's table of functions is copied and three entries of the copy are replaced before go-xla sees it: creating a client
 // (to know whose programs are compiled) and compiling. A program then gets its donated arguments marked, so that XLA updates them
-// in place; on CPUs, products of matrices and attention as package amx computes them, or at least products of bfloat16 in bfloat16
+// in place; on CPUs, products of matrices and attention as package kernels computes them, or at least products of bfloat16 in bfloat16
 // instructions; a place in a cache on disk; and a record of its sizes.
 // Whatever of that fails, the program is compiled as it came.
 //

@@ -24,8 +24,8 @@ func productText(left, right, result, axes, batch string) string {
 func TestCallProducts(t *testing.T) {
 	for _, c := range []struct {
 		name, left, right, result, axes, batch string
-		float32s                               bool
-		across                                 int // -1: it stays
+		rounded                                bool
+		how                                    int // -1: it stays
 		target                                 string
 	}{
 		{"a layer", "128x256xbf16", "512x256xbf16", "128x512xbf16", "1 1", "", false, 0, "bfpo_product"},
@@ -35,9 +35,9 @@ func TestCallProducts(t *testing.T) {
 		{"the left one across", "256x128xbf16", "512x256xbf16", "128x512xbf16", "0 1", "", false, 1, "bfpo_product"},
 		{"heads", "4x128x64xbf16", "4x128x64xbf16", "4x128x128xf32", "2 2", "0", false, 0, "bfpo_product"},
 		{"heads, mixed", "4x128x128xbf16", "4x128x64xbf16", "4x128x64xbf16", "1 1", "0", false, 3, "bfpo_product"},
-		{"float32 where asked for", "128x256xf32", "512x256xf32", "128x512xf32", "1 1", "", true, 0, "bfpo_product"},
-		{"few of float32", "8x16xf32", "4x16xf32", "8x4xf32", "1 1", "", true, 0, "bfpo_product"},
-		{"float32", "128x256xf32", "512x256xf32", "128x512xf32", "1 1", "", false, -1, ""},
+		{"float32, rounded where that can be", "128x256xf32", "512x256xf32", "128x512xf32", "1 1", "", true, 4, "bfpo_product"},
+		{"few of float32", "8x16xf32", "4x16xf32", "8x4xf32", "1 1", "", false, 0, "bfpo_product"},
+		{"float32", "128x256xf32", "512x256xf32", "128x512xf32", "1 1", "", false, 0, "bfpo_product"},
 		{"float32 heads", "4x128x64xf32", "4x128x64xf32", "4x128x128xf32", "2 2", "0", true, -1, ""},
 		{"nothing", "0x16xf32", "4x16xf32", "0x4xf32", "1 1", "", true, -1, ""},
 		{"no heads", "0x128x64xbf16", "0x128x64xbf16", "0x128x128xf32", "2 2", "0", false, -1, ""},
@@ -46,8 +46,9 @@ func TestCallProducts(t *testing.T) {
 		{"few rows", "8x4096xbf16", "4096x4096xbf16", "8x4096xbf16", "1 1", "", false, 0, "bfpo_rows"},
 		{"few rows of float32", "16x512xf32", "512x512xf32", "16x512xf32", "1 1", "", false, 0, "bfpo_rows"},
 		{"few rows of float32, rounded elsewhere", "1x512xf32", "512x512xf32", "1x512xf32", "1 1", "", true, 0, "bfpo_rows"},
-		{"few rows of a small matrix", "8x256xf32", "512x256xf32", "8x512xf32", "1 1", "", false, -1, ""},
-		{"few rows, a matrix across", "8x512xf32", "512x1024xf32", "8x1024xf32", "1 0", "", false, -1, ""},
+		{"few rows of a small matrix", "8x256xbf16", "512x256xbf16", "8x512xbf16", "1 1", "", false, -1, ""},
+		{"few rows of a small matrix of float32", "8x256xf32", "512x256xf32", "8x512xf32", "1 1", "", false, 0, "bfpo_rows"},
+		{"few rows, a matrix across", "8x512xf32", "512x1024xf32", "8x1024xf32", "1 0", "", false, 2, "bfpo_product"},
 		{"a few columns", "8x4096xbf16", "15x4096xbf16", "8x15xbf16", "1 1", "", false, -1, ""},
 		{"little work", "16x16xbf16", "16x16xbf16", "16x16xbf16", "1 1", "", false, -1, ""},
 		{"heads and rows", "2x4x128x64xbf16", "2x4x128x64xbf16", "2x4x128x128xf32", "3 3", "0, 1", false, -1, ""},
@@ -56,14 +57,14 @@ func TestCallProducts(t *testing.T) {
 	} {
 		text := productText(c.left, c.right, c.result, c.axes, c.batch)
 		want := text
-		if c.across >= 0 {
+		if c.how >= 0 {
 			want = fmt.Sprintf(`    %%7 = "stablehlo.custom_call"(%%a, %%b) {
-      call_target_name = %q, api_version = 4 : i32, backend_config = { across = %d : i64 }
+      call_target_name = %q, api_version = 4 : i32, backend_config = { how = %d : i64 }
     } : (tensor<%s>, tensor<%s>) -> tensor<%s>
-`, c.target, c.across, c.left, c.right, c.result)
+`, c.target, c.how, c.left, c.right, c.result)
 		}
 		const around = "    %8 = \"stablehlo.tanh\"(%7) : (tensor<f32>) -> tensor<f32>\n"
-		if got := callProducts(around+text+around, c.float32s); got != around+want+around {
+		if got := callProducts(around+text+around, c.rounded); got != around+want+around {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, want)
 		}
 	}

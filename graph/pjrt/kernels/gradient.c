@@ -80,7 +80,7 @@ static float *sums(const heads *h, bool of_values, long row, long head) {
 typedef struct { float inverse[2], shift[2]; } pair_sums;
 
 // exponentials turns the scores of one query into those, and notes what becomes of their sums.
-AMX static void exponentials(const heads *h, float *scores, const float *dp, const uint32_t *bits, const uint8_t *seen, long blocks, pair_sums *t, int which) {
+WIDE static void exponentials(const heads *h, float *scores, const float *dp, const uint32_t *bits, const uint8_t *seen, long blocks, pair_sums *t, int which) {
   float top = highest(scores, bits, seen, blocks);
   __m512 sum = _mm512_setzero_ps(), dot = _mm512_setzero_ps();
   for (long j = 0; j < blocks; j++) {
@@ -99,7 +99,7 @@ AMX static void exponentials(const heads *h, float *scores, const float *dp, con
 }
 
 // differentiate turns a pair of queries' exponentials and dP into P and dS, in all the ways that they are read.
-AMX static void differentiate(const heads *h, const work *w, const uint32_t *bits, long blocks, long i, long at, const pair_sums *t) {
+WIDE static void differentiate(const heads *h, const work *w, const uint32_t *bits, long blocks, long i, long at, const pair_sums *t) {
   for (long j = 0; j < blocks; j++) {
     if (!w->seen[j]) continue;
     __m512 p[2][2], ds[2][2];
@@ -191,7 +191,7 @@ static void do_head(const gradient *g, long row, long head, char *own) {
 }
 
 // collect adds the sums of a group's heads for a block of keys, rounded and turned into [keys, width].
-AMX static void collect(const heads *h, bool of_values, void *to, long row, long group, long block, float scale) {
+WIDE static void collect(const heads *h, bool of_values, void *to, long row, long group, long block, float scale) {
   long each = h->in.heads / h->in.groups, from = block * side;
   for (long k = from; k < from + side && k < h->in.length; k += 16)
     for (long c = 0; c < h->in.width; c += 16) {

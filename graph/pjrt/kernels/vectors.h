@@ -1,24 +1,24 @@
 // What the processor does with 16 and 32 numbers at a time.
-#ifndef BFPO_AMX_VECTORS_H
-#define BFPO_AMX_VECTORS_H
+#ifndef BFPO_KERNELS_VECTORS_H
+#define BFPO_KERNELS_VECTORS_H
 
 #include <immintrin.h>
 #include <stdint.h>
 
-// AMX is for functions that use instructions which not every processor has.
-#define AMX __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,amx-tile,amx-bf16")))
+// WIDE is for functions that use instructions which not every processor has.
+#define WIDE __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,amx-tile,amx-bf16")))
 
 // first is the mask of the first n of 16.
 static inline uint16_t first(long n) { return n >= 16 ? 0xffff : n > 0 ? (1u << n) - 1 : 0; }
 
 // pairs brings the first half and the second half of 32 bf16 together, number by number.
-AMX static inline __m512i pairs(__m512i x) {
+WIDE static inline __m512i pairs(__m512i x) {
   return _mm512_permutexvar_epi16(_mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2,
                                                    17, 1, 16, 0), x);
 }
 
 // transpose transposes 16 x 16 numbers of four bytes.
-AMX static inline void transpose(__m512i r[16]) {
+WIDE static inline void transpose(__m512i r[16]) {
   __m512i t[16];
 #pragma GCC unroll 8
   for (int i = 0; i < 16; i += 2) {
@@ -47,10 +47,10 @@ AMX static inline void transpose(__m512i r[16]) {
 }
 
 // upper widens 16 bf16 again.
-AMX static inline __m512 upper(__m256i halves) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16)); }
+WIDE static inline __m512 upper(__m256i halves) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16)); }
 
 // rounded_row stores 16 numbers as bf16. The instruction for it would take the smallest ones for zero, which XLA does not.
-AMX static inline void rounded_row(uint16_t *to, __mmask16 has, __m512 x) {
+WIDE static inline void rounded_row(uint16_t *to, __mmask16 has, __m512 x) {
   __m512i bits = _mm512_castps_si512(x), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
   __m512i up = _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(bits, odd), _mm512_set1_epi32(0x7fff)), 16);
   __m512i nan = _mm512_set1_epi32(0x7fc0);

@@ -1,6 +1,6 @@
 //go:build cgo && linux
 
-package amx
+package kernels
 
 /*
 #cgo LDFLAGS: -lm
@@ -11,24 +11,25 @@ import "C"
 
 import "unsafe"
 
-// Available asks the system for the use of AMX and tells whether this process may use it.
+// Available tells whether this processor has what the calls need: AVX-512 with its instructions for bfloat16.
 func Available() bool { return bool(C.can_multiply()) }
 
+// Tiles asks the system for the use of AMX and tells whether this process may use it.
+func Tiles() bool { return bool(C.have_tiles()) }
+
 // Product is the C function that XLA is to call for products. Its arguments are two matrices of float32 or of bfloat16, or as many of each behind
-// one another, and its result is their product in float32 or, rounded, in bfloat16; sums are float32. Its one attribute, an int64, tells how they
-// lie: by themselves [M, K] and [N, K]; with bit 0 the first is [K, M], with bit 1 the second is [K, N].
-//
-// float32 numbers are multiplied as sums of two bfloat16, which have 16 of their 24 bits; of an infinity comes NaN.
-func Product() unsafe.Pointer { return C.amx_product }
+// one another, and its result is their product in float32 or, rounded, in bfloat16; sums are float32. By themselves the matrices lie as [M, K] and
+// [N, K]. Its one attribute, an int64, is the sum of LeftAcross, RightAcross and AsBF16x3 as they apply.
+func Product() unsafe.Pointer { return C.bfpo_product }
 
 // Rows is Product for a few rows [M, K], as fast as memory gives the matrix [N, K], and with float32 in full precision. A row of the result is the same
 // whatever others there are.
-func Rows() unsafe.Pointer { return C.amx_rows }
+func Rows() unsafe.Pointer { return C.bfpo_rows }
 
 // Attention is the C function for softmax(q k^T / sqrt(hd)) v. Its arguments are q [B, S, H, hd], k and v [B, S, K, hd] in bfloat16 or float32, with hd
 // a multiple of 32, and a mask [B, S, S] of which key a query sees, which must be none behind it. Its result is [B, S, H*hd]. Scores and sums are float32; with
 // bfloat16, exponentials are rounded before they meet the values. A query that sees nothing gets zeros.
-func Attention() unsafe.Pointer { return C.amx_attention }
+func Attention() unsafe.Pointer { return C.bfpo_attention }
 
 // AttentionGradient is the C function for the gradient of Attention: of q, k, v, mask and the adjoint of the result to those of q, k and v.
-func AttentionGradient() unsafe.Pointer { return C.amx_attention_gradient }
+func AttentionGradient() unsafe.Pointer { return C.bfpo_attention_gradient }

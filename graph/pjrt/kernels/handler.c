@@ -79,7 +79,7 @@ static void *perform(const call *c, job *j) {
 static bool waits(const call *c) {
   if (c->extension != NULL && ((metadata_extension *)c->extension)->kind == extension_metadata) { // XLA asks what this was made for
     metadata *m = ((metadata_extension *)c->extension)->metadata;
-    m->version.major = AMX_FFI_MAJOR, m->version.minor = AMX_FFI_MINOR;
+    m->version.major = FFI_MAJOR, m->version.minor = FFI_MINOR;
     return true;
   }
   return c->stage != stage_execute;
@@ -91,19 +91,19 @@ static matrix operand(const buffer *b, bool across) {
   return (matrix){b->data, dims[across ? 1 : 0], dims[across ? 0 : 1], across, dims[1]};
 }
 
-void *amx_product(void *frame) {
+void *bfpo_product(void *frame) {
   const call *c = frame;
   if (waits(c)) return NULL;
   if (c->arguments.n != 2 || c->results.n != 1 || c->attributes.n != 1) return failure(c, unimplemented, "not a product of two matrices");
   const buffer *left = c->arguments.list[0], *right = c->arguments.list[1], *out = c->results.list[0];
-  int64_t across = *(int64_t *)((scalar *)c->attributes.list[0])->value; // bit 0 of the left matrix, bit 1 of the right one
+  int64_t how = *(int64_t *)((scalar *)c->attributes.list[0])->value;
   long number = left->rank == 3 ? left->dims[0] : 1;
-  strips kind = left->type == type_f32 ? bf16x3 : bf16;
-  matrix a = operand(left, across & 1), b = operand(right, across & 2);
+  strips kind = left->type != type_f32 ? bf16 : how & as_bf16x3 && have_tiles() ? bf16x3 : f32;
+  matrix a = operand(left, how & left_across), b = operand(right, how & right_across);
   return perform(c, product_new(number, a, b, kind, out->data, out->type == type_bf16, threads(c)));
 }
 
-void *amx_rows(void *frame) {
+void *bfpo_rows(void *frame) {
   const call *c = frame;
   if (waits(c)) return NULL;
   if (c->arguments.n != 2 || c->results.n != 1) return failure(c, unimplemented, "not a product of two matrices");
@@ -135,7 +135,7 @@ static inputs attended(const call *c) {
   return (inputs){q->type == type_f32 ? f32 : bf16, q->data, k->data, v->data, mask->data, q->dims[0], q->dims[1], q->dims[2], k->dims[2], q->dims[3]};
 }
 
-void *amx_attention(void *frame) {
+void *bfpo_attention(void *frame) {
   const call *c = frame;
   if (waits(c)) return NULL;
   if (c->arguments.n != 4 || c->results.n != 1 || !is_attention(c)) return failure(c, unimplemented, "not attention");
@@ -143,7 +143,7 @@ void *amx_attention(void *frame) {
   return perform(c, attention_new(attended(c), y->data, threads(c)));
 }
 
-void *amx_attention_gradient(void *frame) {
+void *bfpo_attention_gradient(void *frame) {
   const call *c = frame;
   if (waits(c)) return NULL;
   if (c->arguments.n != 5 || c->results.n != 3 || !is_attention(c)) return failure(c, unimplemented, "not the gradient of attention");
@@ -154,9 +154,10 @@ void *amx_attention_gradient(void *frame) {
 #else
 
 bool can_multiply(void) { return false; }
-void *amx_product(void *frame) { return NULL; }
-void *amx_rows(void *frame) { return NULL; }
-void *amx_attention(void *frame) { return NULL; }
-void *amx_attention_gradient(void *frame) { return NULL; }
+bool have_tiles(void) { return false; }
+void *bfpo_product(void *frame) { return NULL; }
+void *bfpo_rows(void *frame) { return NULL; }
+void *bfpo_attention(void *frame) { return NULL; }
+void *bfpo_attention_gradient(void *frame) { return NULL; }
 
 #endif

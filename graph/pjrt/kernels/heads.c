@@ -44,7 +44,7 @@ matrix heads_matrix(const heads *h, const void *x, long heads, long row, long he
 }
 
 // read_mask makes bits of the mask for a block of queries.
-AMX static void read_mask(const heads *h, long row, long block) {
+WIDE static void read_mask(const heads *h, long row, long block) {
   uint8_t *seen = h->seen + (row * h->blocks + block) * h->blocks;
   for (long j = 0; j < h->blocks; j++) seen[j] = 0;
   for (long i = block * side; i < (block + 1) * side; i++) {
@@ -81,7 +81,7 @@ void heads_multiply(const heads *h, const char *left, const char *right, const u
   }
 }
 
-AMX void heads_write(const heads *h, const float *from, const float *factors, void *to, long row, long block, long head) {
+WIDE void heads_write(const heads *h, const float *from, const float *factors, void *to, long row, long block, long head) {
   long width = h->in.width;
   for (long i = block * side; i < (block + 1) * side && i < h->in.length; i++, from += width, factors++) {
     long at = ((row * h->in.length + i) * h->in.heads + head) * width;

@@ -1,6 +1,6 @@
 // Blocks of matrices as the processor multiplies them.
-#ifndef BFPO_AMX_STRIPS_H
-#define BFPO_AMX_STRIPS_H
+#ifndef BFPO_KERNELS_STRIPS_H
+#define BFPO_KERNELS_STRIPS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,8 +32,10 @@ typedef enum { bf16, bf16x3, f32 } strips;
 
 enum { row_bytes = 64, tile = 16 * row_bytes };
 
-// can_multiply asks the system for the use of AMX, and tells whether this process and its processor have all that is needed.
+// can_multiply tells whether the processor has AVX-512 with its instructions for bf16, which all of this needs.
 bool can_multiply(void);
+// have_tiles tells whether this process may use AMX, for which it asks the system once.
+bool have_tiles(void);
 // number_bytes is the size of a number of the matrices, step_bytes that of a step and strip_bytes that of a strip.
 long number_bytes(strips kind);
 long step_bytes(strips kind);

@@ -36,14 +36,20 @@ job *rows_new(matrix left, matrix right, strips kind, void *out, bool rounded, i
 // sums are those of rows of the left matrix with square rows of the right one, 16 parts of each.
 typedef __m512 sums[square][square];
 
-// dots adds up over depth, of f32. What is read next is asked for meanwhile: at the end of a row nothing else would be under way.
-AMX static inline __attribute__((always_inline)) void dots(const float *a, const float *b, long depth, long ahead, int rows, sums sum) {
+// fetch asks for what is read next, line after line, as memory gives it fastest, for the nearest cache unless that is full of the left matrix.
+WIDE static inline __attribute__((always_inline)) void fetch(const void *at, int rows) {
+  if (rows == 1) _mm_prefetch(at, _MM_HINT_T0);
+  else _mm_prefetch(at, _MM_HINT_T1);
+}
+
+// dots adds up over depth, of f32.
+WIDE static inline __attribute__((always_inline)) void dots(const float *a, const float *b, long depth, long ahead, int rows, sums sum) {
   for (long k = 0; k < depth; k += 16) {
     __mmask16 has = first(depth - k);
 #pragma GCC unroll 4
     for (int j = 0; j < square; j++) {
       const float *from = b + j * depth + k;
-      _mm_prefetch(from + ahead, _MM_HINT_T0);
+      fetch(b + ahead + square * k + 16 * j, rows);
       __m512 y = _mm512_maskz_loadu_ps(has, from);
 #pragma GCC unroll 4
       for (int i = 0; i < rows; i++) sum[i][j] = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(has, a + i * depth + k), y, sum[i][j]);
@@ -52,13 +58,13 @@ AMX static inline __attribute__((always_inline)) void dots(const float *a, const
 }
 
 // pair_dots does so of bf16, two terms at once.
-AMX static inline __attribute__((always_inline)) void pair_dots(const uint16_t *a, const uint16_t *b, long depth, long ahead, int rows, sums sum) {
+WIDE static inline __attribute__((always_inline)) void pair_dots(const uint16_t *a, const uint16_t *b, long depth, long ahead, int rows, sums sum) {
   for (long k = 0; k < depth; k += 32) {
     __mmask32 has = depth - k >= 32 ? ~0u : (1u << (depth - k)) - 1;
 #pragma GCC unroll 4
     for (int j = 0; j < square; j++) {
       const uint16_t *from = b + j * depth + k;
-      _mm_prefetch(from + ahead, _MM_HINT_T0);
+      fetch(b + ahead + square * k + 32 * j, rows);
       __m512i y = _mm512_maskz_loadu_epi16(has, from);
 #pragma GCC unroll 4
       for (int i = 0; i < rows; i++)
@@ -68,7 +74,7 @@ AMX static inline __attribute__((always_inline)) void pair_dots(const uint16_t *
 }
 
 // totals adds up the 16 parts of four sums, in the same order each.
-AMX static inline __m128 totals(const __m512 sum[square]) {
+WIDE static inline __m128 totals(const __m512 sum[square]) {
   __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(sum[0], sum[1]), _mm512_unpackhi_ps(sum[0], sum[1]));
   __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(sum[2], sum[3]), _mm512_unpackhi_ps(sum[2], sum[3]));
   __m512 low = _mm512_shuffle_ps(ab, cd, 0x44), high = _mm512_shuffle_ps(ab, cd, 0xee);
@@ -78,7 +84,7 @@ AMX static inline __m128 totals(const __m512 sum[square]) {
 }
 
 // multiply computes the results of so many rows and of square columns.
-AMX static inline __attribute__((always_inline)) void multiply(const product *p, long i, long j, int rows) {
+WIDE static inline __attribute__((always_inline)) void multiply(const product *p, long i, long j, int rows) {
   long depth = p->left.depth, width = p->right.rows;
   sums sum;
 #pragma GCC unroll 16
@@ -95,7 +101,7 @@ AMX static inline __attribute__((always_inline)) void multiply(const product *p,
 }
 
 // multiply_columns computes the results of square columns.
-AMX static void multiply_columns(const product *p, long j) {
+WIDE static void multiply_columns(const product *p, long j) {
   long i = 0;
   for (; p->left.rows - i >= square; i += square) multiply(p, i, j, square);
   for (; p->left.rows - i >= 2; i += 2) multiply(p, i, j, 2);

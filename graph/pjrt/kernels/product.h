@@ -1,6 +1,6 @@
 // Products of matrices with AMX.
-#ifndef BFPO_AMX_PRODUCT_H
-#define BFPO_AMX_PRODUCT_H
+#ifndef BFPO_KERNELS_PRODUCT_H
+#define BFPO_KERNELS_PRODUCT_H
 
 #include "job.h"
 #include "strips.h"

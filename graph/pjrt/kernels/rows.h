@@ -1,6 +1,6 @@
 // Products of a few rows with a matrix: as fast as memory gives the matrix.
-#ifndef BFPO_AMX_ROWS_H
-#define BFPO_AMX_ROWS_H
+#ifndef BFPO_KERNELS_ROWS_H
+#define BFPO_KERNELS_ROWS_H
 
 #include "job.h"
 #include "strips.h"

@@ -1,6 +1,6 @@
 // Attention, with AMX if it is in bf16, which has the scores of a block of queries at a time.
-#ifndef BFPO_AMX_ATTENTION_H
-#define BFPO_AMX_ATTENTION_H
+#ifndef BFPO_KERNELS_ATTENTION_H
+#define BFPO_KERNELS_ATTENTION_H
 
 #include "heads.h"
 

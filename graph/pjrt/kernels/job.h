@@ -1,6 +1,6 @@
 // Work that threads share.
-#ifndef BFPO_AMX_JOB_H
-#define BFPO_AMX_JOB_H
+#ifndef BFPO_KERNELS_JOB_H
+#define BFPO_KERNELS_JOB_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

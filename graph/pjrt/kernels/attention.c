@@ -33,7 +33,7 @@ job *attention_new(inputs in, void *y, int threads) {
 }
 
 // weigh turns the scores of a block of queries into a strip of weights, and returns one over the sum of each query's.
-AMX static void weigh(const heads *h, const float *scores, const uint32_t *bits, const uint8_t *seen, long blocks, char *weights, float *inverse) {
+WIDE static void weigh(const heads *h, const float *scores, const uint32_t *bits, const uint8_t *seen, long blocks, char *weights, float *inverse) {
   for (long i = 0; i < side; i++, scores += h->padded, bits += h->blocks) {
     float top = highest(scores, bits, seen, blocks);
     __m512 sum = _mm512_setzero_ps();

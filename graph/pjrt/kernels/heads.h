@@ -1,6 +1,6 @@
 // What attention and its gradient have in common.
-#ifndef BFPO_AMX_HEADS_H
-#define BFPO_AMX_HEADS_H
+#ifndef BFPO_KERNELS_HEADS_H
+#define BFPO_KERNELS_HEADS_H
 
 #include "job.h"
 #include "strips.h"

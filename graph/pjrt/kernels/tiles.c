@@ -5,10 +5,11 @@
 #ifdef X86_TILES
 
 #include <cpuid.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "floats.h"
+#include "avx512.h"
 #include "vectors.h"
 
 static long steps(long depth) { return (depth + side - 1) / side; }
@@ -16,22 +17,37 @@ long number_bytes(strips kind) { return kind == bf16 ? 2 : 4; }
 long step_bytes(strips kind) { return kind == bf16 ? 2 * tile : 4 * tile; }
 long strip_bytes(strips kind, long depth) { return steps(depth) * step_bytes(kind); }
 
+// Some bits of what a processor tells of itself.
+enum { leaf = 7, avx512_bf16 = 1 << 5, amx = 1 << 22 | 1 << 24 };
+static const unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; // F, DQ, BW and VL
+
 bool can_multiply(void) {
-  enum { leaf = 7, avx512_f_dq = 1 << 16 | 1 << 17, avx512_bf16 = 1 << 5, amx = 1 << 22 | 1 << 24, permit = 0x1023, tile_data = 18 };
-  const unsigned avx512 = 1u << 30 | 1u << 31 | avx512_f_dq;
   unsigned a, b, c, d;
-  if (!__get_cpuid_count(leaf, 0, &a, &b, &c, &d) || (b & avx512) != avx512 || (d & amx) != amx) return false;
-  if (!__get_cpuid_count(leaf, 1, &a, &b, &c, &d) || !(a & avx512_bf16)) return false;
-  return syscall(SYS_arch_prctl, permit, tile_data) == 0; // the system knows AMX, and keeps its registers for this process
+  if (!__get_cpuid_count(leaf, 0, &a, &b, &c, &d) || (b & avx512) != avx512) return false;
+  return __get_cpuid_count(leaf, 1, &a, &b, &c, &d) && (a & avx512_bf16) && __builtin_cpu_supports("avx512f"); // the last: the system keeps its registers
 }
 
-AMX static inline void store(const __m512i r[16], char *to, long step) {
+// ask asks the system for the use of AMX: that it keeps its registers for this process.
+static bool ask(void) {
+  enum { permit = 0x1023, tile_data = 18 };
+  unsigned a, b, c, d;
+  return __get_cpuid_count(leaf, 0, &a, &b, &c, &d) && (d & amx) == amx && syscall(SYS_arch_prctl, permit, tile_data) == 0;
+}
+
+bool have_tiles(void) {
+  static atomic_int known; // 0: not yet; else 1 or 2
+  int k = atomic_load_explicit(&known, memory_order_relaxed);
+  if (k == 0) atomic_store_explicit(&known, k = 1 + ask(), memory_order_relaxed);
+  return k == 2;
+}
+
+WIDE static inline void store(const __m512i r[16], char *to, long step) {
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++) _mm512_store_si512(to + i * step, r[i]);
 }
 
 // halves rounds 32 numbers to bf16, and what they lose to bf16 too.
-AMX static inline __m512i halves(__m512 a, __m512 b, __m512i *rest) {
+WIDE static inline __m512i halves(__m512 a, __m512 b, __m512i *rest) {
   __m512i both = (__m512i)_mm512_cvtne2ps_pbh(b, a);
   __m512 lost_a = _mm512_sub_ps(a, upper(_mm512_castsi512_si256(both))), lost_b = _mm512_sub_ps(b, upper(_mm512_extracti64x4_epi64(both, 1)));
   *rest = (__m512i)_mm512_cvtne2ps_pbh(lost_b, lost_a);
@@ -39,7 +55,7 @@ AMX static inline __m512i halves(__m512 a, __m512 b, __m512i *rest) {
 }
 
 // pack_tile brings 16 rows and 32 terms into a tile, and what their numbers lose to bf16 into one two tiles behind.
-AMX static inline void pack_tile(bool split, const matrix *m, bool right, long row, long term, char *to) {
+WIDE static inline void pack_tile(bool split, const matrix *m, bool right, long row, long term, char *to) {
   long size = split ? 4 : 2, rows = m->rows - row, terms = m->depth - term;
   long next = (m->across ? m->stride : 16) * size; // from the first to the second 16 of 32 numbers: the next term, or further terms
   long step = (m->across ? 2 * m->stride : m->stride) * size;
@@ -64,7 +80,7 @@ AMX static inline void pack_tile(bool split, const matrix *m, bool right, long r
   store(rest, to + 2 * tile, row_bytes);
 }
 
-AMX void pack_strip(strips kind, const matrix *m, bool right, long row, char *to) {
+WIDE void pack_strip(strips kind, const matrix *m, bool right, long row, char *to) {
   if (kind == f32) {
     pack_floats(m, right, row, to);
     return;
@@ -82,7 +98,7 @@ AMX void pack_strip(strips kind, const matrix *m, bool right, long row, char *to
 #define SUM(number, at) _tile_loadd(number, at, width * sizeof(float))
 #define STORE(number, at) _tile_stored(number, at, width * sizeof(float))
 
-AMX static inline void sum_bf16(const char *a, const char *b, long steps) {
+WIDE static inline void sum_bf16(const char *a, const char *b, long steps) {
   for (; steps > 0; steps--, a += 2 * tile, b += 2 * tile) {
     LOAD(4, a); LOAD(6, b); MULTIPLY(0, 4, 6);
     LOAD(7, b + tile); MULTIPLY(1, 4, 7);
@@ -91,7 +107,7 @@ AMX static inline void sum_bf16(const char *a, const char *b, long steps) {
 }
 
 // sum_bf16x3 loads a tile of each matrix twice.
-AMX static inline void sum_bf16x3(const char *a, const char *b, long steps) {
+WIDE static inline void sum_bf16x3(const char *a, const char *b, long steps) {
   for (; steps > 0; steps--, a += 4 * tile, b += 4 * tile) {
     LOAD(4, a); LOAD(6, b + 2 * tile); MULTIPLY(0, 4, 6);
     LOAD(7, b + 3 * tile); MULTIPLY(1, 4, 7);
@@ -103,9 +119,13 @@ AMX static inline void sum_bf16x3(const char *a, const char *b, long steps) {
   }
 }
 
-AMX void multiply_strips(strips kind, const char *left, const char *right, long depth, float *out, long width, bool add) {
+WIDE void multiply_strips(strips kind, const char *left, const char *right, long depth, float *out, long width, bool add) {
   if (kind == f32) {
-    multiply_floats((const float *)left, (const float *)right, depth, out, width, add);
+    multiply_floats(left, right, depth, out, width, add);
+    return;
+  }
+  if (!have_tiles()) { // then there is no bf16x3
+    multiply_pairs(left, right, depth, out, width, add);
     return;
   }
   IN_MEMORY;
@@ -120,7 +140,7 @@ AMX void multiply_strips(strips kind, const char *left, const char *right, long 
   IN_MEMORY;
 }
 
-AMX void copy_block(const float *block, long rows, long columns, void *out, long at, long width, bool rounded) {
+WIDE void copy_block(const float *block, long rows, long columns, void *out, long at, long width, bool rounded) {
   for (long i = 0; i < rows; i++, at += width)
     for (int from = 0; from < side; from += 16) {
       __m512 x = _mm512_load_ps(block + i * side + from);
@@ -130,13 +150,16 @@ AMX void copy_block(const float *block, long rows, long columns, void *out, long
     }
 }
 
-AMX void begin_tiles(void) {
+WIDE void begin_tiles(void) {
+  if (!have_tiles()) return;
   struct { uint8_t palette, start, reserved[14]; uint16_t row_bytes[16]; uint8_t rows[16]; } shape = {.palette = 1};
   for (int i = 0; i < 8; i++) shape.row_bytes[i] = row_bytes, shape.rows[i] = 16;
   IN_MEMORY;
   _tile_loadconfig(&shape);
 }
 
-AMX void end_tiles(void) { _tile_release(); }
+WIDE void end_tiles(void) {
+  if (have_tiles()) _tile_release();
+}
 
 #endif

@@ -1,0 +1,17 @@
+#ifndef BFPO_KERNELS_HANDLER_H
+#define BFPO_KERNELS_HANDLER_H
+
+// The version of XLA's interface that these were written for.
+enum { FFI_MAJOR = 0, FFI_MINOR = 4 };
+
+// bfpo_product is XLA's custom call left [M, K] right [N, K]^T -> [M, N]. Its attribute, an int64, has a bit for each of these: the left matrix lies as
+// [K, M], the right one as [K, N], and f32 may be multiplied as bf16x3 (see strips.h), where there are tiles for that.
+enum { left_across = 1, right_across = 2, as_bf16x3 = 4 }; // as in doc.go
+void *bfpo_product(void *frame);
+// bfpo_rows is that of a few rows [M, K] with a matrix [N, K]^T -> [M, N]: see rows.h.
+void *bfpo_rows(void *frame);
+// bfpo_attention is that of q, k, v, mask -> y, and bfpo_attention_gradient that of q, k, v, mask, dy -> dq, dk, dv: see attention.h.
+void *bfpo_attention(void *frame);
+void *bfpo_attention_gradient(void *frame);
+
+#endif
