@@ -102,7 +102,7 @@ func TestProducts(t *testing.T) {
 			rightDims, _ := c.dims(c.columns, c.rightAcross)
 			left, right := random(1, leftDims...), random(2, rightDims...)
 			a, b := floats(t, left), floats(t, right)
-			bound := 1e-5 // of 16 bits
+			bound := 1e-5                  // of 16 bits
 			if c.from == dtypes.BFloat16 { // already rounded, lest a compiler leaves that out
 				a, b, bound = rounded(a), rounded(b), 2e-7
 				left, right = tensors.FromFlatDataAndDimensions(a, leftDims...), tensors.FromFlatDataAndDimensions(b, rightDims...)
