@@ -47,8 +47,7 @@ type generation struct {
 type slot struct {
 	row     int
 	sampler *sampler
-	last    int32 // the token that the network has not seen yet
-	place   int   // its position
+	text    []int32 // the prompt and what was drawn; the network has not seen the last token yet
 }
 
 // likelyTokens is the length of text that a new cache has room for.
@@ -110,7 +109,7 @@ func (b *generation) begin(place, row int) error {
 	if err != nil {
 		return err
 	}
-	s := &slot{row: row, sampler: newSampler(b.options, row), place: len(prompt)}
+	s := &slot{row: row, sampler: newSampler(b.options, row), text: slices.Clone(prompt)}
 	if live, err := b.take(s, logits); err != nil || !live {
 		return err
 	}
@@ -143,19 +142,21 @@ func (b *generation) reserve(columns int) error {
 	return nil
 }
 
-// step runs the network over the last token of every row and draws the next one.
+// step runs the network over the last token of every row, and over what is likely to follow, and draws the next ones.
 func (b *generation) step() error {
-	tokens, positions := make([]int32, len(b.slots)), make([]int32, len(b.slots))
+	drafts, n := b.drafts()
+	tokens, positions := make([]int32, len(b.slots)*n), make([]int32, len(b.slots))
 	for i, s := range b.slots {
 		if s == nil {
 			continue // computed at position 0, and looked at by nobody
 		}
-		tokens[i], positions[i] = s.last, int32(s.place)
-		if err := b.reserve(s.place + 1); err != nil {
+		positions[i] = int32(len(s.text) - 1)
+		copy(tokens[i*n:], append([]int32{s.text[positions[i]]}, drafts[i]...))
+		if err := b.reserve(int(positions[i]) + n); err != nil {
 			return err
 		}
 	}
-	in := []*tensors.Tensor{tensors.FromValue(tokens), tensors.FromValue(positions)}
+	in := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, len(b.slots), n), tensors.FromValue(positions)}
 	defer finalize(in)
 	out, err := b.decode.Call(b.weights(), b.trained, in, b.cache)
 	if err != nil {
@@ -166,13 +167,12 @@ func (b *generation) step() error {
 	if err != nil {
 		return err
 	}
-	v := b.config.VocabSize
+	each := n * b.config.VocabSize
 	for i, s := range b.slots {
 		if s == nil {
 			continue
 		}
-		s.place++
-		live, err := b.take(s, logits[i*v:(i+1)*v])
+		live, err := b.follow(s, logits[i*each:(i+1)*each], drafts[i])
 		if err != nil {
 			return fmt.Errorf("row %d: %w", s.row, err)
 		}
@@ -183,25 +183,36 @@ func (b *generation) step() error {
 	return nil
 }
 
-// take draws a row's next token, which will stand at s.place, and says whether the row goes on.
+// follow draws a row's next token, and the one behind it as long as its draft has said the same.
+func (b *generation) follow(s *slot, logits []float32, draft []int32) (live bool, err error) {
+	for v := b.config.VocabSize; ; logits, draft = logits[v:], draft[1:] {
+		live, err = b.take(s, logits[:v])
+		if err != nil || !live || len(draft) == 0 || draft[0] != s.text[len(s.text)-1] {
+			return live, err
+		}
+	}
+}
+
+// take draws a row's next token and says whether the row goes on.
 func (b *generation) take(s *slot, logits []float32) (live bool, err error) {
-	s.last, err = s.sampler.next(logits)
+	id, err := s.sampler.next(logits)
 	if err != nil {
 		return false, err
 	}
+	s.text = append(s.text, id)
 	b.mu.Lock() // what the caller is asked, it is asked by one device at a time
 	defer b.mu.Unlock()
 	c := &b.completions[s.row]
-	c.IDs = append(c.IDs, s.last)
+	c.IDs = append(c.IDs, id)
 	if b.onToken != nil {
-		b.onToken(s.row, s.last)
+		b.onToken(s.row, id)
 	}
 	switch {
-	case slices.Contains(b.config.EOSTokenIDs, s.last):
+	case slices.Contains(b.config.EOSTokenIDs, id):
 		c.Stop = StopEOS
 	case b.options.Stop != nil && b.options.Stop(s.row, c.IDs):
 		c.Stop = StopCaller
-	case len(c.IDs) == b.options.MaxTokens || s.place+1 == b.config.MaxPositionEmbeddings:
+	case len(c.IDs) == b.options.MaxTokens || len(s.text) == b.config.MaxPositionEmbeddings:
 		c.Stop = StopLength
 	}
 	return c.Stop == "", nil
