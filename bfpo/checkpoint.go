@@ -2,17 +2,22 @@ package bfpo
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -71,18 +76,20 @@ func SaveCheckpoint(dir string, step int, files []CheckpointFile) (path string, 
 	return path, nil
 }
 
-// fillCheckpoint writes the files and then the manifest into a new folder, each synced.
+// fillCheckpoint writes the files side by side, and then the manifest, into a new folder, each synced.
 func fillCheckpoint(dir string, step int, files []CheckpointFile) error {
 	if err := os.Chmod(dir, 0o755); err != nil { // MkdirTemp makes folders that only their owner can read
 		return err
 	}
-	m := manifest{Step: step}
-	for _, f := range files {
-		written, err := writeSynced(dir, f)
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.Name, err)
+	m := manifest{Step: step, Files: make([]manifestFile, len(files))}
+	err := sideBySide(len(files), func(i int) (err error) {
+		if m.Files[i], err = writeSynced(dir, files[i]); err != nil {
+			return fmt.Errorf("%s: %w", files[i].Name, err)
 		}
-		m.Files = append(m.Files, written)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -108,7 +115,7 @@ func writeSynced(dir string, f CheckpointFile) (manifestFile, error) {
 		return manifestFile{}, err
 	}
 	sum := sha256.New()
-	w := bufio.NewWriterSize(io.MultiWriter(file, sum), 1<<20)
+	w := bufio.NewWriterSize(both{file, sum}, 1<<20)
 	if err := errors.Join(f.Write(w), w.Flush(), file.Sync()); err != nil {
 		return manifestFile{}, errors.Join(err, file.Close())
 	}
@@ -117,6 +124,39 @@ func writeSynced(dir string, f CheckpointFile) (manifestFile, error) {
 		return manifestFile{}, err
 	}
 	return manifestFile{f.Name, size, hex.EncodeToString(sum.Sum(nil))}, nil
+}
+
+// both writes to a file and, meanwhile, to its hash: neither waits until the other is done with a large tensor.
+type both struct {
+	file io.Writer
+	sum  hash.Hash
+}
+
+func (w both) Write(p []byte) (n int, err error) {
+	var hashing sync.WaitGroup
+	hashing.Go(func() { w.sum.Write(p) })
+	defer hashing.Wait()
+	return w.file.Write(p)
+}
+
+// filesAtOnce is how many files are read or written at a time: all of a checkpoint, whatever the number of processors, for they wait for
+// the disk too.
+const filesAtOnce = 8
+
+// sideBySide handles files 0 to n-1, several at a time, and returns when none is in work any more. The error is that of the first in order,
+// so that it does not depend on which was faster.
+func sideBySide(n int, handle func(i int) error) error {
+	errs := make([]error, n)
+	var group errgroup.Group
+	group.SetLimit(filesAtOnce)
+	for i := range n {
+		group.Go(func() error {
+			errs[i] = handle(i)
+			return nil
+		})
+	}
+	group.Wait()
+	return cmp.Or(errs...)
 }
 
 // replaceFolder renames a new folder to its place. A folder that is there already, such as a damaged checkpoint that the run has now

@@ -3,9 +3,12 @@ package bfpo
 import (
 	"fmt"
 	"io"
+	"runtime"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/tensors"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/mistral"
@@ -65,38 +68,42 @@ func (t *Trained) sets() []struct {
 	}{{mastersName, &t.Masters}, {"moment1.safetensors", &t.M}, {"moment2.safetensors", &t.V}}
 }
 
-// files are the tensors as files of a checkpoint, whole whatever devices they lie on. Their elements are copied to the host now, so that
-// they can be written while the next step changes the tensors; each copy can be written once.
+// files are the tensors as files of a checkpoint, whole whatever devices they lie on. Their elements are copied to the host now, several
+// tensors at a time, so that they can be written while the next step changes the tensors; each copy can be written once.
 func (t *Trained) files() ([]CheckpointFile, error) {
 	var files []CheckpointFile
+	var copies errgroup.Group
+	copies.SetLimit(runtime.GOMAXPROCS(0))
 	for _, set := range t.sets() {
-		sources, err := copied(*set.at)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", set.file, err)
+		ts := *set.at
+		sources := make([]mistral.TensorSource, len(ts.Names))
+		for i, name := range ts.Names {
+			copies.Go(func() (err error) {
+				if sources[i], err = copied(ts, i); err != nil {
+					return fmt.Errorf("%s: tensor %s: %w", set.file, name, err)
+				}
+				return nil
+			})
 		}
 		files = append(files, CheckpointFile{set.file, func(w io.Writer) error { return mistral.EncodeSafetensors(w, nil, sources) }})
+	}
+	if err := copies.Wait(); err != nil {
+		return nil, err
 	}
 	return files, nil
 }
 
-// copied are copies of tensors, each of which is given up when it is written.
-func copied(ts *graph.Tensors) ([]mistral.TensorSource, error) {
-	var sources []mistral.TensorSource
-	for i, name := range ts.Names {
-		shape := ts.Shape(i)
-		data, err := ts.Whole(i)
-		if err != nil {
-			return nil, fmt.Errorf("tensor %s: %w", name, err)
-		}
-		sources = append(sources, mistral.TensorSource{
-			Name: name, DType: shape.DType, Dims: shape.Dimensions,
-			Data: func() (taken []byte, err error) {
-				taken, data = data, nil
-				return taken, nil
-			},
-		})
-	}
-	return sources, nil
+// copied is a copy of tensor i, which is given up when it is written.
+func copied(ts *graph.Tensors, i int) (mistral.TensorSource, error) {
+	shape := ts.Shape(i)
+	data, err := ts.Whole(i)
+	return mistral.TensorSource{
+		Name: ts.Names[i], DType: shape.DType, Dims: shape.Dimensions,
+		Data: func() (taken []byte, err error) {
+			taken, data = data, nil
+			return taken, nil
+		},
+	}, err
 }
 
 // restore replaces the tensors by those of a checkpoint, which must have the same names and shapes.
@@ -131,25 +138,27 @@ func readTensors(d *graph.Device, path string, like *graph.Tensors) (*graph.Tens
 			return nil, fmt.Errorf("%s: tensor %s is %s, the model wants %s", path, name, shape, want)
 		}
 	}
-	return uploadTensors(d, like.Mesh, file, like.Names)
+	read, err := uploadTensors(d, like.Mesh, file, like.Names)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return read, nil
 }
 
 // uploadTensors puts the named tensors of a file, of which steps change all, on the devices of a mesh.
 func uploadTensors(d *graph.Device, mesh *graph.Mesh, file *mistral.Safetensors, names []string) (*graph.Tensors, error) {
-	read := &graph.Tensors{Mesh: mesh}
-	for _, name := range names {
-		data, err := file.Tensor(name)
+	return graph.UploadAll(mesh, names, func(i int) ([]*tensors.Tensor, bool, error) {
+		data, err := file.Tensor(names[i])
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		cut, row := mesh.Cuts(name, data.Dims), len(data.Bytes)/data.Dims[0]
+		cut, row := mesh.Cuts(data.Name, data.Dims), len(data.Bytes)/data.Dims[0]
 		parts, err := d.UploadParts(mesh, shapes.Make(data.DType, data.Dims...), cut, func(first, end int) ([]byte, error) {
 			return data.Bytes[first*row : end*row], nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("tensor %s: %w", name, err)
+			return nil, false, fmt.Errorf("tensor %s: %w", data.Name, err)
 		}
-		read.AddParts(name, parts, cut)
-	}
-	return read, nil
+		return parts, cut, nil
+	})
 }

@@ -16,7 +16,7 @@ import (
 const maxManifest = 1 << 20
 
 // OpenCheckpoint checks that every file of the checkpoint folder has the size and the SHA-256 of its manifest. The error names the
-// damaged file.
+// damaged file, the first of them in the manifest's order.
 func OpenCheckpoint(path string) (*Checkpoint, error) {
 	step, ok := stepOf(filepath.Base(filepath.Clean(path)))
 	if !ok {
@@ -30,16 +30,19 @@ func OpenCheckpoint(path string) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range m.Files {
-		sum, err := fileSHA256(filepath.Join(path, f.Name))
-		if err != nil {
-			return nil, fmt.Errorf("checkpoint %s: %w", path, err)
-		}
-		if sum != f.SHA256 {
-			return nil, fmt.Errorf("checkpoint %s: %s is damaged: its SHA-256 is %s, the manifest says %s", path, f.Name, sum, f.SHA256)
-		}
+	if err := sideBySide(len(m.Files), func(i int) error { return c.verify(m.Files[i]) }); err != nil {
+		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
 	}
 	return &c, nil
+}
+
+// verify reads a whole file.
+func (c Checkpoint) verify(f manifestFile) error {
+	sum, err := fileSHA256(c.File(f.Name))
+	if err == nil && sum != f.SHA256 {
+		err = fmt.Errorf("%s is damaged: its SHA-256 is %s, the manifest says %s", f.Name, sum, f.SHA256)
+	}
+	return err
 }
 
 // File is the path of one of the checkpoint's files.

@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"unsafe"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
+	"golang.org/x/sync/errgroup"
 )
 
 // Tensors are named tensors in a fixed order: the weights of a model, or one moment of an optimizer. Values is what a Program of one device
@@ -129,6 +131,32 @@ func (ts *Tensors) Finalize() error {
 	return errors.Join(errs...)
 }
 
+// UploadAll makes a set of the named tensors, several at a time: upload returns the parts of tensor i, as UploadParts does, and whether they
+// are cut. After an error nothing stays on the devices.
+func UploadAll(m *Mesh, names []string, upload func(i int) (parts []*tensors.Tensor, cut bool, err error)) (*Tensors, error) {
+	parts, cut := make([][]*tensors.Tensor, len(names)), make([]bool, len(names))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range names {
+		group.Go(func() (err error) {
+			parts[i], cut[i], err = upload(i)
+			return err
+		})
+	}
+	err := group.Wait()
+	ts := &Tensors{Mesh: m}
+	for i, name := range names {
+		if parts[i] != nil {
+			ts.AddParts(name, parts[i], cut[i])
+		}
+	}
+	if err != nil {
+		ts.Finalize() // the error that is reported is the one that came first
+		return nil, err
+	}
+	return ts, nil
+}
+
 // Upload makes a tensor on the device from its elements in little-endian row-major order. data is read once, directly into the
 // device's memory, and may lie in a mapped file; it need not be aligned.
 func (d *Device) Upload(shape shapes.Shape, data []byte) (*tensors.Tensor, error) {
@@ -211,6 +239,9 @@ func (d *Device) Download(t *tensors.Tensor) ([]byte, error) { return download(t
 
 // download reads t's elements into data, or into new memory where that is nil.
 func download(t *tensors.Tensor, data []byte) ([]byte, error) {
+	if err := t.CheckValid(); err != nil { // as where a program consumed it
+		return nil, fmt.Errorf("download: %w", err)
+	}
 	if data == nil {
 		data = make([]byte, t.ByteSize())
 	}

@@ -2,7 +2,9 @@ package graph_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/bfpo-go/bfpo/graph"
@@ -81,6 +83,48 @@ func TestTensors(t *testing.T) {
 		first := set.Values[0]
 		if err := set.Finalize(); err != nil || first.Ok() || len(set.Names) != 0 {
 			t.Errorf("after Finalize: %v, valid %v, names %v", err, first.Ok(), set.Names)
+		}
+	})
+}
+
+// Tensors that are uploaded several at a time stand in the order of their names, and go again after an error.
+func TestUploadAll(t *testing.T) {
+	devices(t, func(t *testing.T, d *graph.Device) {
+		var names []string
+		for i := range 50 {
+			names = append(names, fmt.Sprint("t", i))
+		}
+		uploaded := make([]*tensors.Tensor, len(names))
+		upload := func(i int) ([]*tensors.Tensor, bool, error) {
+			x, err := d.Upload(shapes.Make(dtypes.Int32, 1), []byte{byte(i), 0, 0, 0})
+			uploaded[i] = x
+			return []*tensors.Tensor{x}, false, err
+		}
+		set, err := graph.UploadAll(nil, names, upload)
+		if err != nil || !slices.Equal(set.Names, names) {
+			t.Fatal(err, set.Names)
+		}
+		for i := range names {
+			if data, err := set.Whole(i); err != nil || data[0] != byte(i) {
+				t.Errorf("%s has the elements %v (%v)", names[i], data, err)
+			}
+		}
+		set.Finalize()
+
+		full := errors.New("out of memory")
+		_, err = graph.UploadAll(nil, names, func(i int) ([]*tensors.Tensor, bool, error) {
+			if i == 31 {
+				return nil, false, full
+			}
+			return upload(i)
+		})
+		if err != full {
+			t.Errorf("got %v, want %v", err, full)
+		}
+		for i, x := range uploaded {
+			if i != 31 && x.Ok() {
+				t.Errorf("%s stayed on the device", names[i])
+			}
 		}
 	})
 }

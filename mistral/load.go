@@ -8,7 +8,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
-	"golang.org/x/sync/errgroup"
 )
 
 // Model is a network with its weights on a device.
@@ -48,48 +47,36 @@ func LoadOn(d *graph.Device, mesh *graph.Mesh, c *Checkpoint, dtype dtypes.DType
 // upload reads, converts and uploads tensors, several at a time, in parts where cut says so. After an error nothing stays on the devices.
 func upload(d *graph.Device, mesh *graph.Mesh, cut func(name string, dims []int) bool, c *Checkpoint, specs []TensorSpec,
 	dtype func(TensorSpec) dtypes.DType) (*graph.Tensors, error) {
-	values := make([][]*tensors.Tensor, len(specs))
+	names := make([]string, len(specs))
+	for i, spec := range specs {
+		names[i] = spec.Name
+	}
 	workers := runtime.GOMAXPROCS(0)
 	scratch := make(chan []byte, workers) // for converted elements, which the device copies
 	for range workers {
 		scratch <- nil
 	}
-	var group errgroup.Group
-	group.SetLimit(workers)
-	for i, spec := range specs {
-		group.Go(func() error {
-			t, err := c.Tensor(spec.Name)
-			if err != nil {
-				return err
-			}
-			to, converted := dtype(spec), <-scratch
-			defer func() { scratch <- converted }()
-			row := len(t.Bytes) / spec.Dims[0]
-			values[i], err = d.UploadParts(mesh, shapes.Make(to, spec.Dims...), cut(spec.Name, spec.Dims), func(first, end int) ([]byte, error) {
-				elements, err := convert(TensorData{t.Name, t.DType, t.Dims, t.Bytes[first*row : end*row]}, to, converted)
-				if t.DType != to && err == nil {
-					converted = elements
-				}
-				return elements, err
-			})
-			if err != nil {
-				return fmt.Errorf("%s: tensor %s: %w", c.Path, spec.Name, err)
-			}
-			return nil
-		})
-	}
-	err := group.Wait()
-	set := &graph.Tensors{Mesh: mesh}
-	for i, spec := range specs {
-		if values[i] != nil {
-			set.AddParts(spec.Name, values[i], cut(spec.Name, spec.Dims))
+	return graph.UploadAll(mesh, names, func(i int) ([]*tensors.Tensor, bool, error) {
+		spec := specs[i]
+		t, err := c.Tensor(spec.Name)
+		if err != nil {
+			return nil, false, err
 		}
-	}
-	if err != nil {
-		set.Finalize() // the error that is reported is the one that came first
-		return nil, err
-	}
-	return set, nil
+		to, cut, converted := dtype(spec), cut(spec.Name, spec.Dims), <-scratch
+		defer func() { scratch <- converted }()
+		row := len(t.Bytes) / spec.Dims[0]
+		parts, err := d.UploadParts(mesh, shapes.Make(to, spec.Dims...), cut, func(first, end int) ([]byte, error) {
+			elements, err := convert(TensorData{t.Name, t.DType, t.Dims, t.Bytes[first*row : end*row]}, to, converted)
+			if t.DType != to && err == nil {
+				converted = elements
+			}
+			return elements, err
+		})
+		if err != nil {
+			return nil, false, fmt.Errorf("%s: tensor %s: %w", c.Path, spec.Name, err)
+		}
+		return parts, cut, nil
+	})
 }
 
 // Close frees the weights on the device. The checkpoint stays open.
