@@ -16,20 +16,29 @@ import (
 // emptyCache returns a cache of b rows and t columns, or with old, one of b rows already, old with more columns.
 func emptyCache(g *Graph, c Config, dtype dtypes.DType, b, t int, old []*Node) []*Node {
 	cache := make([]*Node, 2*c.NumHiddenLayers)
-	for i := range cache {
-		dims := []int{b, c.NumKeyValueHeads, t, c.HeadDim}
-		axis := columnAxis(i)
-		if axis == 3 {
-			dims[2], dims[3] = dims[3], dims[2]
-		}
+	for i, shape := range cacheShapes(c, dtype, b, t) {
 		if len(old) == 0 {
-			cache[i] = Zeros(g, shapes.Make(dtype, dims...))
+			cache[i] = Zeros(g, shape)
 			continue
 		}
-		dims[axis] -= old[i].Shape().Dim(axis)
-		cache[i] = Concatenate([]*Node{old[i], Zeros(g, shapes.Make(dtype, dims...))}, axis)
+		axis := columnAxis(i)
+		shape.Dimensions[axis] -= old[i].Shape().Dim(axis)
+		cache[i] = Concatenate([]*Node{old[i], Zeros(g, shape)}, axis)
 	}
 	return cache
+}
+
+// cacheShapes are those of a cache of b rows and t columns.
+func cacheShapes(c Config, dtype dtypes.DType, b, t int) []shapes.Shape {
+	all := make([]shapes.Shape, 2*c.NumHiddenLayers)
+	for i := range all {
+		dims := []int{b, c.NumKeyValueHeads, t, c.HeadDim}
+		if columnAxis(i) == 3 {
+			dims[2], dims[3] = dims[3], dims[2]
+		}
+		all[i] = shapes.Make(dtype, dims...)
+	}
+	return all
 }
 
 // columnAxis returns the axis T of tensor i of a cache.

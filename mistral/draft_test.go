@@ -68,13 +68,13 @@ func generateIn(t *testing.T, slots int, g *generator, prompts [][]int32, o Gene
 func TestDraftsSaveSteps(t *testing.T) {
 	c := Config{VocabSize: 31, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 8,
 		RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
-	prompts := [][]int32{{1, 2, 3, 4, 1, 2, 3}, {9, 9, 9}, {5, 6, 7, 8, 1}}
+	prompts := [][]int32{{1, 2, 3, 4, 1, 2, 3}, {5, 6, 7, 8, 1}}
 	for _, d := range []*graph.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
 		g := NewGenerator(d, c, drawnWeights(c), nil, dtypes.Float32)
 		defer g.Close()
 		for _, o := range []GenerateOptions{{MaxTokens: 96}, {MaxTokens: 96, Temperature: 0.5, Seed: 3}} {
-			drafted, few := generateIn(t, 4, &g.devices[0], prompts, o)
-			plain, many := generateIn(t, 8, &g.devices[0], prompts, o) // too many for drafts
+			drafted, few := generateIn(t, 2, g.devices[0], prompts, o)
+			plain, many := generateIn(t, 4, g.devices[0], prompts, o) // too many for drafts
 			for row := range prompts {
 				if !slices.Equal(drafted[row].IDs, plain[row].IDs) || drafted[row].Stop != plain[row].Stop {
 					t.Errorf("%s, temperature %g, row %d: %v with drafts, %v without", d.Platform(), o.Temperature, row, drafted[row], plain[row])

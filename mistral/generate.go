@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
@@ -41,12 +42,13 @@ type Completion struct {
 }
 
 // Generator continues prompts, many at a time, with a cache of keys and values. It may be used by several goroutines at once.
-type Generator struct{ devices []generator }
+type Generator struct{ devices []*generator }
 
 // generator is what one device does of it.
 type generator struct {
 	network
 	cast, prefill, grow, insert, decode *graph.Program
+	preparing                           sync.WaitGroup // programs that are compiled ahead
 }
 
 // generatedRows are generated together at most. On a processor a step of 8 rows takes two to three times as long as one of 1.
@@ -65,9 +67,9 @@ func NewGenerator(d *graph.Device, c Config, base, overlay *graph.Tensors, dtype
 	return g
 }
 
-func newGenerator(d *graph.Device, n network) generator {
+func newGenerator(d *graph.Device, n network) *generator {
 	c, dtype := n.config, n.dtype
-	return generator{
+	return &generator{
 		network: n,
 		cast: graph.NewProgram(d, "cast", func(in [][]*Node) [][]*Node {
 			return [][]*Node{castMatrices(in[0], dtype)}
@@ -93,6 +95,7 @@ func newGenerator(d *graph.Device, n network) generator {
 // Close frees the compiled programs. The weights stay.
 func (g *Generator) Close() {
 	for _, device := range g.devices {
+		device.preparing.Wait()
 		for _, p := range []*graph.Program{device.cast, device.prefill, device.grow, device.insert, device.decode} {
 			p.Close()
 		}
@@ -126,7 +129,7 @@ func (g *Generator) Generate(ctx context.Context, prompts [][]int32, o GenerateO
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range min(len(prompts), len(g.devices)) {
 		group.Go(func() error {
-			b := &generation{generator: &g.devices[i], task: task, slots: make([]*slot, powerOfTwo(min(each, generatedRows), 1))}
+			b := &generation{generator: g.devices[i], task: task, slots: make([]*slot, powerOfTwo(min(each, generatedRows), 1))}
 			return b.all(ctx)
 		})
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
@@ -61,6 +63,7 @@ func (b *generation) all(ctx context.Context) error {
 	}
 	defer release()
 	b.trained = trained
+	b.ahead()
 	defer func() { finalize(b.cache) }()
 	return b.run(ctx)
 }
@@ -113,7 +116,7 @@ func (b *generation) begin(place, row int) error {
 	if live, err := b.take(s, logits); err != nil || !live {
 		return err
 	}
-	if err := b.reserve(max(len(tokens), len(prompt)+min(b.options.MaxTokens, likelyTokens))); err != nil {
+	if err := b.reserve(b.likely(len(prompt))); err != nil {
 		return err
 	}
 	at := []*tensors.Tensor{tensors.FromScalar(int32(place))}
@@ -126,12 +129,46 @@ func (b *generation) begin(place, row int) error {
 	return nil
 }
 
+// ahead has the steps' programs compiled while the first prompt is read.
+func (b *generation) ahead() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.waiting) == 0 {
+		return
+	}
+	cache := cacheShapes(b.config, b.dtype, len(b.slots), cacheLength(b.likely(len(b.prompts[b.waiting[0]]))))
+	lengths := []int{1}
+	if b.drafting() && b.options.MaxTokens >= draftedTokens {
+		lengths = append(lengths, 1+draftTokens)
+	}
+	for _, n := range lengths {
+		in := []shapes.Shape{shapes.Make(dtypes.Int32, len(b.slots), n), shapes.Make(dtypes.Int32, len(b.slots))}
+		b.preparing.Go(func() { b.decode.Compile(shapesOf(b.weights()), shapesOf(b.trained), in, cache) }) // its error comes with the first step
+	}
+}
+
+func shapesOf(values []*tensors.Tensor) []shapes.Shape {
+	all := make([]shapes.Shape, len(values))
+	for i, t := range values {
+		all[i] = t.Shape()
+	}
+	return all
+}
+
+// likely is how many columns a prompt and its answer are likely to take.
+func (b *generation) likely(prompt int) int {
+	return max(paddedLength(prompt), prompt+min(b.options.MaxTokens, likelyTokens))
+}
+
+// cacheLength is the length of a cache for so many columns.
+func cacheLength(columns int) int { return powerOfTwo(columns, 128) }
+
 // reserve makes the cache hold at least the given number of columns.
 func (b *generation) reserve(columns int) error {
 	if columns <= b.length {
 		return nil
 	}
-	columns = powerOfTwo(columns, 128)
+	columns = cacheLength(columns)
 	in := []*tensors.Tensor{tensors.FromValue(make([]int32, len(b.slots))), tensors.FromValue(make([]int32, columns))}
 	defer finalize(in)
 	out, err := b.grow.Call(in, b.cache)
