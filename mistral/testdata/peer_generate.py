@@ -1,8 +1,9 @@
 """peer_generate.py MODEL_FOLDER [--bfpo PROGRAM] [--rounds N] [--tokens N]
 
 Times greedy generation by `bfpo generate` beside transformers' (torch, float32, cache of keys and values), on the same cores and in turn:
-tokens per second of a batch of 8 prompts and of one, and what a token of one prompt would take if it only read the weights once, at the
-speed at which this machine reads memory, which is measured too. It is run by hand, not in CI; it was run with Python 3.12, transformers
+tokens per second of a batch of 8 prompts and of one chat at a time, and what a token of a chat would take if it only read the weights once, at the
+speed at which this machine reads memory, which is measured too. bfpo takes drafts from the text itself where there are one or two: so it is
+also timed on a prompt whose answer repeats itself. It is run by hand, not in CI; it was run with Python 3.12, transformers
 5.23.0 and torch 2.15.0 on SmolLM2-135M-Instruct as a float32 Hugging Face folder.
 
 Loading, compiling and reading the prompts are left out: each figure is of the tokens by which a long answer is longer than a short one,
@@ -15,6 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 SHORT = 16
+CHATS = ["Explain how a bicycle stays upright.", "Write a short story about a fox.", "How does a vaccine work?", "What should I do when I feel sad?"]
 PROMPTS = [f"Count upwards in words and never stop, beginning with {word}:" for word in
            ("one", "two", "three", "ten", "twenty", "forty", "sixty", "ninety")]
 
@@ -30,16 +32,18 @@ def bandwidth(size=1 << 30):
 
 
 def rate(run, prompts, tokens):
-    """Tokens per second of run(prompts, n), which answers each prompt with n tokens and returns their ids and its seconds."""
-    short, long = run(prompts, SHORT), run(prompts, tokens)
-    more = sum(map(len, long[0])) - sum(map(len, short[0]))
-    assert more == (tokens - SHORT) * len(prompts), "an answer has ended early"
-    return more / (long[1] - short[1]), long[0]
+    """Tokens per second of run(batch, n) for each batch of prompts, which answers each prompt with n tokens and returns their ids and its seconds."""
+    more, seconds, answers = 0, 0, []
+    for batch in prompts:
+        short, long = run(batch, SHORT), run(batch, tokens)
+        assert sum(map(len, long[0])) - sum(map(len, short[0])) == (tokens - SHORT) * len(batch), "an answer has ended early"
+        more, seconds, answers = more + (tokens - SHORT) * len(batch), seconds + long[1] - short[1], answers + long[0]
+    return more / seconds, answers
 
 
 def bfpo(program, model):
     def run(prompts, tokens):
-        lines = "".join(json.dumps({"prompt": p}) + "\n" for p in prompts)
+        lines = "".join(json.dumps({"messages": [{"role": "user", "content": p}]} if p in CHATS else {"prompt": p}) + "\n" for p in prompts)
         began = time.perf_counter()
         out = subprocess.run([program, "generate", "-platform=cpu", f"-model={model}", "-set=torch_dtype=float32", f"-max-tokens={tokens}"],
                              input=lines, capture_output=True, text=True, check=True).stdout
@@ -54,6 +58,8 @@ def transformers(model):
 
     @torch.inference_mode()
     def run(prompts, tokens):
+        prompts = [tokenizer.apply_chat_template([{"role": "user", "content": p}], tokenize=False, add_generation_prompt=True) if p in CHATS else p
+                   for p in prompts]
         batch = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=True)
         began = time.perf_counter()
         out = network.generate(**batch, max_new_tokens=tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id)
@@ -76,11 +82,12 @@ def main():
         ours(prompts, 2), theirs(prompts, 2)
     for _ in range(a.rounds):
         row = {"read_GB_per_s": bandwidth() / 1e9}
-        for n in (8, 1):
-            row[f"bfpo_{n}"], mine = rate(ours, PROMPTS[:n], a.tokens)
-            row[f"transformers_{n}"], other = rate(theirs, PROMPTS[:n], a.tokens)
-            assert n > 1 or mine[0][:8] == other[0][:8], "the answers differ"
+        for n, prompts in (8, [PROMPTS]), (1, [[c] for c in CHATS]):
+            row[f"bfpo_{n}"], mine = rate(ours, prompts, a.tokens)
+            row[f"transformers_{n}"], other = rate(theirs, prompts, a.tokens)
+            assert n > 1 or [m[:8] for m in mine] == [o[:8] for o in other], "the answers differ"
             row[f"ratio_{n}"] = row[f"bfpo_{n}"] / row[f"transformers_{n}"]
+        row["bfpo_repeating"], _ = rate(ours, [PROMPTS[:1]], a.tokens)
         row["of_reading_weights_once"] = row["bfpo_1"] * size / (row["read_GB_per_s"] * 1e9)
         rounds.append(row)
         print(json.dumps({k: round(v, 3) for k, v in row.items()}), flush=True)
