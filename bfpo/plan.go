@@ -92,9 +92,11 @@ func (t *training) outline(ctx context.Context, p *Plan) (mistral.Config, error)
 	}
 	if isLocal(t.config.Model, t.Cache) {
 		if missing := t.config.remoteData(t.Cache); len(missing) == 0 {
-			err := t.open(ctx)
+			if err := t.open(ctx); err != nil {
+				return mistral.Config{}, err
+			}
 			p.Steps = t.trainer.steps.Total
-			return t.model.Config, err
+			return t.model.Config, nil
 		}
 	}
 	network, known, err := knownArchitecture(p.Model)

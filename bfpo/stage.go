@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gomlx/compute/dtypes"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/graph"
@@ -105,43 +104,6 @@ func (t *training) open(ctx context.Context) error {
 		return err
 	}
 	return t.openInLoop(ctx)
-}
-
-// prepare compiles the programs of a step and puts the model on the device, both at once. A stage that would not fit on a GPU is refused before
-// its weights are loaded.
-func (t *training) prepare(context.Context) error {
-	names, err := t.trainable(t.model.Config)
-	if err != nil {
-		return err
-	}
-	checkpoint := t.model.Checkpoint
-	state := t.plan(t.model.Config, names)
-	var loading errgroup.Group
-	var model *mistral.Model
-	var trained Trained
-	load := func() (err error) {
-		if model, err = mistral.LoadOn(t.Device, t.mesh, checkpoint, t.config.ComputeType()); err == nil {
-			trained, err = newTrained(t.Device, model, names)
-		}
-		return err
-	}
-	gpu := t.Device.Platform() == graph.PlatformCUDA
-	if !gpu {
-		loading.Go(load)
-	}
-	if err = t.compile(state); err == nil && gpu {
-		if err = t.refusal(); err == nil {
-			err = load()
-		}
-	}
-	err = errors.Join(err, loading.Wait())
-	if model != nil {
-		t.model = model
-	}
-	if err != nil {
-		return err
-	}
-	return t.trainer.Stepper.Load(t.Device, model, trained)
 }
 
 // ComputeType is the type of activations and matrix products; masters, sums and norms are always f32.
@@ -297,9 +259,7 @@ func (t *training) close() error {
 	errs := []error{t.late, t.saving.wait(), t.loop.close()}
 	if t.trainer != nil && t.trainer.Stepper != nil {
 		t.trainer.Close()
-		for _, set := range t.trainer.sets() {
-			errs = append(errs, (*set.at).Finalize())
-		}
+		errs = append(errs, t.trainer.free())
 	}
 	if t.model != nil {
 		errs = append(errs, t.model.Close())

@@ -2,14 +2,59 @@ package bfpo
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/mistral"
 )
+
+// prepare compiles the programs of a step and puts the model on the device, both at once. A stage that would not fit on a GPU is refused before
+// its weights are loaded.
+func (t *training) prepare(context.Context) error {
+	names, err := t.trainable(t.model.Config)
+	if err != nil {
+		return err
+	}
+	checkpoint := t.model.Checkpoint
+	if err := checkpoint.CheckTensors(); err != nil { // now, not after minutes of compiling
+		return err
+	}
+	state := t.plan(t.model.Config, names)
+	var loading errgroup.Group
+	var model *mistral.Model
+	var trained Trained
+	load := func() (err error) {
+		if model, err = mistral.LoadOn(t.Device, t.mesh, checkpoint, t.config.ComputeType()); err == nil {
+			trained, err = newTrained(t.Device, model, names)
+		}
+		return err
+	}
+	gpu := t.Device.Platform() == graph.PlatformCUDA
+	if !gpu {
+		loading.Go(load)
+	}
+	if err = t.compile(state); err == nil && gpu {
+		if err = t.refusal(); err == nil {
+			err = load()
+		}
+	}
+	err = errors.Join(err, loading.Wait())
+	if model != nil {
+		t.model = model
+	}
+	if err != nil {
+		return errors.Join(err, trained.free())
+	}
+	return t.trainer.Stepper.Load(t.Device, model, trained)
+}
 
 // compile builds the programs for all shapes of the run, so that what it takes is known before step 1 and no later step stops to
 // compile. With gradient_checkpointing: auto, layers are recomputed only where the plain program would not fit.

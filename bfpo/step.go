@@ -1,7 +1,6 @@
 package bfpo
 
 import (
-	"fmt"
 	"math"
 	"runtime"
 	"slices"
@@ -65,14 +64,10 @@ func NewStepper(d *graph.Device, model *mistral.Model, trained Trained, o StepOp
 }
 
 // Load gives a Stepper that was made of planned tensors those that they were planned for.
-func (s *Stepper) Load(d *graph.Device, model *mistral.Model, trained Trained) error {
+func (s *Stepper) Load(d *graph.Device, model *mistral.Model, trained Trained) (err error) {
 	s.model, s.Trained = model, trained
-	sum, err := zerosLike(d, trained.Masters)
-	if err != nil {
-		return fmt.Errorf("gradient accumulator: %w", err)
-	}
-	s.sum = sum
-	return nil
+	s.sum, err = zerosLike(d, trained.Masters)
+	return err
 }
 
 // mesh is what the model lies on.

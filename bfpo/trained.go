@@ -1,6 +1,7 @@
 package bfpo
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -23,12 +24,22 @@ func newTrained(d *graph.Device, model *mistral.Model, names []string) (Trained,
 	if err != nil {
 		return Trained{}, err
 	}
-	m, err := zerosLike(d, masters)
-	if err != nil {
-		return Trained{}, err
+	t := Trained{Masters: masters}
+	if t.M, err = zerosLike(d, masters); err == nil {
+		t.V, err = zerosLike(d, masters)
 	}
-	v, err := zerosLike(d, masters)
-	return Trained{Masters: masters, M: m, V: v}, err
+	return t, err
+}
+
+// free frees the tensors that there are.
+func (t *Trained) free() error {
+	var errs []error
+	for _, set := range t.sets() {
+		if *set.at != nil {
+			errs = append(errs, (*set.at).Finalize())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // zerosLike makes f32 zeros of the shapes of ts, cut as ts is; of planned tensors, others that are planned.

@@ -32,8 +32,8 @@ func rowsOfSegments(length int) [][]int32 {
 	return rows
 }
 
-// Attention, which is a call where there are kernels for it, is attention, and so is its gradient: under masks of all kinds, in lengths that fill blocks and that
-// do not, with shared heads, by several callers at once.
+// Attention, which is a call where there are kernels for it, is attention, and so is its gradient: under masks of all kinds, in lengths that fill
+// blocks and that do not, with shared heads, by several callers at once.
 func TestAttentionCalls(t *testing.T) {
 	d := xla(t)
 	for _, c := range []struct{ length, heads, kvHeads, width int }{{31, 2, 2, 32}, {64, 4, 2, 64}, {171, 3, 1, 96}, {300, 8, 2, 64}} {
@@ -105,6 +105,34 @@ func TestAttentionRecomputed(t *testing.T) {
 			t.Errorf("relative difference %g", r)
 		}
 	})
+}
+
+// A call gives zeros to queries that see nothing, also to a whole block of them.
+func TestAttentionOfNothing(t *testing.T) {
+	d := inspectedKernels(t)
+	const length, heads, width = 96, 2, 32
+	x, segments := random(1, 1, length, heads, width), make([]int32, length)
+	for i := range segments {
+		segments[i] = 1 << graph.BranchBits
+	}
+	for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Float32} {
+		got := call(t, d, func(in []*Node) []*Node {
+			x, places := ConvertDType(in[0], dtype), graph.Places{Segments: in[1]}
+			place := Iota(x.Graph(), shapes.Make(dtypes.Int32, 1, length, 1), 1)
+			seeing := Or(LessThan(place, Const(x.Graph(), int32(32))), GreaterOrEqual(place, Const(x.Graph(), int32(64))))
+			keys := StopGradient(Tanh(x))
+			y := graph.Weights{}.SelfAttention(x, keys, keys, And(graph.Mask(places, places, 0), BroadcastToDims(seeing, 1, length, length)))
+			y = ConvertDType(y, dtypes.Float32)
+			return []*Node{y, ConvertDType(Gradient(ReduceAllSum(Square(AddScalar(y, 1))), x)[0], dtypes.Float32)}
+		}, x, [][]int32{segments})
+		for what, values := range map[string][]float32{"y": floats(t, got[0]), "dq": floats(t, got[1])} {
+			for i, v := range values {
+				if token := i / (heads * width); token > 0 && (v == 0) != (token >= 32 && token < 64) { // the first sees but itself: its dq is 0
+					t.Fatalf("%s: %s of token %d is %g", dtype, what, token, v)
+				}
+			}
+		}
+	}
 }
 
 // With AVX-512 they are calls indeed.

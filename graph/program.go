@@ -64,7 +64,7 @@ func (p *Program) On(m *Mesh) *Program {
 	return p
 }
 
-// WithBF16x3 lets products of float32 matrices be computed as three of bfloat16, where the processor has AMX: twice as fast, of numbers rounded
+// WithBF16x3 lets products of float32 matrices be computed as three of bfloat16, where the processor has AMX: faster, and of numbers rounded
 // to 16 bits of their 24; what depends on an infinity may become NaN. Products of several matrices at once, as in attention, and programs on a
 // mesh stay as they are. It returns p.
 func (p *Program) WithBF16x3() *Program {

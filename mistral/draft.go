@@ -12,7 +12,9 @@ import "slices"
 const draftTokens, draftRows, draftedTokens = 3, 2, 32
 
 // drafting tells whether the rows are few enough.
-func (b *generation) drafting() bool { return len(b.slots) <= draftRows }
+func (b *generation) drafting() bool {
+	return len(b.slots) <= draftRows && b.options.MaxTokens >= draftedTokens
+}
 
 // drafts are those of all slots, and n is how many tokens of each row the next step computes.
 func (b *generation) drafts() (drafts [][]int32, n int) {
@@ -23,6 +25,9 @@ func (b *generation) drafts() (drafts [][]int32, n int) {
 	for i, s := range b.slots {
 		if s == nil {
 			continue
+		}
+		if len(s.text)+draftTokens > b.length { // a longer cache for what may not come would mean other programs
+			return make([][]int32, len(b.slots)), 1
 		}
 		if drafts[i] = draft(s.text); len(drafts[i]) > 0 {
 			n = 1 + draftTokens

@@ -133,17 +133,19 @@ func (b *generation) begin(place, row int) error {
 func (b *generation) ahead() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.waiting) == 0 {
+	if len(b.waiting) == 0 || b.options.MaxTokens == 1 {
 		return
 	}
-	cache := cacheShapes(b.config, b.dtype, len(b.slots), cacheLength(b.likely(len(b.prompts[b.waiting[0]]))))
+	longest := b.prompts[b.waiting[min(len(b.slots), len(b.waiting))-1]] // of those that the first step has: they come in the order of their lengths
+	cache := cacheShapes(b.config, b.dtype, len(b.slots), cacheLength(b.likely(len(longest))))
 	lengths := []int{1}
-	if b.drafting() && b.options.MaxTokens >= draftedTokens {
+	if b.drafting() {
 		lengths = append(lengths, 1+draftTokens)
 	}
+	weights, trained := shapesOf(b.weights()), shapesOf(b.trained) // now: the trained ones may be gone before the goroutines begin
 	for _, n := range lengths {
 		in := []shapes.Shape{shapes.Make(dtypes.Int32, len(b.slots), n), shapes.Make(dtypes.Int32, len(b.slots))}
-		b.preparing.Go(func() { b.decode.Compile(shapesOf(b.weights()), shapesOf(b.trained), in, cache) }) // its error comes with the first step
+		b.preparing.Go(func() { b.decode.Compile(weights, trained, in, cache) }) // its error comes with the first step
 	}
 }
 

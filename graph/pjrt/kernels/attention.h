@@ -1,4 +1,4 @@
-// Attention, with AMX if it is in bf16, which has the scores of a block of queries at a time.
+// Attention, which has the scores of a block of queries at a time.
 #ifndef BFPO_KERNELS_ATTENTION_H
 #define BFPO_KERNELS_ATTENTION_H
 

@@ -74,11 +74,12 @@ WIDE static inline __attribute__((always_inline)) void multiply_rows(layout l, c
 
 WIDE static inline __attribute__((always_inline)) void multiply(layout l, const float *left, const float *right, long depth, float *out, long width,
                                                                 bool add) {
-  for (long steps = (depth + side - 1) / side, some; steps > 0; steps -= some, add = true) {
-    some = steps < stretch ? steps : stretch;
+  long steps = (depth + side - 1) / side;
+  do { // once at least: of no terms come zeros
+    long some = steps < stretch ? steps : stretch;
     for (int i = 0; i < side; i += rows) multiply_rows(l, left + i * l.row, right, some, out + i * width, width, add);
-    left += some * l.terms * side, right += some * l.terms * side;
-  }
+    left += some * l.terms * side, right += some * l.terms * side, steps -= some, add = true;
+  } while (steps > 0);
 }
 
 WIDE void multiply_floats(const char *left, const char *right, long depth, float *out, long width, bool add) {

@@ -1,6 +1,6 @@
 // Package kernels multiplies matrices and computes attention as custom calls of XLA's CPU, with AVX-512 and, where there is one, with AMX, the
-// matrix unit of newer Intel processors. XLA itself reaches about half of what these can do, and takes the scores of attention through memory
-// several times.
+// matrix unit of newer Intel processors. XLA itself reaches about half of what AMX can do for bfloat16, and takes the scores of attention through
+// memory several times; with AVX-512 alone, a training step in bfloat16 takes three quarters of XLA's time.
 //
 // It is for builds with cgo on Linux.
 package kernels
@@ -9,5 +9,6 @@ package kernels
 const (
 	LeftAcross  = 1 << iota // the left matrix lies as [K, M]
 	RightAcross             // the right matrix lies as [K, N]
-	AsBF16x3                // float32 numbers may be multiplied as sums of two bfloat16, which have 16 of their 24 bits, where there is AMX; of an infinity comes NaN
+	// AsBF16x3: where there is AMX, float32 numbers may be multiplied as sums of two bfloat16, which have 16 of their 24 bits; of an infinity comes NaN.
+	AsBF16x3
 )

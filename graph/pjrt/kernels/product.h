@@ -1,4 +1,4 @@
-// Products of matrices with AMX.
+// Products of matrices.
 #ifndef BFPO_KERNELS_PRODUCT_H
 #define BFPO_KERNELS_PRODUCT_H
 
