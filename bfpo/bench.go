@@ -13,7 +13,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -90,7 +89,7 @@ func (t *bench) read(ctx context.Context, b Bench) error {
 	if err != nil {
 		return err
 	}
-	t.model = &mistral.Model{Config: checkpoint.Config, Base: &graph.Tensors{}, Checkpoint: checkpoint}
+	t.model = &mistral.Model{Config: checkpoint.Config, Checkpoint: checkpoint}
 	pairs, err := readBenchPairs(b.Pairs, t.model.Config)
 	if err != nil {
 		return err

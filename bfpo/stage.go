@@ -91,7 +91,7 @@ func (t *training) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.model = &mistral.Model{Config: checkpoint.Config, Base: &graph.Tensors{}, Checkpoint: checkpoint}
+	t.model = &mistral.Model{Config: checkpoint.Config, Checkpoint: checkpoint}
 	if t.language, err = NewLanguage(checkpoint, t.config.ChatTemplate); err != nil {
 		return err
 	}
@@ -261,11 +261,11 @@ func (t *training) close() error {
 		t.trainer.Close()
 		errs = append(errs, t.trainer.free())
 	}
-	if t.model != nil {
+	if t.model != nil && t.model.Base != nil {
 		errs = append(errs, t.model.Close())
-		if t.model.Checkpoint != nil {
-			errs = append(errs, t.model.Checkpoint.Close())
-		}
+	}
+	if t.model != nil && t.model.Checkpoint != nil {
+		errs = append(errs, t.model.Checkpoint.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -6,9 +6,8 @@ import "slices"
 // a text have stood in it before, what followed there is taken for a draft of what follows now (Saxena 2023, "prompt lookup decoding"; Leviathan et
 // al. 2023, arXiv 2211.17192). Each token is still drawn from the network's own logits; the draft saves a step where it says the same.
 
-// draftTokens is the length of a draft. Of SmolLM2 on two cores, a step of one row takes as long with drafts as without; one of two takes 1.2 times as
-// long, one of four 1.45 times, which is more than drafts save in chats: draftRows have them at most. An answer has draftedTokens at least for which their
-// program is compiled ahead.
+// draftTokens is the length of a draft. A step of more rows takes longer with drafts than without, and with four rows on a processor by more than drafts
+// save in chats: draftRows have them at most. Answers of fewer than draftedTokens are not worth a second program.
 const draftTokens, draftRows, draftedTokens = 3, 2, 32
 
 // drafting tells whether the rows are few enough.

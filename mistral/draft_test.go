@@ -1,7 +1,10 @@
 package mistral
 
 import (
+	"encoding/json"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -85,5 +88,37 @@ func TestDraftsSaveSteps(t *testing.T) {
 			}
 			t.Logf("%s, temperature %g: %d steps with drafts, %d without", d.Platform(), o.Temperature, few, many)
 		}
+	}
+}
+
+// In the recorded answers of a real model drafts save steps.
+func TestDraftsOfChats(t *testing.T) {
+	var golden struct {
+		Docs []struct {
+			Prompt []int32 `json:"prompt_ids"`
+			Greedy []int32 `json:"greedy_ids"`
+		}
+	}
+	data, err := os.ReadFile(Shared(t, "golden", filepath.Join("..", "golden-eval", "chat_generate_and_sft_logprobs.json")))
+	if err == nil {
+		err = json.Unmarshal(data, &golden)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, steps := 0, 0
+	for _, doc := range golden.Docs {
+		text, rest := append(doc.Prompt, doc.Greedy[0]), doc.Greedy[1:] // the first comes with the prompt
+		tokens += len(rest)
+		for ; len(rest) > 0; steps++ {
+			right := 0
+			for d := draft(text); right < min(len(d), len(rest)-1) && d[right] == rest[right]; right++ {
+			}
+			text, rest = append(text, rest[:right+1]...), rest[right+1:]
+		}
+	}
+	t.Logf("%.2f tokens a step in %d chats", float64(tokens)/float64(steps), len(golden.Docs))
+	if len(golden.Docs) == 0 || steps >= tokens {
+		t.Errorf("%d steps for %d tokens", steps, tokens)
 	}
 }

@@ -88,6 +88,12 @@ func TestGenerateSmolLM2(t *testing.T) {
 			t.Errorf("row %d: %v, want %v", i, got[i].IDs, doc.Greedy)
 		}
 	}
+	for i, doc := range golden.Docs[:2] { // alone, and so with drafts
+		alone, err := g.Generate(context.Background(), prompts[i:i+1], mistral.GenerateOptions{MaxTokens: 48}, nil)
+		if err != nil || !slices.Equal(alone[0].IDs, doc.Greedy) {
+			t.Errorf("row %d alone: %v, want %v (%v)", i, alone, doc.Greedy, err)
+		}
+	}
 	if first := got[len(got)-1].IDs[0]; first != 7042 { // " Paris"
 		t.Errorf("the capital of France is token %d", first)
 	}

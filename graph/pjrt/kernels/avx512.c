@@ -43,10 +43,6 @@ typedef struct {
 static const layout of_floats = {.terms = side, .row = side, .term = side, .high = 16, .pairs = false};
 static const layout of_pairs = {.terms = side / 2, .row = 16, .term = 16, .high = tile / 4, .pairs = true};
 
-WIDE static inline __attribute__((always_inline)) __m512 add_products(layout l, __m512 sum, __m512 x, __m512 y) {
-  return l.pairs ? _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)y) : _mm512_fmadd_ps(x, y, sum);
-}
-
 WIDE static inline __attribute__((always_inline)) void multiply_rows(layout l, const float *left, const float *right, long steps, float *out, long width,
                                                                      bool add) {
   const long step = l.terms * side;
@@ -59,8 +55,8 @@ WIDE static inline __attribute__((always_inline)) void multiply_rows(layout l, c
 #pragma GCC unroll 8
       for (int i = 0; i < rows; i++) {
         __m512 x = _mm512_set1_ps(left[i * l.row + k]);
-        sum[i][0] = add_products(l, sum[i][0], x, low);
-        sum[i][1] = add_products(l, sum[i][1], x, high);
+        sum[i][0] = add_products(l.pairs, sum[i][0], x, low);
+        sum[i][1] = add_products(l.pairs, sum[i][1], x, high);
       }
     }
 #pragma GCC unroll 8

@@ -42,33 +42,23 @@ WIDE static inline __attribute__((always_inline)) void fetch(const void *at, int
   else _mm_prefetch(at, _MM_HINT_T1);
 }
 
-// dots adds up over depth, of f32.
-WIDE static inline __attribute__((always_inline)) void dots(const float *a, const float *b, long depth, long ahead, int rows, sums sum) {
-  for (long k = 0; k < depth; k += 16) {
-    __mmask16 has = first(depth - k);
-#pragma GCC unroll 4
-    for (int j = 0; j < square; j++) {
-      const float *from = b + j * depth + k;
-      fetch(b + ahead + square * k + 16 * j, rows);
-      __m512 y = _mm512_maskz_loadu_ps(has, from);
-#pragma GCC unroll 4
-      for (int i = 0; i < rows; i++) sum[i][j] = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(has, a + i * depth + k), y, sum[i][j]);
-    }
-  }
+// load reads the first n of 16 numbers, or of 32 of bf16.
+WIDE static inline __attribute__((always_inline)) __m512 load(bool pairs, const char *at, long n) {
+  if (!pairs) return _mm512_maskz_loadu_ps(first(n), at);
+  return (__m512)_mm512_maskz_loadu_epi16(n >= 32 ? ~0u : (1u << n) - 1, at);
 }
 
-// pair_dots does so of bf16, two terms at once.
-WIDE static inline __attribute__((always_inline)) void pair_dots(const uint16_t *a, const uint16_t *b, long depth, long ahead, int rows, sums sum) {
-  for (long k = 0; k < depth; k += 32) {
-    __mmask32 has = depth - k >= 32 ? ~0u : (1u << (depth - k)) - 1;
+// dots adds up over depth.
+WIDE static inline __attribute__((always_inline)) void dots(bool pairs, const char *a, const char *b, long depth, int rows, sums sum) {
+  const long size = pairs ? 2 : 4, row = depth * size;
+  for (long k = 0; k < row; k += 64) {
+    long n = (row - k) / size;
 #pragma GCC unroll 4
     for (int j = 0; j < square; j++) {
-      const uint16_t *from = b + j * depth + k;
-      fetch(b + ahead + square * k + 32 * j, rows);
-      __m512i y = _mm512_maskz_loadu_epi16(has, from);
+      fetch(b + square * (row + k) + 64 * j, rows);
+      __m512 y = load(pairs, b + j * row + k, n);
 #pragma GCC unroll 4
-      for (int i = 0; i < rows; i++)
-        sum[i][j] = _mm512_dpbf16_ps(sum[i][j], (__m512bh)_mm512_maskz_loadu_epi16(has, a + i * depth + k), (__m512bh)y);
+      for (int i = 0; i < rows; i++) sum[i][j] = add_products(pairs, sum[i][j], load(pairs, a + i * row + k, n), y);
     }
   }
 }
@@ -89,8 +79,10 @@ WIDE static inline __attribute__((always_inline)) void multiply(const product *p
   sums sum;
 #pragma GCC unroll 16
   for (int k = 0; k < square * square; k++) sum[k / square][k % square] = _mm512_setzero_ps();
-  if (p->kind == bf16) pair_dots((const uint16_t *)p->left.data + i * depth, (const uint16_t *)p->right.data + j * depth, depth, square * depth, rows, sum);
-  else dots((const float *)p->left.data + i * depth, (const float *)p->right.data + j * depth, depth, square * depth, rows, sum);
+  long row = depth * number_bytes(p->kind);
+  const char *left = (const char *)p->left.data + i * row, *right = (const char *)p->right.data + j * row;
+  if (p->kind == bf16) dots(true, left, right, depth, rows, sum);
+  else dots(false, left, right, depth, rows, sum);
 #pragma GCC unroll 4
   for (int r = 0; r < rows; r++) {
     long at = (i + r) * width + j;

@@ -23,9 +23,9 @@ enum { side = 32 };
 
 // There are three kinds of strips, of numbers in bf16 or in f32; sums are always f32.
 //
-// bf16 and bf16x3 lie as AMX has its tiles, of 16 rows of 64 bytes; where there is no AMX, AVX-512 reads bf16 so too. A step of bf16 is two of them, for 16 rows of the matrix each: of a left matrix a
-// row of a tile has terms, of a right one it has a pair of terms of each of the 16. A step of bf16x3 is four, the upper halves of f32 numbers and then
-// the lower ones: (a + a')(b + b') is ab + ab' + a'b and 2^-16 of it at most.
+// bf16 and bf16x3 lie as AMX has its tiles, of 16 rows of 64 bytes; where there is no AMX, AVX-512 reads bf16 so too. A step of bf16 is two of them,
+// for 16 rows of the matrix each: of a left matrix a row of a tile has terms, of a right one it has a pair of terms of each of the 16. A step of bf16x3
+// is four, the upper halves of f32 numbers and then the lower ones: (a + a')(b + b') is ab + ab' + a'b and 2^-16 of it at most.
 //
 // f32 is for AVX-512, in full precision. A step of a left matrix is [rows, terms], of a right one [terms, rows].
 typedef enum { bf16, bf16x3, f32 } strips;

@@ -3,6 +3,7 @@
 #define BFPO_KERNELS_VECTORS_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 // WIDE is for functions that use instructions which not every processor has.
@@ -15,6 +16,11 @@ static inline uint16_t first(long n) { return n >= 16 ? 0xffff : n > 0 ? (1u << 
 WIDE static inline __m512i pairs(__m512i x) {
   return _mm512_permutexvar_epi16(_mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2,
                                                    17, 1, 16, 0), x);
+}
+
+// add_products adds to 16 sums the products of 16 numbers each, or of 16 pairs of bf16.
+WIDE static inline __attribute__((always_inline)) __m512 add_products(bool pairs, __m512 sum, __m512 x, __m512 y) {
+  return pairs ? _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)y) : _mm512_fmadd_ps(x, y, sum);
 }
 
 // transpose transposes 16 x 16 numbers of four bytes.
