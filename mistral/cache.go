@@ -83,13 +83,26 @@ func decode(c Config, w graph.Weights, tokens, positions *Node, cache []*Node) (
 	keys := graph.Places{Segments: BroadcastToShape(one, column.Shape()), Positions: column}
 	mask := graph.Mask(queries, keys, c.SlidingWindow) // [B, S, T]
 
-	x := hidden(c, w, tokens, now, func(_ graph.Weights, layer int, q, k, v *Node) *Node {
+	rotary := rotary(c, now)
+	step := graph.DecoderStep{X: embeddingRows(w.Get(EmbedTokens), tokens), Now: now, Rotary: rotary, Mask: mask, Eps: c.RMSNormEps}
+	x := layers(c, w, step.X, rotary, func(w graph.Weights, layer int, q, k, v *Node) *Node {
+		step.Layers = append(step.Layers, stepLayer(w, layer, cache[2*layer:]))
 		k = put(cache[2*layer], TransposeAllAxes(k, 0, 2, 1, 3), 2, now)   // [B, K, T, hd]
 		v = put(cache[2*layer+1], TransposeAllAxes(v, 0, 2, 3, 1), 3, now) // [B, K, hd, T]
 		next = append(next, k, v)
 		return graph.Attention(q, TransposeAllAxes(k, 0, 2, 1, 3), TransposeAllAxes(v, 0, 3, 1, 2), mask)
 	}, false) // [B, S, D]
-	return graph.Logits(Reshape(x, -1, c.HiddenSize), Head(c, w)), next
+	x, next = w.CalledDecoder(step, x, next)
+	return graph.Logits(Reshape(finalStates(c, w, x), -1, c.HiddenSize), Head(c, w)), next
+}
+
+// stepLayer is one layer of a step, on its part of the cache.
+func stepLayer(w graph.Weights, layer int, cache []*Node) graph.DecoderLayer {
+	l := graph.DecoderLayer{Keys: cache[0], Values: cache[1]}
+	for i, part := range []string{InputNorm, QProj, KProj, VProj, OProj, PostAttentionNorm, GateProj, UpProj, DownProj} {
+		l.Weights[i] = w.Get(LayerTensor(layer, part))
+	}
+	return l
 }
 
 // put writes x, some columns for each row, into tensor cache at these columns, [B, S], along axis.

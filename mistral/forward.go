@@ -24,10 +24,16 @@ func Hidden(c Config, w graph.Weights, in Input, remat bool) *Node {
 }
 
 // hidden is Hidden for tokens and positions [B, S] with the attention of each layer (see decoderLayer) left to the caller.
-func hidden(c Config, w graph.Weights, tokens, positions *Node, attend func(w graph.Weights, layer int, q, k, v *Node) *Node, remat bool) *Node {
+func hidden(c Config, w graph.Weights, tokens, positions *Node, attend attention, remat bool) *Node {
 	rotary := rotary(c, positions)
-	embedding := w.Get(EmbedTokens)
-	x := embeddingRows(embedding, tokens)
+	return finalStates(c, w, layers(c, w, embeddingRows(w.Get(EmbedTokens), tokens), rotary, attend, remat))
+}
+
+// attention is that of one layer: see decoderLayer.
+type attention func(w graph.Weights, layer int, q, k, v *Node) *Node
+
+// layers is what all layers make of x [B, S, D].
+func layers(c Config, w graph.Weights, x *Node, rotary graph.Rotary, attend attention, remat bool) *Node {
 	for layer := range c.NumHiddenLayers {
 		block := func(w graph.Weights, x *Node) *Node {
 			return decoderLayer(c, w, layer, x, rotary, func(q, k, v *Node) *Node { return attend(w, layer, q, k, v) })
@@ -38,7 +44,12 @@ func hidden(c Config, w graph.Weights, tokens, positions *Node, attend func(w gr
 			x = block(w, x)
 		}
 	}
-	return ConvertDType(w.RMSNorm(x, FinalNorm, c.RMSNormEps), embedding.DType())
+	return x
+}
+
+// finalStates are the hidden states after the final norm, for what the last layer says.
+func finalStates(c Config, w graph.Weights, x *Node) *Node {
+	return ConvertDType(w.RMSNorm(x, FinalNorm, c.RMSNormEps), w.Get(EmbedTokens).DType())
 }
 
 // embeddingRows returns the rows of the embedding [V, D] for tokens [B, S], as layers take them: [B, S, D].

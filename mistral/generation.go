@@ -108,12 +108,11 @@ func (b *generation) begin(place, row int) error {
 		return err
 	}
 	defer finalize(out[1])
-	logits, err := download(out[0])
-	if err != nil {
+	s, live := &slot{row: row, sampler: newSampler(b.options, row), text: slices.Clone(prompt)}, false
+	if err := read(out[0], func(logits []float32) (err error) {
+		live, err = b.take(s, logits)
 		return err
-	}
-	s := &slot{row: row, sampler: newSampler(b.options, row), text: slices.Clone(prompt)}
-	if live, err := b.take(s, logits); err != nil || !live {
+	}); err != nil || !live {
 		return err
 	}
 	if err := b.reserve(b.likely(len(prompt))); err != nil {
@@ -202,11 +201,12 @@ func (b *generation) step() error {
 		return err
 	}
 	b.cache = out[1]
-	logits, err := download(out[0])
-	if err != nil {
-		return err
-	}
-	each := n * b.config.VocabSize
+	return read(out[0], func(logits []float32) error { return b.followAll(logits, drafts) })
+}
+
+// followAll draws the next tokens of all rows from as many logits for each.
+func (b *generation) followAll(logits []float32, drafts [][]int32) error {
+	each := len(logits) / len(b.slots)
 	for i, s := range b.slots {
 		if s == nil {
 			continue
@@ -257,8 +257,12 @@ func (b *generation) take(s *slot, logits []float32) (live bool, err error) {
 	return c.Stop == "", nil
 }
 
-// download returns the logits and frees their tensor.
-func download(logits []*tensors.Tensor) ([]float32, error) {
+// read lets use read logits, where the device has them if that is possible, and frees them.
+func read(logits []*tensors.Tensor, use func(logits []float32) error) error {
 	defer finalize(logits)
-	return tensors.CopyFlatData[float32](logits[0])
+	var used error
+	if err := tensors.ConstFlatData(logits[0], func(flat []float32) { used = use(flat) }); err != nil {
+		return err
+	}
+	return used
 }

@@ -25,8 +25,9 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	if c.cpu {
 		rounded := c.takesBF16x3(tag) || c.tf32
 		text = freeDots(text)
-		if c.library.kernels && !strings.Contains(text, "sdy.mesh") {
-			text = callProducts(callAttention(text), rounded)
+		calls := c.library.kernels && !strings.Contains(text, "sdy.mesh")
+		if text = callMarked(text, calls); calls {
+			text = callProducts(text, rounded)
 		}
 	}
 	options := C.GoBytes(unsafe.Pointer(args.options), C.int(args.options_size))

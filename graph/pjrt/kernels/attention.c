@@ -15,7 +15,7 @@ typedef struct {
   void *y;
 } attention;
 
-static void run(job *j, int phase, long task, int worker);
+static void run(job *j, long phase, long task, int worker);
 
 job *attention_new(inputs in, void *y, int threads) {
   attention *a = calloc(1, sizeof *a);
@@ -67,7 +67,7 @@ static void attend(const attention *a, long row, long head, long block, char *ow
   heads_write(h, mixed, inverse, a->y, row, block, head);
 }
 
-static void run(job *j, int phase, long task, int worker) {
+static void run(job *j, long phase, long task, int worker) {
   const attention *a = (attention *)j;
   const heads *h = &a->heads;
   if (phase == preparing) {

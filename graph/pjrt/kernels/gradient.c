@@ -33,7 +33,7 @@ typedef struct {
   uint8_t *seen;                          // [blocks], of the whole stretch
 } work;
 
-static void run(job *j, int phase, long task, int worker);
+static void run(job *j, long phase, long task, int worker);
 
 // divide cuts a worker's memory into pieces, and returns what they need.
 static size_t divide(const heads *h, char *own, work *w) {
@@ -210,7 +210,7 @@ WIDE static void collect(const heads *h, bool of_values, void *to, long row, lon
     }
 }
 
-static void run(job *j, int phase, long task, int worker) {
+static void run(job *j, long phase, long task, int worker) {
   const gradient *g = (gradient *)j;
   const heads *h = &g->heads;
   switch (phase) {

@@ -5,10 +5,14 @@
 #include "handler.h"
 
 #include "attention.h"
+#include "decoder.h"
 #include "product.h"
 #include "rows.h"
 
 #ifdef X86_TILES
+
+#include <stdlib.h>
+#include <string.h>
 
 // Every structure of XLA begins so.
 #define HEADER   \
@@ -31,7 +35,7 @@ typedef struct { HEADER; void *context; int64_t *threads; } threads_args;
 
 enum {
   function_error = 0, function_destroy = 2, function_schedule = 11, function_threads = 12,
-  type_pred = 1, type_f32 = 11, type_bf16 = 16, extension_metadata = 1, stage_execute = 3, out_of_memory = 8, unimplemented = 12,
+  type_pred = 1, type_s32 = 4, type_f32 = 11, type_bf16 = 16, extension_metadata = 1, stage_execute = 3, out_of_memory = 8, unimplemented = 12,
 };
 
 static void *failure(const call *c, int code, const char *message) {
@@ -151,6 +155,69 @@ void *bfpo_attention_gradient(void *frame) {
   return perform(c, attention_gradient_new(attended(c), dy->data, out[0]->data, out[1]->data, out[2]->data, threads(c)));
 }
 
+// Operands of bfpo_decoder: these, and then a layer's for each.
+enum { decoder_x, decoder_now, decoder_cos, decoder_sin, decoder_mask, decoder_epsilon, decoder_layers, layer_operands = 11 };
+
+static strips kind_of(const buffer *b) { return b->type == type_f32 ? f32 : bf16; }
+
+// decoder_shapes reads the sizes off the first layer.
+static decoding decoder_shapes(const call *c) {
+  const buffer **in = (const buffer **)c->arguments.list, **first = in + decoder_layers, *keys = first[0], *q = first[3], *gate = first[8];
+  decoding d = {.kind = kind_of(q), .norms = kind_of(first[2]), .rows = in[decoder_now]->dims[0], .tokens = in[decoder_now]->dims[1]};
+  d.width = q->dims[1], d.head = keys->dims[3], d.groups = keys->dims[1], d.columns = keys->dims[2];
+  d.heads = q->dims[0] / d.head, d.middle = gate->dims[0], d.layers = (c->arguments.n - decoder_layers) / layer_operands;
+  d.epsilon = *(float *)in[decoder_epsilon]->data;
+  d.now = in[decoder_now]->data, d.cos = in[decoder_cos]->data, d.sin = in[decoder_sin]->data, d.mask = in[decoder_mask]->data;
+  d.x = ((const buffer *)c->results.list[0])->data;
+  return d;
+}
+
+// read_layers sets the layers, and tells whether all is of the shapes of the first, and the cache in place.
+static bool read_layers(const call *c, const decoding *d, layer *layers) {
+  const buffer **in = (const buffer **)c->arguments.list, **out = (const buffer **)c->results.list;
+  int type = in[decoder_layers]->type, norm = in[decoder_layers + 2]->type;
+  int64_t mixed = d->heads * d->head, shared = d->groups * d->head;
+  const int64_t keys[] = {d->rows, d->groups, d->columns, d->head}, values[] = {d->rows, d->groups, d->head, d->columns};
+  const int64_t dims[][2] = {{d->width}, {mixed, d->width}, {shared, d->width}, {shared, d->width}, {d->width, mixed},
+                             {d->width}, {d->middle, d->width}, {d->middle, d->width}, {d->width, d->middle}};
+  for (long i = 0; i < d->layers; i++) {
+    const buffer **a = in + decoder_layers + i * layer_operands;
+    if (!has_shape(a[0], type, keys, 4) || !has_shape(a[1], type, values, 4)) return false;
+    for (int k = 0; k < layer_operands - 2; k++)
+      if (!has_shape(a[2 + k], k % 5 == 0 ? norm : type, dims[k], k % 5 == 0 ? 1 : 2)) return false;
+    if (out[1 + 2 * i]->data != a[0]->data || out[2 + 2 * i]->data != a[1]->data) return false;
+    layers[i] = (layer){a[0]->data, a[1]->data, a[2]->data, a[3]->data, a[4]->data, a[5]->data, a[6]->data, a[7]->data, a[8]->data, a[9]->data, a[10]->data};
+  }
+  return true;
+}
+
+// is_decoder checks what comes before the layers.
+static bool is_decoder(const call *c, const decoding *d) {
+  const buffer **in = (const buffer **)c->arguments.list;
+  const int64_t tokens[] = {d->rows, d->tokens}, mask[] = {d->rows, d->tokens, d->columns}, angles[] = {d->rows, d->tokens, 1, d->head / 2};
+  const int64_t x[] = {d->rows, d->tokens, d->width};
+  if (d->width % side + d->head % side + d->middle % side + d->columns % side > 0 || d->heads % d->groups > 0) return false;
+  return has_shape(in[decoder_x], type_f32, x, 3) && has_shape(in[decoder_now], type_s32, tokens, 2) && has_shape(in[decoder_cos], type_f32, angles, 4) &&
+         has_shape(in[decoder_sin], type_f32, angles, 4) && has_shape(in[decoder_mask], type_pred, mask, 3);
+}
+
+void *bfpo_decoder(void *frame) {
+  const call *c = frame;
+  if (waits(c)) return NULL;
+  const char *wrong = "not the layers of a decoder";
+  int64_t n = c->arguments.n - decoder_layers;
+  if (n < layer_operands || n % layer_operands != 0 || c->results.n != 1 + 2 * (n / layer_operands)) return failure(c, unimplemented, wrong);
+  decoding d = decoder_shapes(c);
+  layer *layers = malloc(d.layers * sizeof *layers);
+  d.layer = layers;
+  bool right = layers != NULL && is_decoder(c, &d) && read_layers(c, &d, layers);
+  const buffer *x = c->arguments.list[decoder_x];
+  if (right && d.x != x->data) memcpy(d.x, x->data, d.rows * d.tokens * d.width * sizeof(float));
+  void *failed = right ? perform(c, decoder_new(d, threads(c))) : failure(c, unimplemented, wrong);
+  free(layers);
+  return failed;
+}
+
 #else
 
 bool can_multiply(void) { return false; }
@@ -159,5 +226,6 @@ void *bfpo_product(void *frame) { return NULL; }
 void *bfpo_rows(void *frame) { return NULL; }
 void *bfpo_attention(void *frame) { return NULL; }
 void *bfpo_attention_gradient(void *frame) { return NULL; }
+void *bfpo_decoder(void *frame) { return NULL; }
 
 #endif

@@ -13,5 +13,8 @@ void *bfpo_rows(void *frame);
 // bfpo_attention is that of q, k, v, mask -> y, and bfpo_attention_gradient that of q, k, v, mask, dy -> dq, dk, dv: see attention.h.
 void *bfpo_attention(void *frame);
 void *bfpo_attention_gradient(void *frame);
+// bfpo_decoder is that of the layers of a decoder for a few tokens: x [B, S, D], now [B, S], cos and sin [B, S, 1, hd/2], mask [B, S, T], epsilon, and then
+// keys, values and nine weights for each layer -> what the last layer says, and keys and values of each, which must be the operands' own: see decoder.h.
+void *bfpo_decoder(void *frame);
 
 #endif

@@ -38,9 +38,13 @@ static void give(struct memory *m) {
 }
 
 bool job_begin(job *j, int threads, size_t memory, size_t each) {
-  long most = 1;
-  for (int p = 0; p < phases; p++)
+  long most = 1, round = 0;
+  for (int p = 0; p < phases; p++) {
+    round += j->tasks[p];
     if (j->tasks[p] > most) most = j->tasks[p];
+  }
+  if (j->rounds == 0) j->rounds = 1;
+  j->all = round * j->rounds;
   j->threads = threads < most ? threads : most;
   atomic_init(&j->owners, 1);
   j->memory = take(memory + j->threads * each);
@@ -51,25 +55,34 @@ bool job_begin(job *j, int threads, size_t memory, size_t each) {
 
 char *job_memory(const job *j) { return j->memory->bytes; }
 
-static void await(atomic_long *count, long n) {
-  for (int i = 0; atomic_load(count) < n; i++)
-    if (i < spins) __builtin_ia32_pause();
-    else sched_yield();
+// rest is what a thread does for a while that has nothing to do.
+static void rest(long tries) {
+  if (tries < spins) __builtin_ia32_pause();
+  else sched_yield();
+}
+
+// do_task does one of all tasks when those of the phases before it are done.
+static void do_task(job *j, long task, int worker) {
+  long round = j->all / j->rounds, phase = task / round * phases, place = task % round;
+  for (; place >= j->tasks[phase % phases]; phase++) place -= j->tasks[phase % phases];
+  for (long tries = 0; atomic_load(&j->done) < task - place; tries++) {
+    if (j->fetch != NULL) j->fetch(j, phase, place, tries);
+    rest(tries);
+  }
+  j->run(j, phase, place, worker);
+  atomic_fetch_add(&j->done, 1);
 }
 
 void job_work(job *j) {
   int worker = atomic_fetch_add(&j->workers, 1);
-  if (atomic_load(&j->next[phases - 1]) >= j->tasks[phases - 1]) return;
+  if (atomic_load(&j->next) >= j->all) return;
   begin_tiles();
-  for (int p = 0; p < phases; p++) {
-    for (long i; (i = atomic_fetch_add(&j->next[p], 1)) < j->tasks[p]; atomic_fetch_add(&j->done[p], 1)) j->run(j, p, i, worker);
-    if (p < phases - 1) await(&j->done[p], j->tasks[p]);
-  }
+  for (long task; (task = atomic_fetch_add(&j->next, 1)) < j->all;) do_task(j, task, worker);
   end_tiles();
 }
 
 void job_wait(job *j) {
-  await(&j->done[phases - 1], j->tasks[phases - 1]);
+  for (long tries = 0; atomic_load(&j->done) < j->all; tries++) rest(tries);
   give(j->memory); // threads that come late find no task, and touch none of it
 }
 

@@ -6,18 +6,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// A job has three phases of so many tasks, none or more, each of which begins when the one before has ended. It stands first in a structure from
+// A job has phases of so many tasks, none or more, each of which begins when the one before has ended. It stands first in a structure from
 // calloc that says what is to be done, and is freed with it.
-enum { phases = 3 };
+enum { phases = 5 };
 
 typedef struct job job;
 
 struct job {
-  long tasks[phases];
-  void (*run)(job *j, int phase, long task, int worker);
+  long tasks[phases], rounds; // one round, or as many as are set: all phases again
+  // run does a task of a phase. Phases are counted on from round to round.
+  void (*run)(job *j, long phase, long task, int worker);
+  // fetch, if there is one, asks memory for a part of what the task will read, the first, the second and so on, while those before are not done.
+  void (*fetch)(const job *j, long phase, long task, long part);
   int threads;           // that have work, at most
   struct memory *memory; // that tasks use
-  atomic_long next[phases], done[phases];
+  long all;              // tasks of all rounds
+  atomic_long next, done;
   atomic_int workers, owners;
 };
 

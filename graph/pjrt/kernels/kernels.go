@@ -33,3 +33,10 @@ func Attention() unsafe.Pointer { return C.bfpo_attention }
 
 // AttentionGradient is the C function for the gradient of Attention: of q, k, v, mask and the adjoint of the result to those of q, k and v.
 func AttentionGradient() unsafe.Pointer { return C.bfpo_attention_gradient }
+
+// Decoder is the C function for all layers of a decoder on a few new tokens. Its arguments are x [B, S, D] float32, the columns of the cache that tokens
+// take, int32 [B, S], cosines and sines [B, S, 1, hd/2] float32, a mask [B, S, T] of the columns that a token sees, the norms' epsilon and then, for each layer,
+// keys [B, K, T, hd] and values [B, K, hd, T] of the cache and input norm, q, k, v, o, post-attention norm, gate, up and down, all in float32 or in bfloat16
+// (norms may differ). D, F, hd and T are multiples of 32. Its results are x after the layers, and keys and values of each layer, which lie where the
+// arguments lie.
+func Decoder() unsafe.Pointer { return C.bfpo_decoder }

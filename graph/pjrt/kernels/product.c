@@ -24,7 +24,7 @@ typedef struct {
 
 static long blocks(const matrix *m) { return (m->rows + side - 1) / side; }
 
-static void run(job *j, int phase, long task, int worker);
+static void run(job *j, long phase, long task, int worker);
 
 job *product_new(long number, matrix left, matrix right, strips kind, void *out, bool rounded, int threads) {
   if (number * left.rows * right.rows * left.depth == 0) return NULL; // XLA does not ask for it
@@ -77,7 +77,7 @@ static void multiply_part(const product *p, long task, int worker) {
     }
 }
 
-static void run(job *j, int phase, long task, int worker) {
+static void run(job *j, long phase, long task, int worker) {
   const product *p = (product *)j;
   long each = blocks(p->whole);
   if (phase == packing) pack(p, p->whole, task / each, task % each, job_memory(j) + task * p->strip);

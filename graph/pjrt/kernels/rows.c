@@ -8,39 +8,11 @@
 
 #include "vectors.h"
 
-// A task takes so many bytes of the matrix on the right, once: square rows of it at a time, with as many of the left one.
-enum { square = 4, task_bytes = 1 << 17 };
-
-typedef struct {
-  job job;
-  matrix left, right;
-  strips kind;
-  void *out;
-  bool rounded;
-  long columns; // of a task; the last one has what is left besides
-} product;
-
-static void run(job *j, int phase, long task, int worker);
-
-job *rows_new(matrix left, matrix right, strips kind, void *out, bool rounded, int threads) {
-  if (left.rows * left.depth == 0 || right.rows < square) return NULL; // not asked for
-  product *p = calloc(1, sizeof *p);
-  if (p == NULL) return NULL;
-  p->left = left, p->right = right, p->kind = kind, p->out = out, p->rounded = rounded;
-  p->columns = (task_bytes / (right.depth * number_bytes(kind)) + square) / square * square;
-  p->job.tasks[phases - 1] = right.rows > p->columns ? right.rows / p->columns : 1;
-  p->job.run = run;
-  return job_begin(&p->job, threads, 0, 0) ? &p->job : NULL;
-}
+// A task takes so many bytes of the matrix on the right, once, and asks for so many more while it reads.
+enum { task_bytes = 1 << 17, ahead = 4096 };
 
 // sums are those of rows of the left matrix with square rows of the right one, 16 parts of each.
 typedef __m512 sums[square][square];
-
-// fetch asks for what is read next, line after line, as memory gives it fastest, for the nearest cache unless that is full of the left matrix.
-WIDE static inline __attribute__((always_inline)) void fetch(const void *at, int rows) {
-  if (rows == 1) _mm_prefetch(at, _MM_HINT_T0);
-  else _mm_prefetch(at, _MM_HINT_T1);
-}
 
 // load reads the first n of 16 numbers, or of 32 of bf16.
 WIDE static inline __attribute__((always_inline)) __m512 load(bool pairs, const char *at, long n) {
@@ -48,17 +20,31 @@ WIDE static inline __attribute__((always_inline)) __m512 load(bool pairs, const 
   return (__m512)_mm512_maskz_loadu_epi16(n >= 32 ? ~0u : (1u << n) - 1, at);
 }
 
-// dots adds up over depth.
-WIDE static inline __attribute__((always_inline)) void dots(bool pairs, const char *a, const char *b, long depth, int rows, sums sum) {
+// in_turn adds up over depth: up to square rows of the left matrix with one row of the right one after the other, as memory gives them fastest.
+WIDE static inline __attribute__((always_inline)) void in_turn(bool pairs, const char *a, long stride_a, const char *b, long stride_b, long depth, int rows,
+                                                               sums sum) {
+  const long size = pairs ? 2 : 4, row = depth * size;
+#pragma GCC unroll 4
+  for (int j = 0; j < square; j++, b += stride_b * size)
+    for (long k = 0; k < row; k += 64) {
+      _mm_prefetch(b + k + ahead, _MM_HINT_NTA);
+      __m512 y = load(pairs, b + k, (row - k) / size);
+#pragma GCC unroll 4
+      for (int i = 0; i < rows; i++) sum[i][j] = add_products(pairs, sum[i][j], load(pairs, a + i * stride_a * size + k, (row - k) / size), y);
+    }
+}
+
+// at_once is in_turn for all square rows of the right matrix at once, as the processor multiplies fastest.
+WIDE static inline __attribute__((always_inline)) void at_once(bool pairs, const char *a, long stride_a, const char *b, long stride_b, long depth, int rows,
+                                                               sums sum) {
   const long size = pairs ? 2 : 4, row = depth * size;
   for (long k = 0; k < row; k += 64) {
-    long n = (row - k) / size;
 #pragma GCC unroll 4
     for (int j = 0; j < square; j++) {
-      fetch(b + square * (row + k) + 64 * j, rows);
-      __m512 y = load(pairs, b + j * row + k, n);
+      _mm_prefetch(b + square * (row + k) + 64 * j, _MM_HINT_T1);
+      __m512 y = load(pairs, b + j * stride_b * size + k, (row - k) / size);
 #pragma GCC unroll 4
-      for (int i = 0; i < rows; i++) sum[i][j] = add_products(pairs, sum[i][j], load(pairs, a + i * row + k, n), y);
+      for (int i = 0; i < rows; i++) sum[i][j] = add_products(pairs, sum[i][j], load(pairs, a + i * stride_a * size + k, (row - k) / size), y);
     }
   }
 }
@@ -73,39 +59,76 @@ WIDE static inline __m128 totals(const __m512 sum[square]) {
   return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
 }
 
-// multiply computes the results of so many rows and of square columns.
-WIDE static inline __attribute__((always_inline)) void multiply(const product *p, long i, long j, int rows) {
-  long depth = p->left.depth, width = p->right.rows;
+// multiply computes the results of up to square rows.
+WIDE static inline __attribute__((always_inline)) void multiply(bool pairs, bool turns, const matrix *left, const matrix *right, const char *a, const char *b,
+                                                                int rows, float *out, long width) {
   sums sum;
 #pragma GCC unroll 16
   for (int k = 0; k < square * square; k++) sum[k / square][k % square] = _mm512_setzero_ps();
-  long row = depth * number_bytes(p->kind);
-  const char *left = (const char *)p->left.data + i * row, *right = (const char *)p->right.data + j * row;
-  if (p->kind == bf16) dots(true, left, right, depth, rows, sum);
-  else dots(false, left, right, depth, rows, sum);
+  if (turns) in_turn(pairs, a, left->stride, b, right->stride, left->depth, rows, sum);
+  else at_once(pairs, a, left->stride, b, right->stride, left->depth, rows, sum);
 #pragma GCC unroll 4
-  for (int r = 0; r < rows; r++) {
-    long at = (i + r) * width + j;
-    __m128 total = totals(sum[r]);
-    if (p->rounded) rounded_row((uint16_t *)p->out + at, first(square), _mm512_castps128_ps512(total));
-    else _mm_storeu_ps((float *)p->out + at, total);
+  for (int i = 0; i < rows; i++) _mm_storeu_ps(out + i * width, totals(sum[i]));
+}
+
+WIDE static inline __attribute__((always_inline)) void multiply_kind(bool pairs, const matrix *left, const matrix *right, long row, float *out,
+                                                                     long width) {
+  const long size = pairs ? 2 : 4;
+  const char *b = (const char *)right->data + row * right->stride * size;
+  bool turns = left->rows <= 2;
+  for (long i = 0, n; i < left->rows; i += n) {
+    const char *a = (const char *)left->data + i * left->stride * size;
+    n = left->rows - i >= square ? square : left->rows - i >= 2 ? 2 : 1;
+    float *to = out + i * width;
+    if (n == square && turns) multiply(pairs, true, left, right, a, b, square, to, width);
+    else if (n == square) multiply(pairs, false, left, right, a, b, square, to, width);
+    else if (n == 2) multiply(pairs, true, left, right, a, b, 2, to, width);
+    else multiply(pairs, true, left, right, a, b, 1, to, width);
   }
 }
 
-// multiply_columns computes the results of square columns.
-WIDE static void multiply_columns(const product *p, long j) {
-  long i = 0;
-  for (; p->left.rows - i >= square; i += square) multiply(p, i, j, square);
-  for (; p->left.rows - i >= 2; i += 2) multiply(p, i, j, 2);
-  for (; p->left.rows - i >= 1; i++) multiply(p, i, j, 1);
+WIDE void multiply_rows(strips kind, const matrix *left, const matrix *right, long row, float *out, long width) {
+  if (kind == bf16) multiply_kind(true, left, right, row, out, width);
+  else multiply_kind(false, left, right, row, out, width);
 }
 
-static void run(job *j, int phase, long task, int worker) {
+typedef struct {
+  job job;
+  matrix left, right;
+  strips kind;
+  void *out;
+  bool rounded;
+  long columns; // of a task; the last one has what is left besides
+} product;
+
+// multiply_columns computes the results of square columns.
+WIDE static void multiply_columns(const product *p, long column, float *sums) {
+  multiply_rows(p->kind, &p->left, &p->right, column, sums, square);
+  for (long i = 0, at = column; i < p->left.rows; i++, at += p->right.rows, sums += square) {
+    __m128 row = _mm_loadu_ps(sums);
+    if (p->rounded) rounded_row((uint16_t *)p->out + at, first(square), _mm512_castps128_ps512(row));
+    else _mm_storeu_ps((float *)p->out + at, row);
+  }
+}
+
+static void run(job *j, long phase, long task, int worker) {
   const product *p = (product *)j;
   bool last = task == j->tasks[phase] - 1;
   long column = task * p->columns, end = last ? p->right.rows : column + p->columns;
-  for (; column + square <= end; column += square) multiply_columns(p, column);
-  if (column < end) multiply_columns(p, end - square); // some of them again
+  float *sums = (float *)job_memory(j) + worker * p->left.rows * square;
+  for (; column + square <= end; column += square) multiply_columns(p, column, sums);
+  if (column < end) multiply_columns(p, end - square, sums); // some of them again
+}
+
+job *rows_new(matrix left, matrix right, strips kind, void *out, bool rounded, int threads) {
+  if (left.rows * left.depth == 0 || right.rows < square) return NULL; // not asked for
+  product *p = calloc(1, sizeof *p);
+  if (p == NULL) return NULL;
+  p->left = left, p->right = right, p->kind = kind, p->out = out, p->rounded = rounded;
+  p->columns = (task_bytes / (right.depth * number_bytes(kind)) + square) / square * square;
+  p->job.tasks[phases - 1] = right.rows > p->columns ? right.rows / p->columns : 1;
+  p->job.run = run;
+  return job_begin(&p->job, threads, 0, left.rows * square * sizeof(float)) ? &p->job : NULL;
 }
 
 #endif

@@ -5,8 +5,15 @@
 #include "job.h"
 #include "strips.h"
 
-// rows_new prepares out [left.rows, right.rows] = left right^T of bf16 or f32, in f32 or rounded to bf16. Neither matrix lies across, and the right
-// one has four rows at least. A row becomes the same whatever others there are. NULL: out of memory, or nothing to do.
+// square rows of the right matrix are multiplied at a time.
+enum { square = 4 };
+
+// multiply_rows computes the products of all rows of the left matrix with square rows of the right one, of bf16 or f32, from a row on, as square columns of
+// an array of so many. Neither lies across. A row becomes the same whatever others there are.
+void multiply_rows(strips kind, const matrix *left, const matrix *right, long row, float *out, long width);
+
+// rows_new prepares out [left.rows, right.rows] = left right^T, in f32 or rounded to bf16. The right one has square rows at least. NULL: out of memory,
+// or nothing to do.
 job *rows_new(matrix left, matrix right, strips kind, void *out, bool rounded, int threads);
 
 #endif

@@ -1,8 +1,12 @@
 package pjrt
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
 
-func TestCallAttention(t *testing.T) {
+func TestCallMarked(t *testing.T) {
 	const (
 		head  = "  func.func @main(%q: tensor<2x8x4x32xbf16>) -> tensor<2x8x128xbf16> {\n"
 		mark  = "    %7 = \"stablehlo.constant\"() { value = dense<200870519> : tensor<i32> } : () -> tensor<i32>\n"
@@ -27,9 +31,44 @@ func TestCallAttention(t *testing.T) {
 		"another function's": {head + mark + use + head + forward, head + mark + use + head + forward},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := callAttention(c.text); got != c.want {
+			if got := callMarked(c.text, true); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
+			if got := callMarked(c.text, false); got != c.text {
+				t.Errorf("without calls: got\n%s\nwant\n%s", got, c.text)
+			}
 		})
+	}
+}
+
+func TestCallDecoder(t *testing.T) {
+	const (
+		head  = "  func.func @main(%x: tensor<1x1x32xf32>) -> tensor<1x1x32xf32> {\n"
+		mark  = "    %7 = \"stablehlo.constant\"() { value = dense<200870521> : tensor<i32> } : () -> tensor<i32>\n"
+		x     = "tensor<1x1x32xf32>"
+		cache = "tensor<1x1x64x32xf32>, tensor<1x1x32x64xf32>"
+		layer = cache + ", norm, q, k, v, o, norm, gate, up, down"
+		in    = x + ", now, cos, sin, mask, tensor<f32>, " + layer + ", " + layer
+		types = x + ", " + cache + ", " + cache + ", " + in + ", tensor<i32>"
+	)
+	names := func(first, n int) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf("%%%d", first+i))
+		}
+		return strings.Join(all, ", ")
+	}
+	text := "    " + names(100, 34) + " = \"stablehlo.optimization_barrier\"(" + names(20, 33) + ", %7) : (" + types + ") -> (" + types + ")\n"
+	alias := "#stablehlo.output_operand_alias<output_tuple_indices = [%d], operand_index = %d, operand_tuple_indices = []>"
+	aliases := fmt.Sprintf(alias+", "+alias+", "+alias+", "+alias, 1, 6, 2, 7, 3, 17, 4, 18)
+	call := "    " + names(100, 5) + " = \"stablehlo.custom_call\"(" + names(25, 28) + ") { call_target_name = \"bfpo_decoder\", api_version = 4 : i32, " +
+		"output_operand_aliases = [" + aliases + "] } : (" + in + ") -> (" + x + ", " + cache + ", " + cache + ")\n"
+	if got := callMarked(head+mark+text, true); got != head+mark+call {
+		t.Errorf("got\n%s\nwant\n%s", got, head+mark+call)
+	}
+	results := x + ", " + cache + ", " + cache
+	barrier := "    " + names(100, 5) + " = \"stablehlo.optimization_barrier\"(" + names(20, 5) + ") : (" + results + ") -> (" + results + ")\n"
+	if got := callMarked(head+mark+text, false); got != head+mark+barrier {
+		t.Errorf("without calls: got\n%s\nwant\n%s", got, head+mark+barrier)
 	}
 }

@@ -1,0 +1,257 @@
+package mistral
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
+)
+
+// wideConfig is a network of widths that there are calls for.
+func wideConfig() Config {
+	return Config{VocabSize: 61, HiddenSize: 64, IntermediateSize: 96, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 32,
+		RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
+}
+
+// What a cache holds where nothing was written yet. No query sees it.
+const unwritten = 1000
+
+// decoded is what the network says of texts [B][..] and what its cache holds then, when it reads so many tokens a step.
+type decoded struct {
+	t      *testing.T
+	c      Config
+	dtype  dtypes.DType
+	decode *graph.Program
+	weight []*tensors.Tensor
+	cache  []*tensors.Tensor
+}
+
+func newDecoded(t *testing.T, d *graph.Device, c Config, dtype, norms dtypes.DType, weights *graph.Tensors, rows, columns int) *decoded {
+	t.Helper()
+	p := graph.NewProgram(d, "decode", func(in [][]*Node) [][]*Node {
+		logits, cache := decode(c, viewOf(weights.Names, in[0], dtype, norms), in[1][0], in[1][1], in[2])
+		return [][]*Node{{logits}, cache}
+	}, 2)
+	t.Cleanup(p.Close)
+	n := &decoded{t: t, c: c, dtype: dtype, decode: p, weight: weights.Values}
+	n.cache = constants(t, d, func(g *Graph) (cache []*Node) {
+		for _, s := range cacheShapes(c, dtype, rows, columns) {
+			cache = append(cache, AddScalar(Zeros(g, s), unwritten))
+		}
+		return cache
+	})
+	return n
+}
+
+// viewOf are weights with matrices of one type and norms of another.
+func viewOf(names []string, nodes []*Node, dtype, norms dtypes.DType) graph.Weights {
+	cast := slices.Clone(nodes)
+	for i, x := range cast {
+		if x.Rank() == 1 {
+			cast[i] = ConvertDType(x, norms)
+		}
+	}
+	return graph.NewWeights(names, cast).WithDType(dtype).WithoutGradient()
+}
+
+// constants returns what a graph without arguments computes.
+func constants(t *testing.T, d *graph.Device, build func(g *Graph) []*Node) []*tensors.Tensor {
+	t.Helper()
+	p := graph.NewProgram(d, "constants", func(in [][]*Node) [][]*Node { return [][]*Node{build(in[0][0].Graph())} })
+	defer p.Close()
+	out, err := p.Call([]*tensors.Tensor{tensors.FromScalar(int32(0))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out[0]
+}
+
+// step reads the next n tokens of each text, beginning at positions, and returns the logits behind each, [B*n][V].
+func (n *decoded) step(texts [][]int32, positions []int32, length int) [][]float32 {
+	n.t.Helper()
+	var tokens []int32
+	for row, text := range texts {
+		tokens = append(tokens, text[positions[row]:][:length]...)
+	}
+	out, err := n.decode.Call(n.weight, []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, len(texts), length), tensors.FromValue(positions)}, n.cache)
+	if err != nil {
+		n.t.Fatalf("%+v", err)
+	}
+	n.cache = out[1]
+	return slices.Collect(slices.Chunk(float32s(n.t, out[0][0]), n.c.VocabSize))
+}
+
+// float32s returns the numbers of a tensor of float32 or bfloat16.
+func float32s(t *testing.T, x *tensors.Tensor) (values []float32) {
+	t.Helper()
+	var err error
+	if x.DType() == dtypes.Float32 {
+		values, err = tensors.CopyFlatData[float32](x)
+	} else {
+		d := graphtest.Device(t)
+		p := graph.NewProgram(d, "convert", func(in [][]*Node) [][]*Node { return [][]*Node{{ConvertDType(in[0][0], dtypes.Float32)}} })
+		defer p.Close()
+		var out [][]*tensors.Tensor
+		if out, err = p.Call([]*tensors.Tensor{x}); err == nil {
+			values, err = tensors.CopyFlatData[float32](out[0][0])
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// wholeTexts are the logits [B][S][V] of texts of one length by the network without a cache.
+func wholeTexts(t *testing.T, d *graph.Device, c Config, dtype, norms dtypes.DType, weights *graph.Tensors, texts [][]int32) [][][]float32 {
+	t.Helper()
+	p := graph.NewProgram(d, "whole", func(in [][]*Node) [][]*Node {
+		w, tokens := viewOf(weights.Names, in[0], dtype, norms), in[1][0]
+		x := Hidden(c, w, Input{Tokens: tokens, Positions: Iota(tokens.Graph(), tokens.Shape(), 1), Segments: AddScalar(ZerosLike(tokens), 1<<graph.BranchBits)}, false)
+		return [][]*Node{{graph.Logits(Reshape(x, -1, c.HiddenSize), Head(c, w))}}
+	})
+	defer p.Close()
+	out, err := p.Call(weights.Values, []*tensors.Tensor{tensors.FromValue(texts)})
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	rows := slices.Collect(slices.Chunk(float32s(t, out[0][0]), c.VocabSize))
+	return slices.Collect(slices.Chunk(rows, len(texts[0])))
+}
+
+// farthest is the greatest distance of two vectors, by the length of the greater one.
+func farthest(a, b [][]float32) (most float64) {
+	for i := range a {
+		distance, length := 0.0, 0.0
+		for k, x := range a[i] {
+			distance += math.Pow(float64(x)-float64(b[i][k]), 2)
+			length += math.Pow(float64(b[i][k]), 2)
+		}
+		if d := math.Sqrt(distance / length); !(d <= most) { // also what is no number
+			most = d
+		}
+	}
+	return most
+}
+
+// Steps of one and of several tokens, right ones and such as are taken back, say what the network says of the whole text, and leave alone what lies behind them
+// in the cache.
+func TestDecodeSteps(t *testing.T) {
+	plain, shared, tied, windowed, each := wideConfig(), wideConfig(), wideConfig(), wideConfig(), wideConfig()
+	shared.NumKeyValueHeads, shared.HeadDim = 1, 64
+	tied.TieWordEmbeddings = true
+	windowed.SlidingWindow = 5
+	each.NumKeyValueHeads, each.IntermediateSize = 4, 160
+	for i, c := range []Config{plain, shared, tied, windowed, each, narrowConfig()} {
+		name := []string{"plain", "shared", "tied", "windowed", "each its own", "narrow"}[i]
+		for _, types := range [][2]dtypes.DType{{dtypes.Float32, dtypes.Float32}, {dtypes.BFloat16, dtypes.BFloat16}, {dtypes.BFloat16, dtypes.Float32}} {
+			t.Run(fmt.Sprintf("%s, %s with norms of %s", name, types[0], types[1]), func(t *testing.T) { checkDecode(t, c, 1+i%3, types[0], types[1]) })
+		}
+	}
+}
+
+// narrowConfig is a network that there is no call for.
+func narrowConfig() Config {
+	c := wideConfig()
+	c.HeadDim = 16
+	return c
+}
+
+func checkDecode(t *testing.T, c Config, rows int, dtype, norms dtypes.DType) {
+	const length, columns = 40, 64
+	d, weights := graphtest.Device(t), drawnWeights(c)
+	random := rand.New(rand.NewPCG(3, 4))
+	texts, wrong := make([][]int32, rows), make([][]int32, rows)
+	for row := range texts {
+		for range length {
+			texts[row], wrong[row] = append(texts[row], random.Int32N(int32(c.VocabSize))), append(wrong[row], random.Int32N(int32(c.VocabSize)))
+		}
+	}
+	exact := wholeTexts(t, d, c, dtypes.Float32, norms, weights, texts)
+	bound := 2e-5
+	if dtype != dtypes.Float32 {
+		own := wholeTexts(t, d, c, dtype, norms, weights, texts)
+		bound = 1.5 * farthest(slices.Concat(own...), slices.Concat(exact...))
+	}
+	n := newDecoded(t, d, c, dtype, norms, weights, rows, columns)
+	positions := make([]int32, rows)
+	for i, tokens := range []int{1, 4, 16 / rows, 1, 4, 1} {
+		n.step(wrong, positions, tokens) // a draft that is taken back
+		said := n.step(texts, positions, tokens)
+		for row := range positions {
+			want := exact[row][positions[row]:][:tokens]
+			if r := farthest(said[row*tokens:][:tokens], want); !(r <= bound) {
+				t.Fatalf("step %d of %d tokens, row %d: relative difference %g, want %g at most", i, tokens, row, r, bound)
+			}
+			if row != i%3 { // else the same again
+				positions[row] += int32(tokens)
+			}
+		}
+	}
+	for i, x := range n.cache {
+		values, shape := float32s(t, x), x.Shape()
+		for at, v := range values {
+			column, row := at/c.HeadDim%columns, at/(len(values)/rows)
+			if columnAxis(i) == 3 {
+				column = at % columns
+			}
+			if seen := int32(column) < positions[row]+4; !seen && v != unwritten {
+				t.Fatalf("%s of the cache has %g in column %d of row %d, behind all tokens", shape, v, column, row)
+			}
+		}
+	}
+}
+
+// Where there are kernels, all layers of a step are one call, on the cache in its place. Of more tokens, or other widths, they are not.
+func TestDecodeIsCalled(t *testing.T) {
+	d := graphtest.Devices(t, 1)
+	if !kernels.Available() {
+		t.Skip("no kernels for this processor")
+	}
+	const columns = 2048
+	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
+		for _, x := range []struct {
+			name         string
+			c            Config
+			rows, tokens int
+			calls        int
+		}{{"one token", wideConfig(), 1, 1, 1}, {"drafts", wideConfig(), 2, 4, 1}, {"many tokens", wideConfig(), 4, 4, 1}, {"too many", wideConfig(), 17, 1, 0},
+			{"narrow heads", narrowConfig(), 1, 1, 0}} {
+			weights := drawnWeights(x.c)
+			n := newDecoded(t, d, x.c, dtype, dtypes.Float32, weights, x.rows, columns)
+			in := []shapes.Shape{shapes.Make(dtypes.Int32, x.rows, x.tokens), shapes.Make(dtypes.Int32, x.rows)}
+			p, err := n.decode.Compile(shapesOf(weights.Values), in, shapesOf(n.cache))
+			if err != nil {
+				t.Fatal(err)
+			}
+			calls, others := 0, 0
+			for _, o := range p.Work.Operations {
+				if o.Name == "bfpo_decoder" {
+					calls += o.Count
+				} else {
+					others += o.Count
+				}
+			}
+			cache := int64(0)
+			for _, s := range shapesOf(n.cache) {
+				cache += int64(s.Memory())
+			}
+			if calls != x.calls || calls > 0 && others > 1 { // besides, the head
+				t.Errorf("%s, %s: %d calls and %d others, want %d: %v", x.name, dtype, calls, others, x.calls, p.Work.Operations)
+			}
+			if p.Aliases < cache || calls > 0 && p.Temp > cache/4 {
+				t.Errorf("%s, %s: %d bytes of scratch memory and %d in place, for a cache of %d", x.name, dtype, p.Temp, p.Aliases, cache)
+			}
+		}
+	}
+}
