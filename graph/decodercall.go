@@ -3,7 +3,6 @@ package graph
 import (
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
@@ -42,31 +41,31 @@ func (w Weights) CalledDecoder(step DecoderStep, y *Node, cache []*Node) (*Node,
 	return results[0], results[1:]
 }
 
-// callable tells whether package pjrt may put a call there: few tokens, whole weights of one kind, and widths that it can do.
+// callable tells whether package pjrt may put a call there: few tokens, whole matrices of one kind and norms of one, and widths that it can do.
 func (s DecoderStep) callable() bool {
 	if onGPU(s.X) || s.X.Shape().Dim(0)*s.X.Shape().Dim(1) > DecoderRows || s.Mask.Shape().Dim(0) != s.X.Shape().Dim(0) {
 		return false
 	}
-	dtype := s.Layers[0].Keys.DType()
-	if dtype != dtypes.Float32 && dtype != dtypes.BFloat16 {
-		return false
-	}
-	divides := func(n int) bool { return n%pjrt.CallWidth == 0 }
+	first := s.Layers[0]
 	for _, l := range s.Layers {
-		if !divides(l.Keys.Shape().Dim(2)) || !divides(l.Keys.Shape().Dim(3)) || !shapeEach(l.Weights[:], func(weight shapes.Shape) bool {
-			return divides(weight.Dim(-1)) && divides(weight.Dim(0)) && (weight.Rank() == 1 || weight.DType == dtype)
-		}) {
+		if !divides(l.Keys.Shape().Dim(2)) || !divides(l.Keys.Shape().Dim(3)) {
 			return false
+		}
+		for _, weight := range l.Weights {
+			like := first.Keys
+			if weight.Rank() == 1 {
+				like = first.Weights[0]
+			}
+			if dtype := weight.DType(); dtype != like.DType() || dtype != dtypes.Float32 && dtype != dtypes.BFloat16 {
+				return false
+			}
+			if !divides(weight.Shape().Dim(0)) || !divides(weight.Shape().Dim(-1)) {
+				return false
+			}
 		}
 	}
 	return true
 }
 
-func shapeEach(nodes []*Node, is func(shapes.Shape) bool) bool {
-	for _, n := range nodes {
-		if !is(n.Shape()) {
-			return false
-		}
-	}
-	return true
-}
+// divides tells whether there are calls for such a width.
+func divides(n int) bool { return n%pjrt.CallWidth == 0 }

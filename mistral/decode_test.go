@@ -36,7 +36,7 @@ type decoded struct {
 	cache  []*tensors.Tensor
 }
 
-func newDecoded(t *testing.T, d *graph.Device, c Config, dtype, norms dtypes.DType, weights *graph.Tensors, rows, columns int) *decoded {
+func newDecoded(t *testing.T, d *graph.Device, c Config, dtype dtypes.DType, norms []dtypes.DType, weights *graph.Tensors, rows, columns int) *decoded {
 	t.Helper()
 	p := graph.NewProgram(d, "decode", func(in [][]*Node) [][]*Node {
 		logits, cache := decode(c, viewOf(weights.Names, in[0], dtype, norms), in[1][0], in[1][1], in[2])
@@ -53,12 +53,14 @@ func newDecoded(t *testing.T, d *graph.Device, c Config, dtype, norms dtypes.DTy
 	return n
 }
 
-// viewOf are weights with matrices of one type and norms of another.
-func viewOf(names []string, nodes []*Node, dtype, norms dtypes.DType) graph.Weights {
+// viewOf are weights with matrices of one type and norms of others, in turn.
+func viewOf(names []string, nodes []*Node, dtype dtypes.DType, norms []dtypes.DType) graph.Weights {
 	cast := slices.Clone(nodes)
+	vectors := 0
 	for i, x := range cast {
 		if x.Rank() == 1 {
-			cast[i] = ConvertDType(x, norms)
+			cast[i] = ConvertDType(x, norms[vectors%len(norms)])
+			vectors++
 		}
 	}
 	return graph.NewWeights(names, cast).WithDType(dtype).WithoutGradient()
@@ -113,11 +115,12 @@ func float32s(t *testing.T, x *tensors.Tensor) (values []float32) {
 }
 
 // wholeTexts are the logits [B][S][V] of texts of one length by the network without a cache.
-func wholeTexts(t *testing.T, d *graph.Device, c Config, dtype, norms dtypes.DType, weights *graph.Tensors, texts [][]int32) [][][]float32 {
+func wholeTexts(t *testing.T, d *graph.Device, c Config, dtype dtypes.DType, norms []dtypes.DType, weights *graph.Tensors, texts [][]int32) [][][]float32 {
 	t.Helper()
 	p := graph.NewProgram(d, "whole", func(in [][]*Node) [][]*Node {
 		w, tokens := viewOf(weights.Names, in[0], dtype, norms), in[1][0]
-		x := Hidden(c, w, Input{Tokens: tokens, Positions: Iota(tokens.Graph(), tokens.Shape(), 1), Segments: AddScalar(ZerosLike(tokens), 1<<graph.BranchBits)}, false)
+		segments := AddScalar(ZerosLike(tokens), 1<<graph.BranchBits)
+		x := Hidden(c, w, Input{Tokens: tokens, Positions: Iota(tokens.Graph(), tokens.Shape(), 1), Segments: segments}, false)
 		return [][]*Node{{graph.Logits(Reshape(x, -1, c.HiddenSize), Head(c, w))}}
 	})
 	defer p.Close()
@@ -154,8 +157,13 @@ func TestDecodeSteps(t *testing.T) {
 	each.NumKeyValueHeads, each.IntermediateSize = 4, 160
 	for i, c := range []Config{plain, shared, tied, windowed, each, narrowConfig()} {
 		name := []string{"plain", "shared", "tied", "windowed", "each its own", "narrow"}[i]
-		for _, types := range [][2]dtypes.DType{{dtypes.Float32, dtypes.Float32}, {dtypes.BFloat16, dtypes.BFloat16}, {dtypes.BFloat16, dtypes.Float32}} {
-			t.Run(fmt.Sprintf("%s, %s with norms of %s", name, types[0], types[1]), func(t *testing.T) { checkDecode(t, c, 1+i%3, types[0], types[1]) })
+		for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
+			for _, norms := range [][]dtypes.DType{{dtypes.Float32}, {dtypes.BFloat16}, {dtypes.Float32, dtypes.BFloat16}, {dtypes.Float16}} {
+				if len(norms) > 1 && i > 0 || norms[0] == dtypes.Float16 && i > 1 {
+					continue // is no call, whatever the sizes
+				}
+				t.Run(fmt.Sprintf("%s, %s with norms of %s", name, dtype, norms), func(t *testing.T) { checkDecode(t, c, 1+i%3, dtype, norms) })
+			}
 		}
 	}
 }
@@ -167,7 +175,7 @@ func narrowConfig() Config {
 	return c
 }
 
-func checkDecode(t *testing.T, c Config, rows int, dtype, norms dtypes.DType) {
+func checkDecode(t *testing.T, c Config, rows int, dtype dtypes.DType, norms []dtypes.DType) {
 	const length, columns = 40, 64
 	d, weights := graphtest.Device(t), drawnWeights(c)
 	random := rand.New(rand.NewPCG(3, 4))
@@ -212,46 +220,69 @@ func checkDecode(t *testing.T, c Config, rows int, dtype, norms dtypes.DType) {
 	}
 }
 
-// Where there are kernels, all layers of a step are one call, on the cache in its place. Of more tokens, or other widths, they are not.
+// Where there are kernels, all layers of a step are one call, on the cache in its place; also in the loop of a greedy run. Of more tokens, or other widths,
+// they are not.
 func TestDecodeIsCalled(t *testing.T) {
 	d := graphtest.Devices(t, 1)
 	if !kernels.Available() {
 		t.Skip("no kernels for this processor")
 	}
-	const columns = 2048
 	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
 		for _, x := range []struct {
-			name         string
-			c            Config
-			rows, tokens int
-			calls        int
-		}{{"one token", wideConfig(), 1, 1, 1}, {"drafts", wideConfig(), 2, 4, 1}, {"many tokens", wideConfig(), 4, 4, 1}, {"too many", wideConfig(), 17, 1, 0},
-			{"narrow heads", narrowConfig(), 1, 1, 0}} {
+			name  string
+			c     Config
+			rows  int
+			calls int
+		}{{"one row", wideConfig(), 1, 1}, {"two rows", wideConfig(), 2, 1}, {"many rows", wideConfig(), 16, 1}, {"too many", wideConfig(), 17, 0},
+			{"narrow heads", narrowConfig(), 1, 0}} {
 			weights := drawnWeights(x.c)
-			n := newDecoded(t, d, x.c, dtype, dtypes.Float32, weights, x.rows, columns)
-			in := []shapes.Shape{shapes.Make(dtypes.Int32, x.rows, x.tokens), shapes.Make(dtypes.Int32, x.rows)}
-			p, err := n.decode.Compile(shapesOf(weights.Values), in, shapesOf(n.cache))
-			if err != nil {
-				t.Fatal(err)
-			}
-			calls, others := 0, 0
-			for _, o := range p.Work.Operations {
-				if o.Name == "bfpo_decoder" {
-					calls += o.Count
-				} else {
-					others += o.Count
-				}
-			}
-			cache := int64(0)
-			for _, s := range shapesOf(n.cache) {
-				cache += int64(s.Memory())
-			}
-			if calls != x.calls || calls > 0 && others > 1 { // besides, the head
-				t.Errorf("%s, %s: %d calls and %d others, want %d: %v", x.name, dtype, calls, others, x.calls, p.Work.Operations)
-			}
-			if p.Aliases < cache || calls > 0 && p.Temp > cache/4 {
-				t.Errorf("%s, %s: %d bytes of scratch memory and %d in place, for a cache of %d", x.name, dtype, p.Temp, p.Aliases, cache)
-			}
+			g := NewGenerator(d, x.c, weights, nil, dtype)
+			defer g.Close()
+			const columns = 2048
+			row, cache := shapes.Make(dtypes.Int32, x.rows), cacheShapes(x.c, dtype, x.rows, columns)
+			tokens, text := shapes.Make(dtypes.Int32, x.rows, 1), shapes.Make(dtypes.Int32, x.rows, columns)
+			checkCalls(t, fmt.Sprintf("%s, %s, a step", x.name, dtype), x.calls, cache, g.devices[0].decode, shapesOf(weights.Values), nil,
+				[]shapes.Shape{tokens, row}, cache)
+			rows := []shapes.Shape{text, row, row, shapes.Make(dtypes.Int32)}
+			checkCalls(t, fmt.Sprintf("%s, %s, a run", x.name, dtype), x.calls, cache, g.devices[0].greedy, shapesOf(weights.Values), nil, rows, cache)
 		}
 	}
+}
+
+// checkCalls checks that a program has so many calls and, besides, the head, and that it works in the cache's place.
+func checkCalls(t *testing.T, name string, want int, cache []shapes.Shape, p *graph.Program, in ...[]shapes.Shape) {
+	t.Helper()
+	compiled, err := p.Compile(in...)
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	calls, others, size := 0, 0, int64(0)
+	for _, o := range compiled.Work.Operations {
+		if o.Name == "bfpo_decoder" {
+			calls += o.Count
+		} else {
+			others += o.Count
+		}
+	}
+	for _, s := range cache {
+		size += int64(s.Memory())
+	}
+	if calls != want || others == 0 || calls > 0 && others > 1 {
+		t.Errorf("%s: %d calls and %d others, want %d: %v", name, calls, others, want, compiled.Work.Operations)
+	}
+	if compiled.Aliases < size || calls > 0 && compiled.Temp > size/3 {
+		t.Errorf("%s: %d bytes of scratch memory and %d in place, for a cache of %d", name, compiled.Temp, compiled.Aliases, size)
+	}
+}
+
+// Compiled for a GPU, a greedy run has no call of a processor's, and works in the cache's place.
+func TestGreedyRunOnGPU(t *testing.T) {
+	d, c := graphtest.GPUs(t, "h100", 1), wideConfig()
+	weights := drawnWeights(c)
+	g := NewGenerator(d, c, weights, nil, dtypes.BFloat16)
+	defer g.Close()
+	const columns = 2048
+	row, cache := shapes.Make(dtypes.Int32, 1), cacheShapes(c, dtypes.BFloat16, 1, columns)
+	checkCalls(t, "a run", 0, cache, g.devices[0].greedy, shapesOf(weights.Values), nil,
+		[]shapes.Shape{shapes.Make(dtypes.Int32, 1, columns), row, row, shapes.Make(dtypes.Int32)}, cache)
 }

@@ -36,7 +36,7 @@ func spread(t *testing.T, devices int) (*graph.Device, *mistral.Model) {
 func TestDevicesShareTheWork(t *testing.T) {
 	type said struct {
 		scores []mistral.Score
-		texts  []mistral.Completion
+		texts  [2][]mistral.Completion // greedy and drawn
 		calls  int
 	}
 	run := func(devices int) (s said) {
@@ -56,9 +56,11 @@ func TestDevicesShareTheWork(t *testing.T) {
 		}
 		generator := mistral.NewGenerator(d, m.Config, m.Base, nil, dtypes.Float32)
 		defer generator.Close()
-		s.texts, err = generator.Generate(context.Background(), prompts, mistral.GenerateOptions{MaxTokens: 9, Temperature: 1, Seed: 5}, func(int, int32) { s.calls++ })
-		if err != nil {
-			t.Fatal(err)
+		for i := range s.texts {
+			o := mistral.GenerateOptions{MaxTokens: 9, Temperature: float64(i), Seed: 5}
+			if s.texts[i], err = generator.Generate(context.Background(), prompts, o, func(int, int32) { s.calls++ }); err != nil {
+				t.Fatal(err)
+			}
 		}
 		return s
 	}
@@ -67,7 +69,7 @@ func TestDevicesShareTheWork(t *testing.T) {
 	if !reflect.DeepEqual(got.scores, want.scores) {
 		t.Error("three devices score otherwise than one")
 	}
-	if !reflect.DeepEqual(got.texts, want.texts) || got.calls != want.calls || want.calls < 23 {
+	if !reflect.DeepEqual(got.texts, want.texts) || got.calls != want.calls || want.calls < 2*23 {
 		t.Errorf("three devices write %v in %d tokens, one %v in %d", got.texts, got.calls, want.texts, want.calls)
 	}
 }

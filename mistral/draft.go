@@ -1,54 +1,59 @@
 package mistral
 
-import "slices"
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
 
-// To compute a few tokens of a row at once takes hardly longer than one: most of the time goes into reading the weights. So where the last tokens of
-// a text have stood in it before, what followed there is taken for a draft of what follows now (Saxena 2023, "prompt lookup decoding"; Leviathan et
-// al. 2023, arXiv 2211.17192). Each token is still drawn from the network's own logits; the draft saves a step where it says the same.
+// To compute a few tokens of a row at once takes hardly longer than one: most of the time goes into reading the weights. So what is likely to follow a
+// text is computed with its last token, as a draft. A token of it counts if it is what the network itself says there, so that drafts save steps and
+// change no text (Leviathan et al. 2023, arXiv 2211.17192).
 
 // draftTokens is the length of a draft. A step of more rows takes longer with drafts than without, and with four rows on a processor by more than drafts
-// save in chats: draftRows have them at most. Answers of fewer than draftedTokens are not worth a second program.
-const draftTokens, draftRows, draftedTokens = 3, 2, 32
+// save in chats: draftRows have them at most.
+const draftTokens, draftRows = 3, 2
 
-// drafting tells whether the rows are few enough.
-func (b *generation) drafting() bool {
-	return len(b.slots) <= draftRows && b.options.MaxTokens >= draftedTokens
+// drafted is the length of the drafts of so many rows.
+func drafted(rows int) int {
+	if rows > draftRows {
+		return 0
+	}
+	return draftTokens
 }
 
-// drafts are those of all slots, and n is how many tokens of each row the next step computes.
-func (b *generation) drafts() (drafts [][]int32, n int) {
-	drafts, n = make([][]int32, len(b.slots)), 1
-	if !b.drafting() {
-		return drafts, n
+// draft returns n tokens, [B, 1] each, that are likely to follow the first length, [B], of text [B, T].
+//
+// Where the last tokens, three or fewer, have stood before, that is what followed there (Saxena 2023, "prompt lookup decoding"): after the most of them,
+// and of such places the last one; a text that goes round and round is taken to go on so. Else it is what stands in text behind the first
+// length: what the network has said of these places, if it was shown a wrong draft before them (Santilli et al. 2023, arXiv 2305.10427).
+func draft(text, length *Node, n int) []*Node {
+	length = InsertAxes(length, -1) // [B, 1]
+	columns := text.Shape().Dim(1)
+	column := Iota(text.Graph(), shapes.Make(dtypes.Int32, 1, columns), 1) // [1, T]
+	alike, score := LessThan(column, AddScalar(length, -1)), column        // [B, T]: whether a text that ends there ends as the whole one does, and how far
+	for back := range int32(3) {
+		same := Equal(tokensAt(text, AddScalar(column, -back)), tokensAt(text, AddScalar(length, -1-back)))
+		alike = And(alike, And(same, GreaterOrEqual(column, Const(text.Graph(), back))))
+		score = Add(score, MulScalar(ConvertDType(alike, dtypes.Int32), columns))
 	}
-	for i, s := range b.slots {
-		if s == nil {
-			continue
-		}
-		if len(s.text)+draftTokens > b.length { // a longer cache for what may not come would mean other programs
-			return make([][]int32, len(b.slots)), 1
-		}
-		if drafts[i] = draft(s.text); len(drafts[i]) > 0 {
-			n = 1 + draftTokens
-		}
+	best := InsertAxes(ReduceMax(score, -1), -1) // [B, 1]
+	found := GreaterOrEqual(best, Const(text.Graph(), int32(columns)))
+	behind := AddScalar(Mod(best, Const(text.Graph(), int32(columns))), 1)
+	next := make([]*Node, n)
+	for i, at := 0, behind; i < n; i++ {
+		next[i] = tokensAt(text, Where(found, at, AddScalar(length, i)))
+		at = AddScalar(at, 1)
+		at = Where(LessThan(at, length), at, behind)
 	}
-	return drafts, n
+	return next
 }
 
-// draft is what followed the last three tokens of a text, or the last two, where they have stood before the last time; a text that goes round and
-// round is taken to go on so.
-func draft(text []int32) []int32 {
-	for n := 3; n >= 2; n-- {
-		for end := len(text) - 1; end >= n; end-- {
-			if !slices.Equal(text[end-n:end], text[len(text)-n:]) {
-				continue
-			}
-			follows := slices.Clone(text[end:])
-			for len(follows) < draftTokens {
-				follows = append(follows, follows[len(follows)+end-len(text)])
-			}
-			return follows[:draftTokens]
-		}
-	}
-	return nil
+// tokensAt returns the tokens of text [B, T] in columns [B, N], or the nearest ones there are.
+func tokensAt(text, columns *Node) *Node {
+	b := text.Shape().Dim(0)
+	columns = ClipScalar(columns, 0, float64(text.Shape().Dim(1)-1))
+	columns = BroadcastToDims(InsertAxes(columns, -1), b, columns.Shape().Dim(1), 1)
+	row := Iota(text.Graph(), columns.Shape(), 0)
+	return Gather(text, Concatenate([]*Node{row, columns}, -1))
 }

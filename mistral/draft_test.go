@@ -1,37 +1,73 @@
 package mistral
 
 import (
+	"context"
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
+// drafter returns draft of texts of up to 256 tokens, with what stands behind them.
+func drafter(t *testing.T, d *graph.Device) func(text, behind []int32) []int32 {
+	const columns = 256
+	p := graph.NewProgram(d, "draft", func(in [][]*Node) [][]*Node {
+		return [][]*Node{{Concatenate(draft(in[0][0], in[0][1], draftTokens), -1)}}
+	})
+	t.Cleanup(p.Close)
+	return func(text, behind []int32) []int32 {
+		t.Helper()
+		row := make([]int32, columns)
+		copy(row[copy(row, text):], behind)
+		out, err := p.Call([]*tensors.Tensor{tensors.FromFlatDataAndDimensions(row, 1, columns), tensors.FromValue([]int32{int32(len(text))})})
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		ids, err := tensors.CopyFlatData[int32](out[0][0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ids
+	}
+}
+
 func TestDraft(t *testing.T) {
-	for _, c := range []struct {
-		name       string
-		text, want []int32
-	}{
-		{"nothing was there before", []int32{1, 2, 3, 4, 5}, nil},
-		{"one token is not enough", []int32{7, 1, 2, 7}, nil},
-		{"two tokens", []int32{1, 2, 3, 4, 5, 1, 2}, []int32{3, 4, 5}},
-		{"three tokens before two", []int32{9, 1, 2, 3, 4, 5, 8, 1, 2, 6, 6, 9, 1, 2}, []int32{3, 4, 5}},
-		{"the last time counts", []int32{1, 2, 3, 3, 3, 1, 2, 4, 5, 6, 1, 2}, []int32{4, 5, 6}},
-		{"round and round", []int32{5, 1, 2, 1, 2}, []int32{1, 2, 1}},
-		{"the same again and again", []int32{5, 4, 4, 4}, []int32{4, 4, 4}},
-		{"a short text", []int32{4, 4}, nil},
-		{"no text", nil, nil},
-	} {
-		if got := draft(c.text); !slices.Equal(got, c.want) {
-			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+	behind := []int32{11, 12, 13}
+	for _, d := range []*graph.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
+		draft := drafter(t, d)
+		for _, c := range []struct {
+			name       string
+			text, want []int32
+		}{
+			{"nothing was there before", []int32{1, 2, 3, 4, 5}, behind},
+			{"one token", []int32{7, 1, 2, 7}, []int32{1, 2, 7}},
+			{"two tokens", []int32{1, 2, 3, 4, 5, 1, 2}, []int32{3, 4, 5}},
+			{"two tokens before one", []int32{1, 2, 3, 4, 5, 2, 6, 1, 2}, []int32{3, 4, 5}},
+			{"three tokens before two", []int32{9, 1, 2, 3, 4, 5, 8, 1, 2, 6, 6, 9, 1, 2}, []int32{3, 4, 5}},
+			{"four tokens are three", []int32{4, 9, 1, 2, 3, 4, 5, 9, 1, 2, 6, 6, 6, 4, 9, 1, 2}, []int32{6, 6, 6}},
+			{"the last time counts", []int32{1, 2, 3, 3, 3, 1, 2, 4, 5, 6, 1, 2}, []int32{4, 5, 6}},
+			{"round and round", []int32{5, 1, 2, 1, 2}, []int32{1, 2, 1}},
+			{"the same again and again", []int32{5, 4, 4, 4}, []int32{4, 4, 4}},
+			{"a short text", []int32{4, 4}, []int32{4, 4, 4}},
+			{"a token", []int32{4}, behind},
+			{"no text", nil, behind},
+			{"what is behind does not count", []int32{13, 11, 5}, behind},
+		} {
+			if got := draft(c.text, behind); !slices.Equal(got, c.want) {
+				t.Errorf("%s, %s: %v, want %v", d.Platform(), c.name, got, c.want)
+			}
 		}
 	}
 }
@@ -59,34 +95,95 @@ func generateIn(t *testing.T, slots int, g *generator, prompts [][]int32, o Gene
 			t.Fatal(err)
 		}
 	}
-	for ; slices.ContainsFunc(b.slots, func(s *slot) bool { return s != nil }); steps++ {
+	for slices.ContainsFunc(b.slots, func(s *slot) bool { return s != nil }) {
 		if err := b.step(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return b.completions, steps
+	return b.completions, b.steps
 }
 
-// Drafts change no token, whether they are right or wrong, and save steps where a text repeats itself.
+// Drafts change no token, whether they are right or wrong, and no end of a row, and they save steps where a text repeats itself.
 func TestDraftsSaveSteps(t *testing.T) {
 	c := Config{VocabSize: 31, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 8,
 		RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
 	prompts := [][]int32{{1, 2, 3, 4, 1, 2, 3}, {5, 6, 7, 8, 1}}
 	for _, d := range []*graph.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
-		g := NewGenerator(d, c, drawnWeights(c), nil, dtypes.Float32)
-		defer g.Close()
-		for _, o := range []GenerateOptions{{MaxTokens: 96}, {MaxTokens: 96, Temperature: 0.5, Seed: 3}} {
-			drafted, few := generateIn(t, 2, g.devices[0], prompts, o)
+		steps := func(c Config, o GenerateOptions) (texts []Completion, few, many int) {
+			g := NewGenerator(d, c, drawnWeights(c), nil, dtypes.Float32)
+			defer g.Close()
+			texts, few = generateIn(t, 2, g.devices[0], prompts, o)
 			plain, many := generateIn(t, 4, g.devices[0], prompts, o) // too many for drafts
-			for row := range prompts {
-				if !slices.Equal(drafted[row].IDs, plain[row].IDs) || drafted[row].Stop != plain[row].Stop {
-					t.Errorf("%s, temperature %g, row %d: %v with drafts, %v without", d.Platform(), o.Temperature, row, drafted[row], plain[row])
-				}
+			if !reflect.DeepEqual(texts, plain) {
+				t.Errorf("%s, %+v: %v with drafts, %v without", d.Platform(), o, texts, plain)
 			}
-			if many != o.MaxTokens-1 || o.Temperature == 0 && few > many*2/3 {
-				t.Errorf("%s, temperature %g: %d steps with drafts, %d without", d.Platform(), o.Temperature, few, many)
+			return texts, few, many
+		}
+		o := GenerateOptions{MaxTokens: 96}
+		texts, few, many := steps(c, o)
+		t.Logf("%s: %d steps with drafts, %d without", d.Platform(), few, many)
+		if many != o.MaxTokens-1 || few > many*2/3 {
+			t.Errorf("%s: %d steps with drafts, %d without", d.Platform(), few, many)
+		}
+		for i, end := range []int{30, 60, 61, 62, 63} { // some of them within a draft
+			c, o := c, o
+			switch i % 3 {
+			case 0:
+				o.MaxTokens = end
+			case 1:
+				c.MaxPositionEmbeddings = len(prompts[0]) + end
+			case 2:
+				c.EOSTokenIDs = []int32{texts[1].IDs[end]}
 			}
-			t.Logf("%s, temperature %g: %d steps with drafts, %d without", d.Platform(), o.Temperature, few, many)
+			steps(c, o)
+		}
+	}
+}
+
+// A row whose logits are no numbers is an error.
+func TestLargest(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	rows := [][]float32{{1, 3, 2, 0}, {-5, -2, -9, -2}, {-inf, 4, -inf, 4}, {0, 0, 0, 0}, {1, nan, 5, 2},
+		{nan, nan, nan, nan}, {1, inf, 2, 3}, {-inf, -inf, -inf, -inf}, {7, 1, 2, nan}}
+	want := []int32{1, 1, 1, 0, -1, -1, -1, -1, -1}
+	for _, d := range []*graph.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
+		p := graph.NewProgram(d, "largest", func(in [][]*Node) [][]*Node { return [][]*Node{{largest(in[0][0])}} })
+		defer p.Close()
+		out, err := p.Call([]*tensors.Tensor{tensors.FromValue(rows)})
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		if got, err := tensors.CopyFlatData[int32](out[0][0]); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v, want %v", d.Platform(), got, err, want)
+		}
+	}
+}
+
+// Weights that have diverged are an error that names the row: here when the first generated token is read.
+func TestGenerateDiverged(t *testing.T) {
+	c := wideConfig()
+	for _, temperature := range []float64{0, 1} {
+		o, prompts, weights := GenerateOptions{MaxTokens: 1, Temperature: temperature}, [][]int32{{1, 2}}, drawnWeights(c)
+		g := NewGenerator(graphtest.Device(t), c, weights, nil, dtypes.Float32)
+		defer g.Close()
+		texts, err := g.Generate(context.Background(), prompts, o, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := weights.Index(EmbedTokens)
+		rows, err := tensors.CopyFlatData[float32](weights.Values[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows[int(texts[0].IDs[0])*c.HiddenSize] = float32(math.NaN())
+		weights.Values[i] = tensors.FromFlatDataAndDimensions(rows, c.VocabSize, c.HiddenSize)
+		o.MaxTokens = 9
+		texts, err = g.Generate(context.Background(), prompts, o, nil)
+		if err == nil || !strings.Contains(err.Error(), "row 0: ") || !strings.Contains(err.Error(), "the weights have diverged") {
+			t.Errorf("temperature %g: error %v", temperature, err)
+		}
+		if len(texts[0].IDs) != 1 {
+			t.Errorf("temperature %g: tokens %v, want the one that was said before", temperature, texts[0].IDs)
 		}
 	}
 }
@@ -106,13 +203,14 @@ func TestDraftsOfChats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	draft := drafter(t, graphtest.Device(t))
 	tokens, steps := 0, 0
 	for _, doc := range golden.Docs {
 		text, rest := append(doc.Prompt, doc.Greedy[0]), doc.Greedy[1:] // the first comes with the prompt
 		tokens += len(rest)
 		for ; len(rest) > 0; steps++ {
 			right := 0
-			for d := draft(text); right < min(len(d), len(rest)-1) && d[right] == rest[right]; right++ {
+			for d := draft(text, nil); right < min(len(d), len(rest)-1) && d[right] == rest[right]; right++ {
 			}
 			text, rest = append(text, rest[:right+1]...), rest[right+1:]
 		}

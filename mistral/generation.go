@@ -43,6 +43,9 @@ type generation struct {
 	slots  []*slot // nil = free
 	length int     // columns of the cache
 	cache  []*tensors.Tensor
+
+	steps int     // done greedily
+	pace  float64 // in steps a second
 }
 
 // slot is a row that is being generated.
@@ -50,6 +53,7 @@ type slot struct {
 	row     int
 	sampler *sampler
 	text    []int32 // the prompt and what was drawn; the network has not seen the last token yet
+	behind  []int32 // what it has said of the places behind text, see draft
 }
 
 // likelyTokens is the length of text that a new cache has room for.
@@ -109,8 +113,9 @@ func (b *generation) begin(place, row int) error {
 	}
 	defer finalize(out[1])
 	s, live := &slot{row: row, sampler: newSampler(b.options, row), text: slices.Clone(prompt)}, false
+	s.behind = slices.Repeat(prompt[len(prompt)-1:], b.drafted()) // it has said nothing yet
 	if err := read(out[0], func(logits []float32) (err error) {
-		live, err = b.take(s, logits)
+		live, err = b.draw(s, logits)
 		return err
 	}); err != nil || !live {
 		return err
@@ -137,15 +142,14 @@ func (b *generation) ahead() {
 	}
 	longest := b.prompts[b.waiting[min(len(b.slots), len(b.waiting))-1]] // of those that the first step has: they come in the order of their lengths
 	cache := cacheShapes(b.config, b.dtype, len(b.slots), cacheLength(b.likely(len(longest))))
-	lengths := []int{1}
-	if b.drafting() {
-		lengths = append(lengths, 1+draftTokens)
+	program, rows := b.decode, len(b.slots)
+	in := []shapes.Shape{shapes.Make(dtypes.Int32, rows, 1), shapes.Make(dtypes.Int32, rows)}
+	if b.options.Temperature == 0 {
+		text, each := cache[0].Dim(2), in[1]
+		program, in = b.greedy, []shapes.Shape{shapes.Make(dtypes.Int32, rows, text), each, each, shapes.Make(dtypes.Int32)}
 	}
-	weights, trained := shapesOf(b.weights()), shapesOf(b.trained) // now: the trained ones may be gone before the goroutines begin
-	for _, n := range lengths {
-		in := []shapes.Shape{shapes.Make(dtypes.Int32, len(b.slots), n), shapes.Make(dtypes.Int32, len(b.slots))}
-		b.preparing.Go(func() { b.decode.Compile(weights, trained, in, cache) }) // its error comes with the first step
-	}
+	weights, trained := shapesOf(b.weights()), shapesOf(b.trained)          // now: the trained ones may be gone before the goroutines begin
+	b.preparing.Go(func() { program.Compile(weights, trained, in, cache) }) // its error comes with the first step
 }
 
 func shapesOf(values []*tensors.Tensor) []shapes.Shape {
@@ -158,7 +162,7 @@ func shapesOf(values []*tensors.Tensor) []shapes.Shape {
 
 // likely is how many columns a prompt and its answer are likely to take.
 func (b *generation) likely(prompt int) int {
-	return max(paddedLength(prompt), prompt+min(b.options.MaxTokens, likelyTokens))
+	return max(paddedLength(prompt), prompt+min(b.options.MaxTokens, likelyTokens)+b.drafted())
 }
 
 // cacheLength is the length of a cache for so many columns.
@@ -178,91 +182,4 @@ func (b *generation) reserve(columns int) error {
 	}
 	b.cache, b.length = out[0], columns
 	return nil
-}
-
-// step runs the network over the last token of every row, and over what is likely to follow, and draws the next ones.
-func (b *generation) step() error {
-	drafts, n := b.drafts()
-	tokens, positions := make([]int32, len(b.slots)*n), make([]int32, len(b.slots))
-	for i, s := range b.slots {
-		if s == nil {
-			continue // computed at position 0, and looked at by nobody
-		}
-		positions[i] = int32(len(s.text) - 1)
-		copy(tokens[i*n:], append([]int32{s.text[positions[i]]}, drafts[i]...))
-		if err := b.reserve(int(positions[i]) + n); err != nil {
-			return err
-		}
-	}
-	in := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, len(b.slots), n), tensors.FromValue(positions)}
-	defer finalize(in)
-	out, err := b.decode.Call(b.weights(), b.trained, in, b.cache)
-	if err != nil {
-		return err
-	}
-	b.cache = out[1]
-	return read(out[0], func(logits []float32) error { return b.followAll(logits, drafts) })
-}
-
-// followAll draws the next tokens of all rows from as many logits for each.
-func (b *generation) followAll(logits []float32, drafts [][]int32) error {
-	each := len(logits) / len(b.slots)
-	for i, s := range b.slots {
-		if s == nil {
-			continue
-		}
-		live, err := b.follow(s, logits[i*each:(i+1)*each], drafts[i])
-		if err != nil {
-			return fmt.Errorf("row %d: %w", s.row, err)
-		}
-		if !live {
-			b.slots[i] = nil
-		}
-	}
-	return nil
-}
-
-// follow draws a row's next token, and the one behind it as long as its draft has said the same.
-func (b *generation) follow(s *slot, logits []float32, draft []int32) (live bool, err error) {
-	for v := b.config.VocabSize; ; logits, draft = logits[v:], draft[1:] {
-		live, err = b.take(s, logits[:v])
-		if err != nil || !live || len(draft) == 0 || draft[0] != s.text[len(s.text)-1] {
-			return live, err
-		}
-	}
-}
-
-// take draws a row's next token and says whether the row goes on.
-func (b *generation) take(s *slot, logits []float32) (live bool, err error) {
-	id, err := s.sampler.next(logits)
-	if err != nil {
-		return false, err
-	}
-	s.text = append(s.text, id)
-	b.mu.Lock() // what the caller is asked, it is asked by one device at a time
-	defer b.mu.Unlock()
-	c := &b.completions[s.row]
-	c.IDs = append(c.IDs, id)
-	if b.onToken != nil {
-		b.onToken(s.row, id)
-	}
-	switch {
-	case slices.Contains(b.config.EOSTokenIDs, id):
-		c.Stop = StopEOS
-	case b.options.Stop != nil && b.options.Stop(s.row, c.IDs):
-		c.Stop = StopCaller
-	case len(c.IDs) == b.options.MaxTokens || len(s.text) == b.config.MaxPositionEmbeddings:
-		c.Stop = StopLength
-	}
-	return c.Stop == "", nil
-}
-
-// read lets use read logits, where the device has them if that is possible, and frees them.
-func read(logits []*tensors.Tensor, use func(logits []float32) error) error {
-	defer finalize(logits)
-	var used error
-	if err := tensors.ConstFlatData(logits[0], func(flat []float32) { used = use(flat) }); err != nil {
-		return err
-	}
-	return used
 }

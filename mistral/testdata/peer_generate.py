@@ -2,8 +2,8 @@
 
 Times greedy generation by `bfpo generate` beside transformers' (torch, float32, cache of keys and values), on the same cores and in turn:
 tokens per second of a batch of 8 prompts and of one chat at a time, and what a token of a chat would take if it only read the weights once, at the
-speed at which this machine reads memory, which is measured too. bfpo takes drafts from the text itself where there are one or two: so it is
-also timed on a prompt whose answer repeats itself. It is run by hand, not in CI; it was run with Python 3.12, transformers
+speed at which this machine reads memory. That is measured before each chat: it changes within seconds on a shared machine. bfpo computes a draft
+of what follows with each token of one or two rows: so it is also timed on a prompt whose answer repeats itself. It is run by hand, not in CI; it was run with Python 3.12, transformers
 5.23.0 and torch 2.15.0 on SmolLM2-135M-Instruct as a float32 Hugging Face folder.
 
 Loading, compiling and reading the prompts are left out: each figure is of the tokens by which a long answer is longer than a short one,
@@ -31,10 +31,11 @@ def bandwidth(size=1 << 30):
     return size / best
 
 
-def rate(run, prompts, tokens):
+def rate(run, prompts, tokens, before=lambda: None):
     """Tokens per second of run(batch, n) for each batch of prompts, which answers each prompt with n tokens and returns their ids and its seconds."""
     more, seconds, answers = 0, 0, []
     for batch in prompts:
+        before()
         short, long = run(batch, SHORT), run(batch, tokens)
         assert sum(map(len, long[0])) - sum(map(len, short[0])) == (tokens - SHORT) * len(batch), "an answer has ended early"
         more, seconds, answers = more + (tokens - SHORT) * len(batch), seconds + long[1] - short[1], answers + long[0]
@@ -81,13 +82,14 @@ def main():
     for prompts in (PROMPTS, PROMPTS[:1]):  # both programs compile or warm up
         ours(prompts, 2), theirs(prompts, 2)
     for _ in range(a.rounds):
-        row = {"read_GB_per_s": bandwidth() / 1e9}
+        row, reads = {}, []
         for n, prompts in (8, [PROMPTS]), (1, [[c] for c in CHATS]):
-            row[f"bfpo_{n}"], mine = rate(ours, prompts, a.tokens)
+            row[f"bfpo_{n}"], mine = rate(ours, prompts, a.tokens, (lambda: reads.append(bandwidth())) if n == 1 else (lambda: None))
             row[f"transformers_{n}"], other = rate(theirs, prompts, a.tokens)
             assert n > 1 or [m[:8] for m in mine] == [o[:8] for o in other], "the answers differ"
             row[f"ratio_{n}"] = row[f"bfpo_{n}"] / row[f"transformers_{n}"]
         row["bfpo_repeating"], _ = rate(ours, [PROMPTS[:1]], a.tokens)
+        row["read_GB_per_s"] = statistics.harmonic_mean(reads) / 1e9
         row["of_reading_weights_once"] = row["bfpo_1"] * size / (row["read_GB_per_s"] * 1e9)
         rounds.append(row)
         print(json.dumps({k: round(v, 3) for k, v in row.items()}), flush=True)

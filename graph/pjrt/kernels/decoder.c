@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rows.h"
 #include "scores.h"
@@ -14,11 +15,9 @@
 // others some columns.
 enum { projecting, mixing, adding_mixed, gating, adding_gated };
 
-// A task of columns reads about so many bytes of weights. They are computed a block at a time, of so many columns.
-enum { task_bytes = 1 << 17, block = 16 };
-
-// While a task waits it asks for its weights, a part at a time, and for no more than the nearer caches have room for.
-enum { part_bytes = 512, most_ahead = 1 << 18 };
+// A task of columns reads about so many bytes of weights, or less: where one begins, memory has to find its way in. They are computed a block at a time,
+// of so many columns.
+enum { task_bytes = 1 << 19, block = 16 };
 
 // own is the memory of a worker.
 typedef struct {
@@ -32,6 +31,7 @@ typedef struct {
   job job;
   decoding d;
   long tokens, size;     // of all rows; of a number
+  long threads;          // there may be
   char *queries, *mixed; // [rows, heads, tokens of a row, head], [tokens, heads, head]
   float *between;        // [tokens, width]: x and what attention says
   char *gated;           // [tokens, middle]
@@ -39,16 +39,15 @@ typedef struct {
 } decoder;
 
 static void run(job *j, long phase, long task, int worker);
-static void fetch(const job *j, long phase, long task, long part);
 
 static long lines(long bytes) { return (bytes + 63) / 64 * 64; }
 static long upwards(long n, long each) { return (n + each - 1) / each; }
 
-// columns is how many a task has, of rows of weights that are so deep.
-static long columns(const decoder *p, long depth) { return upwards(task_bytes / (depth * p->size), block) * block; }
-
-// gated_columns is that of a task which reads two matrices.
-static long gated_columns(const decoder *p) { return columns(p, 2 * p->d.width); }
+// columns is how many of so many columns a task computes that reads rows so deep. Threads get as many tasks each, as far as blocks allow.
+static long columns(const decoder *p, long all, long depth) {
+  long tasks = p->threads * upwards(all * depth * p->size, p->threads * task_bytes);
+  return upwards(upwards(all, tasks), block) * block;
+}
 
 // place gives the memory of all and of each worker its places. It returns the size of the former and, in each, of the latter.
 static long place(decoder *p, char *memory, long *each) {
@@ -69,12 +68,13 @@ static long place(decoder *p, char *memory, long *each) {
 job *decoder_new(decoding d, int threads) {
   decoder *p = calloc(1, sizeof *p + threads * sizeof(own));
   if (p == NULL) return NULL;
-  p->d = d, p->tokens = d.rows * d.tokens, p->size = number_bytes(d.kind);
+  p->d = d, p->tokens = d.rows * d.tokens, p->size = number_bytes(d.kind), p->threads = threads;
   long *tasks = p->job.tasks, each;
   tasks[projecting] = d.heads + 2 * d.groups, tasks[mixing] = d.rows * d.heads;
-  tasks[adding_mixed] = upwards(d.width, columns(p, d.heads * d.head)), tasks[gating] = upwards(d.middle, gated_columns(p));
-  tasks[adding_gated] = upwards(d.width, columns(p, d.middle));
-  p->job.rounds = d.layers, p->job.run = run, p->job.fetch = fetch;
+  tasks[adding_mixed] = upwards(d.width, columns(p, d.width, d.heads * d.head));
+  tasks[gating] = upwards(d.middle, columns(p, d.middle, 2 * d.width));
+  tasks[adding_gated] = upwards(d.width, columns(p, d.width, d.middle));
+  p->job.rounds = d.layers, p->job.run = run;
   long all = place(p, NULL, &each);
   if (!job_begin(&p->job, threads, all, each)) return NULL;
   place(p, job_memory(&p->job), &each);
@@ -142,7 +142,7 @@ static void keep_values(const decoder *p, const float *x, long group, void *valu
     long at = (i / d->tokens * d->groups + group) * d->head * d->columns + d->now[i];
     for (long c = 0; c < d->head; c++, at += d->columns)
       if (d->kind == f32) ((float *)values)[at] = x[c];
-      else ((uint16_t *)values)[at] = ((const uint16_t *)(x + c))[1]; // the upper half; the lower one is zero
+      else memcpy((uint16_t *)values + at, (const char *)(x + c) + 2, 2); // the upper half; the lower one is zero
   }
 }
 
@@ -179,8 +179,10 @@ WIDE static float weigh(const decoder *p, const float *scores, const uint8_t *ma
 WIDE static void mix(const decoder *p, own *o, const layer *l, long row, long head) {
   const decoding *d = &p->d;
   long group = row * d->groups + head / (d->heads / d->groups), all = d->columns, each = d->head * p->size, n = 0;
-  for (long s = 0; s < d->tokens; s++)
-    if (d->now[row * d->tokens + s] >= n) n = d->now[row * d->tokens + s] + 1;
+  for (long s = 0; s < d->tokens; s++) {
+    long now = d->now[row * d->tokens + s];
+    if (now >= n) n = now + 1;
+  }
   n = n < all ? upwards(n, 16) * 16 : all; // what is behind nobody sees
   float *mixed = o->sums + d->tokens * all, sum[p->d.tokens];
   matrix q = {p->queries + (row * d->heads + head) * d->tokens * each, d->tokens, d->head, false, d->head};
@@ -198,7 +200,7 @@ WIDE static void mix(const decoder *p, own *o, const layer *l, long row, long he
 
 // add writes to out [tokens, width] what left [tokens, depth] gives with some rows of a matrix, added to x.
 WIDE static void add(const decoder *p, own *o, const char *left, long depth, const void *right, long task, const float *x, float *out) {
-  long width = p->d.width, n = columns(p, depth), end = (task + 1) * n < width ? (task + 1) * n : width;
+  long width = p->d.width, n = columns(p, width, depth), end = (task + 1) * n < width ? (task + 1) * n : width;
   for (long c = task * n; c < end; c += block) {
     multiply_block(p, left, depth, right, c, o->sums, block);
     for (long i = 0; i < p->tokens; i++)
@@ -217,7 +219,7 @@ WIDE static inline __m512 silu(__m512 x) {
 WIDE static void gate(const decoder *p, own *o, long phase, const layer *l, long task) {
   const decoding *d = &p->d;
   const char *normed = normalise(p, o, phase, p->between, l->post_norm);
-  long n = gated_columns(p), end = (task + 1) * n < d->middle ? (task + 1) * n : d->middle;
+  long n = columns(p, d->middle, 2 * d->width), end = (task + 1) * n < d->middle ? (task + 1) * n : d->middle;
   float *gates = o->sums, *ups = gates + p->tokens * block;
   for (long c = task * n; c < end; c += block) {
     multiply_block(p, normed, d->width, l->gate, c, gates, block);
@@ -234,6 +236,7 @@ static void run(job *j, long phase, long task, int worker) {
   const decoding *d = &p->d;
   const layer *l = d->layer + phase / phases;
   own *o = p->own + worker;
+  if (phase % phases != mixing) task = job_apart(j, phase, task);
   switch (phase % phases) {
     case projecting: project(p, o, phase, l, task); break;
     case mixing: mix(p, o, l, task / d->heads, task % d->heads); break;
@@ -241,34 +244,6 @@ static void run(job *j, long phase, long task, int worker) {
     case gating: gate(p, o, phase, l, task); break;
     case adding_gated: add(p, o, p->gated, d->middle, l->down, task, p->between, d->x); break;
   }
-}
-
-// first_read is where a task begins to read, and from there on it reads so many bytes.
-static const char *first_read(const decoder *p, long phase, long task, bool second, long *bytes) {
-  const decoding *d = &p->d;
-  const layer *l = d->layer + phase / phases;
-  long head = d->head * d->width * p->size, mixed = d->heads * d->head, keys = d->head * d->columns * p->size;
-  switch (phase % phases) {
-    case projecting:
-      *bytes = head;
-      if (task < d->heads) return (const char *)l->q + task * head;
-      task -= d->heads;
-      return task < d->groups ? (const char *)l->k + task * head : (const char *)l->v + (task - d->groups) * head;
-    case mixing:
-      *bytes = keys;
-      return (const char *)(second ? l->values : l->keys) + (task / d->heads * d->groups + task % d->heads / (d->heads / d->groups)) * keys;
-    case gating: *bytes = gated_columns(p) * d->width * p->size; return (const char *)(second ? l->up : l->gate) + task * *bytes;
-    case adding_mixed: *bytes = columns(p, mixed) * mixed * p->size; return (const char *)l->o + task * *bytes;
-    default: *bytes = columns(p, d->middle) * d->middle * p->size; return (const char *)l->down + task * *bytes;
-  }
-}
-
-static void fetch(const job *j, long phase, long task, long part) {
-  long place = phase % phases, bytes, two = place == mixing || place == gating;
-  const char *from = first_read((const decoder *)j, phase, task, two && part % 2 == 1, &bytes);
-  long at = (two ? part / 2 : part) * part_bytes;
-  if (at >= bytes || at >= most_ahead) return;
-  for (int i = 0; i < part_bytes; i += 64) _mm_prefetch(from + at + i, _MM_HINT_T1);
 }
 
 #endif

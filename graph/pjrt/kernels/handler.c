@@ -158,18 +158,23 @@ void *bfpo_attention_gradient(void *frame) {
 // Operands of bfpo_decoder: these, and then a layer's for each.
 enum { decoder_x, decoder_now, decoder_cos, decoder_sin, decoder_mask, decoder_epsilon, decoder_layers, layer_operands = 11 };
 
+static bool is_number(int type) { return type == type_f32 || type == type_bf16; }
+
 static strips kind_of(const buffer *b) { return b->type == type_f32 ? f32 : bf16; }
 
-// decoder_shapes reads the sizes off the first layer.
-static decoding decoder_shapes(const call *c) {
-  const buffer **in = (const buffer **)c->arguments.list, **first = in + decoder_layers, *keys = first[0], *q = first[3], *gate = first[8];
-  decoding d = {.kind = kind_of(q), .norms = kind_of(first[2]), .rows = in[decoder_now]->dims[0], .tokens = in[decoder_now]->dims[1]};
-  d.width = q->dims[1], d.head = keys->dims[3], d.groups = keys->dims[1], d.columns = keys->dims[2];
-  d.heads = q->dims[0] / d.head, d.middle = gate->dims[0], d.layers = (c->arguments.n - decoder_layers) / layer_operands;
-  d.epsilon = *(float *)in[decoder_epsilon]->data;
-  d.now = in[decoder_now]->data, d.cos = in[decoder_cos]->data, d.sin = in[decoder_sin]->data, d.mask = in[decoder_mask]->data;
-  d.x = ((const buffer *)c->results.list[0])->data;
-  return d;
+// read_sizes reads the sizes off the first layer, and tells whether there can be such a decoder.
+static bool read_sizes(const call *c, decoding *d) {
+  const buffer **in = (const buffer **)c->arguments.list, **first = in + decoder_layers;
+  const buffer *now = in[decoder_now], *epsilon = in[decoder_epsilon], *keys = first[0], *norm = first[2], *q = first[3], *gate = first[8];
+  if (now->rank != 2 || keys->rank != 4 || q->rank != 2 || gate->rank != 2 || !has_shape(epsilon, type_f32, NULL, 0)) return false;
+  if (!is_number(q->type) || !is_number(norm->type)) return false;
+  d->kind = kind_of(q), d->norms = kind_of(norm), d->rows = now->dims[0], d->tokens = now->dims[1], d->epsilon = *(float *)epsilon->data;
+  d->width = q->dims[1], d->groups = keys->dims[1], d->columns = keys->dims[2], d->head = keys->dims[3], d->middle = gate->dims[0];
+  if (d->rows * d->tokens < 1 || d->width < 1 || d->groups < 1 || d->columns < 1 || d->head < 1 || d->middle < 1) return false;
+  d->heads = q->dims[0] / d->head, d->layers = (c->arguments.n - decoder_layers) / layer_operands;
+  d->now = now->data, d->cos = in[decoder_cos]->data, d->sin = in[decoder_sin]->data, d->mask = in[decoder_mask]->data;
+  d->x = ((const buffer *)c->results.list[0])->data;
+  return d->heads > 0 && d->heads % d->groups == 0 && d->width % side + d->head % side + d->middle % side + d->columns % side == 0;
 }
 
 // read_layers sets the layers, and tells whether all is of the shapes of the first, and the cache in place.
@@ -185,7 +190,8 @@ static bool read_layers(const call *c, const decoding *d, layer *layers) {
     if (!has_shape(a[0], type, keys, 4) || !has_shape(a[1], type, values, 4)) return false;
     for (int k = 0; k < layer_operands - 2; k++)
       if (!has_shape(a[2 + k], k % 5 == 0 ? norm : type, dims[k], k % 5 == 0 ? 1 : 2)) return false;
-    if (out[1 + 2 * i]->data != a[0]->data || out[2 + 2 * i]->data != a[1]->data) return false;
+    const buffer *next = out[1 + 2 * i], *after = out[2 + 2 * i];
+    if (!has_shape(next, type, keys, 4) || !has_shape(after, type, values, 4) || next->data != a[0]->data || after->data != a[1]->data) return false;
     layers[i] = (layer){a[0]->data, a[1]->data, a[2]->data, a[3]->data, a[4]->data, a[5]->data, a[6]->data, a[7]->data, a[8]->data, a[9]->data, a[10]->data};
   }
   return true;
@@ -196,8 +202,8 @@ static bool is_decoder(const call *c, const decoding *d) {
   const buffer **in = (const buffer **)c->arguments.list;
   const int64_t tokens[] = {d->rows, d->tokens}, mask[] = {d->rows, d->tokens, d->columns}, angles[] = {d->rows, d->tokens, 1, d->head / 2};
   const int64_t x[] = {d->rows, d->tokens, d->width};
-  if (d->width % side + d->head % side + d->middle % side + d->columns % side > 0 || d->heads % d->groups > 0) return false;
-  return has_shape(in[decoder_x], type_f32, x, 3) && has_shape(in[decoder_now], type_s32, tokens, 2) && has_shape(in[decoder_cos], type_f32, angles, 4) &&
+  if (!has_shape(in[decoder_x], type_f32, x, 3) || !has_shape(c->results.list[0], type_f32, x, 3)) return false;
+  return has_shape(in[decoder_now], type_s32, tokens, 2) && has_shape(in[decoder_cos], type_f32, angles, 4) &&
          has_shape(in[decoder_sin], type_f32, angles, 4) && has_shape(in[decoder_mask], type_pred, mask, 3);
 }
 
@@ -207,10 +213,12 @@ void *bfpo_decoder(void *frame) {
   const char *wrong = "not the layers of a decoder";
   int64_t n = c->arguments.n - decoder_layers;
   if (n < layer_operands || n % layer_operands != 0 || c->results.n != 1 + 2 * (n / layer_operands)) return failure(c, unimplemented, wrong);
-  decoding d = decoder_shapes(c);
+  decoding d = {0};
+  if (!read_sizes(c, &d) || !is_decoder(c, &d)) return failure(c, unimplemented, wrong);
   layer *layers = malloc(d.layers * sizeof *layers);
+  if (layers == NULL) return perform(c, NULL);
   d.layer = layers;
-  bool right = layers != NULL && is_decoder(c, &d) && read_layers(c, &d, layers);
+  bool right = read_layers(c, &d, layers);
   const buffer *x = c->arguments.list[decoder_x];
   if (right && d.x != x->data) memcpy(d.x, x->data, d.rows * d.tokens * d.width * sizeof(float));
   void *failed = right ? perform(c, decoder_new(d, threads(c))) : failure(c, unimplemented, wrong);

@@ -55,6 +55,11 @@ bool job_begin(job *j, int threads, size_t memory, size_t each) {
 
 char *job_memory(const job *j) { return j->memory->bytes; }
 
+long job_apart(const job *j, long phase, long number) {
+  long tasks = j->tasks[phase % phases], thread = number % j->threads, more = tasks % j->threads;
+  return thread * (tasks / j->threads) + (thread < more ? thread : more) + number / j->threads;
+}
+
 // rest is what a thread does for a while that has nothing to do.
 static void rest(long tries) {
   if (tries < spins) __builtin_ia32_pause();
@@ -65,10 +70,7 @@ static void rest(long tries) {
 static void do_task(job *j, long task, int worker) {
   long round = j->all / j->rounds, phase = task / round * phases, place = task % round;
   for (; place >= j->tasks[phase % phases]; phase++) place -= j->tasks[phase % phases];
-  for (long tries = 0; atomic_load(&j->done) < task - place; tries++) {
-    if (j->fetch != NULL) j->fetch(j, phase, place, tries);
-    rest(tries);
-  }
+  for (long tries = 0; atomic_load(&j->done) < task - place; tries++) rest(tries);
   j->run(j, phase, place, worker);
   atomic_fetch_add(&j->done, 1);
 }

@@ -16,8 +16,6 @@ struct job {
   long tasks[phases], rounds; // one round, or as many as are set: all phases again
   // run does a task of a phase. Phases are counted on from round to round.
   void (*run)(job *j, long phase, long task, int worker);
-  // fetch, if there is one, asks memory for a part of what the task will read, the first, the second and so on, while those before are not done.
-  void (*fetch)(const job *j, long phase, long task, long part);
   int threads;           // that have work, at most
   struct memory *memory; // that tasks use
   long all;              // tasks of all rounds
@@ -30,6 +28,8 @@ struct job {
 bool job_begin(job *j, int threads, size_t memory, size_t each);
 // job_memory is where the memory begins; that of the workers comes last.
 char *job_memory(const job *j);
+// job_apart returns the task of a phase to do as the one of this number, so that threads that take turns each go on where their last task ended.
+long job_apart(const job *j, long phase, long number);
 // job_work takes part in the work until none is left. Each thread calls it once; late ones find nothing to do.
 void job_work(job *j);
 // job_wait returns when all is done, and gives the memory back.

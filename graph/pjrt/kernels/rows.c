@@ -8,8 +8,8 @@
 
 #include "vectors.h"
 
-// A task takes so many bytes of the matrix on the right, once, and asks for so many more while it reads.
-enum { task_bytes = 1 << 17, ahead = 4096 };
+// A task reads so many bytes of the matrix on the right at most, and may ask for so many more while it reads.
+enum { task_bytes = 1 << 19, ahead = 7168 };
 
 // sums are those of rows of the left matrix with square rows of the right one, 16 parts of each.
 typedef __m512 sums[square][square];
@@ -20,21 +20,23 @@ WIDE static inline __attribute__((always_inline)) __m512 load(bool pairs, const 
   return (__m512)_mm512_maskz_loadu_epi16(n >= 32 ? ~0u : (1u << n) - 1, at);
 }
 
-// in_turn adds up over depth: up to square rows of the left matrix with one row of the right one after the other, as memory gives them fastest.
+// in_turn adds up over depth: up to square rows of the left matrix with one row of the right one after the other, as memory gives them fastest. With one
+// row or two the processor sees by itself what comes next. With more it sees no further than its window of instructions, and is told, for the second
+// cache: that can wait for more at a time than the first.
 WIDE static inline __attribute__((always_inline)) void in_turn(bool pairs, const char *a, long stride_a, const char *b, long stride_b, long depth, int rows,
                                                                sums sum) {
   const long size = pairs ? 2 : 4, row = depth * size;
 #pragma GCC unroll 4
   for (int j = 0; j < square; j++, b += stride_b * size)
     for (long k = 0; k < row; k += 64) {
-      _mm_prefetch(b + k + ahead, _MM_HINT_NTA);
+      if (rows > 2) _mm_prefetch(b + k + ahead, _MM_HINT_T1);
       __m512 y = load(pairs, b + k, (row - k) / size);
 #pragma GCC unroll 4
       for (int i = 0; i < rows; i++) sum[i][j] = add_products(pairs, sum[i][j], load(pairs, a + i * stride_a * size + k, (row - k) / size), y);
     }
 }
 
-// at_once is in_turn for all square rows of the right matrix at once, as the processor multiplies fastest.
+// at_once is in_turn for all square rows of the right matrix at once, as the processor multiplies fastest: for more rows on the left than in_turn takes.
 WIDE static inline __attribute__((always_inline)) void at_once(bool pairs, const char *a, long stride_a, const char *b, long stride_b, long depth, int rows,
                                                                sums sum) {
   const long size = pairs ? 2 : 4, row = depth * size;
@@ -75,7 +77,7 @@ WIDE static inline __attribute__((always_inline)) void multiply_kind(bool pairs,
                                                                      long width) {
   const long size = pairs ? 2 : 4;
   const char *b = (const char *)right->data + row * right->stride * size;
-  bool turns = left->rows <= 2;
+  bool turns = left->rows <= square;
   for (long i = 0, n; i < left->rows; i += n) {
     const char *a = (const char *)left->data + i * left->stride * size;
     n = left->rows - i >= square ? square : left->rows - i >= 2 ? 2 : 1;
@@ -113,6 +115,7 @@ WIDE static void multiply_columns(const product *p, long column, float *sums) {
 
 static void run(job *j, long phase, long task, int worker) {
   const product *p = (product *)j;
+  task = job_apart(j, phase, task);
   bool last = task == j->tasks[phase] - 1;
   long column = task * p->columns, end = last ? p->right.rows : column + p->columns;
   float *sums = (float *)job_memory(j) + worker * p->left.rows * square;
@@ -125,7 +128,8 @@ job *rows_new(matrix left, matrix right, strips kind, void *out, bool rounded, i
   product *p = calloc(1, sizeof *p);
   if (p == NULL) return NULL;
   p->left = left, p->right = right, p->kind = kind, p->out = out, p->rounded = rounded;
-  p->columns = (task_bytes / (right.depth * number_bytes(kind)) + square) / square * square;
+  long tasks = threads * (right.rows * right.depth * number_bytes(kind) / (threads * task_bytes) + 1);
+  p->columns = (right.rows / tasks + square) / square * square;
   p->job.tasks[phases - 1] = right.rows > p->columns ? right.rows / p->columns : 1;
   p->job.run = run;
   return job_begin(&p->job, threads, 0, left.rows * square * sizeof(float)) ? &p->job : NULL;
