@@ -55,7 +55,8 @@ static long place(decoder *p, char *memory, long *each) {
   long mixed = lines(p->tokens * d->heads * d->head * p->size), between = lines(p->tokens * d->width * sizeof(float));
   p->queries = memory, p->mixed = p->queries + mixed, p->between = (float *)(p->mixed + mixed), p->gated = (char *)p->between + between;
   long all = 2 * mixed + between + lines(p->tokens * d->middle * p->size);
-  long normed = lines(p->tokens * d->width * p->size), scores = d->tokens * (d->columns + block), head = p->tokens * (d->head > block ? d->head + block : 2 * block);
+  long normed = lines(p->tokens * d->width * p->size), scores = d->tokens * (d->columns + block);
+  long head = p->tokens * (d->head > block ? d->head + block : 2 * block);
   long sums = lines((scores > head ? scores : head) * sizeof(float));
   *each = normed + sums + lines(d->tokens * d->columns * p->size);
   for (int i = 0; i < p->job.threads; i++) {
@@ -193,8 +194,10 @@ WIDE static void mix(const decoder *p, own *o, const layer *l, long row, long he
   matrix w = {o->weights, d->tokens, n, false, all}, v = {(char *)l->values + group * all * each, d->head, n, false, all};
   for (long c = 0; c < d->head; c += block) {
     for (long i = 0; i < block; i += square) multiply_rows(d->kind, &w, &v, c + i, mixed + i, block);
-    for (long s = 0; s < d->tokens; s++)
-      put(d->kind, p->mixed, ((row * d->tokens + s) * d->heads + head) * d->head + c, _mm512_div_ps(_mm512_loadu_ps(mixed + s * block), _mm512_set1_ps(sum[s])));
+    for (long s = 0; s < d->tokens; s++) {
+      long at = ((row * d->tokens + s) * d->heads + head) * d->head + c;
+      put(d->kind, p->mixed, at, _mm512_div_ps(_mm512_loadu_ps(mixed + s * block), _mm512_set1_ps(sum[s])));
+    }
   }
 }
 
