@@ -11,7 +11,7 @@ import (
 
 // callable tells whether package pjrt may put a call into the place of attention of q [B, S, H, hd].
 func callable(q *Node) bool {
-	return (q.DType() == dtypes.BFloat16 || q.DType() == dtypes.Float32) && q.Shape().Dim(3)%pjrt.CallWidth == 0 && !onGPU(q)
+	return (q.DType() == dtypes.BFloat16 || q.DType() == dtypes.Float32) && divides(q.Shape().Dim(3)) && !onGPU(q)
 }
 
 // calledAttention is SelfAttention that package pjrt computes by a call where it can, forward and backward. Else it is what stands here.

@@ -30,7 +30,6 @@ const unwritten = 1000
 type decoded struct {
 	t      *testing.T
 	c      Config
-	dtype  dtypes.DType
 	decode *graph.Program
 	weight []*tensors.Tensor
 	cache  []*tensors.Tensor
@@ -43,7 +42,7 @@ func newDecoded(t *testing.T, d *graph.Device, c Config, dtype dtypes.DType, nor
 		return [][]*Node{{logits}, cache}
 	}, 2)
 	t.Cleanup(p.Close)
-	n := &decoded{t: t, c: c, dtype: dtype, decode: p, weight: weights.Values}
+	n := &decoded{t: t, c: c, decode: p, weight: weights.Values}
 	n.cache = constants(t, d, func(g *Graph) (cache []*Node) {
 		for _, s := range cacheShapes(c, dtype, rows, columns) {
 			cache = append(cache, AddScalar(Zeros(g, s), unwritten))
@@ -132,7 +131,7 @@ func wholeTexts(t *testing.T, d *graph.Device, c Config, dtype dtypes.DType, nor
 	return slices.Collect(slices.Chunk(rows, len(texts[0])))
 }
 
-// farthest is the greatest distance of two vectors, by the length of the greater one.
+// farthest is the greatest distance of two vectors, by the length of the second, or NaN where one is.
 func farthest(a, b [][]float32) (most float64) {
 	for i := range a {
 		distance, length := 0.0, 0.0
@@ -140,9 +139,7 @@ func farthest(a, b [][]float32) (most float64) {
 			distance += math.Pow(float64(x)-float64(b[i][k]), 2)
 			length += math.Pow(float64(b[i][k]), 2)
 		}
-		if d := math.Sqrt(distance / length); !(d <= most) { // also what is no number
-			most = d
-		}
+		most = max(most, math.Sqrt(distance/length))
 	}
 	return most
 }

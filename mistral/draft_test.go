@@ -99,8 +99,9 @@ func generateIn(t *testing.T, slots int, g *generator, prompts [][]int32, o Gene
 		if err := b.step(); err != nil {
 			t.Fatal(err)
 		}
+		steps += b.steps
 	}
-	return b.completions, b.steps
+	return b.completions, steps
 }
 
 // Drafts change no token, whether they are right or wrong, and no end of a row, and they save steps where a text repeats itself.

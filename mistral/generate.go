@@ -51,8 +51,8 @@ type generator struct {
 	preparing                                   sync.WaitGroup // programs that are compiled ahead
 }
 
-// generatedRows are generated together at most. On two cores a step of SmolLM2 takes a third longer with 8 rows than with one, and almost twice as long with 16.
-const generatedRows = 16
+// generatedRows are generated together at most.
+const generatedRows = graph.DecoderRows
 
 // NewGenerator returns a generator of the network with these base weights and, in front of them unless nil, overlay: the policy.
 // It computes in dtype. Both sets stay the caller's; they are read at each call of Generate, so overlay may be trained on between

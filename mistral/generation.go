@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -44,8 +45,8 @@ type generation struct {
 	length int     // columns of the cache
 	cache  []*tensors.Tensor
 
-	steps int     // done greedily
-	pace  float64 // in steps a second
+	steps int           // of the last greedy run
+	took  time.Duration // by it
 }
 
 // slot is a row that is being generated.

@@ -9,8 +9,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// A greedy run is several steps in one program: between two programs the device waits for the host, for a tenth of a step's time with SmolLM2 on
-// two cores. runState is what a step takes over from the one before.
+// A greedy run is several steps in one program: between two programs the device waits for the host. runState is what a step takes over from the one
+// before.
 type runState struct {
 	done, most *Node // int32 scalars: steps, and how many there may be
 	ended      *Node // bool scalar: a row has reached its limit or an end token, or its logits are no numbers

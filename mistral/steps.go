@@ -58,7 +58,7 @@ func (b *generation) stepDrawing() error {
 }
 
 // A greedy run takes about so long, so that tokens come as they are said, and has no more steps.
-const runSeconds, mostSteps = 0.1, 64
+const runTime, mostSteps = time.Second / 10, 64
 
 // stepsGreedily does a greedy run.
 func (b *generation) stepsGreedily() error {
@@ -77,8 +77,7 @@ func (b *generation) stepsGreedily() error {
 			return err
 		}
 	}
-	b.steps += int(results[0][0])
-	b.pace = float64(results[0][0]) / time.Since(began).Seconds()
+	b.steps, b.took = int(results[0][0]), time.Since(began)
 	return b.each(func(i int, s *slot) (live bool, err error) {
 		text, length := results[1][i*b.length:][:b.length], results[2][i]
 		s.behind = text[length:][:b.drafted()]
@@ -102,7 +101,10 @@ func (b *generation) runInput() []*tensors.Tensor {
 		end := len(b.prompts[s.row]) + b.options.MaxTokens
 		lengths[i], limits[i] = int32(len(s.text)), int32(min(end, b.config.MaxPositionEmbeddings, b.length-b.drafted()))
 	}
-	steps := int32(max(1, min(b.pace*runSeconds, mostSteps)))
+	steps := int32(1)
+	if b.steps > 0 {
+		steps = int32(max(1, min(mostSteps, time.Duration(b.steps)*runTime/max(1, b.took))))
+	}
 	return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(text, len(b.slots), b.length), tensors.FromValue(lengths), tensors.FromValue(limits),
 		tensors.FromScalar(steps)}
 }

@@ -3,8 +3,8 @@
 Times greedy generation by `bfpo generate` beside transformers' (torch, float32, cache of keys and values), on the same cores and in turn:
 tokens per second of a batch of 8 prompts and of one chat at a time, and what a token of a chat would take if it only read the weights once, at the
 speed at which this machine reads memory. That is measured before each chat: it changes within seconds on a shared machine. bfpo computes a draft
-of what follows with each token of one or two rows: so it is also timed on a prompt whose answer repeats itself. It is run by hand, not in CI; it was run with Python 3.12, transformers
-5.23.0 and torch 2.15.0 on SmolLM2-135M-Instruct as a float32 Hugging Face folder.
+of what follows with each token of one or two rows: so it is also timed on a prompt whose answer repeats itself. It is run by hand, not in CI; it
+was run with Python 3.12, transformers 5.23.0 and torch 2.15.0 on SmolLM2-135M-Instruct as a float32 Hugging Face folder.
 
 Loading, compiling and reading the prompts are left out: each figure is of the tokens by which a long answer is longer than a short one,
 over the seconds by which it takes longer. Answers must be as long as asked for; both programs must say the same first tokens. It prints a
