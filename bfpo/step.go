@@ -1,6 +1,7 @@
 package bfpo
 
 import (
+	"errors"
 	"math"
 	"runtime"
 	"slices"
@@ -38,13 +39,14 @@ const headChunk = 256
 
 // Stepper runs optimizer steps on one model: gradients of as many micro-batches as the caller feeds, then one update.
 //
-// Two programs, so that accumulation costs no third copy: grads adds into the accumulator in place, apply consumes it. On a mesh, grads adds
-// up what the devices found only where they share a tensor; what else each of them has accumulated is added up once, by apply.
+// Two programs, so that accumulation costs no third copy: grads adds into the accumulator in place, or begins it anew, and apply reads it. On a mesh,
+// grads adds up what the devices found only where they share a tensor; what else each of them has accumulated is added up once, by apply.
 type Stepper struct {
 	Trained
 	model   *mistral.Model
 	options StepOptions
 	sum     *graph.Tensors // gradient of the micro-batches fed since the last update
+	added   bool           // there were some; else sum is of no account
 
 	grads, apply, measure, reference *graph.Program
 }
@@ -57,7 +59,7 @@ func NewStepper(d *graph.Device, model *mistral.Model, trained Trained, o StepOp
 		return nil, err
 	}
 	s.grads = graph.NewProgram(d, "grads", s.gradsGraph, 2).On(s.mesh())
-	s.apply = graph.NewProgram(d, "apply", s.applyGraph, 0, 1, 2, 3).On(s.mesh())
+	s.apply = graph.NewProgram(d, "apply", s.applyGraph, 0, 1, 2).On(s.mesh())
 	s.measure = graph.NewProgram(d, "measure", s.measureGraph).On(s.mesh())
 	s.reference = graph.NewProgram(d, "reference", s.referenceGraph).On(s.mesh())
 	return s, nil
@@ -66,6 +68,7 @@ func NewStepper(d *graph.Device, model *mistral.Model, trained Trained, o StepOp
 // Load gives a Stepper that was made of planned tensors those that they were planned for.
 func (s *Stepper) Load(d *graph.Device, model *mistral.Model, trained Trained) (err error) {
 	s.model, s.Trained = model, trained
+	s.added = false
 	s.sum, err = zerosLike(d, trained.Masters)
 	return err
 }
@@ -96,7 +99,7 @@ func (s *Stepper) Compile(train, held []datasets.Shape) (Sizes, error) {
 	base, state := s.model.Base.Shapes(), s.Masters.Shapes()
 	for i, shape := range train {
 		group.Go(func() (err error) {
-			grads[i], err = s.grads.Compile(base, state, state, s.feedShapes(shape))
+			grads[i], err = s.grads.Compile(base, state, state, s.feedShapes(shape), []shapes.Shape{shapes.Make(dtypes.Bool)})
 			return err
 		})
 	}
@@ -155,14 +158,15 @@ func (s *Stepper) view(base, masters []*Node) graph.Weights {
 	return graph.NewWeights(s.model.Base.Names, base).On(s.model.Base, s.Masters).Overlay(s.Masters.Names, masters).WithDType(s.options.DType)
 }
 
-// gradsGraph adds the gradient of sum_i weight_i * loss_i to the accumulator.
+// gradsGraph adds the gradient of sum_i weight_i * loss_i to the accumulator if there is something in it, and else begins with it.
 func (s *Stepper) gradsGraph(in [][]*Node) [][]*Node {
-	base, masters, sum, batch := in[0], in[1], in[2], newBatchNodes(in[3], s.perUnit())
+	base, masters, sum, batch, more := in[0], in[1], in[2], newBatchNodes(in[3], s.perUnit()), in[4][0]
 	loss, report := s.losses(s.view(base, masters), batch, true)
 	total := ReduceAllSum(Mul(loss, batch.weight))
 	added := make([]*Node, len(sum))
 	for i, gradient := range Gradient(total, masters...) {
-		added[i] = Add(sum[i], ConvertDType(gradient, dtypes.Float32))
+		before := Where(BroadcastToShape(more, sum[i].Shape()), sum[i], ZerosLike(sum[i]))
+		added[i] = Add(before, ConvertDType(gradient, dtypes.Float32))
 	}
 	return [][]*Node{added, report}
 }
@@ -185,20 +189,18 @@ func (s *Stepper) referenceTokens(policy graph.Weights, b batchNodes) *Node { //
 	return StopGradient(logProb)
 }
 
-// applyGraph is one AdamW update by the accumulated gradient, clipped to a global norm; it hands the accumulator back as zeros.
+// applyGraph is one AdamW update by the accumulated gradient, clipped to a global norm.
 func (s *Stepper) applyGraph(in [][]*Node) [][]*Node {
 	masters, m, v, sum, scalars := in[0], in[1], in[2], s.mesh().Sum(in[3], s.sum), in[4]
 	rates := graph.Rates{LearningRate: scalars[0], Correction1: scalars[1], Correction2: scalars[2]}
 	norm := s.mesh().GlobalNorm(sum, s.sum)
-	zeros := make([]*Node, len(sum))
 	for i, gradient := range sum {
 		if s.options.MaxGradNorm > 0 {
 			gradient = Mul(gradient, graph.ClipScale(norm, s.options.MaxGradNorm))
 		}
 		masters[i], m[i], v[i] = s.options.Optimizer.Update(masters[i], m[i], v[i], gradient, rates)
-		zeros[i] = ZerosLike(sum[i])
 	}
-	return [][]*Node{masters, m, v, zeros, {norm}}
+	return [][]*Node{masters, m, v, {norm}}
 }
 
 // losses runs policy and, for a preference objective, reference over a batch: loss [units] and what is reported of it. gradient says whether the
@@ -240,11 +242,12 @@ func pairs(x *Node) (chosen, rejected *Node) { // [2P] -> [P], [P]
 
 // Accumulate adds the gradient of batches, each unit's loss times its weight, and reports the losses of each.
 func (s *Stepper) Accumulate(b Batches, weights [][]float32) ([]BatchReport, error) {
-	out, err := s.grads.Run(s.model.Base.Group(), s.Masters.Group(), s.sum.Group(), b.feed(weights))
+	out, err := s.grads.Run(s.model.Base.Group(), s.Masters.Group(), s.sum.Group(), b.feed(weights), s.scalars(s.added))
 	if err != nil {
 		return nil, err
 	}
 	s.sum.Replace(out[0])
+	s.added = true
 	return newBatchReports(out[1])
 }
 
@@ -276,22 +279,32 @@ func (s *Stepper) Reference(b Batches) ([][]float32, error) {
 // Apply updates the masters by the accumulated gradient at a learning rate and returns the gradient's global norm before clipping.
 // The state is consumed and replaced: after an error it is gone, and training goes on from the last checkpoint.
 func (s *Stepper) Apply(learningRate float64) (gradNorm float64, err error) {
+	if !s.added {
+		return 0, errors.New("an update without a gradient: there was no batch since the last one")
+	}
 	s.Step++
 	o := s.options.Optimizer
-	var scalars graph.Group
-	for range s.mesh().Devices() {
-		scalars = append(scalars, []*tensors.Tensor{
-			tensors.FromScalar(float32(learningRate)),
-			tensors.FromScalar(float32(1 - math.Pow(o.Beta1, float64(s.Step)))),
-			tensors.FromScalar(float32(1 - math.Pow(o.Beta2, float64(s.Step)))),
-		})
-	}
+	correction1, correction2 := 1-math.Pow(o.Beta1, float64(s.Step)), 1-math.Pow(o.Beta2, float64(s.Step))
+	scalars := s.scalars(float32(learningRate), float32(correction1), float32(correction2))
 	out, err := s.apply.Run(s.Masters.Group(), s.M.Group(), s.V.Group(), s.sum.Group(), scalars)
 	if err != nil {
 		return 0, err
 	}
-	for i, set := range []*graph.Tensors{s.Masters, s.M, s.V, s.sum} {
+	for i, set := range []*graph.Tensors{s.Masters, s.M, s.V} {
 		set.Replace(out[i])
 	}
-	return float64(tensors.ToScalar[float32](out[4][0][0])), nil // the same on every device
+	s.added = false
+	return float64(tensors.ToScalar[float32](out[3][0][0])), nil // the same on every device
+}
+
+// scalars makes inputs of numbers, the same for each device.
+func (s *Stepper) scalars(values ...any) (inputs graph.Group) {
+	for range s.mesh().Devices() {
+		var each []*tensors.Tensor
+		for _, value := range values {
+			each = append(each, tensors.MustFromAnyValue(value))
+		}
+		inputs = append(inputs, each)
+	}
+	return inputs
 }

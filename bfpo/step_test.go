@@ -135,3 +135,21 @@ func randomPairs(vocabulary, n int) []datasets.Pair {
 	}
 	return pairs
 }
+
+// An update needs a gradient: the last one's is not taken again.
+func TestApplyWithoutBatch(t *testing.T) {
+	checkpoint, err := mistral.Open("tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer checkpoint.Close()
+	model, err := mistral.Load(graphtest.Device(t), checkpoint, dtypes.Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	s := newTestStepper(t, model, []string{"down_proj"}, StepOptions{Objective: Objective{"bfpo", 0.1, 3, 0.5}, DType: dtypes.Float32})
+	if _, err := s.Apply(1e-3); err == nil || s.Step != 0 {
+		t.Errorf("step %d, error %v", s.Step, err)
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/exceptions"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/bfpo-go/bfpo/graph/pjrt"
 )
 
 // TokenLogProbs returns the log-probability of every target token and the mean logit over the vocabulary at its place,
@@ -84,13 +86,14 @@ func frozenHead(x, labels, w *Node, gradient bool, chunk int) *Node {
 		for some := range chunks(chunk, in[0], labels) {
 			x, labels := behind(before, some[0]), some[1]
 			logits := product(x, w, dtypes.Float32) // [n, V]
-			logp := Sub(labelLogits(x, labels, w), logSumExp(logits))
+			_, sum, top := exponentials(logits)     // [n, 1]
+			logp := Sub(labelLogits(x, labels, w), logSum(sum, top))
 			logps, before = append(logps, logp), []*Node{logp}
 			if gradient {
-				again := OptimizationBarriers(logits, labels) // so that the value is computed as where no gradient is asked for, see Recomputed
-				e, sum, _ := exponentials(again[0])           // [n, V], [n, 1]
-				expected := Div(contract(ConvertDType(e, w.DType()), 1, w, 0, dtypes.Float32), sum)
-				slopes = append(slopes, Sub(labelRows(again[1], w), expected)) // [n, D]
+				// Apart, so that the value is computed as where no gradient is asked for, see Recomputed.
+				again := OptimizationBarriers(logits, sum, top, labels)
+				expected := Div(weighedRows(again[0], again[2], w), again[1])
+				slopes = append(slopes, Sub(labelRows(again[3], w), expected)) // [n, D]
 				before = append(before, slopes[len(slopes)-1])
 			}
 		}
@@ -104,6 +107,18 @@ func frozenHead(x, labels, w *Node, gradient bool, chunk int) *Node {
 		}
 		return []*Node{ConvertDType(Mul(InsertAxes(dy, -1), slope), x.DType())}
 	}, x)
+}
+
+// weighedRows returns exp(logits - top) w for logits [n, V], the largest of each row, top [n, 1], and w [V, D], in float32: [n, D]. The exponentials are
+// rounded to w's dtype before they are divided by their sum: so that of the most probable token, which alone may come close to its label's, is exactly 1.
+//
+// Package pjrt computes it by a call where it can, without exponentials in memory.
+func weighedRows(logits, top, w *Node) *Node {
+	rows := contract(ConvertDType(Exp(Sub(logits, top)), w.DType()), 1, w, 0, dtypes.Float32)
+	if w.DType() != dtypes.BFloat16 || onGPU(w) {
+		return rows
+	}
+	return marked(pjrt.WeighedRowsMark, []*Node{rows}, logits, Squeeze(top, -1), w)[0]
 }
 
 // trainedHead returns logp [N] of labels [N] for x [N, D], chunk by chunk, with gradients to x and w; the backward pass computes the logits

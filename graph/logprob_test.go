@@ -3,12 +3,15 @@ package graph_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/pjrt"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 )
 
 // fullLogProbs is the definition with all logits at once, for autodiff: log-softmax, then the labels' entries.
@@ -115,6 +118,81 @@ func TestGreedyLogProbs(t *testing.T) {
 		}, [][][]float32{{{1}, {-1}}}, []int32{0, 0, 0, 0, 1}, []int32{0, 1, 2, 3, 2}, head)
 		near(t, "greedy", floats(t, got[0]), []float32{0, 1, 0, 0, 1}, 0)
 		near(t, "logp", floats(t, got[1]), make([]float32, 5), 1e-6)
+	})
+}
+
+// Where there are kernels, the gradient of a frozen head in bfloat16 is a call, which keeps no probabilities: also for rows and words that fill no block.
+func TestWeighedRowsCall(t *testing.T) {
+	d := inspectedKernels(t)
+	const tokens, width, words = 70, 96, 5003
+	hidden := tensors.FromFlatDataAndDimensions(rounded(floats(t, random(1, 1, tokens, width))), 1, tokens, width)
+	head := tensors.FromFlatDataAndDimensions(rounded(floats(t, random(2, words, width))), words, width)
+	index, labels := make([]int32, tokens), make([]int32, tokens)
+	for i := range index {
+		index[i], labels[i] = int32(i), int32(i*71%words)
+	}
+	gradient := func(dtype dtypes.DType) []float32 {
+		p := graph.NewProgram(d, "head", func(in [][]*Node) [][]*Node {
+			h, w := ConvertDType(in[0][0], dtype), ConvertDType(in[0][1], dtype)
+			logp, _ := graph.TokenLogProbs(h, in[1][0], in[1][1], w, graph.HeadGradient{Hidden: true}, 64)
+			return [][]*Node{{Gradient(ReduceAllSum(logp), in[0][0])[0]}}
+		})
+		defer p.Close()
+		in := []*tensors.Tensor{tensors.FromValue(index), tensors.FromValue(labels)}
+		compiled, err := p.Compile([]shapes.Shape{hidden.Shape(), head.Shape()}, []shapes.Shape{in[0].Shape(), in[1].Shape()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		called := slices.ContainsFunc(compiled.Work.Operations, func(o pjrt.Operation) bool { return o.Name == "bfpo_weighed_rows" })
+		if called != (dtype == dtypes.BFloat16) {
+			t.Errorf("%s: %v", dtype, compiled.Work.Operations)
+		}
+		out, err := p.Call([]*tensors.Tensor{hidden, head}, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return floats(t, out[0][0])
+	}
+	if r := relative(gradient(dtypes.BFloat16), gradient(dtypes.Float32)); !(r <= 0.004) {
+		t.Errorf("relative difference %g", r)
+	}
+}
+
+// The gradient of a token that the network is sure of is the small difference of two rows that nearly agree: in bfloat16 it is still that.
+func TestSureTokens(t *testing.T) {
+	const tokens, width, words = 64, 96, 5003
+	w := rounded(floats(t, random(2, words, width)))
+	index, labels := make([]int32, tokens), make([]int32, tokens)
+	devices(t, func(t *testing.T, d *graph.Device) {
+		head := tensors.FromFlatDataAndDimensions(w, words, width)
+		for scale, most := range map[float32]float32{0.1: -0.05, 0.16: -2e-4, 0.18: -3e-5} {
+			h := make([]float32, 0, tokens*width)
+			for i := range index {
+				index[i], labels[i] = int32(i), int32(i*71%words)
+				for _, x := range w[int(labels[i])*width:][:width] {
+					h = append(h, scale*(1+float32(i)/640)*x)
+				}
+			}
+			hidden := tensors.FromFlatDataAndDimensions(rounded(h), 1, tokens, width)
+			gradient := func(dtype dtypes.DType) (grad, logp []float32) {
+				got := call(t, d, func(in []*Node) []*Node {
+					h, w := ConvertDType(in[0], dtype), ConvertDType(in[1], dtype)
+					logp, _ := graph.TokenLogProbs(h, in[2], in[3], w, graph.HeadGradient{Hidden: true}, 64)
+					return []*Node{Gradient(ReduceAllSum(logp), in[0])[0], logp}
+				}, hidden, head, index, labels)
+				return floats(t, got[0]), floats(t, got[1])
+			}
+			half, _ := gradient(dtypes.BFloat16)
+			full, logp := gradient(dtypes.Float32)
+			if slices.Max(logp) < most {
+				t.Errorf("scale %g: no token is more probable than e^%g", scale, slices.Max(logp))
+			}
+			for i := range tokens {
+				if r := relative(half[i*width:(i+1)*width], full[i*width:(i+1)*width]); !(r <= 0.01) {
+					t.Errorf("scale %g: the gradient of token %d of log-probability %g is off by %.2g", scale, i, logp[i], r)
+				}
+			}
+		}
 	})
 }
 

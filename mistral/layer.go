@@ -42,7 +42,7 @@ func (l layerView) added(x, mixed *Node) *Node {
 	x = Add(x, l.linear(mixed, OProj, dtypes.Float32))
 	n := l.norm(x, PostAttentionNorm)
 	gate, up := l.linear(n, GateProj, l.dtype()), l.linear(n, UpProj, l.dtype()) // [..., F]
-	h := l.weights.Again(gated, gate, up)
+	h := graph.Gated(gate, up)
 	return Add(x, l.linear(h, DownProj, dtypes.Float32))
 }
 
@@ -55,20 +55,6 @@ func (l layerView) norm(x *Node, part string) *Node {
 
 func (l layerView) linear(x *Node, part string, dtype dtypes.DType) *Node {
 	return l.weights.Linear(x, LayerTensor(l.layer, part), dtype)
-}
-
-// gated is silu(gate) * up in their dtype, computed in float32 and rounded once.
-func gated(in []*Node) *Node {
-	gate, up := ConvertDType(in[0], dtypes.Float32), ConvertDType(in[1], dtypes.Float32)
-	return ConvertDType(Mul(silu(gate), up), in[0].DType())
-}
-
-// silu is x sigmoid(x). XLA's own logistic goes through tanh and loses the digits of its lower tail; the exponential keeps them, and the
-// bound keeps its gradient finite where sigmoid(x) is zero in float32.
-//
-//	silu(x) = x / (1 + exp(-x))
-func silu(x *Node) *Node {
-	return Div(x, OnePlus(Exp(MinScalar(Neg(x), 80))))
 }
 
 // splitHeads turns [B, S, heads*hd] into [B, S, heads, hd].

@@ -156,7 +156,7 @@ type gemmConfig struct {
 
 // flops counts what an instruction computes in matrix products: 2 for each multiplication and addition. Attention forms 2 products
 // forward and 5 backward of [S, hd] or [S, S] matrices for each head, and skips half of them under a causal mask. Calls of package kernels are the
-// product [B, M, N] of [B, M, K] and others, and attention of [B, S, H, hd] and others under such a mask.
+// product [B, M, N] of [B, M, K] and others, rows weighed by exponentials too, and attention of [B, S, H, hd] and others under such a mask.
 func (i instruction) flops(operand func(n int) array) float64 {
 	contracted := i.contracted
 	result := i.shape
@@ -166,6 +166,8 @@ func (i instruction) flops(operand func(n int) array) float64 {
 	switch {
 	case i.target == productTarget && len(result.dims) > 0:
 		return 2 * operand(0).size() * float64(result.dims[len(result.dims)-1])
+	case i.target == weighedRowsTarget && len(result.dims) == 2:
+		return 2 * operand(0).size() * float64(result.dims[1])
 	case i.target == attentionTarget && len(operand(0).dims) == 4:
 		return 2 * operand(0).size() * float64(operand(0).dims[1])
 	case i.target == attentionGradientTarget && len(operand(0).dims) == 4:

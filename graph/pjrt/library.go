@@ -75,7 +75,8 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 	}
 	l.kernels = asCPU && kernels.Available() && l.addHandler(productTarget, kernels.Product()) && l.addHandler(rowsTarget, kernels.Rows()) &&
 		l.addHandler(attentionTarget, kernels.Attention()) && l.addHandler(attentionGradientTarget, kernels.AttentionGradient()) &&
-		l.addHandler(decoderTarget, kernels.Decoder())
+		l.addHandler(decoderTarget, kernels.Decoder()) && l.addHandler(weighedRowsTarget, kernels.WeighedRows()) &&
+		l.addHandler(gateGradientTarget, kernels.GateGradient())
 	decorated := C.copy_table(l.table, C.int(slot))
 	if decorated == nil {
 		return nil, errors.New("out of memory")

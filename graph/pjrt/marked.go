@@ -6,13 +6,15 @@ import (
 	"strings"
 )
 
-// On a processor with AVX-512 and bfloat16, attention and whole layers become calls of package kernels. A barrier tells what they are: its first
+// On a processor with AVX-512 and bfloat16, attention, whole layers and the gradients of a gate and of a frozen head become calls of package kernels. A barrier tells what they are: its first
 // results are those of its next operands, and its last operand is one of these marks. Where there is no call, the barrier stands, and what is before it
 // is computed.
 const (
 	AttentionMark         int32 = 0x0bf90a77 // y, q, k, v, mask
 	AttentionGradientMark int32 = 0x0bf90a78 // dq, dk, dv, q, k, v, mask, dy
 	DecoderMark           int32 = 0x0bf90a79 // results and arguments of kernels.Decoder
+	WeighedRowsMark       int32 = 0x0bf90a7a // result and arguments of kernels.WeighedRows
+	GateGradientMark      int32 = 0x0bf90a7b // results and arguments of kernels.GateGradient
 )
 
 // CallWidth divides the widths that there are such calls for: of the heads of attention, and all widths of a decoder.
@@ -23,6 +25,8 @@ const (
 	attentionTarget         = "bfpo_attention"
 	attentionGradientTarget = "bfpo_attention_gradient"
 	decoderTarget           = "bfpo_decoder"
+	weighedRowsTarget       = "bfpo_weighed_rows"
+	gateGradientTarget      = "bfpo_gate_gradient"
 )
 
 // Numbers of arguments of a decoder: before those of the layers, of a layer, and of those the ones that are also results.
@@ -31,8 +35,10 @@ const decoderArguments, layerArguments, layerCache = 6, 11, 2
 // callResults is how many of the operands of a barrier, without the mark, are results.
 func callResults(target string, operands int) int {
 	switch target {
-	case attentionTarget:
+	case attentionTarget, weighedRowsTarget:
 		return 1
+	case gateGradientTarget:
+		return 2
 	case attentionGradientTarget:
 		return 3
 	}
@@ -61,7 +67,7 @@ var (
 // keep the old cache alive, and the new one would be a copy.
 func callMarked(text string, calls bool) string {
 	marks := map[string]string{fmt.Sprint(AttentionMark): attentionTarget, fmt.Sprint(AttentionGradientMark): attentionGradientTarget,
-		fmt.Sprint(DecoderMark): decoderTarget}
+		fmt.Sprint(DecoderMark): decoderTarget, fmt.Sprint(WeighedRowsMark): weighedRowsTarget, fmt.Sprint(GateGradientMark): gateGradientTarget}
 	targets := map[string]string{} // of constants
 	var out strings.Builder
 	out.Grow(len(text))

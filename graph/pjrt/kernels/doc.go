@@ -1,5 +1,5 @@
-// Package kernels multiplies matrices, computes attention and a decoder's steps as custom calls of XLA's CPU, with AVX-512 and, where there is one, with
-// AMX, the matrix unit of newer Intel processors. XLA itself reaches about half of what AMX can do for bfloat16, takes the scores of attention through
+// Package kernels multiplies matrices, computes attention, gradients of gates and of frozen heads and a decoder's steps as custom calls of XLA's CPU, with
+// AVX-512 and, where there is one, with AMX, the matrix unit of newer Intel processors. XLA itself reaches about half of what AMX can do for bfloat16, takes the scores of attention through
 // memory several times, and lets memory wait between the operations of a step.
 //
 // It is for builds with cgo on Linux.

@@ -6,6 +6,7 @@
 
 #include "attention.h"
 #include "decoder.h"
+#include "gate.h"
 #include "product.h"
 #include "rows.h"
 
@@ -65,7 +66,7 @@ static int threads(const call *c) {
 
 // perform does a job with the threads of XLA's pool that are free: it waits for none that has not begun.
 static void *perform(const call *c, job *j) {
-  if (j == NULL) return failure(c, out_of_memory, "no memory for products and attention");
+  if (j == NULL) return failure(c, out_of_memory, "no memory for a call");
   for (int i = 1; i < j->threads; i++) {
     schedule_args helper = {.size = sizeof helper, .context = c->context, .task = help, .data = j};
     atomic_fetch_add(&j->owners, 1);
@@ -92,7 +93,14 @@ static bool waits(const call *c) {
 // operand reads an argument, whose last two axes are a matrix.
 static matrix operand(const buffer *b, bool across) {
   const int64_t *dims = b->dims + b->rank - 2;
-  return (matrix){b->data, dims[across ? 1 : 0], dims[across ? 0 : 1], across, dims[1]};
+  return (matrix){b->data, dims[across ? 1 : 0], dims[across ? 0 : 1], across, dims[1], NULL};
+}
+
+static bool has_shape(const buffer *b, int type, const int64_t dims[], int rank) {
+  if (b->type != type || b->rank != rank) return false;
+  for (int i = 0; i < rank; i++)
+    if (b->dims[i] != dims[i]) return false;
+  return true;
 }
 
 void *bfpo_product(void *frame) {
@@ -107,6 +115,26 @@ void *bfpo_product(void *frame) {
   return perform(c, product_new(number, a, b, kind, out->data, out->type == type_bf16, threads(c)));
 }
 
+// are_weighed_rows checks numbers, the largest ones and the matrix.
+static bool are_weighed_rows(const call *c) {
+  if (c->arguments.n != 3 || c->results.n != 1) return false;
+  const buffer *x = c->arguments.list[0], *right = c->arguments.list[2];
+  if (x->rank != 2 || right->rank != 2) return false;
+  int64_t rows = x->dims[0], depth = x->dims[1], columns = right->dims[1];
+  const int64_t left[] = {rows, depth}, matrix[] = {depth, columns}, out[] = {rows, columns};
+  return rows * depth * columns > 0 && has_shape(x, type_f32, left, 2) && has_shape(c->arguments.list[1], type_f32, left, 1) &&
+         has_shape(right, type_bf16, matrix, 2) && has_shape(c->results.list[0], type_f32, out, 2);
+}
+
+void *bfpo_weighed_rows(void *frame) {
+  const call *c = frame;
+  if (waits(c)) return NULL;
+  if (!are_weighed_rows(c)) return failure(c, unimplemented, "not exponentials times a matrix");
+  matrix x = operand(c->arguments.list[0], false), right = operand(c->arguments.list[2], true);
+  x.below = ((const buffer *)c->arguments.list[1])->data;
+  return perform(c, product_new(1, x, right, bf16, ((const buffer *)c->results.list[0])->data, false, threads(c)));
+}
+
 void *bfpo_rows(void *frame) {
   const call *c = frame;
   if (waits(c)) return NULL;
@@ -114,13 +142,6 @@ void *bfpo_rows(void *frame) {
   const buffer *left = c->arguments.list[0], *right = c->arguments.list[1], *out = c->results.list[0];
   strips kind = left->type == type_f32 ? f32 : bf16;
   return perform(c, rows_new(operand(left, false), operand(right, false), kind, out->data, out->type == type_bf16, threads(c)));
-}
-
-static bool has_shape(const buffer *b, int type, const int64_t dims[], int rank) {
-  if (b->type != type || b->rank != rank) return false;
-  for (int i = 0; i < rank; i++)
-    if (b->dims[i] != dims[i]) return false;
-  return true;
 }
 
 // is_attention checks q, k, v and mask.
@@ -153,6 +174,19 @@ void *bfpo_attention_gradient(void *frame) {
   if (c->arguments.n != 5 || c->results.n != 3 || !is_attention(c)) return failure(c, unimplemented, "not the gradient of attention");
   const buffer *dy = c->arguments.list[4], **out = (const buffer **)c->results.list;
   return perform(c, attention_gradient_new(attended(c), dy->data, out[0]->data, out[1]->data, out[2]->data, threads(c)));
+}
+
+void *bfpo_gate_gradient(void *frame) {
+  const call *c = frame;
+  if (waits(c)) return NULL;
+  const char *wrong = "not the gradient of a gate";
+  if (c->arguments.n != 3 || c->results.n != 2) return failure(c, unimplemented, wrong);
+  const buffer **in = (const buffer **)c->arguments.list, **out = (const buffer **)c->results.list, *all[] = {in[0], in[1], in[2], out[0], out[1]};
+  long numbers = 1;
+  for (int i = 0; i < in[0]->rank; i++) numbers *= in[0]->dims[i];
+  for (int i = 0; i < 5; i++)
+    if (!has_shape(all[i], type_bf16, in[0]->dims, in[0]->rank) || numbers < 1) return failure(c, unimplemented, wrong);
+  return perform(c, gate_gradient_new(in[0]->data, in[1]->data, in[2]->data, out[0]->data, out[1]->data, numbers, threads(c)));
 }
 
 // Operands of bfpo_decoder: these, and then a layer's for each.
@@ -231,9 +265,11 @@ void *bfpo_decoder(void *frame) {
 bool can_multiply(void) { return false; }
 bool have_tiles(void) { return false; }
 void *bfpo_product(void *frame) { return NULL; }
+void *bfpo_weighed_rows(void *frame) { return NULL; }
 void *bfpo_rows(void *frame) { return NULL; }
 void *bfpo_attention(void *frame) { return NULL; }
 void *bfpo_attention_gradient(void *frame) { return NULL; }
+void *bfpo_gate_gradient(void *frame) { return NULL; }
 void *bfpo_decoder(void *frame) { return NULL; }
 
 #endif

@@ -22,6 +22,10 @@ func Tiles() bool { return bool(C.have_tiles()) }
 // [N, K]. Its one attribute, an int64, is the sum of LeftAcross, RightAcross and AsBF16x3 as they apply.
 func Product() unsafe.Pointer { return C.bfpo_product }
 
+// WeighedRows is the C function for e^(x - top) times a matrix: of x [M, K] float32, the largest number of each row, top [M] float32, and the matrix [K, N]
+// bfloat16, its result is [M, N] float32. Exponentials are rounded to bfloat16, sums are float32.
+func WeighedRows() unsafe.Pointer { return C.bfpo_weighed_rows }
+
 // Rows is Product for a few rows [M, K], as fast as memory gives the matrix [N, K], and with float32 in full precision. A row of the result is the same
 // whatever others there are.
 func Rows() unsafe.Pointer { return C.bfpo_rows }
@@ -33,6 +37,10 @@ func Attention() unsafe.Pointer { return C.bfpo_attention }
 
 // AttentionGradient is the C function for the gradient of Attention: of q, k, v, mask and the adjoint of the result to those of q, k and v.
 func AttentionGradient() unsafe.Pointer { return C.bfpo_attention_gradient }
+
+// GateGradient is the C function for the gradient of silu(gate) up: of gate, up and the adjoint of that, of one shape in bfloat16, to the adjoints of gate
+// and up. It computes in float32.
+func GateGradient() unsafe.Pointer { return C.bfpo_gate_gradient }
 
 // Decoder is the C function for all layers of a decoder on a few new tokens. Its arguments are x [B, S, D] float32, the columns of the cache that tokens
 // take, int32 [B, S], cosines and sines [B, S, 1, hd/2] float32, a mask [B, S, T] of the columns that a token sees, the norms' epsilon and then, for each layer,

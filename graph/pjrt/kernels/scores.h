@@ -5,7 +5,7 @@
 #include "strips.h"
 #include "vectors.h"
 
-// exponential is e^x for x <= 0, to three units of the last place; of NaN comes NaN.
+// exponential is e^x for x <= 88, to three units of the last place; of NaN comes NaN.
 WIDE static inline __m512 exponential(__m512 x) {
   const float terms[] = {1.f / 120, 1.f / 24, 1.f / 6, 1.f / 2, 1, 1};
   x = _mm512_max_ps(_mm512_set1_ps(-100), x);

@@ -10,12 +10,13 @@
 #endif
 
 // Matrices lie in memory as [rows, depth], or as [depth, rows] if across, with stride numbers from one row, or term, to the next. Products sum over
-// depth.
+// depth. Where there is below, of each row, numbers x of a left matrix [rows, depth] are f32 and stand for e^(x - below), x at most that, in bf16.
 typedef struct {
   const void *data;
   long rows, depth;
   bool across;
   long stride;
+  const float *below;
 } matrix;
 
 // A block is side rows of a matrix, and a step is side terms of the sum. A strip is a block in all its depth, step after step.

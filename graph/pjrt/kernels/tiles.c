@@ -6,10 +6,12 @@
 
 #include <cpuid.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "avx512.h"
+#include "scores.h"
 #include "vectors.h"
 
 static long steps(long depth) { return (depth + side - 1) / side; }
@@ -80,13 +82,29 @@ WIDE static inline void pack_tile(bool split, const matrix *m, bool right, long 
   store(rest, to + 2 * tile, row_bytes);
 }
 
+// pack_exponentials is pack_tile for a matrix of which exponentials are meant.
+WIDE static inline void pack_exponentials(const matrix *m, long row, long term, char *to) {
+  long left = m->rows - row, rows = left < 0 ? 0 : left < 16 ? left : 16;
+  __mmask16 one = first(m->depth - term), two = first(m->depth - term - 16);
+  const float *at = (const float *)m->data + row * m->stride + term;
+  for (long i = 0; i < rows; i++, at += m->stride) {
+    __m512 below = _mm512_set1_ps(m->below[row + i]);
+    __m512 a = _mm512_maskz_mov_ps(one, exponential(_mm512_sub_ps(_mm512_maskz_loadu_ps(one, at), below)));
+    __m512 b = _mm512_maskz_mov_ps(two, exponential(_mm512_sub_ps(_mm512_maskz_loadu_ps(two, at + 16), below)));
+    _mm512_store_si512(to + i * row_bytes, both(a, b));
+  }
+  memset(to + rows * row_bytes, 0, (16 - rows) * row_bytes);
+}
+
 WIDE void pack_strip(strips kind, const matrix *m, bool right, long row, char *to) {
   if (kind == f32) {
     pack_floats(m, right, row, to);
     return;
   }
   for (long term = 0; term < m->depth; term += side, to += step_bytes(kind))
-    for (int half = 0; half < 2; half++) pack_tile(kind == bf16x3, m, right, row + 16 * half, term, to + half * tile);
+    for (int half = 0; half < 2; half++)
+      if (m->below != NULL) pack_exponentials(m, row + 16 * half, term, to + half * tile);
+      else pack_tile(kind == bf16x3, m, right, row + 16 * half, term, to + half * tile);
 }
 
 // IN_MEMORY has the compiler write what it holds, and read it again: it does not know what instructions for tiles touch.
