@@ -8,9 +8,9 @@
 
 // The matrix with fewer rows, or each of them, is brought into tiles once, by all threads. The other one is cut into groups of blocks, each of which
 // a task brings into tiles for itself and multiplies with a part of the first. Long sums are taken apart, so that caches hold what is used again: a
-// group the second one, for a piece of the sum, and the first matrix the third one, for the pieces of a round.
+// group the second one, for a piece of the sum, and the first matrix those of all threads, for the pieces of a round.
 enum { group = 2, tasks_per_thread = 4, packing = 0, multiplying = phases - 1 };
-enum { piece_bytes = 1 << 17, round_bytes = 1 << 22, numbers = side * side };
+enum { piece_bytes = 1 << 17, round_bytes = 1 << 19, fetched_bytes = 1 << 23, numbers = side * side }; // rounds: for each thread
 enum { terms_apart = 4 * side }; // of pieces: as AVX-512 takes sums apart anyway, so that this changes none
 
 typedef struct {
@@ -34,11 +34,12 @@ static void run(job *j, long phase, long task, int worker);
 
 // divide sets the pieces and the rounds, and the memory that they need: blocks of sums are kept from piece to piece by the task, and from round to
 // round by all.
-static void divide(product *p) {
+static void divide(product *p, int threads) {
   long depth = p->left.depth, strip = strip_bytes(p->kind, depth), all = blocks(p->whole), strips = p->number * all;
   p->piece = up(up(depth, up(strip, piece_bytes)), terms_apart) * terms_apart;
   long pieces = up(depth, p->piece), sums = strips * blocks(p->cut) * numbers * sizeof(float);
-  long rounds = sums + round_bytes < strips * strip ? least(pieces, up(strips * strip, round_bytes)) : 1; // where that takes less memory
+  long rounds = least(pieces, up(strips * strip, threads * (long)round_bytes));
+  if (sums + strips * strip / rounds > strips * strip) rounds = 1; // it would take more memory
   p->round = up(pieces, rounds) * p->piece;
   bool more_pieces = p->piece < depth, more_rounds = p->round < depth;
   p->whole_bytes = strips * strip_bytes(p->kind, least(p->round, depth));
@@ -56,7 +57,7 @@ job *product_new(long number, matrix left, matrix right, strips kind, void *out,
   p->whole = whole_left ? &p->left : &p->right, p->cut = whole_left ? &p->right : &p->left;
   p->groups = up(blocks(p->cut), group);
   p->parts = least(up(tasks_per_thread * threads, number * p->groups), blocks(p->whole)); // enough tasks for threads of unlike speed
-  divide(p);
+  divide(p, threads);
   p->job.tasks[packing] = number * blocks(p->whole);
   p->job.tasks[multiplying] = number * p->groups * p->parts;
   p->job.run = run;
@@ -102,10 +103,21 @@ static void multiply(const product *p, long number, long of_group, long part, lo
     }
 }
 
+// fetch reads a part of the terms of the one that is cut, if tasks will read columns of it: memory gives rows that follow each other several times as fast,
+// and the caches keep them that long.
+static void fetch(const product *p, long number, long first, long terms, long part, long parts) {
+  const matrix *m = p->cut;
+  long row = m->stride * bytes_of(p, m), from = (first + terms * part / parts) * row, to = (first + terms * (part + 1) / parts) * row;
+  if (!m->across || terms * row > fetched_bytes) return;
+  const char *at = (const char *)m->data + number * m->rows * m->depth * bytes_of(p, m);
+  for (long i = from; i < to; i += row_bytes) (void)*(const volatile char *)(at + i);
+}
+
 static void run(job *j, long phase, long task, int worker) {
   const product *p = (product *)j;
   long all = blocks(p->whole), first = phase / phases * p->round, terms = least(p->round, p->left.depth - first), part = task % p->parts;
   if (phase % phases == packing) {
+    fetch(p, task / all, first, terms, task % all, all);
     pack(p, p->whole, task / all, task % all, first, terms, job_memory(j) + task * strip_bytes(p->kind, terms));
     return;
   }
