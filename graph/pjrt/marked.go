@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// On a processor with AVX-512 and bfloat16, attention, whole layers and the gradients of a gate and of a frozen head become calls of package kernels. A barrier tells what they are: its first
-// results are those of its next operands, and its last operand is one of these marks. Where there is no call, the barrier stands, and what is before it
-// is computed.
+// On a processor with AVX-512 and bfloat16, attention, whole layers and the gradients of a gate and of a frozen head become calls of package kernels.
+// A barrier tells what they are: its first results are those of its next operands, and its last operand is one of these marks. Where there is no call,
+// the barrier stands, and what is before it is computed.
 const (
 	AttentionMark         int32 = 0x0bf90a77 // y, q, k, v, mask
 	AttentionGradientMark int32 = 0x0bf90a78 // dq, dk, dv, q, k, v, mask, dy
