@@ -220,7 +220,7 @@ func (d *Device) At(number int) *Device {
 	return &Device{Backend: d.Backend, platform: d.platform, plugin: d.plugin, client: d.client, ahead: d.ahead, number: number}
 }
 
-// heat tells the client whether a program is about to run for the first time.
+// heat tells the client whether a program is about to run for the first time, or was closed.
 func (d *Device) heat(cold bool) {
 	switch {
 	case d.client == nil || d.cold.Swap(cold) == cold:

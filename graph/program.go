@@ -194,6 +194,7 @@ func (p *Program) Close() {
 		}
 	}
 	p.variants = nil
+	p.device.heat(true)
 }
 
 // variant finds the variant for groups of shapes, or adds it. Comparing shapes is cheaper than making a key of some hundred.

@@ -127,8 +127,8 @@ bool add_handler(void **table, const char *name, void *handler);
 void *call(void **table, int entry, void *args);
 // release calls the function that the plugin gave with serialized bytes.
 void release(serialize_args *args);
-// bound_heap keeps larger blocks out of the C library's heap, and trim_heap gives the system what the C library holds though it is free.
-void bound_heap(int largest);
-void trim_heap(void);
+// cold_heap makes the C library take larger blocks from the system and give it what is free; warm_heap makes it keep what it has once got.
+void cold_heap(void);
+void warm_heap(void);
 
 #endif
