@@ -127,8 +127,13 @@ bool add_handler(void **table, const char *name, void *handler);
 void *call(void **table, int entry, void *args);
 // release calls the function that the plugin gave with serialized bytes.
 void release(serialize_args *args);
-// cold_heap makes the C library take larger blocks from the system and give it what is free; warm_heap makes it keep what it has once got.
-void cold_heap(void);
-void warm_heap(void);
+// bound_heap keeps larger blocks out of the C library's heap, and trim_heap gives the system what the C library holds though it is free.
+void bound_heap(int largest);
+void trim_heap(void);
+// keep_blocks has a plugin keep what it frees of memory in very large blocks, and drop_blocks gives the system what it has kept.
+void keep_blocks(void **table);
+void drop_blocks(void);
+// replace_import has a library call ours instead of the function that it imports under a name; within is an address in it. false: it imports none.
+bool replace_import(void *within, const char *name, void *ours);
 
 #endif

@@ -1,0 +1,83 @@
+package graph_test
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// TestScratchMemory runs a program with 128 MiB of scratch memory: it is to get no new pages from the system once it has run, and to give them back
+// when it is closed.
+func TestScratchMemory(t *testing.T) {
+	d := xla(t)
+	if d.Platform() != graph.PlatformCPU {
+		t.Skip("about the memory of the host")
+	}
+	const rows, columns = 4096, 8192
+	a, b := constants(t, d, 1, rows, 1)[0], constants(t, d, 1, columns, 2)[0]
+	p := graph.NewProgram(d, "scratch", func(in [][]*Node) [][]*Node {
+		x := Dot(Reshape(in[0][0], rows, 1), Reshape(in[0][1], 1, columns)).General([]int{1}, nil, []int{0}, nil) // [rows, columns]
+		return [][]*Node{{ReduceAllSum(OptimizationBarriers(x)[0])}}
+	})
+	sizes, err := p.Compile([]shapes.Shape{shapes.Make(dtypes.Float32, rows), shapes.Make(dtypes.Float32, columns)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sizes.Temp < rows*columns*4 {
+		t.Fatalf("the program takes %d bytes of scratch memory, so this tests nothing", sizes.Temp)
+	}
+	run := func() {
+		out, err := p.Run(graph.Group{{a, b}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum := tensors.ToScalar[float32](out[0][0][0]); sum != 2*rows*columns {
+			t.Errorf("sum %v, want %v", sum, 2*rows*columns)
+		}
+	}
+	for range 3 { // the first one is cold
+		run()
+	}
+	before := faults(t)
+	for range 5 {
+		run()
+	}
+	if n := faults(t) - before; n > 100 { // 320 huge pages or 163840 small ones
+		t.Errorf("%d pages from the system in 5 runs", n)
+	}
+	open := resident(t)
+	p.Close()
+	if freed := open - resident(t); freed < rows*columns*4*9/10 {
+		t.Errorf("%d bytes went back to the system with the program, of %d", freed, sizes.Temp)
+	}
+}
+
+// faults is how many pages the process has got so far without reading from a disk.
+func faults(t *testing.T) int64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return usage.Minflt
+}
+
+// resident is how much memory the process has, in bytes.
+func resident(t *testing.T) int {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := strconv.Atoi(strings.Fields(string(text))[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * os.Getpagesize()
+}
