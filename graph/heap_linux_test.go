@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
@@ -50,13 +51,16 @@ func TestScratchMemory(t *testing.T) {
 	for range 5 {
 		run()
 	}
-	if n := faults(t) - before; n > 100 { // 320 huge pages or 163840 small ones
+	if n := faults(t) - before; n > 200 { // 320 huge pages or 163840 small ones
 		t.Errorf("%d pages from the system in 5 runs", n)
 	}
-	open := resident(t)
+	open, freed := resident(t), 0
 	p.Close()
-	if freed := open - resident(t); freed < rows*columns*4*9/10 {
-		t.Errorf("%d bytes went back to the system with the program, of %d", freed, sizes.Temp)
+	for end := time.Now().Add(5 * time.Second); freed < rows*columns*4*9/10; { // scratch memory is free a moment after the results are there
+		if time.Now().After(end) {
+			t.Fatalf("%d bytes went back to the system with the program, of %d", freed, sizes.Temp)
+		}
+		freed = open - resident(t)
 	}
 }
 

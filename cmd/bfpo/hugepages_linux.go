@@ -17,8 +17,8 @@ const (
 	restarted = "BFPO_RESTARTED"
 )
 
-// takeHugePages starts the program again with large blocks of memory in huge pages, where the system leaves that to programs. XLA takes what
-// a step needs from the system anew each time, and a tenth of the step would go into its pages of 4 KiB. Settings of the user's stay.
+// takeHugePages starts the program again with large blocks of memory in huge pages, where the system leaves that to programs: a step goes through
+// hundreds of megabytes, of which the system would make pages of 4 KiB. Settings of the user's stay.
 func takeHugePages() {
 	for _, name := range []string{heapSettings, restarted} {
 		if _, set := os.LookupEnv(name); set {

@@ -78,7 +78,7 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 		l.addHandler(decoderTarget, kernels.Decoder()) && l.addHandler(weighedRowsTarget, kernels.WeighedRows()) &&
 		l.addHandler(gateGradientTarget, kernels.GateGradient())
 	if asCPU {
-		C.keep_blocks(l.table)
+		C.own_scratch(l.table)
 	}
 	decorated := C.copy_table(l.table, C.int(slot))
 	if decorated == nil {
