@@ -15,7 +15,7 @@ type Input struct {
 // embedding. The states of padding are finite and mean nothing.
 //
 // The backward pass keeps the inputs of the matrix products and computes what lies between them again. With remat it keeps only the
-// input of each layer: less memory for about a third more work.
+// input of each layer and what its attention said: less memory for about a fifth more work.
 func Hidden(c Config, w graph.Weights, in Input, remat bool) *Node {
 	places := graph.Places{Segments: in.Segments, Positions: in.Positions}
 	mask := graph.Mask(places, places, c.SlidingWindow) // [B, S, S]
@@ -23,25 +23,27 @@ func Hidden(c Config, w graph.Weights, in Input, remat bool) *Node {
 	return hidden(c, w, in.Tokens, in.Positions, attend, remat)
 }
 
-// hidden is Hidden for tokens and positions [B, S] with the attention of each layer (see decoderLayer) left to the caller.
+// hidden is Hidden for tokens and positions [B, S] with the attention of each layer (see layerView) left to the caller.
 func hidden(c Config, w graph.Weights, tokens, positions *Node, attend attention, remat bool) *Node {
 	rotary := rotary(c, positions)
 	return finalStates(c, w, layers(c, w, embeddingRows(w.Get(EmbedTokens), tokens), rotary, attend, remat))
 }
 
-// attention is that of one layer: see decoderLayer.
+// attention is that of one layer: see layerView.
 type attention func(w graph.Weights, layer int, q, k, v *Node) *Node
 
 // layers is what all layers make of x [B, S, D].
 func layers(c Config, w graph.Weights, x *Node, rotary graph.Rotary, attend attention, remat bool) *Node {
 	for layer := range c.NumHiddenLayers {
-		block := func(w graph.Weights, x *Node) *Node {
-			return decoderLayer(c, w, layer, x, rotary, func(q, k, v *Node) *Node { return attend(w, layer, q, k, v) })
+		mixed := func(w graph.Weights, in []*Node) *Node {
+			q, k, v := layerView{c, w, layer}.heads(in[0], rotary)
+			return attend(w, layer, q, k, v)
 		}
-		if remat {
-			x = w.Recomputed(layerPrefix(layer), x, block)
+		added := func(w graph.Weights, in []*Node) *Node { return layerView{c, w, layer}.added(in[0], in[1]) }
+		if remat { // in two parts, so that attention need not be computed again
+			x = w.Recomputed(layerPrefix(layer), added, x, w.Recomputed(layerPrefix(layer), mixed, x))
 		} else {
-			x = block(w, x)
+			x = added(w, []*Node{x, mixed(w, []*Node{x})})
 		}
 	}
 	return x

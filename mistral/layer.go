@@ -6,22 +6,15 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// decoderLayer is one block of the network, counted from 0, on x [B, S, D]:
+// layerView is one block of the network, a layer counted from 0, on x [B, S, D]:
 //
-//	x = x + O attend(rotate(Q n), rotate(K n), V n),   n = norm(x)
-//	x = x + down(silu(gate n) * up n),                 n = norm(x)
+//	x = x + O attend(rotate(Q n), rotate(K n), V n),   n = norm(x)    (heads, and what comes of attention)
+//	x = x + down(silu(gate n) * up n),                 n = norm(x)    (added)
 //
 // x stays in float32 whatever the layer computes in: it adds up what all layers say, and half precision would round it at each.
 //
-// attend receives q [B, S, H, hd] and k, v [B, S, K, hd] of the new tokens and returns their mixed values [B, S, H*hd]. It is
+// attend gets q [B, S, H, hd] and k, v [B, S, K, hd] of the new tokens and returns their mixed values [B, S, H*hd]. It is
 // the caller's because training sees the keys of the batch alone and generation those of a cache.
-func decoderLayer(c Config, w graph.Weights, layer int, x *Node, rotary graph.Rotary, attend func(q, k, v *Node) *Node) *Node {
-	l := layerView{c, w, layer}
-	q, k, v := l.heads(x, rotary)
-	return l.added(x, attend(q, k, v))
-}
-
-// layerView is the weights of one layer.
 type layerView struct {
 	Config
 	weights graph.Weights

@@ -27,8 +27,9 @@ func newScorer(d *graph.Device, n network) scorer {
 		layer: graph.NewProgram(d, "score_layer", func(in [][]*Node) [][]*Node {
 			w := graph.NewWeights(layerNames(0), in[0]).WithDType(n.dtype)
 			x, rotary, mask := in[1][0], graph.Rotary{Cos: in[2][0], Sin: in[2][1]}, in[2][2]
-			attend := func(q, k, v *Node) *Node { return attendInRows(w, []*Node{q, k, v}, mask, in[3][0], in[3][1]) }
-			return [][]*Node{{decoderLayer(c, w, 0, x, rotary, attend)}}
+			l := layerView{c, w, 0}
+			q, k, v := l.heads(x, rotary)
+			return [][]*Node{{l.added(x, attendInRows(w, []*Node{q, k, v}, mask, in[3][0], in[3][1]))}}
 		}, 1),
 		head: graph.NewProgram(d, "score_head", func(in [][]*Node) [][]*Node {
 			w := graph.NewWeights([]string{FinalNorm, LMHead}, in[0]).WithDType(n.dtype)
