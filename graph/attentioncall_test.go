@@ -86,12 +86,11 @@ func TestAttentionRecomputed(t *testing.T) {
 		got := call(t, d, func(in []*Node) (results []*Node) {
 			places := graph.Places{Segments: in[2]}
 			mask := graph.Mask(places, places, 0)
-			attend := func(w graph.Weights, in []*Node) *Node {
-				x := in[0]
+			attend := func(w graph.Weights, x *Node) *Node {
 				return Add(x, Reshape(w.SelfAttention(x, Tanh(x), x, mask), 1, length, heads, width))
 			}
 			layers := map[bool]func(x *Node) *Node{
-				true: func(x *Node) *Node { return graph.Weights{}.Recomputed("", attend, x) },
+				true: func(x *Node) *Node { return graph.Weights{}.Recomputed("", x, attend) },
 				false: func(x *Node) *Node {
 					return Add(x, Reshape(graph.Attention(x, Tanh(x), x, mask), 1, length, heads, width))
 				},

@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"slices"
 	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -41,23 +40,23 @@ func each(in []*Node, f func(*Node) *Node) []*Node {
 	return out
 }
 
-// Recomputed returns f(w, in...) like the function of that name. f may use any weight of w, but trained ones only if their name begins with
+// Recomputed returns f(w, x) like the function of that name. f may use any weight of w, but trained ones only if their name begins with
 // prefix.
-func (w Weights) Recomputed(prefix string, f func(w Weights, in []*Node) *Node, in ...*Node) *Node {
+func (w Weights) Recomputed(prefix string, x *Node, f func(w Weights, x *Node) *Node) *Node {
 	var names []string
-	all := slices.Clone(in)
+	in := []*Node{x}
 	for _, name := range w.trained {
 		if strings.HasPrefix(name, prefix) {
 			names = append(names, name)
-			all = append(all, w.overlay[name])
+			in = append(in, w.overlay[name])
 		}
 	}
-	return Recomputed(func(all []*Node) *Node {
+	return Recomputed(func(in []*Node) *Node {
 		inner := w
 		inner.again = true
-		inner.overlay = byName(names, all[len(in):])
-		return f(inner, all[:len(in)])
-	}, all...)
+		inner.overlay = byName(names, in[1:])
+		return f(inner, in[0])
+	}, in...)
 }
 
 // Again returns f(in...), which the backward pass computes again; but within a layer that is computed again as a whole, see the method

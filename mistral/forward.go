@@ -15,7 +15,7 @@ type Input struct {
 // embedding. The states of padding are finite and mean nothing.
 //
 // The backward pass keeps the inputs of the matrix products and computes what lies between them again. With remat it keeps only the
-// input of each layer and what its attention said: less memory for about a fifth more work.
+// input of each layer and of its MLP: less memory for about a fifth more work.
 func Hidden(c Config, w graph.Weights, in Input, remat bool) *Node {
 	places := graph.Places{Segments: in.Segments, Positions: in.Positions}
 	mask := graph.Mask(places, places, c.SlidingWindow) // [B, S, S]
@@ -35,15 +35,20 @@ type attention func(w graph.Weights, layer int, q, k, v *Node) *Node
 // layers is what all layers make of x [B, S, D].
 func layers(c Config, w graph.Weights, x *Node, rotary graph.Rotary, attend attention, remat bool) *Node {
 	for layer := range c.NumHiddenLayers {
-		mixed := func(w graph.Weights, in []*Node) *Node {
-			q, k, v := layerView{c, w, layer}.heads(in[0], rotary)
-			return attend(w, layer, q, k, v)
+		parts := []func(w graph.Weights, x *Node) *Node{
+			func(w graph.Weights, x *Node) *Node {
+				l := layerView{c, w, layer}
+				q, k, v := l.heads(x, rotary)
+				return l.mixed(x, attend(w, layer, q, k, v))
+			},
+			func(w graph.Weights, x *Node) *Node { return layerView{c, w, layer}.fed(x) },
 		}
-		added := func(w graph.Weights, in []*Node) *Node { return layerView{c, w, layer}.added(in[0], in[1]) }
-		if remat { // in two parts, so that attention need not be computed again
-			x = w.Recomputed(layerPrefix(layer), added, x, w.Recomputed(layerPrefix(layer), mixed, x))
-		} else {
-			x = added(w, []*Node{x, mixed(w, []*Node{x})})
+		for _, part := range parts {
+			if remat { // each by itself: so that attention need not be computed again for the MLP
+				x = w.Recomputed(layerPrefix(layer), x, part)
+			} else {
+				x = part(w, x)
+			}
 		}
 	}
 	return x

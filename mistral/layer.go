@@ -8,20 +8,19 @@ import (
 
 // layerView is one block of the network, a layer counted from 0, on x [B, S, D]:
 //
-//	x = x + O attend(rotate(Q n), rotate(K n), V n),   n = norm(x)    (heads, and what comes of attention)
-//	x = x + down(silu(gate n) * up n),                 n = norm(x)    (added)
+//	x = x + O attend(rotate(Q n), rotate(K n), V n),   n = norm(x)    (heads, then mixed)
+//	x = x + down(silu(gate n) * up n),                 n = norm(x)    (fed)
 //
 // x stays in float32 whatever the layer computes in: it adds up what all layers say, and half precision would round it at each.
 //
-// attend gets q [B, S, H, hd] and k, v [B, S, K, hd] of the new tokens and returns their mixed values [B, S, H*hd]. It is
-// the caller's because training sees the keys of the batch alone and generation those of a cache.
+// Between heads and mixed the caller attends: training sees the keys of the batch alone and generation those of a cache.
 type layerView struct {
 	Config
 	weights graph.Weights
 	layer   int
 }
 
-// heads are the queries [B, S, H, hd] and the keys and values [B, S, K, hd] of x [B, S, D].
+// heads are the queries [B, S, H, hd] and the keys and values [B, S, K, hd] of the tokens x [B, S, D].
 func (l layerView) heads(x *Node, rotary graph.Rotary) (q, k, v *Node) {
 	n := l.norm(x, InputNorm)
 	heads := func(part string, number int) *Node { return splitHeads(l.linear(n, part, l.dtype()), number) }
@@ -30,9 +29,13 @@ func (l layerView) heads(x *Node, rotary graph.Rotary) (q, k, v *Node) {
 	return q, k, heads(VProj, l.NumKeyValueHeads)
 }
 
-// added is x [..., D] with what the layer adds to it: what attention says, mixed [..., H*hd], and what the MLP says of that.
-func (l layerView) added(x, mixed *Node) *Node {
-	x = Add(x, l.linear(mixed, OProj, dtypes.Float32))
+// mixed is x [..., D] with what attention says, values [..., H*hd].
+func (l layerView) mixed(x, values *Node) *Node {
+	return Add(x, l.linear(values, OProj, dtypes.Float32))
+}
+
+// fed is x [..., D] with what the MLP says of it.
+func (l layerView) fed(x *Node) *Node {
 	n := l.norm(x, PostAttentionNorm)
 	gate, up := l.linear(n, GateProj, l.dtype()), l.linear(n, UpProj, l.dtype()) // [..., F]
 	h := graph.Gated(gate, up)

@@ -29,7 +29,7 @@ func newScorer(d *graph.Device, n network) scorer {
 			x, rotary, mask := in[1][0], graph.Rotary{Cos: in[2][0], Sin: in[2][1]}, in[2][2]
 			l := layerView{c, w, 0}
 			q, k, v := l.heads(x, rotary)
-			return [][]*Node{{l.added(x, attendInRows(w, []*Node{q, k, v}, mask, in[3][0], in[3][1]))}}
+			return [][]*Node{{l.fed(l.mixed(x, attendInRows(w, []*Node{q, k, v}, mask, in[3][0], in[3][1])))}}
 		}, 1),
 		head: graph.NewProgram(d, "score_head", func(in [][]*Node) [][]*Node {
 			w := graph.NewWeights([]string{FinalNorm, LMHead}, in[0]).WithDType(n.dtype)
