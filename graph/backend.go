@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
+	"sync"
 
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 	"github.com/bfpo-go/bfpo/graph/wheel"
@@ -43,7 +43,7 @@ type Device struct {
 	client   *pjrt.Client // nil on the Go backend
 	ahead    *GPU         // what programs are compiled for where it is not here; else nil
 	number   int          // of the device that programs without a mesh run on
-	cold     atomic.Bool  // the client was told so last
+	heated   *heated      // what the client was told last, also by others of its devices
 }
 
 // Compiled describes one compiled program: its sizes in bytes, how long compiling took, and whether it came from the cache.
@@ -157,7 +157,7 @@ func openPlugin(p plugin, cache string, o Options) (*Device, error) {
 			}
 		}
 	}
-	d := &Device{Backend: client.Backend, platform: p.kind, plugin: p.path, client: client}
+	d := &Device{Backend: client.Backend, platform: p.kind, plugin: p.path, client: client, heated: &heated{}}
 	d.heat(true)
 	return d, nil
 }
@@ -217,18 +217,30 @@ func (d *Device) At(number int) *Device {
 	if number == d.number {
 		return d
 	}
-	return &Device{Backend: d.Backend, platform: d.platform, plugin: d.plugin, client: d.client, ahead: d.ahead, number: number}
+	return &Device{Backend: d.Backend, platform: d.platform, plugin: d.plugin, client: d.client, ahead: d.ahead, heated: d.heated, number: number}
+}
+
+// heated is what a client was told last.
+type heated struct {
+	mu   sync.Mutex
+	cold bool
 }
 
 // heat tells the client whether a program is about to run for the first time, or was closed.
 func (d *Device) heat(cold bool) {
+	if d.client == nil {
+		return
+	}
+	d.heated.mu.Lock()
+	defer d.heated.mu.Unlock()
 	switch {
-	case d.client == nil || d.cold.Swap(cold) == cold:
+	case d.heated.cold == cold:
 	case cold:
 		d.client.Cold()
 	default:
 		d.client.Warm()
 	}
+	d.heated.cold = cold
 }
 
 // Close frees the device. Programs must be closed before, and tensors on the device must not be used afterwards.

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "api.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -89,13 +90,19 @@ static int take(void **start, size_t alignment, size_t size) {
     }
     pthread_mutex_unlock(&scratch.lock);
   }
-  return b != NULL ? 0 : posix_memalign(start, alignment, size);
+  if (b != NULL) return 0;
+  int failed = posix_memalign(start, alignment, size);
+  if (failed != ENOMEM) return failed;
+  pthread_mutex_lock(&scratch.lock);
+  unmap_free(); // it may be what is missing
+  pthread_mutex_unlock(&scratch.lock);
+  return posix_memalign(start, alignment, size);
 }
 
 // give_back is free.
 static void give_back(void *start) {
   bool ours = false;
-  if ((uintptr_t)start % huge_page == 0) {
+  if (start != NULL && (uintptr_t)start % huge_page == 0) {
     pthread_mutex_lock(&scratch.lock);
     for (long i = 0; i < scratch.number && !ours; i++) {
       if (scratch.blocks[i].start != start) continue;
