@@ -87,8 +87,8 @@ func TestGoldenBatches(t *testing.T) {
 var exactLosses = map[string]float64{"batch 6, pair 3": 2.2708656241560834, "batch 9, pair 0": 0.790522351629289}
 
 // check compares what is measured of a batch, and the means that are logged of it, with the recorded numbers.
-func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, batch datasets.Batch, report BatchReport) {
-	for i, p := range t.pairs(batch, report) {
+func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, laid datasets.Batch, report BatchReport) {
+	for i, p := range t.pairs(laid, report) {
 		at := fmt.Sprintf("%s, pair %d", where, i)
 		ledger.Near("log-probability", at+" chosen", p.ChosenLogP, b.PolicyChosen[i], 1e-3)
 		ledger.Near("log-probability", at+" rejected", p.RejectedLogP, b.PolicyRejected[i], 1e-3)
@@ -102,7 +102,7 @@ func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, ba
 		ledger.Within("reward, of beta", at+" chosen", math.Abs(p.ChosenReward-b.ChosenRewards[i])/b.Beta, 2e-3)
 		ledger.Within("reward, of beta", at+" rejected", math.Abs(p.RejectedReward-b.RejectedRewards[i])/b.Beta, 2e-3)
 	}
-	t.add(microBatch{parts: []datasets.Batch{batch}}, []BatchReport{report})
+	t.add(microBatch{parts: []datasets.Batch{laid}}, []BatchReport{report})
 	record := t.metrics(true).Record()
 	ledger.Close("loss of a batch", where, record.Micro[0].Loss, b.Loss, 1e-4)
 	want := map[string]*float64{"rewards/safe_rewards": b.SafeRewards, "rewards/unsafe_rewards": b.UnsafeRewards}

@@ -191,9 +191,9 @@ func (s *Stepper) referenceTokens(policy graph.Weights, b batchNodes) *Node { //
 
 // applyGraph is one AdamW update by the accumulated gradient, clipped to a global norm.
 func (s *Stepper) applyGraph(in [][]*Node) [][]*Node {
-	masters, m, v, sum, scalars := in[0], in[1], in[2], s.mesh().Sum(in[3], s.sum), in[4]
+	masters, m, v, sum, scalars := in[0], in[1], in[2], graph.AllReduceSum(s.mesh(), in[3], s.sum), in[4]
 	rates := graph.Rates{LearningRate: scalars[0], Correction1: scalars[1], Correction2: scalars[2]}
-	norm := s.mesh().GlobalNorm(sum, s.sum)
+	norm := graph.GlobalNormOver(sum, s.sum)
 	for i, gradient := range sum {
 		if s.options.MaxGradNorm > 0 {
 			gradient = Mul(gradient, graph.ClipScale(norm, s.options.MaxGradNorm))

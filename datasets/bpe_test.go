@@ -108,7 +108,7 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 func BenchmarkNewTokenizer(b *testing.B) {
-	read := folderReader(sharedtest.Path(b, "golden", "model"))
+	read := sharedtest.FolderReader(sharedtest.Path(b, "golden", "model"))
 	for b.Loop() {
 		if _, err := NewTokenizer(read); err != nil {
 			b.Fatal(err)

@@ -1,11 +1,5 @@
 package datasets
 
-// Message is one turn of a dialogue.
-type Message struct {
-	Role    string `json:"role"`
-	Content string `json:"content"`
-}
-
 // Preference is one row of a preference set: a prompt, a better and a worse answer, and whether each answer is safe.
 //
 // A row holds either messages (Prompt, Chosen, Rejected: the answers without the prompt) or, when Prompt is nil, text that is already

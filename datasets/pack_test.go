@@ -24,7 +24,7 @@ func TestSeedDocumentsGolden(t *testing.T) {
 		Train [][]int32 `json:"packed_train"`
 		Eval  [][]int32 `json:"packed_eval"`
 	}
-	readShared(t, &golden, "golden", "train", "sft_all_lr1e-3.json")
+	sharedtest.ReadJSON(t, &golden, "golden", "train", "sft_all_lr1e-3.json")
 	format := goldenFormat(t, true)
 	format.MaxLength, format.Packing = golden.Config.MaxLength, true
 	for i, want := range [][][]int32{golden.Train, golden.Eval} {
@@ -55,7 +55,7 @@ func TestSeedMixtureGolden(t *testing.T) {
 			Texts [2][]string `json:"sft_texts"`
 		}
 	}
-	readShared(t, &golden, "golden", "train", "sft_all_lr1e-3.json")
+	sharedtest.ReadJSON(t, &golden, "golden", "train", "sft_all_lr1e-3.json")
 	m := Mixture{
 		Parts:   []Part{{"chat_train.jsonl", 1}, {"pku_train.jsonl", 0.2}},
 		Split:   "train_sft",
@@ -99,7 +99,7 @@ func TestSeedPreferencesGolden(t *testing.T) {
 			} `json:"train_dataset"`
 		}
 	}
-	readShared(t, &golden, "golden", "train", "bfpo_buf_all_lr1e-3.json")
+	sharedtest.ReadJSON(t, &golden, "golden", "train", "bfpo_buf_all_lr1e-3.json")
 	m := Mixture{Parts: []Part{{"pku_train.jsonl", 0.2}}, Split: "train_prefs", Base: sharedtest.Path(t, "golden", "data"), Shuffle: true, Seed: 42}
 	rows, _, err := m.Preferences(context.Background())
 	if err != nil {

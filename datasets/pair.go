@@ -143,7 +143,7 @@ func (f TextFormat) cleanPair(p Preference) (pairOutcome, error) {
 
 // cutPrompt shortens a prompt to MaxPromptLength; what the tokenizer puts before a text (BOS) stays.
 func (f TextFormat) cutPrompt(ids []int32) []int32 {
-	before := len(f.Tokenizer.affixes.before)
+	before := len(f.Tokenizer.Prefix())
 	if f.TruncationSide == "right" || before >= f.MaxPromptLength {
 		return ids[:f.MaxPromptLength]
 	}

@@ -22,7 +22,7 @@ func goldenFormat(t testing.TB, seed bool) TextFormat {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return TextFormat{Tokenizer: goldenTokenizer(t), Template: template, Seed: seed}
+	return TextFormat{Tokenizer: mistralTokenizer(t), Template: template, Seed: seed}
 }
 
 // goldenRows are the rows of a recorded .jsonl file.
@@ -65,7 +65,7 @@ func TestSeedPairsGolden(t *testing.T) {
 			RejectedStart int     `json:"rejected_label_start"`
 		}
 	}
-	readShared(t, &golden, "golden", "tokenized_rows.json")
+	sharedtest.ReadJSON(t, &golden, "golden", "tokenized_rows.json")
 	rows := edgePairs(t)
 	for setting, cases := range golden.Settings {
 		format := goldenFormat(t, true)
@@ -101,7 +101,7 @@ func TestSeedTextsGolden(t *testing.T) {
 		RejectedSafe             int     `json:"is_rejected_safe"`
 		SFT                      *string `json:"sft_text"`
 	}
-	readShared(t, &golden, "golden", "formatting_rows.json")
+	sharedtest.ReadJSON(t, &golden, "golden", "formatting_rows.json")
 	format := goldenFormat(t, true)
 	for i, g := range golden {
 		var raw row
@@ -231,4 +231,14 @@ func TestTextFormatErrors(t *testing.T) {
 			t.Errorf("have %v, want %q", err, test.want)
 		}
 	}
+}
+
+// mistralTokenizer reads the tokenizer of the recorded checkpoint.
+func mistralTokenizer(t testing.TB) *Tokenizer {
+	t.Helper()
+	tokenizer, err := NewTokenizer(sharedtest.FolderReader(sharedtest.Path(t, "golden", "model")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokenizer
 }

@@ -83,16 +83,16 @@ func checkLayout(t *testing.T, pairs []Pair, size int) {
 	planned := time.Since(begin)
 	real, computed, padded := 0, 0, 0
 	begin = time.Now()
-	for batch, ok := l.Next(); ok; batch, ok = l.Next() {
-		for _, b := range fillSplit(t, batch, Shared, shapes) {
+	for examples, ok := l.Next(); ok; examples, ok = l.Next() {
+		for _, b := range fillBatches(t, examples, Shared, shapes) {
 			real += b.RealTokens
 			computed += b.Rows * b.Length
 		}
 		longest := 0
-		for _, p := range batch {
+		for _, p := range examples {
 			longest = max(longest, len(p.Chosen.IDs), len(p.Rejected.IDs))
 		}
-		padded += 2 * len(batch) * longest
+		padded += 2 * len(examples) * longest
 	}
 	if computed >= padded {
 		t.Errorf("batches of %d: %d tokens computed, %d in separate rows padded to the longest", size, computed, padded)
@@ -147,4 +147,20 @@ func TestQuickstart(t *testing.T) {
 	if err != nil || len(dialogues) < 20 {
 		t.Errorf("sft: %d rows, %v", len(dialogues), err)
 	}
+}
+
+// fillBatches lays examples out in the batches that cost least.
+func fillBatches[T Example](t interface{ Fatal(...any) }, examples []T, layout Layout, shapes []Shape) (batches []Batch) {
+	parts, err := Split(examples, layout, shapes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range parts {
+		b, err := Fill(part, layout, shapes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batches = append(batches, b)
+	}
+	return batches
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
 // renderTemplate renders with "<s>" and "</s>" as the checkpoint's tokens.
@@ -35,8 +37,11 @@ func TestTemplateGolden(t *testing.T) {
 			Call             []int32 `json:"ids_tokenizer_call"`
 		}
 	}
-	readShared(t, &golden, "golden", "chat_template_cases.json")
-	tokenizer := goldenTokenizer(t)
+	sharedtest.ReadJSON(t, &golden, "golden", "chat_template_cases.json")
+	tokenizer, err := NewTokenizer(sharedtest.FolderReader(sharedtest.Path(t, "golden", "model")))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range golden.Cases {
 		for name, source := range map[string]string{"reference": golden.Source, "zephyr": ZephyrTemplate} {
 			if got := renderTemplate(t, source, c.Messages, c.GenerationPrompt); got != c.Text {
@@ -208,7 +213,7 @@ func TestCheckpointTemplate(t *testing.T) {
 		if c.config != "" {
 			files["tokenizer_config.json"] = c.config
 		}
-		source, found, err := CheckpointTemplate(fileReader(files))
+		source, found, err := CheckpointTemplate(sharedtest.FileReader(files))
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("%s: error %v, want one with %q", c.name, err, c.err)

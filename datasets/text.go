@@ -98,7 +98,7 @@ func (f TextFormat) body(text string) string {
 
 // begin puts before a row's ids what the tokenizer puts before a text (BOS), unless the template wrote it already.
 func (f TextFormat) begin(ids []int32) []int32 {
-	if before := f.Tokenizer.affixes.before; !startsWith(ids, before) {
+	if before := f.Tokenizer.Prefix(); !startsWith(ids, before) {
 		return slices.Concat(before, ids)
 	}
 	return ids

@@ -179,6 +179,9 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
 	return strings.Join(t.decode(parts), "")
 }
 
+// Prefix returns the ids that Encode puts before a text when special is set: BOS, or nothing.
+func (t *Tokenizer) Prefix() []int32 { return t.affixes.before }
+
 // VocabSize is the highest id + 1: the rows an embedding table needs at least.
 func (t *Tokenizer) VocabSize() int { return len(t.tokens.tokens) }
 

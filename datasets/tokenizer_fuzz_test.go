@@ -6,12 +6,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
 // tinyTokenizer is that of the built-in model tiny: byte-level BPE with GPT-2's words.
 func tinyTokenizer(t testing.TB) *Tokenizer {
 	t.Helper()
-	tokenizer, err := NewTokenizer(folderReader(filepath.Join("..", "mistral", "tiny")))
+	tokenizer, err := NewTokenizer(sharedtest.FolderReader(filepath.Join("..", "mistral", "tiny")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,34 +1,15 @@
 package datasets
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
-func readShared(t testing.TB, into any, elems ...string) {
-	t.Helper()
-	data, err := os.ReadFile(sharedtest.Path(t, elems...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		t.Fatalf("%v: %v", elems, err)
-	}
-}
-
-// folderReader reads the files of a checkpoint folder by name.
-func folderReader(dir string) func(string) ([]byte, error) {
-	return func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) }
-}
-
 func goldenTokenizer(t testing.TB) *Tokenizer {
 	t.Helper()
-	tokenizer, err := NewTokenizer(folderReader(sharedtest.Path(t, "golden", "model")))
+	tokenizer, err := NewTokenizer(sharedtest.FolderReader(sharedtest.Path(t, "golden", "model")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +27,7 @@ func TestTokenizerGolden(t *testing.T) {
 			DecodeSkip string `json:"decode_skip_special"`
 		}
 	}
-	readShared(t, &golden, "golden", "tokenizer_cases.json")
+	sharedtest.ReadJSON(t, &golden, "golden", "tokenizer_cases.json")
 	tokenizer := goldenTokenizer(t)
 	for _, c := range golden.Cases {
 		if got := tokenizer.Encode(c.Text, true); !slices.Equal(got, c.IDs) {

@@ -3,6 +3,8 @@ package datasets
 import (
 	"strings"
 	"testing"
+
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
 func model(file map[string]any) map[string]any { return file["model"].(map[string]any) }
@@ -60,7 +62,7 @@ func TestTokenizerRefuses(t *testing.T) {
 		{"added twice", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(2, "</s>"), addedJSON(2, "</s>")} }, "look for the same text"},
 	} {
 		file := sentencePieceJSON(c.edit)
-		_, err := NewTokenizer(fileReader(map[string]string{"tokenizer.json": file}))
+		_, err := NewTokenizer(sharedtest.FileReader(map[string]string{"tokenizer.json": file}))
 		if err == nil || !strings.Contains(err.Error(), c.err) || !strings.HasPrefix(err.Error(), "tokenizer.json: ") {
 			t.Errorf("%s: error %v, want one with %q", c.name, err, c.err)
 		}
@@ -80,12 +82,12 @@ func TestTokenizerRefusesText(t *testing.T) {
 		{`{"added_tokens": [{"id": 0, "content": "x", "glow": 1}]}`, `unknown field "glow"`},
 		{`{"model": {"type": "BPE", "vocab": {"a": 0}}}`, "merges"},
 	} {
-		_, err := NewTokenizer(fileReader(map[string]string{"tokenizer.json": c.text}))
+		_, err := NewTokenizer(sharedtest.FileReader(map[string]string{"tokenizer.json": c.text}))
 		if err == nil || !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: error %v, want one with %q", c.text, err, c.err)
 		}
 	}
-	if _, err := NewTokenizer(fileReader(nil)); err == nil || !strings.Contains(err.Error(), "tokenizer.json") {
+	if _, err := NewTokenizer(sharedtest.FileReader(nil)); err == nil || !strings.Contains(err.Error(), "tokenizer.json") {
 		t.Errorf("no file: %v", err)
 	}
 }
@@ -96,7 +98,7 @@ func FuzzTokenizerFile(f *testing.F) {
 	f.Add([]byte(byteLevelJSON(nil)), []byte(`{"eos_token": {"content": "<|im_end|>"}}`), "<|im_end|> é")
 	f.Add([]byte(`{"model": {"vocab": {"a": 3, "aa": 0}, "merges": ["a a"]}, "pre_tokenizer": {"type": "Metaspace", "replacement": "▁"}}`), []byte(`{}`), "aaa")
 	f.Fuzz(func(t *testing.T, file, config []byte, text string) {
-		tokenizer, err := NewTokenizer(fileReader(map[string]string{"tokenizer.json": string(file), "tokenizer_config.json": string(config)}))
+		tokenizer, err := NewTokenizer(sharedtest.FileReader(map[string]string{"tokenizer.json": string(file), "tokenizer_config.json": string(config)}))
 		if err != nil {
 			return
 		}

@@ -3,24 +3,15 @@ package datasets
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
-)
 
-// fileReader serves checkpoint files from memory.
-func fileReader(files map[string]string) func(string) ([]byte, error) {
-	return func(name string) ([]byte, error) {
-		if text, ok := files[name]; ok {
-			return []byte(text), nil
-		}
-		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
-	}
-}
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+)
 
 // sentencePieceJSON is a Mistral-like tokenizer.json: ids 0-2 special, then the 256 byte tokens, then letters and merges.
 func sentencePieceJSON(edit func(file map[string]any)) string {
@@ -91,7 +82,7 @@ func bosTemplate(bos string, id int) map[string]any {
 
 func mustTokenizer(t testing.TB, tokenizerJSON string) *Tokenizer {
 	t.Helper()
-	tokenizer, err := NewTokenizer(fileReader(map[string]string{"tokenizer.json": tokenizerJSON}))
+	tokenizer, err := NewTokenizer(sharedtest.FileReader(map[string]string{"tokenizer.json": tokenizerJSON}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +197,7 @@ func TestTokenizerConfig(t *testing.T) {
 		if c.specials != "" {
 			files["special_tokens_map.json"] = c.specials
 		}
-		tokenizer, err := NewTokenizer(fileReader(files))
+		tokenizer, err := NewTokenizer(sharedtest.FileReader(files))
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("%s: error %v, want one with %q", c.name, err, c.err)
@@ -279,7 +270,7 @@ func TestStream(t *testing.T) {
 }
 
 func ExampleNewTokenizer() {
-	read := fileReader(map[string]string{"tokenizer.json": byteLevelJSON(nil)}) // of a checkpoint: its ReadFile
+	read := sharedtest.FileReader(map[string]string{"tokenizer.json": byteLevelJSON(nil)}) // of a checkpoint: its ReadFile
 	tokenizer, err := NewTokenizer(read)
 	if err != nil {
 		panic(err)
@@ -324,7 +315,7 @@ func FuzzTokenizer(f *testing.F) {
 // The pieces of a row are its text, cut where tokens meet; a character of several tokens belongs to the last of them.
 func TestPieces(t *testing.T) {
 	for name, file := range map[string]string{"sentence piece": sentencePieceJSON(nil), "byte level": byteLevelJSON(nil)} {
-		tokenizer, err := NewTokenizer(fileReader(map[string]string{"tokenizer.json": file}))
+		tokenizer, err := NewTokenizer(sharedtest.FileReader(map[string]string{"tokenizer.json": file}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -336,7 +327,7 @@ func TestPieces(t *testing.T) {
 			}
 		}
 	}
-	tokenizer, err := NewTokenizer(fileReader(map[string]string{"tokenizer.json": sentencePieceJSON(nil)}))
+	tokenizer, err := NewTokenizer(sharedtest.FileReader(map[string]string{"tokenizer.json": sentencePieceJSON(nil)}))
 	if err != nil {
 		t.Fatal(err)
 	}

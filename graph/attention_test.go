@@ -4,9 +4,11 @@ import (
 	"math"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 func TestMask(t *testing.T) {
@@ -32,7 +34,7 @@ func TestMask(t *testing.T) {
 		"window 1": {[]int32{trunk, trunk, trunk}, []int32{0, 1, 2}, 1, []string{"x..", ".x.", "..x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			devices(t, func(t *testing.T, d *graph.Device) {
+			graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 				mask := call(t, d, func(in []*Node) []*Node {
 					p := graph.Places{Segments: in[0], Positions: in[1]}
 					// The last two queries alone, as against a cache of keys.
@@ -102,10 +104,10 @@ func TestAttention(t *testing.T) {
 		}
 		visible[0] = append(visible[0], mask[i*keys:(i+1)*keys])
 	}
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		for _, h := range []struct{ heads, kvHeads int }{{4, 4}, {4, 2}, {6, 3}, {3, 1}} {
-			q, k, v := random(1, 1, s, h.heads, width), random(2, 1, keys, h.kvHeads, width), random(3, 1, keys, h.kvHeads, width)
-			want := naiveAttention(floats(t, q), floats(t, k), floats(t, v), mask, s, keys, h.heads, h.kvHeads, width)
+			q, k, v := graphtest.Random(1, 1, s, h.heads, width), graphtest.Random(2, 1, keys, h.kvHeads, width), graphtest.Random(3, 1, keys, h.kvHeads, width)
+			want := naiveAttention(graphtest.Floats(t, q), graphtest.Floats(t, k), graphtest.Floats(t, v), mask, s, keys, h.heads, h.kvHeads, width)
 			got := call(t, d, func(in []*Node) []*Node {
 				y := graph.Attention(in[0], in[1], in[2], in[3])
 				y.AssertDims(1, s, h.heads*width)
@@ -115,13 +117,13 @@ func TestAttention(t *testing.T) {
 				sees := func(y *Node) *Node { return SliceAxis(ConvertDType(y, dtypes.Float32), 1, AxisRange(1, s)) }
 				return append(grads, sees(y), blind, sees(half))
 			}, q, k, v, visible)
-			near(t, "y", floats(t, got[3]), want[h.heads*width:], 2e-6)
-			if r := relative(floats(t, got[5]), want[h.heads*width:]); r > 0.01 {
+			near(t, "y", graphtest.Floats(t, got[3]), want[h.heads*width:], 2e-6)
+			if r := graphtest.Relative(graphtest.Floats(t, got[5]), want[h.heads*width:]); r > 0.01 {
 				t.Errorf("%v: bfloat16 is off by %.3g", h, r)
 			}
-			near(t, "gradient of a query that sees nothing", floats(t, got[4]), make([]float32, h.heads*width), 0)
+			near(t, "gradient of a query that sees nothing", graphtest.Floats(t, got[4]), make([]float32, h.heads*width), 0)
 			for _, grad := range got[:3] {
-				for i, g := range floats(t, grad) {
+				for i, g := range graphtest.Floats(t, grad) {
 					if math.IsNaN(float64(g)) || math.IsInf(float64(g), 0) {
 						t.Fatalf("%v: gradient[%d] is %g", h, i, g)
 					}
@@ -142,10 +144,10 @@ func TestAttentionGradient(t *testing.T) {
 		}
 		visible[0] = append(visible[0], mask[i*s:(i+1)*s])
 	}
-	weight := floats(t, random(4, s*heads*width))
-	devices(t, func(t *testing.T, d *graph.Device) {
-		q, k, v := random(1, 1, s, heads, width), random(2, 1, s, kvHeads, width), random(3, 1, s, kvHeads, width)
-		inputs := [][]float32{floats(t, q), floats(t, k), floats(t, v)}
+	weight := graphtest.Floats(t, graphtest.Random(4, s*heads*width))
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+		q, k, v := graphtest.Random(1, 1, s, heads, width), graphtest.Random(2, 1, s, kvHeads, width), graphtest.Random(3, 1, s, kvHeads, width)
+		inputs := [][]float32{graphtest.Floats(t, q), graphtest.Floats(t, k), graphtest.Floats(t, v)}
 		got := call(t, d, func(in []*Node) []*Node {
 			y := Reshape(graph.Attention(in[0], in[1], in[2], in[3]), -1)
 			return Gradient(ReduceAllSum(Mul(y, in[4])), in[:3]...)
@@ -165,7 +167,7 @@ func TestAttentionGradient(t *testing.T) {
 				want[i] = float32((up - loss()) / (2 * step))
 				input[i] = x
 			}
-			near(t, []string{"dq", "dk", "dv"}[n], floats(t, got[n]), want, 5e-4)
+			near(t, []string{"dq", "dk", "dv"}[n], graphtest.Floats(t, got[n]), want, 5e-4)
 		}
 	})
 }
@@ -177,8 +179,8 @@ func TestSelfAttention(t *testing.T) {
 	for i := range segments {
 		segments[i] = int32(i/100+1) << graph.BranchBits
 	}
-	devices(t, func(t *testing.T, d *graph.Device) {
-		q, k, v, weight := random(1, 1, s, heads, width), random(2, 1, s, kvHeads, width), random(3, 1, s, kvHeads, width), random(4, 1, s, heads*width)
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+		q, k, v, weight := graphtest.Random(1, 1, s, heads, width), graphtest.Random(2, 1, s, kvHeads, width), graphtest.Random(3, 1, s, kvHeads, width), graphtest.Random(4, 1, s, heads*width)
 		got := call(t, d, func(in []*Node) []*Node {
 			row := graph.Places{Segments: in[4]}
 			mask := graph.Mask(row, row, 0)
@@ -190,7 +192,7 @@ func TestSelfAttention(t *testing.T) {
 			return results
 		}, q, k, v, weight, [][]int32{segments})
 		for i, what := range []string{"dq", "dk", "dv", "y"} {
-			near(t, what, floats(t, got[i]), floats(t, got[i+4]), 5e-6)
+			near(t, what, graphtest.Floats(t, got[i]), graphtest.Floats(t, got[i+4]), 5e-6)
 		}
 	})
 }

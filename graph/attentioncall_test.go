@@ -8,11 +8,13 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 // rowsOfSegments are two rows of length tokens: two answers to a prompt, then a document and padding; and padding around documents of few tokens.
@@ -35,14 +37,14 @@ func rowsOfSegments(length int) [][]int32 {
 // Attention, which is a call where there are kernels for it, is attention, and so is its gradient: under masks of all kinds, in lengths that fill
 // blocks and that do not, with shared heads, by several callers at once.
 func TestAttentionCalls(t *testing.T) {
-	d := xla(t)
+	d := graphtest.XLA(t)
 	for _, c := range []struct{ length, heads, kvHeads, width int }{{31, 2, 2, 32}, {64, 4, 2, 64}, {171, 3, 1, 96}, {300, 8, 2, 64}} {
 		for dtype, bound := range map[dtypes.DType]float64{dtypes.BFloat16: 6e-3, dtypes.Float32: 2e-6} {
 			t.Run(fmt.Sprint(c, dtype), func(t *testing.T) {
 				var in []*tensors.Tensor
 				for i, heads := range []int{c.heads, c.kvHeads, c.kvHeads, c.heads} {
-					x := random(int64(i+1), 2, c.length, heads, c.width)
-					in = append(in, tensors.FromFlatDataAndDimensions(rounded(floats(t, x)), x.Shape().Dimensions...))
+					x := graphtest.Random(int64(i+1), 2, c.length, heads, c.width)
+					in = append(in, tensors.FromFlatDataAndDimensions(rounded(graphtest.Floats(t, x)), x.Shape().Dimensions...))
 				}
 				checkAttention(t, d, dtype, bound, in, tensors.FromValue(rowsOfSegments(c.length)))
 			})
@@ -52,13 +54,13 @@ func TestAttentionCalls(t *testing.T) {
 
 // What is no number stays none, and does not cross into another document.
 func TestAttentionOfNaN(t *testing.T) {
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		const length, heads, width, place = 70, 2, 32, 40 // documents of 35 tokens
 		segments := make([]int32, length)
 		for i := range segments {
 			segments[i] = int32(i/(length/2)+1) << graph.BranchBits
 		}
-		k := floats(t, random(1, length, heads*width))
+		k := graphtest.Floats(t, graphtest.Random(1, length, heads*width))
 		k[place*heads*width] = float32(math.NaN()) // of the first head
 		x := tensors.FromFlatDataAndDimensions(k, 1, length, heads, width)
 		got := call(t, d, func(in []*Node) []*Node {
@@ -66,7 +68,7 @@ func TestAttentionOfNaN(t *testing.T) {
 			y := graph.Weights{}.SelfAttention(OnesLike(in[0]), in[0], OnesLike(in[0]), graph.Mask(places, places, 0))
 			return []*Node{y, Gradient(ReduceAllSum(Square(y)), in[0])[0]}
 		}, x, [][]int32{segments})
-		for what, values := range map[string][]float32{"y": floats(t, got[0]), "dk": floats(t, got[1])} {
+		for what, values := range map[string][]float32{"y": graphtest.Floats(t, got[0]), "dk": graphtest.Floats(t, got[1])} {
 			for i, v := range values {
 				token, head := i/(heads*width), i/width%heads
 				sees := token >= place || what == "dk" && token >= length/2 // of the gradient, all keys of the document that such a query sees
@@ -80,9 +82,9 @@ func TestAttentionOfNaN(t *testing.T) {
 
 // In layers that are computed again, one behind the other, the gradient is the same.
 func TestAttentionRecomputed(t *testing.T) {
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		const length, heads, width = 40, 2, 32
-		x, weight := random(1, 1, length, heads, width), random(2, 1, length, heads, width)
+		x, weight := graphtest.Random(1, 1, length, heads, width), graphtest.Random(2, 1, length, heads, width)
 		got := call(t, d, func(in []*Node) (results []*Node) {
 			places := graph.Places{Segments: in[2]}
 			mask := graph.Mask(places, places, 0)
@@ -101,7 +103,7 @@ func TestAttentionRecomputed(t *testing.T) {
 			}
 			return results
 		}, x, weight, rowsOfSegments(length)[:1])
-		if r := relative(floats(t, got[0]), floats(t, got[1])); !(r <= 2e-6) {
+		if r := graphtest.Relative(graphtest.Floats(t, got[0]), graphtest.Floats(t, got[1])); !(r <= 2e-6) {
 			t.Errorf("relative difference %g", r)
 		}
 	})
@@ -111,7 +113,7 @@ func TestAttentionRecomputed(t *testing.T) {
 func TestAttentionOfNothing(t *testing.T) {
 	d := inspectedKernels(t)
 	const length, heads, width = 96, 2, 32
-	x, segments := random(1, 1, length, heads, width), make([]int32, length)
+	x, segments := graphtest.Random(1, 1, length, heads, width), make([]int32, length)
 	for i := range segments {
 		segments[i] = 1 << graph.BranchBits
 	}
@@ -125,7 +127,7 @@ func TestAttentionOfNothing(t *testing.T) {
 			y = ConvertDType(y, dtypes.Float32)
 			return []*Node{y, ConvertDType(Gradient(ReduceAllSum(Square(AddScalar(y, 1))), x)[0], dtypes.Float32)}
 		}, x, [][]int32{segments})
-		for what, values := range map[string][]float32{"y": floats(t, got[0]), "dq": floats(t, got[1])} {
+		for what, values := range map[string][]float32{"y": graphtest.Floats(t, got[0]), "dq": graphtest.Floats(t, got[1])} {
 			for i, v := range values {
 				if token := i / (heads * width); token > 0 && (v == 0) != (token >= 32 && token < 64) { // the first sees but itself: its dq is 0
 					t.Fatalf("%s: %s of token %d is %g", dtype, what, token, v)
@@ -198,12 +200,12 @@ func checkAttention(t *testing.T, d *graph.Device, dtype dtypes.DType, bound flo
 	}
 	group.Wait()
 	for i, what := range []string{"dq", "dk", "dv", "y"} {
-		got := floats(t, results[0][1][i])
-		if r := relative(got, floats(t, results[0][0][i])); !(r <= bound) {
+		got := graphtest.Floats(t, results[0][1][i])
+		if r := graphtest.Relative(got, graphtest.Floats(t, results[0][0][i])); !(r <= bound) {
 			t.Errorf("%s: relative difference %g, want %g at most", what, r, bound)
 		}
 		for _, again := range results[1:] {
-			if !slices.Equal(floats(t, again[1][i]), got) {
+			if !slices.Equal(graphtest.Floats(t, again[1][i]), got) {
 				t.Errorf("%s: not the same twice", what)
 			}
 		}

@@ -10,11 +10,13 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 // deep is a program that takes XLA a moment: a chain of products.
@@ -29,7 +31,7 @@ func deep(in [][]*Node) [][]*Node {
 // runDeep compiles and runs deep on a device of its own, as a new process would, and returns the program's record.
 func runDeep(t *testing.T, cache string) graph.Compiled {
 	t.Helper()
-	d := openXLA(t, cache, 1)
+	d := graphtest.OpenXLA(t, cache, 1)
 	defer d.Close()
 	p := graph.NewProgram(d, "deep", deep, 0)
 	defer p.Close()
@@ -43,7 +45,7 @@ func runDeep(t *testing.T, cache string) graph.Compiled {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := floats(t, results[0][0])[0]; got != 0.5 {
+	if got := graphtest.Floats(t, results[0][0])[0]; got != 0.5 {
 		t.Errorf("result %v, want 0.5", got)
 	}
 	if info.Aliases != shape.ByteSize() {
@@ -114,7 +116,7 @@ func cacheEntry(t *testing.T, dir string) string {
 
 // TestCompileParallel compiles several programs and several shapes of one program at once.
 func TestCompileParallel(t *testing.T) {
-	d := openXLA(t, t.TempDir(), 1)
+	d := graphtest.OpenXLA(t, t.TempDir(), 1)
 	defer d.Close()
 	const programs, sizes = 3, 4
 	var wg sync.WaitGroup
@@ -147,7 +149,7 @@ func TestCompileParallel(t *testing.T) {
 }
 
 func TestProgramErrors(t *testing.T) {
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		p := graph.NewProgram(d, "sum", func(in [][]*Node) [][]*Node {
 			return [][]*Node{{Add(in[0][0], in[1][0])}}
 		}, 0)

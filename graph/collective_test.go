@@ -5,11 +5,13 @@ import (
 	"math"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 // meshes are the meshes of so many devices.
@@ -29,10 +31,10 @@ func meshes(t *testing.T, devices int, rules graph.Rules) []*graph.Mesh {
 // meshDevice opens so many CPU devices.
 func meshDevice(t *testing.T, devices int) *graph.Device {
 	t.Helper()
-	if xla(t).Platform() != graph.PlatformCPU {
+	if graphtest.XLA(t).Platform() != graph.PlatformCPU {
 		t.Skip("the devices of this machine cannot be multiplied")
 	}
-	d := openXLA(t, t.TempDir(), devices)
+	d := graphtest.OpenXLA(t, t.TempDir(), devices)
 	t.Cleanup(d.Close)
 	return d
 }
@@ -96,8 +98,8 @@ func TestMeshGradient(t *testing.T) {
 			x = Sin(w.Linear(x, "up.weight", dtypes.Float32)) // [rows, out]
 			y := Mul(x, Add(w.Base().Linear(Slice(x, AxisRange(), AxisRange(0, 6)), "up.weight", dtypes.Float32), x))
 			gradients := Gradient(ReduceAllSum(y), in[1]...)
-			sums := m.Sum(gradients, overlay)
-			return [][]*Node{sums, {m.Sum([]*Node{ReduceAllSum(y)}, &graph.Tensors{})[0], m.GlobalNorm(sums, overlay)}}
+			sums := graph.AllReduceSum(m, gradients, overlay)
+			return [][]*Node{sums, {graph.AllReduceSum(m, []*Node{ReduceAllSum(y)}, &graph.Tensors{})[0], graph.GlobalNormOver(sums, overlay)}}
 		}).On(m)
 		defer p.Close()
 		var feed graph.Group

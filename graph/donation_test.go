@@ -8,36 +8,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/graph/graphtest"
-	"github.com/bfpo-go/bfpo/graph/pjrt"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/distributed"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/graph/pjrt"
 )
-
-// xla returns the XLA device of the tests, or skips.
-func xla(t *testing.T) *graph.Device {
-	t.Helper()
-	d := graphtest.Device(t)
-	if d.Platform() == graph.PlatformGo {
-		t.Skip("no XLA plugin on this machine")
-	}
-	return d
-}
-
-// openXLA opens a device of its own on the tests' plugin, with its own cache of programs.
-func openXLA(t *testing.T, cache string, devices int) *graph.Device {
-	t.Helper()
-	d, err := graph.Open(graph.Options{Platform: xla(t).Plugin(), CacheDir: cache, Devices: devices, Log: t.Logf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
 
 // adamLike has the buffers of an optimizer's step: weights and two moments in place, gradients given up, a frozen group kept.
 func adamLike(in [][]*Node) [][]*Node {
@@ -75,7 +56,7 @@ func float32Bytes(x float32) []byte {
 }
 
 func TestDonationUpdatesInPlace(t *testing.T) {
-	d := xla(t)
+	d := graphtest.XLA(t)
 	const n, size = 4, 4 << 20 // four tensors of 16 MiB in each group
 	p := graph.NewProgram(d, "adam_like", adamLike, 0, 1, 2, 3)
 	defer p.Close()
@@ -107,12 +88,12 @@ func TestDonationUpdatesInPlace(t *testing.T) {
 	t.Logf("peak RSS grew by %d MiB over %d steps of a state of %d MiB, %v a step with the upload of %d MiB of gradients",
 		(peakRSS(t)-before)>>20, steps, 3*groupBytes>>20, time.Since(start)/steps, groupBytes>>20)
 	for _, x := range frozen {
-		if got := floats(t, x); got[0] != 2 || got[size-1] != 2 {
+		if got := graphtest.Floats(t, x); got[0] != 2 || got[size-1] != 2 {
 			t.Errorf("a tensor that was not donated changed to %v", got[0])
 		}
 	}
 	wantM := 4 * (1 - 1.0/16) // m = 0.5 m + 0.5 * 4, four times
-	if got := floats(t, m[n-1])[size-1]; got != float32(wantM) {
+	if got := graphtest.Floats(t, m[n-1])[size-1]; got != float32(wantM) {
 		t.Errorf("first moment %v, want %v", got, wantM)
 	}
 }
@@ -122,12 +103,12 @@ func TestDonationUpdatesInPlace(t *testing.T) {
 func TestDonorKept(t *testing.T) {
 	for _, devices := range []int{1, 4} {
 		t.Run(strconv.Itoa(devices), func(t *testing.T) {
-			if devices > 1 && xla(t).Platform() != graph.PlatformCPU {
+			if devices > 1 && graphtest.XLA(t).Platform() != graph.PlatformCPU {
 				t.Skip("only CPUs show any number of devices")
 			}
 			dir := t.TempDir()
 			for _, cached := range []bool{false, true} {
-				d := openXLA(t, dir, devices)
+				d := graphtest.OpenXLA(t, dir, devices)
 				defer d.Close()
 				if d.NumDevices() != devices {
 					t.Fatalf("%d devices, want %d", d.NumDevices(), devices)
@@ -156,7 +137,7 @@ func runAdd(t *testing.T, d *graph.Device, g *Graph, shard shapes.Shape, donate 
 		donated = append(donated, donate, false)
 	}
 	for i, out := range g.RunWithBuffers(inputs, donated, 0) {
-		if got := floats(t, out); got[0] != 3 || got[len(got)-1] != 3 {
+		if got := graphtest.Floats(t, out); got[0] != 3 || got[len(got)-1] != 3 {
 			t.Errorf("donate %v: output %d is %v, want 3", donate, i, got[0])
 		}
 	}

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/bfpo-go/bfpo/graph"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
 )
 
 // Chosen and rejected response share one row with their prompt: segments 256 (the prompt of document 1), 257 (chosen), 258 (rejected).

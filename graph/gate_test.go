@@ -5,10 +5,12 @@ import (
 	"math"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 // gatedBy returns silu(gate) up in a dtype, and the adjoints of both for one of it, in float32.
@@ -20,14 +22,14 @@ func gatedBy(t *testing.T, d *graph.Device, dtype dtypes.DType, gate, up, dy any
 		adjoints := Gradient(ReduceAllSum(Mul(ConvertDType(y, dtypes.Float32), in[2])), in[0], in[1])
 		return append([]*Node{ConvertDType(y, dtypes.Float32)}, adjoints...)
 	}, gate, up, dy)
-	return floats(t, got[0]), floats(t, got[1]), floats(t, got[2])
+	return graphtest.Floats(t, got[0]), graphtest.Floats(t, got[1]), graphtest.Floats(t, got[2])
 }
 
 // With e^-x = 1/3 the sigmoid is 3/4; far from zero silu is x or nothing, and its slope 1 or 0.
 func TestGatedByHand(t *testing.T) {
 	x := float32(math.Log(3))
 	gate, up, dy := []float32{0, x, 1000, -1000}, []float32{3, 2, 5, 7}, []float32{2, 1, 1, 1}
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		y, dgate, dup := gatedBy(t, d, dtypes.Float32, gate, up, dy)
 		near(t, "y", y, []float32{0, 1.5 * x, 5000, 0}, 1e-6)
 		near(t, "dgate", dgate, []float32{3, 1.5 * (1 + x/4), 5, 0}, 1e-6)
@@ -37,12 +39,12 @@ func TestGatedByHand(t *testing.T) {
 
 // In bfloat16, where a call computes the gradient if there are kernels, it is that of float32, rounded: in numbers that fill tasks and that do not.
 func TestGatedHalfPrecision(t *testing.T) {
-	d := xla(t)
+	d := graphtest.XLA(t)
 	for _, n := range []int{1, 37, 1 << 15, 3<<15 + 5} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			var in []any
 			for i := range 3 {
-				x := rounded(floats(t, random(int64(i+1), n)))
+				x := rounded(graphtest.Floats(t, graphtest.Random(int64(i+1), n)))
 				for k := range x {
 					x[k] *= 4
 				}
@@ -65,7 +67,7 @@ func TestGatedHalfPrecision(t *testing.T) {
 func TestGatedNaN(t *testing.T) {
 	nan := float32(math.NaN())
 	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
-		_, dgate, dup := gatedBy(t, xla(t), dtype, []float32{nan, 1, 1, 1}, []float32{1, nan, 1, 1}, []float32{1, 1, nan, 1})
+		_, dgate, dup := gatedBy(t, graphtest.XLA(t), dtype, []float32{nan, 1, 1, 1}, []float32{1, nan, 1, 1}, []float32{1, 1, nan, 1})
 		for i, isNaN := range []bool{true, true, true, false} {
 			if math.IsNaN(float64(dgate[i])) != isNaN || math.IsNaN(float64(dup[i])) != (isNaN && i != 1) {
 				t.Errorf("%s: adjoints %d are %g and %g", dtype, i, dgate[i], dup[i])

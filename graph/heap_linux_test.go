@@ -8,17 +8,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 // TestScratchMemory runs a program with 128 MiB of scratch memory: it is to get no new pages from the system once it has run, and to give them back
 // when it is closed.
 func TestScratchMemory(t *testing.T) {
-	d := xla(t)
+	d := graphtest.XLA(t)
 	if d.Platform() != graph.PlatformCPU {
 		t.Skip("about the memory of the host")
 	}

@@ -1,57 +1,31 @@
 package graph_test
 
 import (
-	"math"
-	"math/rand"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// random returns a tensor of normal numbers.
-func random(seed int64, dims ...int) *tensors.Tensor {
-	n := 1
-	for _, d := range dims {
-		n *= d
-	}
-	values := make([]float32, n)
-	source := rand.New(rand.NewSource(seed))
-	for i := range values {
-		values[i] = float32(source.NormFloat64())
-	}
-	return tensors.FromFlatDataAndDimensions(values, dims...)
-}
-
-// relative returns the Euclidean distance of got from want, divided by the length of want.
-func relative(got, want []float32) float64 {
-	var diff, norm float64
-	for i := range want {
-		d := float64(got[i]) - float64(want[i])
-		diff += d * d
-		norm += float64(want[i]) * float64(want[i])
-	}
-	return math.Sqrt(diff / norm)
-}
-
 func TestLinear(t *testing.T) {
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			y := graph.Linear(in[0], in[1])
 			y.AssertDims(1, 2, 3)
 			return append(Gradient(ReduceAllSum(Mul(y, in[2])), in[0], in[1]), y)
 		}, [][][]float32{{{1, 2}, {3, 4}}}, [][]float32{{1, 0}, {0, 1}, {1, -1}}, [][][]float32{{{1, 0, 0}, {0, 1, 2}}})
-		near(t, "y", floats(t, got[2]), []float32{1, 2, -1, 3, 4, -1}, 0)
-		near(t, "dx = dy w", floats(t, got[0]), []float32{1, 0, 2, -1}, 0)
-		near(t, "dw = dy^T x", floats(t, got[1]), []float32{1, 2, 3, 4, 6, 8}, 0)
+		near(t, "y", graphtest.Floats(t, got[2]), []float32{1, 2, -1, 3, 4, -1}, 0)
+		near(t, "dx = dy w", graphtest.Floats(t, got[0]), []float32{1, 0, 2, -1}, 0)
+		near(t, "dw = dy^T x", graphtest.Floats(t, got[1]), []float32{1, 2, 3, 4, 6, 8}, 0)
 	})
 }
 
 // A single row in bfloat16 takes a way of its own, with the same numbers: all of these are exact.
 func TestLinearSingleRow(t *testing.T) {
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			half := func(x *Node) *Node { return ConvertDType(x, dtypes.BFloat16) }
 			y := graph.Linear(half(in[0]), half(in[1]))
@@ -59,9 +33,9 @@ func TestLinearSingleRow(t *testing.T) {
 			y = ConvertDType(y, dtypes.Float32)
 			return append(Gradient(ReduceAllSum(Mul(y, in[2])), in[0], in[1]), y)
 		}, [][][]float32{{{1, 2}}}, [][]float32{{1, 0}, {0, 1}, {1, -1}}, [][][]float32{{{1, 0, 2}}})
-		near(t, "y", floats(t, got[2]), []float32{1, 2, -1}, 0)
-		near(t, "dx = dy w", floats(t, got[0]), []float32{3, -2}, 0)
-		near(t, "dw = dy^T x", floats(t, got[1]), []float32{1, 2, 0, 0, 2, 4}, 0)
+		near(t, "y", graphtest.Floats(t, got[2]), []float32{1, 2, -1}, 0)
+		near(t, "dx = dy w", graphtest.Floats(t, got[0]), []float32{3, -2}, 0)
+		near(t, "dw = dy^T x", graphtest.Floats(t, got[1]), []float32{1, 2, 0, 0, 2, 4}, 0)
 	})
 }
 
@@ -81,13 +55,13 @@ func TestLinearHalfPrecision(t *testing.T) {
 			return append(Gradient(ReduceAllSum(Square(y)), in...), y)
 		}
 	}
-	devices(t, func(t *testing.T, d *graph.Device) {
-		x, w1, w2 := random(1, 2, 8, 64), random(2, 96, 64), random(3, 32, 96)
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+		x, w1, w2 := graphtest.Random(1, 2, 8, 64), graphtest.Random(2, 96, 64), graphtest.Random(3, 32, 96)
 		want := call(t, d, layers(dtypes.Float32, false), x, w1, w2)
 		for _, remat := range []bool{false, true} {
 			got := call(t, d, layers(dtypes.BFloat16, remat), x, w1, w2)
 			for i, what := range []string{"dx", "dw1", "dw2", "y"} {
-				if r := relative(floats(t, got[i]), floats(t, want[i])); !(r < 0.01) || r == 0 {
+				if r := graphtest.Relative(graphtest.Floats(t, got[i]), graphtest.Floats(t, want[i])); !(r < 0.01) || r == 0 {
 					t.Errorf("remat %v: %s is %.2g from float32's, want the rounding of bfloat16 (2^-8 = 0.0039)", remat, what, r)
 				}
 			}
@@ -97,13 +71,13 @@ func TestLinearHalfPrecision(t *testing.T) {
 
 // A dot of 4096 ones of bfloat16 accumulated in bfloat16 would stop at 256.
 func TestLinearAccumulates(t *testing.T) {
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			one := ConvertDType(in[0], dtypes.BFloat16)
 			y := graph.Linear(BroadcastToDims(one, 3, 4096), BroadcastToDims(one, 5, 4096))
 			return []*Node{ConvertDType(y, dtypes.Float32)}
 		}, [][]float32{{1}})
-		for _, v := range floats(t, got[0]) {
+		for _, v := range graphtest.Floats(t, got[0]) {
 			if v != 4096 {
 				t.Errorf("sum of 4096 ones is %g", v)
 			}

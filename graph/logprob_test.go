@@ -6,12 +6,14 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/graph/pjrt"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/graph/pjrt"
 )
 
 // fullLogProbs is the definition with all logits at once, for autodiff: log-softmax, then the labels' entries.
@@ -28,8 +30,8 @@ func TestTokenLogProbs(t *testing.T) {
 	index := []int32{0, 3, 3, 5, 6, 7, 11, 0, 0} // out of every row, some places twice, as padding is
 	labels := []int32{0, 10, 4, 4, 7, 1, 2, 0, 0}
 	weight := []float32{1, -2, 0.5, 3, 1, 1, -1, 0, 0}
-	devices(t, func(t *testing.T, dev *graph.Device) {
-		hidden, head := random(1, b, s, d), random(2, v, d)
+	graphtest.Each(t, func(t *testing.T, dev *graph.Device) {
+		hidden, head := graphtest.Random(1, b, s, d), graphtest.Random(2, v, d)
 		want := call(t, dev, func(in []*Node) []*Node {
 			logp, mean := fullLogProbs(in[0], in[1], in[2], in[3])
 			return append(Gradient(ReduceAllSum(Mul(logp, in[4])), in[0], in[3]), logp, mean)
@@ -45,12 +47,12 @@ func TestTokenLogProbs(t *testing.T) {
 						}
 						return append(Gradient(loss, in[0], in[3]), logp, mean)
 					}, hidden, index, labels, head, weight)
-					near(t, "dhidden", floats(t, got[0]), floats(t, want[0]), 1e-5)
+					near(t, "dhidden", graphtest.Floats(t, got[0]), graphtest.Floats(t, want[0]), 1e-5)
 					if !frozen {
-						near(t, "dhead", floats(t, got[1]), floats(t, want[1]), 1e-5)
+						near(t, "dhead", graphtest.Floats(t, got[1]), graphtest.Floats(t, want[1]), 1e-5)
 					}
-					near(t, "logp", floats(t, got[2]), floats(t, want[2]), 1e-5)
-					near(t, "mean", floats(t, got[3]), floats(t, want[3]), 1e-5)
+					near(t, "logp", graphtest.Floats(t, got[2]), graphtest.Floats(t, want[2]), 1e-5)
+					near(t, "mean", graphtest.Floats(t, got[3]), graphtest.Floats(t, want[3]), 1e-5)
 				})
 			}
 		}
@@ -60,7 +62,7 @@ func TestTokenLogProbs(t *testing.T) {
 // The head's memory, forward and backward, is a quarter at most of that of a program with all logits, where its weights are frozen and where they
 // are trained: by the compiled sizes, for as many tokens as a pair of 1024 has. The gradient of trained weights, a result, does not count.
 func TestTokenLogProbsMemory(t *testing.T) {
-	d := xla(t)
+	d := graphtest.XLA(t)
 	const tokens, width, vocabulary, chunk = 2048, 256, 32000, 256
 	hidden, head := shapes.Make(dtypes.Float32, 1, tokens, width), shapes.Make(dtypes.Float32, vocabulary, width)
 	places := shapes.Make(dtypes.Int32, tokens)
@@ -95,29 +97,29 @@ func TestTokenLogProbsMemory(t *testing.T) {
 func TestTokenLogProbsByHand(t *testing.T) {
 	ln := func(x float64) float32 { return float32(math.Log(x)) }
 	head := [][]float32{{ln(1)}, {ln(2)}, {ln(5)}}
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			logp, mean := graph.TokenLogProbs(in[0], in[1], in[2], in[3], graph.HeadGradient{Hidden: true}, 2)
 			// dlogp_0/dh = w_0 - sum_v p_v w_v
 			return []*Node{logp, mean, Gradient(Squeeze(SliceAxis(logp, 0, AxisElem(0))), in[0])[0]}
 		}, [][][]float32{{{1}}}, []int32{0, 0, 0}, []int32{0, 1, 2}, head)
-		near(t, "logp", floats(t, got[0]), []float32{ln(1. / 8), ln(2. / 8), ln(5. / 8)}, 1e-6)
-		near(t, "mean", floats(t, got[1]), []float32{ln(10) / 3, ln(10) / 3, ln(10) / 3}, 1e-6)
-		near(t, "dh", floats(t, got[2]), []float32{-(2*ln(2) + 5*ln(5)) / 8}, 1e-6)
+		near(t, "logp", graphtest.Floats(t, got[0]), []float32{ln(1. / 8), ln(2. / 8), ln(5. / 8)}, 1e-6)
+		near(t, "mean", graphtest.Floats(t, got[1]), []float32{ln(10) / 3, ln(10) / 3, ln(10) / 3}, 1e-6)
+		near(t, "dh", graphtest.Floats(t, got[2]), []float32{-(2*ln(2) + 5*ln(5)) / 8}, 1e-6)
 	})
 }
 
 func TestGreedyLogProbs(t *testing.T) {
 	// One hidden unit: logits are the head's numbers. 3 stands twice, the first of the two is the greedy token.
 	head := [][]float32{{1}, {3}, {-2}, {3}}
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			logp, greedy := graph.GreedyLogProbs(graph.PickRows(in[0], in[1]), in[2], in[3])
 			want, _ := graph.TokenLogProbs(in[0], in[1], in[2], in[3], graph.HeadGradient{Head: true}, 3)
 			return []*Node{ConvertDType(greedy, dtypes.Float32), Sub(logp, want)}
 		}, [][][]float32{{{1}, {-1}}}, []int32{0, 0, 0, 0, 1}, []int32{0, 1, 2, 3, 2}, head)
-		near(t, "greedy", floats(t, got[0]), []float32{0, 1, 0, 0, 1}, 0)
-		near(t, "logp", floats(t, got[1]), make([]float32, 5), 1e-6)
+		near(t, "greedy", graphtest.Floats(t, got[0]), []float32{0, 1, 0, 0, 1}, 0)
+		near(t, "logp", graphtest.Floats(t, got[1]), make([]float32, 5), 1e-6)
 	})
 }
 
@@ -125,8 +127,8 @@ func TestGreedyLogProbs(t *testing.T) {
 func TestWeighedRowsCall(t *testing.T) {
 	d := inspectedKernels(t)
 	const tokens, width, words = 70, 96, 5003
-	hidden := tensors.FromFlatDataAndDimensions(rounded(floats(t, random(1, 1, tokens, width))), 1, tokens, width)
-	head := tensors.FromFlatDataAndDimensions(rounded(floats(t, random(2, words, width))), words, width)
+	hidden := tensors.FromFlatDataAndDimensions(rounded(graphtest.Floats(t, graphtest.Random(1, 1, tokens, width))), 1, tokens, width)
+	head := tensors.FromFlatDataAndDimensions(rounded(graphtest.Floats(t, graphtest.Random(2, words, width))), words, width)
 	index, labels := make([]int32, tokens), make([]int32, tokens)
 	for i := range index {
 		index[i], labels[i] = int32(i), int32(i*71%words)
@@ -151,9 +153,9 @@ func TestWeighedRowsCall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return floats(t, out[0][0])
+		return graphtest.Floats(t, out[0][0])
 	}
-	if r := relative(gradient(dtypes.BFloat16), gradient(dtypes.Float32)); !(r <= 0.004) {
+	if r := graphtest.Relative(gradient(dtypes.BFloat16), gradient(dtypes.Float32)); !(r <= 0.004) {
 		t.Errorf("relative difference %g", r)
 	}
 }
@@ -161,9 +163,9 @@ func TestWeighedRowsCall(t *testing.T) {
 // The gradient of a token that the network is sure of is the small difference of two rows that nearly agree: in bfloat16 it is still that.
 func TestSureTokens(t *testing.T) {
 	const tokens, width, words = 64, 96, 5003
-	w := rounded(floats(t, random(2, words, width)))
+	w := rounded(graphtest.Floats(t, graphtest.Random(2, words, width)))
 	index, labels := make([]int32, tokens), make([]int32, tokens)
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		head := tensors.FromFlatDataAndDimensions(w, words, width)
 		for scale, most := range map[float32]float32{0.1: -0.05, 0.16: -2e-4, 0.18: -3e-5} {
 			h := make([]float32, 0, tokens*width)
@@ -180,7 +182,7 @@ func TestSureTokens(t *testing.T) {
 					logp, _ := graph.TokenLogProbs(h, in[2], in[3], w, graph.HeadGradient{Hidden: true}, 64)
 					return []*Node{Gradient(ReduceAllSum(logp), in[0])[0], logp}
 				}, hidden, head, index, labels)
-				return floats(t, got[0]), floats(t, got[1])
+				return graphtest.Floats(t, got[0]), graphtest.Floats(t, got[1])
 			}
 			half, _ := gradient(dtypes.BFloat16)
 			full, logp := gradient(dtypes.Float32)
@@ -188,7 +190,7 @@ func TestSureTokens(t *testing.T) {
 				t.Errorf("scale %g: no token is more probable than e^%g", scale, slices.Max(logp))
 			}
 			for i := range tokens {
-				if r := relative(half[i*width:(i+1)*width], full[i*width:(i+1)*width]); !(r <= 0.01) {
+				if r := graphtest.Relative(half[i*width:(i+1)*width], full[i*width:(i+1)*width]); !(r <= 0.01) {
 					t.Errorf("scale %g: the gradient of token %d of log-probability %g is off by %.2g", scale, i, logp[i], r)
 				}
 			}
@@ -199,23 +201,23 @@ func TestSureTokens(t *testing.T) {
 // In bfloat16 values and gradients stay within its rounding of those in float32.
 func TestTokenLogProbsHalfPrecision(t *testing.T) {
 	index, labels := []int32{0, 1, 2, 3, 4, 5, 6, 7}, []int32{3, 1, 4, 1, 5, 9, 2, 6}
-	devices(t, func(t *testing.T, d *graph.Device) {
-		hidden, head := random(1, 1, 8, 64), random(2, 50, 64)
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+		hidden, head := graphtest.Random(1, 1, 8, 64), graphtest.Random(2, 50, 64)
 		run := func(dtype dtypes.DType, frozen bool) (logp, grad []float32) {
 			got := call(t, d, func(in []*Node) []*Node {
 				h, w := ConvertDType(MulScalar(in[0], 0.1), dtype), ConvertDType(in[3], dtype)
 				logp, _ := graph.TokenLogProbs(h, in[1], in[2], w, graph.HeadGradient{Hidden: true, Head: !frozen}, 5)
 				return []*Node{logp, Gradient(ReduceAllSum(logp), in[0])[0]}
 			}, hidden, index, labels, head)
-			return floats(t, got[0]), floats(t, got[1])
+			return graphtest.Floats(t, got[0]), graphtest.Floats(t, got[1])
 		}
 		for _, frozen := range []bool{true, false} {
 			wantLogp, wantGrad := run(dtypes.Float32, frozen)
 			logp, grad := run(dtypes.BFloat16, frozen)
-			if r := relative(logp, wantLogp); r > 0.004 {
+			if r := graphtest.Relative(logp, wantLogp); r > 0.004 {
 				t.Errorf("frozen %v: logp off by %.2g", frozen, r)
 			}
-			if r := relative(grad, wantGrad); r > 0.01 {
+			if r := graphtest.Relative(grad, wantGrad); r > 0.01 {
 				t.Errorf("frozen %v: gradient off by %.2g", frozen, r)
 			}
 		}

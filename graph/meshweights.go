@@ -11,12 +11,12 @@ import (
 // weight gets it whole: it is put together where it is used, and its gradient is summed over the devices that share it and cut again.
 func (w Weights) On(base, overlay *Tensors) Weights {
 	w.mesh = base.Mesh
-	w.cutFrozen, w.cutTrained = base.cutNames(), overlay.cutNames()
+	w.cutFrozen, w.cutTrained = cutNames(base), cutNames(overlay)
 	return w
 }
 
-// cutNames are the names of the tensors that are cut.
-func (ts *Tensors) cutNames() map[string]bool {
+// cutNames returns the names of the sharded tensors.
+func cutNames(ts *Tensors) map[string]bool {
 	names := map[string]bool{}
 	for i, name := range ts.Names {
 		if ts.IsCut(i) {
@@ -46,24 +46,24 @@ func (w Weights) wholeDims(node *Node, cut bool) []int {
 // gathered returns the weight whose part is given, in the view's dtype.
 func (w Weights) gathered(part *Node, trained bool) *Node {
 	if !trained {
-		return w.mesh.gather(w.cast(part))
+		return allGather(w.mesh, w.cast(part))
 	}
 	return withGradient(
-		func(in []*Node) *Node { return w.mesh.carried(in[0], w.mesh.gather(w.cast(in[0]))) },
-		func(in []*Node, dy *Node) []*Node { return []*Node{w.mesh.scattered(dy, in[0])} },
+		func(in []*Node) *Node { return carryGradient(w.mesh, in[0], allGather(w.mesh, w.cast(in[0]))) },
+		func(in []*Node, dy *Node) []*Node { return []*Node{scatterGradient(w.mesh, dy, in[0])} },
 		part)
 }
 
-// carried is whole, with a path for GoMLX's gradient from it to the part that it was made of: a sum over devices has none. XLA never sees
-// the path, since the condition is a constant.
-func (m *Mesh) carried(part, whole *Node) *Node {
+// carryGradient returns whole with a path for GoMLX's gradient to the shard that it was gathered from, since a sum over devices has none.
+// XLA never sees the path: the condition is a constant.
+func carryGradient(m *Mesh, part, whole *Node) *Node {
 	path := Concatenate(slices.Repeat([]*Node{ConvertDType(part, whole.DType())}, m.Shards), 0)
 	return Where(Const(part.Graph(), true), whole, path)
 }
 
-// scattered is the adjoint of a part for that of the whole.
-func (m *Mesh) scattered(dy, part *Node) *Node {
-	return ConvertDType(m.scatter(ConvertDType(dy, dtypes.Float32)), part.DType())
+// scatterGradient turns the gradient of the whole weight into the gradient of the shard, in the dtype of the shard.
+func scatterGradient(m *Mesh, dy, part *Node) *Node {
+	return ConvertDType(reduceScatter(m, ConvertDType(dy, dtypes.Float32)), part.DType())
 }
 
 // cast returns a matrix in the view's dtype.
@@ -81,14 +81,14 @@ func (w Weights) linearCut(x *Node, name string, multiply func(a, b *Node, out d
 	trained := w.Trained(name)
 	whole := func(part, after *Node) *Node {
 		late := OptimizationBarriers(part, after)[0]
-		return w.mesh.gather(w.cast(late))
+		return allGather(w.mesh, w.cast(late))
 	}
 	var kept *Node
 	forward := func(in []*Node) *Node {
 		kept = whole(part, in[0])
 		weight := kept
 		if trained {
-			weight = w.mesh.carried(in[1], kept)
+			weight = carryGradient(w.mesh, in[1], kept)
 		}
 		return onRows(in[0], weight, func(x *Node) *Node { return multiply(x, weight, dtype) })
 	}
@@ -103,7 +103,7 @@ func (w Weights) linearCut(x *Node, name string, multiply func(a, b *Node, out d
 		if !trained {
 			return []*Node{dx}
 		}
-		return []*Node{dx, w.mesh.scattered(contract(dy, 0, rows, 0, dtypes.Float32), part)} // [out/Shards, in]
+		return []*Node{dx, scatterGradient(w.mesh, contract(dy, 0, rows, 0, dtypes.Float32), part)} // [out/Shards, in]
 	}
 	if !trained {
 		return withGradient(forward, backward, x)

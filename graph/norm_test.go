@@ -4,9 +4,11 @@ import (
 	"math"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 // near fails unless got and want are equal to within tol, element by element.
@@ -26,7 +28,7 @@ func TestRMSNorm(t *testing.T) {
 	// Row 1: mean(x^2) = (9+16)/2 = 12.5, with eps 3.5 the root is 4. Row 2: mean(x^2) = 0.5, the root is 2.
 	x, weight := [][]float32{{3, 4}, {1, 0}}, []float32{2, -1}
 	want := []float32{1.5, -1, 1, 0}
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			half := graph.RMSNorm(ConvertDType(in[0], dtypes.BFloat16), in[1], 3.5)
 			half.AssertDims(2, 2)
@@ -35,20 +37,20 @@ func TestRMSNorm(t *testing.T) {
 			}
 			return []*Node{graph.RMSNorm(in[0], in[1], 3.5), ConvertDType(half, dtypes.Float32)}
 		}, x, weight)
-		near(t, "f32", floats(t, got[0]), want, 1e-6)
-		near(t, "bf16", floats(t, got[1]), want, 0) // the numbers above are exact in bfloat16
+		near(t, "f32", graphtest.Floats(t, got[0]), want, 1e-6)
+		near(t, "bf16", graphtest.Floats(t, got[1]), want, 0) // the numbers above are exact in bfloat16
 	})
 }
 
 // The gradient of L = y_1 for x = (3, 4), w = (2, -1), eps = 3.5: r = 4, y_1 = 2*3/r,
 // dL/dx_1 = 2/r - 2*3*x_1/(2*r^3) = 0.5 - 18/128, dL/dx_2 = -2*3*x_2/(2*r^3) = -24/128, dL/dw_1 = 3/4.
 func TestRMSNormGradient(t *testing.T) {
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			y := graph.RMSNorm(in[0], in[1], 3.5)
 			return Gradient(ReduceAllSum(SliceAxis(y, -1, AxisElem(0))), in[0], in[1])
 		}, [][]float32{{3, 4}}, []float32{2, -1})
-		near(t, "dx", floats(t, got[0]), []float32{0.359375, -0.1875}, 1e-6)
-		near(t, "dw", floats(t, got[1]), []float32{0.75, 0}, 1e-6)
+		near(t, "dx", graphtest.Floats(t, got[0]), []float32{0.359375, -0.1875}, 1e-6)
+		near(t, "dw", graphtest.Floats(t, got[1]), []float32{0.75, 0}, 1e-6)
 	})
 }

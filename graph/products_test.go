@@ -7,13 +7,15 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/graph/pjrt"
-	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
 )
 
 // productCase is a product of number matrices [rows, terms] and [columns, terms], either of which may lie the other way round.
@@ -80,7 +82,7 @@ func rounded(x []float32) []float32 {
 
 // Matrices of sizes that fill no block and of sizes that do are multiplied as defined, whichever way they lie, also by several callers at once.
 func TestProducts(t *testing.T) {
-	d := xla(t)
+	d := graphtest.XLA(t)
 	var cases []productCase
 	for _, size := range []productCase{
 		{number: 1, rows: 64, columns: 160, terms: 128}, {number: 1, rows: 201, columns: 77, terms: 93}, {number: 3, rows: 70, columns: 129, terms: 130},
@@ -104,8 +106,8 @@ func TestProducts(t *testing.T) {
 		t.Run(fmt.Sprintf("%dx%dx%dx%d %v %v %s %s", c.number, c.rows, c.columns, c.terms, c.leftAcross, c.rightAcross, c.from, c.to), func(t *testing.T) {
 			leftDims, _ := c.dims(c.rows, c.leftAcross)
 			rightDims, _ := c.dims(c.columns, c.rightAcross)
-			left, right := random(1, leftDims...), random(2, rightDims...)
-			a, b := floats(t, left), floats(t, right)
+			left, right := graphtest.Random(1, leftDims...), graphtest.Random(2, rightDims...)
+			a, b := graphtest.Floats(t, left), graphtest.Floats(t, right)
 			bound := 1e-5                  // of 16 bits
 			if c.from == dtypes.BFloat16 { // already rounded, lest a compiler leaves that out
 				a, b, bound = rounded(a), rounded(b), max(2e-7, 2e-9*math.Sqrt(float64(c.terms))) // as errors of sums grow
@@ -125,7 +127,7 @@ func TestProducts(t *testing.T) {
 					if out, err := p.Call([]*tensors.Tensor{left, right}); err != nil {
 						t.Error(err)
 					} else {
-						results[i] = floats(t, out[0][0])
+						results[i] = graphtest.Floats(t, out[0][0])
 					}
 				})
 			}
@@ -133,7 +135,7 @@ func TestProducts(t *testing.T) {
 			if c.to == dtypes.BFloat16 {
 				bound = 3e-3
 			}
-			if r := relative(results[0], c.want(a, b)); !(r <= bound) {
+			if r := graphtest.Relative(results[0], c.want(a, b)); !(r <= bound) {
 				t.Errorf("relative difference %g", r)
 			}
 			for _, again := range results[1:] {
@@ -148,10 +150,10 @@ func TestProducts(t *testing.T) {
 // inspectedKernels returns a CPU device with kernels of its own that lists what programs compute; the test is skipped where there is none.
 func inspectedKernels(t *testing.T) *graph.Device {
 	t.Helper()
-	if xla(t).Platform() != graph.PlatformCPU || !kernels.Available() {
+	if graphtest.XLA(t).Platform() != graph.PlatformCPU || !kernels.Available() {
 		t.Skip("no kernels for this device")
 	}
-	d, err := graph.Open(graph.Options{Platform: xla(t).Plugin(), Inspect: true, Log: t.Logf})
+	d, err := graph.Open(graph.Options{Platform: graphtest.XLA(t).Plugin(), Inspect: true, Log: t.Logf})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +165,7 @@ func inspectedKernels(t *testing.T) *graph.Device {
 func TestFewRows(t *testing.T) {
 	d := inspectedKernels(t)
 	const rows, columns, terms = 13, 1030, 300
-	x, w := random(1, rows, terms), random(2, columns, terms)
+	x, w := graphtest.Random(1, rows, terms), graphtest.Random(2, columns, terms)
 	for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Float32} {
 		p := graph.NewProgram(d, "rows", func(in [][]*Node) [][]*Node {
 			y := graph.Linear(ConvertDType(in[0][0], dtype), ConvertDType(in[0][1], dtype))
@@ -182,11 +184,11 @@ func TestFewRows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return floats(t, out[0][0])
+			return graphtest.Floats(t, out[0][0])
 		}
 		all := multiply(x)
 		for i := range rows {
-			one := tensors.FromFlatDataAndDimensions(floats(t, x)[i*terms:(i+1)*terms], 1, terms)
+			one := tensors.FromFlatDataAndDimensions(graphtest.Floats(t, x)[i*terms:(i+1)*terms], 1, terms)
 			if got := multiply(one); !slices.Equal(got, all[i*columns:(i+1)*columns]) {
 				t.Errorf("%s: row %d is not what it is alone", dtype, i)
 			}
@@ -196,14 +198,14 @@ func TestFewRows(t *testing.T) {
 
 // A device with TF32 rounds the numbers of float32 products: on GPUs to 11 bits, on CPUs with AMX to 16. One without does not.
 func TestTF32(t *testing.T) {
-	exact := xla(t)
+	exact := graphtest.XLA(t)
 	tf32, err := graph.Open(graph.Options{Platform: exact.Plugin(), TF32: true, Log: t.Logf})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tf32.Close()
 	c := productCase{number: 1, rows: 40, columns: 48, terms: 96}
-	a, b := floats(t, random(1, c.rows, c.terms)), floats(t, random(2, c.columns, c.terms))
+	a, b := graphtest.Floats(t, graphtest.Random(1, c.rows, c.terms)), graphtest.Floats(t, graphtest.Random(2, c.columns, c.terms))
 	want := c.want(a, b)
 	for _, d := range []*graph.Device{exact, tf32} {
 		p := graph.NewProgram(d, "product", func(in [][]*Node) [][]*Node { return [][]*Node{{graph.Linear(in[0][0], in[0][1])}} })
@@ -212,8 +214,8 @@ func TestTF32(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := floats(t, out[0][0])
-		r := relative(got, want)
+		got := graphtest.Floats(t, out[0][0])
+		r := graphtest.Relative(got, want)
 		bound, rounds := 5e-7, false
 		switch {
 		case d == tf32 && d.Platform() == graph.PlatformCUDA:

@@ -263,7 +263,7 @@ func (p *Program) compile(v *variant) {
 		}
 	}
 	if p.mesh.shards() > 1 {
-		p.mesh.number(g)
+		p.mesh.addShardNumber(g)
 		for device := range p.mesh.Devices() {
 			v.shards = append(v.shards, tensors.FromScalar(int32(p.mesh.shard(device))))
 		}

@@ -5,34 +5,14 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
-
-// devices runs a test on XLA and on the pure Go backend.
-func devices(t *testing.T, test func(t *testing.T, d *graph.Device)) {
-	t.Run("xla", func(t *testing.T) {
-		d := graphtest.Device(t)
-		if d.Platform() == graph.PlatformGo {
-			t.Skip("no XLA plugin on this machine")
-		}
-		test(t, d)
-	})
-	t.Run("go", func(t *testing.T) { test(t, graphtest.GoDevice(t)) })
-}
-
-func floats(t *testing.T, x *tensors.Tensor) []float32 {
-	t.Helper()
-	values, err := tensors.CopyFlatData[float32](x)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return values
-}
 
 // update is state' = state + rate*gradient, with the sum of the old state as a second group of results.
 func update(in [][]*Node) [][]*Node {
@@ -46,7 +26,7 @@ func update(in [][]*Node) [][]*Node {
 }
 
 func TestProgramCall(t *testing.T) {
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		p := graph.NewProgram(d, "update", update, 0)
 		defer p.Close()
 		state := []*tensors.Tensor{tensors.FromValue([]float32{1, 2}), tensors.FromValue([][]float32{{3}, {4}})}
@@ -64,21 +44,21 @@ func TestProgramCall(t *testing.T) {
 			}
 			state = results[0]
 			wantSum := 3 + 15*float32(step)
-			if got := floats(t, results[1][0]); got[0] != wantSum {
+			if got := graphtest.Floats(t, results[1][0]); got[0] != wantSum {
 				t.Errorf("step %d: sum %v, want %v", step, got[0], wantSum)
 			}
 		}
-		if got := floats(t, state[1]); got[0] != 3+3*15 || got[1] != 4+3*20 {
+		if got := graphtest.Floats(t, state[1]); got[0] != 3+3*15 || got[1] != 4+3*20 {
 			t.Errorf("state %v, want [48 64]", got)
 		}
-		if got := floats(t, gradient[1]); got[0] != 30 || got[1] != 40 {
+		if got := graphtest.Floats(t, gradient[1]); got[0] != 30 || got[1] != 40 {
 			t.Errorf("gradient %v after the calls, want it unchanged", got)
 		}
 	})
 }
 
 func TestProgramShapes(t *testing.T) {
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		builds := 0
 		p := graph.NewProgram(d, "double", func(in [][]*Node) [][]*Node {
 			builds++
@@ -93,7 +73,7 @@ func TestProgramShapes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i, got := range floats(t, results[0][0]) {
+			for i, got := range graphtest.Floats(t, results[0][0]) {
 				if got != 2*x[i] {
 					t.Errorf("twice %v = %v at %d", x, got, i)
 				}
@@ -108,7 +88,7 @@ func TestProgramShapes(t *testing.T) {
 // TestHalfProducts multiplies bfloat16 matrices with GoMLX's plain Dot. The infinity must stay in its column: go-xla adds 0 times an
 // element of one operand to the other, which the device layer takes out again.
 func TestHalfProducts(t *testing.T) {
-	d := xla(t)
+	d := graphtest.XLA(t)
 	p := graph.NewProgram(d, "product", func(in [][]*Node) [][]*Node {
 		x, w := ConvertDType(in[0][0], dtypes.BFloat16), ConvertDType(in[0][1], dtypes.BFloat16)
 		return [][]*Node{{Dot(x, w).WithOutputDType(dtypes.Float32).Product()}}
@@ -121,7 +101,7 @@ func TestHalfProducts(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []float32{inf, 5 + 16, 6 + 18, inf, 15 + 32, 18 + 36}
-	if got := floats(t, results[0][0]); !slices.Equal(got, want) {
+	if got := graphtest.Floats(t, results[0][0]); !slices.Equal(got, want) {
 		t.Errorf("product %v, want %v", got, want)
 	}
 }
@@ -133,7 +113,7 @@ func TestProgramWithBF16x3(t *testing.T) {
 		x, gate, up, down := in[0][0], in[0][1], in[0][2], in[0][3]
 		return [][]*Node{{Add(x, graph.Linear(Mul(graph.Linear(x, gate), graph.Linear(x, up)), down))}}
 	}
-	args := []*tensors.Tensor{random(1, 48, 576), random(2, 1536, 576), random(3, 1536, 576), random(4, 576, 1536)}
+	args := []*tensors.Tensor{graphtest.Random(1, 48, 576), graphtest.Random(2, 1536, 576), graphtest.Random(3, 1536, 576), graphtest.Random(4, 576, 1536)}
 	var results [2][]float32
 	for i, p := range []*graph.Program{graph.NewProgram(d, "plain", build), graph.NewProgram(d, "bf16x3", build).WithBF16x3()} {
 		for range 2 {
@@ -141,11 +121,11 @@ func TestProgramWithBF16x3(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			results[i] = floats(t, out[0][0])
+			results[i] = graphtest.Floats(t, out[0][0])
 		}
 		p.Close()
 	}
-	if r := relative(results[1], results[0]); r > 2e-5 {
+	if r := graphtest.Relative(results[1], results[0]); r > 2e-5 {
 		t.Errorf("relative difference %g", r)
 	} else {
 		t.Logf("relative difference %g", r)

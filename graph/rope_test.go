@@ -4,9 +4,11 @@ import (
 	"math"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 func TestRotaryFrequencies(t *testing.T) {
@@ -38,7 +40,7 @@ func TestRotaryApply(t *testing.T) {
 		s1, c1 := math.Sincos(float64(float32(p) * float32(0.01)))
 		want = append(want, float32(c0-3*s0), float32(2*c1-4*s1), float32(3*c0+s0), float32(4*c1+2*s1))
 	}
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			r := graph.NewRotary(in[0], graph.RotaryFrequencies(4, 10000))
 			x := BroadcastToDims(Reshape(in[1], 1, 1, 1, 4), 1, len(positions), 2, 4) // two heads alike
@@ -49,9 +51,9 @@ func TestRotaryApply(t *testing.T) {
 			head := func(y *Node, h int) *Node { return SliceAxis(ConvertDType(y, dtypes.Float32), 2, AxisElem(h)) }
 			return []*Node{head(r.Apply(x), 0), head(r.Apply(x), 1), head(half, 0)}
 		}, [][]int32{positions}, x)
-		near(t, "head 0", floats(t, got[0]), want, 3e-6)
-		near(t, "head 1", floats(t, got[1]), want, 3e-6)
-		near(t, "bf16", floats(t, got[2]), want, 4.5/256) // one rounding to 8 bits of numbers up to 4.5
+		near(t, "head 0", graphtest.Floats(t, got[0]), want, 3e-6)
+		near(t, "head 1", graphtest.Floats(t, got[1]), want, 3e-6)
+		near(t, "bf16", graphtest.Floats(t, got[2]), want, 4.5/256) // one rounding to 8 bits of numbers up to 4.5
 	})
 }
 
@@ -65,10 +67,10 @@ func TestRotaryFarPositions(t *testing.T) {
 	for i := range half {
 		one[i] = 1
 	}
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		for _, theta := range []float64{1e4, 1e6} {
 			freqs := graph.RotaryFrequencies(2*half, theta)
-			got := floats(t, call(t, d, func(in []*Node) []*Node {
+			got := graphtest.Floats(t, call(t, d, func(in []*Node) []*Node {
 				x := BroadcastToDims(Reshape(in[1], 1, 1, 1, 2*half), 1, len(positions), 1, 2*half)
 				return []*Node{graph.NewRotary(in[0], freqs).Apply(x)}
 			}, [][]int32{positions}, one)[0])

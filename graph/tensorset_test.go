@@ -7,15 +7,17 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 func TestUploadDownload(t *testing.T) {
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		backing := make([]byte, 65)
 		for i := range backing {
 			backing[i] = byte(i) // as bfloat16 and float32: small numbers, no NaN
@@ -52,7 +54,7 @@ func TestUploadDownload(t *testing.T) {
 }
 
 func TestTensors(t *testing.T) {
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		set := &graph.Tensors{}
 		set.Add("a", tensors.FromValue([]float32{1, 2}))
 		set.Add("b", tensors.FromValue([][]int32{{3, 4, 5}}))
@@ -89,7 +91,7 @@ func TestTensors(t *testing.T) {
 
 // Tensors that are uploaded several at a time stand in the order of their names, and go again after an error.
 func TestUploadAll(t *testing.T) {
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		var names []string
 		for i := range 50 {
 			names = append(names, fmt.Sprint("t", i))

@@ -4,11 +4,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/exceptions"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 // call runs a graph function once; args are Go values or tensors.
@@ -22,7 +24,7 @@ func call(t *testing.T, d *graph.Device, fn func(in []*Node) []*Node, args ...an
 }
 
 func TestWeights(t *testing.T) {
-	devices(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
 		call(t, d, func(in []*Node) []*Node {
 			matrix, vector, master := in[0], in[1], in[2]
 			base := graph.NewWeights([]string{"m", "v"}, []*Node{matrix, vector})

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
 // open opens a checkpoint for the length of a test.
@@ -83,7 +85,7 @@ func TestTinyFiles(t *testing.T) {
 
 // TestOpenSharded opens the reference checkpoint, which has two weight files.
 func TestOpenSharded(t *testing.T) {
-	c := open(t, Shared(t, "golden/model"))
+	c := open(t, sharedtest.Path(t, "golden", "model"))
 	if err := c.CheckTensors(); err != nil {
 		t.Fatal(err)
 	}
@@ -233,42 +235,5 @@ func TestChatTemplate(t *testing.T) {
 		if got, err := open(t, dir).chatTemplate(); got != want || err != nil {
 			t.Errorf("%s: %q, %v", config, got, err)
 		}
-	}
-}
-
-// TestScoredMerges rebuilds the merges of Mistral's tokenizer from its vocabulary. Its scores fall with the id, but runs of blanks
-// come last of all.
-func TestScoredMerges(t *testing.T) {
-	data, err := os.ReadFile(Shared(t, "golden/model/tokenizer.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct {
-		Model struct {
-			Vocab  map[string]int
-			Merges []string
-		}
-	}
-	if err := json.Unmarshal(data, &file); err != nil {
-		t.Fatal(err)
-	}
-	v := &ggufVocabulary{tokens: make([]string, len(file.Model.Vocab)), scores: make([]float32, len(file.Model.Vocab))}
-	for token, id := range file.Model.Vocab {
-		v.tokens[id] = token
-		if id > 258 { // behind the special tokens and the bytes
-			v.scores[id] = float32(259 - id)
-		}
-		if strings.Trim(token, "▁") == "" {
-			v.scores[id] = -1e9
-		}
-	}
-	got := v.scoredMerges()
-	if !slices.Equal(got, file.Model.Merges) {
-		for i := range min(len(got), len(file.Model.Merges)) {
-			if got[i] != file.Model.Merges[i] {
-				t.Fatalf("%d merges, want %d; merge %d is %q, want %q", len(got), len(file.Model.Merges), i, got[i], file.Model.Merges[i])
-			}
-		}
-		t.Fatalf("%d merges, want %d", len(got), len(file.Model.Merges))
 	}
 }

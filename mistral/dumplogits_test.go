@@ -5,12 +5,13 @@ import (
 	"os"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/graph/graphtest"
-	"github.com/bfpo-go/bfpo/mistral"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral"
 )
 
 // Writes what testdata/check_export.py --logits compares: the float32 logits of the model at BFPO_LOGITS_MODEL for the tokens that

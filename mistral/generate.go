@@ -95,9 +95,9 @@ func newGenerator(d *graph.Device, n network) *generator {
 
 // Close frees the compiled programs. The weights stay.
 func (g *Generator) Close() {
-	for _, device := range g.devices {
-		device.preparing.Wait()
-		for _, p := range []*graph.Program{device.cast, device.prefill, device.grow, device.insert, device.greedy, device.decode} {
+	for _, own := range g.devices {
+		own.preparing.Wait()
+		for _, p := range []*graph.Program{own.cast, own.prefill, own.grow, own.insert, own.greedy, own.decode} {
 			p.Close()
 		}
 	}

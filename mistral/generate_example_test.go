@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/gomlx/compute/dtypes"
+
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/mistral"
-	"github.com/gomlx/compute/dtypes"
 )
 
 // loadTiny puts the built-in model on the pure Go backend.

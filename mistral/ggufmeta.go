@@ -100,7 +100,7 @@ func (g *ggufFile) configJSON() ([]byte, error) {
 		m.fail("llama.rope.dimension_count", "rotary width %d, key width %d and value width %d must be equal", rope, head, value)
 	}
 	_, ownHead := g.tensors[LMHead]
-	config := map[string]any{
+	keys := map[string]any{
 		"architectures": []string{archLlama}, "model_type": "llama", "torch_dtype": "float32", "hidden_act": "silu",
 		"vocab_size": embed.dims[0], "hidden_size": width, "head_dim": head, "num_attention_heads": heads,
 		"num_key_value_heads":     m.integer("llama.attention.head_count_kv", heads),
@@ -117,12 +117,12 @@ func (g *ggufFile) configJSON() ([]byte, error) {
 	switch kind := ggufValue(m, "llama.rope.scaling.type", "none"); kind {
 	case "none":
 	case "linear":
-		config["rope_scaling"] = map[string]any{"rope_type": kind, "factor": m.number("llama.rope.scaling.factor", 0)}
+		keys["rope_scaling"] = map[string]any{"rope_type": kind, "factor": m.number("llama.rope.scaling.factor", 0)}
 	default:
 		m.fail("llama.rope.scaling.type", "%q is not supported (supported: none, linear)", kind)
 	}
 	if m.err != nil {
 		return nil, m.err
 	}
-	return marshal(config)
+	return marshal(keys)
 }

@@ -8,10 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/mistral"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/mistral"
 )
 
 // golden is an open file of reference numbers.

@@ -5,13 +5,14 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/graph/graphtest"
-	"github.com/bfpo-go/bfpo/mistral"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral"
 )
 
 // rowSums adds up values [N] by their owners [N], which are rows 0 to n-1: [n].

@@ -6,9 +6,10 @@ import (
 	"os"
 	"testing"
 
+	"github.com/gomlx/compute/dtypes"
+
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
-	"github.com/gomlx/compute/dtypes"
 )
 
 // The forward pass in bfloat16 is no farther from that in float32 than torch's on the rows, and with the figures, that

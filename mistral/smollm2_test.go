@@ -11,11 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomlx/compute/dtypes"
+
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 	"github.com/bfpo-go/bfpo/mistral"
-	"github.com/gomlx/compute/dtypes"
 )
 
 // smolLM2 loads SmolLM2-135M-Instruct where it is in the cache folder already, or skips: tests download no model.

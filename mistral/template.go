@@ -8,9 +8,9 @@ import (
 )
 
 // withTemplate returns a tokenizer_config.json with a chat template in it.
-func withTemplate(config []byte, template string) ([]byte, error) {
+func withTemplate(text []byte, template string) ([]byte, error) {
 	keys := map[string]json.RawMessage{}
-	if err := json.Unmarshal(config, &keys); err != nil {
+	if err := json.Unmarshal(text, &keys); err != nil {
 		return nil, fmt.Errorf("%s: %w", tokenizerConf, err)
 	}
 	out := object{"chat_template": template}

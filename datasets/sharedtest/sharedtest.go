@@ -2,6 +2,9 @@
 package sharedtest
 
 import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -36,4 +39,31 @@ func repository(t testing.TB) string {
 	}
 	t.Fatal("no go.mod above the working folder")
 	return ""
+}
+
+// ReadJSON decodes a JSON file of the reference material.
+func ReadJSON(t testing.TB, into any, elems ...string) {
+	t.Helper()
+	data, err := os.ReadFile(Path(t, elems...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatalf("%v: %v", elems, err)
+	}
+}
+
+// FolderReader returns a function that reads the files of a checkpoint folder by name.
+func FolderReader(dir string) func(string) ([]byte, error) {
+	return func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) }
+}
+
+// FileReader returns a function that reads files from memory by name.
+func FileReader(files map[string]string) func(string) ([]byte, error) {
+	return func(name string) ([]byte, error) {
+		if text, ok := files[name]; ok {
+			return []byte(text), nil
+		}
+		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+	}
 }

@@ -73,3 +73,29 @@ func GPUs(t testing.TB, name string, n int) *graph.Device {
 	}
 	return d
 }
+
+// XLA returns the best device of this machine, and skips the test where that is the pure Go backend.
+func XLA(t testing.TB) *graph.Device {
+	t.Helper()
+	d := Device(t)
+	if d.Platform() == graph.PlatformGo {
+		t.Skip("no XLA plugin on this machine")
+	}
+	return d
+}
+
+// Each runs a test on XLA and on the pure Go backend.
+func Each(t *testing.T, test func(t *testing.T, d *graph.Device)) {
+	t.Run("xla", func(t *testing.T) { test(t, XLA(t)) })
+	t.Run("go", func(t *testing.T) { test(t, GoDevice(t)) })
+}
+
+// OpenXLA opens a device of the test's own on the plugin of XLA, with the given cache folder for programs. The caller closes it.
+func OpenXLA(t *testing.T, cache string, devices int) *graph.Device {
+	t.Helper()
+	d, err := graph.Open(graph.Options{Platform: XLA(t).Plugin(), CacheDir: cache, Devices: devices, Log: t.Logf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
