@@ -222,18 +222,18 @@ func TestChatTemplate(t *testing.T) {
 	if template, err := again.ReadFile(templateFile); err != nil || string(template) != "{{ 'new' }}" {
 		t.Errorf("%s, %v", template, err)
 	}
-	config, err := again.ReadFile(tokenizerConf)
-	if err != nil || !strings.Contains(string(config), `"chat_template": "{{ 'new' }}"`) || !strings.Contains(string(config), `"eos_token": "</s>"`) {
-		t.Errorf("%s, %v", config, err)
+	text, err := again.ReadFile(tokenizerConf)
+	if err != nil || !strings.Contains(string(text), `"chat_template": "{{ 'new' }}"`) || !strings.Contains(string(text), `"eos_token": "</s>"`) {
+		t.Errorf("%s, %v", text, err)
 	}
-	for config, want := range map[string]string{`{}`: "", `{"chat_template": null}`: "", `{"chat_template": "x"}`: "x",
+	for text, want := range map[string]string{`{}`: "", `{"chat_template": null}`: "", `{"chat_template": "x"}`: "x",
 		`{"chat_template": [{"name": "tool", "template": "t"}, {"name": "default", "template": "d"}]}`: "d"} {
 		os.Remove(filepath.Join(dir, templateFile))
-		if err := os.WriteFile(filepath.Join(dir, tokenizerConf), []byte(config), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, tokenizerConf), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := open(t, dir).chatTemplate(); got != want || err != nil {
-			t.Errorf("%s: %q, %v", config, got, err)
+			t.Errorf("%s: %q, %v", text, got, err)
 		}
 	}
 }

@@ -79,3 +79,12 @@ func marshal(v any) ([]byte, error) {
 	}
 	return out.Bytes(), nil
 }
+
+// generationJSON is the generation_config.json of a checkpoint that has none.
+func (c Config) generationJSON() ([]byte, error) {
+	return marshal(object{"_from_model_config": true, "bos_token_id": orNull(c.BOSTokenID), "eos_token_id": oneOrList(c.EOSTokenIDs),
+		"pad_token_id": orNull(c.PadTokenID)})
+}
+
+// object is JSON written with sorted keys.
+type object = map[string]any

@@ -9,8 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/graph"
 )
 
 // shardBytes is the size above which the weights are split over several files, as Hugging Face's tools do.
@@ -118,11 +119,11 @@ func dtypeName(dtype dtypes.DType) string {
 
 // exportFiles writes everything but the weights.
 func exportFiles(dir string, c *Checkpoint, dtype dtypes.DType) error {
-	config, err := c.Config.JSON(dtypeName(dtype))
+	text, err := c.Config.JSON(dtypeName(dtype))
 	if err != nil {
 		return err
 	}
-	files := map[string][]byte{configFile: config}
+	files := map[string][]byte{configFile: text}
 	for _, name := range []string{tokenizerFile, tokenizerConf, "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
 		"vocab.json", "merges.txt", generationFile} {
 		data, err := c.ReadFile(name)
@@ -157,10 +158,4 @@ func exportFiles(dir string, c *Checkpoint, dtype dtypes.DType) error {
 		}
 	}
 	return nil
-}
-
-// generationJSON is the generation_config.json of a checkpoint that has none.
-func (c Config) generationJSON() ([]byte, error) {
-	return marshal(object{"_from_model_config": true, "bos_token_id": orNull(c.BOSTokenID), "eos_token_id": oneOrList(c.EOSTokenIDs),
-		"pad_token_id": orNull(c.PadTokenID)})
 }

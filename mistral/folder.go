@@ -49,7 +49,7 @@ func (f *folder) open() error {
 		if err != nil {
 			return err
 		}
-		for _, name := range shard.names {
+		for _, name := range shard.Names() {
 			f.where[name] = shard
 		}
 		return nil

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/go-huggingface/models/gguf"
+	ggml "github.com/gomlx/go-huggingface/models/gguf"
 )
 
 // openGGUFBytes writes a file and opens it as a checkpoint.
@@ -167,7 +167,7 @@ func TestGGUFErrors(t *testing.T) {
 		{"tensor twice", func(m map[string]any, p []ggufPart) []ggufPart { p[1].name = p[6].name; return p }, "comes twice"},
 		{"outside", func(m map[string]any, p []ggufPart) []ggufPart { p[10].at = 1 << 40; return p }, "beyond the end"},
 		{"overlap", func(m map[string]any, p []ggufPart) []ggufPart { p[10].at = 32; return p }, "overlaps"},
-		{"type", func(m map[string]any, p []ggufPart) []ggufPart { p[0].kind = gguf.TensorTypeIQ2_S; return p }, "token_embd.weight: type"},
+		{"type", func(m map[string]any, p []ggufPart) []ggufPart { p[0].kind = ggml.TensorTypeIQ2_S; return p }, "token_embd.weight: type"},
 		{"blocks", func(m map[string]any, p []ggufPart) []ggufPart { p[9].dims[0] = 33; return p }, "blocks of 32"},
 		{"overflow", func(m map[string]any, p []ggufPart) []ggufPart { p[2].dims = []uint64{1 << 40, 1 << 40}; return p }, "too large"},
 		{"alignment", func(m map[string]any, p []ggufPart) []ggufPart { m["general.alignment"] = 33; return p }, "alignment"},

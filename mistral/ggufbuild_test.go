@@ -6,14 +6,14 @@ import (
 	"math"
 	"slices"
 
-	"github.com/gomlx/go-huggingface/models/gguf"
+	ggml "github.com/gomlx/go-huggingface/models/gguf"
 )
 
 // ggufPart is one tensor of a test file.
 type ggufPart struct {
 	name string
 	dims []uint64 // innermost first, as the format has them
-	kind gguf.TensorType
+	kind ggml.TensorType
 	data []byte
 	at   int64 // offset to be written; -1 = where the data are
 }
@@ -129,15 +129,15 @@ func smallGGUF() (map[string]any, []ggufPart) {
 		return out
 	}
 	matrix := func(name string, in, out uint64) ggufPart {
-		return ggufPart{name, []uint64{in, out}, gguf.TensorTypeF32, f32(count(int(in * out))...), -1}
+		return ggufPart{name, []uint64{in, out}, ggml.TensorTypeF32, f32(count(int(in * out))...), -1}
 	}
 	norm := func(name string) ggufPart {
-		return ggufPart{name, []uint64{8}, gguf.TensorTypeF32, f32(count(8)...), -1}
+		return ggufPart{name, []uint64{8}, ggml.TensorTypeF32, f32(count(8)...), -1}
 	}
 	return meta, []ggufPart{
 		matrix("token_embd.weight", 8, 5), norm("blk.0.attn_norm.weight"), matrix("blk.0.attn_q.weight", 8, 8),
 		matrix("blk.0.attn_k.weight", 8, 4), matrix("blk.0.attn_v.weight", 8, 4), matrix("blk.0.attn_output.weight", 8, 8),
 		norm("blk.0.ffn_norm.weight"), matrix("blk.0.ffn_gate.weight", 8, 32), matrix("blk.0.ffn_up.weight", 8, 32),
-		{"blk.0.ffn_down.weight", []uint64{32, 8}, gguf.TensorTypeQ8_0, q8(8), -1}, norm("output_norm.weight"),
+		{"blk.0.ffn_down.weight", []uint64{32, 8}, ggml.TensorTypeQ8_0, q8(8), -1}, norm("output_norm.weight"),
 	}
 }

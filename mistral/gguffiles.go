@@ -6,15 +6,6 @@ import (
 	"slices"
 )
 
-// Files of a Hugging Face folder that this package reads or makes.
-const (
-	configFile     = "config.json"
-	generationFile = "generation_config.json"
-	tokenizerFile  = "tokenizer.json"
-	tokenizerConf  = "tokenizer_config.json"
-	templateFile   = "chat_template.jinja"
-)
-
 // fileNames lists the files of a Hugging Face folder that the metadata can stand in for.
 func (g *ggufFile) fileNames() ([]string, error) {
 	names := []string{configFile, generationFile, tokenizerFile, tokenizerConf}

@@ -100,9 +100,6 @@ func (v *ggufVocabulary) text(id *int) any {
 	return v.tokens[*id]
 }
 
-// object is JSON written with sorted keys.
-type object = map[string]any
-
 // tokenizerJSON makes a tokenizer.json.
 func (v *ggufVocabulary) tokenizerJSON() ([]byte, error) {
 	model := object{

@@ -36,18 +36,18 @@ func (c *Checkpoint) chatTemplate() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var config struct {
+	var keys struct {
 		Template json.RawMessage `json:"chat_template"`
 	}
-	if err := json.Unmarshal(data, &config); err != nil {
+	if err := json.Unmarshal(data, &keys); err != nil {
 		return "", fmt.Errorf("%s: %w", tokenizerConf, err)
 	}
 	var one string
 	var several []struct{ Name, Template string }
 	switch {
-	case len(config.Template) == 0 || json.Unmarshal(config.Template, &one) == nil: // null leaves it empty
+	case len(keys.Template) == 0 || json.Unmarshal(keys.Template, &one) == nil: // null leaves it empty
 		return one, nil
-	case json.Unmarshal(config.Template, &several) == nil:
+	case json.Unmarshal(keys.Template, &several) == nil:
 		for _, t := range several {
 			if t.Name == "default" {
 				return t.Template, nil
