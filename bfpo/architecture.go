@@ -4,7 +4,7 @@ import (
 	"embed"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // architectures are config.json files of models by the names below, so that a plan needs neither their weights nor the hub.
@@ -24,7 +24,7 @@ var knownModels = map[string]string{
 }
 
 // knownArchitecture returns the configuration of a known model, a revision of it or not; ok is false for others.
-func knownArchitecture(model string) (c mistral.Config, ok bool, err error) {
+func knownArchitecture(model string) (c config.Config, ok bool, err error) {
 	id, _, _ := strings.Cut(model, "@")
 	name, ok := knownModels[id]
 	if !ok {
@@ -33,7 +33,7 @@ func knownArchitecture(model string) (c mistral.Config, ok bool, err error) {
 	file := "architectures/" + name + ".json"
 	data, err := architectures.ReadFile(file)
 	if err == nil {
-		c, err = mistral.ParseConfig(file, data)
+		c, err = config.Parse(file, data)
 	}
 	return c, err == nil, err
 }

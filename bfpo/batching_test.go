@@ -13,9 +13,10 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // taken is what one optimizer step did.
@@ -28,9 +29,9 @@ type taken struct {
 }
 
 // step accumulates batches of the examples, as many in each as size says, and applies them; a unit weighs one over total.
-func step[T datasets.Example](t *testing.T, s *Stepper, shape datasets.Shape, size int, examples []T, total int, lr float64) (done taken) {
+func step[T batch.Example](t *testing.T, s *Stepper, shape batch.Shape, size int, examples []T, total int, lr float64) (done taken) {
 	t.Helper()
-	loader := datasets.Loader[T]{Rows: examples, Size: size, Epochs: 1}
+	loader := batch.Loader[T]{Rows: examples, Size: size, Epochs: 1}
 	for batch, ok := loader.Next(); ok; batch, ok = loader.Next() {
 		b := fill(t, shape, batch...)
 		weights := slices.Repeat([]float32{float32(1 / float64(total))}, len(batch))
@@ -50,7 +51,7 @@ func step[T datasets.Example](t *testing.T, s *Stepper, shape datasets.Shape, si
 }
 
 // values downloads a set of f32 tensors one behind the other.
-func values(t *testing.T, set *graph.Tensors) (all []float32, perTensor []int) {
+func values(t *testing.T, set *device.Tensors) (all []float32, perTensor []int) {
 	t.Helper()
 	for _, x := range set.Values {
 		flat, err := tensors.CopyFlatData[float32](x)
@@ -106,7 +107,7 @@ func TestStepHoweverItIsSplit(t *testing.T) {
 		}
 		pairs := randomPairs(model.Config.VocabSize, 3)
 		pairs = append(pairs, pairs[1], pairs[0], pairs[0], pairs[2])
-		wide := map[bool]datasets.Shape{true: {Rows: 2, Length: 352, Targets: 544, Responses: 16}, false: {Rows: 1, Length: 208, Targets: 160, Responses: 4}}
+		wide := map[bool]batch.Shape{true: {Rows: 2, Length: 352, Targets: 544, Responses: 16}, false: {Rows: 1, Length: 208, Targets: 160, Responses: 4}}
 		check("bfpo", func(size int) taken {
 			s := newTestStepper(t, model, []string{"down_proj"}, testOptions("bfpo"))
 			return step(t, s, wide[size == 8], size, pairs, len(pairs), lr)
@@ -115,7 +116,7 @@ func TestStepHoweverItIsSplit(t *testing.T) {
 			return // the losses are the same machinery, and compile for long
 		}
 		documents := randomDocuments(model.Config.VocabSize, 90, 12, 40, 7, 120, 33, 60)
-		wide = map[bool]datasets.Shape{true: {Rows: 3, Length: 144, Targets: 384, Responses: 8}, false: {Rows: 1, Length: 160, Targets: 160, Responses: 2}}
+		wide = map[bool]batch.Shape{true: {Rows: 3, Length: 144, Targets: 384, Responses: 8}, false: {Rows: 1, Length: 160, Targets: 160, Responses: 2}}
 		check("sft", func(size int) taken {
 			s := newTestStepper(t, model, nil, testOptions("sft"))
 			return step(t, s, wide[size == 8], size, documents, 90+12+40+7+120+33+60-7, lr)
@@ -124,10 +125,10 @@ func TestStepHoweverItIsSplit(t *testing.T) {
 }
 
 // randomDocuments are rows of one document of random tokens each.
-func randomDocuments(vocabulary int, lengths ...int) (rows []datasets.Document) {
+func randomDocuments(vocabulary int, lengths ...int) (rows []batch.Document) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for i, n := range lengths {
-		d := datasets.Document{ID: fmt.Sprint(i), IDs: make([]int32, n), Starts: []int{0}}
+		d := batch.Document{ID: fmt.Sprint(i), IDs: make([]int32, n), Starts: []int{0}}
 		for j := range d.IDs {
 			d.IDs[j] = int32(rng.IntN(vocabulary))
 		}
@@ -141,7 +142,7 @@ func TestPackedDocumentsAreApart(t *testing.T) {
 	const lr = 1e-3
 	onModels(t, dtypes.Float32, func(t *testing.T, model *mistral.Model) {
 		documents := randomDocuments(model.Config.VocabSize, 50, 3, 71, 18)
-		packed := datasets.Document{ID: "packed"}
+		packed := batch.Document{ID: "packed"}
 		for _, d := range documents {
 			packed.Starts = append(packed.Starts, len(packed.IDs))
 			packed.IDs = append(packed.IDs, d.IDs...)
@@ -149,9 +150,9 @@ func TestPackedDocumentsAreApart(t *testing.T) {
 		scored := len(packed.IDs) - len(documents)
 		stepper := func() *Stepper { return newTestStepper(t, model, []string{"down_proj"}, testOptions("sft")) }
 		tokens := tokenProgram(t, stepper())
-		together := fill(t, datasets.Shape{Rows: 1, Length: 160, Targets: 160, Responses: 1}, packed)
+		together := fill(t, batch.Shape{Rows: 1, Length: 160, Targets: 160, Responses: 1}, packed)
 		got, at := ofUnit(together, tokens(together), 1, 0), 0
-		alone, worst := datasets.Shape{Rows: 1, Length: 80, Targets: 80, Responses: 1}, 0.0
+		alone, worst := batch.Shape{Rows: 1, Length: 80, Targets: 80, Responses: 1}, 0.0
 		for _, d := range documents {
 			b := fill(t, alone, d)
 			want := ofUnit(b, tokens(b), 1, 0)
@@ -162,7 +163,7 @@ func TestPackedDocumentsAreApart(t *testing.T) {
 		if at != scored || len(got) != scored {
 			t.Errorf("%d and %d targets, want %d", at, len(got), scored)
 		}
-		whole := step(t, stepper(), together.Shape, 1, []datasets.Document{packed}, scored, lr)
+		whole := step(t, stepper(), together.Shape, 1, []batch.Document{packed}, scored, lr)
 		apart := step(t, stepper(), alone, 1, documents, scored, lr)
 		gradient, _ := apart.distances(whole, lr)
 		loss := relativeDifference(apart.loss, whole.loss)
@@ -241,7 +242,7 @@ func TestRunHoweverItIsBatched(t *testing.T) {
 // modelWeights are the values of a run's model, one tensor behind the other.
 func modelWeights(t *testing.T, dir string) (all []float32) {
 	t.Helper()
-	file, err := mistral.OpenSafetensors(filepath.Join(dir, "model", "model.safetensors"))
+	file, err := safetensors.Open(filepath.Join(dir, "model", "model.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}

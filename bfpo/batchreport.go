@@ -3,7 +3,7 @@ package bfpo
 import (
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 )
 
 // BatchReport is what one batch's programs say, in nats. Entries beyond the batch's pairs (or rows) are padding.
@@ -15,7 +15,7 @@ type BatchReport struct {
 }
 
 // newBatchReports reads what each device reports of its batch.
-func newBatchReports(group graph.Group) ([]BatchReport, error) {
+func newBatchReports(group device.Group) ([]BatchReport, error) {
 	reports := make([]BatchReport, len(group))
 	for device, values := range group {
 		r := &reports[device]

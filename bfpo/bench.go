@@ -12,7 +12,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -79,7 +79,7 @@ type bench struct {
 	training
 	began    time.Time
 	repeated bool
-	batches  [][]datasets.Batch // of the timed steps, in parts
+	batches  [][]batch.Batch // of the timed steps, in parts
 	result   BenchResult
 }
 
@@ -129,7 +129,7 @@ func (t *bench) warmUp(ctx context.Context) error {
 	places := []int{0, 0}
 	if !t.repeated {
 		places = nil
-		seen := map[datasets.Shape]bool{}
+		seen := map[batch.Shape]bool{}
 		for i, parts := range t.batches {
 			met := len(seen)
 			for _, part := range parts {
@@ -145,7 +145,7 @@ func (t *bench) warmUp(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := t.trainer.main.Seek(datasets.Cursor{Position: i * t.trainer.steps.Batch}); err != nil {
+		if err := t.trainer.main.Seek(batch.Cursor{Position: i * t.trainer.steps.Batch}); err != nil {
 			return err
 		}
 		if _, err := t.trainer.step(); err != nil {
@@ -171,7 +171,7 @@ func (t *bench) restart() error {
 		return err
 	}
 	t.trainer.Trained = trained
-	return t.trainer.main.Seek(datasets.Cursor{})
+	return t.trainer.main.Seek(batch.Cursor{})
 }
 
 // time runs the timed steps.

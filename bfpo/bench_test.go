@@ -15,14 +15,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // benchFile writes pairs of random tokens as a file of the bench's form.
-func benchFile(t *testing.T, pairs []datasets.Pair) string {
+func benchFile(t *testing.T, pairs []batch.Pair) string {
 	t.Helper()
 	var text strings.Builder
 	for _, p := range pairs {
@@ -123,10 +125,10 @@ func TestBenchGoesThroughAFileOnce(t *testing.T) {
 }
 
 // directLosses trains on batches in order, by the schedule that benchConfig has: linear from 1e-3 to 0.
-func directLosses(t *testing.T, pairs []datasets.Pair, size int) (losses []float64) {
+func directLosses(t *testing.T, pairs []batch.Pair, size int) (losses []float64) {
 	t.Helper()
 	c := benchConfig(t)
-	model, err := mistral.Open("tiny")
+	model, err := pretrained.Open("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +141,7 @@ func directLosses(t *testing.T, pairs []datasets.Pair, size int) (losses []float
 	s := newTestStepper(t, loaded, c.SelectedLayers, StepOptions{Objective: Objective{"bfpo", 0.01, 3, 0.5},
 		Optimizer: graph.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, MaxGradNorm: 1, DType: c.ComputeType()})
 	batches := slices.Collect(slices.Chunk(pairs, size))
-	shapes := datasets.PlanShapes(slices.Values(batches), datasets.Shared, rowsOfCall, shapeLimit)
+	shapes := batch.PlanShapes(slices.Values(batches), batch.Shared, rowsOfCall, shapeLimit)
 	for n, examples := range batches {
 		m, err := lay(examples, shapes, 1)
 		if err != nil {
@@ -233,7 +235,7 @@ func TestPeerLossesCompare(t *testing.T) {
 func FuzzBenchPairs(f *testing.F) {
 	f.Add([]byte(`{"prompt_ids":[1,2],"chosen_ids":[3],"rejected_ids":[4],"is_chosen_safe":true,"is_rejected_safe":false}` + "\n\n{}"))
 	f.Add([]byte(`{"prompt_ids":[1e9]}`))
-	m := mistral.Config{VocabSize: 8, MaxPositionEmbeddings: 6}
+	m := config.Config{VocabSize: 8, MaxPositionEmbeddings: 6}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		pairs, err := parseBenchPairs("x", text, m)
 		if err != nil && pairs != nil {
@@ -243,7 +245,7 @@ func FuzzBenchPairs(f *testing.F) {
 			if diff := cmp.Diff(fmt.Sprintf("x#%d", i), p.ID); diff != "" {
 				t.Error(diff)
 			}
-			for _, s := range []datasets.Sequence{p.Chosen, p.Rejected} {
+			for _, s := range []batch.Sequence{p.Chosen, p.Rejected} {
 				if s.Prompt < 1 || len(s.IDs) <= s.Prompt || len(s.IDs) > 6 || slices.Min(s.IDs) < 0 || slices.Max(s.IDs) > 7 {
 					t.Errorf("%+v", s)
 				}

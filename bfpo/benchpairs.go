@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // benchPair is one line of a file of pairs in token ids. A row is prompt and response; BOS and EOS are in it already.
@@ -22,7 +22,7 @@ type benchPair struct {
 }
 
 // readBenchPairs reads a file of pairs, one JSON object a line, for a model. An error names the line.
-func readBenchPairs(path string, m mistral.Config) ([]datasets.Pair, error) {
+func readBenchPairs(path string, m config.Config) ([]batch.Pair, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func readBenchPairs(path string, m mistral.Config) ([]datasets.Pair, error) {
 	return pairs, nil
 }
 
-func parseBenchPairs(name string, text []byte, m mistral.Config) (pairs []datasets.Pair, err error) {
+func parseBenchPairs(name string, text []byte, m config.Config) (pairs []batch.Pair, err error) {
 	number := 0
 	for line := range bytes.Lines(text) {
 		number++
@@ -51,10 +51,10 @@ func parseBenchPairs(name string, text []byte, m mistral.Config) (pairs []datase
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
-		row := func(response []int32) datasets.Sequence {
-			return datasets.Sequence{IDs: slices.Concat(p.Prompt, response), Prompt: len(p.Prompt)}
+		row := func(response []int32) batch.Sequence {
+			return batch.Sequence{IDs: slices.Concat(p.Prompt, response), Prompt: len(p.Prompt)}
 		}
-		pairs = append(pairs, datasets.Pair{
+		pairs = append(pairs, batch.Pair{
 			ID: fmt.Sprintf("%s#%d", name, len(pairs)), Chosen: row(p.Chosen), Rejected: row(p.Rejected),
 			ChosenSafe: *p.ChosenSafe, RejectedSafe: *p.RejectedSafe,
 		})
@@ -63,7 +63,7 @@ func parseBenchPairs(name string, text []byte, m mistral.Config) (pairs []datase
 }
 
 // check refuses a pair that lacks something, or that the model cannot read.
-func (p benchPair) check(m mistral.Config) error {
+func (p benchPair) check(m config.Config) error {
 	for _, part := range []struct {
 		name string
 		ids  []int32

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
 func contents(name, text string) CheckpointFile {
@@ -52,7 +52,7 @@ func TestSaveAndOpen(t *testing.T) {
 	if c, err := LatestCheckpoint(dir, t.Errorf); c != nil || err != nil {
 		t.Fatal(c, err)
 	}
-	want := State{Step: 20, Main: datasets.Cursor{Epoch: 1, Position: 6}, Buffer: datasets.Cursor{Epoch: 3}, MainRows: 34, BufferRows: 9,
+	want := State{Step: 20, Main: batch.Cursor{Epoch: 1, Position: 6}, Buffer: batch.Cursor{Epoch: 3}, MainRows: 34, BufferRows: 9,
 		Best: &Best{"eval_loss", 0.1, 10}, Settings: map[string]string{"beta": "0.1"}}
 	path, err := SaveCheckpoint(dir, 20, []CheckpointFile{contents("masters.safetensors", "weights"), contents("empty", ""), want.File()})
 	if err != nil || path != filepath.Join(dir, "step-20") {

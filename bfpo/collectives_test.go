@@ -6,17 +6,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 	"github.com/gomlx/compute/dtypes"
 )
 
 // compiledOn compiles a step's programs for a mesh; nothing of the model is there.
-func compiledOn(t *testing.T, d *graph.Device, mesh *graph.Mesh, layers []string) (Sizes, *Stepper) {
+func compiledOn(t *testing.T, d *device.Device, mesh *device.Mesh, layers []string) (Sizes, *Stepper) {
 	t.Helper()
-	checkpoint, err := mistral.Open("tiny")
+	checkpoint, err := pretrained.Open("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +36,7 @@ func compiledOn(t *testing.T, d *graph.Device, mesh *graph.Mesh, layers []string
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	sizes, err := s.Compile([]datasets.Shape{{Rows: 3, Length: 48, Targets: 32, Responses: 2}}, nil)
+	sizes, err := s.Compile([]batch.Shape{{Rows: 3, Length: 48, Targets: 32, Responses: 2}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +44,7 @@ func compiledOn(t *testing.T, d *graph.Device, mesh *graph.Mesh, layers []string
 }
 
 // exchanges are the operations between devices of a program, without the layouts that XLA chose.
-func exchanges(c graph.Compiled) map[string]int {
+func exchanges(c device.Compiled) map[string]int {
 	found := map[string]int{}
 	for _, o := range c.Work.Operations {
 		switch name := strings.TrimSuffix(o.Name, "-start"); name {
@@ -60,7 +62,7 @@ func TestCollectives(t *testing.T) {
 	d := graphtest.Devices(t, devices)
 	for _, text := range []string{"data", "zero1", "fsdp", "data=2,fsdp=2"} {
 		for _, layers := range [][]string{{"down_proj"}, nil} {
-			mesh, err := graph.ParseMesh(text, devices, mistral.Sharding())
+			mesh, err := device.ParseMesh(text, devices, config.Sharding())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,7 +98,7 @@ func TestCollectives(t *testing.T) {
 func partExchanges(s *Stepper) (gathers, scatters map[string]bool) {
 	gathers, scatters = map[string]bool{}, map[string]bool{}
 	dims := func(d []int) string { return strings.ReplaceAll(fmt.Sprint("f32", d), " ", ",") }
-	for _, set := range []*graph.Tensors{s.model.Base, s.Masters} {
+	for _, set := range []*device.Tensors{s.model.Base, s.Masters} {
 		for i := range set.Names {
 			if !set.IsCut(i) {
 				continue
@@ -116,12 +118,12 @@ func TestSharesPerDevice(t *testing.T) {
 	d := graphtest.Devices(t, 8)
 	whole, _ := compiledOn(t, d, nil, nil)
 	for _, devices := range []int{2, 4, 8} {
-		mesh, err := graph.ParseMesh("fsdp", devices, mistral.Sharding())
+		mesh, err := device.ParseMesh("fsdp", devices, config.Sharding())
 		if err != nil {
 			t.Fatal(err)
 		}
 		part, _ := compiledOn(t, d, mesh, nil)
-		for _, c := range [][2]graph.Compiled{{part.Grads, whole.Grads}, {part.Apply, whole.Apply}} {
+		for _, c := range [][2]device.Compiled{{part.Grads, whole.Grads}, {part.Apply, whole.Apply}} {
 			share := float64(c[0].Inputs) / float64(c[1].Inputs)
 			t.Logf("%s on %d devices: inputs %d of %d, temporary %d of %d", c[0].Name, devices, c[0].Inputs, c[1].Inputs, c[0].Temp, c[1].Temp)
 			if math.Abs(share*float64(devices)-1) > 0.05 {

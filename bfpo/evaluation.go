@@ -14,6 +14,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // Evaluation says what a model is to be measured with.
@@ -144,10 +145,10 @@ func judgeName(judge evaluate.Judge) any {
 }
 
 // modelIdentity tells one state of a model's files from another, by their names, sizes and times.
-func modelIdentity(c *mistral.Checkpoint) (string, error) {
+func modelIdentity(c *pretrained.Checkpoint) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, c.Path)
-	if c.Path != mistral.Tiny {
+	if c.Path != pretrained.Tiny {
 		err := filepath.WalkDir(c.Path, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err

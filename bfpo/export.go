@@ -6,14 +6,15 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/datasets/hub"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // Export writes the model that c names as a Hugging Face folder in torch_dtype. The name may be that of a checkpoint folder of a
 // training run: its masters are merged into the model that the run started from.
-func Export(ctx context.Context, c Config, dir string, hub *datasets.Hub, log func(format string, args ...any)) error {
+func Export(ctx context.Context, c Config, dir string, hub *hub.Hub, log func(format string, args ...any)) error {
 	if exists(filepath.Join(c.Model, manifestName)) {
 		return exportCheckpoint(ctx, c, dir, hub, log)
 	}
@@ -22,10 +23,10 @@ func Export(ctx context.Context, c Config, dir string, hub *datasets.Hub, log fu
 		return err
 	}
 	defer source.Close()
-	return mistral.Export(dir, source, nil, c.exportType(source))
+	return pretrained.Export(dir, source, nil, c.exportType(source))
 }
 
-func exportCheckpoint(ctx context.Context, c Config, dir string, hub *datasets.Hub, log func(format string, args ...any)) error {
+func exportCheckpoint(ctx context.Context, c Config, dir string, hub *hub.Hub, log func(format string, args ...any)) error {
 	checkpoint, err := OpenCheckpoint(c.Model)
 	if err != nil {
 		return err
@@ -48,12 +49,12 @@ func exportCheckpoint(ctx context.Context, c Config, dir string, hub *datasets.H
 	}
 	source.SetChatTemplate(language.Source)
 	// Nothing is computed, so any device will do.
-	d, err := graph.Open(graph.Options{Platform: graph.PlatformGo})
+	d, err := device.Open(device.Options{Platform: device.PlatformGo})
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	file, err := mistral.OpenSafetensors(checkpoint.File(mastersName))
+	file, err := safetensors.Open(checkpoint.File(mastersName))
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func exportCheckpoint(ctx context.Context, c Config, dir string, hub *datasets.H
 	if err != nil {
 		return err
 	}
-	return mistral.Export(dir, source, masters, run.exportType(source))
+	return pretrained.Export(dir, source, masters, run.exportType(source))
 }
 
 // runConfig reads the resolved recipe of a run.

@@ -6,8 +6,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -15,7 +15,7 @@ import (
 //
 // weights are the factors of the batch's losses in its optimizer step: one per pair of a preference batch, one per row of a supervised
 // one. Padding pairs and rows get weight 0, so a ragged last batch runs through the same program.
-func feed(b datasets.Batch, weights []float32) []*tensors.Tensor {
+func feed(b batch.Batch, weights []float32) []*tensors.Tensor {
 	rows := func(ids []int32) *tensors.Tensor { return tensors.FromFlatDataAndDimensions(ids, b.Rows, b.Length) }
 	targets := func(ids []int32) *tensors.Tensor { return tensors.FromFlatDataAndDimensions(ids, b.Targets) }
 	units := b.Responses
@@ -38,8 +38,8 @@ func feed(b datasets.Batch, weights []float32) []*tensors.Tensor {
 }
 
 // feed carries batches to their devices; weights, where not nil, are those of each batch.
-func (all Batches) feed(weights [][]float32) graph.Group {
-	fed := make(graph.Group, len(all))
+func (all Batches) feed(weights [][]float32) device.Group {
+	fed := make(device.Group, len(all))
 	for device, b := range all {
 		var own []float32
 		if weights != nil {
@@ -61,7 +61,7 @@ func indicator(labels []bool, n int) []float32 {
 }
 
 // feedShapes are the shapes of what feed makes of a batch, with or without log-probabilities of the reference.
-func feedShapes(s datasets.Shape, units int, reference bool) []shapes.Shape {
+func feedShapes(s batch.Shape, units int, reference bool) []shapes.Shape {
 	rows := shapes.Make(dtypes.Int32, s.Rows, s.Length)
 	targets := shapes.Make(dtypes.Int32, s.Targets)
 	unit := shapes.Make(dtypes.Float32, units)

@@ -14,9 +14,12 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/goldentest"
 	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // goldenBatch is a batch of pairs as the reference measured it.
@@ -49,12 +52,12 @@ func TestGoldenBatches(t *testing.T) {
 	var recorded struct{ Batches []goldenBatch }
 	goldentest.Read(t, &recorded, "bfpo_batches.json")
 	g := openGoldenPolicy(t)
-	pairs := make([][]datasets.Pair, len(recorded.Batches))
+	pairs := make([][]batch.Pair, len(recorded.Batches))
 	for n, b := range recorded.Batches {
 		pairs[n] = g.pairs(t, b)
 		checkTokens(t, fmt.Sprintf("batch %d", n), pairs[n], b)
 	}
-	shape := datasets.Shape{Length: 16, Targets: 1} // of a row for each pair
+	shape := batch.Shape{Length: 16, Targets: 1} // of a row for each pair
 	for _, batch := range pairs {
 		targets := 0
 		for _, p := range batch {
@@ -66,7 +69,7 @@ func TestGoldenBatches(t *testing.T) {
 	steppers := map[Objective]*Stepper{}
 	ledger := goldentest.NewLedger(t)
 	for n, b := range recorded.Batches {
-		batch, err := datasets.Fill(pairs[n], datasets.Shared, []datasets.Shape{shape})
+		batch, err := batch.Fill(pairs[n], batch.Shared, []batch.Shape{shape})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +90,7 @@ func TestGoldenBatches(t *testing.T) {
 var exactLosses = map[string]float64{"batch 6, pair 3": 2.2708656241560834, "batch 9, pair 0": 0.790522351629289}
 
 // check compares what is measured of a batch, and the means that are logged of it, with the recorded numbers.
-func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, laid datasets.Batch, report BatchReport) {
+func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, laid batch.Batch, report BatchReport) {
 	for i, p := range t.pairs(laid, report) {
 		at := fmt.Sprintf("%s, pair %d", where, i)
 		ledger.Near("log-probability", at+" chosen", p.ChosenLogP, b.PolicyChosen[i], 1e-3)
@@ -102,7 +105,7 @@ func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, la
 		ledger.Within("reward, of beta", at+" chosen", math.Abs(p.ChosenReward-b.ChosenRewards[i])/b.Beta, 2e-3)
 		ledger.Within("reward, of beta", at+" rejected", math.Abs(p.RejectedReward-b.RejectedRewards[i])/b.Beta, 2e-3)
 	}
-	t.add(microBatch{parts: []datasets.Batch{laid}}, []BatchReport{report})
+	t.add(microBatch{parts: []batch.Batch{laid}}, []BatchReport{report})
 	record := t.metrics(true).Record()
 	ledger.Close("loss of a batch", where, record.Micro[0].Loss, b.Loss, 1e-4)
 	want := map[string]*float64{"rewards/safe_rewards": b.SafeRewards, "rewards/unsafe_rewards": b.UnsafeRewards}
@@ -140,8 +143,8 @@ func TestGoldenRewards(t *testing.T) {
 	goldentest.Read(t, &rows, "bfpo_loss_table.json")
 	ledger := goldentest.NewLedger(t)
 	for i, r := range rows {
-		batch := datasets.Batch{
-			Shape: datasets.Shape{Responses: 2}, IDs: []string{"a#0"}, Owner: []int32{0, 1}, ChosenSafe: []bool{true}, RejectedSafe: []bool{true},
+		batch := batch.Batch{
+			Shape: batch.Shape{Responses: 2}, IDs: []string{"a#0"}, Owner: []int32{0, 1}, ChosenSafe: []bool{true}, RejectedSafe: []bool{true},
 		}
 		report := BatchReport{
 			Loss: []float32{0}, Policy: []float32{r.PiC, r.PiR}, Reference: []float32{r.RefC, r.RefR}, LogRatio: []float32{r.PiC - r.RefC, r.PiR - r.RefR}, Logits: []float32{0, 0},
@@ -155,9 +158,9 @@ func TestGoldenRewards(t *testing.T) {
 
 // goldenPolicy is the recorded model with other values of some tensors as the policy, and itself as the reference.
 type goldenPolicy struct {
-	device   *graph.Device
+	device   *device.Device
 	model    *mistral.Model
-	overlay  *graph.Tensors
+	overlay  *device.Tensors
 	language Language
 	rows     map[string]datasets.Preference // by name
 }
@@ -165,7 +168,7 @@ type goldenPolicy struct {
 func openGoldenPolicy(t *testing.T) *goldenPolicy {
 	t.Helper()
 	g := &goldenPolicy{device: graphtest.Device(t), rows: map[string]datasets.Preference{}}
-	checkpoint, err := mistral.Open(goldentest.Path(t, "model"))
+	checkpoint, err := pretrained.Open(goldentest.Path(t, "model"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +180,7 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { g.model.Close() })
-	file, err := mistral.OpenSafetensors(goldentest.Path(t, "policy_overlay.safetensors"))
+	file, err := safetensors.Open(goldentest.Path(t, "policy_overlay.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +219,7 @@ func (g *goldenPolicy) stepper(t *testing.T, o Objective) *Stepper {
 }
 
 // pairs are a batch's rows in tokens.
-func (g *goldenPolicy) pairs(t *testing.T, b goldenBatch) []datasets.Pair {
+func (g *goldenPolicy) pairs(t *testing.T, b goldenBatch) []batch.Pair {
 	t.Helper()
 	var rows []datasets.Preference
 	for i, name := range b.Names {
@@ -234,10 +237,10 @@ func (g *goldenPolicy) pairs(t *testing.T, b goldenBatch) []datasets.Pair {
 }
 
 // checkTokens compares ids and scored tokens with the recorded ones, which are padded on the right.
-func checkTokens(t *testing.T, where string, pairs []datasets.Pair, b goldenBatch) {
+func checkTokens(t *testing.T, where string, pairs []batch.Pair, b goldenBatch) {
 	t.Helper()
 	for i, p := range pairs {
-		for row, s := range map[int]datasets.Sequence{i: p.Chosen, i + len(pairs): p.Rejected} {
+		for row, s := range map[int]batch.Sequence{i: p.Chosen, i + len(pairs): p.Rejected} {
 			want := b.IDs[row][:len(b.IDs[row])-count(b.Mask[row], 0)]
 			scored := len(b.Labels[row]) - count(b.Labels[row], -100)
 			if !slices.Equal(s.IDs, want) || len(s.IDs)-s.Prompt != scored {

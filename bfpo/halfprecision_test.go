@@ -10,8 +10,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
 )
@@ -35,7 +36,7 @@ func TestMastersMoveInBFloat16(t *testing.T) {
 		options.DType = dtypes.BFloat16
 		s := newTestStepper(t, model, []string{"down_proj"}, options)
 		before, _ := values(t, s.Masters)
-		done := step(t, s, datasets.Shape{Rows: 2, Length: 256, Targets: 320, Responses: 6}, 3, randomPairs(model.Config.VocabSize, 3), 3, lr)
+		done := step(t, s, batch.Shape{Rows: 2, Length: 256, Targets: 320, Responses: 6}, 3, randomPairs(model.Config.VocabSize, 3), 3, lr)
 		moved, stuck := 0, 0
 		for i, p := range before {
 			if by := math.Abs(float64(done.masters[i]) - float64(p)); math.Abs(by-lr) < 0.2*lr {
@@ -67,8 +68,8 @@ func checkLogSoftmax(t *testing.T, model *mistral.Model) {
 	options.DType = dtypes.BFloat16
 	s := newTestStepper(t, model, []string{"down_proj"}, options)
 	document := randomDocuments(model.Config.VocabSize, length)[0]
-	batch := fill(t, datasets.Shape{Rows: 1, Length: length, Targets: length - 1, Responses: 1}, document)
-	p := graph.NewProgram(graphtest.Device(t), "activations", func(in [][]*Node) [][]*Node {
+	batch := fill(t, batch.Shape{Rows: 1, Length: length, Targets: length - 1, Responses: 1}, document)
+	p := device.NewProgram(graphtest.Device(t), "activations", func(in [][]*Node) [][]*Node {
 		w, b := s.view(in[0], in[1]), newBatchNodes(in[2], 1)
 		hidden, head := mistral.Hidden(model.Config, w, b.Input, false), mistral.Head(model.Config, w)
 		logProb, _ := graph.TokenLogProbs(hidden, b.index, b.labels, head, graph.HeadGradient{Hidden: true}, headChunk)

@@ -10,10 +10,12 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/bfpo-go/bfpo/bfpo/goldentest"
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // onModels runs a test on the built-in model and on the recorded Mistral model, where that is at hand.
@@ -24,7 +26,7 @@ func onModels(t *testing.T, dtype dtypes.DType, test func(t *testing.T, model *m
 			if name == "mistral" {
 				path = goldentest.Path(t, "model")
 			}
-			checkpoint, err := mistral.Open(path)
+			checkpoint, err := pretrained.Open(path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,18 +47,18 @@ func testOptions(objective string) StepOptions {
 }
 
 // tokenProgram gives the policy's log-probability of each target of a batch.
-func tokenProgram(t *testing.T, s *Stepper) func(datasets.Batch) []float32 {
-	p := graph.NewProgram(graphtest.Device(t), "tokens", func(in [][]*Node) [][]*Node {
+func tokenProgram(t *testing.T, s *Stepper) func(batch.Batch) []float32 {
+	p := device.NewProgram(graphtest.Device(t), "tokens", func(in [][]*Node) [][]*Node {
 		logProb, _ := s.tokens(s.view(in[0], in[1]), newBatchNodes(in[2], s.perUnit()), graph.HeadGradient{}, false)
 		return [][]*Node{{logProb}}
 	})
 	t.Cleanup(p.Close)
-	return func(b datasets.Batch) []float32 {
+	return func(b batch.Batch) []float32 {
 		out, err := p.Call(s.model.Base.Values, s.Masters.Values, feed(b, nil))
 		if err != nil {
 			t.Fatalf("%+v", err)
 		}
-		reports, err := newBatchReports(graph.Group{out[0]})
+		reports, err := newBatchReports(device.Group{out[0]})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +67,7 @@ func tokenProgram(t *testing.T, s *Stepper) func(datasets.Batch) []float32 {
 }
 
 // ofUnit are the log-probabilities of the targets of one unit: of a pair, chosen before rejected, or of a row.
-func ofUnit(b datasets.Batch, logProb []float32, perUnit, unit int) (x []float32) {
+func ofUnit(b batch.Batch, logProb []float32, perUnit, unit int) (x []float32) {
 	for response := perUnit * unit; response < perUnit*(unit+1); response++ {
 		for n, owner := range b.Owner {
 			if int(owner) == response {
@@ -76,9 +78,9 @@ func ofUnit(b datasets.Batch, logProb []float32, perUnit, unit int) (x []float32
 	return x
 }
 
-func fill[T datasets.Example](t *testing.T, shape datasets.Shape, examples ...T) datasets.Batch {
+func fill[T batch.Example](t *testing.T, shape batch.Shape, examples ...T) batch.Batch {
 	t.Helper()
-	b, err := datasets.Fill(examples, datasets.Shared, []datasets.Shape{shape})
+	b, err := batch.Fill(examples, batch.Shared, []batch.Shape{shape})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +108,7 @@ func TestPairIsAloneInItsBatch(t *testing.T) {
 		tokens := tokenProgram(t, stepper)
 		pairs := randomPairs(model.Config.VocabSize, 4)
 		longest, p, q, r := pairs[3], pairs[2], pairs[1], pairs[0] // of 124, 109, 94 and 79 tokens
-		wide := datasets.Shape{Rows: 2, Length: 288, Targets: 384, Responses: 6}
+		wide := batch.Shape{Rows: 2, Length: 288, Targets: 384, Responses: 6}
 		alone := fill(t, wide, p)
 		want := ofUnit(alone, tokens(alone), 2, 0)
 		dirty := fill(t, wide, p)
@@ -118,7 +120,7 @@ func TestPairIsAloneInItsBatch(t *testing.T) {
 		}
 		for _, c := range []struct {
 			name        string
-			batch       datasets.Batch
+			batch       batch.Batch
 			unit        int
 			row, column int // where the prompt's end is to be
 			exact       bool
@@ -131,8 +133,8 @@ func TestPairIsAloneInItsBatch(t *testing.T) {
 			{"in the second row", inSecondRow(alone), 0, 1, 30, true},
 			{"behind a neighbour", fill(t, wide, q, p), 1, 0, 94 + 30, false},
 			{"behind two neighbours", fill(t, wide, r, q, p), 2, 0, 79 + 94 + 30, false},
-			{"without padding", fill(t, datasets.Shape{Rows: 1, Length: size(p), Targets: len(want), Responses: 2}, p), 0, 0, 30, false},
-			{"in a long row", fill(t, datasets.Shape{Rows: 1, Length: 640, Targets: 544, Responses: 8}, longest, q, p), 2, 0, 124 + 94 + 30, false},
+			{"without padding", fill(t, batch.Shape{Rows: 1, Length: size(p), Targets: len(want), Responses: 2}, p), 0, 0, 30, false},
+			{"in a long row", fill(t, batch.Shape{Rows: 1, Length: 640, Targets: 544, Responses: 8}, longest, q, p), 2, 0, 124 + 94 + 30, false},
 		} {
 			first := int(c.batch.Index[slices.Index(c.batch.Owner, int32(2*c.unit))])
 			if row, column := first/c.batch.Length, first%c.batch.Length; row != c.row || column != c.column {
@@ -152,10 +154,10 @@ func TestPairIsAloneInItsBatch(t *testing.T) {
 	})
 }
 
-func size(p datasets.Pair) int { return len(p.Chosen.IDs) + len(p.Rejected.IDs) - p.Chosen.Prompt }
+func size(p batch.Pair) int { return len(p.Chosen.IDs) + len(p.Rejected.IDs) - p.Chosen.Prompt }
 
 // inSecondRow exchanges the two rows of a batch.
-func inSecondRow(b datasets.Batch) datasets.Batch {
+func inSecondRow(b batch.Batch) batch.Batch {
 	for _, x := range []*[]int32{&b.Tokens, &b.Positions, &b.Segments} {
 		*x = slices.Concat((*x)[b.Length:], (*x)[:b.Length])
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 )
 
@@ -83,7 +83,7 @@ func openClassifier(ctx context.Context, rt Runtime, name, cache string) (judge 
 		return nil, err
 	}
 	dtype := dtypes.BFloat16
-	if rt.Device.Platform() == graph.PlatformGo {
+	if rt.Device.Platform() == device.PlatformGo {
 		dtype = dtypes.Float32
 	}
 	return evaluate.NewClassifier(evaluate.ClassifierConfig{

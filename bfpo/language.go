@@ -3,40 +3,42 @@ package bfpo
 import (
 	"fmt"
 
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/datasets/chat"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // Language is how a model reads and writes text: its tokenizer and its chat template.
 type Language struct {
-	*datasets.Tokenizer
-	Template *datasets.Template
+	*tokenizer.Tokenizer
+	Template *chat.Template
 	Source   string // of the template, as Jinja
 	Assumed  bool   // the checkpoint has no template, so this is zephyr's, as in the reference implementation
 }
 
 // NewLanguage reads a checkpoint's tokenizer and template. chatTemplate, if not empty, is Jinja source or the name zephyr and
 // replaces the checkpoint's.
-func NewLanguage(c *mistral.Checkpoint, chatTemplate string) (Language, error) {
-	tokenizer, err := datasets.NewTokenizer(c.ReadFile)
+func NewLanguage(c *pretrained.Checkpoint, chatTemplate string) (Language, error) {
+	tokenizer, err := tokenizer.New(c.ReadFile)
 	if err != nil {
 		return Language{}, err
 	}
-	if err := mistral.CheckVocabulary(c.Config, tokenizer.VocabSize()); err != nil {
+	if err := config.CheckVocabulary(c.Config, tokenizer.VocabSize()); err != nil {
 		return Language{}, err
 	}
 	l := Language{Tokenizer: tokenizer, Source: chatTemplate}
 	if l.Source == "" {
-		source, found, err := datasets.CheckpointTemplate(c.ReadFile)
+		source, found, err := chat.CheckpointTemplate(c.ReadFile)
 		if err != nil {
 			return Language{}, err
 		}
 		l.Source, l.Assumed = source, !found
 	}
 	if l.Source == "zephyr" || l.Assumed {
-		l.Source = datasets.ZephyrTemplate
+		l.Source = chat.ZephyrTemplate
 	}
-	if l.Template, err = datasets.NewTemplate(l.Source, l.special(tokenizer.BOS()), l.special(tokenizer.EOS())); err != nil {
+	if l.Template, err = chat.NewTemplate(l.Source, l.special(tokenizer.BOS()), l.special(tokenizer.EOS())); err != nil {
 		return Language{}, fmt.Errorf("chat template: %w", err)
 	}
 	return l, nil

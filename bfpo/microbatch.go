@@ -5,33 +5,33 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
 // microBatch is one batch of one set within a step, in the parts that the programs take.
 type microBatch struct {
-	parts  []datasets.Batch // in the order of the examples
-	rounds [][]int          // which of them the devices take at a time, all of one shape; nil: one after the other
+	parts  []batch.Batch // in the order of the examples
+	rounds [][]int       // which of them the devices take at a time, all of one shape; nil: one after the other
 	buffer bool
 }
 
 // Batches is what the devices do at a time: a batch of each, all of one shape.
-type Batches []datasets.Batch
+type Batches []batch.Batch
 
 // lay lays a batch's examples out in the parts that cost least, for so many devices. Each device gets about as many examples as any other,
 // and no example is cut.
-func lay[T datasets.Example](examples []T, shapes []datasets.Shape, devices int) (m microBatch, err error) {
+func lay[T batch.Example](examples []T, shapes []batch.Shape, devices int) (m microBatch, err error) {
 	var pieces [][]T
-	for _, share := range datasets.Divide(examples, devices) {
-		parts, err := datasets.Split(share, datasets.Shared, shapes)
+	for _, share := range batch.Divide(examples, devices) {
+		parts, err := batch.Split(share, batch.Shared, shapes)
 		if err != nil {
 			return m, err
 		}
 		pieces = append(pieces, parts...)
 	}
-	m.parts = make([]datasets.Batch, len(pieces))
+	m.parts = make([]batch.Batch, len(pieces))
 	for i, piece := range pieces {
-		if m.parts[i], err = datasets.Fill(piece, datasets.Shared, shapes); err != nil {
+		if m.parts[i], err = batch.Fill(piece, batch.Shared, shapes); err != nil {
 			return m, err
 		}
 	}
@@ -43,7 +43,7 @@ func lay[T datasets.Example](examples []T, shapes []datasets.Shape, devices int)
 
 // deal puts the parts into rounds of as many as there are devices, like with like. Where the parts of a round differ, the smaller ones are
 // laid out again in the shape of the largest.
-func deal[T datasets.Example](m *microBatch, pieces [][]T, devices int) error {
+func deal[T batch.Example](m *microBatch, pieces [][]T, devices int) error {
 	order := make([]int, len(pieces))
 	for i := range order {
 		order[i] = i
@@ -52,11 +52,11 @@ func deal[T datasets.Example](m *microBatch, pieces [][]T, devices int) error {
 	var round []int
 	for _, i := range order {
 		if len(round) > 0 && len(round) < devices {
-			b, err := datasets.Fill(pieces[i], datasets.Shared, []datasets.Shape{m.parts[round[0]].Shape})
+			b, err := batch.Fill(pieces[i], batch.Shared, []batch.Shape{m.parts[round[0]].Shape})
 			if err == nil {
 				m.parts[i], round = b, append(round, i)
 				continue
-			} else if !errors.Is(err, datasets.ErrNoShape) { // a shape with longer rows may have room for fewer targets
+			} else if !errors.Is(err, batch.ErrNoShape) { // a shape with longer rows may have room for fewer targets
 				return err
 			}
 		}

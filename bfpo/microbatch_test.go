@@ -6,19 +6,19 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
 // Every example lies in one part, in its order; the parts of a round have one shape, no device has two, and idle devices get padding.
 func TestLayOnDevices(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	var pairs []datasets.Pair
+	var pairs []batch.Pair
 	for i := range 37 {
-		ids := func() datasets.Sequence { return datasets.Sequence{IDs: make([]int32, 8+rng.IntN(200)), Prompt: 5} }
-		pairs = append(pairs, datasets.Pair{ID: fmt.Sprint(i), Chosen: ids(), Rejected: ids()})
+		ids := func() batch.Sequence { return batch.Sequence{IDs: make([]int32, 8+rng.IntN(200)), Prompt: 5} }
+		pairs = append(pairs, batch.Pair{ID: fmt.Sprint(i), Chosen: ids(), Rejected: ids()})
 	}
 	for _, devices := range []int{1, 2, 4, 8} {
-		loader := &datasets.Loader[datasets.Pair]{Rows: pairs, Size: 8, Epochs: 1}
+		loader := &batch.Loader[batch.Pair]{Rows: pairs, Size: 8, Epochs: 1}
 		shapes := planShapes(10, devices, loader)
 		for examples, ok := loader.Next(); ok; examples, ok = loader.Next() {
 			m, err := lay(examples, shapes, devices)

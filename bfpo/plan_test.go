@@ -9,12 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 // planned is the plan of a recipe in text for a device.
-func planned(t *testing.T, d *graph.Device, recipe string) (Plan, error) {
+func planned(t *testing.T, d *device.Device, recipe string) (Plan, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "recipe.yaml")
 	if err := os.WriteFile(file, []byte(recipe), 0o644); err != nil {
@@ -95,12 +95,12 @@ func TestPlanForGPU(t *testing.T) {
 // A GPU that is too small is refused before weights are loaded, with what would help.
 func TestPlanDoesNotFit(t *testing.T) {
 	graphtest.GPUs(t, "h100", 1) // skips where nothing compiles
-	small, err := graph.FindGPU("h100")
+	small, err := device.FindGPU("h100")
 	if err != nil {
 		t.Fatal(err)
 	}
 	small.Memory = Reserve + 1<<20
-	d, err := graph.OpenFor(small, graph.Options{})
+	d, err := device.OpenFor(small, device.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

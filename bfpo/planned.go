@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // isLocal tells whether a model or data set is on this machine or comes with the program.
@@ -50,17 +52,17 @@ func unread(c Config, cache string) string {
 
 // fullShape is the largest micro-batch that a recipe can ask of one device: a pair whose answers share nothing but their first token, or a
 // row of documents.
-func (c Config) fullShape(m mistral.Config) datasets.Shape {
+func (c Config) fullShape(m config.Config) batch.Shape {
 	if c.Objective == "sft" {
 		length := c.textFormat(Language{}, m.MaxPositionEmbeddings).MaxLength
-		return datasets.Shape{Rows: rowsOfCall, Length: length, Targets: length, Responses: 1}
+		return batch.Shape{Rows: rowsOfCall, Length: length, Targets: length, Responses: 1}
 	}
 	length := 2 * c.MaxLength
-	return datasets.Shape{Rows: rowsOfCall, Length: (length + 15) / 16 * 16, Targets: (length + 31) / 32 * 32, Responses: 2}
+	return batch.Shape{Rows: rowsOfCall, Length: (length + 15) / 16 * 16, Targets: (length + 31) / 32 * 32, Responses: 2}
 }
 
 // trainable are the names of the weights that a stage trains.
-func (t *training) trainable(network mistral.Config) ([]string, error) {
+func (t *training) trainable(network config.Config) ([]string, error) {
 	var patterns []string
 	if t.config.UseSelective {
 		patterns = t.config.SelectedLayers
@@ -74,8 +76,8 @@ func (t *training) trainable(network mistral.Config) ([]string, error) {
 
 // plan puts in the model's place what it will be on the device, and returns what a step will change: enough to compile programs for. It notes
 // how much memory there is for them.
-func (t *training) plan(network mistral.Config, names []string) Trained {
-	var checkpoint *mistral.Checkpoint
+func (t *training) plan(network config.Config, names []string) Trained {
+	var checkpoint *pretrained.Checkpoint
 	if t.model != nil {
 		checkpoint = t.model.Checkpoint
 	}
@@ -83,7 +85,7 @@ func (t *training) plan(network mistral.Config, names []string) Trained {
 	t.model = mistral.Planned(network, t.mesh, t.config.ComputeType())
 	t.model.Checkpoint = checkpoint
 	t.memory.Available = availableMemory(t.Device, t.mesh.Devices())
-	state := func() *graph.Tensors { return mistral.PlannedMasters(t.model, names) }
+	state := func() *device.Tensors { return mistral.PlannedMasters(t.model, names) }
 	return Trained{Masters: state(), M: state(), V: state()}
 }
 
@@ -107,7 +109,7 @@ func (t *training) refusal() error {
 
 // remedies are changes of single settings after which the programs would fit, the smallest first. What lies on the devices is reckoned
 // exactly; activations are taken as they are now, or in proportion to the length of rows.
-func (t *training) remedies(network mistral.Config) (settings []string) {
+func (t *training) remedies(network config.Config) (settings []string) {
 	s := t.trainer.Stepper
 	masters, base, temp := s.Masters.Bytes(), s.model.Base.Bytes(), t.memory.Peak
 	resident := base + 4*masters
@@ -146,7 +148,7 @@ func (t *training) remedies(network mistral.Config) (settings []string) {
 		}
 	}
 	if _, ahead := t.Device.Ahead(); ahead {
-		for _, g := range graph.GPUs() {
+		for _, g := range device.GPUs() {
 			if g.Usable() > t.memory.Available && g.Usable()-Reserve >= t.memory.Peak {
 				settings = append(settings, fmt.Sprintf("-gpu=%s (%s)", g.Name, FormatBytes(g.Usable())))
 			}
@@ -156,7 +158,7 @@ func (t *training) remedies(network mistral.Config) (settings []string) {
 }
 
 // wholeBytes is the memory of tensors that lie on one device, whatever mesh they are on.
-func wholeBytes(ts *graph.Tensors) (n int64) {
+func wholeBytes(ts *device.Tensors) (n int64) {
 	for i := range ts.Names {
 		n += ts.Shape(i).ByteSize()
 	}
@@ -164,7 +166,7 @@ func wholeBytes(ts *graph.Tensors) (n int64) {
 }
 
 // selectedBytes is the memory of the float32 copies of the weights that a pattern selects.
-func selectedBytes(network mistral.Config, pattern string) (n int64) {
+func selectedBytes(network config.Config, pattern string) (n int64) {
 	for _, spec := range network.Tensors() {
 		if strings.Contains(spec.Name, pattern) {
 			n += 4 * spec.Elements()

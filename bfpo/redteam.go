@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
 // Names in the folder of a red-teaming run, within its folder redteam.
@@ -128,7 +128,7 @@ func (r *redTeam) prepare(ctx context.Context) error {
 	if r.eval.Prompts == "" {
 		var some []any
 		for _, question := range heldOut[:min(samplesOfReport, len(heldOut))] {
-			some = append(some, map[string]any{"messages": []datasets.Message{{Role: "user", Content: question}}})
+			some = append(some, map[string]any{"messages": []chat.Message{{Role: "user", Content: question}}})
 		}
 		r.eval.Prompts = filepath.Join(r.dir, sampleName)
 		return writeLines(r.eval.Prompts, some)

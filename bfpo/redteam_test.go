@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
 // Which questions are held out depends on their text alone.
@@ -72,11 +73,11 @@ func TestPairOf(t *testing.T) {
 }
 
 func TestQuestionsOf(t *testing.T) {
-	user := func(text string) datasets.Message { return datasets.Message{Role: "user", Content: text} }
+	user := func(text string) chat.Message { return chat.Message{Role: "user", Content: text} }
 	unused := map[string]int{}
 	got := questionsOf([]datasets.Prompt{
-		{Text: "a"}, {Messages: []datasets.Message{user("b")}}, {Messages: []datasets.Message{user("a")}}, {Text: " "},
-		{Messages: []datasets.Message{user("c"), {Role: "assistant", Content: "d"}, user("e")}},
+		{Text: "a"}, {Messages: []chat.Message{user("b")}}, {Messages: []chat.Message{user("a")}}, {Text: " "},
+		{Messages: []chat.Message{user("c"), {Role: "assistant", Content: "d"}, user("e")}},
 	}, unused)
 	if diff := cmp.Diff([]string{"a", "b"}, got); diff != "" {
 		t.Error(diff)

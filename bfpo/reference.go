@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph/filecache"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 )
@@ -68,10 +68,10 @@ func (t *training) precomputes() bool {
 }
 
 // stagePairs are the pairs of a preference stage; the loaders of its sets give out these.
-type stagePairs struct{ main, buffer, held []datasets.Pair }
+type stagePairs struct{ main, buffer, held []batch.Pair }
 
-func (p stagePairs) all() (all []*datasets.Pair) {
-	for _, set := range [][]datasets.Pair{p.main, p.buffer, p.held} {
+func (p stagePairs) all() (all []*batch.Pair) {
+	for _, set := range [][]batch.Pair{p.main, p.buffer, p.held} {
 		for i := range set {
 			all = append(all, &set[i])
 		}
@@ -95,7 +95,7 @@ func (t *training) referenceKey() (key string, ok bool, err error) {
 	}
 	tokens := fmt.Append(nil, len(t.pairs.main), len(t.pairs.buffer), len(t.pairs.held))
 	for _, p := range t.pairs.all() {
-		for _, s := range []datasets.Sequence{p.Chosen, p.Rejected} {
+		for _, s := range []batch.Sequence{p.Chosen, p.Rejected} {
 			tokens = binary.AppendUvarint(tokens, uint64(s.Prompt))
 			tokens = binary.AppendUvarint(tokens, uint64(len(s.IDs)))
 			for _, id := range s.IDs {
@@ -108,8 +108,8 @@ func (t *training) referenceKey() (key string, ok bool, err error) {
 
 // scoreReference runs the reference over every pair once.
 func (t *training) scoreReference(ctx context.Context) error {
-	for _, set := range [][]datasets.Pair{t.pairs.main, t.pairs.buffer} {
-		loader := &datasets.Loader[datasets.Pair]{Rows: set, Size: t.config.PerDeviceTrainBatchSize * t.config.Devices}
+	for _, set := range [][]batch.Pair{t.pairs.main, t.pairs.buffer} {
+		loader := &batch.Loader[batch.Pair]{Rows: set, Size: t.config.PerDeviceTrainBatchSize * t.config.Devices}
 		done := 0
 		for examples := range loader.Ahead(loader.Batches()) {
 			m, err := lay(examples, t.shapes, t.config.Devices)
@@ -133,7 +133,7 @@ func (t *training) scoreReference(ctx context.Context) error {
 }
 
 // scoreBatch gives the pairs of a batch their log-probabilities.
-func (t *training) scoreBatch(ctx context.Context, m microBatch, pairs []datasets.Pair) error {
+func (t *training) scoreBatch(ctx context.Context, m microBatch, pairs []batch.Pair) error {
 	for i := range m.parts {
 		m.parts[i].Reference = make([]float32, m.parts[i].Targets)
 	}
@@ -156,7 +156,7 @@ func (t *training) scoreBatch(ctx context.Context, m microBatch, pairs []dataset
 }
 
 // keepReference gives the pairs of a part the values of its targets. The targets of a response lie in a part in the order of its tokens.
-func keepReference(b datasets.Batch, values []float32, pairs []datasets.Pair) error {
+func keepReference(b batch.Batch, values []float32, pairs []batch.Pair) error {
 	responses := make([][]float32, b.Responses)
 	for n, owner := range b.Owner {
 		if owner >= 0 {
@@ -175,7 +175,7 @@ func keepReference(b datasets.Batch, values []float32, pairs []datasets.Pair) er
 }
 
 // packReference is the log-probabilities of pairs as they lie on disk: little-endian float32, chosen and rejected in turn.
-func packReference(pairs []*datasets.Pair) (data []byte) {
+func packReference(pairs []*batch.Pair) (data []byte) {
 	for _, p := range pairs {
 		for _, values := range [][]float32{p.ChosenReference, p.RejectedReference} {
 			for _, value := range values {
@@ -187,7 +187,7 @@ func packReference(pairs []*datasets.Pair) (data []byte) {
 }
 
 // unpackReference undoes packReference for the pairs that the key has named; it is false where the length is not theirs.
-func unpackReference(data []byte, pairs []*datasets.Pair) bool {
+func unpackReference(data []byte, pairs []*batch.Pair) bool {
 	want := 0
 	for _, p := range pairs {
 		want += 4 * (p.Chosen.Scored() + p.Rejected.Scored())

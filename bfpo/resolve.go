@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // resolve lays groups of entries over the defaults, later over earlier. The last group is that of the -set flags; the file that
@@ -147,7 +147,7 @@ func (c *Config) settleMesh() []error {
 	} else if given < 1 { // refused by validate
 		return nil
 	}
-	mesh, err := graph.ParseMesh(c.Mesh, given, mistral.Sharding())
+	mesh, err := device.ParseMesh(c.Mesh, given, config.Sharding())
 	if err != nil {
 		return []error{c.usage("mesh", "%v", err)}
 	}
@@ -156,14 +156,14 @@ func (c *Config) settleMesh() []error {
 }
 
 // Copies is what the devices form where nothing is trained: each has the whole model, whatever mesh says. nil for one device.
-func (c Config) Copies() *graph.Mesh {
+func (c Config) Copies() *device.Mesh {
 	c.Mesh = "data"
 	return c.mesh()
 }
 
 // mesh is what the devices form; nil for one.
-func (c Config) mesh() *graph.Mesh {
-	mesh, _ := graph.ParseMesh(c.Mesh, c.Devices, mistral.Sharding()) // settleMesh has parsed it
+func (c Config) mesh() *device.Mesh {
+	mesh, _ := device.ParseMesh(c.Mesh, c.Devices, config.Sharding()) // settleMesh has parsed it
 	return mesh
 }
 

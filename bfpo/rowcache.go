@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph/filecache"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 )
@@ -115,14 +116,14 @@ func unpackSet(data []byte) (s Set, err error) {
 	s.Counts, s.Drops = p.Counts, p.Drops
 	for i, id := range p.IDs {
 		if !pairs {
-			s.Documents = append(s.Documents, datasets.Document{ID: id, IDs: sequences[i], Starts: p.Starts[i]})
+			s.Documents = append(s.Documents, batch.Document{ID: id, IDs: sequences[i], Starts: p.Starts[i]})
 			continue
 		}
 		c, r := 2*i, 2*i+1
-		s.Pairs = append(s.Pairs, datasets.Pair{
+		s.Pairs = append(s.Pairs, batch.Pair{
 			ID:         id,
-			Chosen:     datasets.Sequence{IDs: sequences[c], Prompt: p.Prompts[c]},
-			Rejected:   datasets.Sequence{IDs: sequences[r], Prompt: p.Prompts[r]},
+			Chosen:     batch.Sequence{IDs: sequences[c], Prompt: p.Prompts[c]},
+			Rejected:   batch.Sequence{IDs: sequences[r], Prompt: p.Prompts[r]},
 			ChosenSafe: p.Safe[c], RejectedSafe: p.Safe[r],
 		})
 	}

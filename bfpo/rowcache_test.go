@@ -18,8 +18,10 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // readTiny is ReadStage with the model tiny.
@@ -30,7 +32,7 @@ func readTiny(t *testing.T, c Config, cache string) StageData {
 // stageReader is ReadStage with a model's tokenizer already read.
 func stageReader(t *testing.T, model string, c Config) func(cache string) StageData {
 	t.Helper()
-	checkpoint, err := mistral.Open(model)
+	checkpoint, err := pretrained.Open(model)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +43,7 @@ func stageReader(t *testing.T, model string, c Config) func(cache string) StageD
 	}
 	return func(cache string) StageData {
 		t.Helper()
-		data, err := ReadStage(context.Background(), c, checkpoint.Config, language, &datasets.Hub{Offline: true}, cache)
+		data, err := ReadStage(context.Background(), c, checkpoint.Config, language, &hub.Hub{Offline: true}, cache)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +77,7 @@ func entries(t *testing.T, cache string) []string {
 
 // TestRowCache: rows from the cache are those of a fresh tokenisation, whatever has become of the files in it.
 func TestRowCache(t *testing.T) {
-	mine := packSet(Set{Documents: []datasets.Document{{ID: "mine", IDs: []int32{1, 2}, Starts: []int{0}}}})
+	mine := packSet(Set{Documents: []batch.Document{{ID: "mine", IDs: []int32{1, 2}, Starts: []int{0}}}})
 	for name, c := range cacheStages(t) {
 		cache := t.TempDir()
 		fresh := readTiny(t, c, t.TempDir())
@@ -227,9 +229,9 @@ func TestRowsMagic(t *testing.T) {
 }
 
 func FuzzUnpackSet(f *testing.F) {
-	pair := datasets.Pair{ID: "a#0", Chosen: datasets.Sequence{IDs: []int32{1, 300}, Prompt: 1}, Rejected: datasets.Sequence{IDs: []int32{1}, Prompt: 1}, ChosenSafe: true}
-	f.Add(must(packSet(Set{Pairs: []datasets.Pair{pair}, Counts: []datasets.PartCount{{Name: "a", Split: "train", Rows: 1, Used: 1}}}).bytes()))
-	f.Add(must(packSet(Set{Documents: []datasets.Document{{ID: "b", IDs: []int32{5, 6, 7}, Starts: []int{0, 2}}}, SetSummary: SetSummary{Drops: []Drop{{"long", 2}}}}).bytes()))
+	pair := batch.Pair{ID: "a#0", Chosen: batch.Sequence{IDs: []int32{1, 300}, Prompt: 1}, Rejected: batch.Sequence{IDs: []int32{1}, Prompt: 1}, ChosenSafe: true}
+	f.Add(must(packSet(Set{Pairs: []batch.Pair{pair}, Counts: []datasets.PartCount{{Name: "a", Split: "train", Rows: 1, Used: 1}}}).bytes()))
+	f.Add(must(packSet(Set{Documents: []batch.Document{{ID: "b", IDs: []int32{5, 6, 7}, Starts: []int{0, 2}}}, SetSummary: SetSummary{Drops: []Drop{{"long", 2}}}}).bytes()))
 	f.Add([]byte(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := unpackSet(data)

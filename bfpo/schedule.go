@@ -3,7 +3,7 @@ package bfpo
 import (
 	"math"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
 // Schedule is the learning rate over a run, as transformers 4.36 computes it.
@@ -86,4 +86,4 @@ func (s Steps) Ends(micro int) bool {
 }
 
 // Micro is the number, counted from 0 over all passes, of the micro-batch that begins at a place of the main set.
-func (s Steps) Micro(at datasets.Cursor) int { return at.Epoch*s.Batches + at.Position/s.Batch }
+func (s Steps) Micro(at batch.Cursor) int { return at.Epoch*s.Batches + at.Position/s.Batch }

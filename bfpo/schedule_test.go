@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
@@ -120,7 +120,7 @@ func TestSteps(t *testing.T) {
 	}
 	c := DefaultConfig()
 	c.PerDeviceTrainBatchSize = 2
-	if got := c.Steps(9).Micro(datasets.Cursor{Epoch: 2, Position: 4}); got != 12 {
+	if got := c.Steps(9).Micro(batch.Cursor{Epoch: 2, Position: 4}); got != 12 {
 		t.Errorf("5 batches an epoch, third batch of the third epoch: %d", got)
 	}
 }

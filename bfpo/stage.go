@@ -12,15 +12,17 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/datasets/hub"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // Runtime is what the stages of a run share.
 type Runtime struct {
-	Device  *graph.Device
-	Hub     *datasets.Hub
+	Device  *device.Device
+	Hub     *hub.Hub
 	Cache   string    // folder of what is fetched; "" is the user's
 	Out     io.Writer // banners, steps, notices
 	Results io.Writer // the comparison at the end of a pipeline, and where things lie
@@ -48,20 +50,20 @@ type training struct {
 	begun  bool // dir is this run's: what is wrong from here on leaves it there
 
 	language Language
-	mesh     *graph.Mesh // of the devices that the model lies on
+	mesh     *device.Mesh // of the devices that the model lies on
 	model    *mistral.Model
 	trainer  *Trainer
-	shapes   []datasets.Shape // of all batches of the run
-	pairs    stagePairs       // of a preference stage
-	held     []microBatch     // evaluated in the loop
-	loop     *inLoop          // what is measured there besides; nil without
+	shapes   []batch.Shape // of all batches of the run
+	pairs    stagePairs    // of a preference stage
+	held     []microBatch  // evaluated in the loop
+	loop     *inLoop       // what is measured there besides; nil without
 	best     *Best
 	saved    int        // step of the newest checkpoint that this process has begun to write
 	saving   background // of that checkpoint
 	memory   Memory
-	programs []graph.Compiled // grads of the largest batch, apply
+	programs []device.Compiled // grads of the largest batch, apply
 
-	references []graph.Compiled // the forward passes that precompute the reference
+	references []device.Compiled // the forward passes that precompute the reference
 	data       []SetSummary
 	facts      []Fact
 	metrics    *MetricsLog
@@ -115,7 +117,7 @@ func (c Config) ComputeType() dtypes.DType {
 }
 
 // exportType is the type of the weights of the trained model on disk.
-func (c Config) exportType(m *mistral.Checkpoint) dtypes.DType {
+func (c Config) exportType(m *pretrained.Checkpoint) dtypes.DType {
 	name := c.TorchDType
 	if name == "auto" {
 		name = m.Config.DType

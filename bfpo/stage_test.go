@@ -11,8 +11,8 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/datasets/hub"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
@@ -45,9 +45,9 @@ func tinyConfig(t *testing.T, sets ...string) Config {
 	return c
 }
 
-func testRuntime(t *testing.T, d *graph.Device) Runtime {
+func testRuntime(t *testing.T, d *device.Device) Runtime {
 	t.Helper()
-	return Runtime{Device: d, Hub: &datasets.Hub{Offline: true}, Out: testWriter{t}, Results: testWriter{t}, Version: "test"}
+	return Runtime{Device: d, Hub: &hub.Hub{Offline: true}, Out: testWriter{t}, Results: testWriter{t}, Version: "test"}
 }
 
 // testWriter puts what a run prints into the test's log.

@@ -8,16 +8,18 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/filecache"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // Set is one set of a stage in token ids: pairs, or the packed documents of a supervised stage.
 type Set struct {
 	SetSummary
 	Counts    []datasets.PartCount // what each data set gave
-	Pairs     []datasets.Pair
-	Documents []datasets.Document
+	Pairs     []batch.Pair
+	Documents []batch.Document
 }
 
 // StageData are the sets of a training stage. Buffer and Held are empty where the recipe has none.
@@ -31,7 +33,7 @@ func (d StageData) Sets() []Set {
 // ReadStage reads and tokenises all that a recipe trains and evaluates on. An error names the file and row, or where the rows of an
 // empty set went. What was tokenised before, from files of the same content by the same settings, is read from the folder rows of the
 // cache folder cache ("" is the user's).
-func ReadStage(ctx context.Context, c Config, m mistral.Config, l Language, hub *datasets.Hub, cache string) (d StageData, err error) {
+func ReadStage(ctx context.Context, c Config, m config.Config, l Language, hub *hub.Hub, cache string) (d StageData, err error) {
 	if err := c.fitsModel(m); err != nil {
 		return d, err
 	}
@@ -64,7 +66,7 @@ func ReadStage(ctx context.Context, c Config, m mistral.Config, l Language, hub 
 }
 
 // fitsModel refuses rows longer than the network has positions for.
-func (c Config) fitsModel(m mistral.Config) error {
+func (c Config) fitsModel(m config.Config) error {
 	key, length := "max_length", c.MaxLength
 	if c.Objective == "sft" {
 		key, length = "max_seq_length", c.MaxSeqLength
@@ -101,7 +103,7 @@ func splitOf(splits []string, kind string) string {
 }
 
 // mixture names the rows of a mixer's split.
-func (c Config) mixture(m Mixer, split string, hub *datasets.Hub) datasets.Mixture {
+func (c Config) mixture(m Mixer, split string, hub *hub.Hub) datasets.Mixture {
 	mixture := datasets.Mixture{Split: split, Shuffle: c.Shuffle, Seed: uint64(c.DataSeed), Hub: hub}
 	for _, share := range m {
 		mixture.Parts = append(mixture.Parts, datasets.Part{Name: share.Name, Fraction: share.Fraction})
@@ -114,7 +116,7 @@ type setReader struct {
 	config   Config
 	language Language
 	format   datasets.TextFormat
-	hub      *datasets.Hub
+	hub      *hub.Hub
 	cache    *filecache.Cache
 	// heldOut says that the sets are named for evaluation alone; see datasets.Mixture.
 	heldOut bool
@@ -200,7 +202,7 @@ func describeDrops(d datasets.Drops) (text string) {
 }
 
 // casesOf counts pairs by their safety labels.
-func casesOf(pairs []datasets.Pair) (cases Cases) {
+func casesOf(pairs []batch.Pair) (cases Cases) {
 	for _, p := range pairs {
 		switch {
 		case p.ChosenSafe && p.RejectedSafe:

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // announce prints what is about to happen, the memory included, before the first step.
@@ -73,7 +73,7 @@ func (t *training) describePrograms() string {
 			cached++
 		}
 	}
-	if t.Device.Platform() == graph.PlatformGo {
+	if t.Device.Platform() == device.PlatformGo {
 		return text
 	}
 	return fmt.Sprintf("%s, %d of %d programs from the cache; %s updated in place", text, cached, len(t.programs), FormatBytes(inPlace))
@@ -139,7 +139,7 @@ func (t *training) finish(context.Context) error {
 	}
 	source := t.model.Checkpoint
 	model := filepath.Join(t.dir, modelName)
-	if err := mistral.Export(model, source, t.trainer.Masters, t.config.exportType(source)); err != nil {
+	if err := pretrained.Export(model, source, t.trainer.Masters, t.config.exportType(source)); err != nil {
 		return err
 	}
 	t.notice("model written to %s (%s)", model, formatDuration(time.Since(t.started)))

@@ -11,8 +11,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -37,7 +38,7 @@ func (t *training) prepare(context.Context) error {
 		}
 		return err
 	}
-	gpu := t.Device.Platform() == graph.PlatformCUDA
+	gpu := t.Device.Platform() == device.PlatformCUDA
 	if !gpu {
 		loading.Go(load)
 	}
@@ -79,7 +80,7 @@ func (t *training) compile(trained Trained) error {
 			return err
 		}
 		t.references = sizes.Reference
-		t.memory, t.programs = stepMemory(t.Device, stepper, sizes, t.memory.Available), []graph.Compiled{sizes.Grads, sizes.Apply}
+		t.memory, t.programs = stepMemory(t.Device, stepper, sizes, t.memory.Available), []device.Compiled{sizes.Grads, sizes.Apply}
 		if c.GradientCheckpointing != Auto || options.Checkpointed || t.memory.Available == 0 || t.memory.Peak < t.memory.Available {
 			return nil
 		}
@@ -90,7 +91,7 @@ func (t *training) compile(trained Trained) error {
 }
 
 // shapesOf are the distinct shapes of batches.
-func shapesOf(batches []microBatch) (shapes []datasets.Shape) {
+func shapesOf(batches []microBatch) (shapes []batch.Shape) {
 	for _, b := range batches {
 		for _, part := range b.parts {
 			if !slices.Contains(shapes, part.Shape) {
@@ -106,7 +107,7 @@ func shapesOf(batches []microBatch) (shapes []datasets.Shape) {
 //	peak = max(grads + moments, apply + base, measure + gradients + moments)
 //
 // The Go backend plans no memory: there the peak is what is resident, without activations.
-func stepMemory(d *graph.Device, s *Stepper, sizes Sizes, available int64) Memory {
+func stepMemory(d *device.Device, s *Stepper, sizes Sizes, available int64) Memory {
 	base, masters, moments := s.model.Base.Bytes(), s.Masters.Bytes(), s.M.Bytes()+s.V.Bytes()
 	m := Memory{
 		Parts: []MemoryPart{
@@ -115,7 +116,7 @@ func stepMemory(d *graph.Device, s *Stepper, sizes Sizes, available int64) Memor
 		Devices:   s.mesh().Devices(),
 		Available: available,
 	}
-	if d.Platform() == graph.PlatformGo {
+	if d.Platform() == device.PlatformGo {
 		m.Peak = base + masters + moments + s.sum.Bytes()
 		return m
 	}
@@ -128,7 +129,7 @@ func stepMemory(d *graph.Device, s *Stepper, sizes Sizes, available int64) Memor
 }
 
 // availableMemory is what the fullest of so many devices has free, in bytes, or 0 where that is not known. CPU devices share the machine's.
-func availableMemory(d *graph.Device, devices int) int64 {
+func availableMemory(d *device.Device, devices int) int64 {
 	if m, ok := d.Memory(0); ok && m.Limit > 0 {
 		free := m.Limit - m.Used
 		for i := 1; i < devices; i++ {

@@ -3,7 +3,7 @@ package bfpo
 import (
 	"context"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
 // readData reads the stage's sets and lays out the batches of the whole run.
@@ -23,7 +23,7 @@ func (t *training) readData(ctx context.Context) error {
 		return err
 	}
 	t.pairs = stagePairs{data.Main.Pairs, data.Buffer.Pairs, data.Held.Pairs}
-	loaders := []*datasets.Loader[datasets.Pair]{newLoader(t.config, data.Main.Pairs)}
+	loaders := []*batch.Loader[batch.Pair]{newLoader(t.config, data.Main.Pairs)}
 	if data.Buffer.Rows > 0 {
 		loaders = append(loaders, newLoader(t.config, data.Buffer.Pairs))
 	}
@@ -37,12 +37,12 @@ func (t *training) readData(ctx context.Context) error {
 }
 
 // newLoader gives the rows in the order that data_seed gave them; each later epoch, and each restart of a buffer, is shuffled by seed.
-func newLoader[T datasets.Example](c Config, rows []T) *datasets.Loader[T] {
-	return &datasets.Loader[T]{Rows: rows, Size: c.PerDeviceTrainBatchSize * c.Devices, Shuffle: c.Shuffle, Seed: uint64(c.Seed)}
+func newLoader[T batch.Example](c Config, rows []T) *batch.Loader[T] {
+	return &batch.Loader[T]{Rows: rows, Size: c.PerDeviceTrainBatchSize * c.Devices, Shuffle: c.Shuffle, Seed: uint64(c.Seed)}
 }
 
 // layOut chooses the shapes of all batches that the loaders will give in the run, and of those that the reference is computed for.
-func layOut[T datasets.Example](t *training, loaders ...*datasets.Loader[T]) []stream {
+func layOut[T batch.Example](t *training, loaders ...*batch.Loader[T]) []stream {
 	batches := t.trainer.steps.Total * t.trainer.steps.Accumulate
 	if t.precomputes() {
 		for _, l := range loaders {
@@ -58,10 +58,10 @@ func layOut[T datasets.Example](t *training, loaders ...*datasets.Loader[T]) []s
 }
 
 // fillAll lays out held-out examples in batches of so many for each device.
-func fillAll[T datasets.Example](examples []T, c Config) ([]microBatch, error) {
-	loader := &datasets.Loader[T]{Rows: examples, Size: c.PerDeviceEvalBatchSize * c.Devices, Epochs: 1}
+func fillAll[T batch.Example](examples []T, c Config) ([]microBatch, error) {
+	loader := &batch.Loader[T]{Rows: examples, Size: c.PerDeviceEvalBatchSize * c.Devices, Epochs: 1}
 	all := loader.Ahead(len(examples))
-	shapes := datasets.PlanShapes(shared(all, c.Devices), datasets.Shared, rowsOfCall, shapeLimit)
+	shapes := batch.PlanShapes(shared(all, c.Devices), batch.Shared, rowsOfCall, shapeLimit)
 	var batches []microBatch
 	for batch := range all {
 		m, err := lay(batch, shapes, c.Devices)

@@ -12,7 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
 const stateName = "state.json"
@@ -21,8 +21,8 @@ const stateName = "state.json"
 // from the seeds among Settings and the epochs of the cursors; metrics.jsonl is cut back to Step.
 type State struct {
 	Step       int               `json:"step"`   // optimizer steps done
-	Main       datasets.Cursor   `json:"main"`   // the next pair of the main set (or packed row)
-	Buffer     datasets.Cursor   `json:"buffer"` // the next pair of the buffer set
+	Main       batch.Cursor      `json:"main"`   // the next pair of the main set (or packed row)
+	Buffer     batch.Cursor      `json:"buffer"` // the next pair of the buffer set
 	MainRows   int               `json:"main_rows"`
 	BufferRows int               `json:"buffer_rows"`
 	Best       *Best             `json:"best,omitempty"`

@@ -12,16 +12,17 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
 // Trained is everything that an optimizer step changes.
 type Trained struct {
-	Masters *graph.Tensors // f32 values of the trained weights, the overlay of the policy
-	M, V    *graph.Tensors // AdamW's moments, f32
-	Step    int            // optimizer steps done
+	Masters *device.Tensors // f32 values of the trained weights, the overlay of the policy
+	M, V    *device.Tensors // AdamW's moments, f32
+	Step    int             // optimizer steps done
 }
 
 // StepOptions are the hyper-parameters compiled into a step's programs.
@@ -45,28 +46,28 @@ type Stepper struct {
 	Trained
 	model   *mistral.Model
 	options StepOptions
-	sum     *graph.Tensors // gradient of the micro-batches fed since the last update
-	added   bool           // there were some; else sum is of no account
+	sum     *device.Tensors // gradient of the micro-batches fed since the last update
+	added   bool            // there were some; else sum is of no account
 
-	grads, apply, measure, reference *graph.Program
+	grads, apply, measure, reference *device.Program
 }
 
 // NewStepper prepares the programs for training over the frozen base of model. Nothing is compiled until the first batch. With planned tensors the
 // programs can be compiled, and run after Load.
-func NewStepper(d *graph.Device, model *mistral.Model, trained Trained, o StepOptions) (*Stepper, error) {
+func NewStepper(d *device.Device, model *mistral.Model, trained Trained, o StepOptions) (*Stepper, error) {
 	s := &Stepper{options: o}
 	if err := s.Load(d, model, trained); err != nil {
 		return nil, err
 	}
-	s.grads = graph.NewProgram(d, "grads", s.gradsGraph, 2).On(s.mesh())
-	s.apply = graph.NewProgram(d, "apply", s.applyGraph, 0, 1, 2).On(s.mesh())
-	s.measure = graph.NewProgram(d, "measure", s.measureGraph).On(s.mesh())
-	s.reference = graph.NewProgram(d, "reference", s.referenceGraph).On(s.mesh())
+	s.grads = device.NewProgram(d, "grads", s.gradsGraph, 2).On(s.mesh())
+	s.apply = device.NewProgram(d, "apply", s.applyGraph, 0, 1, 2).On(s.mesh())
+	s.measure = device.NewProgram(d, "measure", s.measureGraph).On(s.mesh())
+	s.reference = device.NewProgram(d, "reference", s.referenceGraph).On(s.mesh())
 	return s, nil
 }
 
 // Load gives a Stepper that was made of planned tensors those that they were planned for.
-func (s *Stepper) Load(d *graph.Device, model *mistral.Model, trained Trained) (err error) {
+func (s *Stepper) Load(d *device.Device, model *mistral.Model, trained Trained) (err error) {
 	s.model, s.Trained = model, trained
 	s.added = false
 	s.sum, err = zerosLike(d, trained.Masters)
@@ -74,7 +75,7 @@ func (s *Stepper) Load(d *graph.Device, model *mistral.Model, trained Trained) (
 }
 
 // mesh is what the model lies on.
-func (s *Stepper) mesh() *graph.Mesh { return s.model.Base.Mesh }
+func (s *Stepper) mesh() *device.Mesh { return s.model.Base.Mesh }
 
 // Close frees the programs and the accumulator; the state belongs to the caller.
 func (s *Stepper) Close() {
@@ -87,15 +88,15 @@ func (s *Stepper) Close() {
 
 // Sizes are those of a step's programs, of each the largest over the shapes of batches. Measure is zero where nothing is held out.
 type Sizes struct {
-	Grads, Apply, Measure graph.Compiled
-	Reference             []graph.Compiled // of a precomputing Stepper, one for each shape
+	Grads, Apply, Measure device.Compiled
+	Reference             []device.Compiled // of a precomputing Stepper, one for each shape
 }
 
 // Compile compiles the programs for batches of these shapes, to train on and to measure, several at a time.
-func (s *Stepper) Compile(train, held []datasets.Shape) (Sizes, error) {
+func (s *Stepper) Compile(train, held []batch.Shape) (Sizes, error) {
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	grads, measures := make([]graph.Compiled, len(train)), make([]graph.Compiled, len(held))
+	grads, measures := make([]device.Compiled, len(train)), make([]device.Compiled, len(held))
 	base, state := s.model.Base.Shapes(), s.Masters.Shapes()
 	for i, shape := range train {
 		group.Go(func() (err error) {
@@ -109,9 +110,9 @@ func (s *Stepper) Compile(train, held []datasets.Shape) (Sizes, error) {
 			return err
 		})
 	}
-	var references []graph.Compiled
+	var references []device.Compiled
 	if s.options.Precomputed {
-		references = make([]graph.Compiled, len(train)+len(held))
+		references = make([]device.Compiled, len(train)+len(held))
 	}
 	for i := range references {
 		group.Go(func() (err error) {
@@ -119,7 +120,7 @@ func (s *Stepper) Compile(train, held []datasets.Shape) (Sizes, error) {
 			return err
 		})
 	}
-	var apply graph.Compiled
+	var apply device.Compiled
 	group.Go(func() (err error) {
 		rate := shapes.Make(dtypes.Float32)
 		apply, err = s.apply.Compile(state, state, state, state, []shapes.Shape{rate, rate, rate})
@@ -129,14 +130,14 @@ func (s *Stepper) Compile(train, held []datasets.Shape) (Sizes, error) {
 	return Sizes{largest(grads), apply, largest(measures), references}, err
 }
 
-func (s *Stepper) feedShapes(shape datasets.Shape) []shapes.Shape {
+func (s *Stepper) feedShapes(shape batch.Shape) []shapes.Shape {
 	return feedShapes(shape, shape.Responses/s.perUnit(), s.options.Precomputed)
 }
 
 // peak is what a program takes on the device while it runs, in bytes.
-func peak(c graph.Compiled) int64 { return c.Inputs + c.Outputs - c.Aliases + c.Temp }
+func peak(c device.Compiled) int64 { return c.Inputs + c.Outputs - c.Aliases + c.Temp }
 
-func largest(programs []graph.Compiled) (most graph.Compiled) {
+func largest(programs []device.Compiled) (most device.Compiled) {
 	for _, c := range programs {
 		if peak(c) >= peak(most) {
 			most = c
@@ -290,7 +291,7 @@ func (s *Stepper) Apply(learningRate float64) (gradNorm float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for i, set := range []*graph.Tensors{s.Masters, s.M, s.V} {
+	for i, set := range []*device.Tensors{s.Masters, s.M, s.V} {
 		set.Replace(out[i])
 	}
 	s.added = false
@@ -298,7 +299,7 @@ func (s *Stepper) Apply(learningRate float64) (gradNorm float64, err error) {
 }
 
 // scalars makes inputs of numbers, the same for each device.
-func (s *Stepper) scalars(values ...any) (inputs graph.Group) {
+func (s *Stepper) scalars(values ...any) (inputs device.Group) {
 	for range s.mesh().Devices() {
 		var each []*tensors.Tensor
 		for _, value := range values {

@@ -8,18 +8,20 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // Before the first update the policy's weights are the reference's, and so is every log-probability, to the last bit: in a program that
 // forms gradients as in one that measures.
 func TestEqualWeightsGiveEqualLogProbs(t *testing.T) {
 	for _, path := range equalModels(t) {
-		checkpoint, err := mistral.Open(path)
+		checkpoint, err := pretrained.Open(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +54,7 @@ func equalModels(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if path, ok := wheel.Cached(quickstartModel, cache); ok && !testing.Short() && graphtest.Device(t).Platform() != graph.PlatformGo {
+	if path, ok := wheel.Cached(quickstartModel, cache); ok && !testing.Short() && graphtest.Device(t).Platform() != device.PlatformGo {
 		return []string{"tiny", path}
 	}
 	return []string{"tiny"}
@@ -60,7 +62,7 @@ func equalModels(t *testing.T) []string {
 
 func checkEqualLogProbs(t *testing.T, model *mistral.Model, layers []string, o StepOptions) {
 	s := newTestStepper(t, model, layers, o)
-	batch, err := datasets.Fill(randomPairs(model.Config.VocabSize, 3), datasets.Shared, []datasets.Shape{{Rows: 2, Length: 256, Targets: 320, Responses: 6}})
+	batch, err := batch.Fill(randomPairs(model.Config.VocabSize, 3), batch.Shared, []batch.Shape{{Rows: 2, Length: 256, Targets: 320, Responses: 6}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +75,7 @@ func checkEqualLogProbs(t *testing.T, model *mistral.Model, layers []string, o S
 }
 
 // accumulateOne and measureOne are those of a Stepper on one device.
-func accumulateOne(t *testing.T, s *Stepper, b datasets.Batch, weights []float32) BatchReport {
+func accumulateOne(t *testing.T, s *Stepper, b batch.Batch, weights []float32) BatchReport {
 	t.Helper()
 	reports, err := s.Accumulate(Batches{b}, [][]float32{weights})
 	if err != nil {
@@ -82,7 +84,7 @@ func accumulateOne(t *testing.T, s *Stepper, b datasets.Batch, weights []float32
 	return reports[0]
 }
 
-func measureOne(t *testing.T, s *Stepper, b datasets.Batch) BatchReport {
+func measureOne(t *testing.T, s *Stepper, b batch.Batch) BatchReport {
 	t.Helper()
 	reports, err := s.Measure(Batches{b})
 	if err != nil {
@@ -116,7 +118,7 @@ func newTestStepper(t *testing.T, model *mistral.Model, layers []string, o StepO
 }
 
 // randomPairs are pairs of random tokens with prompts and responses of unequal lengths, up to 140 tokens a pair.
-func randomPairs(vocabulary, n int) []datasets.Pair {
+func randomPairs(vocabulary, n int) []batch.Pair {
 	rng := rand.New(rand.NewPCG(1, 2))
 	ids := func(n int) []int32 {
 		ids := make([]int32, n)
@@ -125,20 +127,20 @@ func randomPairs(vocabulary, n int) []datasets.Pair {
 		}
 		return ids
 	}
-	pairs := make([]datasets.Pair, n)
+	pairs := make([]batch.Pair, n)
 	for i := range pairs {
 		prompt := ids(9 + 11*i)
-		response := func(length int) datasets.Sequence {
-			return datasets.Sequence{IDs: slices.Concat(prompt, ids(length)), Prompt: len(prompt)}
+		response := func(length int) batch.Sequence {
+			return batch.Sequence{IDs: slices.Concat(prompt, ids(length)), Prompt: len(prompt)}
 		}
-		pairs[i] = datasets.Pair{ID: fmt.Sprint(i), Chosen: response(50 - 13*i), Rejected: response(20 + 17*i), ChosenSafe: i%2 == 0, RejectedSafe: i%3 == 0}
+		pairs[i] = batch.Pair{ID: fmt.Sprint(i), Chosen: response(50 - 13*i), Rejected: response(20 + 17*i), ChosenSafe: i%2 == 0, RejectedSafe: i%3 == 0}
 	}
 	return pairs
 }
 
 // An update needs a gradient: the last one's is not taken again.
 func TestApplyWithoutBatch(t *testing.T) {
-	checkpoint, err := mistral.Open("tiny")
+	checkpoint, err := pretrained.Open("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}

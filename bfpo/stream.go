@@ -3,23 +3,23 @@ package bfpo
 import (
 	"iter"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
 // stream gives a set's batches in the order of training, each in the parts that the programs take one by one; pairs and packed documents
 // are its two kinds.
 type stream interface {
 	next() (m microBatch, ok bool, err error)
-	Cursor() datasets.Cursor
-	Seek(datasets.Cursor) error
+	Cursor() batch.Cursor
+	Seek(batch.Cursor) error
 	rows() int
 }
 
 // shapedLoader lays a loader's examples out in shapes chosen beforehand, and the next batches while the device works on the last ones.
 // The loader's cursor stays behind what is laid out: it is the place of the batch that next returns next.
-type shapedLoader[T datasets.Example] struct {
-	*datasets.Loader[T]
-	shapes  []datasets.Shape
+type shapedLoader[T batch.Example] struct {
+	*batch.Loader[T]
+	shapes  []batch.Shape
 	devices int
 	ahead   []chan laidOut // of the batches from the cursor on, as far as they are begun
 }
@@ -35,7 +35,7 @@ type laidOut struct {
 func (l *shapedLoader[T]) rows() int { return len(l.Loader.Rows) }
 
 // Seek makes c the place of the next batch.
-func (l *shapedLoader[T]) Seek(c datasets.Cursor) error {
+func (l *shapedLoader[T]) Seek(c batch.Cursor) error {
 	l.ahead = nil
 	return l.Loader.Seek(c)
 }
@@ -68,7 +68,7 @@ const rowsOfCall = 1
 
 // planShapes chooses the shapes of a whole run, main and buffer together, so that both run through the same programs and a resumed run
 // has the shapes of the uninterrupted one. The loaders must stand at their beginning.
-func planShapes[T datasets.Example](batches, devices int, loaders ...*datasets.Loader[T]) []datasets.Shape {
+func planShapes[T batch.Example](batches, devices int, loaders ...*batch.Loader[T]) []batch.Shape {
 	all := func(yield func([]T) bool) {
 		for _, l := range loaders {
 			for examples := range shared(l.Ahead(batches), devices) {
@@ -78,14 +78,14 @@ func planShapes[T datasets.Example](batches, devices int, loaders ...*datasets.L
 			}
 		}
 	}
-	return datasets.PlanShapes(iter.Seq[[]T](all), datasets.Shared, rowsOfCall, shapeLimit)
+	return batch.PlanShapes(iter.Seq[[]T](all), batch.Shared, rowsOfCall, shapeLimit)
 }
 
 // shared yields of each batch what each device gets.
 func shared[T any](batches iter.Seq[[]T], devices int) iter.Seq[[]T] {
 	return func(yield func([]T) bool) {
 		for examples := range batches {
-			for _, share := range datasets.Divide(examples, devices) {
+			for _, share := range batch.Divide(examples, devices) {
 				if !yield(share) {
 					return
 				}

@@ -7,24 +7,24 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
-func streamOf(t *testing.T, epochs int) *shapedLoader[datasets.Document] {
+func streamOf(t *testing.T, epochs int) *shapedLoader[batch.Document] {
 	t.Helper()
-	var rows []datasets.Document
+	var rows []batch.Document
 	for i := range 7 {
-		rows = append(rows, datasets.Document{ID: fmt.Sprint("doc#", i), IDs: []int32{1, int32(10 + i), 2}, Starts: []int{0}})
+		rows = append(rows, batch.Document{ID: fmt.Sprint("doc#", i), IDs: []int32{1, int32(10 + i), 2}, Starts: []int{0}})
 	}
-	loader := &datasets.Loader[datasets.Document]{Rows: rows, Size: 2, Epochs: epochs, Shuffle: true, Seed: 3}
-	return &shapedLoader[datasets.Document]{Loader: loader, shapes: planShapes(20, 1, loader), devices: 1}
+	loader := &batch.Loader[batch.Document]{Rows: rows, Size: 2, Epochs: epochs, Shuffle: true, Seed: 3}
+	return &shapedLoader[batch.Document]{Loader: loader, shapes: planShapes(20, 1, loader), devices: 1}
 }
 
 // TestStreamAhead: batches and cursor are those of laying out one batch after the other, from any place and to the end.
 func TestStreamAhead(t *testing.T) {
 	type step struct {
 		batch microBatch
-		after datasets.Cursor
+		after batch.Cursor
 	}
 	var want []step
 	plain := streamOf(t, 3)

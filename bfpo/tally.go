@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
 // tally gathers what the micro-batches of one step, or of one evaluation, report.
@@ -54,7 +54,7 @@ func (t *tally) add(m microBatch, reports []BatchReport) {
 }
 
 // pairs are the results of the pairs present in a batch.
-func (t *tally) pairs(b datasets.Batch, r BatchReport) []PairResult {
+func (t *tally) pairs(b batch.Batch, r BatchReport) []PairResult {
 	tokens := responseTokens(b)
 	results := make([]PairResult, len(b.IDs))
 	for i := range results {

@@ -18,8 +18,9 @@ import (
 
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/graph/wheel"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // TestTokenizerPeer compares ids and speed on real rows with Hugging Face's tokenizers. Set BFPO_PEER_PYTHON to a Python that has the
@@ -38,7 +39,7 @@ func TestTokenizerPeer(t *testing.T) {
 		"smollm2": quickstartModel.Path(cache),
 	} {
 		t.Run(name, func(t *testing.T) {
-			checkpoint, err := mistral.Open(model)
+			checkpoint, err := pretrained.Open(model)
 			if err != nil {
 				t.Skip(err)
 			}
@@ -48,7 +49,7 @@ func TestTokenizerPeer(t *testing.T) {
 	}
 }
 
-func comparePeer(t *testing.T, python string, checkpoint *mistral.Checkpoint) {
+func comparePeer(t *testing.T, python string, checkpoint *pretrained.Checkpoint) {
 	texts := peerTexts(t, checkpoint)
 	dir := t.TempDir()
 	tokenizerJSON, err := checkpoint.ReadFile("tokenizer.json")
@@ -91,7 +92,7 @@ func comparePeer(t *testing.T, python string, checkpoint *mistral.Checkpoint) {
 }
 
 // peerTexts are the rows of three real sets as a stage tokenises them.
-func peerTexts(t *testing.T, checkpoint *mistral.Checkpoint) (texts []string) {
+func peerTexts(t *testing.T, checkpoint *pretrained.Checkpoint) (texts []string) {
 	t.Helper()
 	language, err := NewLanguage(checkpoint, "")
 	if err != nil {
@@ -136,8 +137,8 @@ type peerResult struct {
 	SHA256      string // over the ids of all rows, little-endian int32, -1 after each row
 }
 
-func encodeAll(t *testing.T, checkpoint *mistral.Checkpoint, texts []string) (r peerResult) {
-	tokenizer, err := datasets.NewTokenizer(checkpoint.ReadFile)
+func encodeAll(t *testing.T, checkpoint *pretrained.Checkpoint, texts []string) (r peerResult) {
+	tokenizer, err := tokenizer.New(checkpoint.ReadFile)
 	if err != nil {
 		t.Fatal(err)
 	}

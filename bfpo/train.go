@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
 // Trainer runs the optimizer steps of one stage: each step feeds its micro-batches, main and buffer in turn, and updates once.
@@ -126,7 +126,7 @@ func (all Batches) weights(weight float32) [][]float32 {
 }
 
 // lossTerms counts what a batch's loss is a mean over: pairs, or scored tokens.
-func lossTerms(b datasets.Batch) int {
+func lossTerms(b batch.Batch) int {
 	if b.ChosenSafe != nil {
 		return len(b.IDs)
 	}
@@ -138,7 +138,7 @@ func lossTerms(b datasets.Batch) int {
 }
 
 // responseTokens counts the scored tokens of each response.
-func responseTokens(b datasets.Batch) []int {
+func responseTokens(b batch.Batch) []int {
 	counts := make([]int, b.Responses)
 	for _, owner := range b.Owner {
 		if owner >= 0 {

@@ -9,15 +9,15 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 func TestWeightsMakeOneMeanOfAStep(t *testing.T) {
 	pairs := func(n int, buffer bool) microBatch {
-		parts := make([]datasets.Batch, n) // of one pair each
+		parts := make([]batch.Batch, n) // of one pair each
 		for i := range parts {
-			parts[i] = datasets.Batch{IDs: make([]string, 1), ChosenSafe: make([]bool, 1)}
+			parts[i] = batch.Batch{IDs: make([]string, 1), ChosenSafe: make([]bool, 1)}
 		}
 		return microBatch{parts: parts, buffer: buffer}
 	}
@@ -36,7 +36,7 @@ func TestWeightsMakeOneMeanOfAStep(t *testing.T) {
 
 	// Supervised rows weigh one over the step's scored tokens, here 3 + 2.
 	row := func(owners ...int32) microBatch {
-		return microBatch{parts: []datasets.Batch{{Shape: datasets.Shape{Responses: 1}, IDs: []string{"d"}, Owner: owners}}}
+		return microBatch{parts: []batch.Batch{{Shape: batch.Shape{Responses: 1}, IDs: []string{"d"}, Owner: owners}}}
 	}
 	rows := []microBatch{row(0, 0, 0, -1), row(0, 0, -1, -1)}
 	if got := clean.weight(rows[0], rows); got != 0.2 {
@@ -131,12 +131,12 @@ func TestBestModel(t *testing.T) {
 	if want := fmt.Sprintf("checkpoints/step-%v", step); state.Metric != best || state.Checkpoint != want {
 		t.Errorf("best is %v of %s, want %v of %s", state.Metric, state.Checkpoint, best, want)
 	}
-	masters, err := mistral.OpenSafetensors(filepath.Join(dir, state.Checkpoint, mastersName))
+	masters, err := safetensors.Open(filepath.Join(dir, state.Checkpoint, mastersName))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer masters.Close()
-	model, err := mistral.OpenSafetensors(filepath.Join(dir, "model/model.safetensors"))
+	model, err := safetensors.Open(filepath.Join(dir, "model/model.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}

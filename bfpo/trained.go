@@ -11,15 +11,16 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // mastersName is the file of the trained weights in a checkpoint.
 const mastersName = "masters.safetensors"
 
 // newTrained starts from the model's weights: masters as they are, moments zero.
-func newTrained(d *graph.Device, model *mistral.Model, names []string) (Trained, error) {
+func newTrained(d *device.Device, model *mistral.Model, names []string) (Trained, error) {
 	masters, err := mistral.Masters(d, model, names)
 	if err != nil {
 		return Trained{}, err
@@ -43,12 +44,12 @@ func (t *Trained) free() error {
 }
 
 // zerosLike makes f32 zeros of the shapes of ts, cut as ts is; of planned tensors, others that are planned.
-func zerosLike(d *graph.Device, ts *graph.Tensors) (*graph.Tensors, error) {
+func zerosLike(d *device.Device, ts *device.Tensors) (*device.Tensors, error) {
 	if ts.Planned != nil {
 		zeros := *ts
 		return &zeros, nil
 	}
-	zeros := &graph.Tensors{Mesh: ts.Mesh}
+	zeros := &device.Tensors{Mesh: ts.Mesh}
 	var elements []byte // of the largest
 	for i, name := range ts.Names {
 		shape, cut := shapes.Make(dtypes.Float32, ts.Shape(i).Dimensions...), ts.IsCut(i)
@@ -71,11 +72,11 @@ func zerosLike(d *graph.Device, ts *graph.Tensors) (*graph.Tensors, error) {
 // sets are the three sets of tensors by the name of their file in a checkpoint.
 func (t *Trained) sets() []struct {
 	file string
-	at   **graph.Tensors
+	at   **device.Tensors
 } {
 	return []struct {
 		file string
-		at   **graph.Tensors
+		at   **device.Tensors
 	}{{mastersName, &t.Masters}, {"moment1.safetensors", &t.M}, {"moment2.safetensors", &t.V}}
 }
 
@@ -87,7 +88,7 @@ func (t *Trained) files() ([]CheckpointFile, error) {
 	copies.SetLimit(runtime.GOMAXPROCS(0))
 	for _, set := range t.sets() {
 		ts := *set.at
-		sources := make([]mistral.TensorSource, len(ts.Names))
+		sources := make([]safetensors.Source, len(ts.Names))
 		for i, name := range ts.Names {
 			copies.Go(func() (err error) {
 				if sources[i], err = copied(ts, i); err != nil {
@@ -96,7 +97,7 @@ func (t *Trained) files() ([]CheckpointFile, error) {
 				return nil
 			})
 		}
-		files = append(files, CheckpointFile{set.file, func(w io.Writer) error { return mistral.EncodeSafetensors(w, nil, sources) }})
+		files = append(files, CheckpointFile{set.file, func(w io.Writer) error { return safetensors.Encode(w, nil, sources) }})
 	}
 	if err := copies.Wait(); err != nil {
 		return nil, err
@@ -105,10 +106,10 @@ func (t *Trained) files() ([]CheckpointFile, error) {
 }
 
 // copied is a copy of tensor i, which is given up when it is written.
-func copied(ts *graph.Tensors, i int) (mistral.TensorSource, error) {
+func copied(ts *device.Tensors, i int) (safetensors.Source, error) {
 	shape := ts.Shape(i)
 	data, err := ts.Whole(i)
-	return mistral.TensorSource{
+	return safetensors.Source{
 		Name: ts.Names[i], DType: shape.DType, Dims: shape.Dimensions,
 		Data: func() (taken []byte, err error) {
 			taken, data = data, nil
@@ -118,7 +119,7 @@ func copied(ts *graph.Tensors, i int) (mistral.TensorSource, error) {
 }
 
 // restore replaces the tensors by those of a checkpoint, which must have the same names and shapes.
-func (t *Trained) restore(d *graph.Device, c *Checkpoint) error {
+func (t *Trained) restore(d *device.Device, c *Checkpoint) error {
 	for _, set := range t.sets() {
 		restored, err := readTensors(d, c.File(set.file), *set.at)
 		if err != nil {
@@ -134,8 +135,8 @@ func (t *Trained) restore(d *graph.Device, c *Checkpoint) error {
 }
 
 // readTensors uploads the tensors of a file in the order, and after checking the shapes, of like.
-func readTensors(d *graph.Device, path string, like *graph.Tensors) (*graph.Tensors, error) {
-	file, err := mistral.OpenSafetensors(path)
+func readTensors(d *device.Device, path string, like *device.Tensors) (*device.Tensors, error) {
+	file, err := safetensors.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -157,8 +158,8 @@ func readTensors(d *graph.Device, path string, like *graph.Tensors) (*graph.Tens
 }
 
 // uploadTensors puts the named tensors of a file, of which steps change all, on the devices of a mesh.
-func uploadTensors(d *graph.Device, mesh *graph.Mesh, file *mistral.Safetensors, names []string) (*graph.Tensors, error) {
-	return graph.UploadAll(mesh, names, func(i int) ([]*tensors.Tensor, bool, error) {
+func uploadTensors(d *device.Device, mesh *device.Mesh, file *safetensors.File, names []string) (*device.Tensors, error) {
+	return device.UploadAll(mesh, names, func(i int) ([]*tensors.Tensor, bool, error) {
 		data, err := file.Tensor(names[i])
 		if err != nil {
 			return nil, false, err

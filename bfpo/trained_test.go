@@ -13,19 +13,20 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // testTrained has more tensors in each set than are copied at a time, of unequal sizes and in no order of their names, and no two numbers
 // alike. It returns the elements too, by file and name.
-func testTrained(t *testing.T, d *graph.Device, mesh *graph.Mesh) (Trained, map[string][]byte) {
+func testTrained(t *testing.T, d *device.Device, mesh *device.Mesh) (Trained, map[string][]byte) {
 	t.Helper()
 	var trained Trained
 	elements, next := map[string][]byte{}, float32(0)
 	for _, set := range trained.sets() {
-		*set.at = &graph.Tensors{Mesh: mesh}
+		*set.at = &device.Tensors{Mesh: mesh}
 		for i := range 40 {
 			shape := shapes.Make(dtypes.Float32, 2+2*(i%3), 64*(1+i*7%40))
 			if i%5 == 0 {
@@ -52,7 +53,7 @@ func testTrained(t *testing.T, d *graph.Device, mesh *graph.Mesh) (Trained, map[
 
 // A checkpoint has every tensor's bytes under its name, in the order of the set, and gives them back; on one device or in parts.
 func TestTensorsGoToACheckpointAndBack(t *testing.T) {
-	check := func(d *graph.Device, mesh *graph.Mesh) func(t *testing.T) {
+	check := func(d *device.Device, mesh *device.Mesh) func(t *testing.T) {
 		return func(t *testing.T) {
 			trained, want := testTrained(t, d, mesh)
 			names := slices.Clone(trained.Masters.Names)
@@ -91,7 +92,7 @@ func TestTensorsGoToACheckpointAndBack(t *testing.T) {
 	t.Run("one device", check(graphtest.Device(t), nil))
 	t.Run("go", check(graphtest.GoDevice(t), nil))
 	t.Run("mesh", func(t *testing.T) {
-		mesh, err := graph.ParseMesh("data=2,fsdp=2", 4, mistral.Sharding())
+		mesh, err := device.ParseMesh("data=2,fsdp=2", 4, config.Sharding())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,9 +101,9 @@ func TestTensorsGoToACheckpointAndBack(t *testing.T) {
 }
 
 // checkTensors compares a file and a set that was read from it with the elements they should have.
-func checkTensors(t *testing.T, path string, ts *graph.Tensors, names []string, want func(name string) []byte) {
+func checkTensors(t *testing.T, path string, ts *device.Tensors, names []string, want func(name string) []byte) {
 	t.Helper()
-	file, err := mistral.OpenSafetensors(path)
+	file, err := safetensors.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func checkTensors(t *testing.T, path string, ts *graph.Tensors, names []string, 
 
 // One tensor may stand in several sets, and lie on the host: copies of it at the same time are all whole.
 func TestSharedTensorsAreCopied(t *testing.T) {
-	ts := &graph.Tensors{}
+	ts := &device.Tensors{}
 	x := tensors.FromValue([]float32{1, 2, 3})
 	for i := range 20 {
 		ts.Add(fmt.Sprint("t", i), x)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 )
 
 // validate checks every value's range and the keys that depend on each other, and refuses what is not built.
@@ -129,7 +129,7 @@ func (c Config) checkTogether() (problems []error) {
 			}
 		}
 	}
-	if c.Platform == graph.PlatformGo && c.Devices > 1 {
+	if c.Platform == device.PlatformGo && c.Devices > 1 {
 		problems = append(problems, c.usage("devices", "%d, but the pure Go backend (platform: go) has one device: use cpu or cuda", c.Devices))
 	}
 	if !c.LoadBestModelAtEnd {

@@ -1,5 +1,9 @@
 package datasets
 
+import (
+	"github.com/bfpo-go/bfpo/datasets/chat"
+)
+
 // Preference is one row of a preference set: a prompt, a better and a worse answer, and whether each answer is safe.
 //
 // A row holds either messages (Prompt, Chosen, Rejected: the answers without the prompt) or, when Prompt is nil, text that is already
@@ -7,7 +11,7 @@ package datasets
 type Preference struct {
 	ID string // "file.jsonl#row" or "folder/file.jsonl#row", the row counted from 0 in its file
 
-	Prompt, Chosen, Rejected             []Message
+	Prompt, Chosen, Rejected             []chat.Message
 	PromptText, ChosenText, RejectedText string
 
 	ChosenSafe, RejectedSafe bool
@@ -17,7 +21,7 @@ type Preference struct {
 // Exactly one of the three is set.
 type Dialogue struct {
 	ID       string // "file.jsonl#row" or "folder/file.jsonl#row", the row counted from 0 in its file
-	Messages []Message
+	Messages []chat.Message
 	Text     string
 	InputIDs []int32
 }

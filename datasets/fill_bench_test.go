@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
@@ -20,14 +21,14 @@ func BenchmarkFill(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	l := Loader[Pair]{Rows: pairs, Size: 8}
-	shapes := PlanShapes(l.Ahead(l.Batches()), Shared, 1, 4)
+	l := batch.Loader[batch.Pair]{Rows: pairs, Size: 8}
+	shapes := batch.PlanShapes(l.Ahead(l.Batches()), batch.Shared, 1, 4)
 	b.ReportAllocs()
 	for b.Loop() {
 		examples, _ := l.Next()
-		parts, err := Split(examples, Shared, shapes)
+		parts, err := batch.Split(examples, batch.Shared, shapes)
 		for i := 0; i < len(parts) && err == nil; i++ {
-			_, err = Fill(parts[i], Shared, shapes)
+			_, err = batch.Fill(parts[i], batch.Shared, shapes)
 		}
 		if err != nil {
 			b.Fatal(err)

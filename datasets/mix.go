@@ -8,6 +8,9 @@ import (
 	"io"
 	"path"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/datasets/hub"
 )
 
 // Part is one data set of a mixture.
@@ -24,7 +27,7 @@ type Mixture struct {
 	Base    string // folder that local names are relative to
 	Shuffle bool   // false keeps the rows in file order
 	Seed    uint64 // of the shuffle: datasets.Dataset.shuffle(seed)
-	Hub     *Hub
+	Hub     *hub.Hub
 }
 
 // PartCount says what a data set gave to a mixture.
@@ -169,7 +172,7 @@ func readMixture[T any](ctx context.Context, o OpenMixture, read func(id string,
 		return rows, counts, nil
 	}
 	shuffled := make([]T, len(rows))
-	for to, from := range Order(len(rows), o.mixture.Seed, 0) {
+	for to, from := range batch.Order(len(rows), o.mixture.Seed, 0) {
 		shuffled[to] = rows[from]
 	}
 	return shuffled, counts, nil

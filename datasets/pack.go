@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
 // openRows is how many unfinished rows packing looks back over.
@@ -19,7 +21,7 @@ const openRows = 64
 // Seed: see seedDocuments; without Packing a row is one text, cut at MaxLength.
 //
 // Rows of input_ids are packed already: each is one row as it stands, after the others.
-func (f TextFormat) Documents(ctx context.Context, rows []Dialogue) ([]Document, Drops, error) {
+func (f TextFormat) Documents(ctx context.Context, rows []Dialogue) ([]batch.Document, Drops, error) {
 	var drops Drops
 	if err := f.check(); err != nil {
 		return nil, drops, err
@@ -38,18 +40,18 @@ func (f TextFormat) Documents(ctx context.Context, rows []Dialogue) ([]Document,
 		return nil, drops, err
 	}
 	var loose []tokenized
-	var packed []Document
+	var packed []batch.Document
 	for i, d := range docs {
 		switch {
 		case len(d.ids) < 2:
 			drops.drop(DropNoText, d.id)
 		case rows[i].InputIDs != nil:
-			packed = append(packed, Document{ID: d.id, IDs: d.ids, Starts: []int{0}})
+			packed = append(packed, batch.Document{ID: d.id, IDs: d.ids, Starts: []int{0}})
 		default:
 			loose = append(loose, d)
 		}
 	}
-	var out []Document
+	var out []batch.Document
 	switch {
 	case !f.Seed:
 		out = f.pack(loose, &drops)
@@ -57,7 +59,7 @@ func (f TextFormat) Documents(ctx context.Context, rows []Dialogue) ([]Document,
 		out = f.seedDocuments(loose)
 	default:
 		for _, d := range loose {
-			out = append(out, Document{ID: d.id, IDs: d.ids, Starts: []int{0}})
+			out = append(out, batch.Document{ID: d.id, IDs: d.ids, Starts: []int{0}})
 		}
 	}
 	return append(out, packed...), drops, nil
@@ -101,8 +103,8 @@ func (f TextFormat) document(d Dialogue) (tokenized, error) {
 }
 
 // pack fills rows of MaxLength in the order of the documents.
-func (f TextFormat) pack(docs []tokenized, drops *Drops) []Document {
-	var rows []Document
+func (f TextFormat) pack(docs []tokenized, drops *Drops) []batch.Document {
+	var rows []batch.Document
 	var names [][]string // of the documents of each row
 	open := 0            // rows before it are finished
 	for _, d := range docs {
@@ -116,7 +118,7 @@ func (f TextFormat) pack(docs []tokenized, drops *Drops) []Document {
 				r++
 			}
 			if r == len(rows) {
-				rows, names = append(rows, Document{}), append(names, nil)
+				rows, names = append(rows, batch.Document{}), append(names, nil)
 				open = max(open, len(rows)-openRows)
 			}
 			rows[r].Starts = append(rows[r].Starts, len(rows[r].IDs))

@@ -9,6 +9,8 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
@@ -130,11 +132,11 @@ func TestPackByHand(t *testing.T) {
 	var drops Drops
 	have := f.pack([]tokenized{doc("a", 4), doc("b", 3), doc("c", 2), doc("d", 7), doc("e", 3)}, &drops)
 	// c fills a's row; d is longer than a row: 3 of it go beside b, 4 begin a row; e does not fit beside them.
-	want := []Document{
-		{"a,c", []int32{1, 2, 3, 4, 1, 2}, []int{0, 4}},
-		{"b,d", []int32{1, 2, 3, 1, 2, 3}, []int{0, 3}},
-		{"d", []int32{4, 5, 6, 7}, []int{0}},
-		{"e", []int32{1, 2, 3}, []int{0}},
+	want := []batch.Document{
+		{ID: "a,c", IDs: []int32{1, 2, 3, 4, 1, 2}, Starts: []int{0, 4}},
+		{ID: "b,d", IDs: []int32{1, 2, 3, 1, 2, 3}, Starts: []int{0, 3}},
+		{ID: "d", IDs: []int32{4, 5, 6, 7}, Starts: []int{0}},
+		{ID: "e", IDs: []int32{1, 2, 3}, Starts: []int{0}},
 	}
 	if diff := gocmp.Diff(want, have); diff != "" {
 		t.Errorf("rows (-want +have):\n%s", diff)
@@ -148,7 +150,7 @@ func TestCleanDocuments(t *testing.T) {
 	format := goldenFormat(t, false)
 	format.MaxLength, format.Packing = 64, true
 	rows := []Dialogue{
-		{ID: "a", Messages: []Message{{"user", "Hi"}, {"assistant", "Hello"}}},
+		{ID: "a", Messages: []chat.Message{{Role: "user", Content: "Hi"}, {Role: "assistant", Content: "Hello"}}},
 		{ID: "b", Text: "Plain text</s>\n"},
 		{ID: "c", Text: " </s> "},
 		{ID: "d", InputIDs: []int32{5, 6, 7}},
@@ -162,9 +164,9 @@ func TestCleanDocuments(t *testing.T) {
 	}
 	first := format.Tokenizer.Encode("<|user|>\nHi</s>\n<|assistant|>\nHello", true)
 	second := format.Tokenizer.Encode("Plain text", true)
-	want := []Document{
-		{"a,b", slices.Concat(first, []int32{2}, second, []int32{2}), []int{0, len(first) + 1}},
-		{"d", []int32{5, 6, 7}, []int{0}},
+	want := []batch.Document{
+		{ID: "a,b", IDs: slices.Concat(first, []int32{2}, second, []int32{2}), Starts: []int{0, len(first) + 1}},
+		{ID: "d", IDs: []int32{5, 6, 7}, Starts: []int{0}},
 	}
 	if diff := gocmp.Diff(want, docs); diff != "" {
 		t.Errorf("rows (-want +have):\n%s", diff)

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
 // Reasons of Drops.
@@ -23,7 +26,7 @@ const (
 // responses are dropped too.
 //
 // Seed: nothing is dropped; the over-long prompt loses BOS with its left side, then the response loses its end.
-func (f TextFormat) Pairs(ctx context.Context, rows []Preference) ([]Pair, Drops, error) {
+func (f TextFormat) Pairs(ctx context.Context, rows []Preference) ([]batch.Pair, Drops, error) {
 	var drops Drops
 	if err := f.check(); err != nil {
 		return nil, drops, err
@@ -46,7 +49,7 @@ func (f TextFormat) Pairs(ctx context.Context, rows []Preference) ([]Pair, Drops
 	if err != nil {
 		return nil, drops, err
 	}
-	pairs := make([]Pair, 0, len(outcomes))
+	pairs := make([]batch.Pair, 0, len(outcomes))
 	for _, o := range outcomes {
 		if o.dropped != "" {
 			drops.drop(o.dropped, o.pair.ID)
@@ -61,7 +64,7 @@ func (f TextFormat) Pairs(ctx context.Context, rows []Preference) ([]Pair, Drops
 }
 
 type pairOutcome struct {
-	pair    Pair
+	pair    batch.Pair
 	dropped string
 	cut     bool
 }
@@ -93,7 +96,7 @@ func (f TextFormat) Texts(p Preference) (prompt, chosen, rejected string, err er
 }
 
 // answer is what the template writes after the generation prompt when the answer is there.
-func (f TextFormat) answer(prompt string, question, answer []Message) (string, error) {
+func (f TextFormat) answer(prompt string, question, answer []chat.Message) (string, error) {
 	whole, err := f.render(slices.Concat(question, answer), false)
 	if err != nil {
 		return "", err
@@ -107,7 +110,7 @@ func (f TextFormat) answer(prompt string, question, answer []Message) (string, e
 }
 
 func (f TextFormat) cleanPair(p Preference) (pairOutcome, error) {
-	out := pairOutcome{pair: Pair{ID: p.ID}}
+	out := pairOutcome{pair: batch.Pair{ID: p.ID}}
 	prompt, chosen, rejected, err := f.Texts(p)
 	if err != nil {
 		return out, err
@@ -136,8 +139,8 @@ func (f TextFormat) cleanPair(p Preference) (pairOutcome, error) {
 	case f.MaxLength > 0 && len(promptIDs)+longer > f.MaxLength:
 		out.dropped = DropTooLong
 	}
-	out.pair.Chosen = Sequence{IDs: slices.Concat(promptIDs, chosenIDs), Prompt: len(promptIDs)}
-	out.pair.Rejected = Sequence{IDs: slices.Concat(promptIDs, rejectedIDs), Prompt: len(promptIDs)}
+	out.pair.Chosen = batch.Sequence{IDs: slices.Concat(promptIDs, chosenIDs), Prompt: len(promptIDs)}
+	out.pair.Rejected = batch.Sequence{IDs: slices.Concat(promptIDs, rejectedIDs), Prompt: len(promptIDs)}
 	return out, nil
 }
 
@@ -151,7 +154,7 @@ func (f TextFormat) cutPrompt(ids []int32) []int32 {
 }
 
 // blank tells whether an answer given as messages says nothing.
-func blank(answer []Message) bool {
+func blank(answer []chat.Message) bool {
 	for _, m := range answer {
 		if strings.TrimSpace(m.Content) != "" {
 			return false

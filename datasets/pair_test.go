@@ -12,13 +12,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 )
 
 // goldenFormat is the text format of the reference runs: the Mistral tokenizer and the zephyr template.
 func goldenFormat(t testing.TB, seed bool) TextFormat {
 	t.Helper()
-	template, err := NewTemplate(ZephyrTemplate, "<s>", "</s>")
+	template, err := chat.NewTemplate(chat.ZephyrTemplate, "<s>", "</s>")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,11 +84,11 @@ func TestSeedPairsGolden(t *testing.T) {
 			t.Fatal(err, drops)
 		}
 		for _, want := range cases {
-			i := slices.IndexFunc(pairs, func(p Pair) bool { return p.ID == want.Name })
-			if diff := cmp.Diff(Sequence{want.Chosen, want.ChosenStart}, pairs[i].Chosen); diff != "" {
+			i := slices.IndexFunc(pairs, func(p batch.Pair) bool { return p.ID == want.Name })
+			if diff := cmp.Diff(batch.Sequence{IDs: want.Chosen, Prompt: want.ChosenStart}, pairs[i].Chosen); diff != "" {
 				t.Errorf("%s: %s: chosen (-want +have):\n%s", setting, want.Name, diff)
 			}
-			if diff := cmp.Diff(Sequence{want.Rejected, want.RejectedStart}, pairs[i].Rejected); diff != "" {
+			if diff := cmp.Diff(batch.Sequence{IDs: want.Rejected, Prompt: want.RejectedStart}, pairs[i].Rejected); diff != "" {
 				t.Errorf("%s: %s: rejected (-want +have):\n%s", setting, want.Name, diff)
 			}
 		}
@@ -138,7 +141,7 @@ func TestSeedTextsGolden(t *testing.T) {
 func question(prompt, chosen, rejected string) Preference {
 	return Preference{
 		ID:     "test#0",
-		Prompt: []Message{{"user", prompt}}, Chosen: []Message{{"assistant", chosen}}, Rejected: []Message{{"assistant", rejected}},
+		Prompt: []chat.Message{{Role: "user", Content: prompt}}, Chosen: []chat.Message{{Role: "assistant", Content: chosen}}, Rejected: []chat.Message{{Role: "assistant", Content: rejected}},
 	}
 }
 
@@ -234,9 +237,9 @@ func TestTextFormatErrors(t *testing.T) {
 }
 
 // mistralTokenizer reads the tokenizer of the recorded checkpoint.
-func mistralTokenizer(t testing.TB) *Tokenizer {
+func mistralTokenizer(t testing.TB) *tokenizer.Tokenizer {
 	t.Helper()
-	tokenizer, err := NewTokenizer(sharedtest.FolderReader(sharedtest.Path(t, "golden", "model")))
+	tokenizer, err := tokenizer.New(sharedtest.FolderReader(sharedtest.Path(t, "golden", "model")))
 	if err != nil {
 		t.Fatal(err)
 	}

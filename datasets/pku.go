@@ -1,5 +1,9 @@
 package datasets
 
+import (
+	"github.com/bfpo-go/bfpo/datasets/chat"
+)
+
 import "fmt"
 
 // pkuPreference reads a row of PKU-SafeRLHF: the chosen answer is the better (more helpful) one, whatever its safety.
@@ -39,16 +43,16 @@ func pkuDialogue(r row) (Dialogue, error) {
 	if err != nil {
 		return Dialogue{}, err
 	}
-	return Dialogue{Messages: []Message{{"user", prompt}, {"assistant", answer}}}, nil
+	return Dialogue{Messages: []chat.Message{{Role: "user", Content: prompt}, {Role: "assistant", Content: answer}}}, nil
 }
 
 // answered is a single-turn preference between two answers of which number better is chosen.
 func answered(prompt string, answers [2]string, safe [2]bool, better int) Preference {
 	worse := 1 - better
 	return Preference{
-		Prompt:       []Message{{"user", prompt}},
-		Chosen:       []Message{{"assistant", answers[better]}},
-		Rejected:     []Message{{"assistant", answers[worse]}},
+		Prompt:       []chat.Message{{Role: "user", Content: prompt}},
+		Chosen:       []chat.Message{{Role: "assistant", Content: answers[better]}},
+		Rejected:     []chat.Message{{Role: "assistant", Content: answers[worse]}},
 		ChosenSafe:   safe[better],
 		RejectedSafe: safe[worse],
 	}

@@ -1,5 +1,9 @@
 package datasets
 
+import (
+	"github.com/bfpo-go/bfpo/datasets/chat"
+)
+
 // plainPreference reads {prompt, chosen, rejected[, is_chosen_safe, is_rejected_safe]}: three texts that are already formatted, or three
 // lists of messages, the answers without the prompt.
 func plainPreference(r row) (Preference, error) {
@@ -7,7 +11,7 @@ func plainPreference(r row) (Preference, error) {
 	var err error
 	columns := []string{"prompt", "chosen", "rejected"}
 	if r.isList("prompt") {
-		for i, to := range []*[]Message{&p.Prompt, &p.Chosen, &p.Rejected} {
+		for i, to := range []*[]chat.Message{&p.Prompt, &p.Chosen, &p.Rejected} {
 			if *to, err = r.messages(columns[i]); err != nil {
 				return p, err
 			}

@@ -5,17 +5,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+
+	"github.com/bfpo-go/bfpo/datasets/chat"
+	"github.com/bfpo-go/bfpo/datasets/hub"
 )
 
 // Prompt is something to answer: messages, which the chat template renders, or text to go on from as it stands.
 type Prompt struct {
 	ID       string
-	Messages []Message
+	Messages []chat.Message
 	Text     string
 }
 
 // Prompts reads the rows {"messages": [{role, content}, …]} or {"prompt": text} of a source's train split, or the lines of a .txt file.
-func Prompts(ctx context.Context, name, base string, hub *Hub) (prompts []Prompt, err error) {
+func Prompts(ctx context.Context, name, base string, hub *hub.Hub) (prompts []Prompt, err error) {
 	var source Source
 	read := readPrompt
 	if filepath.Ext(name) == ".txt" {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
 func TestPrompts(t *testing.T) {
@@ -23,7 +25,7 @@ func TestPrompts(t *testing.T) {
 	}
 	for name, want := range map[string][]Prompt{
 		"lines.txt":  {{Text: "How do I?"}, {Text: "Should I?"}},
-		"rows.jsonl": {{Text: "How do I?"}, {Messages: []Message{{"user", "Should I?"}}}},
+		"rows.jsonl": {{Text: "How do I?"}, {Messages: []chat.Message{{Role: "user", Content: "Should I?"}}}},
 	} {
 		got, err := Prompts(context.Background(), name, dir, nil)
 		for i := range got {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
@@ -75,16 +76,16 @@ func counts(d Drops) string {
 }
 
 // checkLayout fills two epochs of batches and compares the tokens computed with those of rows padded to the batch's longest.
-func checkLayout(t *testing.T, pairs []Pair, size int) {
+func checkLayout(t *testing.T, pairs []batch.Pair, size int) {
 	t.Helper()
-	l := Loader[Pair]{Rows: pairs, Size: size, Epochs: 2, Shuffle: true, Seed: 42}
+	l := batch.Loader[batch.Pair]{Rows: pairs, Size: size, Epochs: 2, Shuffle: true, Seed: 42}
 	begin := time.Now()
-	shapes := PlanShapes(l.Ahead(2*l.Batches()), Shared, 1, 4)
+	shapes := batch.PlanShapes(l.Ahead(2*l.Batches()), batch.Shared, 1, 4)
 	planned := time.Since(begin)
 	real, computed, padded := 0, 0, 0
 	begin = time.Now()
 	for examples, ok := l.Next(); ok; examples, ok = l.Next() {
-		for _, b := range fillBatches(t, examples, Shared, shapes) {
+		for _, b := range fillBatches(t, examples, batch.Shared, shapes) {
 			real += b.RealTokens
 			computed += b.Rows * b.Length
 		}
@@ -150,13 +151,13 @@ func TestQuickstart(t *testing.T) {
 }
 
 // fillBatches lays examples out in the batches that cost least.
-func fillBatches[T Example](t interface{ Fatal(...any) }, examples []T, layout Layout, shapes []Shape) (batches []Batch) {
-	parts, err := Split(examples, layout, shapes)
+func fillBatches[T batch.Example](t interface{ Fatal(...any) }, examples []T, layout batch.Layout, shapes []batch.Shape) (batches []batch.Batch) {
+	parts, err := batch.Split(examples, layout, shapes)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range parts {
-		b, err := Fill(part, layout, shapes)
+		b, err := batch.Fill(part, layout, shapes)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
 // row is one row of a file, column name to value: string, bool, json.Number, an integer or float of parquet, nil, []any or map[string]any.
@@ -97,7 +99,7 @@ func (r row) choice(column string, first int) (int, error) {
 }
 
 // messages reads a list of {role, content}.
-func (r row) messages(column string) ([]Message, error) {
+func (r row) messages(column string) ([]chat.Message, error) {
 	list, ok := r.list(column)
 	if !ok {
 		return nil, r.wrong(column, "a list of {role, content}")
@@ -105,7 +107,7 @@ func (r row) messages(column string) ([]Message, error) {
 	if len(list) == 0 {
 		return nil, fmt.Errorf("column %s: no messages", column)
 	}
-	out := make([]Message, len(list))
+	out := make([]chat.Message, len(list))
 	for i, e := range list {
 		m, _ := e.(map[string]any)
 		role, okRole := m["role"].(string)
@@ -113,7 +115,7 @@ func (r row) messages(column string) ([]Message, error) {
 		if !okRole || !okContent {
 			return nil, fmt.Errorf("column %s: message %d: want {role: text, content: text}, have %s", column, i, describe(e))
 		}
-		out[i] = Message{Role: role, Content: content}
+		out[i] = chat.Message{Role: role, Content: content}
 	}
 	return out, nil
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/hub"
 )
 
 // OpenFiles is a set of local files of any split, read one after the other: .jsonl, .json and .parquet (also .gz, .zst, .xz), and .txt,
@@ -32,7 +34,7 @@ func OpenFiles(name string, files []string) (Source, error) {
 
 // OpenConfiguration finds the files of a split of one configuration of a set on the hub: those in a folder of that name. Without a
 // configuration it is OpenSource.
-func OpenConfiguration(ctx context.Context, id, configuration, split string, hub *Hub) (Source, error) {
+func OpenConfiguration(ctx context.Context, id, configuration, split string, hub *hub.Hub) (Source, error) {
 	match := hubID.FindStringSubmatch(id)
 	if configuration == "" || match == nil || hub == nil {
 		return OpenSource(ctx, id, split, "", hub)

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
 func parseRow(t testing.TB, text string) row {
@@ -20,7 +22,7 @@ func parseRow(t testing.TB, text string) row {
 func TestPreferenceSchemas(t *testing.T) {
 	asked := func(chosen, rejected string, chosenSafe, rejectedSafe bool) Preference {
 		return Preference{
-			Prompt: []Message{{"user", "q"}}, Chosen: []Message{{"assistant", chosen}}, Rejected: []Message{{"assistant", rejected}},
+			Prompt: []chat.Message{{Role: "user", Content: "q"}}, Chosen: []chat.Message{{Role: "assistant", Content: chosen}}, Rejected: []chat.Message{{Role: "assistant", Content: rejected}},
 			ChosenSafe: chosenSafe, RejectedSafe: rejectedSafe,
 		}
 	}
@@ -76,8 +78,8 @@ func TestDialogueSchemas(t *testing.T) {
 		want Dialogue
 	}{
 		{`{"prompt": "q", "response_0": "a", "response_1": "b", "safer_response_id": 1, "better_response_id": 0}`,
-			Dialogue{Messages: []Message{{"user", "q"}, {"assistant", "b"}}}},
-		{`{"prompt": "q", "prompt_id": "x", "messages": [{"role": "user", "content": "q"}]}`, Dialogue{Messages: []Message{{"user", "q"}}}},
+			Dialogue{Messages: []chat.Message{{Role: "user", Content: "q"}, {Role: "assistant", Content: "b"}}}},
+		{`{"prompt": "q", "prompt_id": "x", "messages": [{"role": "user", "content": "q"}]}`, Dialogue{Messages: []chat.Message{{Role: "user", Content: "q"}}}},
 		{`{"text": "t"}`, Dialogue{Text: "t"}},
 		{`{"input_ids": [1, 2.0, 3], "text": "t"}`, Dialogue{InputIDs: []int32{1, 2, 3}}},
 	}
@@ -121,7 +123,7 @@ func TestParquetLists(t *testing.T) {
 		}
 		err = source.rows(func(_ string, r row) error {
 			messages, err := r.messages("messages")
-			if diff := cmp.Diff([]Message{{"user", "q"}}, messages); diff != "" {
+			if diff := cmp.Diff([]chat.Message{{Role: "user", Content: "q"}}, messages); diff != "" {
 				t.Errorf("messages (-want +have):\n%s", diff)
 			}
 			if err == nil && r.has("ids") {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
 // seedPair tokenises as TRL 0.7.7's tokenize_row: BOS before the prompt, one more EOS after answers that end with one already.
@@ -36,7 +38,7 @@ func (f TextFormat) seedPair(p Preference) (pairOutcome, error) {
 	}
 
 	longer := max(len(answers[0]), len(answers[1]))
-	var rows [2]Sequence
+	var rows [2]batch.Sequence
 	for i := range rows {
 		if len(prompts[i])+longer > f.MaxLength {
 			out.cut = true
@@ -49,7 +51,7 @@ func (f TextFormat) seedPair(p Preference) (pairOutcome, error) {
 		if len(prompts[i])+longer > f.MaxLength {
 			answers[i] = answers[i][:min(f.MaxLength-f.MaxPromptLength, len(answers[i]))]
 		}
-		rows[i] = Sequence{IDs: slices.Concat(prompts[i], answers[i]), Prompt: len(prompts[i])}
+		rows[i] = batch.Sequence{IDs: slices.Concat(prompts[i], answers[i]), Prompt: len(prompts[i])}
 	}
 	out.pair.Chosen, out.pair.Rejected = rows[0], rows[1]
 	return out, nil
@@ -58,8 +60,8 @@ func (f TextFormat) seedPair(p Preference) (pairOutcome, error) {
 // seedDocuments packs as TRL 0.7.7's ConstantLengthDataset: texts are gathered until they hold 3.6*1024*MaxLength characters, their ids
 // (each text with BOS, and EOS between texts) are put one after the other and cut every MaxLength; the rest of a gathering is lost.
 // Attention crosses the documents of a row.
-func (f TextFormat) seedDocuments(docs []tokenized) []Document {
-	var out []Document
+func (f TextFormat) seedDocuments(docs []tokenized) []batch.Document {
+	var out []batch.Document
 	var ids []int32
 	var owners []string // of each id
 	characters := 0
@@ -74,7 +76,7 @@ func (f TextFormat) seedDocuments(docs []tokenized) []Document {
 		}
 		for ; len(ids) >= f.MaxLength; ids, owners = ids[f.MaxLength:], owners[f.MaxLength:] {
 			names := slices.Compact(slices.Clone(owners[:f.MaxLength]))
-			out = append(out, Document{ID: joinIDs(names), IDs: slices.Clone(ids[:f.MaxLength]), Starts: []int{0}})
+			out = append(out, batch.Document{ID: joinIDs(names), IDs: slices.Clone(ids[:f.MaxLength]), Starts: []int{0}})
 		}
 		ids, owners, characters = nil, nil, 0
 	}

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/hub"
 )
 
 // ErrNoSplit is wrapped by OpenSource when a data set exists but lacks the split that was asked for.
@@ -52,7 +54,7 @@ var (
 //
 // A split train_sft or train_prefs is the split train of a set that has only that, and test likewise. A set without the split is an
 // error that wraps ErrNoSplit.
-func OpenSource(ctx context.Context, name, split, base string, hub *Hub) (Source, error) {
+func OpenSource(ctx context.Context, name, split, base string, hub *hub.Hub) (Source, error) {
 	if strings.HasPrefix(name, "quickstart/") {
 		file := strings.TrimSuffix(name, ".jsonl") + ".jsonl"
 		if _, err := fs.Stat(quickstartFiles, file); err != nil {

@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/bfpo-go/bfpo/datasets/chat"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 )
 
 // TextFormat turns rows of text into token ids.
@@ -19,8 +22,8 @@ import (
 //
 // Seed is the reference implementation to the letter, double EOS and lost BOS included.
 type TextFormat struct {
-	Tokenizer *Tokenizer
-	Template  *Template // not needed for rows of text or ids
+	Tokenizer *tokenizer.Tokenizer
+	Template  *chat.Template // not needed for rows of text or ids
 	Seed      bool
 
 	MaxLength       int    // tokens of a row: prompt + response, or a packed row; 0 = no limit
@@ -68,7 +71,7 @@ func (f TextFormat) check() error {
 	return nil
 }
 
-func (f TextFormat) render(messages []Message, generationPrompt bool) (string, error) {
+func (f TextFormat) render(messages []chat.Message, generationPrompt bool) (string, error) {
 	if f.Template == nil {
 		return "", errors.New("rows of messages need a chat template")
 	}
@@ -76,11 +79,11 @@ func (f TextFormat) render(messages []Message, generationPrompt bool) (string, e
 }
 
 // withSystem puts an empty system message before a dialogue without one, as the reference does.
-func withSystem(messages []Message) []Message {
+func withSystem(messages []chat.Message) []chat.Message {
 	if len(messages) > 0 && messages[0].Role == "system" {
 		return messages
 	}
-	return append([]Message{{Role: "system"}}, messages...)
+	return append([]chat.Message{{Role: "system"}}, messages...)
 }
 
 // body is a text without the EOS tokens that a template wrote at its end and without the white space around them.

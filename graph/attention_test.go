@@ -8,6 +8,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
@@ -34,7 +35,7 @@ func TestMask(t *testing.T) {
 		"window 1": {[]int32{trunk, trunk, trunk}, []int32{0, 1, 2}, 1, []string{"x..", ".x.", "..x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+			graphtest.Each(t, func(t *testing.T, d *device.Device) {
 				mask := call(t, d, func(in []*Node) []*Node {
 					p := graph.Places{Segments: in[0], Positions: in[1]}
 					// The last two queries alone, as against a cache of keys.
@@ -104,7 +105,7 @@ func TestAttention(t *testing.T) {
 		}
 		visible[0] = append(visible[0], mask[i*keys:(i+1)*keys])
 	}
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		for _, h := range []struct{ heads, kvHeads int }{{4, 4}, {4, 2}, {6, 3}, {3, 1}} {
 			q, k, v := graphtest.Random(1, 1, s, h.heads, width), graphtest.Random(2, 1, keys, h.kvHeads, width), graphtest.Random(3, 1, keys, h.kvHeads, width)
 			want := naiveAttention(graphtest.Floats(t, q), graphtest.Floats(t, k), graphtest.Floats(t, v), mask, s, keys, h.heads, h.kvHeads, width)
@@ -145,7 +146,7 @@ func TestAttentionGradient(t *testing.T) {
 		visible[0] = append(visible[0], mask[i*s:(i+1)*s])
 	}
 	weight := graphtest.Floats(t, graphtest.Random(4, s*heads*width))
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		q, k, v := graphtest.Random(1, 1, s, heads, width), graphtest.Random(2, 1, s, kvHeads, width), graphtest.Random(3, 1, s, kvHeads, width)
 		inputs := [][]float32{graphtest.Floats(t, q), graphtest.Floats(t, k), graphtest.Floats(t, v)}
 		got := call(t, d, func(in []*Node) []*Node {
@@ -179,7 +180,7 @@ func TestSelfAttention(t *testing.T) {
 	for i := range segments {
 		segments[i] = int32(i/100+1) << graph.BranchBits
 	}
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		q, k, v, weight := graphtest.Random(1, 1, s, heads, width), graphtest.Random(2, 1, s, kvHeads, width), graphtest.Random(3, 1, s, kvHeads, width), graphtest.Random(4, 1, s, heads*width)
 		got := call(t, d, func(in []*Node) []*Node {
 			row := graph.Places{Segments: in[4]}

@@ -14,6 +14,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
@@ -54,7 +55,7 @@ func TestAttentionCalls(t *testing.T) {
 
 // What is no number stays none, and does not cross into another document.
 func TestAttentionOfNaN(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		const length, heads, width, place = 70, 2, 32, 40 // documents of 35 tokens
 		segments := make([]int32, length)
 		for i := range segments {
@@ -82,7 +83,7 @@ func TestAttentionOfNaN(t *testing.T) {
 
 // In layers that are computed again, one behind the other, the gradient is the same.
 func TestAttentionRecomputed(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		const length, heads, width = 40, 2, 32
 		x, weight := graphtest.Random(1, 1, length, heads, width), graphtest.Random(2, 1, length, heads, width)
 		got := call(t, d, func(in []*Node) (results []*Node) {
@@ -141,7 +142,7 @@ func TestAttentionOfNothing(t *testing.T) {
 func TestAttentionIsCalled(t *testing.T) {
 	d := inspectedKernels(t)
 	for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Float32} {
-		p := graph.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
+		p := device.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
 			places := graph.Places{Segments: in[1][0]}
 			y := graph.Weights{}.SelfAttention(in[0][0], in[0][1], in[0][2], graph.Mask(places, places, 0))
 			return [][]*Node{{y}, Gradient(ReduceAllSum(Square(ConvertDType(y, dtypes.Float32))), in[0]...)}
@@ -168,9 +169,9 @@ func TestAttentionIsCalled(t *testing.T) {
 }
 
 // checkAttention compares SelfAttention of q, k and v, and its gradient for a weighted sum, with Attention in float32.
-func checkAttention(t *testing.T, d *graph.Device, dtype dtypes.DType, bound float64, qkvWeights []*tensors.Tensor, segments *tensors.Tensor) {
+func checkAttention(t *testing.T, d *device.Device, dtype dtypes.DType, bound float64, qkvWeights []*tensors.Tensor, segments *tensors.Tensor) {
 	t.Helper()
-	p := graph.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
+	p := device.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
 		places := graph.Places{Segments: in[1][0]}
 		mask := graph.Mask(places, places, 0)
 		gradients := func(dtype dtypes.DType, attend func(q, k, v, mask *Node) *Node) (results []*Node) {

@@ -3,11 +3,13 @@ package graph
 import (
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/bfpo-go/bfpo/graph/device"
 )
 
 // shardStart returns the start indices of the device's shard within a whole tensor of the given rank, whose shards have rows rows each.
 func shardStart(g *Graph, rows, rank int) []*Node {
-	start := []*Node{Mul(ShardNumber(g), Const(g, int32(rows)))}
+	start := []*Node{Mul(device.ShardNumber(g), Const(g, int32(rows)))}
 	for len(start) < rank {
 		start = append(start, Const(g, int32(0)))
 	}
@@ -18,7 +20,7 @@ func shardStart(g *Graph, rows, rank int) []*Node {
 //
 // GoMLX has no all-gather. It has sums over devices, and the sum of all shards, each laid into zeros at its own place, is the whole tensor;
 // package pjrt rewrites that sum into XLA's all-gather.
-func allGather(m *Mesh, x *Node) *Node {
+func allGather(m *device.Mesh, x *Node) *Node {
 	whole := x.Shape().Clone()
 	whole.Dimensions[0] *= m.Shards
 	padded := DynamicUpdateSlice(Zeros(x.Graph(), whole), x, shardStart(x.Graph(), x.Shape().Dimensions[0], x.Rank()))
@@ -27,22 +29,22 @@ func allGather(m *Mesh, x *Node) *Node {
 
 // reduceScatter sums x [Shards*rows, ...] over the shards and keeps the device's own rows of the sum: [rows, ...]. Package pjrt rewrites the
 // sum and the slice into XLA's reduce-scatter.
-func reduceScatter(m *Mesh, x *Node) *Node {
+func reduceScatter(m *device.Mesh, x *Node) *Node {
 	shard := x.Shape().Clone()
 	shard.Dimensions[0] /= m.Shards
 	return DynamicSlice(sumShards(x), shardStart(x.Graph(), shard.Dimensions[0], x.Rank()), shard.Dimensions)
 }
 
 func sumShards(x *Node) *Node {
-	return x.Graph().Distributed().Along(AxisShards).AllReduceOne(x, compute.ReduceOpSum)
+	return x.Graph().Distributed().Along(device.AxisShards).AllReduceOne(x, compute.ReduceOpSum)
 }
 
 // AllReduceSum sums xs over the devices of a mesh, where xs are laid out as the tensors like: a sharded tensor is summed over the replicas
 // of its shard, a replicated one over all devices. On one device it returns xs.
-func AllReduceSum(m *Mesh, xs []*Node, like *Tensors) []*Node {
+func AllReduceSum(m *device.Mesh, xs []*Node, like *device.Tensors) []*Node {
 	sums := append([]*Node{}, xs...)
 	for _, sharded := range []bool{false, true} {
-		axes := []string{AxisReplicas, AxisShards}
+		axes := []string{device.AxisReplicas, device.AxisShards}
 		if sharded {
 			axes = axes[:1]
 		}
@@ -67,7 +69,7 @@ func AllReduceSum(m *Mesh, xs []*Node, like *Tensors) []*Node {
 }
 
 // GlobalNormOver is GlobalNorm for gradients that are laid out over the devices of a mesh as the tensors like.
-func GlobalNormOver(grads []*Node, like *Tensors) *Node {
+func GlobalNormOver(grads []*Node, like *device.Tensors) *Node {
 	var sharded, replicated []*Node
 	for i, grad := range grads {
 		if like.IsCut(i) {

@@ -11,15 +11,16 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 // meshes are the meshes of so many devices.
-func meshes(t *testing.T, devices int, rules graph.Rules) []*graph.Mesh {
+func meshes(t *testing.T, devices int, rules device.Rules) []*device.Mesh {
 	t.Helper()
-	var all []*graph.Mesh
+	var all []*device.Mesh
 	for _, text := range []string{"data", "zero1", "fsdp", fmt.Sprintf("data=2,fsdp=%d", devices/2)} {
-		m, err := graph.ParseMesh(text, devices, rules)
+		m, err := device.ParseMesh(text, devices, rules)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,9 +30,9 @@ func meshes(t *testing.T, devices int, rules graph.Rules) []*graph.Mesh {
 }
 
 // meshDevice opens so many CPU devices.
-func meshDevice(t *testing.T, devices int) *graph.Device {
+func meshDevice(t *testing.T, devices int) *device.Device {
 	t.Helper()
-	if graphtest.XLA(t).Platform() != graph.PlatformCPU {
+	if graphtest.XLA(t).Platform() != device.PlatformCPU {
 		t.Skip("the devices of this machine cannot be multiplied")
 	}
 	d := graphtest.OpenXLA(t, t.TempDir(), devices)
@@ -40,9 +41,9 @@ func meshDevice(t *testing.T, devices int) *graph.Device {
 }
 
 // put makes a set of one tensor of each name on a mesh.
-func put(t *testing.T, d *graph.Device, m *graph.Mesh, frozen bool, values map[string][]float32, dims map[string][]int, names ...string) *graph.Tensors {
+func put(t *testing.T, d *device.Device, m *device.Mesh, frozen bool, values map[string][]float32, dims map[string][]int, names ...string) *device.Tensors {
 	t.Helper()
-	set := &graph.Tensors{Mesh: m}
+	set := &device.Tensors{Mesh: m}
 	for _, name := range names {
 		cut := m.Cuts(name, dims[name])
 		if frozen {
@@ -71,7 +72,7 @@ func floatBytes(values []float32) (data []byte) {
 // TestMeshGradient compares the loss and gradients of a small network on four devices, each with its own rows, with those of one device.
 func TestMeshGradient(t *testing.T) {
 	const devices, rows, in, out = 4, 3, 6, 8
-	rules := graph.Rules{"up.weight", "table.weight"}
+	rules := device.Rules{"up.weight", "table.weight"}
 	names := []string{"table.weight", "norm.weight", "up.weight"}
 	dims := map[string][]int{"table.weight": {out, in}, "norm.weight": {in}, "up.weight": {out, in}}
 	values := map[string][]float32{}
@@ -89,9 +90,9 @@ func TestMeshGradient(t *testing.T) {
 	for i := range ids {
 		ids[i] = int32(5*i+2) % out
 	}
-	run := func(m *graph.Mesh) (gradients map[string][]byte, loss float32) {
+	run := func(m *device.Mesh) (gradients map[string][]byte, loss float32) {
 		base, overlay := put(t, d, m, true, values, dims, names...), put(t, d, m, false, values, dims, names...)
-		p := graph.NewProgram(d, "network", func(in [][]*Node) [][]*Node {
+		p := device.NewProgram(d, "network", func(in [][]*Node) [][]*Node {
 			w := graph.NewWeights(names, in[0]).On(base, overlay).Overlay(names, in[1])
 			x := Gather(w.Get("table.weight"), InsertAxes(in[2][0], -1)) // [rows, in]
 			x = graph.RMSNorm(x, w.Get("norm.weight"), 1e-5)
@@ -99,10 +100,10 @@ func TestMeshGradient(t *testing.T) {
 			y := Mul(x, Add(w.Base().Linear(Slice(x, AxisRange(), AxisRange(0, 6)), "up.weight", dtypes.Float32), x))
 			gradients := Gradient(ReduceAllSum(y), in[1]...)
 			sums := graph.AllReduceSum(m, gradients, overlay)
-			return [][]*Node{sums, {graph.AllReduceSum(m, []*Node{ReduceAllSum(y)}, &graph.Tensors{})[0], graph.GlobalNormOver(sums, overlay)}}
+			return [][]*Node{sums, {graph.AllReduceSum(m, []*Node{ReduceAllSum(y)}, &device.Tensors{})[0], graph.GlobalNormOver(sums, overlay)}}
 		}).On(m)
 		defer p.Close()
-		var feed graph.Group
+		var feed device.Group
 		n := len(ids) / m.Devices()
 		for device := range m.Devices() {
 			feed = append(feed, []*tensors.Tensor{tensors.FromFlatDataAndDimensions(ids[device*n:(device+1)*n], n)})
@@ -111,7 +112,7 @@ func TestMeshGradient(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", m, err)
 		}
-		sums := &graph.Tensors{Names: names, Mesh: m, Cut: overlay.Cut}
+		sums := &device.Tensors{Names: names, Mesh: m, Cut: overlay.Cut}
 		sums.Replace(out[0])
 		gradients = map[string][]byte{}
 		for i, name := range names {

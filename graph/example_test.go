@@ -8,16 +8,17 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 )
 
 // Chosen and rejected response share one row with their prompt: segments 256 (the prompt of document 1), 257 (chosen), 258 (rejected).
 func ExampleMask() {
-	d, err := graph.Open(graph.Options{Platform: graph.PlatformGo})
+	d, err := device.Open(device.Options{Platform: device.PlatformGo})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer d.Close()
-	p := graph.NewProgram(d, "mask", func(in [][]*Node) [][]*Node {
+	p := device.NewProgram(d, "mask", func(in [][]*Node) [][]*Node {
 		row := graph.Places{Segments: in[0][0]}
 		return [][]*Node{{graph.Mask(row, row, 0)}}
 	})
@@ -39,12 +40,12 @@ func ExampleMask() {
 
 // Log-probabilities of two tokens after one place, under a head of three tokens.
 func ExampleTokenLogProbs() {
-	d, err := graph.Open(graph.Options{Platform: graph.PlatformGo})
+	d, err := device.Open(device.Options{Platform: device.PlatformGo})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer d.Close()
-	p := graph.NewProgram(d, "logp", func(in [][]*Node) [][]*Node {
+	p := device.NewProgram(d, "logp", func(in [][]*Node) [][]*Node {
 		logp, mean := graph.TokenLogProbs(in[0][0], in[0][1], in[0][2], in[0][3], graph.HeadGradient{Hidden: true}, 256)
 		return [][]*Node{{Exp(logp), mean}}
 	})

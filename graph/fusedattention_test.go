@@ -9,6 +9,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
@@ -16,7 +17,7 @@ import (
 func attentionCalls(t *testing.T, dtype dtypes.DType, length int) (forward, backward, products int) {
 	t.Helper()
 	const b, heads, kvHeads, width = 2, 4, 2, 64
-	p := graph.NewProgram(graphtest.GPUs(t, "h100", 1), "attention", func(in [][]*Node) [][]*Node {
+	p := device.NewProgram(graphtest.GPUs(t, "h100", 1), "attention", func(in [][]*Node) [][]*Node {
 		places := graph.Places{Segments: in[1][0], Positions: in[1][1]}
 		y := graph.Weights{}.SelfAttention(in[0][0], in[0][1], in[0][2], graph.Mask(places, places, 0))
 		return [][]*Node{{y}, Gradient(ReduceAllSum(Square(ConvertDType(y, dtypes.Float32))), in[0]...)}

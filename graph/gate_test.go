@@ -10,11 +10,12 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 // gatedBy returns silu(gate) up in a dtype, and the adjoints of both for one of it, in float32.
-func gatedBy(t *testing.T, d *graph.Device, dtype dtypes.DType, gate, up, dy any) (y, dgate, dup []float32) {
+func gatedBy(t *testing.T, d *device.Device, dtype dtypes.DType, gate, up, dy any) (y, dgate, dup []float32) {
 	t.Helper()
 	got := call(t, d, func(in []*Node) []*Node {
 		g, u := ConvertDType(in[0], dtype), ConvertDType(in[1], dtype)
@@ -29,7 +30,7 @@ func gatedBy(t *testing.T, d *graph.Device, dtype dtypes.DType, gate, up, dy any
 func TestGatedByHand(t *testing.T) {
 	x := float32(math.Log(3))
 	gate, up, dy := []float32{0, x, 1000, -1000}, []float32{3, 2, 5, 7}, []float32{2, 1, 1, 1}
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		y, dgate, dup := gatedBy(t, d, dtypes.Float32, gate, up, dy)
 		near(t, "y", y, []float32{0, 1.5 * x, 5000, 0}, 1e-6)
 		near(t, "dgate", dgate, []float32{3, 1.5 * (1 + x/4), 5, 0}, 1e-6)

@@ -7,11 +7,12 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 func TestLinear(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			y := graph.Linear(in[0], in[1])
 			y.AssertDims(1, 2, 3)
@@ -25,7 +26,7 @@ func TestLinear(t *testing.T) {
 
 // A single row in bfloat16 takes a way of its own, with the same numbers: all of these are exact.
 func TestLinearSingleRow(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			half := func(x *Node) *Node { return ConvertDType(x, dtypes.BFloat16) }
 			y := graph.Linear(half(in[0]), half(in[1]))
@@ -55,7 +56,7 @@ func TestLinearHalfPrecision(t *testing.T) {
 			return append(Gradient(ReduceAllSum(Square(y)), in...), y)
 		}
 	}
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		x, w1, w2 := graphtest.Random(1, 2, 8, 64), graphtest.Random(2, 96, 64), graphtest.Random(3, 32, 96)
 		want := call(t, d, layers(dtypes.Float32, false), x, w1, w2)
 		for _, remat := range []bool{false, true} {
@@ -71,7 +72,7 @@ func TestLinearHalfPrecision(t *testing.T) {
 
 // A dot of 4096 ones of bfloat16 accumulated in bfloat16 would stop at 256.
 func TestLinearAccumulates(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			one := ConvertDType(in[0], dtypes.BFloat16)
 			y := graph.Linear(BroadcastToDims(one, 3, 4096), BroadcastToDims(one, 5, 4096))

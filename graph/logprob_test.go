@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 )
@@ -30,7 +31,7 @@ func TestTokenLogProbs(t *testing.T) {
 	index := []int32{0, 3, 3, 5, 6, 7, 11, 0, 0} // out of every row, some places twice, as padding is
 	labels := []int32{0, 10, 4, 4, 7, 1, 2, 0, 0}
 	weight := []float32{1, -2, 0.5, 3, 1, 1, -1, 0, 0}
-	graphtest.Each(t, func(t *testing.T, dev *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, dev *device.Device) {
 		hidden, head := graphtest.Random(1, b, s, d), graphtest.Random(2, v, d)
 		want := call(t, dev, func(in []*Node) []*Node {
 			logp, mean := fullLogProbs(in[0], in[1], in[2], in[3])
@@ -68,7 +69,7 @@ func TestTokenLogProbsMemory(t *testing.T) {
 	places := shapes.Make(dtypes.Int32, tokens)
 	for _, frozen := range []bool{true, false} {
 		temp := func(score func(in []*Node) (logp, mean *Node)) int64 {
-			p := graph.NewProgram(d, "head", func(in [][]*Node) [][]*Node {
+			p := device.NewProgram(d, "head", func(in [][]*Node) [][]*Node {
 				logp, _ := score(append(in[0], in[1]...))
 				if frozen {
 					return [][]*Node{Gradient(ReduceAllSum(logp), in[0][0])}
@@ -97,7 +98,7 @@ func TestTokenLogProbsMemory(t *testing.T) {
 func TestTokenLogProbsByHand(t *testing.T) {
 	ln := func(x float64) float32 { return float32(math.Log(x)) }
 	head := [][]float32{{ln(1)}, {ln(2)}, {ln(5)}}
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			logp, mean := graph.TokenLogProbs(in[0], in[1], in[2], in[3], graph.HeadGradient{Hidden: true}, 2)
 			// dlogp_0/dh = w_0 - sum_v p_v w_v
@@ -112,7 +113,7 @@ func TestTokenLogProbsByHand(t *testing.T) {
 func TestGreedyLogProbs(t *testing.T) {
 	// One hidden unit: logits are the head's numbers. 3 stands twice, the first of the two is the greedy token.
 	head := [][]float32{{1}, {3}, {-2}, {3}}
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			logp, greedy := graph.GreedyLogProbs(graph.PickRows(in[0], in[1]), in[2], in[3])
 			want, _ := graph.TokenLogProbs(in[0], in[1], in[2], in[3], graph.HeadGradient{Head: true}, 3)
@@ -134,7 +135,7 @@ func TestWeighedRowsCall(t *testing.T) {
 		index[i], labels[i] = int32(i), int32(i*71%words)
 	}
 	gradient := func(dtype dtypes.DType) []float32 {
-		p := graph.NewProgram(d, "head", func(in [][]*Node) [][]*Node {
+		p := device.NewProgram(d, "head", func(in [][]*Node) [][]*Node {
 			h, w := ConvertDType(in[0][0], dtype), ConvertDType(in[0][1], dtype)
 			logp, _ := graph.TokenLogProbs(h, in[1][0], in[1][1], w, graph.HeadGradient{Hidden: true}, 64)
 			return [][]*Node{{Gradient(ReduceAllSum(logp), in[0][0])[0]}}
@@ -165,7 +166,7 @@ func TestSureTokens(t *testing.T) {
 	const tokens, width, words = 64, 96, 5003
 	w := rounded(graphtest.Floats(t, graphtest.Random(2, words, width)))
 	index, labels := make([]int32, tokens), make([]int32, tokens)
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		head := tensors.FromFlatDataAndDimensions(w, words, width)
 		for scale, most := range map[float32]float32{0.1: -0.05, 0.16: -2e-4, 0.18: -3e-5} {
 			h := make([]float32, 0, tokens*width)
@@ -201,7 +202,7 @@ func TestSureTokens(t *testing.T) {
 // In bfloat16 values and gradients stay within its rounding of those in float32.
 func TestTokenLogProbsHalfPrecision(t *testing.T) {
 	index, labels := []int32{0, 1, 2, 3, 4, 5, 6, 7}, []int32{3, 1, 4, 1, 5, 9, 2, 6}
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		hidden, head := graphtest.Random(1, 1, 8, 64), graphtest.Random(2, 50, 64)
 		run := func(dtype dtypes.DType, frozen bool) (logp, grad []float32) {
 			got := call(t, d, func(in []*Node) []*Node {

@@ -5,18 +5,20 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/bfpo-go/bfpo/graph/device"
 )
 
 // On returns the view of weights that lie on devices as base and overlay do, which may be cut. Call it before Overlay. Whoever asks for a
 // weight gets it whole: it is put together where it is used, and its gradient is summed over the devices that share it and cut again.
-func (w Weights) On(base, overlay *Tensors) Weights {
+func (w Weights) On(base, overlay *device.Tensors) Weights {
 	w.mesh = base.Mesh
 	w.cutFrozen, w.cutTrained = cutNames(base), cutNames(overlay)
 	return w
 }
 
 // cutNames returns the names of the sharded tensors.
-func cutNames(ts *Tensors) map[string]bool {
+func cutNames(ts *device.Tensors) map[string]bool {
 	names := map[string]bool{}
 	for i, name := range ts.Names {
 		if ts.IsCut(i) {
@@ -56,13 +58,13 @@ func (w Weights) gathered(part *Node, trained bool) *Node {
 
 // carryGradient returns whole with a path for GoMLX's gradient to the shard that it was gathered from, since a sum over devices has none.
 // XLA never sees the path: the condition is a constant.
-func carryGradient(m *Mesh, part, whole *Node) *Node {
+func carryGradient(m *device.Mesh, part, whole *Node) *Node {
 	path := Concatenate(slices.Repeat([]*Node{ConvertDType(part, whole.DType())}, m.Shards), 0)
 	return Where(Const(part.Graph(), true), whole, path)
 }
 
 // scatterGradient turns the gradient of the whole weight into the gradient of the shard, in the dtype of the shard.
-func scatterGradient(m *Mesh, dy, part *Node) *Node {
+func scatterGradient(m *device.Mesh, dy, part *Node) *Node {
 	return ConvertDType(reduceScatter(m, ConvertDType(dy, dtypes.Float32)), part.DType())
 }
 

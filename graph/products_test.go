@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
@@ -112,11 +113,11 @@ func TestProducts(t *testing.T) {
 			if c.from == dtypes.BFloat16 { // already rounded, lest a compiler leaves that out
 				a, b, bound = rounded(a), rounded(b), max(2e-7, 2e-9*math.Sqrt(float64(c.terms))) // as errors of sums grow
 				left, right = tensors.FromFlatDataAndDimensions(a, leftDims...), tensors.FromFlatDataAndDimensions(b, rightDims...)
-				if d.Platform() != graph.PlatformCPU || !kernels.Available() {
+				if d.Platform() != device.PlatformCPU || !kernels.Available() {
 					bound = 2e-6 // the order of the sums is not ours
 				}
 			}
-			p := graph.NewProgram(d, "product", func(in [][]*Node) [][]*Node {
+			p := device.NewProgram(d, "product", func(in [][]*Node) [][]*Node {
 				return [][]*Node{{c.product(in[0][0], in[0][1])}}
 			}).WithBF16x3()
 			defer p.Close()
@@ -148,12 +149,12 @@ func TestProducts(t *testing.T) {
 }
 
 // inspectedKernels returns a CPU device with kernels of its own that lists what programs compute; the test is skipped where there is none.
-func inspectedKernels(t *testing.T) *graph.Device {
+func inspectedKernels(t *testing.T) *device.Device {
 	t.Helper()
-	if graphtest.XLA(t).Platform() != graph.PlatformCPU || !kernels.Available() {
+	if graphtest.XLA(t).Platform() != device.PlatformCPU || !kernels.Available() {
 		t.Skip("no kernels for this device")
 	}
-	d, err := graph.Open(graph.Options{Platform: graphtest.XLA(t).Plugin(), Inspect: true, Log: t.Logf})
+	d, err := device.Open(device.Options{Platform: graphtest.XLA(t).Plugin(), Inspect: true, Log: t.Logf})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +168,7 @@ func TestFewRows(t *testing.T) {
 	const rows, columns, terms = 13, 1030, 300
 	x, w := graphtest.Random(1, rows, terms), graphtest.Random(2, columns, terms)
 	for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Float32} {
-		p := graph.NewProgram(d, "rows", func(in [][]*Node) [][]*Node {
+		p := device.NewProgram(d, "rows", func(in [][]*Node) [][]*Node {
 			y := graph.Linear(ConvertDType(in[0][0], dtype), ConvertDType(in[0][1], dtype))
 			return [][]*Node{{ConvertDType(y, dtypes.Float32)}}
 		})
@@ -199,7 +200,7 @@ func TestFewRows(t *testing.T) {
 // A device with TF32 rounds the numbers of float32 products: on GPUs to 11 bits, on CPUs with AMX to 16. One without does not.
 func TestTF32(t *testing.T) {
 	exact := graphtest.XLA(t)
-	tf32, err := graph.Open(graph.Options{Platform: exact.Plugin(), TF32: true, Log: t.Logf})
+	tf32, err := device.Open(device.Options{Platform: exact.Plugin(), TF32: true, Log: t.Logf})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,8 +208,8 @@ func TestTF32(t *testing.T) {
 	c := productCase{number: 1, rows: 40, columns: 48, terms: 96}
 	a, b := graphtest.Floats(t, graphtest.Random(1, c.rows, c.terms)), graphtest.Floats(t, graphtest.Random(2, c.columns, c.terms))
 	want := c.want(a, b)
-	for _, d := range []*graph.Device{exact, tf32} {
-		p := graph.NewProgram(d, "product", func(in [][]*Node) [][]*Node { return [][]*Node{{graph.Linear(in[0][0], in[0][1])}} })
+	for _, d := range []*device.Device{exact, tf32} {
+		p := device.NewProgram(d, "product", func(in [][]*Node) [][]*Node { return [][]*Node{{graph.Linear(in[0][0], in[0][1])}} })
 		defer p.Close()
 		out, err := p.Call([]*tensors.Tensor{tensors.FromFlatDataAndDimensions(a, c.rows, c.terms), tensors.FromFlatDataAndDimensions(b, c.columns, c.terms)})
 		if err != nil {
@@ -218,7 +219,7 @@ func TestTF32(t *testing.T) {
 		r := graphtest.Relative(got, want)
 		bound, rounds := 5e-7, false
 		switch {
-		case d == tf32 && d.Platform() == graph.PlatformCUDA:
+		case d == tf32 && d.Platform() == device.PlatformCUDA:
 			bound, rounds = 1e-3, true
 		case d == tf32:
 			bound, rounds = 1e-5, kernels.Tiles()

@@ -6,6 +6,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/exceptions"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/bfpo-go/bfpo/graph/device"
 )
 
 // Weights is a view of named weights inside one graph: a base, and optionally an overlay that stands in front of it.
@@ -18,7 +20,7 @@ type Weights struct {
 	dtype         dtypes.DType // InvalidDType: as stored
 	inBlocks      bool         // of float32 products, see WithoutGradient
 
-	mesh                  *Mesh // see On
+	mesh                  *device.Mesh // see On
 	cutFrozen, cutTrained map[string]bool
 	again                 bool // inside a layer that the backward pass computes again
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
 // call runs a graph function once; args are Go values or tensors.
-func call(t *testing.T, d *graph.Device, fn func(in []*Node) []*Node, args ...any) []*tensors.Tensor {
+func call(t *testing.T, d *device.Device, fn func(in []*Node) []*Node, args ...any) []*tensors.Tensor {
 	t.Helper()
 	results, err := CallOnceN(d.Backend, fn, args...)
 	if err != nil {
@@ -24,7 +25,7 @@ func call(t *testing.T, d *graph.Device, fn func(in []*Node) []*Node, args ...an
 }
 
 func TestWeights(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *graph.Device) {
+	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		call(t, d, func(in []*Node) []*Node {
 			matrix, vector, master := in[0], in[1], in[2]
 			base := graph.NewWeights([]string{"m", "v"}, []*Node{matrix, vector})

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -14,7 +15,7 @@ import (
 // hold whatever was there before, and no query sees them.
 
 // emptyCache returns a cache of b rows and t columns, or with old, one of b rows already, old with more columns.
-func emptyCache(g *Graph, c Config, dtype dtypes.DType, b, t int, old []*Node) []*Node {
+func emptyCache(g *Graph, c config.Config, dtype dtypes.DType, b, t int, old []*Node) []*Node {
 	cache := make([]*Node, 2*c.NumHiddenLayers)
 	for i, shape := range cacheShapes(c, dtype, b, t) {
 		if len(old) == 0 {
@@ -29,7 +30,7 @@ func emptyCache(g *Graph, c Config, dtype dtypes.DType, b, t int, old []*Node) [
 }
 
 // cacheShapes are those of a cache of b rows and t columns.
-func cacheShapes(c Config, dtype dtypes.DType, b, t int) []shapes.Shape {
+func cacheShapes(c config.Config, dtype dtypes.DType, b, t int) []shapes.Shape {
 	all := make([]shapes.Shape, 2*c.NumHiddenLayers)
 	for i := range all {
 		dims := []int{b, c.NumKeyValueHeads, t, c.HeadDim}
@@ -46,7 +47,7 @@ func columnAxis(i int) int { return 2 + i%2 }
 
 // prefill runs the network over one prompt [1, S], right-padded to S, of the given length (int32 scalar). It returns the logits
 // behind its last token, [1, V] float32, and its keys and values, a cache with B = 1 and T = S.
-func prefill(c Config, w graph.Weights, tokens, length *Node) (logits *Node, cache []*Node) {
+func prefill(c config.Config, w graph.Weights, tokens, length *Node) (logits *Node, cache []*Node) {
 	position := Iota(tokens.Graph(), tokens.Shape(), 1) // [1, S]
 	places := graph.Places{Segments: OnesLike(position), Positions: position}
 	mask := graph.Mask(places, places, c.SlidingWindow) // [1, S, S]; nothing sees the padding, which comes last
@@ -74,7 +75,7 @@ func insert(row *Node, all, one []*Node) []*Node {
 
 // decode runs the network over the next tokens of every row, [B, S], of which the first stand at positions, [B]. It returns the logits behind
 // each, [B*S, V] float32, and the cache with them.
-func decode(c Config, w graph.Weights, tokens, positions *Node, cache []*Node) (logits *Node, next []*Node) {
+func decode(c config.Config, w graph.Weights, tokens, positions *Node, cache []*Node) (logits *Node, next []*Node) {
 	t := cache[0].Shape().Dim(2)
 	now := Add(InsertAxes(positions, -1), Iota(tokens.Graph(), tokens.Shape(), 1)) // [B, S]
 	column := Iota(tokens.Graph(), shapes.Make(dtypes.Int32, 1, t), 1)             // [1, T]
@@ -84,7 +85,7 @@ func decode(c Config, w graph.Weights, tokens, positions *Node, cache []*Node) (
 	mask := graph.Mask(queries, keys, c.SlidingWindow) // [B, S, T]
 
 	rotary := rotary(c, now)
-	step := graph.DecoderStep{X: embeddingRows(w.Get(EmbedTokens), tokens), Now: now, Rotary: rotary, Mask: mask, Eps: c.RMSNormEps}
+	step := graph.DecoderStep{X: embeddingRows(w.Get(config.EmbedTokens), tokens), Now: now, Rotary: rotary, Mask: mask, Eps: c.RMSNormEps}
 	x := layers(c, w, step.X, rotary, func(w graph.Weights, layer int, q, k, v *Node) *Node {
 		step.Layers = append(step.Layers, stepLayer(w, layer, cache[2*layer:]))
 		k = put(cache[2*layer], TransposeAllAxes(k, 0, 2, 1, 3), 2, now)   // [B, K, T, hd]
@@ -99,8 +100,8 @@ func decode(c Config, w graph.Weights, tokens, positions *Node, cache []*Node) (
 // stepLayer is one layer of a step, on its part of the cache.
 func stepLayer(w graph.Weights, layer int, cache []*Node) graph.DecoderLayer {
 	l := graph.DecoderLayer{Keys: cache[0], Values: cache[1]}
-	for i, part := range []string{InputNorm, QProj, KProj, VProj, OProj, PostAttentionNorm, GateProj, UpProj, DownProj} {
-		l.Weights[i] = w.Get(LayerTensor(layer, part))
+	for i, part := range []string{config.InputNorm, config.QProj, config.KProj, config.VProj, config.OProj, config.PostAttentionNorm, config.GateProj, config.UpProj, config.DownProj} {
+		l.Weights[i] = w.Get(config.LayerTensor(layer, part))
 	}
 	return l
 }

@@ -13,13 +13,15 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // wideConfig is a network of widths that there are calls for.
-func wideConfig() Config {
-	return Config{VocabSize: 61, HiddenSize: 64, IntermediateSize: 96, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 32,
+func wideConfig() config.Config {
+	return config.Config{VocabSize: 61, HiddenSize: 64, IntermediateSize: 96, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 32,
 		RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
 }
 
@@ -29,15 +31,15 @@ const unwritten = 1000
 // decoded is what the network says of texts [B][..] and what its cache holds then, when it reads so many tokens a step.
 type decoded struct {
 	t      *testing.T
-	c      Config
-	decode *graph.Program
+	c      config.Config
+	decode *device.Program
 	weight []*tensors.Tensor
 	cache  []*tensors.Tensor
 }
 
-func newDecoded(t *testing.T, d *graph.Device, c Config, dtype dtypes.DType, norms []dtypes.DType, weights *graph.Tensors, rows, columns int) *decoded {
+func newDecoded(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DType, norms []dtypes.DType, weights *device.Tensors, rows, columns int) *decoded {
 	t.Helper()
-	p := graph.NewProgram(d, "decode", func(in [][]*Node) [][]*Node {
+	p := device.NewProgram(d, "decode", func(in [][]*Node) [][]*Node {
 		logits, cache := decode(c, viewOf(weights.Names, in[0], dtype, norms), in[1][0], in[1][1], in[2])
 		return [][]*Node{{logits}, cache}
 	}, 2)
@@ -66,9 +68,9 @@ func viewOf(names []string, nodes []*Node, dtype dtypes.DType, norms []dtypes.DT
 }
 
 // constants returns what a graph without arguments computes.
-func constants(t *testing.T, d *graph.Device, build func(g *Graph) []*Node) []*tensors.Tensor {
+func constants(t *testing.T, d *device.Device, build func(g *Graph) []*Node) []*tensors.Tensor {
 	t.Helper()
-	p := graph.NewProgram(d, "constants", func(in [][]*Node) [][]*Node { return [][]*Node{build(in[0][0].Graph())} })
+	p := device.NewProgram(d, "constants", func(in [][]*Node) [][]*Node { return [][]*Node{build(in[0][0].Graph())} })
 	defer p.Close()
 	out, err := p.Call([]*tensors.Tensor{tensors.FromScalar(int32(0))})
 	if err != nil {
@@ -100,7 +102,7 @@ func float32s(t *testing.T, x *tensors.Tensor) (values []float32) {
 		values, err = tensors.CopyFlatData[float32](x)
 	} else {
 		d := graphtest.Device(t)
-		p := graph.NewProgram(d, "convert", func(in [][]*Node) [][]*Node { return [][]*Node{{ConvertDType(in[0][0], dtypes.Float32)}} })
+		p := device.NewProgram(d, "convert", func(in [][]*Node) [][]*Node { return [][]*Node{{ConvertDType(in[0][0], dtypes.Float32)}} })
 		defer p.Close()
 		var out [][]*tensors.Tensor
 		if out, err = p.Call([]*tensors.Tensor{x}); err == nil {
@@ -114,9 +116,9 @@ func float32s(t *testing.T, x *tensors.Tensor) (values []float32) {
 }
 
 // wholeTexts are the logits [B][S][V] of texts of one length by the network without a cache.
-func wholeTexts(t *testing.T, d *graph.Device, c Config, dtype dtypes.DType, norms []dtypes.DType, weights *graph.Tensors, texts [][]int32) [][][]float32 {
+func wholeTexts(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DType, norms []dtypes.DType, weights *device.Tensors, texts [][]int32) [][][]float32 {
 	t.Helper()
-	p := graph.NewProgram(d, "whole", func(in [][]*Node) [][]*Node {
+	p := device.NewProgram(d, "whole", func(in [][]*Node) [][]*Node {
 		w, tokens := viewOf(weights.Names, in[0], dtype, norms), in[1][0]
 		segments := AddScalar(ZerosLike(tokens), 1<<graph.BranchBits)
 		x := Hidden(c, w, Input{Tokens: tokens, Positions: Iota(tokens.Graph(), tokens.Shape(), 1), Segments: segments}, false)
@@ -152,7 +154,7 @@ func TestDecodeSteps(t *testing.T) {
 	tied.TieWordEmbeddings = true
 	windowed.SlidingWindow = 5
 	each.NumKeyValueHeads, each.IntermediateSize = 4, 160
-	for i, c := range []Config{plain, shared, tied, windowed, each, narrowConfig()} {
+	for i, c := range []config.Config{plain, shared, tied, windowed, each, narrowConfig()} {
 		name := []string{"plain", "shared", "tied", "windowed", "each its own", "narrow"}[i]
 		for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
 			for _, norms := range [][]dtypes.DType{{dtypes.Float32}, {dtypes.BFloat16}, {dtypes.Float32, dtypes.BFloat16}, {dtypes.Float16}} {
@@ -166,13 +168,13 @@ func TestDecodeSteps(t *testing.T) {
 }
 
 // narrowConfig is a network that there is no call for.
-func narrowConfig() Config {
+func narrowConfig() config.Config {
 	c := wideConfig()
 	c.HeadDim = 16
 	return c
 }
 
-func checkDecode(t *testing.T, c Config, rows int, dtype dtypes.DType, norms []dtypes.DType) {
+func checkDecode(t *testing.T, c config.Config, rows int, dtype dtypes.DType, norms []dtypes.DType) {
 	const length, columns = 40, 64
 	d, weights := graphtest.Device(t), drawnWeights(c)
 	random := rand.New(rand.NewPCG(3, 4))
@@ -227,7 +229,7 @@ func TestDecodeIsCalled(t *testing.T) {
 	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
 		for _, x := range []struct {
 			name  string
-			c     Config
+			c     config.Config
 			rows  int
 			calls int
 		}{{"one row", wideConfig(), 1, 1}, {"two rows", wideConfig(), 2, 1}, {"many rows", wideConfig(), 16, 1}, {"too many", wideConfig(), 17, 0},
@@ -247,7 +249,7 @@ func TestDecodeIsCalled(t *testing.T) {
 }
 
 // checkCalls checks that a program has so many calls and, besides, the head, and that it works in the cache's place.
-func checkCalls(t *testing.T, name string, want int, cache []shapes.Shape, p *graph.Program, in ...[]shapes.Shape) {
+func checkCalls(t *testing.T, name string, want int, cache []shapes.Shape, p *device.Program, in ...[]shapes.Shape) {
 	t.Helper()
 	compiled, err := p.Compile(in...)
 	if err != nil {

@@ -8,20 +8,22 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // spread opens so many devices with a copy of the tiny model on each.
-func spread(t *testing.T, devices int) (*graph.Device, *mistral.Model) {
+func spread(t *testing.T, devices int) (*device.Device, *mistral.Model) {
 	t.Helper()
 	d := graphtest.Devices(t, devices)
-	checkpoint, err := mistral.Open(mistral.Tiny)
+	checkpoint, err := pretrained.Open(pretrained.Tiny)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mesh, err := graph.ParseMesh("data", devices, mistral.Sharding())
+	mesh, err := device.ParseMesh("data", devices, config.Sharding())
 	if err != nil {
 		t.Fatal(err)
 	}

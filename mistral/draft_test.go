@@ -16,14 +16,15 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // drafter returns draft of texts of up to 256 tokens, with what stands behind them.
-func drafter(t *testing.T, d *graph.Device) func(text, behind []int32) []int32 {
+func drafter(t *testing.T, d *device.Device) func(text, behind []int32) []int32 {
 	const columns = 256
-	p := graph.NewProgram(d, "draft", func(in [][]*Node) [][]*Node {
+	p := device.NewProgram(d, "draft", func(in [][]*Node) [][]*Node {
 		return [][]*Node{{Concatenate(draft(in[0][0], in[0][1], draftTokens), -1)}}
 	})
 	t.Cleanup(p.Close)
@@ -45,7 +46,7 @@ func drafter(t *testing.T, d *graph.Device) func(text, behind []int32) []int32 {
 
 func TestDraft(t *testing.T) {
 	behind := []int32{11, 12, 13}
-	for _, d := range []*graph.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
+	for _, d := range []*device.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
 		draft := drafter(t, d)
 		for _, c := range []struct {
 			name       string
@@ -73,8 +74,8 @@ func TestDraft(t *testing.T) {
 }
 
 // drawnWeights are random weights of a network.
-func drawnWeights(c Config) *graph.Tensors {
-	random, weights := rand.New(rand.NewPCG(1, 2)), &graph.Tensors{}
+func drawnWeights(c config.Config) *device.Tensors {
+	random, weights := rand.New(rand.NewPCG(1, 2)), &device.Tensors{}
 	for _, spec := range c.Tensors() {
 		values := make([]float32, spec.Elements())
 		for i := range values {
@@ -106,11 +107,11 @@ func generateIn(t *testing.T, slots int, g *generator, prompts [][]int32, o Gene
 
 // Drafts change no token, whether they are right or wrong, and no end of a row, and they save steps where a text repeats itself.
 func TestDraftsSaveSteps(t *testing.T) {
-	c := Config{VocabSize: 31, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 8,
+	c := config.Config{VocabSize: 31, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 8,
 		RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
 	prompts := [][]int32{{1, 2, 3, 4, 1, 2, 3}, {5, 6, 7, 8, 1}}
-	for _, d := range []*graph.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
-		steps := func(c Config, o GenerateOptions) (texts []Completion, few, many int) {
+	for _, d := range []*device.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
+		steps := func(c config.Config, o GenerateOptions) (texts []Completion, few, many int) {
 			g := NewGenerator(d, c, drawnWeights(c), nil, dtypes.Float32)
 			defer g.Close()
 			texts, few = generateIn(t, 2, g.devices[0], prompts, o)
@@ -147,8 +148,8 @@ func TestLargest(t *testing.T) {
 	rows := [][]float32{{1, 3, 2, 0}, {-5, -2, -9, -2}, {-inf, 4, -inf, 4}, {0, 0, 0, 0}, {1, nan, 5, 2},
 		{nan, nan, nan, nan}, {1, inf, 2, 3}, {-inf, -inf, -inf, -inf}, {7, 1, 2, nan}}
 	want := []int32{1, 1, 1, 0, -1, -1, -1, -1, -1}
-	for _, d := range []*graph.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
-		p := graph.NewProgram(d, "largest", func(in [][]*Node) [][]*Node { return [][]*Node{{largest(in[0][0])}} })
+	for _, d := range []*device.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
+		p := device.NewProgram(d, "largest", func(in [][]*Node) [][]*Node { return [][]*Node{{largest(in[0][0])}} })
 		defer p.Close()
 		out, err := p.Call([]*tensors.Tensor{tensors.FromValue(rows)})
 		if err != nil {
@@ -171,7 +172,7 @@ func TestGenerateDiverged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i := weights.Index(EmbedTokens)
+		i := weights.Index(config.EmbedTokens)
 		rows, err := tensors.CopyFlatData[float32](weights.Values[i])
 		if err != nil {
 			t.Fatal(err)

@@ -10,8 +10,11 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // Writes what testdata/check_export.py --logits compares: the float32 logits of the model at BFPO_LOGITS_MODEL for the tokens that
@@ -30,7 +33,7 @@ func TestDumpLogits(t *testing.T) {
 	if _, err := binary.Decode(data, binary.LittleEndian, tokens); err != nil || len(tokens) == 0 || len(tokens)%rows != 0 {
 		t.Fatalf("%s: %d bytes are not %d rows of int32: %v", ids, len(data), rows, err)
 	}
-	checkpoint, err := mistral.Open(path)
+	checkpoint, err := pretrained.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +54,7 @@ func TestDumpLogits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = mistral.WriteSafetensors(out, nil, []mistral.TensorSource{
+	err = safetensors.Write(out, nil, []safetensors.Source{
 		{Name: "input_ids", DType: dtypes.Int64, Dims: []int{rows, length}, Data: func() ([]byte, error) { return idBytes, nil }},
 		{Name: "logits", DType: dtypes.Float32, Dims: []int{rows, length, m.Config.VocabSize}, Data: func() ([]byte, error) { return logits, nil }},
 	})
@@ -61,13 +64,13 @@ func TestDumpLogits(t *testing.T) {
 }
 
 // textLogits returns the logits of rows of one text each, as the bytes of float32.
-func textLogits(t *testing.T, d *graph.Device, m *mistral.Model, tokens []int32, length int) []byte {
+func textLogits(t *testing.T, d *device.Device, m *mistral.Model, tokens []int32, length int) []byte {
 	t.Helper()
 	positions, segments := make([]int32, len(tokens)), make([]int32, len(tokens))
 	for i := range tokens {
 		positions[i], segments[i] = int32(i%length), 1<<graph.BranchBits
 	}
-	p := graph.NewProgram(d, "logits", func(in [][]*Node) [][]*Node {
+	p := device.NewProgram(d, "logits", func(in [][]*Node) [][]*Node {
 		w := graph.NewWeights(m.Base.Names, in[0]).WithDType(dtypes.Float32).WithoutGradient()
 		h := mistral.Hidden(m.Config, w, mistral.Input{Tokens: in[1][0], Positions: in[1][1], Segments: in[1][2]}, false)
 		return [][]*Node{{graph.Logits(Reshape(h, -1, h.Shape().Dim(-1)), mistral.Head(m.Config, w))}}

@@ -4,17 +4,19 @@ import (
 	"fmt"
 
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // The built-in model needs no files; a folder or a .gguf file is opened in the same way.
 func ExampleOpen() {
-	c, err := mistral.Open(mistral.Tiny)
+	c, err := pretrained.Open(pretrained.Tiny)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer c.Close()
-	norm, err := c.Tensor(mistral.FinalNorm)
+	norm, err := c.Tensor(config.FinalNorm)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -28,7 +30,7 @@ func ExampleOpen() {
 
 // Selective training names layers by any part of their tensors' names.
 func ExampleTrainable() {
-	c, err := mistral.Open(mistral.Tiny)
+	c, err := pretrained.Open(pretrained.Tiny)
 	if err != nil {
 		fmt.Println(err)
 		return

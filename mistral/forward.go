@@ -2,6 +2,7 @@ package mistral
 
 import (
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -16,7 +17,7 @@ type Input struct {
 //
 // The backward pass keeps the inputs of the matrix products and computes what lies between them again. With remat it keeps only the
 // input of each layer and of its MLP: less memory for about a fifth more work.
-func Hidden(c Config, w graph.Weights, in Input, remat bool) *Node {
+func Hidden(c config.Config, w graph.Weights, in Input, remat bool) *Node {
 	places := graph.Places{Segments: in.Segments, Positions: in.Positions}
 	mask := graph.Mask(places, places, c.SlidingWindow) // [B, S, S]
 	attend := func(w graph.Weights, _ int, q, k, v *Node) *Node { return w.SelfAttention(q, k, v, mask) }
@@ -24,16 +25,16 @@ func Hidden(c Config, w graph.Weights, in Input, remat bool) *Node {
 }
 
 // hidden is Hidden for tokens and positions [B, S] with the attention of each layer (see layerView) left to the caller.
-func hidden(c Config, w graph.Weights, tokens, positions *Node, attend attention, remat bool) *Node {
+func hidden(c config.Config, w graph.Weights, tokens, positions *Node, attend attention, remat bool) *Node {
 	rotary := rotary(c, positions)
-	return finalStates(c, w, layers(c, w, embeddingRows(w.Get(EmbedTokens), tokens), rotary, attend, remat))
+	return finalStates(c, w, layers(c, w, embeddingRows(w.Get(config.EmbedTokens), tokens), rotary, attend, remat))
 }
 
 // attention is that of one layer: see layerView.
 type attention func(w graph.Weights, layer int, q, k, v *Node) *Node
 
 // layers is what all layers make of x [B, S, D].
-func layers(c Config, w graph.Weights, x *Node, rotary graph.Rotary, attend attention, remat bool) *Node {
+func layers(c config.Config, w graph.Weights, x *Node, rotary graph.Rotary, attend attention, remat bool) *Node {
 	for layer := range c.NumHiddenLayers {
 		parts := []func(w graph.Weights, x *Node) *Node{
 			func(w graph.Weights, x *Node) *Node {
@@ -45,7 +46,7 @@ func layers(c Config, w graph.Weights, x *Node, rotary graph.Rotary, attend atte
 		}
 		for _, part := range parts {
 			if remat { // each by itself: so that attention need not be computed again for the MLP
-				x = w.Recomputed(layerPrefix(layer), x, part)
+				x = w.Recomputed(config.LayerPrefix(layer), x, part)
 			} else {
 				x = part(w, x)
 			}
@@ -55,8 +56,8 @@ func layers(c Config, w graph.Weights, x *Node, rotary graph.Rotary, attend atte
 }
 
 // finalStates are the hidden states after the final norm, for what the last layer says.
-func finalStates(c Config, w graph.Weights, x *Node) *Node {
-	return ConvertDType(w.RMSNorm(x, FinalNorm, c.RMSNormEps), w.Get(EmbedTokens).DType())
+func finalStates(c config.Config, w graph.Weights, x *Node) *Node {
+	return ConvertDType(w.RMSNorm(x, config.FinalNorm, c.RMSNormEps), w.Get(config.EmbedTokens).DType())
 }
 
 // embeddingRows returns the rows of the embedding [V, D] for tokens [B, S], as layers take them: [B, S, D].
@@ -65,20 +66,20 @@ func embeddingRows(embedding, tokens *Node) *Node {
 }
 
 // Head returns the output matrix [V, D]: its own, or the embedding when the two are tied.
-func Head(c Config, w graph.Weights) *Node {
+func Head(c config.Config, w graph.Weights) *Node {
 	return w.Get(HeadName(c))
 }
 
 // HeadName returns the name of the tensor that is the output matrix.
-func HeadName(c Config) string {
+func HeadName(c config.Config) string {
 	if c.TieWordEmbeddings {
-		return EmbedTokens
+		return config.EmbedTokens
 	}
-	return LMHead
+	return config.LMHead
 }
 
 // rotary returns the tables for positions [B, S] under c's scaling, which Validate has checked.
-func rotary(c Config, positions *Node) graph.Rotary {
+func rotary(c config.Config, positions *Node) graph.Rotary {
 	freqs := graph.RotaryFrequencies(c.HeadDim, c.RopeTheta)
 	switch s := c.RopeScaling; s.Type {
 	case "linear":

@@ -9,12 +9,14 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // logits returns the program of all logits [B, S, V] of a batch.
-func logits(c mistral.Config, names []string) func(in [][]*Node) [][]*Node {
+func logits(c config.Config, names []string) func(in [][]*Node) [][]*Node {
 	return func(in [][]*Node) [][]*Node {
 		w := graph.NewWeights(names, in[0])
 		h := mistral.Hidden(c, w, asInput(in[1]), false)
@@ -29,8 +31,8 @@ func TestForwardSmall(t *testing.T) {
 	for variant, c := range goldenConfigs(t, "forward_small.json") {
 		t.Run(variant, func(t *testing.T) {
 			weights := g.weights(variant + "/weights/")
-			check := func(d *graph.Device, cases ...string) {
-				p := graph.NewProgram(d, variant, logits(c, weights.Names))
+			check := func(d *device.Device, cases ...string) {
+				p := device.NewProgram(d, variant, logits(c, weights.Names))
 				defer p.Close()
 				for _, name := range cases {
 					prefix := variant + "/" + name + "/"
@@ -81,14 +83,14 @@ func worst(got, want []float32, valid []int32) float64 {
 func TestForwardTiny(t *testing.T) {
 	const tolerance = 5e-5
 	g := openGolden(t, "forward_tiny.safetensors")
-	weights := &graph.Tensors{}
+	weights := &device.Tensors{}
 	for _, shard := range []string{"model/model-00001-of-00002.safetensors", "model/model-00002-of-00002.safetensors"} {
 		file := openGolden(t, shard)
 		for _, name := range file.Names() {
 			weights.Add(name, file.tensor(name))
 		}
 	}
-	c := mistral.Config{VocabSize: 32000, HiddenSize: 32, IntermediateSize: 80, NumHiddenLayers: 3, NumAttentionHeads: 4, NumKeyValueHeads: 2,
+	c := config.Config{VocabSize: 32000, HiddenSize: 32, IntermediateSize: 80, NumHiddenLayers: 3, NumAttentionHeads: 4, NumKeyValueHeads: 2,
 		HeadDim: 8, RMSNormEps: 1e-5, RopeTheta: 1e4}
 	rowsAt, columns := g.ints("position_rows"), g.ints("vocab_columns")
 	d := graphtest.Device(t)

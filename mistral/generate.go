@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -47,7 +49,7 @@ type Generator struct{ devices []*generator }
 // generator is what one device does of it.
 type generator struct {
 	network
-	cast, prefill, grow, insert, greedy, decode *graph.Program
+	cast, prefill, grow, insert, greedy, decode *device.Program
 	preparing                                   sync.WaitGroup // programs that are compiled ahead
 }
 
@@ -59,7 +61,7 @@ const generatedRows = graph.DecoderRows
 // calls, but keeps its names.
 //
 // Where the weights lie on a mesh, every device must have all of them; the devices then share the prompts.
-func NewGenerator(d *graph.Device, c Config, base, overlay *graph.Tensors, dtype dtypes.DType) *Generator {
+func NewGenerator(d *device.Device, c config.Config, base, overlay *device.Tensors, dtype dtypes.DType) *Generator {
 	g := &Generator{}
 	for _, n := range (network{config: c, base: base, overlay: overlay, dtype: dtype}).onEach() {
 		g.devices = append(g.devices, newGenerator(d.At(n.number), n))
@@ -67,26 +69,26 @@ func NewGenerator(d *graph.Device, c Config, base, overlay *graph.Tensors, dtype
 	return g
 }
 
-func newGenerator(d *graph.Device, n network) *generator {
+func newGenerator(d *device.Device, n network) *generator {
 	c, dtype := n.config, n.dtype
 	return &generator{
 		network: n,
-		cast: graph.NewProgram(d, "cast", func(in [][]*Node) [][]*Node {
+		cast: device.NewProgram(d, "cast", func(in [][]*Node) [][]*Node {
 			return [][]*Node{castMatrices(in[0], dtype)}
 		}),
-		prefill: graph.NewProgram(d, "prefill", func(in [][]*Node) [][]*Node {
+		prefill: device.NewProgram(d, "prefill", func(in [][]*Node) [][]*Node {
 			logits, cache := prefill(c, n.view(in[0], in[1]).WithoutGradient(), in[2][0], in[2][1])
 			return [][]*Node{{logits}, cache}
 		}),
-		grow: graph.NewProgram(d, "grow_cache", func(in [][]*Node) [][]*Node {
+		grow: device.NewProgram(d, "grow_cache", func(in [][]*Node) [][]*Node {
 			rows, columns := in[0][0], in[0][1] // only their lengths count
 			return [][]*Node{emptyCache(rows.Graph(), c, dtype, rows.Shape().Size(), columns.Shape().Size(), in[1])}
 		}, 1),
-		insert: graph.NewProgram(d, "insert_row", func(in [][]*Node) [][]*Node {
+		insert: device.NewProgram(d, "insert_row", func(in [][]*Node) [][]*Node {
 			return [][]*Node{insert(in[0][0], in[1], in[2])}
 		}, 1, 2),
-		greedy: graph.NewProgram(d, "greedy_run", n.greedyRun, 3),
-		decode: graph.NewProgram(d, "decode", func(in [][]*Node) [][]*Node {
+		greedy: device.NewProgram(d, "greedy_run", n.greedyRun, 3),
+		decode: device.NewProgram(d, "decode", func(in [][]*Node) [][]*Node {
 			logits, cache := decode(c, n.view(in[0], in[1]).WithoutGradient(), in[2][0], in[2][1], in[3])
 			return [][]*Node{{logits}, cache}
 		}, 3),
@@ -97,7 +99,7 @@ func newGenerator(d *graph.Device, n network) *generator {
 func (g *Generator) Close() {
 	for _, own := range g.devices {
 		own.preparing.Wait()
-		for _, p := range []*graph.Program{own.cast, own.prefill, own.grow, own.insert, own.greedy, own.decode} {
+		for _, p := range []*device.Program{own.cast, own.prefill, own.grow, own.insert, own.greedy, own.decode} {
 			p.Close()
 		}
 	}

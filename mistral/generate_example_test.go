@@ -6,17 +6,18 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // loadTiny puts the built-in model on the pure Go backend.
-func loadTiny() (*graph.Device, *mistral.Model, error) {
-	d, err := graph.Open(graph.Options{Platform: graph.PlatformGo})
+func loadTiny() (*device.Device, *mistral.Model, error) {
+	d, err := device.Open(device.Options{Platform: device.PlatformGo})
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := mistral.Open(mistral.Tiny)
+	c, err := pretrained.Open(pretrained.Tiny)
 	if err != nil {
 		return nil, nil, err
 	}

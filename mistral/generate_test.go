@@ -12,21 +12,22 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // smallConfig is a network that generates lively text from seededWeights.
-func smallConfig() mistral.Config {
-	return mistral.Config{VocabSize: 97, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2,
+func smallConfig() config.Config {
+	return config.Config{VocabSize: 97, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2,
 		HeadDim: 8, RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
 }
 
 // seededWeights returns the same weights for the same seed.
-func seededWeights(c mistral.Config, seed uint64) *graph.Tensors {
+func seededWeights(c config.Config, seed uint64) *device.Tensors {
 	random := rand.New(rand.NewPCG(seed, 0))
-	set := &graph.Tensors{}
+	set := &device.Tensors{}
 	for _, spec := range c.Tensors() {
 		values := make([]float32, spec.Elements())
 		for i := range values {
@@ -41,7 +42,7 @@ func seededWeights(c mistral.Config, seed uint64) *graph.Tensors {
 }
 
 // raggedPrompts are of lengths 1, 40, 7, 23 and 2, repeated.
-func raggedPrompts(c mistral.Config, n int) [][]int32 {
+func raggedPrompts(c config.Config, n int) [][]int32 {
 	prompts := make([][]int32, n)
 	for row := range prompts {
 		prompt := make([]int32, []int{1, 40, 7, 23, 2}[row%5])
@@ -64,7 +65,7 @@ func generate(t *testing.T, g *mistral.Generator, prompts [][]int32, o mistral.G
 
 // checkGreedy runs the network over the whole texts at once, without a cache, and checks that every generated token is the most
 // probable one of its place: the same as to compute the whole text anew for each token.
-func checkGreedy(t *testing.T, d *graph.Device, c mistral.Config, weights *graph.Tensors, prompts [][]int32, completions []mistral.Completion) {
+func checkGreedy(t *testing.T, d *device.Device, c config.Config, weights *device.Tensors, prompts [][]int32, completions []mistral.Completion) {
 	t.Helper()
 	length := 0
 	for i, prompt := range prompts {
@@ -100,10 +101,10 @@ func checkGreedy(t *testing.T, d *graph.Device, c mistral.Config, weights *graph
 // With a cache the text is that of the network without one: for prompts of all lengths, on both backends.
 func TestGenerateEqualsForward(t *testing.T) {
 	tied, windowed := smallConfig(), smallConfig()
-	tied.TieWordEmbeddings, tied.RopeScaling = true, mistral.RopeScaling{Type: "linear", Factor: 2}
+	tied.TieWordEmbeddings, tied.RopeScaling = true, config.RopeScaling{Type: "linear", Factor: 2}
 	windowed.SlidingWindow = 5
-	for name, c := range map[string]mistral.Config{"plain": smallConfig(), "tied": tied, "window": windowed} {
-		for _, d := range []*graph.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
+	for name, c := range map[string]config.Config{"plain": smallConfig(), "tied": tied, "window": windowed} {
+		for _, d := range []*device.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
 			t.Run(name+" on "+d.Platform(), func(t *testing.T) {
 				weights, prompts := seededWeights(c, 1), raggedPrompts(c, 5)
 				g := mistral.NewGenerator(d, c, weights, nil, dtypes.Float32)
@@ -173,7 +174,7 @@ func TestGenerateBatchInvariance(t *testing.T) {
 func TestGenerateStops(t *testing.T) {
 	c, d := smallConfig(), graphtest.Device(t)
 	weights, prompt := seededWeights(c, 1), raggedPrompts(c, 4)[3:]
-	run := func(change func(c *mistral.Config, o *mistral.GenerateOptions)) mistral.Completion {
+	run := func(change func(c *config.Config, o *mistral.GenerateOptions)) mistral.Completion {
 		c, o := c, mistral.GenerateOptions{MaxTokens: 12}
 		change(&c, &o)
 		g := mistral.NewGenerator(d, c, weights, nil, dtypes.Float32)
@@ -188,24 +189,24 @@ func TestGenerateStops(t *testing.T) {
 		}
 		return completions[0]
 	}
-	text := run(func(*mistral.Config, *mistral.GenerateOptions) {}).IDs
+	text := run(func(*config.Config, *mistral.GenerateOptions) {}).IDs
 	last := text[5]
 	until := slices.Index(text, last) + 1
 	for _, c := range []struct {
 		name   string
-		change func(c *mistral.Config, o *mistral.GenerateOptions)
+		change func(c *config.Config, o *mistral.GenerateOptions)
 		tokens int
 		stop   string
 	}{
-		{"end token", func(c *mistral.Config, _ *mistral.GenerateOptions) { c.EOSTokenIDs = []int32{last} }, until, "eos"},
-		{"one of two end tokens", func(c *mistral.Config, _ *mistral.GenerateOptions) { c.EOSTokenIDs = []int32{96, last} }, until, "eos"},
-		{"first token ends", func(c *mistral.Config, _ *mistral.GenerateOptions) { c.EOSTokenIDs = text[:1] }, 1, "eos"},
-		{"caller", func(_ *mistral.Config, o *mistral.GenerateOptions) {
+		{"end token", func(c *config.Config, _ *mistral.GenerateOptions) { c.EOSTokenIDs = []int32{last} }, until, "eos"},
+		{"one of two end tokens", func(c *config.Config, _ *mistral.GenerateOptions) { c.EOSTokenIDs = []int32{96, last} }, until, "eos"},
+		{"first token ends", func(c *config.Config, _ *mistral.GenerateOptions) { c.EOSTokenIDs = text[:1] }, 1, "eos"},
+		{"caller", func(_ *config.Config, o *mistral.GenerateOptions) {
 			o.Stop = func(row int, ids []int32) bool { return row == 0 && len(ids) == 3 }
 		}, 3, "stop"},
-		{"length", func(_ *mistral.Config, o *mistral.GenerateOptions) { o.MaxTokens = 1 }, 1, "length"},
-		{"positions", func(c *mistral.Config, _ *mistral.GenerateOptions) { c.MaxPositionEmbeddings = len(prompt[0]) + 4 }, 4, "length"},
-		{"last position", func(c *mistral.Config, _ *mistral.GenerateOptions) { c.MaxPositionEmbeddings = len(prompt[0]) + 1 }, 1, "length"},
+		{"length", func(_ *config.Config, o *mistral.GenerateOptions) { o.MaxTokens = 1 }, 1, "length"},
+		{"positions", func(c *config.Config, _ *mistral.GenerateOptions) { c.MaxPositionEmbeddings = len(prompt[0]) + 4 }, 4, "length"},
+		{"last position", func(c *config.Config, _ *mistral.GenerateOptions) { c.MaxPositionEmbeddings = len(prompt[0]) + 1 }, 1, "length"},
 	} {
 		if got := run(c.change); got.Stop != c.stop || !slices.Equal(got.IDs, text[:c.tokens]) {
 			t.Errorf("%s: %v, stopped by %q, want %v, %q", c.name, got.IDs, got.Stop, text[:c.tokens], c.stop)
@@ -269,8 +270,8 @@ func TestGenerateOverlay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trained := func(seed uint64) *graph.Tensors {
-		all, some := seededWeights(c, seed), &graph.Tensors{}
+	trained := func(seed uint64) *device.Tensors {
+		all, some := seededWeights(c, seed), &device.Tensors{}
 		for _, name := range names {
 			value, _ := all.Get(name)
 			some.Add(name, value)

@@ -12,19 +12,22 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // golden is an open file of reference numbers.
 type golden struct {
-	*mistral.Safetensors
+	*safetensors.File
 	t *testing.T
 }
 
 // openGolden opens a safetensors file of the reference folder, or skips the test where that folder is not at hand.
 func openGolden(t *testing.T, name string) golden {
 	t.Helper()
-	file, err := mistral.OpenSafetensors(mistral.Shared(t, "golden", name))
+	file, err := safetensors.Open(mistral.Shared(t, "golden", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,9 +77,9 @@ func (g golden) tensor(name string) *tensors.Tensor {
 }
 
 // weights returns all tensors whose name starts with prefix, under the rest of their names.
-func (g golden) weights(prefix string) *graph.Tensors {
+func (g golden) weights(prefix string) *device.Tensors {
 	g.t.Helper()
-	set := &graph.Tensors{}
+	set := &device.Tensors{}
 	for _, name := range g.Names() {
 		if rest, ok := strings.CutPrefix(name, prefix); ok {
 			set.Add(rest, g.tensor(name))
@@ -86,7 +89,7 @@ func (g golden) weights(prefix string) *graph.Tensors {
 }
 
 // goldenConfigs reads the configurations of the models of a reference file.
-func goldenConfigs(t *testing.T, name string) map[string]mistral.Config {
+func goldenConfigs(t *testing.T, name string) map[string]config.Config {
 	t.Helper()
 	raw, err := os.ReadFile(mistral.Shared(t, "golden", name))
 	if err != nil {
@@ -98,7 +101,7 @@ func goldenConfigs(t *testing.T, name string) map[string]mistral.Config {
 	if err := json.Unmarshal(raw, &file); err != nil {
 		t.Fatal(err)
 	}
-	configs := map[string]mistral.Config{}
+	configs := map[string]config.Config{}
 	for variant, meta := range file.Meta {
 		keys := meta.Config
 		keys["architectures"], keys["model_type"] = []string{"MistralForCausalLM"}, "mistral"
@@ -106,7 +109,7 @@ func goldenConfigs(t *testing.T, name string) map[string]mistral.Config {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if configs[variant], err = mistral.ParseConfig(name, data); err != nil {
+		if configs[variant], err = config.Parse(name, data); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -154,9 +157,9 @@ func asInput(in []*Node) mistral.Input {
 }
 
 // run compiles and calls a program once.
-func run(t *testing.T, d *graph.Device, build func(in [][]*Node) [][]*Node, groups ...[]*tensors.Tensor) [][]*tensors.Tensor {
+func run(t *testing.T, d *device.Device, build func(in [][]*Node) [][]*Node, groups ...[]*tensors.Tensor) [][]*tensors.Tensor {
 	t.Helper()
-	p := graph.NewProgram(d, t.Name(), build)
+	p := device.NewProgram(d, t.Name(), build)
 	defer p.Close()
 	results, err := p.Call(groups...)
 	if err != nil {

@@ -2,6 +2,7 @@ package mistral
 
 import (
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -15,42 +16,44 @@ import (
 //
 // Between heads and mixed the caller attends: training sees the keys of the batch alone and generation those of a cache.
 type layerView struct {
-	Config
+	config.Config
 	weights graph.Weights
 	layer   int
 }
 
 // heads are the queries [B, S, H, hd] and the keys and values [B, S, K, hd] of the tokens x [B, S, D].
 func (l layerView) heads(x *Node, rotary graph.Rotary) (q, k, v *Node) {
-	n := l.norm(x, InputNorm)
+	n := l.norm(x, config.InputNorm)
 	heads := func(part string, number int) *Node { return splitHeads(l.linear(n, part, l.dtype()), number) }
-	q = rotary.Apply(heads(QProj, l.NumAttentionHeads))
-	k = rotary.Apply(heads(KProj, l.NumKeyValueHeads))
-	return q, k, heads(VProj, l.NumKeyValueHeads)
+	q = rotary.Apply(heads(config.QProj, l.NumAttentionHeads))
+	k = rotary.Apply(heads(config.KProj, l.NumKeyValueHeads))
+	return q, k, heads(config.VProj, l.NumKeyValueHeads)
 }
 
 // mixed is x [..., D] with what attention says, values [..., H*hd].
 func (l layerView) mixed(x, values *Node) *Node {
-	return Add(x, l.linear(values, OProj, dtypes.Float32))
+	return Add(x, l.linear(values, config.OProj, dtypes.Float32))
 }
 
 // fed is x [..., D] with what the MLP says of it.
 func (l layerView) fed(x *Node) *Node {
-	n := l.norm(x, PostAttentionNorm)
-	gate, up := l.linear(n, GateProj, l.dtype()), l.linear(n, UpProj, l.dtype()) // [..., F]
+	n := l.norm(x, config.PostAttentionNorm)
+	gate, up := l.linear(n, config.GateProj, l.dtype()), l.linear(n, config.UpProj, l.dtype()) // [..., F]
 	h := graph.Gated(gate, up)
-	return Add(x, l.linear(h, DownProj, dtypes.Float32))
+	return Add(x, l.linear(h, config.DownProj, dtypes.Float32))
 }
 
 // dtype is that of the computation.
-func (l layerView) dtype() dtypes.DType { return l.weights.Get(LayerTensor(l.layer, QProj)).DType() }
+func (l layerView) dtype() dtypes.DType {
+	return l.weights.Get(config.LayerTensor(l.layer, config.QProj)).DType()
+}
 
 func (l layerView) norm(x *Node, part string) *Node {
-	return ConvertDType(l.weights.RMSNorm(x, LayerTensor(l.layer, part), l.RMSNormEps), l.dtype())
+	return ConvertDType(l.weights.RMSNorm(x, config.LayerTensor(l.layer, part), l.RMSNormEps), l.dtype())
 }
 
 func (l layerView) linear(x *Node, part string, dtype dtypes.DType) *Node {
-	return l.weights.Linear(x, LayerTensor(l.layer, part), dtype)
+	return l.weights.Linear(x, config.LayerTensor(l.layer, part), dtype)
 }
 
 // splitHeads turns [B, S, heads*hd] into [B, S, heads, hd].

@@ -8,6 +8,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 func TestTrainable(t *testing.T) {
@@ -53,17 +55,17 @@ func TestLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		source, _ := c.Tensor(spec.Name)
-		if rounded, _ := convert(source, want, nil); string(got) != string(rounded) {
+		if rounded, _ := pretrained.Convert(source, want, nil); string(got) != string(rounded) {
 			t.Errorf("%s: other values than the checkpoint's", spec.Name)
 		}
 	}
-	masters, err := Masters(d, m, []string{LMHead, FinalNorm})
+	masters, err := Masters(d, m, []string{config.LMHead, config.FinalNorm})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer masters.Finalize()
 	got, err := d.Download(masters.Values[0])
-	if source, _ := c.Tensor(LMHead); err != nil || string(got) != string(source.Bytes) {
+	if source, _ := c.Tensor(config.LMHead); err != nil || string(got) != string(source.Bytes) {
 		t.Errorf("the master is not the checkpoint's tensor in full precision (%v)", err)
 	}
 	if _, err := Masters(d, m, []string{"w"}); err == nil {
@@ -74,9 +76,9 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-func openTinyModel(t testing.TB) *Checkpoint {
+func openTinyModel(t testing.TB) *pretrained.Checkpoint {
 	t.Helper()
-	c, err := Open(Tiny)
+	c, err := pretrained.Open(pretrained.Tiny)
 	if err != nil {
 		t.Fatal(err)
 	}

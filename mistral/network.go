@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -11,10 +13,10 @@ import (
 
 // network is a model that programs are built for: its base weights and, in front of them, trained ones.
 type network struct {
-	config        Config
-	base, overlay *graph.Tensors // overlay may be nil
-	dtype         dtypes.DType   // of the computation
-	number        int            // of the device whose weights count
+	config        config.Config
+	base, overlay *device.Tensors // overlay may be nil
+	dtype         dtypes.DType    // of the computation
+	number        int             // of the device whose weights count
 }
 
 // onEach returns the network as each device of the mesh sees it that the base lies on; all have all of it.

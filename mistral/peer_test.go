@@ -10,6 +10,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // The forward pass in bfloat16 is no farther from that in float32 than torch's on the rows, and with the figures, that
@@ -37,7 +38,7 @@ func TestPeerBFloat16(t *testing.T) {
 	if err := json.Unmarshal(data, &peer); err != nil {
 		t.Fatal(err)
 	}
-	checkpoint, err := mistral.Open(peer.Model)
+	checkpoint, err := pretrained.Open(peer.Model)
 	if err != nil {
 		t.Fatal(err)
 	}

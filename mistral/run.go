@@ -7,6 +7,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // A greedy run is several steps in one program: between two programs the device waits for the host. runState is what a step takes over from the one
@@ -83,7 +85,7 @@ func (s runState) step(n network) runState {
 }
 
 // ends tells which tokens end their row. Those that are none do: see largest.
-func ends(c Config, tokens *Node) *Node {
+func ends(c config.Config, tokens *Node) *Node {
 	is := LessThan(tokens, ScalarZero(tokens.Graph(), dtypes.Int32))
 	for _, id := range c.EOSTokenIDs {
 		is = Or(is, Equal(tokens, Const(tokens.Graph(), id)))

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/gomlx/compute/dtypes"
 	"golang.org/x/sync/errgroup"
 )
@@ -37,9 +38,9 @@ type Scorer struct {
 //
 // Where the weights lie on a mesh, every device must have all of them; the devices then share the batches, each of which is computed
 // as on one device.
-func NewScorer(d *graph.Device, c Config, base, overlay *graph.Tensors, dtype dtypes.DType) *Scorer {
+func NewScorer(d *device.Device, c config.Config, base, overlay *device.Tensors, dtype dtypes.DType) *Scorer {
 	s := &Scorer{batch: scoredTokensGPU}
-	if d.Platform() != graph.PlatformCUDA {
+	if d.Platform() != device.PlatformCUDA {
 		s.batch = scoredTokens
 	}
 	for _, n := range (network{config: c, base: base, overlay: overlay, dtype: dtype}).onEach() {

@@ -11,13 +11,15 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // scoredSequences have prompts and responses of many lengths; every fourth shares its prompt with its neighbours, and some responses
 // have one token or none.
-func scoredSequences(c mistral.Config, n int) []mistral.Sequence {
+func scoredSequences(c config.Config, n int) []mistral.Sequence {
 	prompts := raggedPrompts(c, n)
 	sequences := make([]mistral.Sequence, n)
 	for i := range sequences {
@@ -40,7 +42,7 @@ func score(t *testing.T, s *mistral.Scorer, sequences []mistral.Sequence) []mist
 }
 
 // plainScore computes the logits of one whole sequence and the log-probabilities from them in float64.
-func plainScore(t *testing.T, p *graph.Program, c mistral.Config, weights []*tensors.Tensor, q mistral.Sequence) mistral.Score {
+func plainScore(t *testing.T, p *device.Program, c config.Config, weights []*tensors.Tensor, q mistral.Sequence) mistral.Score {
 	t.Helper()
 	const length = 72
 	text := slices.Concat(q.PromptIDs, q.ResponseIDs)
@@ -74,8 +76,8 @@ func TestScoreEqualsLogits(t *testing.T) {
 	const tolerance = 5e-5 // per token, as for logits
 	plain, changed := smallConfig(), smallConfig()
 	changed.TieWordEmbeddings, changed.SlidingWindow = true, 6
-	for name, c := range map[string]mistral.Config{"plain": plain, "tied, window": changed} {
-		for _, d := range []*graph.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
+	for name, c := range map[string]config.Config{"plain": plain, "tied, window": changed} {
+		for _, d := range []*device.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
 			t.Run(name+" on "+d.Platform(), func(t *testing.T) {
 				weights, sequences := seededWeights(c, 4), scoredSequences(c, 40)
 				// What the network itself would say is greedy.
@@ -86,7 +88,7 @@ func TestScoreEqualsLogits(t *testing.T) {
 				}
 				s := mistral.NewScorer(d, c, weights, nil, dtypes.Float32)
 				defer s.Close()
-				p := graph.NewProgram(d, t.Name(), logits(c, weights.Names))
+				p := device.NewProgram(d, t.Name(), logits(c, weights.Names))
 				defer p.Close()
 				greedy := 0
 				for i, got := range score(t, s, sequences) {
@@ -169,8 +171,8 @@ func TestScoreBF16x3(t *testing.T) {
 func TestScoreOverlay(t *testing.T) {
 	c, d := smallConfig(), graphtest.Device(t)
 	base, other := seededWeights(c, 1), seededWeights(c, 2)
-	name := mistral.LayerTensor(1, mistral.DownProj)
-	overlay := &graph.Tensors{}
+	name := config.LayerTensor(1, config.DownProj)
+	overlay := &device.Tensors{}
 	overlay.Add(name, base.Values[base.Index(name)])
 	policy, reference := mistral.NewScorer(d, c, base, overlay, dtypes.BFloat16), mistral.NewScorer(d, c, base, nil, dtypes.BFloat16)
 	defer policy.Close()

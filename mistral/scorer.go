@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -12,30 +14,30 @@ import (
 // network's.
 type scorer struct {
 	network
-	begin, layer, head *graph.Program
+	begin, layer, head *device.Program
 }
 
-func newScorer(d *graph.Device, n network) scorer {
+func newScorer(d *device.Device, n network) scorer {
 	c := n.config
 	s := scorer{
 		network: n,
-		begin: graph.NewProgram(d, "score_begin", func(in [][]*Node) [][]*Node {
+		begin: device.NewProgram(d, "score_begin", func(in [][]*Node) [][]*Node {
 			tokens, positions, rows := in[1][0], in[1][1], graph.Places{Segments: in[1][2]}
 			r := rotary(c, positions)
 			return [][]*Node{{embeddingRows(in[0][0], tokens)}, {r.Cos, r.Sin, graph.Mask(rows, rows, c.SlidingWindow)}}
 		}),
-		layer: graph.NewProgram(d, "score_layer", func(in [][]*Node) [][]*Node {
-			w := graph.NewWeights(layerNames(0), in[0]).WithDType(n.dtype)
+		layer: device.NewProgram(d, "score_layer", func(in [][]*Node) [][]*Node {
+			w := graph.NewWeights(config.LayerNames(0), in[0]).WithDType(n.dtype)
 			x, rotary, mask := in[1][0], graph.Rotary{Cos: in[2][0], Sin: in[2][1]}, in[2][2]
 			l := layerView{c, w, 0}
 			q, k, v := l.heads(x, rotary)
 			return [][]*Node{{l.fed(l.mixed(x, attendInRows(w, []*Node{q, k, v}, mask, in[3][0], in[3][1])))}}
 		}, 1),
-		head: graph.NewProgram(d, "score_head", func(in [][]*Node) [][]*Node {
-			w := graph.NewWeights([]string{FinalNorm, LMHead}, in[0]).WithDType(n.dtype)
+		head: device.NewProgram(d, "score_head", func(in [][]*Node) [][]*Node {
+			w := graph.NewWeights([]string{config.FinalNorm, config.LMHead}, in[0]).WithDType(n.dtype)
 			x, index, labels := in[1][0], in[2][0], in[2][1]
-			h := ConvertDType(w.RMSNorm(graph.PickRows(x, index), FinalNorm, c.RMSNormEps), n.dtype) // [C, D]
-			logp, greedy := graph.GreedyLogProbs(h, labels, w.Get(LMHead))
+			h := ConvertDType(w.RMSNorm(graph.PickRows(x, index), config.FinalNorm, c.RMSNormEps), n.dtype) // [C, D]
+			logp, greedy := graph.GreedyLogProbs(h, labels, w.Get(config.LMHead))
 			return [][]*Node{{logp, greedy}}
 		}),
 	}
@@ -57,14 +59,14 @@ func (s scorer) compute(b *scoreBatch) ([]*tensors.Tensor, error) {
 	read, layout := b.read(), b.layout()
 	defer finalize(slices.Concat(read, layout))
 	seen := s.seen()
-	begun, err := s.begin.Call(called(seen, EmbedTokens), read)
+	begun, err := s.begin.Call(called(seen, config.EmbedTokens), read)
 	if err != nil {
 		return nil, err
 	}
 	x, around := begun[0], begun[1]
 	defer finalize(around)
 	for layer := range s.config.NumHiddenLayers {
-		out, err := s.layer.Call(called(seen, layerNames(layer)...), x, around, layout)
+		out, err := s.layer.Call(called(seen, config.LayerNames(layer)...), x, around, layout)
 		if err != nil {
 			return nil, err
 		}
@@ -76,7 +78,7 @@ func (s scorer) compute(b *scoreBatch) ([]*tensors.Tensor, error) {
 // predicted returns the log-probabilities of targets, places and labels, after what compute returned, and whether they are the most probable tokens.
 func (s scorer) predicted(x, targets []*tensors.Tensor) (logp []float32, greedy []bool, err error) {
 	defer finalize(targets)
-	out, err := s.head.Call(called(s.seen(), FinalNorm, HeadName(s.config)), x, targets)
+	out, err := s.head.Call(called(s.seen(), config.FinalNorm, HeadName(s.config)), x, targets)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -89,7 +91,7 @@ func (s scorer) predicted(x, targets []*tensors.Tensor) (logp []float32, greedy 
 }
 
 func (s scorer) close() {
-	for _, p := range []*graph.Program{s.begin, s.layer, s.head} {
+	for _, p := range []*device.Program{s.begin, s.layer, s.head} {
 		p.Close()
 	}
 }

@@ -8,8 +8,10 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // layout is a batch under construction: rows of tokens and the targets in them.
@@ -47,8 +49,8 @@ func (l *layout) input() []*tensors.Tensor {
 }
 
 // randomWeights returns normal weights of standard deviation scale for every tensor of c, norms around one.
-func randomWeights(c mistral.Config, scale float64) *graph.Tensors {
-	source, set := rand.New(rand.NewSource(1)), &graph.Tensors{}
+func randomWeights(c config.Config, scale float64) *device.Tensors {
+	source, set := rand.New(rand.NewSource(1)), &device.Tensors{}
 	for _, spec := range c.Tensors() {
 		values := make([]float32, spec.Elements())
 		for i := range values {
@@ -65,7 +67,7 @@ func randomWeights(c mistral.Config, scale float64) *graph.Tensors {
 // A prompt shared by two responses, packed with another document and padding into one row, gives the log-probabilities and the
 // gradient of three rows with one document each.
 func TestSharedPrompt(t *testing.T) {
-	c := mistral.Config{VocabSize: 50, HiddenSize: 24, IntermediateSize: 40, NumHiddenLayers: 2, NumAttentionHeads: 6, NumKeyValueHeads: 2,
+	c := config.Config{VocabSize: 50, HiddenSize: 24, IntermediateSize: 40, NumHiddenLayers: 2, NumAttentionHeads: 6, NumKeyValueHeads: 2,
 		HeadDim: 4, RMSNormEps: 1e-5, RopeTheta: 1e4}
 	prompt, chosen, rejected, document := []int32{3, 14, 15, 9, 2}, []int32{6, 5, 35, 8}, []int32{7, 31, 41}, []int32{27, 18, 28, 18, 28, 45}
 	p := len(prompt)
@@ -90,7 +92,7 @@ func TestSharedPrompt(t *testing.T) {
 
 	for _, window := range []int{0, 3} {
 		c.SlidingWindow = window
-		for _, d := range []*graph.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
+		for _, d := range []*device.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
 			weights := randomWeights(c, 0.3)
 			score := func(l *layout) (logp []float32, grads []*tensors.Tensor) {
 				result := run(t, d, func(in [][]*Node) [][]*Node {

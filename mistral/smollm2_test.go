@@ -13,14 +13,15 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // smolLM2 loads SmolLM2-135M-Instruct where it is in the cache folder already, or skips: tests download no model.
-func smolLM2(t testing.TB) (*graph.Device, *mistral.Model) {
+func smolLM2(t testing.TB) (*device.Device, *mistral.Model) {
 	t.Helper()
 	cache, err := wheel.CacheDir("")
 	if err != nil {
@@ -35,10 +36,10 @@ func smolLM2(t testing.TB) (*graph.Device, *mistral.Model) {
 		t.Skipf("no %s: it is fetched when the model smollm2-135m-instruct is first used", path)
 	}
 	d := graphtest.Device(t)
-	if d.Platform() == graph.PlatformGo {
+	if d.Platform() == device.PlatformGo {
 		t.Skip("too slow on the pure Go backend")
 	}
-	checkpoint, err := mistral.Open(path)
+	checkpoint, err := pretrained.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +246,7 @@ func BenchmarkScore(b *testing.B) {
 }
 
 // loadAs returns the model's weights in another dtype.
-func loadAs(b *testing.B, d *graph.Device, m *mistral.Model, dtype dtypes.DType) *graph.Tensors {
+func loadAs(b *testing.B, d *device.Device, m *mistral.Model, dtype dtypes.DType) *device.Tensors {
 	b.Helper()
 	if dtype == dtypes.Float32 {
 		return m.Base

@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/edit"
 	"github.com/gomlx/compute/dtypes"
 )
@@ -14,7 +15,7 @@ import (
 // Trainable selects the tensors to be trained: those whose name contains one of the patterns, as the reference implementation's
 // selected_layers does ("down_proj", "layers.3.", "norm"). Without patterns all tensors are trained. A pattern that selects
 // nothing is an error. The order is that of Config.Tensors.
-func Trainable(c Config, patterns []string) ([]string, error) {
+func Trainable(c config.Config, patterns []string) ([]string, error) {
 	var names []string
 	for _, spec := range c.Tensors() {
 		names = append(names, spec.Name)
@@ -37,18 +38,18 @@ func Trainable(c Config, patterns []string) ([]string, error) {
 
 // Masters returns float32 copies of the named tensors on the model's devices, read from the model's checkpoint rather than from Base, whose
 // values may have been rounded. They may be donated to programs.
-func Masters(d *graph.Device, m *Model, names []string) (*graph.Tensors, error) {
-	specs := make([]TensorSpec, len(names))
+func Masters(d *device.Device, m *Model, names []string) (*device.Tensors, error) {
+	specs := make([]config.TensorSpec, len(names))
 	all := m.Config.Tensors()
 	for i, name := range names {
-		at := slices.IndexFunc(all, func(s TensorSpec) bool { return s.Name == name })
+		at := slices.IndexFunc(all, func(s config.TensorSpec) bool { return s.Name == name })
 		if at < 0 {
 			return nil, fmt.Errorf("masters: the model has no tensor %s", name)
 		}
 		specs[i] = all[at]
 	}
 	mesh := m.Base.Mesh
-	return upload(d, mesh, mesh.Cuts, m.Checkpoint, specs, func(TensorSpec) dtypes.DType { return dtypes.Float32 })
+	return upload(d, mesh, mesh.Cuts, m.Checkpoint, specs, func(config.TensorSpec) dtypes.DType { return dtypes.Float32 })
 }
 
 // nearest returns the part of a tensor's name (between dots) that takes the fewest edits to become the pattern.

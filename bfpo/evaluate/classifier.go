@@ -10,9 +10,10 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // Classifier is a judge on a device: a model that answers yes (harmful) or no. Instead of writing an answer it says how probable the two
@@ -30,9 +31,9 @@ type Classifier struct {
 type ClassifierConfig struct {
 	Model      string // its name in results
 	State      string // changes with the weights
-	Device     *graph.Device
-	Checkpoint *mistral.Checkpoint // closed by the classifier's Close
-	Tokenizer  *datasets.Tokenizer
+	Device     *device.Device
+	Checkpoint *pretrained.Checkpoint // closed by the classifier's Close
+	Tokenizer  *tokenizer.Tokenizer
 	DType      dtypes.DType // of the weights and the computation
 	Cache      string       // folder of what judges have said; "" keeps nothing
 }
@@ -57,7 +58,7 @@ func NewClassifier(c ClassifierConfig) (*Classifier, error) {
 // spellings are the tokens that are a word, whatever the case of its letters and with or without a blank before it: of these the likeliest
 // counts, so a model that would begin its answer with one of them is understood as if it had written it. Where the vocabulary has no such
 // token, they are the words in several tokens.
-func spellings(t *datasets.Tokenizer, word string) (all [][]int32) {
+func spellings(t *tokenizer.Tokenizer, word string) (all [][]int32) {
 	for id := range int32(t.VocabSize()) {
 		if strings.EqualFold(strings.TrimSpace(t.Decode([]int32{id}, true)), word) {
 			all = append(all, []int32{id})

@@ -12,20 +12,22 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // tinyClassifier is the built-in model as a judge, with more positions.
 func tinyClassifier(t *testing.T, cache string) *Classifier {
 	t.Helper()
-	checkpoint, err := mistral.Open(mistral.Tiny)
+	checkpoint, err := pretrained.Open(pretrained.Tiny)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokenizer, err := datasets.NewTokenizer(checkpoint.ReadFile)
+	tokenizer, err := tokenizer.New(checkpoint.ReadFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +109,7 @@ func TestClassifier(t *testing.T) {
 		t.Error(err)
 	}
 	llama := j.ClassifierConfig
-	llama.Checkpoint = &mistral.Checkpoint{Config: mistral.Config{ModelType: "llama"}}
+	llama.Checkpoint = &pretrained.Checkpoint{Config: config.Config{ModelType: "llama"}}
 	if other, err := NewClassifier(llama); err != nil || other.layout(answers[0]) != llamaLayout(answers[0]) || other.Digest() == j.Digest() {
 		t.Errorf("Llama has another layout: %v", err)
 	}

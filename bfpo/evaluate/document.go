@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/hub"
 )
 
 // Document is one row of a task, as the model gets to see it.
@@ -26,8 +27,8 @@ type Document struct {
 
 // Data says where rows come from.
 type Data struct {
-	Dir string        // folder of local files; "" = none
-	Hub *datasets.Hub // for tasks without local files; nil = none
+	Dir string   // folder of local files; "" = none
+	Hub *hub.Hub // for tasks without local files; nil = none
 }
 
 // Documents reads the rows of a task: the first limit ones (0 = all). total is how many there are.

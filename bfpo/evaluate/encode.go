@@ -7,16 +7,17 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/chat"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
 // Encoder turns texts into what the model reads, as lm-evaluation-harness does.
 type Encoder struct {
-	Tokenizer *datasets.Tokenizer
-	Template  *datasets.Template // not nil: a context is a user's message, and the answer opens behind it
-	Chat      *datasets.Template // Template of the tasks that ask for one
-	MaxLength int                // positions of the model
+	Tokenizer *tokenizer.Tokenizer
+	Template  *chat.Template // not nil: a context is a user's message, and the answer opens behind it
+	Chat      *chat.Template // Template of the tasks that ask for one
+	MaxLength int            // positions of the model
 }
 
 // prefix is the token that stands for an empty context: BOS, else EOS.
@@ -46,7 +47,7 @@ func (e Encoder) context(text string) (string, error) {
 	if e.Template == nil {
 		return text, nil
 	}
-	return e.Template.Render([]datasets.Message{{Role: "user", Content: text}}, true)
+	return e.Template.Render([]chat.Message{{Role: "user", Content: text}}, true)
 }
 
 // Pair is a continuation to be scored after its context. White space at the end of the context counts to the continuation; the two are

@@ -7,20 +7,21 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // tinyEncoder is that of the built-in model, whose tokenizer adds nothing and names <s> and </s>.
-func tinyEncoder(t testing.TB) (*mistral.Checkpoint, Encoder) {
+func tinyEncoder(t testing.TB) (*pretrained.Checkpoint, Encoder) {
 	t.Helper()
-	checkpoint, err := mistral.Open(mistral.Tiny)
+	checkpoint, err := pretrained.Open(pretrained.Tiny)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { checkpoint.Close() })
-	tokenizer, err := datasets.NewTokenizer(checkpoint.ReadFile)
+	tokenizer, err := tokenizer.New(checkpoint.ReadFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func tinyEncoder(t testing.TB) (*mistral.Checkpoint, Encoder) {
 func mistralEncoder(t testing.TB) Encoder {
 	t.Helper()
 	dir := sharedtest.Path(t, "golden", "model")
-	tokenizer, err := datasets.NewTokenizer(func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) })
+	tokenizer, err := tokenizer.New(func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func TestPrompt(t *testing.T) {
 func TestChatDocument(t *testing.T) {
 	_, e := tinyEncoder(t)
 	var err error
-	if e.Template, err = datasets.NewTemplate(datasets.ZephyrTemplate, "<s>", "</s>"); err != nil {
+	if e.Template, err = chat.NewTemplate(chat.ZephyrTemplate, "<s>", "</s>"); err != nil {
 		t.Fatal(err)
 	}
 	task := Task{Output: MultipleChoice, Delimiter: " "}

@@ -7,14 +7,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
 // field is a value that a task takes from each row: a constant, a column by its name, or a Jinja template.
 type field struct {
 	source   any // string, int, float64, bool or []any as the file has it; nil = not given
-	template *datasets.RowTemplate
-	value    *datasets.RowTemplate // the same as an expression, if it is one
+	template *chat.RowTemplate
+	value    *chat.RowTemplate // the same as an expression, if it is one
 }
 
 var columnName = regexp.MustCompile(`^[A-Za-z_]\w*\??$`)
@@ -26,12 +26,12 @@ func newField(source any) (field, error) {
 	if !ok || !strings.Contains(text, "{{") && !strings.Contains(text, "{%") {
 		return f, nil
 	}
-	functions := map[string]datasets.RowFunction{"python_shuffle": pythonShuffle}
+	functions := map[string]chat.RowFunction{"python_shuffle": pythonShuffle}
 	var err error
-	if f.template, err = datasets.NewRowTemplate(text, functions); err != nil {
+	if f.template, err = chat.NewRowTemplate(text, functions); err != nil {
 		return f, err
 	}
-	f.value, _ = datasets.NewRowExpression(text, functions) // not every template is one expression
+	f.value, _ = chat.NewRowExpression(text, functions) // not every template is one expression
 	return f, nil
 }
 

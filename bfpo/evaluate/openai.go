@@ -16,7 +16,7 @@ import (
 )
 
 // chat is a model behind an OpenAI-compatible endpoint.
-type chat struct {
+type chatClient struct {
 	*exchange
 	base      string // address up to /v1
 	query     string // of the address
@@ -80,12 +80,12 @@ func NewOpenAI(ctx context.Context, o OpenAIOptions) (*Service, error) {
 }
 
 // parseOpenAI reads an address and its settings.
-func parseOpenAI(o OpenAIOptions) (c *chat, s *Service, rating bool, err error) {
+func parseOpenAI(o OpenAIOptions) (c *chatClient, s *Service, rating bool, err error) {
 	address, settings, err := serviceAddress(o.Address)
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("%w: %w", ErrJudgeSettings, err)
 	}
-	c = &chat{exchange: newExchange("Authorization", "Bearer ", o.Key), query: address.RawQuery, refuses: map[string]bool{}}
+	c = &chatClient{exchange: newExchange("Authorization", "Bearer ", o.Key), query: address.RawQuery, refuses: map[string]bool{}}
 	if strings.Trim(address.Path, "/") == "" {
 		address.Path = "/v1"
 	}
@@ -177,7 +177,7 @@ func messages(list ...chatMessage) string {
 	return string(text)
 }
 
-func (c *chat) address(path string) string {
+func (c *chatClient) address(path string) string {
 	if c.query != "" {
 		path += "?" + c.query
 	}
@@ -185,7 +185,7 @@ func (c *chat) address(path string) string {
 }
 
 // onlyModel asks the service for its models.
-func (c *chat) onlyModel(ctx context.Context, s *Service) (string, error) {
+func (c *chatClient) onlyModel(ctx context.Context, s *Service) (string, error) {
 	asking := *s
 	asking.ask = func(ctx context.Context, _ string, _ int) (string, error) {
 		var list struct{ Data []struct{ ID string } }
@@ -210,7 +210,7 @@ func (c *chat) onlyModel(ctx context.Context, s *Service) (string, error) {
 
 // ask sends messages and returns what the model answers: its likeliest answer, and where that was none that was asked for, one that it
 // draws.
-func (c *chat) ask(ctx context.Context, request string, again int) (string, error) {
+func (c *chatClient) ask(ctx context.Context, request string, again int) (string, error) {
 	body := map[string]any{"model": c.model, "messages": json.RawMessage(request)}
 	if again == 0 && c.takes("temperature") {
 		body["temperature"] = 0
@@ -244,14 +244,14 @@ func (c *chat) ask(ctx context.Context, request string, again int) (string, erro
 	return c.redact(*answer.Choices[0].Message.Content), nil
 }
 
-func (c *chat) takes(parameter string) bool {
+func (c *chatClient) takes(parameter string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.refuses[parameter]
 }
 
 // refusesOneOf tells whether the service complains about a parameter that a request can do without, and remembers it.
-func (c *chat) refusesOneOf(body map[string]any, complaint string) bool {
+func (c *chatClient) refusesOneOf(body map[string]any, complaint string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for parameter, sign := range map[string]string{"temperature": "temperature", "max_tokens": "max_completion_tokens"} {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -22,10 +22,10 @@ func (p Preference) Margin() float64 { return p.Chosen - p.Rejected }
 func (p Preference) Prefers() bool { return p.Margin() > 0 }
 
 // Preferences scores pairs with a model. The result has the order of the pairs.
-func Preferences(ctx context.Context, scorer *mistral.Scorer, pairs []datasets.Pair) ([]Preference, error) {
+func Preferences(ctx context.Context, scorer *mistral.Scorer, pairs []batch.Pair) ([]Preference, error) {
 	sequences := make([]mistral.Sequence, 0, 2*len(pairs))
 	for _, p := range pairs {
-		for _, s := range []datasets.Sequence{p.Chosen, p.Rejected} {
+		for _, s := range []batch.Sequence{p.Chosen, p.Rejected} {
 			sequences = append(sequences, mistral.Sequence{PromptIDs: s.IDs[:s.Prompt], ResponseIDs: s.IDs[s.Prompt:]})
 		}
 	}

@@ -12,8 +12,12 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/datasets/chat"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // rows are six pairs in three of the four cases.
@@ -69,7 +73,7 @@ func TestWritePreferences(t *testing.T) {
 
 func TestPreferencesAndAnswersOfTheTinyModel(t *testing.T) {
 	d := graphtest.Device(t)
-	checkpoint, err := mistral.Open(mistral.Tiny)
+	checkpoint, err := pretrained.Open(pretrained.Tiny)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,9 +85,9 @@ func TestPreferencesAndAnswersOfTheTinyModel(t *testing.T) {
 	defer model.Close()
 	scorer := mistral.NewScorer(d, model.Config, model.Base, nil, dtypes.Float32)
 	defer scorer.Close()
-	same := datasets.Sequence{IDs: []int32{5, 6, 7, 8}, Prompt: 2}
-	longer := datasets.Sequence{IDs: []int32{5, 6, 7, 8, 9}, Prompt: 2}
-	got, err := Preferences(context.Background(), scorer, []datasets.Pair{
+	same := batch.Sequence{IDs: []int32{5, 6, 7, 8}, Prompt: 2}
+	longer := batch.Sequence{IDs: []int32{5, 6, 7, 8, 9}, Prompt: 2}
+	got, err := Preferences(context.Background(), scorer, []batch.Pair{
 		{ID: "x#0", Chosen: same, Rejected: longer, ChosenSafe: true},
 		{ID: "x#1", Chosen: longer, Rejected: same},
 	})
@@ -95,17 +99,17 @@ func TestPreferencesAndAnswersOfTheTinyModel(t *testing.T) {
 		t.Errorf("preferences %+v", got)
 	}
 
-	tokenizer, err := datasets.NewTokenizer(checkpoint.ReadFile)
+	tokenizer, err := tokenizer.New(checkpoint.ReadFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, err := datasets.NewTemplate(datasets.ZephyrTemplate, "<s>", "</s>")
+	template, err := chat.NewTemplate(chat.ZephyrTemplate, "<s>", "</s>")
 	if err != nil {
 		t.Fatal(err)
 	}
 	generator := mistral.NewGenerator(d, model.Config, model.Base, nil, dtypes.Float32)
 	defer generator.Close()
-	prompts := []datasets.Prompt{{ID: "p#0", Messages: []datasets.Message{{Role: "user", Content: "Hello"}}}, {ID: "p#1", Text: "On the"}}
+	prompts := []datasets.Prompt{{ID: "p#0", Messages: []chat.Message{{Role: "user", Content: "Hello"}}}, {ID: "p#1", Text: "On the"}}
 	answers, err := Answers(context.Background(), generator, datasets.TextFormat{Tokenizer: tokenizer, Template: template}, prompts, 5)
 	if err != nil || len(answers) != 2 {
 		t.Errorf("answers %q, error %v", answers, err)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -19,7 +19,7 @@ type Run struct {
 	Plan      *Plan
 	Scorer    *mistral.Scorer
 	Generator *mistral.Generator // may be nil where no task generates
-	Tokenizer *datasets.Tokenizer
+	Tokenizer *tokenizer.Tokenizer
 	Seed      int64  // of sampled answers
 	Judge     Judge  // of the tasks that need one; nil = their answers are only written down
 	Keep      bool   // what is computed stays in Dir, for the same evaluation to be gone through again quickly, until Forget

@@ -12,9 +12,10 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/goldentest"
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // stage loads a recipe for the kind of stage that a recorded run is.
@@ -40,7 +41,7 @@ func TestGoldenRuns(t *testing.T) {
 			run := goldentest.ReadRun(t, name)
 			dir := filepath.Join(t.TempDir(), "out")
 			out := &bytes.Buffer{}
-			rt := bfpo.Runtime{Device: graphtest.Device(t), Hub: &datasets.Hub{Offline: true}, Cache: t.TempDir(), Out: out, Results: out,
+			rt := bfpo.Runtime{Device: graphtest.Device(t), Hub: &hub.Hub{Offline: true}, Cache: t.TempDir(), Out: out, Results: out,
 				Version: "test"}
 			if _, _, err := bfpo.Train(context.Background(), rt, stage(t, run, run.Recipe(t)), dir); err != nil {
 				t.Fatalf("%v\n%s", err, out)
@@ -53,7 +54,7 @@ func TestGoldenRuns(t *testing.T) {
 // TestGoldenData reads the raw rows of the recorded runs and finds the texts' ids, labels and order that the reference trained and
 // evaluated on. Packed rows are compared as a set, since the reference shuffles them with Python's generator.
 func TestGoldenData(t *testing.T) {
-	checkpoint, err := mistral.Open(goldentest.Path(t, "model"))
+	checkpoint, err := pretrained.Open(goldentest.Path(t, "model"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func TestGoldenData(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run := goldentest.ReadRun(t, name)
 			c := stage(t, run, run.RawRecipe(t))
-			data, err := bfpo.ReadStage(context.Background(), c, checkpoint.Config, language, &datasets.Hub{Offline: true}, t.TempDir())
+			data, err := bfpo.ReadStage(context.Background(), c, checkpoint.Config, language, &hub.Hub{Offline: true}, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,21 +80,21 @@ func TestGoldenData(t *testing.T) {
 	}
 }
 
-func samePairs(t *testing.T, set string, got []datasets.Pair, want []goldentest.Tokenized) {
+func samePairs(t *testing.T, set string, got []batch.Pair, want []goldentest.Tokenized) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("%s: %d pairs, recorded %d", set, len(got), len(want))
 		return
 	}
-	sequence := func(ids, labels []int32) datasets.Sequence {
+	sequence := func(ids, labels []int32) batch.Sequence {
 		prompt := 0
 		for prompt < len(labels) && labels[prompt] == -100 {
 			prompt++
 		}
-		return datasets.Sequence{IDs: ids, Prompt: prompt}
+		return batch.Sequence{IDs: ids, Prompt: prompt}
 	}
 	for i, w := range want {
-		pair := datasets.Pair{
+		pair := batch.Pair{
 			ID: got[i].ID, ChosenSafe: w.ChosenSafe == 1, RejectedSafe: w.RejectedSafe == 1,
 			Chosen: sequence(w.ChosenIDs, w.ChosenLabels), Rejected: sequence(w.RejectedIDs, w.RejectedLabels),
 		}
@@ -103,7 +104,7 @@ func samePairs(t *testing.T, set string, got []datasets.Pair, want []goldentest.
 	}
 }
 
-func sameDocuments(t *testing.T, set string, got []datasets.Document, want [][]int32) {
+func sameDocuments(t *testing.T, set string, got []batch.Document, want [][]int32) {
 	t.Helper()
 	rows := func(ids [][]int32) (sorted []string) {
 		for _, row := range ids {

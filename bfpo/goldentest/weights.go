@@ -8,7 +8,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // checkWeights compares the trained model with the recorded final weights. Of the two tensors over the vocabulary some rows are
@@ -16,7 +17,7 @@ import (
 func (r *Run) checkWeights(ledger *Ledger, t testing.TB, dir string) {
 	t.Helper()
 	start, end := open(t, Path(t, "model")), open(t, filepath.Join(dir, "model"))
-	final, err := mistral.OpenSafetensors(Path(t, "train", r.Name+".final.safetensors"))
+	final, err := safetensors.Open(Path(t, "train", r.Name+".final.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,13 +58,13 @@ func (r *Run) checkWeights(ledger *Ledger, t testing.TB, dir string) {
 
 // model is an open checkpoint.
 type model struct {
-	*mistral.Checkpoint
+	*pretrained.Checkpoint
 	t testing.TB
 }
 
 func open(t testing.TB, path string) model {
 	t.Helper()
-	c, err := mistral.Open(path)
+	c, err := pretrained.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func open(t testing.TB, path string) model {
 	return model{c, t}
 }
 
-func (m model) tensor(name string) mistral.TensorData {
+func (m model) tensor(name string) safetensors.Tensor {
 	m.t.Helper()
 	data, err := m.Tensor(name)
 	if err != nil {
@@ -80,7 +81,7 @@ func (m model) tensor(name string) mistral.TensorData {
 	return data
 }
 
-func floats(data mistral.TensorData) []float32 {
+func floats(data safetensors.Tensor) []float32 {
 	values := make([]float32, len(data.Bytes)/4)
 	for i := range values {
 		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(data.Bytes[4*i:]))
@@ -89,7 +90,7 @@ func floats(data mistral.TensorData) []float32 {
 }
 
 // rowsOf are some rows of a matrix.
-func rowsOf(values []float32, rows mistral.TensorData, width int) (some []float32) {
+func rowsOf(values []float32, rows safetensors.Tensor, width int) (some []float32) {
 	for at := 0; at < len(rows.Bytes); at += 4 {
 		row := int(binary.LittleEndian.Uint32(rows.Bytes[at:]))
 		some = append(some, values[row*width:(row+1)*width]...)

@@ -11,10 +11,10 @@ import (
 	"testing/fstest"
 
 	"github.com/bfpo-go/bfpo/bfpo"
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/datasets/hub"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // recipe is ten steps of up to 16 pairs and as many of the buffer, two micro-batches each, with a ragged one at every epoch's end.
@@ -52,8 +52,8 @@ func meshConfig(t *testing.T, devices int, mesh string, sets ...string) bfpo.Con
 }
 
 // onDevice is what a run needs besides its recipe.
-func onDevice(t *testing.T, d *graph.Device) bfpo.Runtime {
-	return bfpo.Runtime{Device: d, Hub: &datasets.Hub{Offline: true}, Out: t.Output(), Results: t.Output(), Version: "test"}
+func onDevice(t *testing.T, d *device.Device) bfpo.Runtime {
+	return bfpo.Runtime{Device: d, Hub: &hub.Hub{Offline: true}, Out: t.Output(), Results: t.Output(), Version: "test"}
 }
 
 // trainedOn is what a run on a mesh leaves.
@@ -63,7 +63,7 @@ type trainedOn struct {
 }
 
 // runOn trains in a folder, which a run before may have left for this one to go on in.
-func runOn(t *testing.T, c bfpo.Config, d *graph.Device, dir string) trainedOn {
+func runOn(t *testing.T, c bfpo.Config, d *device.Device, dir string) trainedOn {
 	t.Helper()
 	if _, _, err := bfpo.Train(context.Background(), onDevice(t, d), c, dir); err != nil {
 		t.Fatalf("%+v", err)
@@ -82,7 +82,7 @@ func outcome(t *testing.T, dir string) (done trainedOn) {
 		norm, _ := r.Get("grad_norm")
 		done.losses, done.norms = append(done.losses, loss), append(done.norms, norm)
 	}
-	model, err := mistral.Open(filepath.Join(dir, "model"))
+	model, err := pretrained.Open(filepath.Join(dir, "model"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,11 +193,11 @@ func TestResumeOnOtherDevices(t *testing.T) {
 	one := graphtest.Device(t)
 	two, four := graphtest.Devices(t, 2), graphtest.Devices(t, 4)
 	for _, turn := range []struct {
-		on     []*graph.Device
+		on     []*device.Device
 		meshes []string
 	}{
-		{[]*graph.Device{four, one, two}, []string{"fsdp", "data", "zero1"}},
-		{[]*graph.Device{two, four, one}, []string{"data", "data=2,fsdp=2", "fsdp"}},
+		{[]*device.Device{four, one, two}, []string{"fsdp", "data", "zero1"}},
+		{[]*device.Device{two, four, one}, []string{"data", "data=2,fsdp=2", "fsdp"}},
 	} {
 		dir := filepath.Join(t.TempDir(), "out")
 		for i, d := range turn.on {
@@ -217,7 +217,7 @@ func TestResumeOnOtherDevices(t *testing.T) {
 }
 
 // stopAfter trains up to a step, at which a checkpoint is saved.
-func stopAfter(t *testing.T, c bfpo.Config, d *graph.Device, dir string, step int) {
+func stopAfter(t *testing.T, c bfpo.Config, d *device.Device, dir string, step int) {
 	t.Helper()
 	training, err := bfpo.Begin(context.Background(), onDevice(t, d), c, dir)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 const benchLine = `{"prompt_ids":[1,2,3],"chosen_ids":[4,5],"rejected_ids":[6],"is_chosen_safe":true,"is_rejected_safe":false}` + "\n"
@@ -71,7 +71,7 @@ func wideVocabulary(t *testing.T) string {
 	dir := tinyFolder(t)
 	path := filepath.Join(dir, "config.json")
 	write(t, path, strings.Replace(string(read(t, path)), `"vocab_size": 512`, `"vocab_size": 32000`, 1))
-	rewriteWeights(t, dir, func(d *mistral.TensorData) {
+	rewriteWeights(t, dir, func(d *safetensors.Tensor) {
 		if d.Dims[0] == 512 {
 			d.Dims[0] = 32000
 			d.Bytes = []byte(strings.Repeat(string(d.Bytes), 63)[:len(d.Bytes)/512*32000])

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -22,7 +23,7 @@ type speaker struct {
 	name string
 	loaded
 	generator *mistral.Generator
-	history   []datasets.Message
+	history   []chat.Message
 }
 
 func runChat(ctx context.Context, o *options, args []string) error {
@@ -121,9 +122,9 @@ func (c *conversation) join(ctx context.Context, model string) error {
 // reply streams the answer to a line and remembers both.
 func (s *speaker) reply(ctx context.Context, out io.Writer, line string, c *conversation) error {
 	if len(s.history) == 0 && c.system != "" {
-		s.history = append(s.history, datasets.Message{Role: "system", Content: c.system})
+		s.history = append(s.history, chat.Message{Role: "system", Content: c.system})
 	}
-	asked := append(s.history[:len(s.history):len(s.history)], datasets.Message{Role: "user", Content: line})
+	asked := append(s.history[:len(s.history):len(s.history)], chat.Message{Role: "user", Content: line})
 	format := datasets.TextFormat{Tokenizer: s.language.Tokenizer, Template: s.language.Template}
 	ids, err := format.PromptIDs(datasets.Prompt{Messages: asked})
 	if err != nil {
@@ -145,7 +146,7 @@ func (s *speaker) reply(ctx context.Context, out io.Writer, line string, c *conv
 	if err != nil {
 		return err
 	}
-	s.history = append(asked, datasets.Message{Role: "assistant", Content: strings.TrimSpace(said.String())})
+	s.history = append(asked, chat.Message{Role: "assistant", Content: strings.TrimSpace(said.String())})
 	return nil
 }
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo"
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
 // stageView is what a stage would train on, as -json prints it.
@@ -162,15 +162,15 @@ func viewSet(s bfpo.Set) setView {
 		v.Drops[d.Reason] = d.Rows
 	}
 	if len(s.Documents) > 0 {
-		v.Lengths.Row = quantilesOf(s.Documents, func(d datasets.Document) int { return len(d.IDs) })
+		v.Lengths.Row = quantilesOf(s.Documents, func(d batch.Document) int { return len(d.IDs) })
 		return v
 	}
 	v.Cases = map[string]int{
 		"safe/safe": s.Cases.SafeSafe, "safe/unsafe": s.Cases.SafeUnsafe, "unsafe/safe": s.Cases.UnsafeSafe, "unsafe/unsafe": s.Cases.UnsafeUnsafe,
 	}
-	v.Lengths.Prompt = quantilesOf(s.Pairs, func(p datasets.Pair) int { return p.Chosen.Prompt })
-	v.Lengths.Chosen = quantilesOf(s.Pairs, func(p datasets.Pair) int { return len(p.Chosen.IDs) - p.Chosen.Prompt })
-	v.Lengths.Rejected = quantilesOf(s.Pairs, func(p datasets.Pair) int { return len(p.Rejected.IDs) - p.Rejected.Prompt })
+	v.Lengths.Prompt = quantilesOf(s.Pairs, func(p batch.Pair) int { return p.Chosen.Prompt })
+	v.Lengths.Chosen = quantilesOf(s.Pairs, func(p batch.Pair) int { return len(p.Chosen.IDs) - p.Chosen.Prompt })
+	v.Lengths.Rejected = quantilesOf(s.Pairs, func(p batch.Pair) int { return len(p.Rejected.IDs) - p.Rejected.Prompt })
 	return v
 }
 
@@ -216,7 +216,7 @@ func printRows(w io.Writer, s bfpo.Set, l bfpo.Language, rows int) {
 	for _, p := range s.Pairs[:min(rows, len(s.Pairs))] {
 		fmt.Fprintf(w, "\n    %s (chosen %s, rejected %s)\n", p.ID, safety(p.ChosenSafe), safety(p.RejectedSafe))
 		fmt.Fprintf(w, "      %s%s%s\n", read, indent(l.Decode(p.Chosen.IDs[:p.Chosen.Prompt], false)), end)
-		for i, r := range []datasets.Sequence{p.Chosen, p.Rejected} {
+		for i, r := range []batch.Sequence{p.Chosen, p.Rejected} {
 			fmt.Fprintf(w, "      %s %s%s%s\n", [2]string{"+", "-"}[i], trained[i], indent(l.Decode(r.IDs[r.Prompt:], false)), close)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/bfpo"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // sound reports a checkpoint or file in a run's folder that is not whole.
@@ -54,7 +54,7 @@ func TestLossThatIsNoNumber(t *testing.T) {
 
 func TestWeightsThatAreNoNumbers(t *testing.T) {
 	model := tinyFolder(t)
-	rewriteWeights(t, model, func(d *mistral.TensorData) {
+	rewriteWeights(t, model, func(d *safetensors.Tensor) {
 		if d.Name == "model.layers.0.mlp.up_proj.weight" {
 			binary.LittleEndian.PutUint32(d.Bytes, math.Float32bits(float32(math.NaN())))
 		}

@@ -12,9 +12,10 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo"
-	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/datasets/hub"
+	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // errHelp ends a command that was asked for its flags; that is no failure.
@@ -179,13 +180,13 @@ func (o *options) log(format string, args ...any) {
 
 // runtime opens the device and gathers what stages share. Close it after use.
 func (o *options) runtime(c bfpo.Config) (bfpo.Runtime, func(), error) {
-	return o.runtimeWith(c, graph.Options{})
+	return o.runtimeWith(c, device.Options{})
 }
 
 // runtimeWith is runtime for a device with some options of its own.
-func (o *options) runtimeWith(c bfpo.Config, with graph.Options) (bfpo.Runtime, func(), error) {
+func (o *options) runtimeWith(c bfpo.Config, with device.Options) (bfpo.Runtime, func(), error) {
 	with.Platform, with.Devices, with.TF32, with.AllowInstaller, with.Log = c.Platform, c.Devices, c.TF32, o.installer, o.log
-	device, err := graph.Open(with)
+	device, err := device.Open(with)
 	if err != nil {
 		return bfpo.Runtime{}, nil, err
 	}
@@ -197,7 +198,7 @@ func (o *options) runtimeWith(c bfpo.Config, with graph.Options) (bfpo.Runtime, 
 }
 
 // describe prints what was compiled, with -v.
-func (o *options) describe(d *graph.Device) {
+func (o *options) describe(d *device.Device) {
 	if !o.verbose {
 		return
 	}
@@ -212,7 +213,7 @@ func (o *options) describe(d *graph.Device) {
 	}
 }
 
-func (o *options) hub() *datasets.Hub { return datasets.HubFromEnvironment(o.log) }
+func (o *options) hub() *hub.Hub { return hub.FromEnvironment(o.log) }
 
 // output is the folder of a run: -out, the recipe's output_dir, or runs/NAME. A NAME that is taken gets a number, so that a second run
 // without -out keeps the first; one that resumes goes on in the newest.
@@ -239,7 +240,7 @@ func output(c bfpo.Config, recipe string) string {
 }
 
 // open opens the model that -model or the recipe names, without loading its weights.
-func (o *options) open(ctx context.Context, c bfpo.Config) (*mistral.Checkpoint, bfpo.Language, error) {
+func (o *options) open(ctx context.Context, c bfpo.Config) (*pretrained.Checkpoint, bfpo.Language, error) {
 	checkpoint, err := bfpo.OpenModel(ctx, c.Model, o.hub(), "", o.log)
 	if err != nil {
 		return nil, bfpo.Language{}, err

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/bfpo/goldentest"
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
 // answers runs a command of the built program on objects, a line each, and returns its lines.
@@ -80,7 +80,7 @@ func TestGoldenTokenize(t *testing.T) {
 func TestGoldenRender(t *testing.T) {
 	var golden struct {
 		Cases []struct {
-			Messages []datasets.Message
+			Messages []chat.Message
 			Ask      bool `json:"add_generation_prompt"`
 			Text     string
 			IDs      []int32 `json:"ids_template"`
@@ -88,7 +88,7 @@ func TestGoldenRender(t *testing.T) {
 	}
 	goldentest.Read(t, &golden, "chat_template_cases.json")
 	type messagesLine struct {
-		Messages []datasets.Message `json:"messages"`
+		Messages []chat.Message `json:"messages"`
 	}
 	type rendered struct {
 		Text string
@@ -99,7 +99,7 @@ func TestGoldenRender(t *testing.T) {
 		var want []rendered
 		for _, c := range golden.Cases {
 			if c.Ask == ask {
-				in, want = append(in, messagesLine{append([]datasets.Message{}, c.Messages...)}), append(want, rendered{c.Text, c.IDs})
+				in, want = append(in, messagesLine{append([]chat.Message{}, c.Messages...)}), append(want, rendered{c.Text, c.IDs})
 			}
 		}
 		args := []string{"render", "-model=" + goldentest.Path(t, "model"), fmt.Sprintf("-generation-prompt=%v", ask)}

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bfpo-go/bfpo/bfpo"
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // killedRecipe makes the short stage one whose every part can be hit: 9 rows, so that an epoch is two steps of two micro-batches and one
@@ -89,7 +89,7 @@ func unreadable(dir string) (broken []error) {
 	check("metrics.jsonl", func(path string) error { _, err := bfpo.ReadMetrics(path); return err })
 	check("config.yaml", func(path string) error { _, err := bfpo.LoadConfig(nil, path, nil); return err })
 	check("model", func(path string) error {
-		model, err := mistral.Open(path)
+		model, err := pretrained.Open(path)
 		if err != nil {
 			return err
 		}

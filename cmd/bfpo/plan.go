@@ -7,12 +7,12 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo"
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 )
 
 func runPlan(ctx context.Context, o *options, args []string) error {
 	var names []string
-	for _, g := range graph.GPUs() {
+	for _, g := range device.GPUs() {
 		names = append(names, g.Name)
 	}
 	gpu := o.set.String("gpu", "", "`kind` of GPU to compile for where none is: "+strings.Join(names, ", "))
@@ -53,16 +53,16 @@ func runPlan(ctx context.Context, o *options, args []string) error {
 // planner opens what compiles: the device, or a compiler for GPUs that are not here.
 func (o *options) planner(c bfpo.Config, gpu string) (bfpo.Runtime, func(), error) {
 	if gpu == "" {
-		return o.runtimeWith(c, graph.Options{Inspect: true})
+		return o.runtimeWith(c, device.Options{Inspect: true})
 	}
-	if c.Platform != graph.PlatformCUDA && c.Platform != "auto" {
+	if c.Platform != device.PlatformCUDA && c.Platform != "auto" {
 		return bfpo.Runtime{}, nil, bfpo.Usagef("-gpu=%s: GPUs are of -platform=cuda, not %s", gpu, c.Platform)
 	}
-	kind, err := graph.FindGPU(gpu)
+	kind, err := device.FindGPU(gpu)
 	if err != nil {
 		return bfpo.Runtime{}, nil, bfpo.Usagef("-gpu: %w", err)
 	}
-	device, err := graph.OpenFor(kind, graph.Options{Devices: c.Devices, TF32: c.TF32, AllowInstaller: o.installer, Log: o.log})
+	device, err := device.OpenFor(kind, device.Options{Devices: c.Devices, TF32: c.TF32, AllowInstaller: o.installer, Log: o.log})
 	if err != nil {
 		return bfpo.Runtime{}, nil, err
 	}
@@ -145,7 +145,7 @@ func printFit(row func(name, format string, args ...any), p bfpo.Plan) {
 }
 
 // printWork lists what a program computes and exchanges.
-func printWork(w io.Writer, c graph.Compiled) {
+func printWork(w io.Writer, c device.Compiled) {
 	if c.Work == nil {
 		return
 	}

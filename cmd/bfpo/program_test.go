@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // buildFolder holds the programs that the tests build; it lives as long as the test process.
@@ -149,14 +149,14 @@ func tinyFolder(t *testing.T) string {
 }
 
 // rewriteWeights replaces the weights of an exported folder by what change makes of them; a tensor without Dims is left out.
-func rewriteWeights(t *testing.T, dir string, change func(*mistral.TensorData)) {
+func rewriteWeights(t *testing.T, dir string, change func(*safetensors.Tensor)) {
 	t.Helper()
 	path := filepath.Join(dir, "model.safetensors")
-	file, err := mistral.OpenSafetensors(path)
+	file, err := safetensors.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sources []mistral.TensorSource
+	var sources []safetensors.Source
 	for _, name := range file.Names() {
 		data, err := file.Tensor(name)
 		if err != nil {
@@ -164,14 +164,14 @@ func rewriteWeights(t *testing.T, dir string, change func(*mistral.TensorData)) 
 		}
 		data.Bytes = bytes.Clone(data.Bytes)
 		if change(&data); data.Dims != nil {
-			sources = append(sources, mistral.TensorSource{Name: name, DType: data.DType, Dims: data.Dims,
+			sources = append(sources, safetensors.Source{Name: name, DType: data.DType, Dims: data.Dims,
 				Data: func() ([]byte, error) { return data.Bytes, nil }})
 		}
 	}
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := mistral.WriteSafetensors(path, nil, sources); err != nil {
+	if err := safetensors.Write(path, nil, sources); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // refusal is a run that cannot begin.
@@ -126,14 +126,14 @@ func TestRefusedModels(t *testing.T) {
 			write(t, weights(dir), data)
 		}), exitFailed, []string{"model.safetensors"}},
 		{"missing tensor", damaged(func(dir string) {
-			rewriteWeights(t, dir, func(d *mistral.TensorData) {
+			rewriteWeights(t, dir, func(d *safetensors.Tensor) {
 				if d.Name == down {
 					d.Dims = nil
 				}
 			})
 		}), exitFailed, []string{"tensor " + down + " is missing"}},
 		{"misshapen tensor", damaged(func(dir string) {
-			rewriteWeights(t, dir, func(d *mistral.TensorData) {
+			rewriteWeights(t, dir, func(d *safetensors.Tensor) {
 				if d.Name == down {
 					d.Dims[0], d.Dims[1] = d.Dims[1], d.Dims[0]
 				}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // scoreInput is one line: text, or ids, which are taken as they stand.
@@ -66,7 +67,7 @@ func runScore(ctx context.Context, o *options, args []string) error {
 
 // fits refuses what the network cannot read, while the line that it came from is known.
 // More is how many tokens are to follow at least.
-func fits(c mistral.Config, prompt, response []int32, more int) error {
+func fits(c config.Config, prompt, response []int32, more int) error {
 	n, limit := len(prompt)+len(response)+more, c.MaxPositionEmbeddings
 	switch {
 	case n > limit:

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/bfpo-go/bfpo/bfpo"
-	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
 func runTokenize(ctx context.Context, o *options, args []string) error {
@@ -46,7 +46,7 @@ func runTokenize(ctx context.Context, o *options, args []string) error {
 func runRender(ctx context.Context, o *options, args []string) error {
 	ask := o.set.Bool("generation-prompt", false, "end with what asks the model for an answer")
 	return o.eachWithLanguage(ctx, args, func(l bfpo.Language, line []byte) (any, error) {
-		var in struct{ Messages []datasets.Message }
+		var in struct{ Messages []chat.Message }
 		if err := decodeLine(line, &in); err != nil {
 			return nil, err
 		}

@@ -6,17 +6,17 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
 )
 
 // Both devices live as long as the test process, so that a package's tests open XLA once.
 var (
-	automatic = sync.OnceValues(func() (*graph.Device, error) { return graph.Open(graph.Options{}) })
-	pureGo    = sync.OnceValues(func() (*graph.Device, error) { return graph.Open(graph.Options{Platform: graph.PlatformGo}) })
+	automatic = sync.OnceValues(func() (*device.Device, error) { return device.Open(device.Options{}) })
+	pureGo    = sync.OnceValues(func() (*device.Device, error) { return device.Open(device.Options{Platform: device.PlatformGo}) })
 )
 
 // Device returns the best device of this machine: XLA, else the pure Go backend. It is shared by all tests of the process.
-func Device(t testing.TB) *graph.Device {
+func Device(t testing.TB) *device.Device {
 	t.Helper()
 	d, err := automatic()
 	if err != nil {
@@ -26,7 +26,7 @@ func Device(t testing.TB) *graph.Device {
 }
 
 // GoDevice returns the pure Go backend, which has no DynamicSlice, no DynamicUpdateSlice and no collectives.
-func GoDevice(t testing.TB) *graph.Device {
+func GoDevice(t testing.TB) *device.Device {
 	t.Helper()
 	d, err := pureGo()
 	if err != nil {
@@ -36,13 +36,13 @@ func GoDevice(t testing.TB) *graph.Device {
 }
 
 // Devices returns so many CPU devices of XLA, for programs on a mesh, or skips where there is no such plugin. They are closed with the test.
-func Devices(t testing.TB, n int) *graph.Device {
+func Devices(t testing.TB, n int) *device.Device {
 	t.Helper()
 	shared := Device(t)
-	if shared.Platform() != graph.PlatformCPU {
+	if shared.Platform() != device.PlatformCPU {
 		t.Skipf("platform %s cannot show %d devices", shared.Platform(), n)
 	}
-	d, err := graph.Open(graph.Options{Platform: shared.Plugin(), Devices: n, Inspect: true, Log: t.Logf})
+	d, err := device.Open(device.Options{Platform: shared.Plugin(), Devices: n, Inspect: true, Log: t.Logf})
 	if err != nil {
 		t.Fatalf("open %d devices: %v", n, err)
 	}
@@ -55,19 +55,19 @@ var ahead sync.Map
 
 // GPUs returns a device whose programs are compiled for so many GPUs of a kind, which need not be here (see graph.OpenFor); the test is
 // skipped where the compiler's wheels cannot be had. It is shared by all tests of the process.
-func GPUs(t testing.TB, name string, n int) *graph.Device {
+func GPUs(t testing.TB, name string, n int) *device.Device {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("compiling for GPUs fetches 250 MB once: not in short tests")
 	}
-	open, _ := ahead.LoadOrStore(fmt.Sprint(name, n), sync.OnceValues(func() (*graph.Device, error) {
-		gpu, err := graph.FindGPU(name)
+	open, _ := ahead.LoadOrStore(fmt.Sprint(name, n), sync.OnceValues(func() (*device.Device, error) {
+		gpu, err := device.FindGPU(name)
 		if err != nil {
 			return nil, err
 		}
-		return graph.OpenFor(gpu, graph.Options{Devices: n})
+		return device.OpenFor(gpu, device.Options{Devices: n})
 	}))
-	d, err := open.(func() (*graph.Device, error))()
+	d, err := open.(func() (*device.Device, error))()
 	if err != nil {
 		t.Skipf("no compiler for GPUs: %v", err)
 	}
@@ -75,25 +75,25 @@ func GPUs(t testing.TB, name string, n int) *graph.Device {
 }
 
 // XLA returns the best device of this machine, and skips the test where that is the pure Go backend.
-func XLA(t testing.TB) *graph.Device {
+func XLA(t testing.TB) *device.Device {
 	t.Helper()
 	d := Device(t)
-	if d.Platform() == graph.PlatformGo {
+	if d.Platform() == device.PlatformGo {
 		t.Skip("no XLA plugin on this machine")
 	}
 	return d
 }
 
 // Each runs a test on XLA and on the pure Go backend.
-func Each(t *testing.T, test func(t *testing.T, d *graph.Device)) {
+func Each(t *testing.T, test func(t *testing.T, d *device.Device)) {
 	t.Run("xla", func(t *testing.T) { test(t, XLA(t)) })
 	t.Run("go", func(t *testing.T) { test(t, GoDevice(t)) })
 }
 
 // OpenXLA opens a device of the test's own on the plugin of XLA, with the given cache folder for programs. The caller closes it.
-func OpenXLA(t *testing.T, cache string, devices int) *graph.Device {
+func OpenXLA(t *testing.T, cache string, devices int) *device.Device {
 	t.Helper()
-	d, err := graph.Open(graph.Options{Platform: XLA(t).Plugin(), CacheDir: cache, Devices: devices, Log: t.Logf})
+	d, err := device.Open(device.Options{Platform: XLA(t).Plugin(), CacheDir: cache, Devices: devices, Log: t.Logf})
 	if err != nil {
 		t.Fatal(err)
 	}

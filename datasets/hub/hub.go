@@ -1,0 +1,250 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// Hub reads repositories of a Hugging Face hub into the cache folder that the Python libraries use too
+// (models--ORG--NAME/{blobs,refs,snapshots}), so that what either has downloaded serves both.
+type Hub struct {
+	Endpoint string        // https://huggingface.co, or a mirror
+	Cache    string        // folder of models--… and datasets--…
+	Token    string        // "" = anonymous
+	Offline  bool          // only what the cache has
+	Client   *http.Client  // nil = http.DefaultClient
+	Patience time.Duration // how long failing requests of one file are repeated; 0 = 2 minutes
+	Log      func(format string, args ...any)
+}
+
+// HubFromEnvironment is a hub as HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN, HF_TOKEN_PATH and HF_HUB_OFFLINE describe it. log takes
+// one-line notices.
+func FromEnvironment(log func(format string, args ...any)) *Hub {
+	home := os.Getenv("HF_HOME")
+	if home == "" {
+		cache := os.Getenv("XDG_CACHE_HOME")
+		if cache == "" {
+			user, _ := os.UserHomeDir()
+			cache = filepath.Join(user, ".cache")
+		}
+		home = filepath.Join(cache, "huggingface")
+	}
+	or := func(name, other string) string {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+		return other
+	}
+	token := os.Getenv("HF_TOKEN")
+	if token == "" {
+		stored, _ := os.ReadFile(or("HF_TOKEN_PATH", filepath.Join(home, "token")))
+		token = strings.TrimSpace(string(stored))
+	}
+	offline := strings.ToLower(os.Getenv("HF_HUB_OFFLINE"))
+	return &Hub{
+		Endpoint: strings.TrimRight(or("HF_ENDPOINT", "https://huggingface.co"), "/"),
+		Cache:    or("HF_HUB_CACHE", filepath.Join(home, "hub")),
+		Token:    token,
+		Offline:  offline == "1" || offline == "true" || offline == "yes" || offline == "on",
+		Log:      log,
+	}
+}
+
+// hubFile is one file of a repository's listing.
+type hubFile struct {
+	Name string `json:"rfilename"`
+	Size int64  `json:"size"`
+	Blob string `json:"blobId"` // git's SHA-1, which names the blob of a file that is not in LFS
+	LFS  *struct {
+		SHA256 string `json:"sha256"`
+		Size   int64  `json:"size"`
+	} `json:"lfs"`
+}
+
+var (
+	commitID = regexp.MustCompile(`^[0-9a-f]{40}$`)
+	digest   = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	repoID   = regexp.MustCompile(`^[\w.-]+(/[\w.-]+)?$`)
+)
+
+// Snapshot makes the files of a repository that pass the filter present and returns their folder. kind is models or datasets; revision
+// is a branch, tag or commit ("" = main). Every file's size and hash are checked; an interrupted download continues where it stopped.
+// Without a network, or when Offline, the cached snapshot of the revision serves.
+func (h *Hub) Snapshot(ctx context.Context, kind, repo, revision string, filter func(name string) bool) (dir string, err error) {
+	if revision == "" {
+		revision = "main"
+	}
+	if !repoID.MatchString(repo) || !filepath.IsLocal(revision) {
+		return "", fmt.Errorf("%s@%s: not a hub id", repo, revision)
+	}
+	root := filepath.Join(h.Cache, kind+"--"+strings.ReplaceAll(repo, "/", "--"))
+	if h.Offline {
+		return cachedSnapshot(root, repo, revision, errors.New("HF_HUB_OFFLINE is set"))
+	}
+	commit, files, err := h.list(ctx, kind, repo, revision)
+	var lost *unreachable
+	if errors.As(err, &lost) {
+		dir, err := cachedSnapshot(root, repo, revision, err)
+		if err == nil {
+			h.log("hub not reachable: using the cached %s@%s", repo, revision)
+		}
+		return dir, err
+	} else if err != nil {
+		return "", fmt.Errorf("hub %s@%s: %w", repo, revision, err)
+	}
+
+	dir = filepath.Join(root, "snapshots", commit)
+	for _, f := range files {
+		if !filter(f.Name) {
+			continue
+		}
+		address := h.Endpoint + "/" + map[string]string{"datasets": "datasets/"}[kind] + repo + "/resolve/" + commit + "/" + (&url.URL{Path: f.Name}).EscapedPath()
+		if err := h.ensure(ctx, root, dir, address, f); err != nil {
+			return "", fmt.Errorf("hub %s@%s: file %s: %w", repo, revision, f.Name, err)
+		}
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return "", err
+	}
+	if revision == commit {
+		return dir, nil
+	}
+	return dir, writeFile(filepath.Join(root, "refs", filepath.FromSlash(revision)), []byte(commit))
+}
+
+// list asks for the commit a revision stands for and for its files.
+func (h *Hub) list(ctx context.Context, kind, repo, revision string) (string, []hubFile, error) {
+	address := fmt.Sprintf("%s/api/%s/%s/revision/%s?blobs=true", h.Endpoint, kind, repo, url.PathEscape(revision))
+	var answer struct {
+		SHA      string    `json:"sha"`
+		Siblings []hubFile `json:"siblings"`
+	}
+	err := h.repeat(ctx, func() error {
+		response, err := h.get(ctx, address, 0)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		return json.NewDecoder(io.LimitReader(response.Body, 64<<20)).Decode(&answer)
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	if !commitID.MatchString(answer.SHA) {
+		return "", nil, fmt.Errorf("%s answers without a commit: is it a hub?", h.Endpoint)
+	}
+	for i, f := range answer.Siblings {
+		if f.LFS != nil {
+			answer.Siblings[i].Blob, answer.Siblings[i].Size = f.LFS.SHA256, f.LFS.Size
+		}
+		if f := answer.Siblings[i]; !filepath.IsLocal(filepath.FromSlash(f.Name)) || !digest.MatchString(f.Blob) || f.Size < 0 {
+			return "", nil, fmt.Errorf("the listing has an unusable entry %q (hash %q)", f.Name, f.Blob)
+		}
+	}
+	return answer.SHA, answer.Siblings, nil
+}
+
+// cachedSnapshot finds a revision in the cache.
+func cachedSnapshot(root, repo, revision string, why error) (string, error) {
+	commit := revision
+	if !commitID.MatchString(revision) {
+		ref, err := os.ReadFile(filepath.Join(root, "refs", filepath.FromSlash(revision)))
+		if err != nil {
+			return "", notCached(root, repo, revision, why)
+		}
+		commit = strings.TrimSpace(string(ref))
+	}
+	dir := filepath.Join(root, "snapshots", commit)
+	if _, err := os.Stat(dir); err != nil || !commitID.MatchString(commit) {
+		return "", notCached(root, repo, revision, why)
+	}
+	return dir, nil
+}
+
+func notCached(root, repo, revision string, why error) error {
+	return fmt.Errorf("%s@%s is not in the cache (%s) and cannot be downloaded: %w; "+
+		"name a local folder instead, copy the cache from a machine that has it, or set HF_ENDPOINT to a mirror", repo, revision, root, why)
+}
+
+// unreachable is the error of a request that no server answered.
+type unreachable struct{ error }
+
+func (u *unreachable) Unwrap() error { return u.error }
+
+// get asks for an address from the given byte on; answers that are no success become errors that say what to do.
+func (h *Hub) get(ctx context.Context, address string, from int64) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, backoff.Permanent(err)
+	}
+	request.Header.Set("User-Agent", "bfpo")
+	if h.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+h.Token)
+	}
+	if from > 0 {
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
+	}
+	client := h.Client
+	if client == nil {
+		client = http.DefaultClient
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, &unreachable{err}
+	}
+	if response.StatusCode < 300 {
+		return response, nil
+	}
+	response.Body.Close()
+	err = fmt.Errorf("the hub answers %s", response.Status)
+	switch code := response.StatusCode; {
+	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+		return nil, backoff.Permanent(fmt.Errorf("%w: it does not exist, or it is private or gated: accept its terms on the hub and set HF_TOKEN", err))
+	case code == http.StatusNotFound:
+		return nil, backoff.Permanent(fmt.Errorf("%w: no such repository, revision or file", err))
+	case code == http.StatusTooManyRequests || code >= 500:
+		return nil, err
+	}
+	return nil, backoff.Permanent(err)
+}
+
+// repeat calls f until it succeeds, fails for good, or the patience ends. A machine that does not answer three times in a row is
+// given up.
+func (h *Hub) repeat(ctx context.Context, f func() error) error {
+	patience := h.Patience
+	if patience == 0 {
+		patience = 2 * time.Minute
+	}
+	policy := backoff.NewExponentialBackOff()
+	policy.InitialInterval = min(policy.InitialInterval, patience/100)
+	unanswered := 0
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := f()
+		var lost *unreachable
+		if !errors.As(err, &lost) {
+			unanswered = 0
+		} else if unanswered++; unanswered == 3 {
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(patience))
+	return err
+}
+
+func (h *Hub) log(format string, args ...any) {
+	if h.Log != nil {
+		h.Log(format, args...)
+	}
+}

@@ -1,7 +1,0 @@
-package datasets
-
-// Message is one turn of a dialogue.
-type Message struct {
-	Role    string `json:"role"`
-	Content string `json:"content"`
-}

@@ -1,0 +1,113 @@
+package tokenizer
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+)
+
+func model(file map[string]any) map[string]any { return file["model"].(map[string]any) }
+
+// TestTokenizerRefuses: what this package does not know, or what contradicts itself, is an error that names it.
+func TestTokenizerRefuses(t *testing.T) {
+	nested := any(map[string]any{"type": "Digits"})
+	for range 20 {
+		nested = map[string]any{"type": "Sequence", "pretokenizers": []any{nested}}
+	}
+	for _, c := range []struct {
+		name string
+		edit func(file map[string]any)
+		err  string
+	}{
+		{"model type", func(f map[string]any) { model(f)["type"] = "Unigram" }, `"Unigram"`},
+		{"dropout", func(f map[string]any) { model(f)["dropout"] = 0.1 }, "dropout"},
+		{"suffix", func(f map[string]any) { model(f)["end_of_word_suffix"] = "</w>" }, "end_of_word_suffix"},
+		{"model key", func(f map[string]any) { model(f)["magic"] = 1 }, `unknown field "magic"`},
+		{"file key", func(f map[string]any) { f["magic"] = 1 }, `unknown field "magic"`},
+		{"no vocabulary", func(f map[string]any) { model(f)["vocab"] = map[string]int{} }, "vocab is missing or empty"},
+		{"vocabulary list", func(f map[string]any) { model(f)["vocab"] = []int{} }, "vocab is not an object"},
+		{"huge id", func(f map[string]any) { model(f)["vocab"].(map[string]int)["x"] = 1 << 40 }, "ids must lie in"},
+		{"negative id", func(f map[string]any) { model(f)["vocab"].(map[string]int)["x"] = -1 }, "ids must lie in"},
+		{"shared id", func(f map[string]any) { model(f)["vocab"].(map[string]int)["xyz"] = 5 }, "id 5 belongs to two tokens"},
+		{"unknown token", func(f map[string]any) { model(f)["unk_token"] = "[UNK]" }, `unk_token "[UNK]" is not in vocab`},
+		{"merge of three", func(f map[string]any) { model(f)["merges"] = []string{"a b c"} }, "merge 0 has 3 parts"},
+		{"merge of nothing", func(f map[string]any) { model(f)["merges"] = []string{" a"} }, "merge 0"},
+		{"merge unknown", func(f map[string]any) { model(f)["merges"] = [][]string{{"a", "b"}, {"q", "q"}} }, "merge 1"},
+		{"merge twice", func(f map[string]any) { model(f)["merges"] = []string{"a b", "a b"} }, "merges 0 and 1 are the same"},
+		{"merge numbers", func(f map[string]any) { model(f)["merges"] = []int{1} }, "merges are neither"},
+		{"normalizer", func(f map[string]any) { f["normalizer"] = map[string]any{"type": "NFKC"} }, `normalizer "NFKC"`},
+		{"normalizer regex", func(f map[string]any) {
+			f["normalizer"] = map[string]any{"type": "Replace", "pattern": map[string]any{"Regex": "x+"}, "content": ""}
+		}, "normalizer Replace"},
+		{"no type", func(f map[string]any) { f["normalizer"] = map[string]any{"prepend": "x"} }, "has no type"},
+		{"pre-tokenizer", func(f map[string]any) { f["pre_tokenizer"] = map[string]any{"type": "Whitespace"} }, `pre_tokenizer "Whitespace"`},
+		{"regex", func(f map[string]any) {
+			f["pre_tokenizer"] = map[string]any{"type": "Split", "pattern": map[string]any{"Regex": `\w+`}, "behavior": "Isolated", "invert": false}
+		}, `the regular expression "\\w+" is not one of the known ones`},
+		{"nesting", func(f map[string]any) { f["pre_tokenizer"] = nested }, "nest deeper than 8"},
+		{"after bytes", func(f map[string]any) {
+			f["pre_tokenizer"] = map[string]any{"type": "Sequence", "pretokenizers": []any{map[string]any{"type": "ByteLevel"}, map[string]any{"type": "Digits"}}}
+		}, "ByteLevel is supported only as its last member"},
+		{"post-processor", func(f map[string]any) { f["post_processor"] = map[string]any{"type": "BertProcessing"} }, `post_processor "BertProcessing"`},
+		{"template token", func(f map[string]any) {
+			f["post_processor"] = bosTemplate("<s>", 99999)
+		}, "adds the id 99999"},
+		{"decoder", func(f map[string]any) { f["decoder"] = map[string]any{"type": "CTC"} }, `decoder "CTC"`},
+		{"added id", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(7, "</s>")} }, `"</s>" has id 7 there and 2 in vocab`},
+		{"added over", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(2, "<end>")} }, "id 2 belongs to two tokens"},
+		{"added huge", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(1<<30, "<end>")} }, "ids must lie in"},
+		{"added empty", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(400, "")} }, "its text has 0 bytes"},
+		{"added long", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(400, strings.Repeat("x", 2000))} }, "its text has 2000 bytes"},
+		{"added twice", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(2, "</s>"), addedJSON(2, "</s>")} }, "look for the same text"},
+	} {
+		file := sentencePieceJSON(c.edit)
+		_, err := New(sharedtest.FileReader(map[string]string{"tokenizer.json": file}))
+		if err == nil || !strings.Contains(err.Error(), c.err) || !strings.HasPrefix(err.Error(), "tokenizer.json: ") {
+			t.Errorf("%s: error %v, want one with %q", c.name, err, c.err)
+		}
+	}
+}
+
+// TestTokenizerRefusesText covers what encoding/json's maps cannot write.
+func TestTokenizerRefusesText(t *testing.T) {
+	for _, c := range []struct{ text, err string }{
+		{``, "EOF"},
+		{`[]`, "cannot unmarshal"},
+		{`{} {}`, "more text after"},
+		{`{"model": {"type": "BPE", "vocab": {"a": 0, "a": 1}, "merges": []}}`, `token "a" has two ids`},
+		{`{"model": {"type": "BPE", "vocab": {"a": 0.5}, "merges": []}}`, `id of "a"`},
+		{`{"model": {"type": "BPE", "vocab": {"a": 99999999999999999999}, "merges": []}}`, `id of "a"`},
+		{`{"model": null}`, "vocab is missing"},
+		{`{"added_tokens": [{"id": 0, "content": "x", "glow": 1}]}`, `unknown field "glow"`},
+		{`{"model": {"type": "BPE", "vocab": {"a": 0}}}`, "merges"},
+	} {
+		_, err := New(sharedtest.FileReader(map[string]string{"tokenizer.json": c.text}))
+		if err == nil || !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: error %v, want one with %q", c.text, err, c.err)
+		}
+	}
+	if _, err := New(sharedtest.FileReader(nil)); err == nil || !strings.Contains(err.Error(), "tokenizer.json") {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+// FuzzTokenizerFile: no file makes reading or encoding panic.
+func FuzzTokenizerFile(f *testing.F) {
+	f.Add([]byte(sentencePieceJSON(nil)), []byte(`{"bos_token": "<s>", "add_bos_token": true}`), "a b")
+	f.Add([]byte(byteLevelJSON(nil)), []byte(`{"eos_token": {"content": "<|im_end|>"}}`), "<|im_end|> é")
+	f.Add([]byte(`{"model": {"vocab": {"a": 3, "aa": 0}, "merges": ["a a"]}, "pre_tokenizer": {"type": "Metaspace", "replacement": "▁"}}`), []byte(`{}`), "aaa")
+	f.Fuzz(func(t *testing.T, file, config []byte, text string) {
+		tokenizer, err := New(sharedtest.FileReader(map[string]string{"tokenizer.json": string(file), "tokenizer_config.json": string(config)}))
+		if err != nil {
+			return
+		}
+		ids := tokenizer.Encode(text, true)
+		for _, id := range ids {
+			if id < 0 || int(id) >= tokenizer.VocabSize() {
+				t.Fatalf("id %d lies outside the vocabulary of %d", id, tokenizer.VocabSize())
+			}
+		}
+		tokenizer.Decode(ids, true)
+	})
+}

@@ -1,0 +1,337 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+)
+
+// sentencePieceJSON is a Mistral-like tokenizer.json: ids 0-2 special, then the 256 byte tokens, then letters and merges.
+func sentencePieceJSON(edit func(file map[string]any)) string {
+	vocab := map[string]int{"<unk>": 0, "<s>": 1, "</s>": 2}
+	for b := range 256 {
+		vocab[fmt.Sprintf("<0x%02X>", b)] = 3 + b
+	}
+	for _, token := range []string{"▁", "a", "b", "c", "ab", "abc", "bc", "▁a", "▁ab", "▁▁", "▁▁▁▁", "é", "aa", "aaaa"} {
+		vocab[token] = len(vocab)
+	}
+	return tokenizerJSON(map[string]any{
+		"normalizer": map[string]any{"type": "Sequence", "normalizers": []any{
+			map[string]any{"type": "Prepend", "prepend": "▁"},
+			map[string]any{"type": "Replace", "pattern": map[string]any{"String": " "}, "content": "▁"},
+		}},
+		"post_processor": bosTemplate("<s>", 1),
+		"decoder": map[string]any{"type": "Sequence", "decoders": []any{
+			map[string]any{"type": "Replace", "pattern": map[string]any{"String": "▁"}, "content": " "},
+			map[string]any{"type": "ByteFallback"}, map[string]any{"type": "Fuse"},
+			map[string]any{"type": "Strip", "content": " ", "start": 1, "stop": 0},
+		}},
+		"model": map[string]any{"type": "BPE", "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true, "vocab": vocab,
+			"merges": []string{"a b", "b c", "ab c", "▁ a", "▁ ab", "▁ ▁", "▁▁ ▁▁", "a a", "aa aa"}},
+		"added_tokens": []any{addedJSON(0, "<unk>"), addedJSON(1, "<s>"), addedJSON(2, "</s>")},
+	}, edit)
+}
+
+// byteLevelJSON is a GPT-2-like tokenizer.json: ids 0-255 the letters of the bytes, then merges, then two special tokens.
+func byteLevelJSON(edit func(file map[string]any)) string {
+	vocab := map[string]int{}
+	for b, letter := range byteLetters() {
+		vocab[string(letter)] = b
+	}
+	for _, token := range []string{"ab", "abc", "Ġa", "Ġab", "ĠĠ", "ĠĠĠĠ", "aa", "aaaa", "Ã©"} {
+		vocab[token] = len(vocab)
+	}
+	return tokenizerJSON(map[string]any{
+		"pre_tokenizer": map[string]any{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+		"decoder":       map[string]any{"type": "ByteLevel"},
+		"model": map[string]any{"type": "BPE", "vocab": vocab, "merges": [][2]string{{"a", "b"}, {"ab", "c"}, {"Ġ", "a"}, {"Ġ", "ab"},
+			{"Ġ", "Ġ"}, {"ĠĠ", "ĠĠ"}, {"a", "a"}, {"aa", "aa"}, {"Ã", "©"}}},
+		"added_tokens": []any{addedJSON(265, "<|im_start|>"), addedJSON(266, "<|im_end|>")},
+	}, edit)
+}
+
+func tokenizerJSON(file map[string]any, edit func(file map[string]any)) string {
+	if edit != nil {
+		edit(file)
+	}
+	data, err := json.Marshal(file)
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+}
+
+func addedJSON(id int, content string) map[string]any {
+	return map[string]any{"id": id, "content": content, "special": true, "normalized": false}
+}
+
+func bosTemplate(bos string, id int) map[string]any {
+	return map[string]any{"type": "TemplateProcessing",
+		"single": []any{map[string]any{"SpecialToken": map[string]any{"id": bos, "type_id": 0}},
+			map[string]any{"Sequence": map[string]any{"id": "A", "type_id": 0}}},
+		"pair":           []any{},
+		"special_tokens": map[string]any{bos: map[string]any{"id": bos, "ids": []int{id}, "tokens": []string{bos}}}}
+}
+
+func mustTokenizer(t testing.TB, tokenizerJSON string) *Tokenizer {
+	t.Helper()
+	tokenizer, err := New(sharedtest.FileReader(map[string]string{"tokenizer.json": tokenizerJSON}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokenizer
+}
+
+// tokenTexts spells a row of ids for comparison by eye.
+func tokenTexts(t *Tokenizer, ids []int32) []string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = t.Token(id)
+	}
+	return texts
+}
+
+func TestEncodeSentencePiece(t *testing.T) {
+	tokenizer := mustTokenizer(t, sentencePieceJSON(nil))
+	for _, c := range []struct{ text, want string }{
+		{"", ""},
+		{"ab", "▁ab"},
+		{"abc", "▁ abc"}, // "ab c" has a lower rank than "▁ ab"
+		{"a bc", "▁a ▁ bc"},
+		{"    a", "▁▁▁▁ ▁a"},
+		{"é", "▁ é"},
+		{"ü", "▁ <0xC3> <0xBC>"},
+		{"ab</s>ab", "▁ab </s> ▁ab"}, // the text between added tokens gets its own ▁
+		{"</s></s>", "</s> </s>"},
+		{"\xff", "▁ <0xEF> <0xBF> <0xBD>"}, // not UTF-8: U+FFFD
+	} {
+		if got := strings.Join(tokenTexts(tokenizer, tokenizer.Encode(c.text, false)), " "); got != c.want {
+			t.Errorf("%q: %s, want %s", c.text, got, c.want)
+		}
+	}
+	if got := tokenizer.Encode("a", true); got[0] != 1 || len(got) != 2 {
+		t.Errorf("BOS is missing: %v", got)
+	}
+}
+
+func TestEncodeByteLevel(t *testing.T) {
+	tokenizer := mustTokenizer(t, byteLevelJSON(nil))
+	for _, c := range []struct{ text, want string }{
+		{"", ""},
+		{"ab", "ab"},
+		{"ab abc", "ab Ġ abc"}, // "ab c" has a lower rank than "Ġ ab"
+		{"  a", "Ġ Ġa"},
+		{"é", "Ã©"},
+		{"\n", "Ċ"},
+		{"a<|im_end|>b", "a <|im_end|> b"},
+	} {
+		if got := strings.Join(tokenTexts(tokenizer, tokenizer.Encode(c.text, true)), " "); got != c.want {
+			t.Errorf("%q: %s, want %s", c.text, got, c.want)
+		}
+	}
+	if tokenizer.VocabSize() != 267 {
+		t.Errorf("vocabulary %d, want 267", tokenizer.VocabSize())
+	}
+}
+
+func TestTokenizerIgnoreMerges(t *testing.T) {
+	// "aab" has no merge that leads to it; as a whole word it is one token.
+	tokenizer := mustTokenizer(t, byteLevelJSON(func(file map[string]any) {
+		model := file["model"].(map[string]any)
+		model["vocab"].(map[string]int)["Ġcab"] = 300
+		model["ignore_merges"] = true
+	}))
+	if got := tokenizer.Encode(" cab cab", false); !slices.Equal(got, []int32{300, 300}) {
+		t.Errorf("got %v, want [300 300]", got)
+	}
+}
+
+func TestTokenizerUnknown(t *testing.T) {
+	for _, c := range []struct {
+		fuse bool
+		want string
+	}{{true, "▁a <unk> a"}, {false, "▁a <unk> <unk> a"}} {
+		tokenizer := mustTokenizer(t, sentencePieceJSON(func(file map[string]any) {
+			model := file["model"].(map[string]any)
+			model["byte_fallback"], model["fuse_unk"] = false, c.fuse
+		}))
+		if got := strings.Join(tokenTexts(tokenizer, tokenizer.Encode("axya", false)), " "); got != c.want {
+			t.Errorf("fuse %t: %s, want %s", c.fuse, got, c.want)
+		}
+	}
+}
+
+func TestTokenizerConfig(t *testing.T) {
+	for _, c := range []struct {
+		name, config, specials string
+		ids                    []int32 // of "a"
+		bos, eos, pad          int32
+		err                    string
+	}{
+		{name: "none", ids: []int32{1, 266}, bos: -1, eos: -1, pad: -1},
+		{name: "strings and objects", config: `{"bos_token": "<s>", "eos_token": {"content": "</s>"}, "pad_token": null}`,
+			ids: []int32{1, 266}, bos: 1, eos: 2, pad: -1},
+		{name: "map as fallback", config: `{"bos_token": "<s>"}`, specials: `{"eos_token": "</s>", "pad_token": "<unk>"}`,
+			ids: []int32{1, 266}, bos: 1, eos: 2, pad: 0},
+		{name: "no BOS", config: `{"bos_token": "<s>", "add_bos_token": false}`, ids: []int32{266}, bos: 1, eos: -1, pad: -1},
+		{name: "EOS", config: `{"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": true, "add_eos_token": true}`,
+			ids: []int32{1, 266, 2}, bos: 1, eos: 2, pad: -1},
+		{name: "late token", config: `{"pad_token": "[PAD]", "added_tokens_decoder": {"300": {"content": "[PAD]", "special": true}}}`,
+			ids: []int32{1, 266}, bos: -1, eos: -1, pad: 300},
+		{name: "missing", config: `{"eos_token": "<end>"}`, err: `tokenizer_config.json: eos_token is "<end>"`},
+		{name: "EOS unnamed", config: `{"add_eos_token": true}`, err: "there is no eos_token"},
+		{name: "late conflict", config: `{"added_tokens_decoder": {"7": {"content": "<s>"}}}`, err: "has id 7 there and 1 in tokenizer.json"},
+		{name: "broken", config: `{`, err: "tokenizer_config.json: "},
+	} {
+		files := map[string]string{"tokenizer.json": sentencePieceJSON(nil)}
+		if c.config != "" {
+			files["tokenizer_config.json"] = c.config
+		}
+		if c.specials != "" {
+			files["special_tokens_map.json"] = c.specials
+		}
+		tokenizer, err := New(sharedtest.FileReader(files))
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: error %v, want one with %q", c.name, err, c.err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if got := tokenizer.Encode("a", true); !slices.Equal(got, c.ids) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.ids)
+		}
+		if tokenizer.bos != c.bos || tokenizer.eos != c.eos || tokenizer.pad != c.pad {
+			t.Errorf("%s: bos %d eos %d pad %d", c.name, tokenizer.bos, tokenizer.eos, tokenizer.pad)
+		}
+	}
+}
+
+// TestTokenizerLinear: a megabyte of the worst text takes about half a second. Quadratic time would be many minutes, so the limit can
+// leave room for a busy machine.
+func TestTokenizerLinear(t *testing.T) {
+	for family, file := range map[string]string{"sentencepiece": sentencePieceJSON(nil), "bytelevel": byteLevelJSON(nil)} {
+		tokenizer := mustTokenizer(t, file)
+		for _, unit := range []string{"a", " ", "🙂", "ab ", "</s>", "\n", "'", "ab"} {
+			text := strings.Repeat(unit, 1<<20/len(unit))
+			start := time.Now()
+			ids := tokenizer.Encode(text, false)
+			if took := time.Since(start); took > 20*time.Second {
+				t.Errorf("%s: 1 MiB of %q took %v", family, unit, took)
+			}
+			if got := tokenizer.Decode(ids, false); got != text {
+				t.Errorf("%s: 1 MiB of %q does not come back", family, unit)
+			}
+		}
+	}
+}
+
+func TestTokenizerConcurrent(t *testing.T) {
+	tokenizer := mustTokenizer(t, byteLevelJSON(nil))
+	text := strings.Repeat("ab abc  aaaa é", 100)
+	want := tokenizer.Encode(text, false)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 50 {
+				if !slices.Equal(tokenizer.Encode(text, false), want) {
+					t.Error("encodings differ between goroutines")
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestStream(t *testing.T) {
+	tokenizer := mustTokenizer(t, byteLevelJSON(nil))
+	stream := tokenizer.NewStream()
+	var parts []string
+	for _, id := range tokenizer.Encode("a🙂<|im_end|>é", false) {
+		parts = append(parts, stream.Push(id))
+	}
+	if want := []string{"a", "", "", "", "🙂", "", "é"}; !slices.Equal(parts, want) {
+		t.Errorf("pushes give %q, want %q", parts, want)
+	}
+	stream.Push(int32(0xF0)) // the first byte of an emoji, and then nothing
+	if got := stream.Flush(); got != "\uFFFD" {
+		t.Errorf("flush gives %q", got)
+	}
+}
+
+func ExampleNew() {
+	read := sharedtest.FileReader(map[string]string{"tokenizer.json": byteLevelJSON(nil)}) // of a checkpoint: its ReadFile
+	tokenizer, err := New(read)
+	if err != nil {
+		panic(err)
+	}
+	ids := tokenizer.Encode("ab abc<|im_end|>", true)
+	fmt.Println(ids)
+	fmt.Println(tokenizer.Decode(ids, true))
+	// Output:
+	// [256 32 257 266]
+	// ab abc
+}
+
+func FuzzTokenizer(f *testing.F) {
+	for _, seed := range []string{"", " ", "  ab", "ab c\n\n a", "é🙂", "'s 'LL", "\u2028a", "▁a", "<0x41>"} {
+		f.Add(seed)
+	}
+	sentencePiece := mustTokenizer(f, sentencePieceJSON(nil))
+	llama3 := func(file map[string]any) {
+		file["pre_tokenizer"] = map[string]any{"type": "Sequence", "pretokenizers": []any{
+			map[string]any{"type": "Split", "pattern": map[string]any{"Regex": llama3Pattern}, "behavior": "Isolated", "invert": false},
+			map[string]any{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
+		}}
+	}
+	byteLevels := []*Tokenizer{mustTokenizer(f, byteLevelJSON(nil)), mustTokenizer(f, byteLevelJSON(llama3))}
+	f.Fuzz(func(t *testing.T, text string) {
+		valid := utf8.ValidString(text)
+		for _, tokenizer := range byteLevels {
+			ids := tokenizer.Encode(text, false)
+			if got := tokenizer.Decode(ids, false); valid && got != text {
+				t.Errorf("byte-level: %q comes back as %q", text, got)
+			}
+		}
+		ids := sentencePiece.Encode(text, true)
+		// ▁ and a blank are one symbol; text after a special token gets a blank; <0xNN> spelled out is the byte.
+		plain := !strings.ContainsAny(text, "▁<")
+		if got := sentencePiece.Decode(ids, true); valid && plain && got != text {
+			t.Errorf("sentencepiece: %q comes back as %q", text, got)
+		}
+	})
+}
+
+// The pieces of a row are its text, cut where tokens meet; a character of several tokens belongs to the last of them.
+func TestPieces(t *testing.T) {
+	for name, file := range map[string]string{"sentence piece": sentencePieceJSON(nil), "byte level": byteLevelJSON(nil)} {
+		tokenizer, err := New(sharedtest.FileReader(map[string]string{"tokenizer.json": file}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"", "ab abc", " a  b", "日本 é", "a\nb", "</s> ab"} {
+			ids := tokenizer.Encode(text, true)
+			pieces := tokenizer.Pieces(ids)
+			if joined := strings.Join(pieces, ""); len(pieces) != len(ids) || joined != tokenizer.Decode(ids, false) {
+				t.Errorf("%s: %q: pieces %q of %d ids, want %q in parts", name, text, pieces, len(ids), tokenizer.Decode(ids, false))
+			}
+		}
+	}
+	tokenizer, err := New(sharedtest.FileReader(map[string]string{"tokenizer.json": sentencePieceJSON(nil)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := tokenizer.Pieces(tokenizer.Encode("ab日abc", true)), []string{"<s>", " ab", "", "", "日", "abc"}; !slices.Equal(got, want) {
+		t.Errorf("pieces %q, want %q", got, want)
+	}
+}

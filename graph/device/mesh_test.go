@@ -1,0 +1,73 @@
+package device
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestParseMesh(t *testing.T) {
+	rules := Rules{"proj.weight"}
+	for _, test := range []struct {
+		text    string
+		devices int
+		want    Mesh // without rules; zero: one device
+		show    string
+	}{
+		{"data", 0, Mesh{}, "one device"},
+		{"fsdp", 1, Mesh{}, "one device"},
+		{"data=1,fsdp=1", 1, Mesh{}, "one device"},
+		{"data", 4, Mesh{Replicas: 4, Shards: 1}, "data"},
+		{"zero1", 4, Mesh{Replicas: 1, Shards: 4}, "zero1"},
+		{"fsdp", 8, Mesh{Replicas: 1, Shards: 8, CutFrozen: true}, "fsdp"},
+		{"fsdp=8", 0, Mesh{Replicas: 1, Shards: 8, CutFrozen: true}, "fsdp"},
+		{"data=2", 2, Mesh{Replicas: 2, Shards: 1}, "data"},
+		{"data=2,fsdp=4", 0, Mesh{Replicas: 2, Shards: 4, CutFrozen: true}, "data=2,fsdp=4"},
+		{"fsdp=4,data=2", 8, Mesh{Replicas: 2, Shards: 4, CutFrozen: true}, "data=2,fsdp=4"},
+	} {
+		m, err := ParseMesh(test.text, test.devices, rules)
+		if err != nil {
+			t.Fatalf("%s on %d: %v", test.text, test.devices, err)
+		}
+		if m.String() != test.show {
+			t.Errorf("%s on %d: %s, want %s", test.text, test.devices, m, test.show)
+		}
+		if (m == nil) != (test.want.Replicas == 0) {
+			t.Errorf("%s on %d: %v", test.text, test.devices, m)
+		} else if m != nil && (m.Replicas != test.want.Replicas || m.Shards != test.want.Shards || m.CutFrozen != test.want.CutFrozen) {
+			t.Errorf("%s on %d: %+v, want %+v", test.text, test.devices, *m, test.want)
+		}
+	}
+	for text, want := range map[string]string{
+		"rows=2": "want data, zero1, fsdp or sizes", "data=2,data=2": "want data", "fsdp=0": "want data", "zero1=2": "want data", "": "want data",
+		"data=2,fsdp=4": "a mesh of 8 devices, but there are to be 4",
+	} {
+		if m, err := ParseMesh(text, 4, rules); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q on 4: %v, %v, want %q", text, m, err, want)
+		}
+	}
+}
+
+func TestMeshCuts(t *testing.T) {
+	rules := Rules{"q_proj.weight", "embed_tokens.weight"}
+	fsdp := &Mesh{Replicas: 2, Shards: 4, CutFrozen: true, Rules: rules}
+	zero1 := &Mesh{Replicas: 1, Shards: 4, Rules: rules}
+	for _, test := range []struct {
+		mesh        *Mesh
+		name        string
+		dims        []int
+		cut, frozen bool
+		indivisible bool
+	}{
+		{fsdp, "model.layers.0.self_attn.q_proj.weight", []int{64, 48}, true, true, false},
+		{zero1, "model.layers.0.self_attn.q_proj.weight", []int{64, 48}, true, false, false},
+		{fsdp, "model.layers.0.self_attn.q_proj.weight", []int{66, 48}, false, false, true},
+		{fsdp, "model.norm.weight", []int{64}, false, false, false},
+		{&Mesh{Replicas: 4, Shards: 1, Rules: rules}, "model.embed_tokens.weight", []int{64, 4}, false, false, false},
+		{nil, "model.embed_tokens.weight", []int{64, 4}, false, false, false},
+	} {
+		cut, frozen := test.mesh.Cuts(test.name, test.dims), test.mesh.CutsFrozen(test.name, test.dims)
+		if cut != test.cut || frozen != test.frozen || test.mesh.Indivisible(test.name, test.dims) != test.indivisible {
+			t.Errorf("%s %v on %s: cut %t, frozen %t", test.name, test.dims, test.mesh, cut, frozen)
+		}
+	}
+}

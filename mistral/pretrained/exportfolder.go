@@ -1,0 +1,102 @@
+package pretrained
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
+)
+
+// writeShards writes model.safetensors, or several files of at most limit bytes of data and their index. A tensor larger than the
+// limit has a file of its own.
+func writeShards(dir string, sources []safetensors.Source, limit int64) error {
+	var shards [][]safetensors.Source
+	var total, size int64
+	for _, t := range sources {
+		if len(shards) == 0 || size+t.Size() > limit {
+			shards, size = append(shards, nil), 0
+		}
+		last := len(shards) - 1
+		shards[last] = append(shards[last], t)
+		size += t.Size()
+		total += t.Size()
+	}
+	metadata := map[string]string{"format": "pt", "producer": producer}
+	if len(shards) == 1 {
+		return safetensors.Write(filepath.Join(dir, weightsFile), metadata, sources)
+	}
+	where := map[string]string{}
+	for i, shard := range shards {
+		name := fmt.Sprintf("model-%05d-of-%05d.safetensors", i+1, len(shards))
+		for _, t := range shard {
+			where[t.Name] = name
+		}
+		if err := safetensors.Write(filepath.Join(dir, name), metadata, shard); err != nil {
+			return err
+		}
+	}
+	index, err := config.Marshal(config.Object{"metadata": config.Object{"total_size": total, "producer": producer}, "weight_map": where})
+	if err != nil {
+		return err
+	}
+	return safetensors.WriteAtomic(filepath.Join(dir, indexFile), func(w io.Writer) error {
+		_, err := w.Write(index)
+		return err
+	})
+}
+
+// replaceable returns nil when dir does not exist, is empty, or is a folder that Export wrote.
+func replaceable(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && len(entries) == 0) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != ".safetensors" {
+			continue
+		}
+		s, err := safetensors.Open(filepath.Join(dir, e.Name()))
+		if err != nil {
+			continue // not ours, or too damaged to tell
+		}
+		ours := s.Metadata["producer"] == producer
+		s.Close()
+		if ours {
+			return nil
+		}
+	}
+	return errors.New("the folder has files in it that are not an exported model: choose another one or remove it")
+}
+
+// replaceFolder gives the finished folder its name. What stood there is set aside first and removed last, so that a crash leaves
+// the old folder or the new one, at worst under a temporary name.
+func replaceFolder(temp, dir string) error {
+	if err := safetensors.SyncDir(temp); err != nil {
+		return err
+	}
+	old := ""
+	if _, err := os.Lstat(dir); err == nil {
+		old = temp + ".old"
+		if err := os.Rename(dir, old); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(temp, dir); err != nil {
+		if old != "" {
+			err = errors.Join(err, os.Rename(old, dir))
+		}
+		return err
+	}
+	if err := safetensors.SyncDir(filepath.Dir(dir)); err != nil || old == "" {
+		return err
+	}
+	return os.RemoveAll(old)
+}

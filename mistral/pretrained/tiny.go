@@ -1,0 +1,108 @@
+package pretrained
+
+import (
+	embedded "embed" // forward.go has a function embed
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"math"
+	"path"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
+)
+
+// The tokenizer is a byte-level BPE: 6 special tokens, the 256 bytes in order, 250 merges learned from datasets/quickstart.
+//
+//go:embed tiny/*.json tiny/*.jinja
+var tinyFiles embedded.FS
+
+// tinyModel is the built-in model: a random Mistral of 2 layers with a real tokenizer, for tests and first tries without a
+// download.
+//
+// Its weights follow a rule in integers modulo 2^64, so that they are the same bits everywhere. With t the number of the tensor in
+// Config.Tensors and i the index of the element in row-major order:
+//
+//	z = (t<<40 + i + 1) * 0x9E3779B97F4A7C15
+//	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+//	z = (z ^ z>>27) * 0x94D049BB133111EB
+//	z =  z ^ z>>31
+//	s = sum of the four 16-bit pieces of z, minus 131070
+//	w = float32(s) * 0x1.1bc77ap-21
+//
+// which is bell-shaped around 0 with standard deviation 0.02. The weights of the norms are 1.
+type tinyModel struct {
+	tensors map[string]safetensors.Tensor
+	order   []string
+}
+
+// tinyScale is 0.02 * sqrt(3) / 65536, rounded to float32.
+const tinyScale float32 = 0x1.1bc77ap-21
+
+func openTiny() (*tinyModel, error) {
+	m := &tinyModel{tensors: map[string]safetensors.Tensor{}}
+	data, err := m.ReadFile(config.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	config, err := config.Parse(Tiny+"/"+config.ConfigFile, data)
+	if err != nil {
+		return nil, err
+	}
+	for t, spec := range config.Tensors() {
+		value := safetensors.Tensor{Name: spec.Name, DType: dtypes.Float32, Dims: spec.Dims, Bytes: make([]byte, 4*spec.Elements())}
+		for i := range spec.Elements() {
+			w := float32(1)
+			if len(spec.Dims) > 1 {
+				w = tinyWeight(uint64(t), uint64(i))
+			}
+			binary.LittleEndian.PutUint32(value.Bytes[4*i:], math.Float32bits(w))
+		}
+		m.tensors[spec.Name] = value
+		m.order = append(m.order, spec.Name)
+	}
+	return m, nil
+}
+
+// tinyWeight is the rule above.
+func tinyWeight(t, i uint64) float32 {
+	z := (t<<40 + i + 1) * 0x9E3779B97F4A7C15
+	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+	z = (z ^ z>>27) * 0x94D049BB133111EB
+	z ^= z >> 31
+	s := int64(z&0xffff+z>>16&0xffff+z>>32&0xffff+z>>48) - 131070
+	return float32(s) * tinyScale
+}
+
+func (m *tinyModel) Names() []string { return m.order }
+
+func (m *tinyModel) Info(name string) (safetensors.Tensor, bool) {
+	t, ok := m.tensors[name]
+	t.Bytes = nil
+	return t, ok
+}
+
+func (m *tinyModel) Tensor(name string) (safetensors.Tensor, error) {
+	t, ok := m.tensors[name]
+	if !ok {
+		return safetensors.Tensor{}, fmt.Errorf("%s: no tensor %s", Tiny, name)
+	}
+	return t, nil
+}
+
+func (m *tinyModel) FileNames() ([]string, error) {
+	matches, err := fs.Glob(tinyFiles, Tiny+"/*")
+	for i, name := range matches {
+		matches[i] = strings.TrimPrefix(name, Tiny+"/")
+	}
+	return matches, err
+}
+
+func (m *tinyModel) ReadFile(name string) ([]byte, error) {
+	return tinyFiles.ReadFile(path.Join(Tiny, name))
+}
+
+func (m *tinyModel) Close() error { return nil }

@@ -1,0 +1,135 @@
+package safetensors
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/edsrzf/mmap-go"
+	"github.com/gomlx/compute/dtypes"
+)
+
+// maxHeader is the format's own limit on the length of a header, in bytes.
+const maxHeader = 100_000_000
+
+// TensorData is one tensor as it lies in a checkpoint.
+type Tensor struct {
+	Name  string
+	DType dtypes.DType
+	Dims  []int
+	Bytes []byte // little endian, row-major, read-only; may lie in a mapped file and be unaligned
+}
+
+// Safetensors is an open safetensors file, mapped into memory. Everything about its layout has been checked: the header's length
+// and JSON, every dtype, shape and offset, and that the tensors cover the data without holes or overlaps.
+//
+// The file must not shrink while it is open.
+type File struct {
+	Metadata map[string]string
+
+	path    string
+	mapping mmap.MMap
+	tensors map[string]Tensor
+	names   []string // in the order of the data
+}
+
+// OpenSafetensors maps and checks a file. Errors name the file and the tensor.
+func Open(path string) (*File, error) {
+	mapping, err := MapFile(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &File{path: path, mapping: mapping}
+	if err := s.parse(mapping); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+// mapFile maps a whole file read-only. An empty file gives an empty mapping.
+func MapFile(path string) (mmap.MMap, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	}
+	if info.Size() == 0 {
+		return nil, nil
+	}
+	mapping, err := mmap.Map(f, mmap.RDONLY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: map into memory: %w", path, err)
+	}
+	return mapping, nil
+}
+
+// parse checks a whole file's bytes and fills the table of tensors.
+func (s *File) parse(file []byte) error {
+	if len(file) < 8 {
+		return fmt.Errorf("%d bytes are too few for a safetensors file", len(file))
+	}
+	length := binary.LittleEndian.Uint64(file)
+	if length > maxHeader {
+		return fmt.Errorf("header length %d is above the limit of %d bytes", length, maxHeader)
+	}
+	if length > uint64(len(file)-8) {
+		return fmt.Errorf("header length %d is beyond the end of the file (%d bytes)", length, len(file))
+	}
+	entries, metadata, err := parseHeader(file[8 : 8+length])
+	if err != nil {
+		return err
+	}
+	data := file[8+length:]
+	slices.SortFunc(entries, headerEntry.compare)
+	s.Metadata = metadata
+	s.tensors = make(map[string]Tensor, len(entries))
+	end := uint64(0)
+	for _, e := range entries {
+		if e.begin != end {
+			return fmt.Errorf("tensor %s: data starts at %d, want %d: holes and overlaps are not allowed", e.name, e.begin, end)
+		}
+		if e.end > uint64(len(data)) {
+			return fmt.Errorf("tensor %s: data ends at %d, but the file has only %d bytes of data: it is truncated or damaged", e.name, e.end, len(data))
+		}
+		end = e.end
+		s.tensors[e.name] = Tensor{Name: e.name, DType: e.dtype, Dims: e.dims, Bytes: data[e.begin:e.end:e.end]}
+		s.names = append(s.names, e.name)
+	}
+	if end != uint64(len(data)) {
+		return fmt.Errorf("%d bytes after the last tensor's data", uint64(len(data))-end)
+	}
+	return nil
+}
+
+// Names lists the tensors in the order of their data.
+func (s *File) Names() []string { return slices.Clone(s.names) }
+
+// Tensor returns a tensor's bytes, valid until Close.
+func (s *File) Tensor(name string) (Tensor, error) {
+	t, ok := s.tensors[name]
+	if !ok {
+		return Tensor{}, fmt.Errorf("%s: no tensor %s", s.path, name)
+	}
+	return t, nil
+}
+
+// Forget lets the system drop what it holds of the file in memory; it reads again what is asked for again.
+func (s *File) Forget() { forget(s.mapping) }
+
+// Close unmaps the file; bytes handed out before must not be used any more.
+func (s *File) Close() error {
+	if s.mapping == nil {
+		return nil
+	}
+	s.tensors = nil
+	return s.mapping.Unmap()
+}
