@@ -1,5 +1,15 @@
 package bfpo
 
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
+)
+
 // Config is one resolved recipe: every key of a recipe file as a typed value, read-only after LoadConfig.
 //
 // The names are those of alignment-handbook and TRL recipes, the defaults those of transformers 4.36 TrainingArguments and of the seed's
@@ -165,20 +175,67 @@ func DefaultConfig() Config {
 // Place tells where the value of a key was given, as "file:line" or "-set=key=value"; "" for a default.
 func (c Config) Place(key string) string { return c.places[key] }
 
-// As returns the configuration for one kind of stage, "sft" or "train": a recipe that names no objective gets that stage's own
-// (sft or bfpo). A recipe written for the other kind, or one without data, is a *UsageError.
-func (c Config) As(kind string) (Config, error) {
-	if c.Place("objective") == "" && c.Place("loss_type") == "" {
-		c.Objective = "bfpo"
-		if kind == "sft" {
-			c.Objective = "sft"
-		}
-	}
-	if (c.Objective == "sft") != (kind == "sft") {
-		return Config{}, c.usage("objective", "%s does not fit a stage of kind %s", c.Objective, kind)
-	}
-	if len(c.DatasetMixer) == 0 {
-		return Config{}, c.usage("dataset_mixer", "names no dataset to train on")
-	}
-	return c, c.validate()
+// Stage is one step of a pipeline.
+type Stage struct {
+	Kind   string    // sft, train (a preference stage) or eval
+	Config Config    // of sft and train; an empty Model means the previous stage's output
+	Eval   EvalStage // of eval
 }
+
+// EvalStage says what to measure before and after training.
+type EvalStage struct {
+	DatasetMixer  Mixer    `yaml:"dataset_mixer"`  // held-out preferences
+	DatasetSplits []string `yaml:"dataset_splits"` // one; test by default
+	Prompts       string   `yaml:"prompts"`        // a file of prompts that the model answers before and after, or quickstart/prompts
+
+	Tasks             []string `yaml:"tasks"`               // of lm-evaluation-harness, by name
+	Include           string   `yaml:"include"`             // a folder of task files of one's own
+	Data              string   `yaml:"data"`                // a folder of the tasks' local files; "" takes all from the hub
+	Limit             int      `yaml:"limit"`               // documents of each task at most; 0 = all
+	ApplyChatTemplate bool     `yaml:"apply_chat_template"` // contexts are a user's messages
+	Judge             string   `yaml:"judge"`               // of the tasks that need one, as for bfpo eval; "" = none
+}
+
+// usage is the error that a key's value has, with the place where it was given.
+func (c Config) usage(key, format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	if place := c.Place(key); place != "" {
+		return Usagef("%s: %s: %s", place, key, text)
+	}
+	return Usagef("%s: %s (not given; this is its default)", key, text)
+}
+
+// ComputeType is the type of activations and matrix products; masters, sums and norms are always f32.
+func (c Config) ComputeType() dtypes.DType {
+	if c.BF16 || c.TorchDType == "bfloat16" {
+		return dtypes.BFloat16
+	}
+	return dtypes.Float32
+}
+
+// exportType is the type of the weights of the trained model on disk.
+func (c Config) exportType(m *pretrained.Checkpoint) dtypes.DType {
+	name := c.TorchDType
+	if name == "auto" {
+		name = m.Config.DType
+	}
+	if name == "bfloat16" {
+		return dtypes.BFloat16
+	}
+	return dtypes.Float32
+}
+
+// Copies is what the devices form where nothing is trained: each has the whole model, whatever mesh says. nil for one device.
+func (c Config) Copies() *device.Mesh {
+	c.Mesh = "data"
+	return c.mesh()
+}
+
+// mesh is what the devices form; nil for one.
+func (c Config) mesh() *device.Mesh {
+	mesh, _ := device.ParseMesh(c.Mesh, c.Devices, config.Sharding()) // settleMesh has parsed it
+	return mesh
+}
+
+// measuresMore tells whether evaluations measure more than the held-out rows.
+func (c Config) measuresMore() bool { return len(c.EvalTasks) > 0 || c.GenerateDuringEval }

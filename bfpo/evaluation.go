@@ -26,23 +26,6 @@ type Evaluation struct {
 	Judge string // of the tasks that need one, as OpenJudge finds it
 }
 
-// FindTasks finds tasks by name: the built-in ones and those of the files in the folder include, if it is not empty. notice gets one line
-// about each name that was taken for another. All its errors are *UsageError.
-func FindTasks(names []string, include string, notice func(format string, args ...any)) ([]evaluate.Task, error) {
-	catalog, err := evaluate.NewCatalog(include, Nearest)
-	if err != nil {
-		return nil, &UsageError{err}
-	}
-	tasks, notices, err := catalog.Select(names)
-	if err != nil {
-		return nil, &UsageError{fmt.Errorf("%w; there are: %s", err, strings.Join(catalog.Names(), ", "))}
-	}
-	for _, n := range notices {
-		notice("%s", n)
-	}
-	return tasks, nil
-}
-
 // Evaluate measures the recipe's model and leaves results.json and the samples in dir. An interrupted evaluation goes on when it is
 // called again with the same arguments; the error of an interrupted one wraps ErrInterrupted.
 func Evaluate(ctx context.Context, rt Runtime, c Config, e Evaluation, dir string) (evaluate.Results, error) {

@@ -35,34 +35,6 @@ type loopPrompt struct {
 	ids  []int32
 }
 
-// measuresMore tells whether evaluations measure more than the held-out rows.
-func (c Config) measuresMore() bool { return len(c.EvalTasks) > 0 || c.GenerateDuringEval }
-
-// checkInLoop checks eval_tasks and generate_during_eval with the keys that they need.
-func (c Config) checkInLoop() (problems []error) {
-	if !c.measuresMore() || len(c.Stages) > 0 {
-		return nil
-	}
-	key := "eval_tasks"
-	if len(c.EvalTasks) == 0 {
-		key = "generate_during_eval"
-	}
-	if !c.DoEval {
-		problems = append(problems, c.usage(key, "runs at evaluations, and there are none: set evaluation_strategy to steps (every eval_steps) or epoch, "+
-			"or do_eval for one at the end"))
-	}
-	if mesh := c.mesh(); mesh != nil && mesh.Shards > 1 {
-		problems = append(problems, c.usage(key, "needs the whole weights on one device, and mesh %s cuts them: use mesh: data", mesh))
-	}
-	if c.EvalLimit < 0 {
-		problems = append(problems, c.usage("eval_limit", "must be 0 (all) or more, got %d", c.EvalLimit))
-	}
-	if _, err := FindTasks(c.EvalTasks, c.EvalInclude, func(string, ...any) {}); err != nil {
-		problems = append(problems, c.usage("eval_tasks", "%v", err))
-	}
-	return problems
-}
-
 // openInLoop reads the documents of eval_tasks and the prompts, so that what is wrong with them is said before training.
 func (t *training) openInLoop(ctx context.Context) (err error) {
 	c := t.config

@@ -58,12 +58,6 @@ func OpenJudge(ctx context.Context, rt Runtime, name string) (evaluate.Judge, er
 	return judge, nil
 }
 
-// isService tells a judge that is no model.
-func isService(name string) bool {
-	kind, _, _ := strings.Cut(name, ":")
-	return kind == "openai" || kind == "perspective" || kind == "none"
-}
-
 func openClassifier(ctx context.Context, rt Runtime, name, cache string) (judge evaluate.Judge, err error) {
 	checkpoint, err := OpenModel(ctx, name, rt.Hub, rt.Cache, rt.notice)
 	if err != nil {

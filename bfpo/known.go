@@ -86,3 +86,16 @@ func reportTo(names []string) (kept, ignored []string, unknown string) {
 	}
 	return []string{"tensorboard"}, ignored, ""
 }
+
+// recipeKeys lists all keys a recipe may have, for suggestions.
+func recipeKeys() []string {
+	keys := []string{"other_data_config", "model_revision"}
+	for _, f := range recipeFields(&Config{}) {
+		keys = append(keys, f.key)
+	}
+	for key := range inertKeys {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}

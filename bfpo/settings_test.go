@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestStateCheck(t *testing.T) {
+func TestCheckResume(t *testing.T) {
 	base := []string{"dataset_mixer={a/b: 0.5, c/d: 1}", "learning_rate=1e-5"}
 	load := func(sets ...string) Config {
 		c, err := LoadConfig(nil, "", append(base, sets...))
@@ -15,7 +15,7 @@ func TestStateCheck(t *testing.T) {
 		}
 		return c
 	}
-	state := State{Step: 8, MainRows: 100, BufferRows: 10, Settings: load().Settings()}
+	state := Progress{Step: 8, MainRows: 100, BufferRows: 10, Settings: load().Settings()}
 	for _, test := range []struct {
 		sets []string
 		want string // "" = goes on
@@ -30,14 +30,14 @@ func TestStateCheck(t *testing.T) {
 		{[]string{"bf16=true"}, "bf16: "},
 		{[]string{"text_format=seed"}, "text_format: "},
 	} {
-		err := state.Check(load(test.sets...), 100, 10)
+		err := load(test.sets...).CheckResume(state, 100, 10)
 		_, usage := errors.AsType[*UsageError](err)
 		if test.want == "" && err != nil || test.want != "" && (!usage || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%v: got %v, want %q", test.sets, err, test.want)
 		}
 	}
 	for _, rows := range [][2]int{{99, 10}, {100, 11}} {
-		if err := state.Check(load(), rows[0], rows[1]); err == nil || !strings.Contains(err.Error(), "100 rows and a buffer of 10") {
+		if err := load().CheckResume(state, rows[0], rows[1]); err == nil || !strings.Contains(err.Error(), "100 rows and a buffer of 10") {
 			t.Errorf("%v: %v", rows, err)
 		}
 	}
@@ -59,7 +59,7 @@ func TestStateCheck(t *testing.T) {
 		{100, 0, []string{"devices=1", "per_device_train_batch_size=8"}, false},
 	} {
 		state.MainRows, state.BufferRows = test.main, test.buffer
-		err := state.Check(load(test.sets...), test.main, test.buffer)
+		err := load(test.sets...).CheckResume(state, test.main, test.buffer)
 		if test.ok != (err == nil) || err != nil && !strings.Contains(err.Error(), "per_device_train_batch_size: the checkpoint of step 8 was trained with 2 rows on each of 4 devices, 2 times a step") {
 			t.Errorf("%v with %d and %d rows: %v", test.sets, test.main, test.buffer, err)
 		}

@@ -3,7 +3,8 @@ package bfpo
 import (
 	"fmt"
 	"math"
-	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -49,63 +50,6 @@ func dealias(n *yaml.Node) *yaml.Node {
 // isNull knows YAML's spellings of null and Python's, which the seed's recipes use.
 func isNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && (n.ShortTag() == "!!null" || n.Style == 0 && n.Value == "None")
-}
-
-// field is one key of a recipe and the value of the struct it sets.
-type field struct {
-	key   string
-	value reflect.Value
-}
-
-// recipeFields lists the fields of the struct that p points to which have a yaml name, in order.
-func recipeFields(p any) []field {
-	v := reflect.ValueOf(p).Elem()
-	var fields []field
-	for i := range v.NumField() {
-		if key := v.Type().Field(i).Tag.Get("yaml"); key != "" && key != "-" {
-			fields = append(fields, field{key, v.Field(i)})
-		}
-	}
-	return fields
-}
-
-// fieldOf finds one key's field; ok is false where the struct has none.
-func fieldOf(p any, key string) (f field, ok bool) {
-	for _, f := range recipeFields(p) {
-		if f.key == key {
-			return f, true
-		}
-	}
-	return field{}, false
-}
-
-// decode sets the field to the node's value. Errors are *valueError.
-func (f field) decode(n *yaml.Node) error {
-	n = dealias(n)
-	switch p := f.value.Addr().Interface().(type) {
-	case *string:
-		return decodeString(n, p)
-	case *bool:
-		return decodeBool(n, p)
-	case *int:
-		var wide int64
-		err := decodeInt(n, &wide)
-		*p = int(wide)
-		return err
-	case *int64:
-		return decodeInt(n, p)
-	case *float64:
-		return decodeFloat(n, p)
-	case *[]string:
-		return decodeStrings(n, p)
-	case *Switch:
-		return decodeSwitch(n, p)
-	case *Mixer:
-		m, err := decodeMixer(n)
-		*p = m
-		return err
-	}
-	panic(fmt.Sprintf("recipe key %s has the undecodable type %s", f.key, f.value.Type()))
 }
 
 func decodeString(n *yaml.Node, p *string) error {
@@ -183,4 +127,79 @@ func decodeSwitch(n *yaml.Node, p *Switch) error {
 		return &valueError{n, "true, false or a word"}
 	}
 	return nil
+}
+
+// decodeMixer reads {name: fraction, …}; a name alone, or a list of names, takes all rows.
+func decodeMixer(n *yaml.Node) (Mixer, error) {
+	n = dealias(n)
+	if n.Kind != yaml.MappingNode {
+		var names []string
+		if err := decodeStrings(n, &names); err != nil {
+			return nil, &valueError{n, "a mapping of dataset to fraction"}
+		}
+		var m Mixer
+		for _, name := range names {
+			m = append(m, Share{name, 1})
+		}
+		return m, nil
+	}
+	var m Mixer
+	seen := map[string]bool{}
+	for i := 0; i < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		share := Share{Name: key.Value}
+		if key.Kind != yaml.ScalarNode || key.Value == "" {
+			return nil, &valueError{key, "a dataset's name"}
+		}
+		if seen[share.Name] {
+			return nil, &valueError{key, fmt.Sprintf("each dataset once; %s is there twice", share.Name)}
+		}
+		seen[share.Name] = true
+		if err := decodeFloat(dealias(value), &share.Fraction); err != nil || !(share.Fraction >= 0 && share.Fraction <= 1) {
+			return nil, &valueError{dealias(value), fmt.Sprintf("a fraction between 0 and 1 for %s", share.Name)}
+		}
+		m = append(m, share)
+	}
+	return m, nil
+}
+
+// mixerNode writes a mixer as a mapping of dataset to fraction.
+func mixerNode(m Mixer) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	for _, s := range m {
+		n.Content = append(n.Content, stringNode(s.Name), floatNode(s.Fraction))
+	}
+	if len(m) == 0 {
+		n.Style = yaml.FlowStyle
+	}
+	return n
+}
+
+func stringNode(s string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+	word := slices.Contains([]string{"none", "no", "yes", "on", "off", "n", "y"}, strings.ToLower(s))
+	if word || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		n.Style = yaml.DoubleQuotedStyle // block styles lose trailing space; a plain None reads as null, and Python reads no as false
+	}
+	return n
+}
+
+// floatNode writes 5e-07 as 5.0e-07, because Python's YAML takes a number without a dot for a string.
+func floatNode(x float64) *yaml.Node {
+	text := strconv.FormatFloat(x, 'g', -1, 64)
+	if mantissa, exponent, ok := strings.Cut(text, "e"); !strings.Contains(mantissa, ".") {
+		text = mantissa + ".0"
+		if ok {
+			text += "e" + exponent
+		}
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!float", Value: text}
+}
+
+func stringsNode(list []string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+	for _, s := range list {
+		n.Content = append(n.Content, stringNode(s))
+	}
+	return n
 }

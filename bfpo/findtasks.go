@@ -1,0 +1,25 @@
+package bfpo
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+)
+
+// FindTasks finds tasks by name: the built-in ones and those of the files in the folder include, if it is not empty. notice gets one line
+// about each name that was taken for another. All its errors are *UsageError.
+func FindTasks(names []string, include string, notice func(format string, args ...any)) ([]evaluate.Task, error) {
+	catalog, err := evaluate.NewCatalog(include, Nearest)
+	if err != nil {
+		return nil, &UsageError{err}
+	}
+	tasks, notices, err := catalog.Select(names)
+	if err != nil {
+		return nil, &UsageError{fmt.Errorf("%w; there are: %s", err, strings.Join(catalog.Names(), ", "))}
+	}
+	for _, n := range notices {
+		notice("%s", n)
+	}
+	return tasks, nil
+}
