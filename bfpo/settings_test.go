@@ -68,7 +68,7 @@ func TestCheckResume(t *testing.T) {
 
 	// Without a decaying rate a run may be made longer.
 	state.Settings = load("lr_scheduler_type=constant", "max_steps=8").Settings()
-	if err := state.Check(load("lr_scheduler_type=constant", "max_steps=16"), 100, 10); err != nil {
+	if err := load("lr_scheduler_type=constant", "max_steps=16").CheckResume(state, 100, 10); err != nil {
 		t.Error(err)
 	}
 }
