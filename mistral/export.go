@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 	"github.com/gomlx/compute/dtypes"
 )
 
@@ -46,7 +47,7 @@ func export(dir string, c *Checkpoint, trained *graph.Tensors, dtype dtypes.DTyp
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	temp, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".*.tmp")
+	temp, err := atomicfile.CreateFolder(dir)
 	if err != nil {
 		return err
 	}
@@ -55,16 +56,13 @@ func export(dir string, c *Checkpoint, trained *graph.Tensors, dtype dtypes.DTyp
 			os.RemoveAll(temp)
 		}
 	}()
-	if err := os.Chmod(temp, 0o755); err != nil {
-		return err
-	}
 	if err := exportFiles(temp, c, dtype); err != nil {
 		return err
 	}
 	if err := writeShards(temp, sources, shardBytes); err != nil {
 		return err
 	}
-	return replaceFolder(temp, dir)
+	return atomicfile.CommitFolder(temp, dir)
 }
 
 // exportSources describes the weights to be written, in the order of Config.Tensors.
@@ -149,7 +147,7 @@ func exportFiles(dir string, c *Checkpoint, dtype dtypes.DType) error {
 		}
 	}
 	for name, data := range files {
-		if err := writeAtomic(filepath.Join(dir, name), func(w io.Writer) error {
+		if err := atomicfile.Write(filepath.Join(dir, name), func(w io.Writer) error {
 			_, err := w.Write(data)
 			return err
 		}); err != nil {

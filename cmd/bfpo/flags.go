@@ -14,6 +14,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -123,7 +124,7 @@ func (o *options) close() error {
 		errs = append(errs, o.endProfile())
 	}
 	if o.printed != nil {
-		errs = append(errs, bfpo.WriteFileAtomic(filepath.Join(o.out, o.command.name+".txt"), func(w io.Writer) error {
+		errs = append(errs, atomicfile.Write(filepath.Join(o.out, o.command.name+".txt"), func(w io.Writer) error {
 			_, err := o.printed.WriteTo(w)
 			return err
 		}))
