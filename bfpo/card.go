@@ -12,6 +12,8 @@ import (
 	"text/template"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 //go:embed card.md
@@ -84,7 +86,7 @@ func WriteCard(path string, c Card) error {
 	}{c, string(front)}); err != nil {
 		return fmt.Errorf("model card: %w", err)
 	}
-	return WriteFileAtomic(path, func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		_, err := w.Write(text.Bytes())
 		return err
 	})

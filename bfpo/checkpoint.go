@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -18,12 +17,13 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 const (
-	manifestName    = "manifest.json"
-	stepPrefix      = "step-"
-	temporaryPrefix = ".tmp-"
+	manifestName = "manifest.json"
+	stepPrefix   = "step-"
 )
 
 // CheckpointFile is one file of a checkpoint to be: a name without a folder, and what writes its contents.
@@ -59,7 +59,7 @@ func SaveCheckpoint(dir string, step int, files []CheckpointFile) (path string, 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fail(err)
 	}
-	temp, err := os.MkdirTemp(dir, temporaryPrefix+filepath.Base(path)+"-")
+	temp, err := atomicfile.CreateFolder(path)
 	if err != nil {
 		return fail(err)
 	}
@@ -67,10 +67,8 @@ func SaveCheckpoint(dir string, step int, files []CheckpointFile) (path string, 
 	if err := fillCheckpoint(temp, step, files); err != nil {
 		return fail(err)
 	}
-	if err := replaceFolder(temp, path); err != nil {
-		return fail(err)
-	}
-	if err := errors.Join(syncDir(dir), syncDir(filepath.Dir(dir))); err != nil {
+	// The folder above dir is synced too, because dir itself may be new.
+	if err := errors.Join(atomicfile.CommitFolder(temp, path), atomicfile.SyncFolder(filepath.Dir(dir))); err != nil {
 		return fail(err)
 	}
 	return path, nil
@@ -78,12 +76,9 @@ func SaveCheckpoint(dir string, step int, files []CheckpointFile) (path string, 
 
 // fillCheckpoint writes the files side by side, and then the manifest, into a new folder, each synced.
 func fillCheckpoint(dir string, step int, files []CheckpointFile) error {
-	if err := os.Chmod(dir, 0o755); err != nil { // MkdirTemp makes folders that only their owner can read
-		return err
-	}
 	m := manifest{Step: step, Files: make([]manifestFile, len(files))}
 	err := sideBySide(len(files), func(i int) (err error) {
-		if m.Files[i], err = writeSynced(dir, files[i]); err != nil {
+		if m.Files[i], err = writeHashed(dir, files[i]); err != nil {
 			return fmt.Errorf("%s: %w", files[i].Name, err)
 		}
 		return nil
@@ -91,52 +86,37 @@ func fillCheckpoint(dir string, step int, files []CheckpointFile) error {
 	if err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = writeSynced(dir, CheckpointFile{manifestName, func(w io.Writer) error {
-		_, err := w.Write(append(text, '\n'))
-		return err
-	}})
-	if err != nil {
-		return fmt.Errorf("%s: %w", manifestName, err)
-	}
-	return syncDir(dir)
+	return atomicfile.WriteJSON(filepath.Join(dir, manifestName), "  ", m)
 }
 
-// writeSynced writes one new file, counting and hashing what goes by.
-func writeSynced(dir string, f CheckpointFile) (manifestFile, error) {
+// writeHashed writes one new file and returns its size and hash.
+func writeHashed(dir string, f CheckpointFile) (manifestFile, error) {
 	if filepath.Base(f.Name) != f.Name || strings.HasPrefix(f.Name, ".") {
 		return manifestFile{}, errors.New("not a plain file name")
 	}
-	file, err := os.OpenFile(filepath.Join(dir, f.Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return manifestFile{}, err
-	}
-	sum := sha256.New()
-	w := bufio.NewWriterSize(both{file, sum}, 1<<20)
-	if err := errors.Join(f.Write(w), w.Flush(), file.Sync()); err != nil {
-		return manifestFile{}, errors.Join(err, file.Close())
-	}
-	size, err := file.Seek(0, io.SeekCurrent)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return manifestFile{}, err
-	}
-	return manifestFile{f.Name, size, hex.EncodeToString(sum.Sum(nil))}, nil
+	sum := hashed{sum: sha256.New()}
+	err := atomicfile.Create(filepath.Join(dir, f.Name), func(w io.Writer) error {
+		sum.file = w
+		buffered := bufio.NewWriterSize(&sum, 1<<20)
+		return errors.Join(f.Write(buffered), buffered.Flush())
+	})
+	return manifestFile{f.Name, sum.size, hex.EncodeToString(sum.sum.Sum(nil))}, err
 }
 
-// both writes to a file and, meanwhile, to its hash: neither waits until the other is done with a large tensor.
-type both struct {
+// hashed writes to a file and hashes the same bytes meanwhile: neither waits until the other is done with a large tensor.
+type hashed struct {
 	file io.Writer
 	sum  hash.Hash
+	size int64 // bytes written so far
 }
 
-func (w both) Write(p []byte) (n int, err error) {
+func (w *hashed) Write(p []byte) (n int, err error) {
 	var hashing sync.WaitGroup
 	hashing.Go(func() { w.sum.Write(p) })
 	defer hashing.Wait()
-	return w.file.Write(p)
+	n, err = w.file.Write(p)
+	w.size += int64(n)
+	return n, err
 }
 
 // filesAtOnce is how many files are read or written at a time: all of a checkpoint, whatever the number of processors, for they wait for
@@ -159,22 +139,9 @@ func sideBySide(n int, handle func(i int) error) error {
 	return cmp.Or(errs...)
 }
 
-// replaceFolder renames a new folder to its place. A folder that is there already, such as a damaged checkpoint that the run has now
-// reached again, is moved out of the way first, under a name that CleanCheckpoints knows.
-func replaceFolder(from, to string) error {
-	if _, err := os.Lstat(to); err == nil {
-		old := filepath.Join(filepath.Dir(to), temporaryPrefix+"old-"+filepath.Base(from))
-		if err := os.Rename(to, old); err != nil {
-			return err
-		}
-		defer os.RemoveAll(old)
-	}
-	return os.Rename(from, to)
-}
-
 // CleanCheckpoints removes what an interrupted save left in dir. Call it before the first save, while no other run writes there.
 func CleanCheckpoints(dir string) error {
-	left, err := filepath.Glob(filepath.Join(dir, temporaryPrefix+"*"))
+	left, err := filepath.Glob(filepath.Join(dir, atomicfile.TemporaryPrefix+"*"))
 	if err != nil {
 		return fmt.Errorf("clean checkpoints: %w", err)
 	}

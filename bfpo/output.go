@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // Names in the folder of a training run.
@@ -98,7 +100,7 @@ func (t *training) begin(context.Context) error {
 	if err != nil {
 		return err
 	}
-	return WriteFileAtomic(filepath.Join(t.dir, configName), func(w io.Writer) error {
+	return atomicfile.Write(filepath.Join(t.dir, configName), func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})

@@ -7,6 +7,8 @@ import (
 	"html/template"
 	"io"
 	"maps"
+
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 //go:embed report.css
@@ -32,7 +34,7 @@ func (p Page) Write(path string, data any) error {
 	if err != nil {
 		return err
 	}
-	return WriteFileAtomic(path, func(w io.Writer) error { return page.Execute(w, data) })
+	return atomicfile.Write(path, func(w io.Writer) error { return page.Execute(w, data) })
 }
 
 // policy allows the page its own style and its own script by their hashes and nothing else: no request leaves it, and a script that came in

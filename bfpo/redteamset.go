@@ -13,6 +13,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // Why a question gives no pair to train on.
@@ -109,7 +110,7 @@ func (r *redTeam) make(ctx context.Context) ([]string, error) {
 // writeSet leaves the pairs and what became of the questions.
 func (r *redTeam) writeSet(all, train, test []redTeamRow, summary redTeamSummary) error {
 	r.describe(summary)
-	if err := writeJSON(filepath.Join(r.dir, summaryName), "  ", summary); err != nil {
+	if err := atomicfile.WriteJSON(filepath.Join(r.dir, summaryName), "  ", summary); err != nil {
 		return err
 	}
 	if len(train) == 0 {
@@ -131,7 +132,7 @@ func (r *redTeam) writeSet(all, train, test []redTeamRow, summary redTeamSummary
 
 // writeRedTeamSet writes rows as the reference implementation's file has them.
 func writeRedTeamSet(path string, rows []redTeamRow) error {
-	return WriteFileAtomic(path, func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", " ")

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // holdOut chooses the questions that are not trained on: the given share of the different ones, those whose text has the smallest SHA-256.
@@ -190,7 +191,7 @@ func writeQuestions(path string, questions []string) error {
 
 // writeLines writes one JSON value a line, atomically.
 func writeLines(path string, lines []any) error {
-	return WriteFileAtomic(path, func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
 		for _, line := range lines {

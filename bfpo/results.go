@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // TrainerState is trainer_state.json as transformers writes it, so that tools that read a run's history find it.
@@ -39,7 +41,7 @@ func (s TrainerState) Write(dir string) error {
 	if s.LogHistory == nil {
 		s.LogHistory = []Record{}
 	}
-	return writeJSON(filepath.Join(dir, "trainer_state.json"), "  ", s)
+	return atomicfile.WriteJSON(filepath.Join(dir, "trainer_state.json"), "  ", s)
 }
 
 // TrainResults is what a finished training comes to.
@@ -83,7 +85,7 @@ func WriteEvalResults(dir string, r Record) error {
 
 // writeResults writes SPLIT_results.json and merges the same values into all_results.json; keys are sorted, as transformers sorts them.
 func writeResults(dir, split string, values map[string]float64) error {
-	if err := writeJSON(filepath.Join(dir, split+"_results.json"), "    ", values); err != nil {
+	if err := atomicfile.WriteJSON(filepath.Join(dir, split+"_results.json"), "    ", values); err != nil {
 		return err
 	}
 	path := filepath.Join(dir, "all_results.json")
@@ -101,5 +103,5 @@ func writeResults(dir, split string, values map[string]float64) error {
 	for name, value := range values {
 		all[name] = value
 	}
-	return writeJSON(path, "    ", all)
+	return atomicfile.WriteJSON(path, "    ", all)
 }

@@ -87,17 +87,3 @@ func TestTrainerState(t *testing.T) {
 		t.Error("an empty history is no list")
 	}
 }
-
-func TestWriteFileAtomicKeepsTheOldFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "all_results.json")
-	os.WriteFile(path, []byte("old"), 0o644)
-	if err := writeJSON(path, "", func() {}); err == nil {
-		t.Error("a function became JSON")
-	}
-	if text, _ := os.ReadFile(path); string(text) != "old" {
-		t.Errorf("%q", text)
-	}
-	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
-		t.Errorf("left behind: %v", entries)
-	}
-}

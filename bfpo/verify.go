@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // maxManifest bounds what is read of a manifest; a real one has some hundred bytes.
@@ -123,7 +125,7 @@ func PruneCheckpoints(dir string, limit, best int) error {
 			kept++
 		default:
 			// First another name: a deletion that is interrupted must not leave half a checkpoint under this one.
-			gone := filepath.Join(dir, temporaryPrefix+"old-"+filepath.Base(c.Path))
+			gone := atomicfile.TemporaryName(c.Path)
 			if err := errors.Join(os.Rename(c.Path, gone), os.RemoveAll(gone)); err != nil {
 				return fmt.Errorf("delete checkpoint %s: %w", c.Path, err)
 			}

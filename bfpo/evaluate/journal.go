@@ -1,7 +1,6 @@
 package evaluate
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // journal keeps what an evaluation has computed so far: a first line that says of what, then one line a chunk, and one for each call in
@@ -68,7 +69,7 @@ func openJournal(dir, digest string, sizes []int) (*journal, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := writeFile(path, func(w *bufio.Writer) error {
+		if err := atomicfile.Write(path, func(w io.Writer) error {
 			_, err := w.Write(append(line, '\n'))
 			return err
 		}); err != nil {

@@ -1,15 +1,17 @@
 package evaluate
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"os"
 	"path/filepath"
+
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // WritePreferences leaves results.json and samples_preference.jsonl in dir. config says what was measured with what and goes into
@@ -38,7 +40,7 @@ func WritePreferences(dir string, all []Preference, config map[string]any, versi
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, "samples_preference.jsonl"), func(w *bufio.Writer) error {
+	if err := atomicfile.Write(filepath.Join(dir, "samples_preference.jsonl"), func(w io.Writer) error {
 		for i, p := range all {
 			line, err := json.Marshal(map[string]any{
 				"doc_id": i, "id": p.ID, "is_chosen_safe": p.ChosenSafe, "is_rejected_safe": p.RejectedSafe,
@@ -61,7 +63,7 @@ func WritePreferences(dir string, all []Preference, config map[string]any, versi
 
 // writeLayout writes results.json.
 func writeLayout(path string, layout map[string]any) error {
-	return writeFile(path, func(w *bufio.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
@@ -117,27 +119,4 @@ func indicator(b bool) float64 {
 		return 1
 	}
 	return 0
-}
-
-// writeFile writes under a temporary name, syncs and renames.
-func writeFile(path string, write func(w *bufio.Writer) error) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			file.Close()
-			os.Remove(file.Name())
-			err = fmt.Errorf("write %s: %w", path, err)
-		}
-	}()
-	w := bufio.NewWriter(file)
-	if err := errors.Join(write(w), w.Flush(), file.Chmod(0o644), file.Sync()); err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
 }

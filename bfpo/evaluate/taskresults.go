@@ -1,14 +1,16 @@
 package evaluate
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // resultsName is the file of an evaluation's results; it is written last.
@@ -63,7 +65,7 @@ func (r Run) results(all []measured, took time.Duration) Results {
 func (r Run) write(results Results, outcomes [][]outcome, all []measured) error {
 	for i, t := range r.Plan.tasks {
 		path := filepath.Join(r.Dir, "samples_"+t.Name+".jsonl")
-		err := writeFile(path, func(w *bufio.Writer) error {
+		err := atomicfile.Write(path, func(w io.Writer) error {
 			e := json.NewEncoder(w)
 			e.SetEscapeHTML(false)
 			for j := range t.documents {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/datasets/hub"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
@@ -124,7 +125,7 @@ func (o *options) close() error {
 		errs = append(errs, o.endProfile())
 	}
 	if o.printed != nil {
-		errs = append(errs, bfpo.WriteFileAtomic(filepath.Join(o.out, o.command.name+".txt"), func(w io.Writer) error {
+		errs = append(errs, atomicfile.Write(filepath.Join(o.out, o.command.name+".txt"), func(w io.Writer) error {
 			_, err := o.printed.WriteTo(w)
 			return err
 		}))

@@ -8,7 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // Cache is a folder of entries of one kind. Its errors are not the caller's trouble: what cannot be read is made again, what cannot be
@@ -74,33 +76,22 @@ func (c *Cache) Put(key string, content []byte) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(c.Dir, partial)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // fails after the rename, as it should
 	sum := sha256.Sum256(content)
-	for _, part := range [][]byte{[]byte(c.Magic), sum[:], content} {
-		if _, err = f.Write(part); err != nil {
-			break
+	err := atomicfile.Write(c.path(key), func(w io.Writer) error {
+		for _, part := range [][]byte{[]byte(c.Magic), sum[:], content} {
+			if _, err := w.Write(part); err != nil {
+				return err
+			}
 		}
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), c.path(key)); err != nil {
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	return c.evict()
 }
 
-// partial begins the names of files that are being written.
-const partial = "part-"
-
-// staleAfter is when a partial file can only be what a process that died has left.
+// staleAfter is the age from which on a temporary file can only be what a process that died has left.
 const staleAfter = time.Hour
 
 func (c *Cache) evict() error {
@@ -120,7 +111,7 @@ func (c *Cache) evict() error {
 		if strings.HasSuffix(entry.Name(), c.Suffix) {
 			files = append(files, info)
 			total += info.Size()
-		} else if strings.HasPrefix(entry.Name(), partial) && time.Since(info.ModTime()) > staleAfter {
+		} else if strings.HasPrefix(entry.Name(), atomicfile.TemporaryPrefix) && time.Since(info.ModTime()) > staleAfter {
 			_ = os.Remove(filepath.Join(c.Dir, entry.Name()))
 		}
 	}

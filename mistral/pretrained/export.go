@@ -11,6 +11,8 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
+
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
@@ -49,7 +51,7 @@ func export(dir string, c *Checkpoint, trained *device.Tensors, dtype dtypes.DTy
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	temp, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".*.tmp")
+	temp, err := atomicfile.CreateFolder(dir)
 	if err != nil {
 		return err
 	}
@@ -58,16 +60,13 @@ func export(dir string, c *Checkpoint, trained *device.Tensors, dtype dtypes.DTy
 			os.RemoveAll(temp)
 		}
 	}()
-	if err := os.Chmod(temp, 0o755); err != nil {
-		return err
-	}
 	if err := exportFiles(temp, c, dtype); err != nil {
 		return err
 	}
 	if err := writeShards(temp, sources, shardBytes); err != nil {
 		return err
 	}
-	return replaceFolder(temp, dir)
+	return atomicfile.CommitFolder(temp, dir)
 }
 
 // exportSources describes the weights to be written, in the order of Config.Tensors.
@@ -152,7 +151,7 @@ func exportFiles(dir string, c *Checkpoint, dtype dtypes.DType) error {
 		}
 	}
 	for name, data := range files {
-		if err := safetensors.WriteAtomic(filepath.Join(dir, name), func(w io.Writer) error {
+		if err := atomicfile.Write(filepath.Join(dir, name), func(w io.Writer) error {
 			_, err := w.Write(data)
 			return err
 		}); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
@@ -44,7 +45,7 @@ func writeShards(dir string, sources []safetensors.Source, limit int64) error {
 	if err != nil {
 		return err
 	}
-	return safetensors.WriteAtomic(filepath.Join(dir, indexFile), func(w io.Writer) error {
+	return atomicfile.Write(filepath.Join(dir, indexFile), func(w io.Writer) error {
 		_, err := w.Write(index)
 		return err
 	})
@@ -74,29 +75,4 @@ func replaceable(dir string) error {
 		}
 	}
 	return errors.New("the folder has files in it that are not an exported model: choose another one or remove it")
-}
-
-// replaceFolder gives the finished folder its name. What stood there is set aside first and removed last, so that a crash leaves
-// the old folder or the new one, at worst under a temporary name.
-func replaceFolder(temp, dir string) error {
-	if err := safetensors.SyncDir(temp); err != nil {
-		return err
-	}
-	old := ""
-	if _, err := os.Lstat(dir); err == nil {
-		old = temp + ".old"
-		if err := os.Rename(dir, old); err != nil {
-			return err
-		}
-	}
-	if err := os.Rename(temp, dir); err != nil {
-		if old != "" {
-			err = errors.Join(err, os.Rename(old, dir))
-		}
-		return err
-	}
-	if err := safetensors.SyncDir(filepath.Dir(dir)); err != nil || old == "" {
-		return err
-	}
-	return os.RemoveAll(old)
 }

@@ -1,16 +1,15 @@
 package safetensors
 
 import (
-	"bufio"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // TensorSource describes a tensor to be written; Data is called once, when its turn comes, so that only one tensor needs to be in
@@ -34,7 +33,7 @@ func (t Source) Size() int64 {
 // WriteSafetensors writes the tensors in the order given. The same input gives the same bytes. The file appears under its name
 // only when it is complete and on disk; after an error nothing is left behind.
 func Write(path string, metadata map[string]string, tensors []Source) error {
-	return WriteAtomic(path, func(w io.Writer) error { return Encode(w, metadata, tensors) })
+	return atomicfile.Write(path, func(w io.Writer) error { return Encode(w, metadata, tensors) })
 }
 
 // EncodeSafetensors writes the same bytes as WriteSafetensors to w.
@@ -101,50 +100,4 @@ func encodeHeader(metadata map[string]string, tensors []Source) ([]byte, error) 
 		return nil, fmt.Errorf("a header of %d bytes is above the limit of %d", len(text), maxHeader)
 	}
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...), nil
-}
-
-// writeAtomic writes a file under a temporary name in the same folder, syncs it and renames it.
-func WriteAtomic(path string, write func(io.Writer) error) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			err = fmt.Errorf("write %s: %w", path, err)
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<20)
-	if err := write(w); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return SyncDir(dir)
-}
-
-// syncDir makes the names in a folder durable.
-func SyncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }
