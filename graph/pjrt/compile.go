@@ -68,7 +68,6 @@ func (c *Client) finish(loaded unsafe.Pointer, record Compiled, start time.Time,
 	if err == nil {
 		defer c.destroyExecutable(c.library, executable)
 		c.measure(c.library, executable, &record)
-		C.note_scratch(C.size_t(record.Temp))
 		if !record.Cached && record.Key != "" {
 			c.keep(record.Key, executable)
 		}
