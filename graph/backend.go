@@ -29,6 +29,8 @@ type Options struct {
 	Inspect bool
 	// Log receives one-line notices, such as which backend auto chose and why; nil drops them.
 	Log func(format string, args ...any)
+
+	kernels pjrt.Kernels // that programs call on CPUs, from the environment
 }
 
 // Device is an open backend: where tensors live and programs run.
@@ -67,9 +69,15 @@ const (
 //
 // A plugin is looked for at o.Platform if that is a path, then at $BFPO_PJRT_PLUGIN, in $PJRT_PLUGIN_LIBRARY_PATH, in the cache
 // folder, in go-xla's own folders; then the pinned CPU wheel is fetched. Only auto falls back to the Go backend.
+//
+// $BFPO_KERNELS selects the kernels that programs call on CPUs, see graph/pjrt/kernels/README.md.
 func Open(o Options) (*Device, error) {
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
+	}
+	var err error
+	if o.kernels, err = pjrt.KernelsFromEnvironment(); err != nil {
+		return nil, err
 	}
 	d, err := open(o)
 	if err == nil && d.NumDevices() < o.Devices {
@@ -141,7 +149,7 @@ func openFound(s search, kind string, o Options) (*Device, error) {
 
 func openPlugin(p plugin, cache string, o Options) (*Device, error) {
 	client, err := pjrt.Open(p.path, pjrt.Options{
-		CPU: p.kind == PlatformCPU, Devices: o.Devices, TF32: o.TF32, Log: o.Log, Inspect: o.Inspect,
+		Kernels: o.kernels, CPU: p.kind == PlatformCPU, Devices: o.Devices, TF32: o.TF32, Log: o.Log, Inspect: o.Inspect,
 		CacheDir: filepath.Join(cache, "programs"), CacheLimit: programCacheBytes,
 	})
 	if err != nil {

@@ -25,10 +25,11 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	if c.cpu {
 		rounded := c.takesBF16x3(tag) || c.tf32
 		text = freeDots(text)
-		calls := c.library.kernels && !strings.Contains(text, "sdy.mesh")
-		if text = callMarked(text, calls); calls {
-			text = callProducts(text, rounded)
+		targets := c.targets
+		if strings.Contains(text, "sdy.mesh") { // XLA cannot divide a custom call between devices
+			targets = nil
 		}
+		text = callProducts(callMarked(text, targets), rounded, targets)
 	}
 	options := C.GoBytes(unsafe.Pointer(args.options), C.int(args.options_size))
 	if c.target != nil {
