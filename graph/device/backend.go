@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 	"github.com/bfpo-go/bfpo/graph/wheel"
@@ -30,6 +29,8 @@ type Options struct {
 	Inspect bool
 	// Log receives one-line notices, such as which backend auto chose and why; nil drops them.
 	Log func(format string, args ...any)
+
+	kernels pjrt.Kernels // that programs call on CPUs, from the environment
 }
 
 // Device is an open backend: where tensors live and programs run.
@@ -43,7 +44,6 @@ type Device struct {
 	client   *pjrt.Client // nil on the Go backend
 	ahead    *GPU         // what programs are compiled for where it is not here; else nil
 	number   int          // of the device that programs without a mesh run on
-	heated   *heated      // what the client was told last, also by others of its devices
 }
 
 // Compiled describes one compiled program: its sizes in bytes, how long compiling took, and whether it came from the cache.
@@ -69,9 +69,15 @@ const (
 //
 // A plugin is looked for at o.Platform if that is a path, then at $BFPO_PJRT_PLUGIN, in $PJRT_PLUGIN_LIBRARY_PATH, in the cache
 // folder, in go-xla's own folders; then the pinned CPU wheel is fetched. Only auto falls back to the Go backend.
+//
+// $BFPO_KERNELS selects the kernels that programs call on CPUs, see graph/pjrt/kernels/README.md.
 func Open(o Options) (*Device, error) {
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
+	}
+	var err error
+	if o.kernels, err = pjrt.KernelsFromEnvironment(); err != nil {
+		return nil, err
 	}
 	d, err := open(o)
 	if err == nil && d.NumDevices() < o.Devices {
@@ -143,7 +149,7 @@ func openFound(s search, kind string, o Options) (*Device, error) {
 
 func openPlugin(p plugin, cache string, o Options) (*Device, error) {
 	client, err := pjrt.Open(p.path, pjrt.Options{
-		CPU: p.kind == PlatformCPU, Devices: o.Devices, TF32: o.TF32, Log: o.Log, Inspect: o.Inspect,
+		Kernels: o.kernels, CPU: p.kind == PlatformCPU, Devices: o.Devices, TF32: o.TF32, Log: o.Log, Inspect: o.Inspect,
 		CacheDir: filepath.Join(cache, "programs"), CacheLimit: programCacheBytes,
 	})
 	if err != nil {
@@ -157,9 +163,7 @@ func openPlugin(p plugin, cache string, o Options) (*Device, error) {
 			}
 		}
 	}
-	d := &Device{Backend: client.Backend, platform: p.kind, plugin: p.path, client: client, heated: &heated{}}
-	d.heat(true)
-	return d, nil
+	return &Device{Backend: client.Backend, platform: p.kind, plugin: p.path, client: client}, nil
 }
 
 // openGo opens the pure Go backend. It runs one operation at a time, each on all cores: of operations that run side by side, two matrix
@@ -217,30 +221,7 @@ func (d *Device) At(number int) *Device {
 	if number == d.number {
 		return d
 	}
-	return &Device{Backend: d.Backend, platform: d.platform, plugin: d.plugin, client: d.client, ahead: d.ahead, heated: d.heated, number: number}
-}
-
-// heated is what a client was told last.
-type heated struct {
-	mu   sync.Mutex
-	cold bool
-}
-
-// heat tells the client whether a program is about to run for the first time, or was closed.
-func (d *Device) heat(cold bool) {
-	if d.client == nil {
-		return
-	}
-	d.heated.mu.Lock()
-	defer d.heated.mu.Unlock()
-	switch {
-	case d.heated.cold == cold:
-	case cold:
-		d.client.Cold()
-	default:
-		d.client.Warm()
-	}
-	d.heated.cold = cold
+	return &Device{Backend: d.Backend, platform: d.platform, plugin: d.plugin, client: d.client, ahead: d.ahead, number: number}
 }
 
 // Close frees the device. Programs must be closed before, and tensors on the device must not be used afterwards.

@@ -93,7 +93,7 @@ func OpenFor(gpu GPU, o Options) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compiling for %s: %w", gpu.Label, err)
 	}
-	return &Device{Backend: client.Backend, platform: PlatformCUDA, plugin: compiler, client: client, ahead: &gpu, heated: &heated{}}, nil
+	return &Device{Backend: client.Backend, platform: PlatformCUDA, plugin: compiler, client: client, ahead: &gpu}, nil
 }
 
 // Driver of NVIDIA: what of it must be here.

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 	"github.com/gomlx/compute/shapes"
@@ -46,7 +45,6 @@ type variant struct {
 	outputs []int             // number of tensors of each result group
 	shards  []*tensors.Tensor // on a mesh that cuts tensors: the number of each device's part, the last argument
 	info    Compiled
-	ran     atomic.Bool
 }
 
 // Group is a group of arguments or results: the tensors of each device, [device][tensor].
@@ -116,7 +114,6 @@ func (p *Program) Run(groups ...Group) ([]Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.device.heat(!v.ran.Swap(true))
 	var flat []*tensors.Tensor
 	err = exceptions.TryCatch[error](func() { flat = v.graph.RunWithBuffers(args.buffers, args.donated, p.on(0)) })
 	runtime.KeepAlive(groups) // a tensor that nobody else holds must not lose its buffer during the run
@@ -194,7 +191,6 @@ func (p *Program) Close() {
 		}
 	}
 	p.variants = nil
-	p.device.heat(true)
 }
 
 // variant finds the variant for groups of shapes, or adds it. Comparing shapes is cheaper than making a key of some hundred.

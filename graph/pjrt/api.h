@@ -127,18 +127,5 @@ bool add_handler(void **table, const char *name, void *handler);
 void *call(void **table, int entry, void *args);
 // release calls the function that the plugin gave with serialized bytes.
 void release(serialize_args *args);
-// bound_heap keeps larger blocks out of the C library's heap, and trim_heap gives the system what the C library holds though it is free.
-void bound_heap(int largest);
-void trim_heap(void);
-// least_scratch is the size from which on the C library takes memory from the system, which clears it, and gives it back, whatever it is asked to do.
-enum { least_scratch = 32 << 20 };
-// own_scratch has a plugin take from us the scratch memory of programs whose size was noted. While it is kept, what one program frees the next one gets;
-// else it goes back to the system.
-void own_scratch(void **table);
-void note_scratch(size_t size);
-void keep_scratch(bool keep);
-// replace_import has a library call ours instead of the function that it imports under a name; within is an address in it. It has to come before the
-// library has threads. false: not everywhere, or there is no such import. The pages with the addresses stay writable.
-bool replace_import(void *within, const char *name, void *ours);
 
 #endif

@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 
 	"github.com/bfpo-go/bfpo/graph/filecache"
+	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
 )
 
 // Available tells whether this build can load plugins at all.
@@ -35,7 +37,8 @@ type Client struct {
 	library *library
 	pointer unsafe.Pointer
 	cpu     bool
-	tf32    bool // all float32 products may be of rounded numbers
+	targets Kernels // custom calls that programs may contain
+	tf32    bool      // all float32 products may be of rounded numbers
 	inspect bool
 	target  *target          // nil: programs are compiled for the client's own devices
 	cache   *filecache.Cache // of compiled programs
@@ -78,6 +81,9 @@ func Open(path string, o Options) (*Client, error) {
 	}
 	major, minor := l.version()
 	c.Version = fmt.Sprintf("PJRT %d.%d, %s", major, minor, strings.ReplaceAll(strings.TrimSpace(platform), "\n", ", "))
+	if l.kernels {
+		c.targets = o.Kernels
+	}
 	kinds, err := c.deviceKinds()
 	if err != nil {
 		return nil, fmt.Errorf("plugin %s: devices: %w", path, err)
@@ -86,11 +92,20 @@ func Open(path string, o Options) (*Client, error) {
 	if strings.Contains(flags, "--xla_dump_to") {
 		c.cache.Dir = "" // a program that is loaded leaves no dump
 	}
-	c.context = fmt.Appendf(nil, "%s\n%s\n%q\n%s\n%s\n", c.Version, l.build, kinds, processor(), flags)
+	c.context = fmt.Appendf(nil, "%s\n%s\n%q\n%s\n%s\n%s\n", c.Version, l.build, kinds, processor(), flags, kernelContext(c.targets))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clients[pointer] = c
 	return c, nil
+}
+
+// kernelContext returns what the results of custom calls depend on: the version of the kernels, and which of them are called. It is empty
+// where programs call none.
+func kernelContext(targets Kernels) string {
+	if len(targets) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("kernels %s %q", kernels.Version(), slices.Sorted(maps.Keys(targets)))
 }
 
 // Install lets go-xla's own installer put its plugins into its own folder. It uses the network and its builds are not pinned.

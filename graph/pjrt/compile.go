@@ -25,10 +25,11 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	if c.cpu {
 		rounded := c.takesBF16x3(tag) || c.tf32
 		text = freeDots(text)
-		calls := c.library.kernels && !strings.Contains(text, "sdy.mesh")
-		if text = callMarked(text, calls); calls {
-			text = callProducts(text, rounded)
+		targets := c.targets
+		if strings.Contains(text, "sdy.mesh") { // XLA cannot divide a custom call between devices
+			targets = nil
 		}
+		text = callProducts(callMarked(text, targets), rounded, targets)
 	}
 	options := C.GoBytes(unsafe.Pointer(args.options), C.int(args.options_size))
 	if c.target != nil {
@@ -68,7 +69,6 @@ func (c *Client) finish(loaded unsafe.Pointer, record Compiled, start time.Time,
 	if err == nil {
 		defer c.destroyExecutable(c.library, executable)
 		c.measure(c.library, executable, &record)
-		C.note_scratch(C.size_t(record.Temp))
 		if !record.Cached && record.Key != "" {
 			c.keep(record.Key, executable)
 		}

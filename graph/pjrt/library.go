@@ -77,9 +77,6 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 		l.addHandler(attentionTarget, kernels.Attention()) && l.addHandler(attentionGradientTarget, kernels.AttentionGradient()) &&
 		l.addHandler(decoderTarget, kernels.Decoder()) && l.addHandler(weighedRowsTarget, kernels.WeighedRows()) &&
 		l.addHandler(gateGradientTarget, kernels.GateGradient())
-	if asCPU {
-		C.own_scratch(l.table)
-	}
 	decorated := C.copy_table(l.table, C.int(slot))
 	if decorated == nil {
 		return nil, errors.New("out of memory")

@@ -65,7 +65,7 @@ var (
 
 // callMarked replaces what is marked in a program by calls, if there are any. Where there are none, what goes into a decoder leaves its barrier: that would
 // keep the old cache alive, and the new one would be a copy.
-func callMarked(text string, calls bool) string {
+func callMarked(text string, selected Kernels) string {
 	marks := map[string]string{fmt.Sprint(AttentionMark): attentionTarget, fmt.Sprint(AttentionGradientMark): attentionGradientTarget,
 		fmt.Sprint(DecoderMark): decoderTarget, fmt.Sprint(WeighedRowsMark): weighedRowsTarget, fmt.Sprint(GateGradientMark): gateGradientTarget}
 	targets := map[string]string{} // of constants
@@ -85,8 +85,8 @@ func callMarked(text string, calls bool) string {
 				break
 			}
 			args := splitList(m[3])
-			if target := targets[args[len(args)-1]]; target != "" && (calls || target == decoderTarget) {
-				line = call(target, calls, m[1], splitList(m[2]), args, splitList(m[4]))
+			if target := targets[args[len(args)-1]]; target != "" && (selected[target] || target == decoderTarget) {
+				line = call(target, selected[target], m[1], splitList(m[2]), args, splitList(m[4]))
 			}
 		}
 		out.WriteString(line)

@@ -45,9 +45,3 @@ func (c *Client) Compiled() []Compiled { return nil }
 
 // Memory returns false.
 func (c *Client) Memory(int) (Memory, bool) { return Memory{}, false }
-
-// Cold does nothing.
-func (c *Client) Cold() {}
-
-// Warm does nothing.
-func (c *Client) Warm() {}

@@ -24,6 +24,7 @@ type Options struct {
 	TF32       bool                             // float32 products may be of rounded numbers
 	CacheDir   string                           // folder of compiled programs; empty: none are kept
 	CacheLimit int64                            // bytes that the folder may take
+	Kernels    Kernels                          // that programs call on CPUs that have what they need
 	Log        func(format string, args ...any) // one-line notices; may be nil
 	// Inspect lists the operations of each compiled program in its record, which takes a second for a large one.
 	Inspect bool

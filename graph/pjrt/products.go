@@ -28,7 +28,10 @@ const (
 )
 
 // callProducts replaces the products of matrices in a program by calls. rounded tells that those of float32 may have rounded operands.
-func callProducts(text string, rounded bool) string {
+func callProducts(text string, rounded bool, selected Kernels) string {
+	if !selected[productTarget] {
+		return text
+	}
 	return rewriteDots(text, func(out *strings.Builder, lines []string, dot operation, _ definitions) {
 		call, ok := productCall(lines, dot, rounded)
 		if !ok {

@@ -10,6 +10,8 @@
 #include "product.h"
 #include "rows.h"
 
+const char *compiler_version(void) { return __VERSION__; }
+
 #ifdef X86_TILES
 
 #include <stdlib.h>

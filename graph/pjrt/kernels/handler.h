@@ -4,6 +4,9 @@
 // The version of XLA's interface that these were written for.
 enum { FFI_MAJOR = 0, FFI_MINOR = 4 };
 
+// compiler_version returns the version of the C compiler.
+const char *compiler_version(void);
+
 // bfpo_product is XLA's custom call left [M, K] right [N, K]^T -> [M, N]. Its attribute, an int64, has a bit for each of these: the left matrix lies as
 // [K, M], the right one as [K, N], and f32 may be multiplied as bf16x3 (see strips.h), where there are tiles for that.
 enum { left_across = 1, right_across = 2, as_bf16x3 = 4 }; // as in doc.go

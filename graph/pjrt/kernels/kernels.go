@@ -11,6 +11,8 @@ import "C"
 
 import "unsafe"
 
+func compilerVersion() string { return C.GoString(C.compiler_version()) }
+
 // Available tells whether this processor has what the calls need: AVX-512 with its instructions for bfloat16.
 func Available() bool { return bool(C.can_multiply()) }
 

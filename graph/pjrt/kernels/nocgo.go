@@ -2,6 +2,8 @@
 
 package kernels
 
+func compilerVersion() string { return "none" }
+
 // Available tells that nothing can be called: that needs a build with cgo on Linux.
 func Available() bool { return false }
 
