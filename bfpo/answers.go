@@ -26,6 +26,6 @@ func Answers(ctx context.Context, rt Runtime, c Config, prompts []datasets.Promp
 	defer model.Close()
 	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeType())
 	defer generator.Close()
-	format := c.textFormat(language, model.Config.MaxPositionEmbeddings)
+	format := textFormat(c, language, model.Config.MaxPositionEmbeddings)
 	return evaluate.Answers(ctx, generator, format, prompts, maxTokens)
 }

@@ -110,8 +110,8 @@ func (t *bench) read(ctx context.Context, b Bench) error {
 		t.config.MaxSteps = repeatedSteps
 	}
 	t.pairs.main = pairs
-	t.trainer.steps = t.config.Steps(len(pairs))
-	t.trainer.schedule = t.config.Schedule(t.trainer.steps.Total)
+	t.trainer.steps = newSteps(t.config, len(pairs))
+	t.trainer.schedule = newSchedule(t.config, t.trainer.steps.Total)
 	loader := newLoader(t.config, pairs)
 	t.trainer.main = layOut(&t.training, loader)[0]
 	for examples := range loader.Ahead(t.trainer.steps.Total) {

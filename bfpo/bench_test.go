@@ -155,7 +155,7 @@ func directLosses(t *testing.T, pairs []batch.Pair, size int) (losses []float64)
 			}
 		}
 		losses = append(losses, sum/float64(len(examples)))
-		if _, err := s.Apply(c.Schedule(len(batches)).LearningRate(n)); err != nil {
+		if _, err := s.Apply(newSchedule(c, len(batches)).LearningRate(n)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -60,9 +60,6 @@ func chartSpecs(o Objective) []chartSpec {
 		chartSpec{"Throughput", "tokens/s", false, []curveSpec{{"", "tokens_per_second", drawnLine, 1}}})
 }
 
-// stderrEnding ends the name of a task metric's standard error.
-const stderrEnding = "_stderr"
-
 // taskSpecs are the charts of the tasks that were measured in the loop, one each: of its first metric, or the first that is a share of right
 // answers. They are the values of evaluations that have a standard error.
 func taskSpecs(records []Record) (specs []chartSpec) {

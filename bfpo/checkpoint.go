@@ -21,10 +21,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
-const (
-	manifestName = "manifest.json"
-	stepPrefix   = "step-"
-)
+// manifestName is the file that lists all others of a checkpoint, with their sizes and hashes.
+const manifestName = "manifest.json"
 
 // CheckpointFile is one file of a checkpoint to be: a name without a folder, and what writes its contents.
 type CheckpointFile struct {

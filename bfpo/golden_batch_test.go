@@ -229,7 +229,7 @@ func (g *goldenPolicy) pairs(t *testing.T, b goldenBatch) []batch.Pair {
 	}
 	c := DefaultConfig()
 	c.TextFormat, c.MaxLength, c.MaxPromptLength = "seed", b.MaxLength, b.MaxPromptLength
-	pairs, _, err := c.textFormat(g.language, g.model.Config.MaxPositionEmbeddings).Pairs(context.Background(), rows)
+	pairs, _, err := textFormat(c, g.language, g.model.Config.MaxPositionEmbeddings).Pairs(context.Background(), rows)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func (p *pipeline) ask(ctx context.Context, name string, e EvalStage, answer boo
 	defer model.Close()
 	preferences := p.config
 	preferences.Objective = "bfpo" // held-out rows are pairs, whatever the last stage trained on
-	format := preferences.textFormat(language, model.Config.MaxPositionEmbeddings)
+	format := textFormat(preferences, language, model.Config.MaxPositionEmbeddings)
 	if len(e.DatasetMixer) > 0 {
 		reader := setReader{config: preferences, language: language, format: format, hub: p.Hub, cache: newRowCache(p.Cache), heldOut: true}
 		pairs, err := reader.read(ctx, "held out", e.DatasetMixer, e.DatasetSplits[0])

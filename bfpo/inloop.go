@@ -83,7 +83,7 @@ func (t *training) loopPrompts(ctx context.Context) (prompts []loopPrompt, err e
 	if err != nil {
 		return nil, err
 	}
-	format := t.config.textFormat(t.language, t.model.Config.MaxPositionEmbeddings)
+	format := textFormat(t.config, t.language, t.model.Config.MaxPositionEmbeddings)
 	for _, row := range rows {
 		ids, err := format.PromptIDs(row)
 		if err == nil && len(ids)+1 > t.model.Config.MaxPositionEmbeddings {

@@ -143,7 +143,7 @@ func (p *pipeline) finish() error {
 	path := filepath.Join(p.dir, reportName)
 	err := WriteReport(path, Report{
 		Title: "bfpo: " + filepath.Base(p.dir), Subtitle: p.subtitle(), Created: time.Now(),
-		Tiles: tiles(p.comparison), Comparison: p.comparison, Answers: p.answers, Stages: p.reports, Environment: p.environment(),
+		Tiles: tiles(p.comparison), Comparison: p.comparison, Answers: p.answers, Stages: p.reports, Environment: environment(p.Runtime),
 	})
 	if err != nil {
 		return err

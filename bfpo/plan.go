@@ -91,7 +91,7 @@ func (t *training) outline(ctx context.Context, p *Plan) (config.Config, error) 
 		p.Model = t.config.Architecture
 	}
 	if isLocal(t.config.Model, t.Cache) {
-		if missing := t.config.remoteData(t.Cache); len(missing) == 0 {
+		if missing := remoteData(t.config, t.Cache); len(missing) == 0 {
 			if err := t.open(ctx); err != nil {
 				return config.Config{}, err
 			}
@@ -118,8 +118,8 @@ func (t *training) outline(ctx context.Context, p *Plan) (config.Config, error) 
 	}
 	p.Notes = append(p.Notes, fmt.Sprintf("%s: batches of full length; the number of steps is not known", unread(t.config, t.Cache)))
 	t.trainer = &Trainer{}
-	t.shapes = []batch.Shape{t.config.fullShape(network)}
-	return network, t.config.fitsModel(network)
+	t.shapes = []batch.Shape{fullShape(t.config, network)}
+	return network, fitsModel(t.config, network)
 }
 
 // measure fills in what the compiled programs say.

@@ -27,7 +27,7 @@ func isLocal(name, cache string) bool {
 }
 
 // remoteData are the data sets of a stage that are not here.
-func (c Config) remoteData(cache string) (names []string) {
+func remoteData(c Config, cache string) (names []string) {
 	mixers := []Mixer{c.DatasetMixer, c.EvalDatasetMixer}
 	if c.UseBuffer {
 		mixers = append(mixers, c.BufferDatasetMixer)
@@ -44,7 +44,7 @@ func (c Config) remoteData(cache string) (names []string) {
 
 // unread says why the data is not read.
 func unread(c Config, cache string) string {
-	if missing := c.remoteData(cache); len(missing) > 0 {
+	if missing := remoteData(c, cache); len(missing) > 0 {
 		return strings.Join(slices.Compact(missing), ", ") + " not read"
 	}
 	return "no tokenizer here"
@@ -52,9 +52,9 @@ func unread(c Config, cache string) string {
 
 // fullShape is the largest micro-batch that a recipe can ask of one device: a pair whose answers share nothing but their first token, or a
 // row of documents.
-func (c Config) fullShape(m config.Config) batch.Shape {
+func fullShape(c Config, m config.Config) batch.Shape {
 	if c.Objective == "sft" {
-		length := c.textFormat(Language{}, m.MaxPositionEmbeddings).MaxLength
+		length := textFormat(c, Language{}, m.MaxPositionEmbeddings).MaxLength
 		return batch.Shape{Rows: rowsOfCall, Length: length, Targets: length, Responses: 1}
 	}
 	length := 2 * c.MaxLength

@@ -205,3 +205,6 @@ func pairColumns(r Record, prefix string) string {
 	}
 	return b.String()
 }
+
+// stderrEnding ends the name of a task metric's standard error.
+const stderrEnding = "_stderr"

@@ -19,13 +19,3 @@ func ExampleLoadConfig() {
 	// bfpo 0.01 5e-07 [down_proj] <nil>
 	// -set=learning_rte=5e-7: learning_rte: unknown key; did you mean learning_rate?
 }
-
-func ExampleSchedule_LearningRate() {
-	c := bfpo.DefaultConfig()
-	c.LearningRate, c.WarmupRatio = 4, 0.5
-	schedule := c.Schedule(4)
-	for step := range 4 {
-		fmt.Print(schedule.LearningRate(step), " ")
-	}
-	// Output: 0 2 4 2
-}

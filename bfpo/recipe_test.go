@@ -93,7 +93,7 @@ func TestRefused(t *testing.T) {
 		{"mesh: rows=2", "", "want data, zero1, fsdp or sizes"},
 		{"devices: 0", "", ":1: devices: must be at least 1"},
 		{"devices: 4\nmesh: data=2,fsdp=4", "", ":2: mesh: data=2,fsdp=4 is a mesh of 8 devices, but there are to be 4"},
-		{"mesh: fsdp\ndevices: 2\ngenerate_during_eval: true", "", "generate_during_eval: needs all of the model on every device, and mesh: fsdp cuts it"},
+		{"mesh: fsdp\ndevices: 2\ngenerate_during_eval: true", "", "generate_during_eval: needs the whole weights on one device, and mesh fsdp cuts them"},
 		{"mesh: data=2,fsdp=4\nplatform: go", "", "devices: 8, but the pure Go backend (platform: go) has one device"},
 		{"- a", "", ":1: want a mapping of keys to values, got a list"},
 		{"a: [", "", "yaml: "},

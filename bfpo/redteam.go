@@ -11,6 +11,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 	"github.com/bfpo-go/bfpo/datasets/chat"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // Names in the folder of a red-teaming run, within its folder redteam.
@@ -131,7 +132,7 @@ func (r *redTeam) prepare(ctx context.Context) error {
 			some = append(some, map[string]any{"messages": []chat.Message{{Role: "user", Content: question}}})
 		}
 		r.eval.Prompts = filepath.Join(r.dir, sampleName)
-		return writeLines(r.eval.Prompts, some)
+		return atomicfile.WriteLines(r.eval.Prompts, some)
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -53,7 +52,7 @@ func (r *redTeam) useSplit(heldOut int) error {
 // read splits the recipe's own set, unless the recipe names held-out rows. It returns the questions that are held out.
 func (r *redTeam) read(ctx context.Context) ([]string, error) {
 	c := r.stage
-	mixture := c.mixture(c.DatasetMixer, splitOf(c.DatasetSplits, "train"), r.Hub)
+	mixture := mixture(c, c.DatasetMixer, splitOf(c.DatasetSplits, "train"), r.Hub)
 	mixture.Shuffle = false // training does
 	rows, _, err := mixture.Preferences(ctx)
 	if err != nil {
@@ -106,7 +105,7 @@ func (r *redTeam) namedTest(ctx context.Context) ([]datasets.Preference, error) 
 	case !given:
 		mixer = c.DatasetMixer
 	}
-	mixture := c.mixture(mixer, split, r.Hub)
+	mixture := mixture(c, mixer, split, r.Hub)
 	mixture.HeldOut, mixture.Shuffle = given, false
 	rows, _, err := mixture.Preferences(ctx)
 	if errors.Is(err, datasets.ErrNoSplit) && !given {
@@ -173,7 +172,7 @@ func (r *redTeam) writeSplit(train, test []datasets.Preference) error {
 			}
 			lines = append(lines, line)
 		}
-		if err := writeLines(filepath.Join(folder, name), lines); err != nil {
+		if err := atomicfile.WriteLines(filepath.Join(folder, name), lines); err != nil {
 			return err
 		}
 	}
@@ -186,21 +185,7 @@ func writeQuestions(path string, questions []string) error {
 	for _, question := range questions {
 		lines = append(lines, map[string]string{"prompt": question})
 	}
-	return writeLines(path, lines)
-}
-
-// writeLines writes one JSON value a line, atomically.
-func writeLines(path string, lines []any) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		for _, line := range lines {
-			if err := e.Encode(line); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return atomicfile.WriteLines(path, lines)
 }
 
 // literal is a pattern that matches one path alone.

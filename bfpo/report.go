@@ -55,25 +55,6 @@ type StageReport struct {
 	Config     string          // the resolved recipe, YAML
 }
 
-// SetSummary is what a stage read from one set.
-type SetSummary struct {
-	Name  string // main, buffer, held out
-	Rows  int    // used
-	Cases Cases
-	Drops []Drop
-}
-
-// Cases counts preference pairs by the safety labels of (chosen, rejected).
-type Cases struct {
-	SafeSafe, SafeUnsafe, UnsafeSafe, UnsafeUnsafe int
-}
-
-// Drop says why rows were left out, and how many.
-type Drop struct {
-	Reason string
-	Rows   int
-}
-
 // WriteReport writes the report as one self-contained page, atomically. It costs a few hundredths of a second per 10,000 records, so that it can
 // be written again and again while a run goes on.
 func WriteReport(path string, r Report) error {

@@ -15,7 +15,7 @@ type Schedule struct {
 }
 
 // Schedule is the configuration's learning rate over a run of that many optimizer steps.
-func (c Config) Schedule(total int) Schedule {
+func newSchedule(c Config, total int) Schedule {
 	warmup := c.WarmupSteps
 	if warmup <= 0 {
 		warmup = int(math.Ceil(float64(total) * c.WarmupRatio))
@@ -59,7 +59,7 @@ type Steps struct {
 //
 // In clean text format the leftover micro-batches of a pass make a smaller last step. In seed format they are carried over into the next
 // pass, and dropped at the end, as transformers 4.36 does; a pass shorter than one step then ends a step early.
-func (c Config) Steps(rows int) Steps {
+func newSteps(c Config, rows int) Steps {
 	batch := c.PerDeviceTrainBatchSize * c.Devices
 	s := Steps{Batch: batch, Batches: (rows + batch - 1) / batch, Accumulate: c.GradientAccumulationSteps, carry: c.TextFormat == "seed"}
 	s.PerEpoch = (s.Batches + s.Accumulate - 1) / s.Accumulate

@@ -37,7 +37,7 @@ func TestScheduleGolden(t *testing.T) {
 	for _, run := range runs {
 		c := DefaultConfig()
 		c.LRSchedulerType, c.LearningRate, c.WarmupRatio = run.Kind, run.Peak, run.Ratio
-		s := c.Schedule(run.Total)
+		s := newSchedule(c, run.Total)
 		if s.Warmup != run.Warmup {
 			t.Errorf("%s of %d: warm-up of %d steps, want %d", run.Kind, run.Total, s.Warmup, run.Warmup)
 		}
@@ -69,7 +69,7 @@ func TestScheduleByHand(t *testing.T) {
 	}
 	c := DefaultConfig()
 	c.WarmupRatio, c.WarmupSteps = 0.5, 3
-	if got := c.Schedule(100).Warmup; got != 3 {
+	if got := newSchedule(c, 100).Warmup; got != 3 {
 		t.Errorf("warmup_steps beats warmup_ratio: %d", got)
 	}
 }
@@ -106,21 +106,21 @@ func TestSteps(t *testing.T) {
 	} {
 		c := DefaultConfig()
 		c.PerDeviceTrainBatchSize, c.GradientAccumulationSteps, c.NumTrainEpochs, c.MaxSteps = test.batch, test.accumulate, test.epochs, test.maxSteps
-		s := c.Steps(test.rows)
+		s := newSteps(c, test.rows)
 		if diff := cmp.Diff(test.clean, stepSizes(s)); diff != "" || s.Batches != test.batches || s.PerEpoch != test.perEpochOfClean {
 			t.Errorf("%s, clean: %+v %s", test.name, s, diff)
 		}
 		c.TextFormat = "seed"
-		if diff := cmp.Diff(test.seed, stepSizes(c.Steps(test.rows))); diff != "" {
+		if diff := cmp.Diff(test.seed, stepSizes(newSteps(c, test.rows))); diff != "" {
 			t.Errorf("%s, seed: %s", test.name, diff)
 		}
 	}
-	if s := DefaultConfig().Steps(0); s.Total != 0 {
+	if s := newSteps(DefaultConfig(), 0); s.Total != 0 {
 		t.Errorf("no rows: %+v", s)
 	}
 	c := DefaultConfig()
 	c.PerDeviceTrainBatchSize = 2
-	if got := c.Steps(9).Micro(batch.Cursor{Epoch: 2, Position: 4}); got != 12 {
+	if got := newSteps(c, 9).Micro(batch.Cursor{Epoch: 2, Position: 4}); got != 12 {
 		t.Errorf("5 batches an epoch, third batch of the third epoch: %d", got)
 	}
 }

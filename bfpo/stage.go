@@ -4,33 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"path/filepath"
 	"runtime"
 	"time"
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
-	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// Runtime is what the stages of a run share.
-type Runtime struct {
-	Device  *device.Device
-	Hub     *hub.Hub
-	Cache   string    // folder of what is fetched; "" is the user's
-	Out     io.Writer // banners, steps, notices
-	Results io.Writer // the comparison at the end of a pipeline, and where things lie
-	Version string    // of the program
-}
-
-// notice prints one line.
-func (rt Runtime) notice(format string, args ...any) { fmt.Fprintf(rt.Out, format+"\n", args...) }
-
-// environment says what the numbers were made with.
-func (rt Runtime) environment() []Fact {
+// environment lists what the numbers were made with: versions, device and machine.
+func environment(rt Runtime) []Fact {
 	return []Fact{
 		{"bfpo", rt.Version},
 		{"device", rt.Device.Describe()},

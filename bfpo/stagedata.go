@@ -34,10 +34,10 @@ func (d StageData) Sets() []Set {
 // empty set went. What was tokenised before, from files of the same content by the same settings, is read from the folder rows of the
 // cache folder cache ("" is the user's).
 func ReadStage(ctx context.Context, c Config, m config.Config, l Language, hub *hub.Hub, cache string) (d StageData, err error) {
-	if err := c.fitsModel(m); err != nil {
+	if err := fitsModel(c, m); err != nil {
 		return d, err
 	}
-	r := setReader{config: c, language: l, format: c.textFormat(l, m.MaxPositionEmbeddings), hub: hub, cache: newRowCache(cache)}
+	r := setReader{config: c, language: l, format: textFormat(c, l, m.MaxPositionEmbeddings), hub: hub, cache: newRowCache(cache)}
 	if d.Main, err = r.read(ctx, "main", c.DatasetMixer, splitOf(c.DatasetSplits, "train")); err != nil {
 		return d, err
 	}
@@ -66,7 +66,7 @@ func ReadStage(ctx context.Context, c Config, m config.Config, l Language, hub *
 }
 
 // fitsModel refuses rows longer than the network has positions for.
-func (c Config) fitsModel(m config.Config) error {
+func fitsModel(c Config, m config.Config) error {
 	key, length := "max_length", c.MaxLength
 	if c.Objective == "sft" {
 		key, length = "max_seq_length", c.MaxSeqLength
@@ -78,7 +78,7 @@ func (c Config) fitsModel(m config.Config) error {
 }
 
 // textFormat is how a recipe wants text turned into tokens.
-func (c Config) textFormat(l Language, maxPositions int) datasets.TextFormat {
+func textFormat(c Config, l Language, maxPositions int) datasets.TextFormat {
 	f := datasets.TextFormat{
 		Tokenizer: l.Tokenizer, Template: l.Template, Seed: c.TextFormat == "seed",
 		MaxLength: c.MaxLength, MaxPromptLength: c.MaxPromptLength, TruncationSide: c.TruncationSide,
@@ -103,12 +103,12 @@ func splitOf(splits []string, kind string) string {
 }
 
 // mixture names the rows of a mixer's split.
-func (c Config) mixture(m Mixer, split string, hub *hub.Hub) datasets.Mixture {
-	mixture := datasets.Mixture{Split: split, Shuffle: c.Shuffle, Seed: uint64(c.DataSeed), Hub: hub}
+func mixture(c Config, m Mixer, split string, hub *hub.Hub) datasets.Mixture {
+	mixed := datasets.Mixture{Split: split, Shuffle: c.Shuffle, Seed: uint64(c.DataSeed), Hub: hub}
 	for _, share := range m {
-		mixture.Parts = append(mixture.Parts, datasets.Part{Name: share.Name, Fraction: share.Fraction})
+		mixed.Parts = append(mixed.Parts, datasets.Part{Name: share.Name, Fraction: share.Fraction})
 	}
-	return mixture
+	return mixed
 }
 
 // setReader reads sets for one objective.
@@ -123,9 +123,9 @@ type setReader struct {
 }
 
 func (r setReader) read(ctx context.Context, name string, m Mixer, split string) (Set, error) {
-	mixture := r.config.mixture(m, split, r.hub)
-	mixture.HeldOut = r.heldOut
-	s, err := r.readMixture(ctx, mixture)
+	mixed := mixture(r.config, m, split, r.hub)
+	mixed.HeldOut = r.heldOut
+	s, err := r.readMixture(ctx, mixed)
 	if err != nil {
 		return s, fmt.Errorf("%s set: %w", name, err)
 	}
@@ -199,34 +199,6 @@ func describeDrops(d datasets.Drops) (text string) {
 		text += fmt.Sprintf("; %d shortened (%s)", len(d.Cut), first(d.Cut))
 	}
 	return text
-}
-
-// casesOf counts pairs by their safety labels.
-func casesOf(pairs []batch.Pair) (cases Cases) {
-	for _, p := range pairs {
-		switch {
-		case p.ChosenSafe && p.RejectedSafe:
-			cases.SafeSafe++
-		case p.ChosenSafe:
-			cases.SafeUnsafe++
-		case p.RejectedSafe:
-			cases.UnsafeSafe++
-		default:
-			cases.UnsafeUnsafe++
-		}
-	}
-	return cases
-}
-
-func dropsOf(d datasets.Drops) []Drop {
-	var drops []Drop
-	for _, reason := range sortedKeys(d.Dropped) {
-		drops = append(drops, Drop{reason, len(d.Dropped[reason])})
-	}
-	if len(d.Cut) > 0 {
-		drops = append(drops, Drop{"shortened, not left out", len(d.Cut)})
-	}
-	return drops
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

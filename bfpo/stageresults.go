@@ -23,7 +23,7 @@ func (t *training) writeResults() error {
 	}
 	if err := WriteReport(filepath.Join(t.dir, reportName), Report{
 		Title: "bfpo: " + filepath.Base(t.dir), Subtitle: describeObjective(t.trainer.options.Objective), Created: time.Now(),
-		Stages: []StageReport{t.report()}, Environment: t.environment(),
+		Stages: []StageReport{t.report()}, Environment: environment(t.Runtime),
 	}); err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ func (t *training) readData(ctx context.Context) error {
 	for _, set := range data.Sets() {
 		t.data = append(t.data, set.SetSummary)
 	}
-	t.trainer.steps = t.config.Steps(data.Main.Rows)
-	t.trainer.schedule = t.config.Schedule(t.trainer.steps.Total)
+	t.trainer.steps = newSteps(t.config, data.Main.Rows)
+	t.trainer.schedule = newSchedule(t.config, t.trainer.steps.Total)
 	if t.config.Objective == "sft" {
 		t.trainer.main = layOut(t, newLoader(t.config, data.Main.Documents))[0]
 		t.held, err = fillAll(data.Held.Documents, t.config)

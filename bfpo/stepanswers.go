@@ -8,10 +8,9 @@ import (
 	"io"
 	"os"
 	"slices"
-)
 
-// stepAnswersName is the file of the answers that generate_during_eval asks for.
-const stepAnswersName = "answers.jsonl"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
+)
 
 // StepAnswer is one line of answers.jsonl: what the model answered to a prompt after a step.
 type StepAnswer struct {
@@ -33,11 +32,7 @@ func answersBefore(answers []StepAnswer, step int) []StepAnswer {
 }
 
 func writeStepAnswers(path string, answers []StepAnswer) error {
-	lines := make([]any, len(answers))
-	for i, a := range answers {
-		lines[i] = a
-	}
-	return writeLines(path, lines)
+	return atomicfile.WriteLines(path, answers)
 }
 
 func readStepAnswers(path string) (answers []StepAnswer, err error) {

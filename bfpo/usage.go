@@ -1,6 +1,7 @@
 package bfpo
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -47,3 +48,6 @@ func oneOf(choices []string) string {
 	last := len(choices) - 1
 	return strings.Join(choices[:last], ", ") + " or " + choices[last]
 }
+
+// ErrInterrupted is wrapped by the error of a run that was told to stop and has saved its state.
+var ErrInterrupted = errors.New("interrupted")

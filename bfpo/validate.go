@@ -121,14 +121,6 @@ func (c Config) checkTogether() (problems []error) {
 	if preference && c.UseBuffer && len(c.BufferDatasetMixer) == 0 {
 		problems = append(problems, c.usage("use_buffer", "buffer_dataset_mixer names no dataset"))
 	}
-	if mesh := c.mesh(); mesh != nil && mesh.Shards > 1 {
-		for key, active := range map[string]bool{"eval_tasks": len(c.EvalTasks) > 0, "generate_during_eval": c.GenerateDuringEval} {
-			if active {
-				problems = append(problems, c.usage(key, "needs all of the model on every device, and mesh: %s cuts it: use mesh: data, or `bfpo eval` "+
-					"after training", c.Mesh))
-			}
-		}
-	}
 	if c.Platform == device.PlatformGo && c.Devices > 1 {
 		problems = append(problems, c.usage("devices", "%d, but the pure Go backend (platform: go) has one device: use cpu or cuda", c.Devices))
 	}

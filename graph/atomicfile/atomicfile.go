@@ -48,6 +48,20 @@ func Write(path string, write func(w io.Writer) error) error {
 	return nil
 }
 
+// WriteLines writes values to the file path as Write does, one JSON value a line.
+func WriteLines[T any](path string, values []T) error {
+	return Write(path, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		for _, v := range values {
+			if err := e.Encode(v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // WriteJSON writes v to the file path as Write does, with the given indent for each level and a final newline.
 func WriteJSON(path, indent string, v any) error {
 	text, err := json.MarshalIndent(v, "", indent)
