@@ -12,7 +12,7 @@ import (
 
 // An answer does not depend on what else is asked, and is as long as it may be where the model finds no end.
 func TestAnswers(t *testing.T) {
-	ctx, rt, c := context.Background(), testRuntime(t, graphtest.Device(t)), tinyConfig(t)
+	ctx, rt, c := context.Background(), TestRuntime(t, graphtest.Device(t)), TinyConfig(t)
 	prompts, err := datasets.Prompts(ctx, "quickstart/prompts", "", nil)
 	if err != nil {
 		t.Fatal(err)

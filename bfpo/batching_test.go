@@ -193,7 +193,7 @@ func TestRunHoweverItIsBatched(t *testing.T) {
 		run := func(batch, accumulate int) (records []Record, weights []float32) {
 			sets := []string{"max_steps=3", "save_strategy=no", "learning_rate=0.0001", "log_rows=true", "use_selective=true", "selected_layers=down_proj",
 				fmt.Sprint("per_device_train_batch_size=", batch), fmt.Sprint("gradient_accumulation_steps=", accumulate)}
-			c := tinyConfig(t, append(sets, "use_buffer=false")...) // 9 rows: steps of 8 pairs and of 1
+			c := TinyConfig(t, append(sets, "use_buffer=false")...) // 9 rows: steps of 8 pairs and of 1
 			if stage == "sft" {
 				var err error
 				if c, err = LoadConfig(fstest.MapFS{"sft.yaml": {Data: []byte(supervisedRecipe)}}, "sft", sets); err != nil {

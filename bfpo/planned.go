@@ -7,24 +7,10 @@ import (
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph/device"
-	"github.com/bfpo-go/bfpo/graph/wheel"
 	"github.com/bfpo-go/bfpo/mistral"
 	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
-
-// isLocal tells whether a model or data set is on this machine or comes with the program.
-func isLocal(name, cache string) bool {
-	if name == smolLM2 {
-		dir, err := wheel.CacheDir(cache)
-		if err != nil {
-			return false
-		}
-		_, cached := wheel.Cached(quickstartModel, dir)
-		return cached
-	}
-	return name == "tiny" || strings.HasPrefix(name, "quickstart/") || name != "" && exists(name)
-}
 
 // remoteData are the data sets of a stage that are not here.
 func remoteData(c Config, cache string) (names []string) {
@@ -34,7 +20,7 @@ func remoteData(c Config, cache string) (names []string) {
 	}
 	for _, m := range mixers {
 		for _, share := range m {
-			if !isLocal(share.Name, cache) {
+			if !IsLocal(share.Name, cache) {
 				names = append(names, share.Name)
 			}
 		}

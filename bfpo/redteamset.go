@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
@@ -84,7 +86,9 @@ func (r *redTeam) make(ctx context.Context) ([]string, error) {
 	for i, question := range questions {
 		row, reason := pairOf(question, answers[2*i], answers[2*i+1], r.stage.RedteamRankSafe)
 		for _, a := range answers[2*i : 2*i+2] {
-			summary.Cut += boolToInt(a.Stop == "length")
+			if a.Stop == "length" {
+				summary.Cut++
+			}
 		}
 		if held[question] {
 			heldOut = append(heldOut, question)
@@ -147,7 +151,7 @@ func (r *redTeam) describe(s redTeamSummary) {
 		{"usable pairs", fmt.Sprintf("%d: %d to train on, %d of held-out questions", s.Pairs, s.Trained, s.HeldOut)},
 		{"held out", fmt.Sprintf("%d questions, by their text", s.Held)},
 	}
-	for _, reason := range sortedKeys(s.Unused) {
+	for _, reason := range slices.Sorted(maps.Keys(s.Unused)) {
 		facts = append(facts, Fact{"not used", fmt.Sprintf("%d: %s", s.Unused[reason], reason)})
 	}
 	if s.Cut > 0 {
@@ -236,7 +240,7 @@ func readAnswers(path string, metric evaluate.Metric) (answers []judgedAnswer, e
 // listCounts lists reasons with their counts: "3 since an answer is empty".
 func listCounts(counts map[string]int) string {
 	var parts []string
-	for _, reason := range sortedKeys(counts) {
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
 		parts = append(parts, fmt.Sprintf("%d since %s", counts[reason], reason))
 	}
 	if len(parts) == 0 {

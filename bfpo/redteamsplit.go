@@ -69,7 +69,9 @@ func (r *redTeam) read(ctx context.Context) ([]string, error) {
 	if len(test) > 0 {
 		trained, shared := setOf(questions), 0
 		for _, row := range test {
-			shared += boolToInt(trained[promptKey(row)])
+			if trained[promptKey(row)] {
+				shared++
+			}
 		}
 		if shared > 0 {
 			r.notice("%d of the %d held-out rows ask what is trained on too", shared, len(test))

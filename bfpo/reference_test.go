@@ -17,16 +17,16 @@ import (
 // of the first epoch are the very same, those of later ones are laid out otherwise and differ by rounding.
 func TestPrecomputedReference(t *testing.T) {
 	firstPass := []string{"max_steps=3", "buffer_dataset_mixer={quickstart/helpful: 0.1}"} // three batches of each set
-	online := train(t, tinyConfig(t, firstPass...))
+	online := train(t, TinyConfig(t, firstPass...))
 	cache := t.TempDir()
 	precomputed := func(want string, sets ...string) string {
 		t.Helper()
 		var out bytes.Buffer
-		rt := testRuntime(t, graphtest.Device(t))
+		rt := TestRuntime(t, graphtest.Device(t))
 		rt.Cache, rt.Out = cache, &out
 		dir := filepath.Join(t.TempDir(), "out")
 		sets = slices.Concat(firstPass, []string{"precompute_ref_log_probs=true"}, sets)
-		if _, _, err := Train(context.Background(), rt, tinyConfig(t, sets...), dir); err != nil {
+		if _, _, err := Train(context.Background(), rt, TinyConfig(t, sets...), dir); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(out.String(), "reference log-probabilities of 18 pairs from "+want) {
@@ -60,7 +60,7 @@ func TestPrecomputedReference(t *testing.T) {
 // the sets' first pass: a buffer that begins again, in another order, has its pairs at other places of a row.
 func TestPrecomputedStepZero(t *testing.T) {
 	for _, dtype := range []string{"float32", "bfloat16"} {
-		for _, r := range metricsOf(t, train(t, tinyConfig(t, "max_steps=3", "learning_rate=0", "precompute_ref_log_probs=true", "torch_dtype="+dtype))) {
+		for _, r := range metricsOf(t, train(t, TinyConfig(t, "max_steps=3", "learning_rate=0", "precompute_ref_log_probs=true", "torch_dtype="+dtype))) {
 			for _, set := range []string{"main/", "buffer/"} {
 				bound := 0.0
 				if set == "buffer/" && r.Step == 3 {

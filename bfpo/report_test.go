@@ -27,7 +27,11 @@ func writeReport(t *testing.T, r Report) string {
 
 // sampleRecords are n steps and an evaluation of a preference stage.
 func sampleRecords(n int) []Record {
-	main, buffer := sampleGroups()
+	var main, buffer Group
+	for i, target := range []float64{100, -100, 0} {
+		main.Add(PairResult{Loss: 4 + float64(i), ChosenReward: 1 - float64(i), Margin: 50 * float64(1-i), Target: target, HasTarget: true, ChosenSafe: i != 1})
+	}
+	buffer.Add(PairResult{Loss: 10, ChosenReward: 3, RejectedReward: 1, Margin: 200, Target: 50, HasTarget: true, ChosenSafe: true})
 	var records []Record
 	for step := 1; step <= n; step++ {
 		m := PairMetrics(main, buffer)
@@ -39,6 +43,10 @@ func sampleRecords(n int) []Record {
 	return append(records, eval.Record())
 }
 
+func sftRecord(step int, loss float64) Record {
+	return Metrics{Step: step, Loss: loss, LearningRate: 1e-5, GradNorm: 1, Tokens: 100, Samples: 2, Seconds: 1}.Record()
+}
+
 func sampleReport() Report {
 	return Report{
 		Title: "tiny", Subtitle: "sft, then bfpo", Created: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC),
@@ -46,7 +54,7 @@ func sampleReport() Report {
 		Comparison: sampleComparison(),
 		Answers:    []Answer{{"helpful request", "Why is the sky blue?", "It is.", "Air scatters blue light."}},
 		Stages: []StageReport{
-			{Title: "Stage 1: SFT", Objective: Objective{Name: "sft"}, TotalSteps: 4, Records: []Record{sftStep(1, 3).Record(), sftStep(2, 2).Record()}, Config: "objective: sft\n"},
+			{Title: "Stage 1: SFT", Objective: Objective{Name: "sft"}, TotalSteps: 4, Records: []Record{sftRecord(1, 3), sftRecord(2, 2)}, Config: "objective: sft\n"},
 			{
 				Title: "Stage 2: BFPO", Objective: Objective{Name: "bfpo", Beta: 0.01, B1: 3, Alpha: 0.5}, TotalSteps: 50, Records: sampleRecords(50),
 				Data:   []SetSummary{{"main", 100, Cases{40, 30, 20, 10}, []Drop{{"too long", 3}}}},

@@ -59,7 +59,7 @@ func cacheStages(t *testing.T) map[string]Config {
 		return must(must(LoadConfig(recipe, "sft", sets)).As("sft"))
 	}
 	return map[string]Config{
-		"pairs": tinyConfig(t, "dataset_mixer={quickstart/safety: 1}", "max_length=200", "max_prompt_length=100",
+		"pairs": TinyConfig(t, "dataset_mixer={quickstart/safety: 1}", "max_length=200", "max_prompt_length=100",
 			"eval_dataset_mixer={quickstart/helpful: 1}", "evaluation_strategy=epoch"),
 		"sft":      sft("packing=true"),
 		"sft seed": sft("text_format=seed"),
@@ -147,7 +147,7 @@ func TestRowCacheInputs(t *testing.T) {
 	count := 0
 	read := func(what string, fresh int, sets ...string) StageData {
 		t.Helper()
-		c := tinyConfig(t, append([]string{"dataset_mixer={" + file + ": 1}", "use_buffer=false", "evaluation_strategy=no", "do_eval=false"}, sets...)...)
+		c := TinyConfig(t, append([]string{"dataset_mixer={" + file + ": 1}", "use_buffer=false", "evaluation_strategy=no", "do_eval=false"}, sets...)...)
 		data := readTiny(t, c, cache)
 		if count += fresh; len(entries(t, cache)) != count {
 			t.Errorf("%s: %d entries, want %d", what, len(entries(t, cache)), count)
@@ -182,7 +182,7 @@ func TestRowCacheInputs(t *testing.T) {
 func TestRowCacheStart(t *testing.T) {
 	shared, cache := sharedtest.Path(t), t.TempDir()
 	mixer := fmt.Sprintf("{%[1]s/pku_saferlhf: 1, %[1]s/ultrafeedback_binarized: 1}", filepath.Join(shared, "data"))
-	c := tinyConfig(t, "dataset_mixer="+mixer, "buffer_dataset_mixer="+mixer, "max_length=1024", "max_prompt_length=512",
+	c := TinyConfig(t, "dataset_mixer="+mixer, "buffer_dataset_mixer="+mixer, "max_length=1024", "max_prompt_length=512",
 		"dataset_splits=[train_prefs, test_prefs]", "buffer_dataset_splits=[train_prefs]", "evaluation_strategy=epoch")
 	read := stageReader(t, filepath.Join(shared, "golden", "model"), c)
 	begun := time.Now()
@@ -208,7 +208,7 @@ func TestRowCacheWithoutFolder(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if data := readTiny(t, tinyConfig(t), file); data.Main.Rows == 0 {
+	if data := readTiny(t, TinyConfig(t), file); data.Main.Rows == 0 {
 		t.Error("no rows")
 	}
 }

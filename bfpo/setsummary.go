@@ -2,6 +2,8 @@ package bfpo
 
 import (
 	_ "embed"
+	"maps"
+	"slices"
 
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/batch"
@@ -45,7 +47,7 @@ func casesOf(pairs []batch.Pair) (cases Cases) {
 
 func dropsOf(d datasets.Drops) []Drop {
 	var drops []Drop
-	for _, reason := range sortedKeys(d.Dropped) {
+	for _, reason := range slices.Sorted(maps.Keys(d.Dropped)) {
 		drops = append(drops, Drop{reason, len(d.Dropped[reason])})
 	}
 	if len(d.Cut) > 0 {

@@ -9,60 +9,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/fstest"
 
-	"github.com/bfpo-go/bfpo/datasets/hub"
-	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
-
-// tinyRecipe is a short preference stage on the built-in model, with a buffer, accumulation, a ragged last batch and an epoch end.
-const tinyRecipe = `
-model_name_or_path: tiny
-dataset_mixer: {quickstart/safety: 0.055} # 9 rows: 3 steps of 4, 4 and 1 pairs an epoch
-use_buffer: true
-buffer_dataset_mixer: {quickstart/helpful: 0.08} # 7 rows
-max_length: 384
-max_prompt_length: 160
-per_device_train_batch_size: 2
-gradient_accumulation_steps: 2
-max_steps: 6
-learning_rate: 0.001
-beta: 0.1
-logging_steps: 1
-save_steps: 1
-`
-
-func tinyConfig(t *testing.T, sets ...string) Config {
-	t.Helper()
-	c, err := LoadConfig(fstest.MapFS{"tiny.yaml": {Data: []byte(tinyRecipe)}}, "tiny", sets)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c, err = c.As("train"); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func testRuntime(t *testing.T, d *device.Device) Runtime {
-	t.Helper()
-	return Runtime{Device: d, Hub: &hub.Hub{Offline: true}, Out: testWriter{t}, Results: testWriter{t}, Version: "test"}
-}
-
-// testWriter puts what a run prints into the test's log.
-type testWriter struct{ t *testing.T }
-
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Log(string(bytes.TrimRight(p, "\n")))
-	return len(p), nil
-}
 
 // train runs a stage into a new folder and returns it.
 func train(t *testing.T, c Config) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "out")
-	if _, _, err := Train(context.Background(), testRuntime(t, graphtest.Device(t)), c, dir); err != nil {
+	if _, _, err := Train(context.Background(), TestRuntime(t, graphtest.Device(t)), c, dir); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -84,7 +39,7 @@ func TestStepZeroIsAtTheTargets(t *testing.T) {
 		{"use_selective=true", "selected_layers=down_proj", "torch_dtype=bfloat16"},
 		{"use_selective=false", "torch_dtype=bfloat16", "gradient_checkpointing=true"},
 	} {
-		records := metricsOf(t, train(t, tinyConfig(t, append(sets, "learning_rate=0")...)))
+		records := metricsOf(t, train(t, TinyConfig(t, append(sets, "learning_rate=0")...)))
 		if len(records) != 6 {
 			t.Fatalf("%d records, want 6", len(records))
 		}
@@ -106,7 +61,7 @@ func TestStepZeroIsAtTheTargets(t *testing.T) {
 }
 
 func TestTrainingMovesTheMarginToTheTarget(t *testing.T) {
-	records := metricsOf(t, train(t, tinyConfig(t)))
+	records := metricsOf(t, train(t, TinyConfig(t)))
 	first, _ := records[0].Get("loss")
 	last, _ := records[3].Get("loss") // the same pairs, one epoch later
 	if last >= first {
@@ -115,9 +70,9 @@ func TestTrainingMovesTheMarginToTheTarget(t *testing.T) {
 }
 
 func TestResumeIsNoInterruption(t *testing.T) {
-	whole := train(t, tinyConfig(t))
+	whole := train(t, TinyConfig(t))
 	for _, step := range []string{"step-1", "step-3", "step-5"} { // within an epoch, at its end, before the last step
-		resumed := train(t, tinyConfig(t, "resume_from_checkpoint="+filepath.Join(whole, checkpointsName, step)))
+		resumed := train(t, TinyConfig(t, "resume_from_checkpoint="+filepath.Join(whole, checkpointsName, step)))
 		for _, file := range []string{"model/model.safetensors", "checkpoints/step-6/masters.safetensors", "checkpoints/step-6/moment1.safetensors",
 			"checkpoints/step-6/moment2.safetensors"} {
 			want, got := readFile(t, filepath.Join(whole, file)), readFile(t, filepath.Join(resumed, file))
@@ -129,7 +84,7 @@ func TestResumeIsNoInterruption(t *testing.T) {
 }
 
 func TestSameRunTwiceIsTheSame(t *testing.T) {
-	c := tinyConfig(t, "max_steps=2", "save_strategy=no")
+	c := TinyConfig(t, "max_steps=2", "save_strategy=no")
 	a, b := train(t, c), train(t, c)
 	if !bytes.Equal(readFile(t, filepath.Join(a, "model/model.safetensors")), readFile(t, filepath.Join(b, "model/model.safetensors"))) {
 		t.Error("the weights of two runs of one recipe differ")
@@ -139,9 +94,9 @@ func TestSameRunTwiceIsTheSame(t *testing.T) {
 func TestInterruptSavesAndSaysHowToGoOn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	ctx, cancel := context.WithCancel(context.Background())
-	rt := testRuntime(t, graphtest.Device(t))
+	rt := TestRuntime(t, graphtest.Device(t))
 	rt.Out = cancelAfter{cancel, "2/6"}
-	c := tinyConfig(t, "save_strategy=no")
+	c := TinyConfig(t, "save_strategy=no")
 	_, _, err := Train(ctx, rt, c, dir)
 	if !errors.Is(err, ErrInterrupted) || !strings.Contains(err.Error(), "after step 2") {
 		t.Fatalf("error %v, want one of an interruption after step 2", err)
@@ -149,8 +104,8 @@ func TestInterruptSavesAndSaysHowToGoOn(t *testing.T) {
 	if _, _, err := Train(context.Background(), rt, c, dir); err == nil || !strings.Contains(err.Error(), "resume_from_checkpoint") {
 		t.Errorf("starting over in the folder of an unfinished run: %v", err)
 	}
-	rt.Out = testWriter{t}
-	if _, _, err := Train(context.Background(), rt, tinyConfig(t, "save_strategy=no", "resume_from_checkpoint=true"), dir); err != nil {
+	rt.Out = Writer(t)
+	if _, _, err := Train(context.Background(), rt, TinyConfig(t, "save_strategy=no", "resume_from_checkpoint=true"), dir); err != nil {
 		t.Fatal(err)
 	}
 	want := readFile(t, filepath.Join(train(t, c), "model/model.safetensors"))

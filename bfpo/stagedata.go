@@ -65,6 +65,13 @@ func ReadStage(ctx context.Context, c Config, m config.Config, l Language, hub *
 	return d, err
 }
 
+// ReadHeldOut reads and tokenises held-out pairs alone, in the text format of a preference recipe; see ReadStage for cache.
+func ReadHeldOut(ctx context.Context, c Config, m config.Config, l Language, mixer Mixer, split string, hub *hub.Hub,
+	cache string) (Set, error) {
+	r := setReader{config: c, language: l, format: textFormat(c, l, m.MaxPositionEmbeddings), hub: hub, cache: newRowCache(cache), heldOut: true}
+	return r.read(ctx, "held out", mixer, split)
+}
+
 // fitsModel refuses rows longer than the network has positions for.
 func fitsModel(c Config, m config.Config) error {
 	key, length := "max_length", c.MaxLength
@@ -192,7 +199,7 @@ func describeDrops(d datasets.Drops) (text string) {
 		}
 		return strings.Join(ids, ", ")
 	}
-	for _, reason := range sortedKeys(d.Dropped) {
+	for _, reason := range slices.Sorted(maps.Keys(d.Dropped)) {
 		text += fmt.Sprintf("; %d dropped: %s (%s)", len(d.Dropped[reason]), reason, first(d.Dropped[reason]))
 	}
 	if len(d.Cut) > 0 {
@@ -200,5 +207,3 @@ func describeDrops(d datasets.Drops) (text string) {
 	}
 	return text
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

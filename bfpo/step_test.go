@@ -54,7 +54,7 @@ func equalModels(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if path, ok := wheel.Cached(quickstartModel, cache); ok && !testing.Short() && graphtest.Device(t).Platform() != device.PlatformGo {
+	if path, ok := wheel.Cached(QuickstartModel(), cache); ok && !testing.Short() && graphtest.Device(t).Platform() != device.PlatformGo {
 		return []string{"tiny", path}
 	}
 	return []string{"tiny"}

@@ -36,7 +36,7 @@ func TestTokenizerPeer(t *testing.T) {
 	}
 	for name, model := range map[string]string{
 		"mistral": filepath.Join(sharedtest.Path(t), "golden", "model"),
-		"smollm2": quickstartModel.Path(cache),
+		"smollm2": QuickstartModel().Path(cache),
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkpoint, err := pretrained.Open(model)

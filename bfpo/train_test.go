@@ -49,7 +49,7 @@ func TestAccumulationIsOneBigBatch(t *testing.T) {
 	// 8 buffer rows, so that no split restarts the buffer within the first two steps.
 	sets := []string{"shuffle=false", "max_steps=3", "save_strategy=no", "buffer_dataset_mixer={quickstart/helpful: 0.09}"}
 	split := func(batch, accumulate string) []Record {
-		return metricsOf(t, train(t, tinyConfig(t, append(sets, "per_device_train_batch_size="+batch, "gradient_accumulation_steps="+accumulate)...)))
+		return metricsOf(t, train(t, TinyConfig(t, append(sets, "per_device_train_batch_size="+batch, "gradient_accumulation_steps="+accumulate)...)))
 	}
 	whole := split("4", "1")
 	for _, other := range [][]Record{split("2", "2"), split("1", "4")} {
@@ -66,23 +66,23 @@ func TestAccumulationIsOneBigBatch(t *testing.T) {
 
 func TestObjectivesAndSupervisedTrain(t *testing.T) {
 	for _, objective := range []string{"dpo", "ipo"} {
-		records := metricsOf(t, train(t, tinyConfig(t, "objective="+objective, "max_steps=2", "save_strategy=no", "use_buffer=false")))
+		records := metricsOf(t, train(t, TinyConfig(t, "objective="+objective, "max_steps=2", "save_strategy=no", "use_buffer=false")))
 		loss, _ := records[0].Get("loss")
 		if want := map[string]float64{"dpo": math.Ln2, "ipo": 25}[objective]; math.Abs(loss-want) > 1e-5*want {
 			t.Errorf("%s: first loss %v, want %v", objective, loss, want)
 		}
 	}
 	// loss_type is TRL's name for the same choice.
-	sigmoid := metricsOf(t, train(t, tinyConfig(t, "loss_type=sigmoid", "max_steps=1", "save_strategy=no", "use_buffer=false")))
+	sigmoid := metricsOf(t, train(t, TinyConfig(t, "loss_type=sigmoid", "max_steps=1", "save_strategy=no", "use_buffer=false")))
 	if loss, _ := sigmoid[0].Get("loss"); math.Abs(loss-math.Ln2) > 1e-5 {
 		t.Errorf("loss_type sigmoid: first loss %v, want ln 2", loss)
 	}
 }
 
 func TestCheckpointingAndBFloat16(t *testing.T) {
-	plain := train(t, tinyConfig(t, "max_steps=2", "save_strategy=no"))
-	remat := train(t, tinyConfig(t, "max_steps=2", "save_strategy=no", "gradient_checkpointing=true"))
-	half := train(t, tinyConfig(t, "max_steps=2", "save_strategy=no", "bf16=true", "torch_dtype=bfloat16"))
+	plain := train(t, TinyConfig(t, "max_steps=2", "save_strategy=no"))
+	remat := train(t, TinyConfig(t, "max_steps=2", "save_strategy=no", "gradient_checkpointing=true"))
+	half := train(t, TinyConfig(t, "max_steps=2", "save_strategy=no", "bf16=true", "torch_dtype=bfloat16"))
 	for i, r := range metricsOf(t, plain) {
 		want, _ := r.Get("loss")
 		if got, _ := metricsOf(t, remat)[i].Get("loss"); math.Abs(got-want) > 1e-5*want {
@@ -100,7 +100,7 @@ func TestCheckpointingAndBFloat16(t *testing.T) {
 
 func TestSeedOrdersLaterEpochs(t *testing.T) {
 	rows := func(seed string) []Record {
-		return metricsOf(t, train(t, tinyConfig(t, "seed="+seed, "save_strategy=no", "log_rows=true")))
+		return metricsOf(t, train(t, TinyConfig(t, "seed="+seed, "save_strategy=no", "log_rows=true")))
 	}
 	a, b := rows("1"), rows("2") // 3 steps an epoch
 	if !slices.Equal(a[0].Rows[:2], b[0].Rows[:2]) {
@@ -113,7 +113,7 @@ func TestSeedOrdersLaterEpochs(t *testing.T) {
 
 // TestBestModel evaluates more often than it saves, on a single held-out file, at a rate that makes later steps worse.
 func TestBestModel(t *testing.T) {
-	dir := train(t, tinyConfig(t, "learning_rate=0.3", "load_best_model_at_end=true", "evaluation_strategy=steps", "eval_steps=1",
+	dir := train(t, TinyConfig(t, "learning_rate=0.3", "load_best_model_at_end=true", "evaluation_strategy=steps", "eval_steps=1",
 		"save_steps=2", "eval_dataset_mixer={quickstart/heldout: 1.0}"))
 	var best, step float64
 	for _, r := range metricsOf(t, dir) {
@@ -151,7 +151,7 @@ func TestBestModel(t *testing.T) {
 }
 
 func TestTheLastStepIsEvaluated(t *testing.T) {
-	dir := train(t, tinyConfig(t, "max_steps=3", "save_strategy=no", "evaluation_strategy=steps", "eval_steps=2",
+	dir := train(t, TinyConfig(t, "max_steps=3", "save_strategy=no", "evaluation_strategy=steps", "eval_steps=2",
 		"eval_dataset_mixer={quickstart/heldout: 1.0}"))
 	records := metricsOf(t, dir)
 	if last := records[len(records)-1]; !last.Evaluation() || last.Step != 3 {

@@ -12,10 +12,10 @@ import (
 
 // A loop of one's own, left after two steps and taken up again, makes the run that Train makes.
 func TestLoopOfOnesOwn(t *testing.T) {
-	c := tinyConfig(t, "save_strategy=no")
+	c := TinyConfig(t, "save_strategy=no")
 	dir := filepath.Join(t.TempDir(), "out")
 	ctx := context.Background()
-	run, err := Begin(ctx, testRuntime(t, graphtest.Device(t)), c, dir)
+	run, err := Begin(ctx, TestRuntime(t, graphtest.Device(t)), c, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
