@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/track"
 )
 
 func TestExecutedOutputs(t *testing.T) { checkOutputs(t, executed(t)) }
@@ -57,7 +57,7 @@ func TestExecutedNumbers(t *testing.T) {
 	var losses []float64
 	var margin float64
 	for _, stage := range []string{"1-sft", "2-bfpo"} {
-		records, err := bfpo.ReadMetrics(filepath.Join(run, stage, "metrics.jsonl"))
+		records, err := track.ReadMetrics(filepath.Join(run, stage, "metrics.jsonl"))
 		if err != nil || len(records) != 4 {
 			t.Fatalf("%d records, error %v", len(records), err)
 		}

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
 // answerSet are the answers of all models to some documents of one task.
@@ -93,12 +93,12 @@ func (c Comparison) answerRow(task string, id int, metric Row) (r answerRow, ok 
 }
 
 // classOf colors a share: its good end, its bad end, or between.
-func classOf(x float64, b bfpo.Better) string {
-	if b == bfpo.LowerIsBetter {
+func classOf(x float64, b report.Better) string {
+	if b == report.LowerIsBetter {
 		x = 1 - x
 	}
 	switch {
-	case b == bfpo.NeitherIsBetter:
+	case b == report.NeitherIsBetter:
 		return "neutral"
 	case x >= 0.75:
 		return "better"

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
 // Axis is one axis of the chart: the mean over tasks of one number each, from 0 (bad) to 1 (good).
@@ -49,7 +49,7 @@ func (c *Comparison) axis(name string, tasks []string) Axis {
 		r, ok := c.share(task)
 		switch {
 		case ok:
-			a.Parts = append(a.Parts, Part{r.Task, r.Metric, r.Better == bfpo.LowerIsBetter})
+			a.Parts = append(a.Parts, Part{r.Task, r.Metric, r.Better == report.LowerIsBetter})
 			rows = append(rows, r)
 		case len(having(c.Models, task)) > 0:
 			a.Absent = append(a.Absent, task)
@@ -77,11 +77,11 @@ func (c *Comparison) share(task string) (best Row, ok bool) {
 
 // meanOf is the mean of a model's values in rows, lower-is-better ones turned, with the standard error of independent tasks.
 func meanOf(rows []Row, model int) Cell {
-	mean, n := Cell{Measured: true, Change: bfpo.Estimate{N: math.MaxInt}}, float64(len(rows))
+	mean, n := Cell{Measured: true, Change: report.Estimate{N: math.MaxInt}}, float64(len(rows))
 	for _, r := range rows {
 		cell, sign := r.Cells[model], 1.0
 		value := cell.Value
-		if r.Better == bfpo.LowerIsBetter {
+		if r.Better == report.LowerIsBetter {
 			value, sign = 1-value, -1
 		}
 		mean.Value += value / n
@@ -95,7 +95,7 @@ func meanOf(rows []Row, model int) Cell {
 	}
 	mean.Error, mean.Change.StdErr = math.Sqrt(mean.Error), math.Sqrt(mean.Change.StdErr)
 	if mean.Change.N < 2 || model == 0 {
-		mean.Change = bfpo.Estimate{}
+		mean.Change = report.Estimate{}
 	} else if mean.Change.StdErr > 0 {
 		mean.P, mean.Tested = normalP(mean.Change), true
 	}

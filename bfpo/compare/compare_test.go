@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
 // fixture writes an evaluation of the tasks: of each the values of one metric, by document.
@@ -24,7 +24,7 @@ func fixture(t *testing.T, dir string, tasks map[string][]float64) string {
 		} else if task == "crows_pairs_english" {
 			metric = "pct_stereotype"
 		}
-		e := bfpo.NewEstimate(values)
+		e := report.NewEstimate(values)
 		results[task] = map[string]any{metric + ",none": e.Mean, metric + "_stderr,none": e.StdErr, "alias": task}
 		higher[task] = map[string]bool{metric: metric != "pct_stereotype"}
 		samples[task] = map[string]int{"original": len(values), "effective": len(values)}
@@ -95,13 +95,13 @@ func TestCompare(t *testing.T) {
 		return c.Rows[slices.IndexFunc(c.Rows, func(r Row) bool { return r.Task == task })]
 	}
 	adv := row("advbench").Cells[1]
-	if near(t, "p", adv.P, 2.0/64); adv.Change.Mean != 0.75 || adv.Verdict(bfpo.HigherIsBetter) != "better" || adv.Documents != 8 {
+	if near(t, "p", adv.P, 2.0/64); adv.Change.Mean != 0.75 || adv.Verdict(report.HigherIsBetter) != "better" || adv.Documents != 8 {
 		t.Errorf("advbench: %+v", adv)
 	}
-	if got := row("winogrande").Cells[1].Verdict(bfpo.HigherIsBetter); got != "same" {
+	if got := row("winogrande").Cells[1].Verdict(report.HigherIsBetter); got != "same" {
 		t.Errorf("winogrande: %s", got)
 	}
-	if r := row("crows_pairs_english"); r.Better != bfpo.LowerIsBetter || r.Cells[1].Verdict(r.Better) != "within noise" {
+	if r := row("crows_pairs_english"); r.Better != report.LowerIsBetter || r.Cells[1].Verdict(r.Better) != "within noise" {
 		t.Errorf("crows_pairs_english: %+v", r)
 	}
 	if cell := row("only_here").Cells[1]; cell.Measured || cell.Note != "not measured" {

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/report"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 // Comparison is what several models' evaluations say of each other. The first model is what the others are compared with.
@@ -21,17 +22,17 @@ type Comparison struct {
 // Row is one metric of one task.
 type Row struct {
 	Task, Metric string
-	Better       bfpo.Better
+	Better       report.Better
 	Cells        []Cell // of the models in their order
 }
 
 // Cell is what one model has of a row.
 type Cell struct {
 	Measured     bool
-	Value, Error float64       // as results.json has them; Error may be NaN
-	Documents    int           // behind Value
-	Change       bfpo.Estimate // of the documents' own differences from the first model, on the documents that both have; N = 0 for none
-	P            float64       // that there is no difference, where Tested
+	Value, Error float64         // as results.json has them; Error may be NaN
+	Documents    int             // behind Value
+	Change       report.Estimate // of the documents' own differences from the first model, on the documents that both have; N = 0 for none
+	P            float64         // that there is no difference, where Tested
 	Tested       bool
 	Note         string // why there is no change
 }
@@ -40,7 +41,7 @@ type Cell struct {
 const alpha = 0.05
 
 // Verdict says what the change means: better, worse, changed, within noise or same; empty where there is none to judge.
-func (c Cell) Verdict(b bfpo.Better) string {
+func (c Cell) Verdict(b report.Better) string {
 	switch {
 	case c.Change.N == 0:
 		return ""
@@ -48,9 +49,9 @@ func (c Cell) Verdict(b bfpo.Better) string {
 		return "same"
 	case !c.Tested || c.P >= alpha:
 		return "within noise"
-	case b == bfpo.NeitherIsBetter:
+	case b == report.NeitherIsBetter:
 		return "changed"
-	case (c.Change.Mean > 0) == (b == bfpo.HigherIsBetter):
+	case (c.Change.Mean > 0) == (b == report.HigherIsBetter):
 		return "better"
 	}
 	return "worse"
@@ -65,7 +66,7 @@ func Compare(models []Model, safety, helpfulness []string) (Comparison, error) {
 		for _, m := range models {
 			all = append(all, fmt.Sprintf("%s has %s", m.Path, strings.Join(slices.Sorted(maps.Keys(m.Tasks)), ", ")))
 		}
-		return c, bfpo.Usagef("no task is in two of the folders: %s", strings.Join(all, "; "))
+		return c, usage.Errorf("no task is in two of the folders: %s", strings.Join(all, "; "))
 	}
 	order := slices.Concat(safety, helpfulness)
 	slices.SortStableFunc(tasks, func(a, b string) int { return place(order, a) - place(order, b) })
@@ -174,7 +175,7 @@ func (c *Comparison) cell(i int, task, metric string) (cell Cell) {
 		return cell
 	}
 	differences := paired(first, t, metric)
-	cell.Change = bfpo.NewEstimate(differences)
+	cell.Change = report.NewEstimate(differences)
 	cell.P, cell.Tested = significance(differences)
 	if len(differences) == 0 {
 		cell.Note = "no document in common"
@@ -215,6 +216,6 @@ func (c *Comparison) tests() (n int) {
 }
 
 // normalP is the two-sided p-value of a mean with a standard error, by the normal distribution.
-func normalP(e bfpo.Estimate) float64 {
+func normalP(e report.Estimate) float64 {
 	return math.Erfc(math.Abs(e.Mean) / e.StdErr / math.Sqrt2)
 }

@@ -17,8 +17,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/report"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 // Model is one evaluated model.
@@ -43,7 +44,7 @@ type Task struct {
 type Metric struct {
 	Name         string
 	Value, Error float64 // Error is NaN where results.json has none
-	Better       bfpo.Better
+	Better       report.Better
 }
 
 // Open reads the evaluations that the folders hold. A folder is that of an evaluation; that of a pipeline's run, which stands for its
@@ -62,14 +63,14 @@ func Open(folders []string) ([]Model, error) {
 		}
 	}
 	if len(paths) < 2 {
-		return nil, bfpo.Usagef("%s is one evaluation: name two folders or more to compare, or one with eval/before and eval/after",
+		return nil, usage.Errorf("%s is one evaluation: name two folders or more to compare, or one with eval/before and eval/after",
 			strings.Join(folders, ", "))
 	}
 	var models []Model
 	names := shortNames(named)
 	for i, path := range paths {
 		if slices.Index(paths, path) != i {
-			return nil, bfpo.Usagef("%s is named twice", path)
+			return nil, usage.Errorf("%s is named twice", path)
 		}
 		m, err := read(path)
 		if err != nil {
@@ -84,9 +85,9 @@ func Open(folders []string) ([]Model, error) {
 // evaluationsOf finds the evaluations that a folder stands for.
 func evaluationsOf(folder string, both bool) ([]string, error) {
 	if info, err := os.Stat(folder); err != nil {
-		return nil, bfpo.Usagef("%s: no such folder", folder)
+		return nil, usage.Errorf("%s: no such folder", folder)
 	} else if !info.IsDir() {
-		return nil, bfpo.Usagef("%s is a file: name the folder of an evaluation or of a run", folder)
+		return nil, usage.Errorf("%s is a file: name the folder of an evaluation or of a run", folder)
 	}
 	before, after := filepath.Join(folder, "eval", "before"), filepath.Join(folder, "eval", "after")
 	switch inLoop := stepFolders(folder); {
@@ -101,10 +102,10 @@ func evaluationsOf(folder string, both bool) ([]string, error) {
 	}
 	for _, unfinished := range []string{folder, before, after} {
 		if evaluate.Unfinished(unfinished) {
-			return nil, bfpo.Usagef("%s holds an evaluation that is not finished: the command that began it goes on with it", unfinished)
+			return nil, usage.Errorf("%s holds an evaluation that is not finished: the command that began it goes on with it", unfinished)
 		}
 	}
-	return nil, bfpo.Usagef("%s holds no evaluation (no results.json, no eval/after with one): `bfpo eval -model=%s -tasks=… -out=…` makes one",
+	return nil, usage.Errorf("%s holds no evaluation (no results.json, no eval/after with one): `bfpo eval -model=%s -tasks=… -out=…` makes one",
 		folder, folder)
 }
 
@@ -224,13 +225,13 @@ func metricsOf(task string, values map[string]json.RawMessage, higher map[string
 }
 
 // betterOf says which way a metric should move. results.json says it of tasks; of the held-out preferences their case says it.
-func betterOf(task, metric string, higher map[string]bool) bfpo.Better {
+func betterOf(task, metric string, higher map[string]bool) report.Better {
 	up, said := higher[metric]
 	switch {
 	case said && !up, task == "preference_unsafe_over_safe":
-		return bfpo.LowerIsBetter
+		return report.LowerIsBetter
 	case !said && task == "preference_both_unsafe":
-		return bfpo.NeitherIsBetter
+		return report.NeitherIsBetter
 	}
-	return bfpo.HigherIsBetter
+	return report.HigherIsBetter
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
 //go:embed page.html
@@ -50,17 +50,17 @@ func WritePage(path string, c Comparison, version string) error {
 	for _, axis := range c.Axes {
 		if len(axis.Scores) > 0 {
 			title := axis.Name + " (mean of " + plural(len(axis.Parts), "task") + ")"
-			v.Groups = append(v.Groups, c.group(title, "axis", bfpo.HigherIsBetter, axis.Scores))
+			v.Groups = append(v.Groups, c.group(title, "axis", report.HigherIsBetter, axis.Scores))
 		}
 	}
 	for _, r := range c.Rows {
 		v.Groups = append(v.Groups, c.group(r.title(), "", r.Better, r.Cells))
 	}
-	page := bfpo.Page{Source: pageSource, Style: pageStyle, Funcs: template.FuncMap{"color": colorOf}}
+	page := report.Page{Source: pageSource, Style: pageStyle, Funcs: template.FuncMap{"color": colorOf}}
 	return page.Write(path, v)
 }
 
-func (c Comparison) group(title, kind string, better bfpo.Better, cells []Cell) group {
+func (c Comparison) group(title, kind string, better report.Better, cells []Cell) group {
 	g := group{Title: title, Kind: kind}
 	for i, cell := range cells {
 		class := "neutral"

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
 // Document is what one model did with one document.
@@ -51,8 +51,8 @@ func (t Task) safeMetric() (m Metric, ok bool) {
 		}
 	}
 	own := slices.ContainsFunc(t.Metrics, func(m Metric) bool { return m.Name == "llama2" })
-	e := bfpo.NewEstimate(values)
-	return Metric{Name: safeShare, Value: e.Mean, Error: e.StdErr, Better: bfpo.HigherIsBetter}, len(values) > 0 && !own
+	e := report.NewEstimate(values)
+	return Metric{Name: safeShare, Value: e.Mean, Error: e.StdErr, Better: report.HigherIsBetter}, len(values) > 0 && !own
 }
 
 // samplesFile is the file of a task's documents. The four cases of the held-out preferences share one.

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
 // Size of the chart and of its margins, in the units of its viewBox.
@@ -129,7 +129,7 @@ func newScale(scores []Cell, from, to float64) scale {
 		low, high = low-spare, high+spare
 	}
 	pad := 0.08 * (high - low)
-	step := bfpo.NiceStep(high-low+2*pad, 5)
+	step := report.NiceStep(high-low+2*pad, 5)
 	return scale{math.Floor((low-pad)/step) * step, math.Ceil((high+pad)/step) * step, step, from, to}
 }
 
@@ -140,7 +140,7 @@ func (s scale) at(x float64) float64 {
 func (s scale) ticks() (ticks []tick) {
 	for i := range int(math.Round((s.high-s.low)/s.step)) + 1 {
 		x := s.low + float64(i)*s.step
-		ticks = append(ticks, tick{s.at(x), bfpo.TickText(x, s.step, 1)})
+		ticks = append(ticks, tick{s.at(x), report.TickText(x, s.step, 1)})
 	}
 	return ticks
 }

@@ -7,13 +7,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
 // WriteTo writes the table as plain text with aligned columns.
 func (c Comparison) WriteTo(w io.Writer) (int64, error) {
 	lines := [][]string{{"", "documents", "value ± error", "change", "p", ""}}
-	add := func(title string, better bfpo.Better, cells []Cell) {
+	add := func(title string, better report.Better, cells []Cell) {
 		lines = append(lines, []string{title})
 		decimals := decimalsOf(cells)
 		for i, cell := range cells {
@@ -23,14 +23,14 @@ func (c Comparison) WriteTo(w io.Writer) (int64, error) {
 	}
 	for _, axis := range c.Axes {
 		if len(axis.Scores) > 0 {
-			add(fmt.Sprintf("%s, mean of %s", axis.Name, plural(len(axis.Parts), "task")), bfpo.HigherIsBetter, axis.Scores)
+			add(fmt.Sprintf("%s, mean of %s", axis.Name, plural(len(axis.Parts), "task")), report.HigherIsBetter, axis.Scores)
 		}
 	}
 	for _, r := range c.Rows {
 		add(r.title(), r.Better, r.Cells)
 	}
 	var b strings.Builder
-	bfpo.WriteColumns(&b, lines)
+	report.WriteColumns(&b, lines)
 	fmt.Fprintf(&b, "%s\n", c.legend())
 	for _, axis := range c.Axes {
 		fmt.Fprintf(&b, "%s\n", axis.String())
@@ -52,7 +52,7 @@ func (c Comparison) legend() string {
 
 // title is the row's task and metric.
 func (r Row) title() string {
-	if r.Better == bfpo.LowerIsBetter {
+	if r.Better == report.LowerIsBetter {
 		return r.Task + " " + r.Metric + " (lower is better)"
 	}
 	return r.Task + " " + r.Metric
@@ -81,7 +81,7 @@ func (a Axis) String() string {
 // cellText is a cell in words.
 type cellText struct{ Documents, Value, Change, P, Verdict string }
 
-func newCellText(c Cell, better bfpo.Better, first bool, decimals int) cellText {
+func newCellText(c Cell, better report.Better, first bool, decimals int) cellText {
 	if !c.Measured {
 		return cellText{Value: "–", Verdict: c.Note}
 	}

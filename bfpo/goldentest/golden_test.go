@@ -10,8 +10,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/goldentest"
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/train"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
@@ -19,9 +22,9 @@ import (
 )
 
 // stage loads a recipe for the kind of stage that a recorded run is.
-func stage(t *testing.T, run *goldentest.Run, recipe string) bfpo.Config {
+func stage(t *testing.T, run *goldentest.Run, text string) recipe.Config {
 	t.Helper()
-	c, err := bfpo.LoadConfig(nil, recipe, nil)
+	c, err := recipe.Load(nil, text, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,9 +44,9 @@ func TestGoldenRuns(t *testing.T) {
 			run := goldentest.ReadRun(t, name)
 			dir := filepath.Join(t.TempDir(), "out")
 			out := &bytes.Buffer{}
-			rt := bfpo.Runtime{Device: graphtest.Device(t), Hub: &hub.Hub{Offline: true}, Cache: t.TempDir(), Out: out, Results: out,
+			rt := models.Runtime{Device: graphtest.Device(t), Hub: &hub.Hub{Offline: true}, Cache: t.TempDir(), Out: out, Results: out,
 				Version: "test"}
-			if _, _, err := bfpo.Train(context.Background(), rt, stage(t, run, run.Recipe(t)), dir); err != nil {
+			if _, _, err := train.Train(context.Background(), rt, stage(t, run, run.Recipe(t)), dir); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			run.Check(t, dir)
@@ -59,7 +62,7 @@ func TestGoldenData(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer checkpoint.Close()
-	language, err := bfpo.NewLanguage(checkpoint, "")
+	language, err := models.NewLanguage(checkpoint, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +70,7 @@ func TestGoldenData(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run := goldentest.ReadRun(t, name)
 			c := stage(t, run, run.RawRecipe(t))
-			data, err := bfpo.ReadStage(context.Background(), c, checkpoint.Config, language, &hub.Hub{Offline: true}, t.TempDir())
+			data, err := data.Read(context.Background(), c, checkpoint.Config, language, &hub.Hub{Offline: true}, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,7 +10,10 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/track"
+	"github.com/bfpo-go/bfpo/bfpo/train"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
@@ -18,7 +21,7 @@ import (
 )
 
 // recipe is ten steps of up to 16 pairs and as many of the buffer, two micro-batches each, with a ragged one at every epoch's end.
-const recipe = `
+const meshRecipe = `
 model_name_or_path: tiny
 dataset_mixer: {quickstart/safety: 0.122}
 use_buffer: true
@@ -34,10 +37,10 @@ save_steps: 4
 `
 
 // meshConfig shares batches of eight out to devices.
-func meshConfig(t *testing.T, devices int, mesh string, sets ...string) bfpo.Config {
+func meshConfig(t *testing.T, devices int, mesh string, sets ...string) recipe.Config {
 	t.Helper()
 	sets = append(sets[:len(sets):len(sets)], fmt.Sprintf("devices=%d", devices), "mesh="+mesh, fmt.Sprintf("per_device_train_batch_size=%d", 8/devices))
-	c, err := bfpo.LoadConfig(fstest.MapFS{"mesh.yaml": {Data: []byte(recipe)}}, "mesh", sets)
+	c, err := recipe.Load(fstest.MapFS{"mesh.yaml": {Data: []byte(meshRecipe)}}, "mesh", sets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,8 +55,8 @@ func meshConfig(t *testing.T, devices int, mesh string, sets ...string) bfpo.Con
 }
 
 // onDevice is what a run needs besides its recipe.
-func onDevice(t *testing.T, d *device.Device) bfpo.Runtime {
-	return bfpo.Runtime{Device: d, Hub: &hub.Hub{Offline: true}, Out: t.Output(), Results: t.Output(), Version: "test"}
+func onDevice(t *testing.T, d *device.Device) models.Runtime {
+	return models.Runtime{Device: d, Hub: &hub.Hub{Offline: true}, Out: t.Output(), Results: t.Output(), Version: "test"}
 }
 
 // trainedOn is what a run on a mesh leaves.
@@ -63,9 +66,9 @@ type trainedOn struct {
 }
 
 // runOn trains in a folder, which a run before may have left for this one to go on in.
-func runOn(t *testing.T, c bfpo.Config, d *device.Device, dir string) trainedOn {
+func runOn(t *testing.T, c recipe.Config, d *device.Device, dir string) trainedOn {
 	t.Helper()
-	if _, _, err := bfpo.Train(context.Background(), onDevice(t, d), c, dir); err != nil {
+	if _, _, err := train.Train(context.Background(), onDevice(t, d), c, dir); err != nil {
 		t.Fatalf("%+v", err)
 	}
 	return outcome(t, dir)
@@ -73,7 +76,7 @@ func runOn(t *testing.T, c bfpo.Config, d *device.Device, dir string) trainedOn 
 
 func outcome(t *testing.T, dir string) (done trainedOn) {
 	t.Helper()
-	records, err := bfpo.ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
+	records, err := track.ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,9 +220,9 @@ func TestResumeOnOtherDevices(t *testing.T) {
 }
 
 // stopAfter trains up to a step, at which a checkpoint is saved.
-func stopAfter(t *testing.T, c bfpo.Config, d *device.Device, dir string, step int) {
+func stopAfter(t *testing.T, c recipe.Config, d *device.Device, dir string, step int) {
 	t.Helper()
-	training, err := bfpo.Begin(context.Background(), onDevice(t, d), c, dir)
+	training, err := train.Begin(context.Background(), onDevice(t, d), c, dir)
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/train"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
@@ -59,7 +59,7 @@ func TestBenchCheckFails(t *testing.T) {
 	call(t, "", "bench", "-model="+model, "-pairs="+pairs, "-batch=1", "-check").wants(t, exitFailed, "batches of 2 pairs, not 1")
 	r := call(t, "", "bench", "-model="+model, "-pairs="+pairs, "-batch=2", "-steps=2", "-check", "-q")
 	r.wants(t, exitFailed, "in step 2 the loss is", "torch-fixed-f32-compile 9908.61")
-	var got bfpo.BenchResult
+	var got train.BenchResult
 	if err := json.Unmarshal([]byte(r.out), &got); err != nil || got.FirstLoss != 10000 {
 		t.Error(err, r.out)
 	}

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/compare"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 // comparisonName is the page in the folder that compare fills.
@@ -30,7 +30,7 @@ func runCompare(_ context.Context, o *options, args []string) error {
 		return err
 	}
 	if len(folders) == 0 {
-		return bfpo.Usagef("no folders: bfpo compare DIR DIR, of evaluations (`bfpo eval -out=DIR`) or of runs")
+		return usage.Errorf("no folders: bfpo compare DIR DIR, of evaluations (`bfpo eval -out=DIR`) or of runs")
 	}
 	models, err := compare.Open(folders)
 	if err != nil {
@@ -42,7 +42,7 @@ func runCompare(_ context.Context, o *options, args []string) error {
 	}
 	path := filepath.Join(output(c, "compare"), comparisonName)
 	if _, err := os.Stat(path); err == nil && !c.OverwriteOutputDir {
-		return bfpo.Usagef("%s is there already: choose another -out, or replace it with -set=overwrite_output_dir=true", path)
+		return usage.Errorf("%s is there already: choose another -out, or replace it with -set=overwrite_output_dir=true", path)
 	}
 	if _, err := comparison.WriteTo(o.std.out); err != nil {
 		return err

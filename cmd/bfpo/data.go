@@ -8,7 +8,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/data"
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/track"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
@@ -26,7 +30,7 @@ type setView struct {
 	Cases   map[string]int `json:"safety_cases,omitempty"` // chosen/rejected
 	Lengths lengthsView    `json:"lengths"`
 	Drops   map[string]int `json:"drops,omitempty"`
-	set     bfpo.Set
+	set     data.Set
 }
 
 type sourceView struct {
@@ -72,7 +76,7 @@ func runData(ctx context.Context, o *options, args []string) error {
 		return err
 	}
 	if *rows < 0 {
-		return bfpo.Usagef("-rows=%d: want 0 or more", *rows)
+		return usage.Errorf("-rows=%d: want 0 or more", *rows)
 	}
 	c, err := o.recipe()
 	if err != nil {
@@ -106,8 +110,8 @@ func runData(ctx context.Context, o *options, args []string) error {
 
 // stagesOf are the training stages of a recipe. One without stages is a single one; where it names no objective, its rows tell whether it
 // is for pairs or for dialogues.
-func (o *options) stagesOf(ctx context.Context, c bfpo.Config) ([]bfpo.Config, error) {
-	var stages []bfpo.Config
+func (o *options) stagesOf(ctx context.Context, c recipe.Config) ([]recipe.Config, error) {
+	var stages []recipe.Config
 	for _, s := range c.Stages {
 		if s.Kind != "eval" {
 			stages = append(stages, s.Config)
@@ -130,20 +134,20 @@ func (o *options) stagesOf(ctx context.Context, c bfpo.Config) ([]bfpo.Config, e
 			_, _, err = o.viewStage(ctx, stage)
 		}
 		if err == nil {
-			return []bfpo.Config{stage}, nil
+			return []recipe.Config{stage}, nil
 		}
 		errs = append(errs, err)
 	}
 	return nil, errs[0]
 }
 
-func (o *options) viewStage(ctx context.Context, c bfpo.Config) (stageView, bfpo.Language, error) {
+func (o *options) viewStage(ctx context.Context, c recipe.Config) (stageView, models.Language, error) {
 	view := stageView{Stage: c.Objective}
 	checkpoint, language, err := o.open(ctx, c)
 	if err != nil {
 		return view, language, err
 	}
-	data, err := bfpo.ReadStage(ctx, c, checkpoint.Config, language, o.hub(), "")
+	data, err := data.Read(ctx, c, checkpoint.Config, language, o.hub(), "")
 	if err := errors.Join(err, checkpoint.Close()); err != nil {
 		return view, language, err
 	}
@@ -153,7 +157,7 @@ func (o *options) viewStage(ctx context.Context, c bfpo.Config) (stageView, bfpo
 	return view, language, nil
 }
 
-func viewSet(s bfpo.Set) setView {
+func viewSet(s data.Set) setView {
 	v := setView{Name: s.Name, Rows: s.Rows, set: s, Drops: map[string]int{}}
 	for _, c := range s.Counts {
 		v.Sources = append(v.Sources, sourceView{c.Name, c.Split, c.Rows, c.Used})
@@ -175,7 +179,7 @@ func viewSet(s bfpo.Set) setView {
 }
 
 // printStage shows the sets of a stage as text.
-func printStage(w io.Writer, v stageView, l bfpo.Language, rows int) {
+func printStage(w io.Writer, v stageView, l models.Language, rows int) {
 	fmt.Fprintf(w, "stage %s\n", v.Stage)
 	for _, s := range v.Sets {
 		fmt.Fprintf(w, "\n  %s: %d rows\n", s.Name, s.Rows)
@@ -205,11 +209,11 @@ func printStage(w io.Writer, v stageView, l bfpo.Language, rows int) {
 
 // printRows shows the first rows: what is only read dim, what is trained on green (chosen) or red (rejected); without colours, where the
 // output is no terminal, trained text stands between ⟦ and ⟧.
-func printRows(w io.Writer, s bfpo.Set, l bfpo.Language, rows int) {
+func printRows(w io.Writer, s data.Set, l models.Language, rows int) {
 	read, chosen, rejected, end := "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[0m"
 	trained := [2]string{chosen, rejected}
 	close := end
-	if !bfpo.IsTerminal(w) {
+	if !track.IsTerminal(w) {
 		read, end, trained, close = "", "", [2]string{"⟦", "⟦"}, "⟧"
 	}
 	indent := func(text string) string { return strings.ReplaceAll(text, "\n", "\n      ") }

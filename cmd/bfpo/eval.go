@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/measure"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 // runEval measures a model with tasks of lm-evaluation-harness.
@@ -27,18 +29,18 @@ func runEval(ctx context.Context, o *options, args []string) error {
 	}
 	switch {
 	case *names == "":
-		return bfpo.Usagef("no tasks: -tasks=truthfulqa_mc1,toxigen")
+		return usage.Errorf("no tasks: -tasks=truthfulqa_mc1,toxigen")
 	case *limit < 0:
-		return bfpo.Usagef("-limit=%d: want 0 (all) or more", *limit)
+		return usage.Errorf("-limit=%d: want 0 (all) or more", *limit)
 	case c.Model == "":
-		return bfpo.Usagef("no model: -model=DIR|HUB_ID|FILE.gguf")
+		return usage.Errorf("no model: -model=DIR|HUB_ID|FILE.gguf")
 	}
 	for flag, dir := range map[string]string{"data": *data, "include": *include} {
 		if info, err := os.Stat(dir); dir != "" && (err != nil || !info.IsDir()) {
-			return bfpo.Usagef("-%s=%s: no such folder", flag, dir)
+			return usage.Errorf("-%s=%s: no such folder", flag, dir)
 		}
 	}
-	tasks, err := bfpo.FindTasks(strings.Split(*names, ","), *include, o.log)
+	tasks, err := recipe.FindTasks(strings.Split(*names, ","), *include, o.log)
 	if err != nil {
 		return err
 	}
@@ -48,11 +50,11 @@ func runEval(ctx context.Context, o *options, args []string) error {
 	}
 	defer done()
 	dir := output(c, "eval")
-	results, err := bfpo.Evaluate(ctx, rt, c, bfpo.Evaluation{Tasks: tasks, Data: *data, Limit: *limit, Chat: *chat, Judge: *judge}, dir)
+	results, err := measure.Evaluate(ctx, rt, c, measure.Evaluation{Tasks: tasks, Data: *data, Limit: *limit, Chat: *chat, Judge: *judge}, dir)
 	if err != nil {
 		return err
 	}
-	if err := bfpo.WriteTasks(rt.Results, results); err != nil {
+	if err := measure.WriteTasks(rt.Results, results); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(rt.Results, "\nresults  %s\n", filepath.Join(dir, "results.json"))

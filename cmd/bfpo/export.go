@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/pipeline"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 func runExport(ctx context.Context, o *options, args []string) error {
@@ -14,15 +15,15 @@ func runExport(ctx context.Context, o *options, args []string) error {
 	}
 	switch {
 	case *adapter:
-		return bfpo.Usagef("-adapter: not supported yet: training with adapters (use_peft) is not built")
+		return usage.Errorf("-adapter: not supported yet: training with adapters (use_peft) is not built")
 	case o.out == "":
-		return bfpo.Usagef("no output folder: -out=DIR")
+		return usage.Errorf("no output folder: -out=DIR")
 	}
 	c, err := o.recipe()
 	if err != nil {
 		return err
 	}
-	if err := bfpo.Export(ctx, c, o.out, o.hub(), o.log); err != nil {
+	if err := pipeline.Export(ctx, c, o.out, o.hub(), o.log); err != nil {
 		return err
 	}
 	fmt.Fprintln(o.std.out, o.out)

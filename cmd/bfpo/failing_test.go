@@ -9,7 +9,9 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
+	"github.com/bfpo-go/bfpo/bfpo/rundir"
+	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
@@ -23,7 +25,7 @@ func sound(t *testing.T, dir string) {
 		case path != dir && strings.HasPrefix(d.Name(), "."):
 			t.Errorf("%s was left", path)
 		case strings.HasPrefix(d.Name(), "step-") && filepath.Base(filepath.Dir(path)) == "checkpoints":
-			if _, err := bfpo.OpenCheckpoint(path); err != nil {
+			if _, err := checkpoint.Open(path); err != nil {
 				t.Error(err)
 			}
 		}
@@ -36,13 +38,13 @@ func sound(t *testing.T, dir string) {
 
 func TestLossThatIsNoNumber(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	r := call(t, "", "train", "-config="+recipe(t, ""), "-set=learning_rate=1e30", "-set=save_steps=1", "-out="+out)
+	r := call(t, "", "train", "-config="+writeRecipe(t, ""), "-set=learning_rate=1e30", "-set=save_steps=1", "-out="+out)
 	r.wants(t, exitFailed, "step 2", "NaN", "rows of the step: quickstart/safety#", "quickstart/helpful#", "last good checkpoint is "+
 		filepath.Join(out, "checkpoints", "step-1"))
 	sound(t, out)
 	absent(t, filepath.Join(out, "model"))
 	absent(t, filepath.Join(out, "checkpoints", "step-2"))
-	records, err := bfpo.ReadMetrics(filepath.Join(out, "metrics.jsonl"))
+	records, err := track.ReadMetrics(filepath.Join(out, "metrics.jsonl"))
 	if err != nil || len(records) != 1 {
 		t.Errorf("metrics: %d records, %v", len(records), err)
 	}
@@ -60,7 +62,7 @@ func TestWeightsThatAreNoNumbers(t *testing.T) {
 		}
 	})
 	out := filepath.Join(t.TempDir(), "out")
-	call(t, "", "train", "-config="+recipe(t, ""), "-model="+model, "-out="+out).
+	call(t, "", "train", "-config="+writeRecipe(t, ""), "-model="+model, "-out="+out).
 		wants(t, exitFailed, "step 1", "NaN", "quickstart/safety#", "no checkpoint was saved")
 	sound(t, out)
 	absent(t, filepath.Join(out, "checkpoints"))
@@ -71,7 +73,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	file := write(t, filepath.Join(t.TempDir(), "file"), "")
 	out := filepath.Join(file, "out")
 	for _, args := range [][]string{
-		{"train", "-platform=go", "-config=" + recipe(t, "")},
+		{"train", "-platform=go", "-config=" + writeRecipe(t, "")},
 		{"run", "-platform=go", "-config=tiny"},
 		{"export", "-model=tiny"},
 		{"tokenize", "-model=tiny"},
@@ -86,7 +88,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	if err := os.Mkdir(dir, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	call(t, "", "train", "-platform=go", "-config="+recipe(t, ""), "-out="+dir).wants(t, exitFailed, dir, "permission denied")
+	call(t, "", "train", "-platform=go", "-config="+writeRecipe(t, ""), "-out="+dir).wants(t, exitFailed, dir, "permission denied")
 }
 
 func TestFullDisk(t *testing.T) {
@@ -100,7 +102,7 @@ func TestFullDisk(t *testing.T) {
 		}
 	})
 	out := filepath.Join(disk, "out")
-	args := []string{"train", "-config=" + recipe(t, ""), "-set=use_selective=true", "-set=selected_layers=down_proj", "-set=max_steps=6", "-out=" + out}
+	args := []string{"train", "-config=" + writeRecipe(t, ""), "-set=use_selective=true", "-set=selected_layers=down_proj", "-set=max_steps=6", "-out=" + out}
 	call(t, "", args...).wants(t, exitFailed, "no space left on device", "model") // checkpoints fit, the model does not
 	sound(t, out)
 	absent(t, filepath.Join(out, "model"))
@@ -116,13 +118,13 @@ func TestFullDisk(t *testing.T) {
 
 func TestFolderOfAnotherRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	args := []string{"train", "-config=" + recipe(t, ""), "-set=max_steps=3", "-out=" + out}
+	args := []string{"train", "-config=" + writeRecipe(t, ""), "-set=max_steps=3", "-out=" + out}
 	mustCall(t, "", append(args, "-q")...)
 	config := string(read(t, filepath.Join(out, "config.yaml")))
 	call(t, "", args...).wants(t, exitUsage, out+" holds a finished run", "overwrite_output_dir=true")
 	// What cannot run must not cost what is there.
 	call(t, "", append(args, "-set=overwrite_output_dir=true", "-set=dataset_mixer=none.jsonl")...).wants(t, exitFailed, "none.jsonl")
-	if string(read(t, filepath.Join(out, "config.yaml"))) != config || !bfpo.Finished(out) {
+	if string(read(t, filepath.Join(out, "config.yaml"))) != config || !rundir.Finished(out) {
 		t.Error("a run that could not begin changed the folder of another")
 	}
 	mustCall(t, "", append(args, "-set=overwrite_output_dir=true", "-set=seed=1")...)

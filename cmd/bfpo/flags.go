@@ -11,7 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/track"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 	"github.com/bfpo-go/bfpo/graph/device"
@@ -80,7 +83,7 @@ func (o *options) parse(args []string) error {
 	case err != nil:
 		return err
 	case len(others) > 0:
-		return bfpo.Usagef("unexpected argument %q: flags are written -name=value; see %s -h", others[0], o.set.Name())
+		return usage.Errorf("unexpected argument %q: flags are written -name=value; see %s -h", others[0], o.set.Name())
 	}
 	return o.setUp()
 }
@@ -96,7 +99,7 @@ func (o *options) parseFlags(args []string) (others []string, err error) {
 			o.set.PrintDefaults()
 			return nil, errHelp
 		case err != nil:
-			return nil, bfpo.Usagef("%v%s; see %s -h", err, o.nearestFlag(err), o.set.Name())
+			return nil, usage.Errorf("%v%s; see %s -h", err, o.nearestFlag(err), o.set.Name())
 		}
 		if o.set.NArg() == 0 {
 			return others, nil
@@ -140,14 +143,14 @@ func (o *options) nearestFlag(err error) string {
 	}
 	var names []string
 	o.set.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
-	if near := bfpo.Nearest(unknown, names); near != "" {
+	if near := usage.Nearest(unknown, names); near != "" {
 		return fmt.Sprintf(" (did you mean -%s?)", near)
 	}
 	return ""
 }
 
 // recipe loads the configuration: the recipe, then -set, then the flags that stand for a key.
-func (o *options) recipe() (bfpo.Config, error) {
+func (o *options) recipe() (recipe.Config, error) {
 	sets := append([]string{}, o.sets...)
 	given := map[string]bool{}
 	o.set.Visit(func(f *flag.Flag) { given[f.Name] = true })
@@ -164,9 +167,9 @@ func (o *options) recipe() (bfpo.Config, error) {
 	}
 	files, err := recipes()
 	if err != nil {
-		return bfpo.Config{}, err
+		return recipe.Config{}, err
 	}
-	return bfpo.LoadConfig(files, o.config, sets)
+	return recipe.Load(files, o.config, sets)
 }
 
 // quoted is a flag's text as a YAML string.
@@ -180,18 +183,18 @@ func (o *options) log(format string, args ...any) {
 }
 
 // runtime opens the device and gathers what stages share. Close it after use.
-func (o *options) runtime(c bfpo.Config) (bfpo.Runtime, func(), error) {
+func (o *options) runtime(c recipe.Config) (models.Runtime, func(), error) {
 	return o.runtimeWith(c, device.Options{})
 }
 
 // runtimeWith is runtime for a device with some options of its own.
-func (o *options) runtimeWith(c bfpo.Config, with device.Options) (bfpo.Runtime, func(), error) {
+func (o *options) runtimeWith(c recipe.Config, with device.Options) (models.Runtime, func(), error) {
 	with.Platform, with.Devices, with.TF32, with.AllowInstaller, with.Log = c.Platform, c.Devices, c.TF32, o.installer, o.log
 	device, err := device.Open(with)
 	if err != nil {
-		return bfpo.Runtime{}, nil, err
+		return models.Runtime{}, nil, err
 	}
-	rt := bfpo.Runtime{Device: device, Hub: o.hub(), Out: o.std.out, Results: o.std.out, Version: version()}
+	rt := models.Runtime{Device: device, Hub: o.hub(), Out: o.std.out, Results: o.std.out, Version: version()}
 	if o.quiet {
 		rt.Out = io.Discard
 	}
@@ -209,8 +212,8 @@ func (o *options) describe(d *device.Device) {
 			how = "taken from the cache"
 		}
 		o.log("program %-12s %s in %.2f s, peak %s (inputs %s, outputs %s, of these in place %s, temporary %s)", c.Name, how, c.Seconds,
-			bfpo.FormatBytes(c.Inputs+c.Outputs-c.Aliases+c.Temp), bfpo.FormatBytes(c.Inputs), bfpo.FormatBytes(c.Outputs),
-			bfpo.FormatBytes(c.Aliases), bfpo.FormatBytes(c.Temp))
+			track.FormatBytes(c.Inputs+c.Outputs-c.Aliases+c.Temp), track.FormatBytes(c.Inputs), track.FormatBytes(c.Outputs),
+			track.FormatBytes(c.Aliases), track.FormatBytes(c.Temp))
 	}
 }
 
@@ -218,11 +221,11 @@ func (o *options) hub() *hub.Hub { return hub.FromEnvironment(o.log) }
 
 // output is the folder of a run: -out, the recipe's output_dir, or runs/NAME. A NAME that is taken gets a number, so that a second run
 // without -out keeps the first; one that resumes goes on in the newest.
-func output(c bfpo.Config, recipe string) string {
+func output(c recipe.Config, text string) string {
 	if c.OutputDir != "" {
 		return c.OutputDir
 	}
-	name := strings.TrimSuffix(filepath.Base(recipe), filepath.Ext(recipe))
+	name := strings.TrimSuffix(filepath.Base(text), filepath.Ext(text))
 	if name == "." || name == "" {
 		name = "run"
 	}
@@ -234,21 +237,21 @@ func output(c bfpo.Config, recipe string) string {
 		}
 		newest, next = next, fmt.Sprintf("%s-%d", first, i)
 	}
-	if newest != "" && (c.ResumeFromCheckpoint == bfpo.On || c.OverwriteOutputDir) {
+	if newest != "" && (c.ResumeFromCheckpoint == recipe.On || c.OverwriteOutputDir) {
 		return newest
 	}
 	return next
 }
 
 // open opens the model that -model or the recipe names, without loading its weights.
-func (o *options) open(ctx context.Context, c bfpo.Config) (*pretrained.Checkpoint, bfpo.Language, error) {
-	checkpoint, err := bfpo.OpenModel(ctx, c.Model, o.hub(), "", o.log)
+func (o *options) open(ctx context.Context, c recipe.Config) (*pretrained.Checkpoint, models.Language, error) {
+	checkpoint, err := models.Open(ctx, c.Model, o.hub(), "", o.log)
 	if err != nil {
-		return nil, bfpo.Language{}, err
+		return nil, models.Language{}, err
 	}
-	language, err := bfpo.NewLanguage(checkpoint, c.ChatTemplate)
+	language, err := models.NewLanguage(checkpoint, c.ChatTemplate)
 	if err != nil {
-		return nil, bfpo.Language{}, errors.Join(err, checkpoint.Close())
+		return nil, models.Language{}, errors.Join(err, checkpoint.Close())
 	}
 	if language.Assumed {
 		o.log("%s has no chat template: using zephyr's", c.Model)
@@ -258,10 +261,10 @@ func (o *options) open(ctx context.Context, c bfpo.Config) (*pretrained.Checkpoi
 
 // loaded is a model on a device.
 type loaded struct {
-	bfpo.Runtime
+	models.Runtime
 	*mistral.Model
-	language bfpo.Language
-	config   bfpo.Config
+	language models.Language
+	config   recipe.Config
 	close    func()
 }
 
@@ -279,7 +282,7 @@ func (o *options) load(ctx context.Context) (loaded, error) {
 	if err != nil {
 		return loaded{}, errors.Join(err, checkpoint.Close())
 	}
-	model, err := mistral.LoadOn(rt.Device, c.Copies(), checkpoint, c.ComputeType())
+	model, err := mistral.LoadOn(rt.Device, c.ReplicatedMesh(), checkpoint, c.ComputeType())
 	if err != nil {
 		done()
 		return loaded{}, errors.Join(err, checkpoint.Close())

@@ -42,7 +42,7 @@ func TestCopyOfWhatIsPrinted(t *testing.T) {
 }
 
 func TestQuietAndVerbose(t *testing.T) {
-	args := []string{"train", "-config=" + recipe(t, ""), "-set=max_steps=2"}
+	args := []string{"train", "-config=" + writeRecipe(t, ""), "-set=max_steps=2"}
 	quiet := call(t, "", append(args, "-q", "-out="+filepath.Join(t.TempDir(), "out"))...)
 	if quiet.wants(t, exitDone); quiet.out+quiet.err != "" {
 		t.Errorf("-q prints %q and %q", quiet.out, quiet.err)
@@ -61,7 +61,7 @@ func TestQuietAndVerbose(t *testing.T) {
 // The profile changes XLA's environment, which is a process's own.
 func TestProfile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "profile")
-	child(t, "", 0, nil, "train", "-config="+recipe(t, ""), "-set=max_steps=2", "-profile="+dir, "-out="+filepath.Join(t.TempDir(), "out")).wants(t, exitDone)
+	child(t, "", 0, nil, "train", "-config="+writeRecipe(t, ""), "-set=max_steps=2", "-profile="+dir, "-out="+filepath.Join(t.TempDir(), "out")).wants(t, exitDone)
 	if len(read(t, filepath.Join(dir, "cpu.pprof"))) == 0 {
 		t.Error("the profile is empty")
 	}
@@ -75,7 +75,7 @@ func TestProfile(t *testing.T) {
 
 func TestOutputNames(t *testing.T) {
 	t.Chdir(t.TempDir())
-	args := []string{"train", "-config=" + recipe(t, ""), "-set=max_steps=1"}
+	args := []string{"train", "-config=" + writeRecipe(t, ""), "-set=max_steps=1"}
 	mustCall(t, "", args...)
 	mustCall(t, "", args...)
 	for _, dir := range []string{"runs/recipe", "runs/recipe-2"} {

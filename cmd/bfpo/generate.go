@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/mistral"
 )
@@ -35,14 +35,14 @@ func (o *options) answering(maxTokens int, temperature float64) *answering {
 func (a *answering) check() error {
 	switch {
 	case a.maxTokens < 1:
-		return bfpo.Usagef("-max-tokens=%d: want 1 or more", a.maxTokens)
+		return usage.Errorf("-max-tokens=%d: want 1 or more", a.maxTokens)
 	case !(a.temperature >= 0) || math.IsInf(a.temperature, 0):
-		return bfpo.Usagef("-temperature=%g: want 0 (the likeliest token) or a positive number", a.temperature)
+		return usage.Errorf("-temperature=%g: want 0 (the likeliest token) or a positive number", a.temperature)
 	case !(a.topP > 0 && a.topP <= 1):
-		return bfpo.Usagef("-top-p=%g: want a number above 0 and up to 1", a.topP)
+		return usage.Errorf("-top-p=%g: want a number above 0 and up to 1", a.topP)
 	}
 	if slices.Contains(a.stops, "") {
-		return bfpo.Usagef("-stop: an empty text would end every answer at once")
+		return usage.Errorf("-stop: an empty text would end every answer at once")
 	}
 	return nil
 }

@@ -14,20 +14,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/report"
+	"github.com/bfpo-go/bfpo/bfpo/rundir"
 )
 
 // inLoop are the settings of a stage of 6 steps that evaluates tasks and answers prompts every second one.
 func inLoop(t *testing.T) []string {
 	t.Helper()
-	return []string{"-config=" + recipe(t, "evaluation_strategy: steps\neval_steps: 2\neval_tasks: [toxigen, advbench]\neval_limit: 3\neval_data: "+taskData(t, 4)+
+	return []string{"-config=" + writeRecipe(t, "evaluation_strategy: steps\neval_steps: 2\neval_tasks: [toxigen, advbench]\neval_limit: 3\neval_data: "+taskData(t, 4)+
 		"\neval_dataset_mixer: {"+heldOut(t)+": 1.0}\ngenerate_during_eval: true\n"), "-set=max_steps=6"}
 }
 
-func stepAnswers(t *testing.T, dir string) (answers []bfpo.StepAnswer) {
+func stepAnswers(t *testing.T, dir string) (answers []report.StepAnswer) {
 	t.Helper()
 	for line := range bytes.Lines(read(t, filepath.Join(dir, "answers.jsonl"))) {
-		var a bfpo.StepAnswer
+		var a report.StepAnswer
 		if err := json.Unmarshal(line, &a); err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +115,7 @@ func sameAsEval(t *testing.T, settings []string, dir string) {
 // Without held-out rows there are tasks and answers alone; the answers are to the prompts that the recipe names.
 func TestInLoopAlone(t *testing.T) {
 	prompts := write(t, filepath.Join(t.TempDir(), "prompts.jsonl"), `{"messages": [{"role": "user", "content": "Why?"}]}`+"\n")
-	file := recipe(t, "do_eval: true\neval_tasks: toxigen\neval_limit: 1\neval_data: "+taskData(t, 1)+"\ngenerate_during_eval: true\neval_prompts: "+prompts+"\n")
+	file := writeRecipe(t, "do_eval: true\neval_tasks: toxigen\neval_limit: 1\neval_data: "+taskData(t, 1)+"\ngenerate_during_eval: true\neval_prompts: "+prompts+"\n")
 	dir := filepath.Join(t.TempDir(), "out")
 	mustCall(t, "", "train", "-config="+file, "-set=dataset_splits=[train]", "-set=max_steps=2", "-out="+dir)
 	records := metrics(t, dir)
@@ -151,11 +152,11 @@ func TestInLoopKilled(t *testing.T) {
 		for range 2 {
 			text := []string{"", " 2/6", " 4/6", " 6/6"}[rand.IntN(4)]
 			child(t, text, time.Duration(rand.Float64()*float64(took)/4), syscall.SIGKILL, append(run, resume)...)
-			if bfpo.Finished(dir) {
+			if rundir.Finished(dir) {
 				break
 			}
 		}
-		if !bfpo.Finished(dir) {
+		if !rundir.Finished(dir) {
 			child(t, "", 0, nil, append(run, resume)...).wants(t, exitDone)
 		}
 		sameRun(t, whole, dir)

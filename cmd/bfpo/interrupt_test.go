@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/track"
 )
 
 // envKills is how many runs the tests kill at random instants.
@@ -71,9 +71,9 @@ func sameFile(t *testing.T, want, got, name string) {
 }
 
 // metrics are the records of a run without what depends on the clock.
-func metrics(t *testing.T, dir string) []bfpo.Record {
+func metrics(t *testing.T, dir string) []track.Record {
 	t.Helper()
-	records, err := bfpo.ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
+	records, err := track.ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ const resume = "-set=resume_from_checkpoint=true"
 
 func TestInterruptedStage(t *testing.T) {
 	// The held-out rows are measured once, after the last step.
-	file := recipe(t, "do_eval: true\neval_dataset_mixer: {"+heldOut(t)+": 1.0}\n")
+	file := writeRecipe(t, "do_eval: true\neval_dataset_mixer: {"+heldOut(t)+": 1.0}\n")
 	whole, _ := uninterrupted(t, "train", "-config="+file)
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		out := filepath.Join(t.TempDir(), "out")

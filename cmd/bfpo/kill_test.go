@@ -16,7 +16,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/rundir"
+	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
@@ -57,7 +60,7 @@ func phase(dir string, r result) string {
 	temporary, _ := filepath.Glob(filepath.Join(dir, "checkpoints", ".tmp-*"))
 	_, noModel := os.Stat(filepath.Join(dir, "model"))
 	switch {
-	case bfpo.Finished(dir):
+	case rundir.Finished(dir):
 		return "at its end"
 	case noModel == nil:
 		return "writing results"
@@ -85,9 +88,9 @@ func unreadable(dir string) (broken []error) {
 			}
 		}
 	}
-	check("checkpoints/step-*", func(path string) error { _, err := bfpo.OpenCheckpoint(path); return err })
-	check("metrics.jsonl", func(path string) error { _, err := bfpo.ReadMetrics(path); return err })
-	check("config.yaml", func(path string) error { _, err := bfpo.LoadConfig(nil, path, nil); return err })
+	check("checkpoints/step-*", func(path string) error { _, err := checkpoint.Open(path); return err })
+	check("metrics.jsonl", func(path string) error { _, err := track.ReadMetrics(path); return err })
+	check("config.yaml", func(path string) error { _, err := recipe.Load(nil, path, nil); return err })
 	check("model", func(path string) error {
 		model, err := pretrained.Open(path)
 		if err != nil {
@@ -119,7 +122,7 @@ func differingBits(t *testing.T, want, got, name string) (n int) {
 // A run that is killed at any instant, as often as it may be, leaves nothing that cannot be read, and resumed it ends with the weights,
 // the optimizer's state and the metrics of a run that never stopped.
 func TestInterruptedAnywhere(t *testing.T) {
-	file := recipe(t, "")
+	file := writeRecipe(t, "")
 	whole, took := uninterrupted(t, append([]string{"train", "-config=" + file}, killedRecipe...)...)
 	begun, runs, done, broken, differ := time.Now(), 0, 0, 0, 0
 	phases := map[string]int{}
@@ -139,7 +142,7 @@ func TestInterruptedAnywhere(t *testing.T) {
 						t.Errorf("killed %s: %v", phase(out, r), err)
 						broken++
 					}
-					alive = !bfpo.Finished(out)
+					alive = !rundir.Finished(out)
 				} else {
 					r.wants(t, exitDone)
 				}
@@ -148,7 +151,7 @@ func TestInterruptedAnywhere(t *testing.T) {
 			child(t, "", 0, nil, args...).wants(t, exitDone)
 			alive = false
 		}
-		if !bfpo.Finished(out) {
+		if !rundir.Finished(out) {
 			continue // reported above
 		}
 		sound(t, out)

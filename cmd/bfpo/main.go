@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 // command is one entry of the command table. Its run declares the flags of its own on o, parses args and does the work.
@@ -98,24 +98,24 @@ func suggestion(name string) string {
 	for _, c := range commands() {
 		names = append(names, c.name)
 	}
-	if near := bfpo.Nearest(name, names); near != "" {
+	if near := usage.Nearest(name, names); near != "" {
 		return fmt.Sprintf(", did you mean %q", near)
 	}
 	return ""
 }
 
 func exitCode(w io.Writer, err error) int {
-	var usage *bfpo.UsageError
+	var wrong *usage.Error
 	switch {
 	case err == nil, errors.Is(err, errHelp):
 		return exitDone
-	case errors.Is(err, bfpo.ErrInterrupted):
+	case errors.Is(err, usage.ErrInterrupted):
 		fmt.Fprintln(w, "bfpo:", err)
 		return exitInterrupted
 	case errors.Is(err, context.Canceled): // there was nothing to save
 		fmt.Fprintln(w, "bfpo: interrupted:", err)
 		return exitInterrupted
-	case errors.As(err, &usage):
+	case errors.As(err, &wrong):
 		fmt.Fprintln(w, "bfpo:", err)
 		return exitUsage
 	}

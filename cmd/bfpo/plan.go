@@ -6,7 +6,11 @@ import (
 	"io"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/track"
+	"github.com/bfpo-go/bfpo/bfpo/train"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
@@ -34,7 +38,7 @@ func runPlan(ctx context.Context, o *options, args []string) error {
 		return err
 	}
 	for _, stage := range stages {
-		p, err := bfpo.NewPlan(ctx, rt, stage)
+		p, err := train.NewPlan(ctx, rt, stage)
 		if err != nil {
 			return err
 		}
@@ -51,33 +55,33 @@ func runPlan(ctx context.Context, o *options, args []string) error {
 }
 
 // planner opens what compiles: the device, or a compiler for GPUs that are not here.
-func (o *options) planner(c bfpo.Config, gpu string) (bfpo.Runtime, func(), error) {
+func (o *options) planner(c recipe.Config, gpu string) (models.Runtime, func(), error) {
 	if gpu == "" {
 		return o.runtimeWith(c, device.Options{Inspect: true})
 	}
 	if c.Platform != device.PlatformCUDA && c.Platform != "auto" {
-		return bfpo.Runtime{}, nil, bfpo.Usagef("-gpu=%s: GPUs are of -platform=cuda, not %s", gpu, c.Platform)
+		return models.Runtime{}, nil, usage.Errorf("-gpu=%s: GPUs are of -platform=cuda, not %s", gpu, c.Platform)
 	}
 	kind, err := device.FindGPU(gpu)
 	if err != nil {
-		return bfpo.Runtime{}, nil, bfpo.Usagef("-gpu: %w", err)
+		return models.Runtime{}, nil, usage.Errorf("-gpu: %w", err)
 	}
 	device, err := device.OpenFor(kind, device.Options{Devices: c.Devices, TF32: c.TF32, AllowInstaller: o.installer, Log: o.log})
 	if err != nil {
-		return bfpo.Runtime{}, nil, err
+		return models.Runtime{}, nil, err
 	}
-	return bfpo.Runtime{Device: device, Hub: o.hub(), Out: o.std.err, Results: o.std.out, Version: version()}, device.Close, nil
+	return models.Runtime{Device: device, Hub: o.hub(), Out: o.std.err, Results: o.std.out, Version: version()}, device.Close, nil
 }
 
 // planStages are the training stages of a recipe, each with the model that it starts from.
-func planStages(c bfpo.Config) (stages []bfpo.Config, err error) {
+func planStages(c recipe.Config) (stages []recipe.Config, err error) {
 	if len(c.Stages) == 0 {
 		kind := "train"
 		if c.Objective == "sft" {
 			kind = "sft"
 		}
 		c, err = c.As(kind)
-		return []bfpo.Config{c}, err
+		return []recipe.Config{c}, err
 	}
 	model := c.Model
 	for _, s := range c.Stages {
@@ -94,21 +98,21 @@ func planStages(c bfpo.Config) (stages []bfpo.Config, err error) {
 }
 
 // printPlan shows a plan as text; details lists all costly operations.
-func printPlan(w io.Writer, p bfpo.Plan, details bool) {
+func printPlan(w io.Writer, p train.Plan, details bool) {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(w, "plan of stage %s\n", p.Stage)
 	row("device", "%s", p.Device)
-	row("model", "%s: %s parameters, %s trained (%.1f %%)", p.Model, bfpo.FormatCount(p.Parameters), bfpo.FormatCount(p.Trainable),
+	row("model", "%s: %s parameters, %s trained (%.1f %%)", p.Model, track.FormatCount(p.Parameters), track.FormatCount(p.Trainable),
 		100*float64(p.Trainable)/float64(p.Parameters))
 	row("batch", "%d row(s) of %d tokens at a time on each of %d device(s), mesh %s", p.Rows, p.Length, p.Devices, p.Mesh)
 	for _, line := range strings.Split(strings.TrimSpace(p.Memory.String()), "\n") {
 		row("memory", "%s", strings.TrimSpace(line))
 	}
 	for _, c := range p.Programs {
-		row("program", "%-6s %s inputs, %s outputs, %s of these in place, %s temporary; compiled in %.1f s", c.Name, bfpo.FormatBytes(c.Inputs),
-			bfpo.FormatBytes(c.Outputs), bfpo.FormatBytes(c.Aliases), bfpo.FormatBytes(c.Temp), c.Seconds)
+		row("program", "%-6s %s inputs, %s outputs, %s of these in place, %s temporary; compiled in %.1f s", c.Name, track.FormatBytes(c.Inputs),
+			track.FormatBytes(c.Outputs), track.FormatBytes(c.Aliases), track.FormatBytes(c.Temp), c.Seconds)
 	}
 	row("arithmetic", "%.3g FLOPs a step in matrix products of full rows, %.3g %% of them with float32 operands", p.FLOPs, 100*p.Float32)
 	row("attention", "%s", p.Attention)
@@ -127,17 +131,17 @@ func printPlan(w io.Writer, p bfpo.Plan, details bool) {
 }
 
 // printFit says whether the plan fits, and what would.
-func printFit(row func(name, format string, args ...any), p bfpo.Plan) {
+func printFit(row func(name, format string, args ...any), p train.Plan) {
 	switch {
 	case p.Available == 0:
 	case p.Fits:
-		row("fits", "with %s to spare", bfpo.FormatBytes(p.Available-p.Peak))
+		row("fits", "with %s to spare", track.FormatBytes(p.Available-p.Peak))
 	case len(p.Remedies) == 0:
-		row("WARNING", "does not fit: %s are there, of which %s are kept free; no single setting makes it fit", bfpo.FormatBytes(p.Available),
-			bfpo.FormatBytes(bfpo.Reserve))
+		row("WARNING", "does not fit: %s are there, of which %s are kept free; no single setting makes it fit", track.FormatBytes(p.Available),
+			track.FormatBytes(train.Reserve))
 	default:
-		row("WARNING", "does not fit: %s are there, of which %s are kept free; these would make it fit:", bfpo.FormatBytes(p.Available),
-			bfpo.FormatBytes(bfpo.Reserve))
+		row("WARNING", "does not fit: %s are there, of which %s are kept free; these would make it fit:", track.FormatBytes(p.Available),
+			track.FormatBytes(train.Reserve))
 		for _, remedy := range p.Remedies {
 			row("", "%s", remedy)
 		}

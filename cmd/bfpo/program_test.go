@@ -118,7 +118,7 @@ save_total_limit: 2
 `
 
 // recipe writes a recipe file: the short stage and further lines.
-func recipe(t *testing.T, more string) string {
+func writeRecipe(t *testing.T, more string) string {
 	t.Helper()
 	return write(t, filepath.Join(t.TempDir(), "recipe.yaml"), stageRecipe+more)
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
 )
 
 func TestRecipesLoad(t *testing.T) {
@@ -20,7 +20,7 @@ func TestRecipesLoad(t *testing.T) {
 			return err
 		}
 		loaded++
-		c, err := bfpo.LoadConfig(files, name, nil)
+		c, err := recipe.Load(files, name, nil)
 		switch {
 		case err != nil:
 			t.Error(err)
@@ -43,7 +43,7 @@ func TestZephyrBatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]int{"sft": 32, "bfpo": 32, "redteam": 16} {
-		c, err := bfpo.LoadConfig(files, "zephyr-7b/"+name, nil)
+		c, err := recipe.Load(files, "zephyr-7b/"+name, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

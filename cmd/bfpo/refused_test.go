@@ -30,8 +30,8 @@ func refused(t *testing.T, cases []refusal) {
 }
 
 func TestRefusedRecipes(t *testing.T) {
-	unknown, typed := recipe(t, "lerning_rate: 1\n"), recipe(t, "alpha:\n  - high\n")
-	good := "-config=" + recipe(t, "")
+	unknown, typed := writeRecipe(t, "lerning_rate: 1\n"), writeRecipe(t, "alpha:\n  - high\n")
+	good := "-config=" + writeRecipe(t, "")
 	refused(t, []refusal{
 		{"unknown key", []string{"-config=" + unknown}, exitUsage, []string{unknown + ":17: lerning_rate", "learning_rate?"}},
 		{"wrong type", []string{"-config=" + typed}, exitUsage, []string{typed + ":18: alpha: want a number, got a list"}},
@@ -74,7 +74,7 @@ func TestRefusedData(t *testing.T) {
 	torn := write(t, filepath.Join(dir, "torn.jsonl"), row+"\n"+row[:30])
 	one := write(t, filepath.Join(dir, "one.jsonl"), row+"\n")
 	long := write(t, filepath.Join(dir, "long.jsonl"), strings.Replace(row, `"a"`, `"an answer of more than two tokens"`, 1)+"\n")
-	good := "-config=" + recipe(t, "")
+	good := "-config=" + writeRecipe(t, "")
 	mixer := func(name string) string { return "-set=dataset_mixer={'" + name + "': 1.0}" }
 	t.Setenv("HF_ENDPOINT", "http://127.0.0.1:1")
 	t.Setenv("HF_HOME", dir)
@@ -100,7 +100,7 @@ func TestRefusedSupervisedRows(t *testing.T) {
 }
 
 func TestRefusedModels(t *testing.T) {
-	good := "-config=" + recipe(t, "")
+	good := "-config=" + writeRecipe(t, "")
 	damaged := func(change func(dir string)) []string {
 		dir := tinyFolder(t)
 		change(dir)

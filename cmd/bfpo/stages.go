@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/pipeline"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/redteam"
+	"github.com/bfpo-go/bfpo/bfpo/train"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 // runPipeline runs the stages of a recipe.
@@ -18,13 +22,13 @@ func runPipeline(ctx context.Context, o *options, args []string) error {
 		return err
 	}
 	if o.config == "" {
-		return bfpo.Usagef("no recipe: -config=NAME or a YAML file; quickstart, tiny and zephyr-7b are built in")
+		return usage.Errorf("no recipe: -config=NAME or a YAML file; quickstart, tiny and zephyr-7b are built in")
 	}
-	if r := c.ResumeFromCheckpoint; r != bfpo.On && r != bfpo.Off {
-		return bfpo.Usagef("resume_from_checkpoint: stages go on with true, each from its own newest checkpoint; %s is one stage's", r)
+	if r := c.ResumeFromCheckpoint; r != recipe.On && r != recipe.Off {
+		return usage.Errorf("resume_from_checkpoint: stages go on with true, each from its own newest checkpoint; %s is one stage's", r)
 	}
 	if len(c.Stages) == 0 {
-		return bfpo.Usagef("recipe %q has no stages: run it with `bfpo sft` or `bfpo train`, or name one that has, such as quickstart", o.config)
+		return usage.Errorf("recipe %q has no stages: run it with `bfpo sft` or `bfpo train`, or name one that has, such as quickstart", o.config)
 	}
 	rt, done, err := o.runtime(c)
 	if err != nil {
@@ -32,7 +36,7 @@ func runPipeline(ctx context.Context, o *options, args []string) error {
 	}
 	defer done()
 	dir := output(c, o.config)
-	return o.howToGoOn(bfpo.Run(ctx, rt, c, dir), dir)
+	return o.howToGoOn(pipeline.Run(ctx, rt, c, dir), dir)
 }
 
 func runSFT(ctx context.Context, o *options, args []string) error {
@@ -55,10 +59,10 @@ func runRedTeam(ctx context.Context, o *options, args []string) error {
 		return err
 	}
 	if o.config == "" {
-		return bfpo.Usagef("no recipe: -config=NAME or a YAML file; tiny/redteam and zephyr-7b/redteam are built in")
+		return usage.Errorf("no recipe: -config=NAME or a YAML file; tiny/redteam and zephyr-7b/redteam are built in")
 	}
-	if r := c.ResumeFromCheckpoint; r != bfpo.On && r != bfpo.Off {
-		return bfpo.Usagef("resume_from_checkpoint: redteam goes on with true, from its own newest checkpoint; %s is another run's", r)
+	if r := c.ResumeFromCheckpoint; r != recipe.On && r != recipe.Off {
+		return usage.Errorf("resume_from_checkpoint: redteam goes on with true, from its own newest checkpoint; %s is another run's", r)
 	}
 	rt, done, err := o.runtime(c)
 	if err != nil {
@@ -66,7 +70,7 @@ func runRedTeam(ctx context.Context, o *options, args []string) error {
 	}
 	defer done()
 	dir := output(c, "redteam")
-	return o.howToGoOn(bfpo.RedTeam(ctx, rt, c, dir), dir)
+	return o.howToGoOn(redteam.Run(ctx, rt, c, dir), dir)
 }
 
 // runStage runs one training stage.
@@ -88,13 +92,13 @@ func runStage(ctx context.Context, o *options, kind string, args []string) error
 		name = kind
 	}
 	dir := output(c, name)
-	_, _, err = bfpo.Train(ctx, rt, c, dir)
+	_, _, err = train.Train(ctx, rt, c, dir)
 	return o.howToGoOn(err, dir)
 }
 
 // howToGoOn adds to the error of an interrupted run how to resume it.
 func (o *options) howToGoOn(err error, dir string) error {
-	if !errors.Is(err, bfpo.ErrInterrupted) && !errors.Is(err, context.Canceled) {
+	if !errors.Is(err, usage.ErrInterrupted) && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return fmt.Errorf("%w\n  to go on: bfpo %s -config=%s -out=%s -set=resume_from_checkpoint=true (and the other flags as before)", err,
@@ -102,13 +106,13 @@ func (o *options) howToGoOn(err error, dir string) error {
 }
 
 // stageRecipe loads a recipe for one stage of a kind.
-func (o *options) stageRecipe(kind string) (bfpo.Config, error) {
+func (o *options) stageRecipe(kind string) (recipe.Config, error) {
 	c, err := o.recipe()
 	if err != nil {
 		return c, err
 	}
 	if len(c.Stages) > 0 {
-		return c, bfpo.Usagef("recipe %q has stages: run it with `bfpo run -config=%s`", o.config, o.config)
+		return c, usage.Errorf("recipe %q has stages: run it with `bfpo run -config=%s`", o.config, o.config)
 	}
 	return c.As(kind)
 }

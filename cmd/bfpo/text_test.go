@@ -160,7 +160,7 @@ func TestChat(t *testing.T) {
 }
 
 func TestData(t *testing.T) {
-	args := []string{"data", "-config=" + recipe(t, "")}
+	args := []string{"data", "-config=" + writeRecipe(t, "")}
 	out := mustCall(t, "", append(args, "-rows=1")...)
 	for _, text := range []string{"main: 8 rows", "buffer: 7 rows", "safe/unsafe", "unsafe/safe", "prompt", "quickstart/safety#", "⟦", "split train"} {
 		if !strings.Contains(out, text) {
@@ -182,7 +182,7 @@ func TestData(t *testing.T) {
 
 func TestExport(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	mustCall(t, "", "train", "-config="+recipe(t, ""), "-set=max_steps=3", "-out="+out)
+	mustCall(t, "", "train", "-config="+writeRecipe(t, ""), "-set=max_steps=3", "-out="+out)
 	for name, model := range map[string]string{"checkpoint": filepath.Join(out, "checkpoints", "step-3"), "run": out} {
 		dir := filepath.Join(t.TempDir(), "model")
 		if got := mustCall(t, "", "export", "-model="+model, "-out="+dir); got != dir+"\n" {

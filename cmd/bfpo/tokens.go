@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
 func runTokenize(ctx context.Context, o *options, args []string) error {
 	special := o.set.Bool("special", true, "add BOS and EOS as the tokenizer does")
 	decode := o.set.Bool("decode", false, `{"ids": […]} to {"text": …}`)
-	return o.eachWithLanguage(ctx, args, func(l bfpo.Language, line []byte) (any, error) {
+	return o.eachWithLanguage(ctx, args, func(l models.Language, line []byte) (any, error) {
 		if *decode {
 			var in struct{ IDs []int32 }
 			if err := decodeLine(line, &in); err != nil {
@@ -45,7 +45,7 @@ func runTokenize(ctx context.Context, o *options, args []string) error {
 
 func runRender(ctx context.Context, o *options, args []string) error {
 	ask := o.set.Bool("generation-prompt", false, "end with what asks the model for an answer")
-	return o.eachWithLanguage(ctx, args, func(l bfpo.Language, line []byte) (any, error) {
+	return o.eachWithLanguage(ctx, args, func(l models.Language, line []byte) (any, error) {
 		var in struct{ Messages []chat.Message }
 		if err := decodeLine(line, &in); err != nil {
 			return nil, err
@@ -65,7 +65,7 @@ func runRender(ctx context.Context, o *options, args []string) error {
 }
 
 // eachWithLanguage answers every line of standard input with one line; only the model's tokenizer and template are read.
-func (o *options) eachWithLanguage(ctx context.Context, args []string, answer func(l bfpo.Language, line []byte) (any, error)) error {
+func (o *options) eachWithLanguage(ctx context.Context, args []string, answer func(l models.Language, line []byte) (any, error)) error {
 	if err := o.parse(args); err != nil {
 		return err
 	}

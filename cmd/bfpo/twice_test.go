@@ -9,7 +9,7 @@ import (
 
 // The same command twice writes the same bytes, and the same metrics but for the time they took.
 func TestSameCommandTwice(t *testing.T) {
-	file := recipe(t, "")
+	file := writeRecipe(t, "")
 	for _, platform := range []string{"auto", "go"} {
 		t.Run(platform, func(t *testing.T) {
 			var dirs []string

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/track"
 )
 
 // texts reads a picture as a browser does, so that a broken one fails, and returns the texts in it.
@@ -139,11 +139,11 @@ func TestMarkdownRow(t *testing.T) {
 }
 
 func TestStepsAndBand(t *testing.T) {
-	var records []bfpo.Record
+	var records []track.Record
 	for i := range 4 {
-		records = append(records, bfpo.Record{Step: i + 1, Values: []bfpo.Value{{Name: "loss", Value: float64(i)}}})
+		records = append(records, track.Record{Step: i + 1, Values: []track.Value{{Name: "loss", Value: float64(i)}}})
 	}
-	records = append(records, bfpo.Record{Step: 4, Values: []bfpo.Value{{Name: "eval_loss", Value: 9}}})
+	records = append(records, track.Record{Step: 4, Values: []track.Value{{Name: "eval_loss", Value: 9}}})
 	c := Steps("Loss", "nat", records, "loss", "main/margins/target")
 	if len(c.Series) != 1 || len(c.Series[0].X) != 4 || c.Series[0].Y[3] != 3 {
 		t.Errorf("series %+v", c.Series)

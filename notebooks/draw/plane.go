@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
 // plane maps numbers to a chart's pixels.
@@ -44,7 +44,7 @@ func (c Chart) plane() plane {
 	if len(c.Names) > 0 {
 		p.x0, p.x1 = -0.5, float64(len(c.Names))-0.5
 	}
-	p.xStep, p.yStep = bfpo.NiceStep(p.x1-p.x0, 6), bfpo.NiceStep(p.y1-p.y0, 5)
+	p.xStep, p.yStep = report.NiceStep(p.x1-p.x0, 6), report.NiceStep(p.y1-p.y0, 5)
 	if c.whole() { // steps have no half
 		p.xStep = math.Ceil(p.xStep)
 	}
@@ -96,7 +96,7 @@ func (p plane) axes(b *strings.Builder, names []string) {
 	for y := math.Ceil(p.y0/p.yStep-1e-9) * p.yStep; y <= p.y1+p.yStep*1e-6; y += p.yStep {
 		fmt.Fprintf(b, `<path d="M%g %gH%g" stroke="#e3e5e8"/>`, marginLeft, p.y(y), chartWidth-marginRight)
 		fmt.Fprintf(b, `<text x="%g" y="%g" text-anchor="end" fill="#4a4e57">%s</text>`, marginLeft-6, p.y(y)+4,
-			bfpo.TickText(y, p.yStep, max(math.Abs(p.y0), math.Abs(p.y1))))
+			report.TickText(y, p.yStep, max(math.Abs(p.y0), math.Abs(p.y1))))
 	}
 	under := chartHeight - marginX + 16
 	for i, name := range names {
@@ -105,7 +105,7 @@ func (p plane) axes(b *strings.Builder, names []string) {
 	for x := math.Ceil(p.x0/p.xStep-1e-9) * p.xStep; len(names) == 0 && x <= p.x1+p.xStep*1e-6; x += p.xStep {
 		fmt.Fprintf(b, `<path d="M%g %gv4" stroke="#4a4e57"/>`, p.x(x), chartHeight-marginX)
 		fmt.Fprintf(b, `<text x="%g" y="%g" text-anchor="middle" fill="#4a4e57">%s</text>`, p.x(x), under,
-			bfpo.TickText(x, p.xStep, max(math.Abs(p.x0), math.Abs(p.x1))))
+			report.TickText(x, p.xStep, max(math.Abs(p.x0), math.Abs(p.x1))))
 	}
 	zero := chartHeight - marginX
 	if p.y0 < 0 && p.y1 > 0 {

@@ -4,11 +4,12 @@ import (
 	"math"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/report"
+	"github.com/bfpo-go/bfpo/bfpo/track"
 )
 
 // Steps is a chart of quantities over the optimizer steps, each under its name in metrics.jsonl. Targets are dashed.
-func Steps(title, y string, records []bfpo.Record, names ...string) Chart {
+func Steps(title, y string, records []track.Record, names ...string) Chart {
 	c := Chart{Title: title, X: "optimizer step", Y: y}
 	for _, name := range names {
 		s := Series{Name: name}
@@ -23,7 +24,7 @@ func Steps(title, y string, records []bfpo.Record, names ...string) Chart {
 }
 
 // values are the steps that have a quantity, and what it is there.
-func values(records []bfpo.Record, name string) (steps, ys []float64) {
+func values(records []track.Record, name string) (steps, ys []float64) {
 	for _, r := range records {
 		if y, ok := r.Get(name); ok {
 			steps, ys = append(steps, float64(r.Step)), append(ys, y)
@@ -34,11 +35,11 @@ func values(records []bfpo.Record, name string) (steps, ys []float64) {
 
 // Band is a quantity's mean over a sliding window of 2*half+1 steps, cut short at the ends, and two standard errors of that mean to either
 // side: the steps saw different rows, so their spread says how sure the mean is.
-func Band(title string, records []bfpo.Record, name string, half int) Series {
+func Band(title string, records []track.Record, name string, half int) Series {
 	s := Series{Name: title}
 	steps, ys := values(records, name)
 	for i := range steps {
-		e := bfpo.NewEstimate(ys[max(i-half, 0):min(i+half+1, len(ys))])
+		e := report.NewEstimate(ys[max(i-half, 0):min(i+half+1, len(ys))])
 		if e.N < 2 {
 			e.StdErr = math.NaN()
 		}

@@ -8,7 +8,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/report"
 	"github.com/janpfeifer/gonb/gonbui"
 )
 
@@ -47,7 +47,7 @@ const (
 // draw is the surface as SVG elements: the cells of one level are one path.
 func (s Surface) draw() string {
 	low, high := s.extent()
-	step := bfpo.NiceStep(high-low, surfaceLevels)
+	step := report.NiceStep(high-low, surfaceLevels)
 	low = math.Floor(low/step) * step
 	width, height := surfaceRight-marginLeft, chartHeight-marginTop-marginX
 	cellX, cellY := width/float64(len(s.XS)), height/float64(len(s.YS))
@@ -89,9 +89,9 @@ func (s Surface) extent() (low, high float64) {
 func (s Surface) axes(b *strings.Builder) {
 	ticks := func(values []float64, put func(share float64, text string)) {
 		first, last := values[0], values[len(values)-1]
-		step := bfpo.NiceStep(last-first, 4)
+		step := report.NiceStep(last-first, 4)
 		for v := math.Ceil(first/step-1e-9) * step; v <= last+step*1e-6; v += step {
-			put((v-first)/(last-first), bfpo.TickText(v, step, max(math.Abs(first), math.Abs(last))))
+			put((v-first)/(last-first), report.TickText(v, step, max(math.Abs(first), math.Abs(last))))
 		}
 	}
 	ticks(s.XS, func(share float64, text string) {
@@ -113,7 +113,7 @@ func (s Surface) scale(b *strings.Builder, low, step float64, levels int) {
 		if l%2 == 0 {
 			value := low + float64(l)*step
 			fmt.Fprintf(b, `<text x="%g" y="%g" font-size="11" fill="#4a4e57">%s</text>`, surfaceRight+26, tenth(y+height+4),
-				bfpo.TickText(value, step, max(math.Abs(low), math.Abs(low+float64(levels)*step))))
+				report.TickText(value, step, max(math.Abs(low), math.Abs(low+float64(levels)*step))))
 		}
 	}
 	fmt.Fprintf(b, `<text x="%g" y="40" text-anchor="end" font-size="11" fill="#4a4e57">colour: %s</text>`, surfaceWidth-6, s.Z)

@@ -1,0 +1,278 @@
+package checkpoint
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+)
+
+func contents(name, text string) File {
+	return File{name, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	}}
+}
+
+func save(t *testing.T, dir string, steps ...int) {
+	t.Helper()
+	for _, step := range steps {
+		state := State{Step: step, Settings: recipe.Default().Settings()}
+		if _, err := Save(dir, step, []File{contents("masters.safetensors", strings.Repeat("w", 5000)), state.File()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// steps lists the complete checkpoints, newest first.
+func steps(t *testing.T, dir string) (steps []int) {
+	t.Helper()
+	all, err := List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		steps = append(steps, c.Step)
+	}
+	return steps
+}
+
+func TestSaveAndOpen(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "checkpoints")
+	if c, err := Latest(dir, t.Errorf); c != nil || err != nil {
+		t.Fatal(c, err)
+	}
+	want := State{Step: 20, Main: batch.Cursor{Epoch: 1, Position: 6}, Buffer: batch.Cursor{Epoch: 3}, MainRows: 34, BufferRows: 9,
+		Best: &Best{"eval_loss", 0.1, 10}, Settings: map[string]string{"beta": "0.1"}}
+	path, err := Save(dir, 20, []File{contents("masters.safetensors", "weights"), contents("empty", ""), want.File()})
+	if err != nil || path != filepath.Join(dir, "step-20") {
+		t.Fatal(path, err)
+	}
+	save(t, dir, 3)
+	c, err := Latest(dir, t.Errorf)
+	if err != nil || c.Step != 20 || c.Path != path {
+		t.Fatal(c, err)
+	}
+	got, err := c.State()
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	text, err := os.ReadFile(c.File("masters.safetensors"))
+	if err != nil || string(text) != "weights" {
+		t.Error(err, string(text))
+	}
+	for _, name := range []string{"", "masters.safetensors", ManifestName} {
+		info, err := os.Stat(filepath.Join(path, name))
+		if err != nil || info.Mode().Perm()&0o044 != 0o044 {
+			t.Error(err, info.Mode())
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+		t.Errorf("left over: %v", left)
+	}
+}
+
+func TestDamagedIsPassedOver(t *testing.T) {
+	damage := map[string]func(path string) error{
+		"no manifest":    func(path string) error { return os.Remove(filepath.Join(path, ManifestName)) },
+		"empty manifest": func(path string) error { return os.Truncate(filepath.Join(path, ManifestName), 0) },
+		"foreign file": func(path string) error {
+			return os.WriteFile(filepath.Join(path, ManifestName), []byte(`{"step": 2, "files": [{"name": "../step-1/state.json", "size": 1}]}`), 0o644)
+		},
+		"other step": func(path string) error {
+			return os.WriteFile(filepath.Join(path, ManifestName), []byte(`{"step": 1, "files": []}`), 0o644)
+		},
+		"cut short": func(path string) error { return os.Truncate(filepath.Join(path, "masters.safetensors"), 4999) },
+		"missing":   func(path string) error { return os.Remove(filepath.Join(path, "masters.safetensors")) },
+		"flipped bit": func(path string) error {
+			return os.WriteFile(filepath.Join(path, "masters.safetensors"), []byte(strings.Repeat("w", 4999)+"v"), 0o644)
+		},
+	}
+	for name, harm := range damage {
+		dir := t.TempDir()
+		save(t, dir, 1, 2)
+		newest := filepath.Join(dir, "step-2")
+		if err := harm(newest); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(newest)
+		if err == nil || !strings.Contains(err.Error(), newest) {
+			t.Errorf("%s: opened: %v", name, err)
+		}
+		if file := "masters.safetensors"; (name == "cut short" || name == "missing" || name == "flipped bit") && !strings.Contains(fmt.Sprint(err), file) {
+			t.Errorf("%s: %v does not name the file", name, err)
+		}
+		var said []string
+		c, err := Latest(dir, func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
+		if err != nil || c == nil || c.Step != 1 || len(said) != 1 {
+			t.Errorf("%s: fell back to %v, %v, saying %q", name, c, err, said)
+		}
+		save(t, dir, 2) // the run comes by again
+		if c, err := Latest(dir, t.Errorf); err != nil || c.Step != 2 {
+			t.Errorf("%s: not replaced: %v, %v", name, c, err)
+		}
+	}
+	if _, err := Open("elsewhere/step-x"); err == nil || !strings.Contains(err.Error(), "want a folder named step-N") {
+		t.Error(err)
+	}
+}
+
+func TestFailedSaveLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	save(t, dir, 1)
+	full := errors.New("no space left on device")
+	failing := File{"second", func(w io.Writer) error {
+		io.WriteString(w, strings.Repeat("x", 1<<21))
+		return full
+	}}
+	for _, file := range []File{failing, contents("../out", ""), contents("first", ""), contents(".hidden", "")} {
+		_, err := Save(dir, 2, []File{contents("first", "whole"), file})
+		if err == nil || !strings.Contains(err.Error(), "step-2") {
+			t.Errorf("%s: %v", file.Name, err)
+		}
+		if file.Name == "second" && (!errors.Is(err, full) || !strings.Contains(err.Error(), "second")) {
+			t.Errorf("%v", err)
+		}
+		entries, _ := os.ReadDir(dir)
+		if len(entries) != 1 || entries[0].Name() != "step-1" {
+			t.Errorf("%s: left %v", file.Name, entries)
+		}
+	}
+	if c, err := Latest(dir, t.Errorf); err != nil || c.Step != 1 {
+		t.Error(c, err)
+	}
+	if _, err := Save(filepath.Join(dir, "step-1", "state.json"), 3, nil); err == nil {
+		t.Error("saved below a file")
+	}
+}
+
+func TestPrune(t *testing.T) {
+	for _, test := range []struct {
+		limit, best int
+		want        []int
+	}{
+		{0, -1, []int{50, 40, 30, 20, 10}},
+		{9, -1, []int{50, 40, 30, 20, 10}},
+		{2, -1, []int{50, 40}},
+		{1, -1, []int{50}},
+		{1, 20, []int{50, 20}},
+		{2, 20, []int{50, 20}},
+		{3, 20, []int{50, 40, 20}},
+		{1, 50, []int{50}},
+		{2, 99, []int{50, 40}},
+	} {
+		dir := t.TempDir()
+		save(t, dir, 10, 20, 30, 40, 50)
+		if err := Prune(dir, test.limit, test.best); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, steps(t, dir)); diff != "" {
+			t.Errorf("limit %d, best %d: %s", test.limit, test.best, diff)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+			t.Errorf("left over: %v", left)
+		}
+	}
+}
+
+// A damaged newest checkpoint does not count, or pruning to one would delete the last good one.
+func TestPruneKeepsTheNewestWholeOne(t *testing.T) {
+	dir := t.TempDir()
+	save(t, dir, 1, 2, 3)
+	if err := os.Remove(filepath.Join(dir, "step-3", ManifestName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Prune(dir, 1, -1); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{2}, steps(t, dir)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestClean(t *testing.T) {
+	dir := t.TempDir()
+	save(t, dir, 1)
+	if err := os.MkdirAll(filepath.Join(dir, ".tmp-step-2-123", "x"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := Clean(dir); err != nil {
+		t.Fatal(err)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("%v", entries)
+	}
+	if err := Clean(filepath.Join(dir, "none")); err != nil {
+		t.Error(err)
+	}
+}
+
+const killVariable = "BFPO_TEST_SAVE_FOREVER"
+
+// TestSaveForever is the victim of TestKill: it saves step after step until it is killed.
+func TestSaveForever(t *testing.T) {
+	dir := os.Getenv(killVariable)
+	if dir == "" {
+		t.Skip("runs as TestKill's child only")
+	}
+	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<14)
+	for step := 1; ; step++ {
+		file := File{"masters.safetensors", func(w io.Writer) error {
+			_, err := w.Write(body)
+			return err
+		}}
+		if _, err := Save(dir, step, []File{file, State{Step: step}.File()}); err != nil {
+			t.Fatal(err)
+		}
+		if err := Prune(dir, 2, -1); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestKill kills a saving process at twenty moments; afterwards everything that counts as a checkpoint must be whole.
+func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	dir := t.TempDir()
+	newest := 0
+	for round := range 20 {
+		child := exec.Command(os.Args[0], "-test.run=^TestSaveForever$")
+		child.Env = append(os.Environ(), killVariable+"="+dir)
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(60+7*round) * time.Millisecond)
+		if err := child.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if child.Wait() == nil {
+			t.Fatal("the child ended by itself")
+		}
+		c, err := Latest(dir, t.Errorf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c != nil {
+			newest = max(newest, c.Step)
+		}
+		if err := Clean(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if newest == 0 {
+		t.Error("no child came to save anything")
+	}
+}

@@ -1,0 +1,34 @@
+package measure
+
+import (
+	"context"
+
+	"github.com/bfpo-go/bfpo/bfpo/data"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/mistral"
+)
+
+// Answers are the greedy answers of a recipe's model to prompts, of at most maxTokens tokens each, in the order of the prompts.
+func Answers(ctx context.Context, rt models.Runtime, c recipe.Config, prompts []datasets.Prompt, maxTokens int) ([]string, error) {
+	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice)
+	if err != nil {
+		return nil, err
+	}
+	defer checkpoint.Close()
+	language, err := models.NewLanguage(checkpoint, c.ChatTemplate)
+	if err != nil {
+		return nil, err
+	}
+	model, err := mistral.LoadOn(rt.Device, c.ReplicatedMesh(), checkpoint, c.ComputeType())
+	if err != nil {
+		return nil, err
+	}
+	defer model.Close()
+	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeType())
+	defer generator.Close()
+	format := data.TextFormat(c, language, model.Config.MaxPositionEmbeddings)
+	return evaluate.Answers(ctx, generator, format, prompts, maxTokens)
+}

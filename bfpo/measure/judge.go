@@ -1,0 +1,88 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/graph/wheel"
+)
+
+// The environment variables with the keys of judges that are services. The keys go nowhere else.
+const (
+	EnvOpenAIKey      = "OPENAI_API_KEY"
+	EnvPerspectiveKey = "PERSPECTIVE_API_KEY"
+)
+
+// OpenJudge finds a judge by name; nil for none or "":
+//
+//   - openai:URL, with settings behind #: a model behind an OpenAI-compatible endpoint (see evaluate.NewOpenAI), with the key in
+//     $OPENAI_API_KEY if it wants one;
+//   - perspective, or perspective:URL for another address of comments:analyze: the Perspective API, with the key in $PERSPECTIVE_API_KEY;
+//   - a model as OpenModel finds it: a classifier that answers yes or no (see evaluate.NewClassifier), in bfloat16 as the seed's, on the Go
+//     backend in float32. Its weights are loaded when the first answer is rated.
+//
+// Wrong settings are a *UsageError. Close the judge after use.
+func OpenJudge(ctx context.Context, rt models.Runtime, name string) (evaluate.Judge, error) {
+	if name == "" || name == "none" {
+		return nil, nil
+	}
+	cache, err := wheel.CacheDir(rt.Cache)
+	if err != nil {
+		return nil, err
+	}
+	cache = filepath.Join(cache, "judged")
+	kind, address, _ := strings.Cut(name, ":")
+	var judge evaluate.Judge
+	switch kind {
+	case "openai":
+		judge, err = evaluate.NewOpenAI(ctx, evaluate.OpenAIOptions{Address: address, Key: os.Getenv(EnvOpenAIKey), Cache: cache})
+	case "perspective":
+		judge, err = evaluate.NewPerspective(evaluate.PerspectiveOptions{Address: address, Key: os.Getenv(EnvPerspectiveKey), Cache: cache})
+	default:
+		judge, err = openClassifier(ctx, rt, name, cache)
+	}
+	if errors.Is(err, evaluate.ErrJudgeSettings) {
+		err = &usage.Error{Err: err}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("judge: %w", err)
+	}
+	return judge, nil
+}
+
+func openClassifier(ctx context.Context, rt models.Runtime, name, cache string) (judge evaluate.Judge, err error) {
+	checkpoint, err := models.Open(ctx, name, rt.Hub, rt.Cache, rt.Notice)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, checkpoint.Close())
+		}
+	}()
+	language, err := models.NewLanguage(checkpoint, "")
+	if err != nil {
+		return nil, err
+	}
+	state, err := modelIdentity(checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	dtype := dtypes.BFloat16
+	if rt.Device.Platform() == device.PlatformGo {
+		dtype = dtypes.Float32
+	}
+	return evaluate.NewClassifier(evaluate.ClassifierConfig{
+		Model: name, State: state, Device: rt.Device, Checkpoint: checkpoint, Tokenizer: language.Tokenizer, DType: dtype, Cache: cache,
+	})
+}

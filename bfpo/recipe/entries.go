@@ -1,0 +1,93 @@
+package recipe
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/bfpo-go/bfpo/bfpo/usage"
+)
+
+// entry is one key of one file, or one -set flag.
+type entry struct {
+	key   string
+	value *yaml.Node
+	file  string // as shown in messages; "" for a flag
+	line  int
+	flag  string // the flag as written
+	dir   folder
+}
+
+// at is the place of a part of the entry's value.
+func (e entry) at(n *yaml.Node) string {
+	if e.file == "" {
+		return "-set=" + e.flag
+	}
+	return fmt.Sprintf("%s:%d", e.file, n.Line)
+}
+
+func (e entry) place() string { return e.at(&yaml.Node{Line: e.line}) }
+
+func parseSets(sets []string) ([]entry, error) {
+	var entries []entry
+	for _, set := range sets {
+		key, value, ok := strings.Cut(set, "=")
+		if !ok || key == "" {
+			return nil, usage.Errorf("-set=%s: want key=value", set)
+		}
+		var doc yaml.Node
+		if err := yaml.Unmarshal([]byte(value), &doc); err != nil {
+			return nil, usage.Errorf("-set=%s: the value is not YAML: %w", set, err)
+		}
+		n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
+		if len(doc.Content) > 0 {
+			n = doc.Content[0]
+		}
+		entries = append(entries, entry{key: strings.TrimSpace(key), value: n, flag: set})
+	}
+	return entries, nil
+}
+
+// splitMapping makes an entry of each key, with file and folder as in like.
+func splitMapping(n *yaml.Node, like entry) ([]entry, error) {
+	if isNull(n) {
+		return nil, nil
+	}
+	if n.Kind != yaml.MappingNode {
+		return nil, usage.Errorf("%s: want a mapping of keys to values, got %s", like.at(n), describeNode(n))
+	}
+	var entries []entry
+	var problems []error
+	lines := map[string]int{}
+	for i := 0; i < len(n.Content); i += 2 {
+		key := n.Content[i]
+		e := like
+		e.key, e.value, e.line = key.Value, dealias(n.Content[i+1]), key.Line
+		if first, twice := lines[e.key]; twice {
+			problems = append(problems, fmt.Errorf("%s: %s: given twice, first in line %d", e.place(), e.key, first))
+		}
+		lines[e.key] = key.Line
+		entries = append(entries, e)
+	}
+	if len(problems) > 0 {
+		return nil, &usage.Error{Err: errors.Join(problems...)}
+	}
+	return entries, nil
+}
+
+// lastEntry finds the entry that decides a key.
+func lastEntry(key string, groups ...[]entry) (last entry, ok bool) {
+	for _, e := range slices.Concat(groups...) {
+		if e.key == key {
+			last, ok = e, true
+		}
+	}
+	return last, ok
+}
+
+func without(key string, entries []entry) []entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.key == key })
+}

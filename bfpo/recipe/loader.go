@@ -1,0 +1,77 @@
+package recipe
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/bfpo-go/bfpo/bfpo/usage"
+)
+
+// loader reads recipe files.
+type loader struct{ recipes fs.FS }
+
+// read finds a recipe by name, as seen from a recipe in the folder, and splits it into entries.
+func (l loader) read(name string, from folder) ([]entry, error) {
+	text, shown, dir, err := l.open(name, from)
+	if err != nil {
+		return nil, err
+	}
+	d := yaml.NewDecoder(strings.NewReader(string(text)))
+	var doc, more yaml.Node
+	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, usage.Errorf("%s: %w", shown, err)
+	}
+	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, usage.Errorf("%s: a recipe is one YAML document; there is a second one", shown)
+	}
+	return splitMapping(doc.Content[0], entry{file: shown, dir: dir})
+}
+
+// open reads a recipe's text: a name with a YAML ending is a file beside the naming recipe, any other name a built-in recipe or, failing
+// that, a file.
+func (l loader) open(name string, from folder) (text []byte, shown string, dir folder, err error) {
+	ending := filepath.Ext(name) == ".yaml" || filepath.Ext(name) == ".yml"
+	if !ending && l.recipes != nil {
+		if text, err := fs.ReadFile(l.recipes, name+".yaml"); err == nil {
+			return text, name + ".yaml", folder{builtin: true}, nil
+		}
+	}
+	path := name
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(from.path, path)
+	}
+	if text, err = os.ReadFile(path); err == nil {
+		return text, path, folder{path: filepath.Dir(path)}, nil
+	}
+	if ending {
+		return nil, "", folder{}, usage.Errorf("recipe %s: %w", name, err)
+	}
+	names := l.names()
+	return nil, "", folder{}, usage.Errorf("recipe %s: neither a file nor one of %s%s", name, usage.OneOf(names), usage.DidYouMean(name, names))
+}
+
+// names lists the built-in recipes.
+func (l loader) names() []string {
+	var names []string
+	if l.recipes == nil {
+		return nil
+	}
+	err := fs.WalkDir(l.recipes, ".", func(path string, d fs.DirEntry, err error) error {
+		if name, ok := strings.CutSuffix(path, ".yaml"); ok && err == nil {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil {
+		return nil
+	}
+	return names
+}

@@ -1,0 +1,105 @@
+package recipe
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/bfpo-go/bfpo/bfpo/usage"
+)
+
+// freeKeys lists the keys that a resumed run may change: they decide neither the order of the data nor what is computed.
+func freeKeys() []string {
+	return []string{"stages", "loss_type", "output_dir", "overwrite_output_dir", "resume_from_checkpoint", "logging_steps", "log_rows",
+		"report_to", "do_eval", "evaluation_strategy", "eval_steps", "eval_tasks", "eval_data", "eval_include", "eval_limit",
+		"eval_judge", "eval_apply_chat_template", "generate_during_eval", "eval_prompts", "eval_dataset_mixer",
+		"per_device_eval_batch_size", "save_strategy", "save_steps", "save_total_limit", "load_best_model_at_end", "platform", "mesh",
+		"gradient_checkpointing", "precompute_ref_log_probs"}
+}
+
+// batchKeys lists the keys whose product is the number of rows in a step.
+func batchKeys() []string {
+	return []string{"per_device_train_batch_size", "devices", "gradient_accumulation_steps"}
+}
+
+// Settings returns the keys that decide the order of the data or what is computed, with their values as YAML. The length of a run counts
+// only where the learning rate depends on it.
+func (c Config) Settings() map[string]string {
+	free := freeKeys()
+	if c.LRSchedulerType == "constant" || c.LRSchedulerType == "constant_with_warmup" && (c.WarmupSteps > 0 || c.WarmupRatio == 0) {
+		free = append(free, "num_train_epochs", "max_steps")
+	}
+	settings := map[string]string{}
+	for _, f := range recipeFields(&c) {
+		if !slices.Contains(free, f.key) {
+			settings[f.key] = f.text()
+		}
+	}
+	return settings
+}
+
+// text returns the field's value in one line of YAML.
+func (f field) text() string {
+	n := f.node()
+	if n.Kind == yaml.MappingNode {
+		n.Style = yaml.FlowStyle
+	}
+	text, err := yaml.Marshal(n)
+	if err != nil { // a path that is not UTF-8
+		return fmt.Sprintf("%q", fmt.Sprint(f.value.Interface()))
+	}
+	return strings.TrimSuffix(string(text), "\n")
+}
+
+// Progress is what a recipe must know of an interrupted run before the run may go on under it.
+type Progress struct {
+	Step                 int               // optimizer steps done
+	MainRows, BufferRows int               // rows of the sets that the run was trained on
+	Settings             map[string]string // Config.Settings of the run
+}
+
+// CheckResume refuses to go on from a run under settings or with data that would make it a different run. The error is a *UsageError that
+// names the key.
+func (c Config) CheckResume(from Progress, mainRows, bufferRows int) error {
+	now := c.Settings()
+	for _, key := range slices.Sorted(maps.Keys(now)) {
+		was, known := from.Settings[key]
+		if known && was != now[key] && !slices.Contains(batchKeys(), key) {
+			return c.KeyErrorf(key, "the checkpoint of step %d was trained with %s, not %s: it cannot go on with another value", from.Step, was,
+				now[key])
+		}
+	}
+	if from.MainRows != mainRows || from.BufferRows != bufferRows {
+		return usage.Errorf("the checkpoint of step %d was trained on %d rows and a buffer of %d; the data now has %d and %d: has it changed?",
+			from.Step, from.MainRows, from.BufferRows, mainRows, bufferRows)
+	}
+	return c.checkStepRows(from)
+}
+
+// checkStepRows refuses another number of rows in a step. Another number of devices with as many rows in all makes the same steps. So does
+// another number of micro-batches, except where a pass over a set ends within a step, since main set and buffer would then meet other rows
+// of each other, and in seed format, which weighs micro-batches.
+func (c Config) checkStepRows(from Progress) error {
+	was := [3]int{}
+	for i, key := range batchKeys() {
+		n, err := strconv.Atoi(from.Settings[key])
+		if err != nil {
+			return nil // written by a version that did not record it
+		}
+		was[i] = n
+	}
+	now := [3]int{c.PerDeviceTrainBatchSize, c.Devices, c.GradientAccumulationSteps}
+	rows := was[0] * was[1] * was[2]
+	whole := from.MainRows%rows == 0 && from.BufferRows%rows == 0
+	switch {
+	case now[0]*now[1]*now[2] != rows:
+	case now[2] == was[2], c.TextFormat != "seed" && (from.BufferRows == 0 || whole):
+		return nil
+	}
+	return c.KeyErrorf(batchKeys()[0], "the checkpoint of step %d was trained with %d rows on each of %d devices, %d times a step, not with %d on %d, "+
+		"%d times: it goes on where the product of the first two, %d, is the same", from.Step, was[0], was[1], was[2], now[0], now[1], now[2], was[0]*was[1])
+}

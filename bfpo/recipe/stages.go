@@ -1,0 +1,146 @@
+package recipe
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/bfpo-go/bfpo/bfpo/usage"
+)
+
+// stages reads the value of the key stages: a list of {kind: recipe} or {kind: {config: recipe, key: value, …}}. Keys in the list beat
+// the recipe they stand beside, which beats what the stages share. A model that the stages share is the first training stage's only;
+// the later ones start from the one before. An objective that they share is the preference stages'.
+func (l loader) stages(list entry, shared, flags []entry) ([]Stage, error) {
+	list.value = dealias(list.value)
+	if list.value.Kind != yaml.SequenceNode || len(list.value.Content) == 0 {
+		return nil, usage.Errorf("%s: stages: want a list such as [{sft: RECIPE}, {train: RECIPE}], got %s", list.at(list.value),
+			describeNode(list.value))
+	}
+	var stages []Stage
+	for _, item := range list.value.Content {
+		item = dealias(item)
+		if item.Kind != yaml.MappingNode || len(item.Content) != 2 {
+			return nil, usage.Errorf("%s: stages: want one kind and its recipe, such as {sft: RECIPE}, got %s", list.at(item), describeNode(item))
+		}
+		e := list
+		e.key, e.value, e.line = item.Content[0].Value, dealias(item.Content[1]), item.Line
+		var stage Stage
+		var err error
+		switch e.key {
+		case "sft", "train":
+			mine, set := shared, flags
+			if e.key == "sft" && hasKind(list.value, "train") {
+				mine, set = without("loss_type", without("objective", shared)), without("loss_type", without("objective", flags))
+			}
+			stage, err = l.trainStage(e, mine, set)
+			shared, flags = without("model_name_or_path", shared), without("model_name_or_path", flags)
+			shared, flags = without("model_revision", shared), without("model_revision", flags)
+		case "eval":
+			stage, err = evalStage(e)
+		default:
+			err = usage.Errorf("%s: stages: %q is no kind of stage; want sft, train or eval", e.place(), e.key)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(stages) > 0 && stages[len(stages)-1].Kind == "eval" || len(stages) == 0 && stage.Kind == "eval" {
+			return nil, usage.Errorf("%s: stages: eval comes once, after the stages whose model it compares with the one before them", e.place())
+		}
+		stages = append(stages, stage)
+	}
+	return stages, nil
+}
+
+// hasKind tells whether a list of stages has one of a kind.
+func hasKind(list *yaml.Node, kind string) bool {
+	return slices.ContainsFunc(list.Content, func(item *yaml.Node) bool {
+		item = dealias(item)
+		return item.Kind == yaml.MappingNode && len(item.Content) == 2 && dealias(item.Content[0]).Value == kind
+	})
+}
+
+func (l loader) trainStage(e entry, shared, flags []entry) (Stage, error) {
+	var recipe, inline []entry
+	var name string
+	err := decodeString(e.value, &name)
+	if err != nil {
+		if inline, err = splitMapping(e.value, e); err != nil {
+			return Stage{}, err
+		}
+		if config, ok := lastEntry("config", inline); ok {
+			if err := decodeString(config.value, &name); err != nil {
+				return Stage{}, usage.Errorf("%s: config: %w", config.at(config.value), err)
+			}
+			inline = without("config", inline)
+		}
+	}
+	if name == "" && len(inline) == 0 {
+		return Stage{}, usage.Errorf("%s: %s: want a recipe or a mapping of keys", e.place(), e.key)
+	}
+	if name != "" {
+		if recipe, err = l.read(name, e.dir); err != nil {
+			return Stage{}, err
+		}
+	}
+	if nested, ok := lastEntry("stages", recipe, inline); ok {
+		return Stage{}, usage.Errorf("%s: stages: a stage has no stages of its own", nested.place())
+	}
+	c, err := l.resolve(shared, recipe, inline, flags)
+	if err != nil {
+		return Stage{}, err
+	}
+	c, err = c.As(e.key)
+	return Stage{Kind: e.key, Config: c}, err
+}
+
+func evalStage(e entry) (Stage, error) {
+	stage := Stage{Kind: "eval"}
+	entries, err := splitMapping(e.value, e)
+	if err != nil {
+		return Stage{}, err
+	}
+	var problems []error
+	var known []string
+	for _, f := range recipeFields(&stage.Eval) {
+		known = append(known, f.key)
+	}
+	for _, e := range entries {
+		f, ok := fieldOf(&stage.Eval, e.key)
+		switch {
+		case isNull(e.value) && slices.Contains(known, e.key):
+		case ok:
+			err := f.decode(e.value)
+			if err == nil {
+				err = e.dir.localNames(&f, new([]string))
+			}
+			if err != nil {
+				problems = append(problems, fmt.Errorf("%s: %s: %w", e.place(), e.key, err))
+			}
+		default:
+			problems = append(problems, fmt.Errorf("%s: %s: unknown key%s", e.place(), e.key, usage.DidYouMean(e.key, known)))
+		}
+	}
+	if len(stage.Eval.DatasetSplits) == 0 {
+		stage.Eval.DatasetSplits = []string{"test"}
+	} else if len(stage.Eval.DatasetSplits) > 1 {
+		problems = append(problems, fmt.Errorf("%s: eval: dataset_splits: want one split, the held-out rows", e.place()))
+	}
+	if len(problems) == 0 && len(stage.Eval.DatasetMixer) == 0 && stage.Eval.Prompts == "" && len(stage.Eval.Tasks) == 0 {
+		problems = append(problems, fmt.Errorf("%s: eval: want a dataset_mixer, prompts or tasks", e.place()))
+	}
+	if stage.Eval.Limit < 0 {
+		problems = append(problems, fmt.Errorf("%s: eval: limit: must be 0 (all) or more, got %d", e.place(), stage.Eval.Limit))
+	}
+	if len(stage.Eval.Tasks) > 0 {
+		if _, err := FindTasks(stage.Eval.Tasks, stage.Eval.Include, func(string, ...any) {}); err != nil {
+			problems = append(problems, fmt.Errorf("%s: eval: tasks: %w", e.place(), err))
+		}
+	}
+	if len(problems) > 0 {
+		return Stage{}, &usage.Error{Err: errors.Join(problems...)}
+	}
+	return stage, nil
+}

@@ -1,0 +1,183 @@
+package recipe
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
+	"github.com/bfpo-go/bfpo/graph/device"
+)
+
+// validate checks every value's range and the keys that depend on each other, and refuses what is not built.
+func (c Config) validate() error {
+	problems := slices.Concat(c.checkRanges(), c.checkChoices(), c.checkTogether(), c.checkInLoop())
+	if len(problems) > 0 {
+		return &usage.Error{Err: errors.Join(problems...)}
+	}
+	return nil
+}
+
+func (c Config) checkRanges() (problems []error) {
+	rules := []struct {
+		key  string
+		ok   bool
+		want string
+	}{
+		{"max_length", c.MaxLength >= 2, "at least 2"},
+		{"max_prompt_length", c.MaxPromptLength >= 1, "at least 1"},
+		{"max_seq_length", c.MaxSeqLength == 0 || c.MaxSeqLength >= 2, "at least 2, or 0 for the model's limit"},
+		{"learning_rate", c.LearningRate >= 0, "0 or more"},
+		{"warmup_ratio", c.WarmupRatio >= 0 && c.WarmupRatio <= 1, "between 0 and 1"},
+		{"warmup_steps", c.WarmupSteps >= 0, "0 or more"},
+		{"max_grad_norm", c.MaxGradNorm >= 0, "0 (no clipping) or more"},
+		{"weight_decay", c.WeightDecay >= 0, "0 or more"},
+		{"adam_beta1", c.AdamBeta1 >= 0 && c.AdamBeta1 < 1, "at least 0 and below 1"},
+		{"adam_beta2", c.AdamBeta2 >= 0 && c.AdamBeta2 < 1, "at least 0 and below 1"},
+		{"adam_epsilon", c.AdamEpsilon > 0, "greater than 0"},
+		{"per_device_train_batch_size", c.PerDeviceTrainBatchSize >= 1, "at least 1"},
+		{"per_device_eval_batch_size", c.PerDeviceEvalBatchSize >= 1, "at least 1"},
+		{"gradient_accumulation_steps", c.GradientAccumulationSteps >= 1, "at least 1"},
+		{"num_train_epochs", c.NumTrainEpochs > 0 || c.MaxSteps > 0, "greater than 0"},
+		{"num_train_epochs", c.NumTrainEpochs <= math.MaxInt32, "a count of passes over the data"},
+		{"seed", c.Seed >= 0, "0 or more"},
+		{"data_seed", c.DataSeed >= 0, "0 or more"},
+		{"devices", c.Devices >= 1, "at least 1"},
+		{"logging_steps", c.LoggingSteps >= 1, "at least 1"},
+		{"eval_steps", c.EvalSteps >= 1, "at least 1"},
+		{"save_steps", c.SaveSteps >= 1, "at least 1"},
+		{"save_total_limit", c.SaveTotalLimit >= 0, "0 (keep all) or more"},
+		{"redteam_held_out", c.RedteamHeldOut >= 0 && c.RedteamHeldOut < 1, "0 or more and below 1"},
+		{"redteam_max_tokens", c.RedteamMaxTokens >= 1, "at least 1"},
+		{"redteam_temperature", c.RedteamTemperature > 0 && !math.IsInf(c.RedteamTemperature, 0), "greater than 0, so that two answers differ"},
+		{"redteam_top_p", c.RedteamTopP > 0 && c.RedteamTopP <= 1, "greater than 0 and up to 1"},
+	}
+	for _, r := range rules {
+		if !r.ok {
+			f, _ := fieldOf(&c, r.key)
+			problems = append(problems, c.KeyErrorf(r.key, "must be %s, got %v", r.want, f.value.Interface()))
+		}
+	}
+	if err := (bfpo.Objective{Name: c.Objective, Beta: c.Beta, B1: c.B1, Alpha: c.Alpha}).Validate(); err != nil {
+		key, text, _ := strings.Cut(err.Error(), ": ")
+		problems = append(problems, c.KeyErrorf(key, "%s", text))
+	}
+	return problems
+}
+
+func (c Config) checkChoices() (problems []error) {
+	choices := []struct {
+		key     string
+		built   []string
+		unbuilt []string // known names of things to come
+	}{
+		{"torch_dtype", []string{"", "auto", "float32", "bfloat16"}, []string{"float16"}},
+		{"truncation_side", []string{"", "left", "right"}, nil},
+		{"text_format", []string{"clean", "seed"}, nil},
+		{"loss_type", []string{"", "bfpo", "sigmoid", "ipo"}, []string{"hinge", "kto_pair", "robust", "exo_pair", "nca_pair", "bco_pair",
+			"sppo_hard", "aot", "aot_pair", "apo_zero", "apo_down", "discopop"}},
+		{"optim", []string{"adamw_torch", "adamw_torch_fused", "adamw_torch_xla", "adamw_apex_fused"}, []string{"adamw_hf",
+			"adamw_torch_npu_fused", "adafactor", "adamw_anyprecision", "sgd", "adagrad", "adamw_bnb_8bit", "adamw_8bit", "lion_8bit",
+			"lion_32bit", "paged_adamw_32bit", "paged_adamw_8bit", "paged_lion_32bit", "paged_lion_8bit", "rmsprop"}},
+		{"lr_scheduler_type", []string{"linear", "cosine", "constant", "constant_with_warmup"}, []string{"cosine_with_restarts",
+			"polynomial", "inverse_sqrt", "reduce_lr_on_plateau"}},
+		{"gradient_checkpointing", []string{"true", "false", "auto"}, nil},
+		{"evaluation_strategy", []string{"no", "steps", "epoch"}, nil},
+		{"save_strategy", []string{"no", "steps", "epoch"}, nil},
+	}
+	for _, choice := range choices {
+		f, _ := fieldOf(&c, choice.key)
+		switch value := f.value.String(); {
+		case slices.Contains(choice.unbuilt, value):
+			problems = append(problems, c.KeyErrorf(choice.key, "%s is not supported yet; use %s", value, usage.OneOf(named(choice.built))))
+		case !slices.Contains(choice.built, value):
+			problems = append(problems, c.KeyErrorf(choice.key, "%q is unknown; want %s", value, usage.OneOf(named(choice.built))))
+		}
+	}
+	if platforms := []string{"auto", "cpu", "cuda", "go"}; !slices.Contains(platforms, c.Platform) && !LooksLikePath(c.Platform) {
+		problems = append(problems, c.KeyErrorf("platform", "%q is unknown; want %s or the path of a plugin", c.Platform,
+			usage.OneOf(platforms)))
+	}
+	return problems
+}
+
+// named leaves out the empty choice, which is written as null.
+func named(choices []string) []string {
+	return slices.DeleteFunc(slices.Clone(choices), func(s string) bool { return s == "" })
+}
+
+func (c Config) checkTogether() (problems []error) {
+	if c.UseSelective && len(c.SelectedLayers) == 0 {
+		problems = append(problems, c.KeyErrorf("use_selective", "selected_layers names no layer"))
+	}
+	if slices.Contains(c.SelectedLayers, "") {
+		problems = append(problems, c.KeyErrorf("selected_layers", "an empty name would match every parameter"))
+	}
+	preference := c.Objective != "sft" && len(c.Stages) == 0
+	if preference && c.MaxPromptLength >= c.MaxLength {
+		problems = append(problems, c.KeyErrorf("max_prompt_length", "%d leaves no room for an answer within max_length %d", c.MaxPromptLength,
+			c.MaxLength))
+	}
+	if preference && c.UseBuffer && len(c.BufferDatasetMixer) == 0 {
+		problems = append(problems, c.KeyErrorf("use_buffer", "buffer_dataset_mixer names no dataset"))
+	}
+	if c.Platform == device.PlatformGo && c.Devices > 1 {
+		problems = append(problems, c.KeyErrorf("devices", "%d, but the pure Go backend (platform: go) has one device: use cpu or cuda", c.Devices))
+	}
+	if !c.LoadBestModelAtEnd {
+		return problems
+	}
+	if c.EvaluationStrategy == "no" || c.EvaluationStrategy != c.SaveStrategy {
+		problems = append(problems, c.KeyErrorf("load_best_model_at_end", "needs evaluation_strategy (%s) and save_strategy (%s) to be the same",
+			c.EvaluationStrategy, c.SaveStrategy))
+	} else if c.SaveStrategy == "steps" && c.EvalSteps > 0 && c.SaveSteps%c.EvalSteps != 0 {
+		problems = append(problems, c.KeyErrorf("load_best_model_at_end", "needs save_steps (%d) to be a multiple of eval_steps (%d)",
+			c.SaveSteps, c.EvalSteps))
+	}
+	return problems
+}
+
+// As returns the configuration for one kind of stage, "sft" or "train": a recipe that names no objective gets that stage's own
+// (sft or bfpo). A recipe written for the other kind, or one without data, is a *UsageError.
+func (c Config) As(kind string) (Config, error) {
+	if c.Place("objective") == "" && c.Place("loss_type") == "" {
+		c.Objective = "bfpo"
+		if kind == "sft" {
+			c.Objective = "sft"
+		}
+	}
+	if (c.Objective == "sft") != (kind == "sft") {
+		return Config{}, c.KeyErrorf("objective", "%s does not fit a stage of kind %s", c.Objective, kind)
+	}
+	if len(c.DatasetMixer) == 0 {
+		return Config{}, c.KeyErrorf("dataset_mixer", "names no dataset to train on")
+	}
+	return c, c.validate()
+}
+
+// checkInLoop checks eval_tasks and generate_during_eval with the keys that they need.
+func (c Config) checkInLoop() (problems []error) {
+	if !c.EvaluatesMore() || len(c.Stages) > 0 {
+		return nil
+	}
+	key := "eval_tasks"
+	if len(c.EvalTasks) == 0 {
+		key = "generate_during_eval"
+	}
+	if !c.DoEval {
+		problems = append(problems, c.KeyErrorf(key, "runs at evaluations, and there are none: set evaluation_strategy to steps (every eval_steps) or epoch, "+
+			"or do_eval for one at the end"))
+	}
+	if mesh := c.DeviceMesh(); mesh != nil && mesh.Shards > 1 {
+		problems = append(problems, c.KeyErrorf(key, "needs the whole weights on one device, and mesh %s cuts them: use mesh: data", mesh))
+	}
+	if c.EvalLimit < 0 {
+		problems = append(problems, c.KeyErrorf("eval_limit", "must be 0 (all) or more, got %d", c.EvalLimit))
+	}
+	if _, err := FindTasks(c.EvalTasks, c.EvalInclude, func(string, ...any) {}); err != nil {
+		problems = append(problems, c.KeyErrorf("eval_tasks", "%v", err))
+	}
+	return problems
+}

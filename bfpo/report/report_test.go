@@ -1,0 +1,211 @@
+package report
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/data"
+	"github.com/bfpo-go/bfpo/bfpo/track"
+)
+
+func writeReport(t *testing.T, r Report) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "report.html")
+	if err := Write(path, r); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(page)
+}
+
+// sampleRecords are n steps and an evaluation of a preference stage.
+func sampleRecords(n int) []track.Record {
+	var main, buffer track.Group
+	for i, target := range []float64{100, -100, 0} {
+		main.Add(track.PairResult{Loss: 4 + float64(i), ChosenReward: 1 - float64(i), Margin: 50 * float64(1-i), Target: target, HasTarget: true, ChosenSafe: i != 1})
+	}
+	buffer.Add(track.PairResult{Loss: 10, ChosenReward: 3, RejectedReward: 1, Margin: 200, Target: 50, HasTarget: true, ChosenSafe: true})
+	var records []track.Record
+	for step := 1; step <= n; step++ {
+		m := track.PairMetrics(main, buffer)
+		m.Step, m.LearningRate, m.GradNorm, m.Tokens, m.Seconds = step, 5e-7/float64(step), 100/float64(step), 1000, 2
+		records = append(records, m.Record())
+	}
+	eval := track.PairMetrics(main, track.Group{})
+	eval.Step, eval.Evaluation = n, true
+	return append(records, eval.Record())
+}
+
+func sftRecord(step int, loss float64) track.Record {
+	return track.Metrics{Step: step, Loss: loss, LearningRate: 1e-5, GradNorm: 1, Tokens: 100, Samples: 2, Seconds: 1}.Record()
+}
+
+func sampleReport() Report {
+	return Report{
+		Title: "tiny", Subtitle: "sft, then bfpo", Created: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC),
+		Tiles:      []Tile{{"safe over unsafe", "53 → 93 %", "30 pairs"}},
+		Comparison: sampleComparison(),
+		Answers:    []Answer{{"helpful request", "Why is the sky blue?", "It is.", "Air scatters blue light."}},
+		Stages: []Stage{
+			{Title: "Stage 1: SFT", Objective: bfpo.Objective{Name: "sft"}, TotalSteps: 4, Records: []track.Record{sftRecord(1, 3), sftRecord(2, 2)}, Config: "objective: sft\n"},
+			{
+				Title: "Stage 2: BFPO", Objective: bfpo.Objective{Name: "bfpo", Beta: 0.01, B1: 3, Alpha: 0.5}, TotalSteps: 50, Records: sampleRecords(50),
+				Data:   []data.SetSummary{{Name: "main", Rows: 100, Cases: data.Cases{SafeSafe: 40, SafeUnsafe: 30, UnsafeSafe: 20, UnsafeUnsafe: 10}, Drops: []data.Drop{{Reason: "too long", Rows: 3}}}},
+				Memory: Memory{Parts: []MemoryPart{{"weights", 1 << 30}}, Peak: 2 << 30, Available: 4 << 30, Devices: 2},
+			},
+		},
+		Environment: []Fact{{"platform", "cpu"}},
+	}
+}
+
+func TestReportContents(t *testing.T) {
+	page := writeReport(t, sampleReport())
+	for _, want := range []string{
+		"<h1>tiny</h1>", "53 → 93 %", "safe over unsafe", "|margin - target|", "↓ better", "Air scatters blue light.",
+		"Stage 1: SFT <span class=\"chip\">step 2 of 4</span>", "<h2>Stage 2: BFPO</h2>", "Distance to the target", "optimizer step", "nat²", "nat per token",
+		"target &#43;100 nat", "target −100 nat", "3 too long", "on each of 2 devices", "Peak 2.00 GiB of 4.00 GiB", "rest of the peak 1.00 GiB", "objective: sft", "2 January 2026",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	// SFT: loss, gradient norm, learning rate, throughput; BFPO: these and five more.
+	if n := strings.Count(page, "<figure"); n != 4+9 {
+		t.Errorf("%d charts, want 13", n)
+	}
+	if strings.Contains(page, "NaN") || strings.Contains(page, "ZgotmplZ") {
+		t.Error("a value did not survive the template")
+	}
+}
+
+// The page must work offline and must not tell anybody that it is read.
+func TestReportIsSelfContained(t *testing.T) {
+	page := writeReport(t, sampleReport())
+	if m := regexp.MustCompile(`https?://|//[a-z]+\.|url\(|@import|<link|<iframe`).FindString(page); m != "" {
+		t.Errorf("the page reaches out: %q", m)
+	}
+	for _, m := range regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		if !strings.HasPrefix(m[1], "#") {
+			t.Errorf("link to %q", m[1])
+		}
+	}
+	script := page[strings.Index(page, "<script>")+len("<script>") : strings.Index(page, "</script>")]
+	style := page[strings.Index(page, "<style>")+len("<style>") : strings.Index(page, "</style>")]
+	if script != reportScript || style != reportStyle {
+		t.Error("script or style differ from what the content policy hashes")
+	}
+}
+
+func TestReportEscapesHostileText(t *testing.T) {
+	hostile := "</script><script>alert(1)</script>'\"><img src=x onerror=alert(2)>{{.Title}}\x00\u202e"
+	r := sampleReport()
+	r.Title, r.Subtitle = hostile, hostile
+	r.Tiles = []Tile{{hostile, hostile, hostile}}
+	r.Answers = []Answer{{hostile, hostile, hostile, hostile}}
+	r.Comparison.Title, r.Comparison.Before, r.Comparison.After = hostile, hostile, hostile
+	r.Comparison.Rows[0].Group, r.Comparison.Rows[0].Name, r.Comparison.Rows[0].Unit = hostile, hostile, hostile
+	r.Environment = []Fact{{hostile, hostile}}
+	for i := range r.Stages {
+		s := &r.Stages[i]
+		s.Title, s.Config, s.Facts = hostile, hostile, r.Environment
+		s.Data = []data.SetSummary{{Name: hostile, Drops: []data.Drop{{Reason: hostile, Rows: 1}}}}
+		s.Memory = Memory{Peak: 1, Parts: []MemoryPart{{hostile, 1}}}
+	}
+	page := writeReport(t, r)
+	if strings.Contains(page, "<img") || strings.Count(page, "<script") != 1 || strings.Count(page, "alert(1)</script>") != 0 {
+		t.Error("hostile text became markup")
+	}
+}
+
+func TestReportOfNothing(t *testing.T) {
+	page := writeReport(t, Report{Title: "empty", Running: true, Stages: []Stage{{Title: "one", Objective: bfpo.Objective{Name: "bfpo"}, TotalSteps: 3}}})
+	for want, there := range map[string]bool{"step 0 of 3": true, "running": true, `http-equiv="refresh"`: true, "<figure": false, "<table": false, "<nav": false} {
+		if strings.Contains(page, want) != there {
+			t.Errorf("%q there: %v, want %v", want, !there, there)
+		}
+	}
+	if err := Write(filepath.Join(t.TempDir(), "no", "report.html"), Report{}); err == nil {
+		t.Error("a folder that does not exist took a report")
+	}
+}
+
+func TestChartScales(t *testing.T) {
+	spec := chartSpec{"x", "", false, []curveSpec{{"", "y", drawnLine, 1}}}
+	for _, test := range []struct {
+		values []float64
+		want   string
+	}{
+		{[]float64{0, 10}, "0 2.5 5.0 7.5 10.0"},
+		{[]float64{3, 7}, "0 2 4 6 8"},
+		{[]float64{-1, 0.5}, "−1.0 −0.5 0 0.5"},
+		{[]float64{95, 99}, "95 96 97 98 99"},
+		{[]float64{0, 2e-5}, "0 5e−6 1e−5 1.5e−5 2e−5"},
+		{[]float64{0, 12000}, "0 5k 10k 15k"},
+		{[]float64{7}, "6.0 6.5 7.0 7.5 8.0"},
+		{[]float64{0}, "0 0.25 0.50 0.75 1.00"},
+		{[]float64{1, math.NaN(), math.Inf(1), 2}, "0 0.5 1.0 1.5 2.0"},
+	} {
+		var records []track.Record
+		for i, y := range test.values {
+			records = append(records, track.Record{Step: i, Values: []track.Value{{Name: "y", Value: y}}})
+		}
+		c, ok := newChart(spec, records)
+		var ticks []string
+		for _, tick := range c.YTicks {
+			ticks = append(ticks, tick.Text)
+			if tick.At < chartTop || tick.At > chartHeight-chartBottom {
+				t.Errorf("%v: tick %s at %v", test.values, tick.Text, tick.At)
+			}
+		}
+		if got := strings.Join(ticks, " "); !ok || got != test.want {
+			t.Errorf("%v: ticks %q, want %q", test.values, got, test.want)
+		}
+	}
+	if _, ok := newChart(spec, nil); ok {
+		t.Error("a chart of nothing")
+	}
+}
+
+func TestSmoothAndThin(t *testing.T) {
+	points := []point{{1, 3}, {2, 0}, {3, 3}, {4, 6}}
+	if diff := cmp.Diff([]float64{1.5, 2, 3, 4.5}, heights(smooth(points, 1))); diff != "" {
+		t.Error(diff)
+	}
+	var long []point
+	for i := range 1000 {
+		long = append(long, point{float64(i), float64(i % 7)})
+	}
+	long[333].y = 1000
+	thinned := thin(long, 10)
+	if len(thinned) > 20 {
+		t.Errorf("%d points", len(thinned))
+	}
+	spike := false
+	for i, p := range thinned {
+		spike = spike || p.y == 1000
+		if i > 0 && p.x <= thinned[i-1].x {
+			t.Error("points out of order")
+		}
+	}
+	if !spike {
+		t.Error("the spike is gone")
+	}
+}
+
+func heights(points []point) (ys []float64) {
+	for _, p := range points {
+		ys = append(ys, p.y)
+	}
+	return ys
+}

@@ -1,0 +1,61 @@
+// Package runtest gives tests a short recipe on the built-in model and a runtime that prints into the test's log.
+package runtest
+
+import (
+	"bytes"
+	"io"
+	"testing"
+	"testing/fstest"
+
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/datasets/hub"
+	"github.com/bfpo-go/bfpo/graph/device"
+)
+
+// tinyRecipe is a short preference stage on the built-in model, with a buffer, accumulation, a ragged last batch and an epoch end.
+const tinyRecipe = `
+model_name_or_path: tiny
+dataset_mixer: {quickstart/safety: 0.055} # 9 rows: 3 steps of 4, 4 and 1 pairs an epoch
+use_buffer: true
+buffer_dataset_mixer: {quickstart/helpful: 0.08} # 7 rows
+max_length: 384
+max_prompt_length: 160
+per_device_train_batch_size: 2
+gradient_accumulation_steps: 2
+max_steps: 6
+learning_rate: 0.001
+beta: 0.1
+logging_steps: 1
+save_steps: 1
+`
+
+// TinyConfig returns tinyRecipe as a training stage, with settings as -set takes them.
+func Config(t testing.TB, sets ...string) recipe.Config {
+	t.Helper()
+	c, err := recipe.Load(fstest.MapFS{"tiny.yaml": {Data: []byte(tinyRecipe)}}, "tiny", sets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = c.As("train"); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestRuntime returns a runtime on a device; its hub is offline.
+func Runtime(t testing.TB, d *device.Device) models.Runtime {
+	t.Helper()
+	return models.Runtime{Device: d, Hub: &hub.Hub{Offline: true}, Out: Writer(t), Results: Writer(t), Version: "test"}
+}
+
+// Writer returns a writer into the test's log.
+func Writer(t testing.TB) io.Writer { return testWriter{t} }
+
+// testWriter puts what a run prints into the test's log.
+type testWriter struct{ t testing.TB }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(string(bytes.TrimRight(p, "\n")))
+	return len(p), nil
+}

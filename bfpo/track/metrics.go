@@ -1,0 +1,122 @@
+package track
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// Metrics is what one optimizer step, or one evaluation, has to say. Build it with PairMetrics or fill it in for SFT, where both groups stay empty.
+type Metrics struct {
+	Step         int     // optimizer steps done, this one included
+	Epoch        float64 // passes over the main set done
+	Evaluation   bool    // an evaluation after Step: names get eval_, and nothing of the optimizer is written
+	Loss         float64 // preference: mean over main pairs + mean over buffer pairs; SFT: nats per token
+	LearningRate float64 // used in this step
+	GradNorm     float64 // global norm before clipping
+	Main, Buffer Group
+	Tokens       int     // real tokens worked on (prompt and response, chosen and rejected row each in full)
+	Samples      int     // pairs, or packed rows
+	Batches      int     // of an evaluation
+	Tasks        []Value // of an evaluation: means of eval_tasks and their errors, TASK/METRIC and TASK/METRIC_stderr
+	TaskSeconds  float64 // wall time of eval_tasks and generate_during_eval
+	Seconds      float64 // wall time of the step or of the whole evaluation
+	Rows         []string
+	Micro        []Micro
+}
+
+// Micro is one micro-batch of one set, written with log_rows.
+type Micro struct {
+	Set      string    `json:"set"` // main or buffer
+	Loss     float64   `json:"loss"`
+	Chosen   []float64 `json:"logps/chosen,omitempty"`   // log pi(y|x) of each pair, in nats
+	Rejected []float64 `json:"logps/rejected,omitempty"` // in the order of the pairs
+}
+
+// PairMetrics is the part of a preference step's metrics that follows from its pairs:
+//
+//	loss = mean over main pairs + mean over buffer pairs
+func PairMetrics(main, buffer Group) Metrics {
+	m := Metrics{Main: main, Buffer: buffer, Samples: main.Pairs() + buffer.Pairs()}
+	for _, group := range []Group{main, buffer} {
+		if loss, ok := group.Loss.Value(); ok {
+			m.Loss += loss
+		}
+	}
+	return m
+}
+
+// NonFiniteError says which value of which step stopped being a number.
+type NonFiniteError struct {
+	Step  int
+	Name  string // as in metrics.jsonl
+	Value float64
+	Rows  []string // ids of the step's rows, where they are known
+}
+
+// Error names the value, the step and the rows.
+func (e *NonFiniteError) Error() string {
+	text := fmt.Sprintf("step %d: %s is %v", e.Step, e.Name, e.Value)
+	if len(e.Rows) > 0 {
+		text += "; rows of the step: " + strings.Join(e.Rows, ", ")
+	}
+	return text
+}
+
+// Check returns a *NonFiniteError for the first value that is NaN or infinite.
+func (m Metrics) Check() error {
+	record := m.Record()
+	for _, v := range record.Values {
+		if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
+			return &NonFiniteError{Step: m.Step, Name: v.Name, Value: v.Value, Rows: m.Rows}
+		}
+	}
+	for _, micro := range m.Micro {
+		if math.IsNaN(micro.Loss) || math.IsInf(micro.Loss, 0) {
+			return &NonFiniteError{Step: m.Step, Name: micro.Set + " micro-batch loss", Value: micro.Loss, Rows: m.Rows}
+		}
+	}
+	return nil
+}
+
+// Record is the flat form of the metrics, with the names and the order of metrics.jsonl. A mean over no rows is absent.
+func (m Metrics) Record() Record {
+	r := Record{Step: m.Step, Epoch: m.Epoch, Rows: m.Rows, Micro: m.Micro}
+	if m.Evaluation {
+		r.Values = m.evaluationValues()
+		return r
+	}
+	r.Values = append(r.Values, Value{"loss", m.Loss}, Value{"learning_rate", m.LearningRate}, Value{"grad_norm", m.GradNorm})
+	r.Values = append(r.Values, m.Main.Merge(m.Buffer).values("", true)...)
+	if m.Seconds > 0 {
+		r.Values = append(r.Values, Value{"tokens_per_second", float64(m.Tokens) / m.Seconds})
+		if m.Main.Pairs() > 0 {
+			r.Values = append(r.Values, Value{"pairs_per_second", float64(m.Samples) / m.Seconds})
+		}
+		r.Values = append(r.Values, Value{"step_seconds", m.Seconds})
+	}
+	r.Values = append(r.Values, m.Main.values("main/", false)...)
+	r.Values = append(r.Values, m.Buffer.values("buffer/", false)...)
+	return r
+}
+
+// evaluationValues are the names of transformers' Trainer.evaluate, then the pairs' means and those of tasks.
+func (m Metrics) evaluationValues() (values []Value) {
+	if m.Samples > 0 {
+		values = append([]Value{{"eval_loss", m.Loss}}, m.Main.values("eval_", true)...)
+		values = append(values, Value{"eval_samples", float64(m.Samples)})
+	}
+	for _, v := range m.Tasks {
+		values = append(values, Value{"eval_" + v.Name, v.Value})
+	}
+	if m.TaskSeconds > 0 {
+		values = append(values, Value{"eval_tasks_runtime", m.TaskSeconds})
+	}
+	if m.Seconds > 0 && m.Samples > 0 {
+		values = append(values,
+			Value{"eval_runtime", m.Seconds},
+			Value{"eval_samples_per_second", float64(m.Samples) / m.Seconds},
+			Value{"eval_steps_per_second", float64(m.Batches) / m.Seconds})
+	}
+	return values
+}

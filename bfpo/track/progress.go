@@ -1,0 +1,210 @@
+package track
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// Terminal shows a stage while it runs: one line per logged step, and below them, where the output is a terminal, a progress bar. Anywhere else
+// there are plain lines only, without control characters. Its methods may be called from several goroutines.
+type Terminal struct {
+	mu      sync.Mutex
+	out     io.Writer
+	stage   string
+	total   int
+	window  window
+	seconds []float64                // of the last steps, for the time left
+	bar     *progressbar.ProgressBar // nil where out is not a terminal
+}
+
+// NewTerminal shows steps start+1 to total of a stage on out, a line every loggingSteps.
+func NewTerminal(out io.Writer, stage string, start, total, loggingSteps int) *Terminal {
+	t := &Terminal{out: out, stage: stage, total: total, window: window{every: loggingSteps, total: total}}
+	if !IsTerminal(out) || total <= start {
+		return t
+	}
+	t.bar = progressbar.NewOptions(total,
+		progressbar.OptionSetWriter(out),
+		progressbar.OptionSetWidth(10),
+		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "━", SaucerPadding: "┈"}),
+		progressbar.OptionShowCount(),
+		progressbar.OptionShowDescriptionAtLineEnd(),
+		progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionUseANSICodes(true),
+		progressbar.OptionSetDescription(stage),
+	)
+	t.bar.Set(start)
+	return t
+}
+
+// IsTerminal tells whether w is a terminal that understands cursor movement.
+func IsTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// Track moves the bar, and prints a line for an evaluation and for every logged step: the mean over the steps since the last line, with the
+// learning rate and the gradient norm of the last one.
+func (t *Terminal) Track(m Metrics) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	record := m.Record()
+	if record.Evaluation() {
+		return t.print(evaluationLine(t.stage, m, record) + taskLines(t.stage, m))
+	}
+	t.seconds = append(t.seconds, m.Seconds)
+	t.seconds = t.seconds[max(len(t.seconds)-50, 0):]
+	if mean, due := t.window.add(record); due {
+		line := stepLine(t.stage, mean, t.total)
+		// Under a bar, which says it too, the line stays short.
+		if t.bar == nil && m.Step < t.total && len(t.seconds) > 1 {
+			line += "  " + FormatDuration(t.left(m.Step)) + " left"
+		}
+		if err := t.print(line); err != nil {
+			return err
+		}
+	}
+	if t.bar != nil {
+		t.bar.Describe(t.describe(record))
+		t.bar.Set(m.Step)
+	}
+	return nil
+}
+
+// Notice prints a line above the bar.
+func (t *Terminal) Notice(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.print(fmt.Sprintf(format, args...))
+}
+
+// Close removes the bar.
+func (t *Terminal) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bar != nil {
+		t.bar.Clear()
+		t.bar = nil
+	}
+	return nil
+}
+
+func (t *Terminal) print(line string) error {
+	if t.bar != nil {
+		if utf8.RuneCountInString(line) >= t.width() {
+			line = strings.ReplaceAll(strings.Join(strings.Fields(line), " "), " nat ", " ")
+		}
+		t.bar.Clear()
+		defer t.bar.RenderBlank()
+	}
+	_, err := fmt.Fprintln(t.out, line)
+	return err
+}
+
+// left estimates the time to the end from the median of the last steps, which one slow first step (compilation) does not move.
+func (t *Terminal) left(step int) time.Duration {
+	sorted := slices.Sorted(slices.Values(t.seconds))
+	return time.Duration(sorted[(len(sorted)-1)/2] * float64(t.total-step) * float64(time.Second))
+}
+
+// describe is the text behind the bar, as much of it as fits the line.
+func (t *Terminal) describe(r Record) string {
+	parts := []string{t.stage}
+	if loss, ok := r.Get("loss"); ok {
+		parts = append(parts, "loss "+FormatNumber(loss))
+	}
+	if margin, ok := r.Get("margins/nats"); ok {
+		parts = append(parts, "margin "+formatSigned(margin)+" nat")
+	}
+	if speed, ok := r.Get("tokens_per_second"); ok {
+		parts = append(parts, formatRate(speed)+" tok/s")
+	}
+	left := FormatDuration(t.left(r.Step)) + " left"
+	// The bar takes 10 columns, the percentage 5, the count and the blanks the rest.
+	room := t.width() - 20 - 2*len(fmt.Sprint(t.total))
+	for len(parts) > 1 && len(strings.Join(parts, "  "))+2+len(left) > room {
+		parts = parts[:len(parts)-1]
+	}
+	return strings.Join(append(parts, left), "  ")
+}
+
+// width is how many columns the terminal has now.
+func (t *Terminal) width() int {
+	if file, ok := t.out.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 80
+}
+
+// stepLine is one logged step: stage, step/total, loss, margin, accuracy, gradient norm, learning rate, tokens/s.
+func stepLine(stage string, r Record, total int) string {
+	var b strings.Builder
+	count := len(fmt.Sprint(total))
+	fmt.Fprintf(&b, "%s  %*d/%d", stage, count, r.Step, total)
+	b.WriteString(pairColumns(r, ""))
+	if x, ok := r.Get("grad_norm"); ok {
+		fmt.Fprintf(&b, "  grad-norm %6s", FormatNumber(x))
+	}
+	if x, ok := r.Get("learning_rate"); ok {
+		fmt.Fprintf(&b, "  lr %.1e", x)
+	}
+	if x, ok := r.Get("tokens_per_second"); ok {
+		fmt.Fprintf(&b, "  %5s tok/s", formatRate(x))
+	}
+	return b.String()
+}
+
+// evaluationLine is one evaluation.
+func evaluationLine(stage string, m Metrics, r Record) string {
+	line := fmt.Sprintf("%s  evaluation after step %d:", stage, r.Step)
+	if m.Samples > 0 {
+		line += fmt.Sprintf("%s  (%d rows in %s)", pairColumns(r, "eval_"), m.Samples, FormatDuration(time.Duration(m.Seconds*float64(time.Second))))
+	}
+	if m.TaskSeconds > 0 {
+		line += fmt.Sprintf("  tasks and answers in %s", FormatDuration(time.Duration(m.TaskSeconds*float64(time.Second))))
+	}
+	return line
+}
+
+// taskLines are the metrics of the tasks, a line each.
+func taskLines(stage string, m Metrics) (lines string) {
+	for i, v := range m.Tasks {
+		if strings.HasSuffix(v.Name, StderrEnding) {
+			continue
+		}
+		lines += fmt.Sprintf("\n%s    %-40s %s", stage, v.Name, FormatNumber(v.Value))
+		if i+1 < len(m.Tasks) && m.Tasks[i+1].Name == v.Name+StderrEnding {
+			lines += " ± " + FormatNumber(m.Tasks[i+1].Value)
+		}
+	}
+	return lines
+}
+
+func pairColumns(r Record, prefix string) string {
+	var b strings.Builder
+	if x, ok := r.Get(prefix + "loss"); ok {
+		fmt.Fprintf(&b, "  loss %6s", FormatNumber(x))
+	}
+	if x, ok := r.Get(prefix + "margins/nats"); ok {
+		fmt.Fprintf(&b, "  margin %6s nat", formatSigned(x))
+	}
+	if x, ok := r.Get(prefix + "rewards/accuracies"); ok {
+		fmt.Fprintf(&b, "  acc %.2f", x)
+	}
+	return b.String()
+}
+
+// stderrEnding ends the name of a task metric's standard error.
+const StderrEnding = "_stderr"

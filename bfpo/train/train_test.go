@@ -1,0 +1,162 @@
+package train
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/bfpo/runtest"
+	"github.com/bfpo-go/bfpo/bfpo/track"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
+)
+
+func TestWeightsMakeOneMeanOfAStep(t *testing.T) {
+	pairs := func(n int, buffer bool) microBatch {
+		parts := make([]batch.Batch, n) // of one pair each
+		for i := range parts {
+			parts[i] = batch.Batch{IDs: make([]string, 1), ChosenSafe: make([]bool, 1)}
+		}
+		return microBatch{parts: parts, buffer: buffer}
+	}
+	step := []microBatch{pairs(2, false), pairs(2, true), pairs(1, false), pairs(2, true)}
+	clean := &Trainer{}
+	if got := clean.weight(step[0], step); got != float32(1./3) { // 3 main pairs
+		t.Errorf("main: %v", got)
+	}
+	if got := clean.weight(step[3], step); got != 0.25 { // 4 buffer pairs
+		t.Errorf("buffer: %v", got)
+	}
+	seed := &Trainer{seedFormat: true, steps: Steps{Accumulate: 2}}
+	if got := seed.weight(step[2], step); got != 0.5 { // the mean over one pair, over two micro-batches
+		t.Errorf("seed: %v", got)
+	}
+
+	// Supervised rows weigh one over the step's scored tokens, here 3 + 2.
+	row := func(owners ...int32) microBatch {
+		return microBatch{parts: []batch.Batch{{Shape: batch.Shape{Responses: 1}, IDs: []string{"d"}, Owner: owners}}}
+	}
+	rows := []microBatch{row(0, 0, 0, -1), row(0, 0, -1, -1)}
+	if got := clean.weight(rows[0], rows); got != 0.2 {
+		t.Errorf("supervised: %v", got)
+	}
+}
+
+// TestAccumulationIsOneBigBatch trains on the same pairs as one batch of 4, as two of 2 and as four of 1, with a ragged last step.
+func TestAccumulationIsOneBigBatch(t *testing.T) {
+	// 8 buffer rows, so that no split restarts the buffer within the first two steps.
+	sets := []string{"shuffle=false", "max_steps=3", "save_strategy=no", "buffer_dataset_mixer={quickstart/helpful: 0.09}"}
+	split := func(batch, accumulate string) []track.Record {
+		return metricsOf(t, train(t, runtest.Config(t, append(sets, "per_device_train_batch_size="+batch, "gradient_accumulation_steps="+accumulate)...)))
+	}
+	whole := split("4", "1")
+	for _, other := range [][]track.Record{split("2", "2"), split("1", "4")} {
+		for i, r := range other {
+			for _, name := range []string{"main/loss", "main/logps/chosen", "main/margins/nats"} {
+				want, _ := whole[i].Get(name)
+				if got, _ := r.Get(name); math.Abs(got-want) > 1e-4*math.Max(1, math.Abs(want)) {
+					t.Errorf("step %d: %s is %v, of one batch %v", r.Step, name, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestObjectivesAndSupervisedTrain(t *testing.T) {
+	for _, objective := range []string{"dpo", "ipo"} {
+		records := metricsOf(t, train(t, runtest.Config(t, "objective="+objective, "max_steps=2", "save_strategy=no", "use_buffer=false")))
+		loss, _ := records[0].Get("loss")
+		if want := map[string]float64{"dpo": math.Ln2, "ipo": 25}[objective]; math.Abs(loss-want) > 1e-5*want {
+			t.Errorf("%s: first loss %v, want %v", objective, loss, want)
+		}
+	}
+	// loss_type is TRL's name for the same choice.
+	sigmoid := metricsOf(t, train(t, runtest.Config(t, "loss_type=sigmoid", "max_steps=1", "save_strategy=no", "use_buffer=false")))
+	if loss, _ := sigmoid[0].Get("loss"); math.Abs(loss-math.Ln2) > 1e-5 {
+		t.Errorf("loss_type sigmoid: first loss %v, want ln 2", loss)
+	}
+}
+
+func TestCheckpointingAndBFloat16(t *testing.T) {
+	plain := train(t, runtest.Config(t, "max_steps=2", "save_strategy=no"))
+	remat := train(t, runtest.Config(t, "max_steps=2", "save_strategy=no", "gradient_checkpointing=true"))
+	half := train(t, runtest.Config(t, "max_steps=2", "save_strategy=no", "bf16=true", "torch_dtype=bfloat16"))
+	for i, r := range metricsOf(t, plain) {
+		want, _ := r.Get("loss")
+		if got, _ := metricsOf(t, remat)[i].Get("loss"); math.Abs(got-want) > 1e-5*want {
+			t.Errorf("step %d: loss %v with gradient checkpointing, %v without", r.Step, got, want)
+		}
+		if got, _ := metricsOf(t, half)[i].Get("loss"); math.Abs(got-want) > 0.03*want {
+			t.Errorf("step %d: loss %v in bfloat16, %v in float32", r.Step, got, want)
+		}
+	}
+	a, b := readFile(t, filepath.Join(plain, "model/model.safetensors")), readFile(t, filepath.Join(half, "model/model.safetensors"))
+	if len(b) > len(a)*6/10 || bytes.Equal(a, b) {
+		t.Errorf("a bfloat16 model of %d bytes, a float32 one of %d", len(b), len(a))
+	}
+}
+
+func TestSeedOrdersLaterEpochs(t *testing.T) {
+	rows := func(seed string) []track.Record {
+		return metricsOf(t, train(t, runtest.Config(t, "seed="+seed, "save_strategy=no", "log_rows=true")))
+	}
+	a, b := rows("1"), rows("2") // 3 steps an epoch
+	if !slices.Equal(a[0].Rows[:2], b[0].Rows[:2]) {
+		t.Errorf("first epoch: %v and %v: its order is data_seed's", a[0].Rows, b[0].Rows)
+	}
+	if slices.Equal(a[3].Rows, b[3].Rows) && slices.Equal(a[4].Rows, b[4].Rows) {
+		t.Errorf("second epoch: seeds 1 and 2 give one order, %v", a[3].Rows)
+	}
+}
+
+// TestBestModel evaluates more often than it saves, on a single held-out file, at a rate that makes later steps worse.
+func TestBestModel(t *testing.T) {
+	dir := train(t, runtest.Config(t, "learning_rate=0.3", "load_best_model_at_end=true", "evaluation_strategy=steps", "eval_steps=1",
+		"save_steps=2", "eval_dataset_mixer={quickstart/heldout: 1.0}"))
+	var best, step float64
+	for _, r := range metricsOf(t, dir) {
+		if loss, ok := r.Get("eval_loss"); ok && r.Step%2 == 0 && (best == 0 || loss < best) {
+			best, step = loss, float64(r.Step)
+		}
+	}
+	var state struct {
+		Metric     float64 `json:"best_metric"`
+		Checkpoint string  `json:"best_model_checkpoint"`
+	}
+	if err := json.Unmarshal(readFile(t, filepath.Join(dir, "trainer_state.json")), &state); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("checkpoints/step-%v", step); state.Metric != best || state.Checkpoint != want {
+		t.Errorf("best is %v of %s, want %v of %s", state.Metric, state.Checkpoint, best, want)
+	}
+	masters, err := safetensors.Open(filepath.Join(dir, state.Checkpoint, MastersName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer masters.Close()
+	model, err := safetensors.Open(filepath.Join(dir, "model/model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	for _, name := range masters.Names() {
+		want, _ := masters.Tensor(name)
+		got, err := model.Tensor(name)
+		if err != nil || !bytes.Equal(got.Bytes, want.Bytes) {
+			t.Errorf("%s of the model is not the best step's (%v)", name, err)
+		}
+	}
+}
+
+func TestTheLastStepIsEvaluated(t *testing.T) {
+	dir := train(t, runtest.Config(t, "max_steps=3", "save_strategy=no", "evaluation_strategy=steps", "eval_steps=2",
+		"eval_dataset_mixer={quickstart/heldout: 1.0}"))
+	records := metricsOf(t, dir)
+	if last := records[len(records)-1]; !last.Evaluation() || last.Step != 3 {
+		t.Errorf("the last record is of step %d, an evaluation: %v", last.Step, last.Evaluation())
+	}
+}
