@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph/filecache"
@@ -21,42 +22,51 @@ const rowsMagic = "bfpo tokenised rows 1\n"
 // rowsLimit is what tokenised rows may take on disk.
 const rowsLimit = 4 << 30
 
-// newRowCache keeps tokenised rows in the folder rows of the cache folder (dir, or where that is empty the user's; see wheel.CacheDir).
-// Without any such folder nothing is kept.
-func newRowCache(dir string) *filecache.Cache {
+// rowCache keeps tokenised sets in the folder rows of the cache folder.
+type rowCache struct{ *filecache.Cache }
+
+// newRowCache returns the cache in a folder, or, where dir is empty, in the user's cache folder (see wheel.CacheDir). Without any such
+// folder nothing is kept.
+func newRowCache(dir string) rowCache {
 	dir, err := wheel.CacheDir(dir)
 	if err != nil {
-		return &filecache.Cache{}
+		return rowCache{&filecache.Cache{}}
 	}
-	return &filecache.Cache{Dir: filepath.Join(dir, "rows"), Magic: rowsMagic, Suffix: ".rows", Limit: rowsLimit}
+	return rowCache{&filecache.Cache{Dir: filepath.Join(dir, "rows"), Magic: rowsMagic, Suffix: ".rows", Limit: rowsLimit}}
 }
 
-// key names the rows of a mixture by all that they depend on.
-func (r setReader) key(m datasets.OpenMixture) (string, error) {
+// rowsKey names the rows of a mixture by everything that they depend on.
+func rowsKey(m datasets.OpenMixture, supervised bool, format datasets.TextFormat, l models.Language) (string, error) {
 	data, err := m.Digest()
 	if err != nil {
 		return "", err
 	}
-	settings := r.format
-	settings.Tokenizer, settings.Template = nil, nil // their files follow
-	text := fmt.Sprintf("%t %+v", r.config.Objective == "sft", settings)
-	return filecache.Key([]byte(rowsMagic), data, []byte(text), r.language.Digest(), []byte(r.language.Source)), nil
+	format.Tokenizer, format.Template = nil, nil // their files follow
+	text := fmt.Sprintf("%t %+v", supervised, format)
+	return filecache.Key([]byte(rowsMagic), data, []byte(text), l.Digest(), []byte(l.Source)), nil
 }
 
-// cached is the set that an earlier run made of the same input. An entry that cannot be used counts as none.
-func (r setReader) cached(key string) (Set, bool) {
-	data, ok := r.cache.Get(key)
+// load returns the set that an earlier run made of the same input. An entry that cannot be used is removed.
+func (c rowCache) load(key string) (Set, bool) {
+	data, ok := c.Get(key)
 	if !ok {
 		return Set{}, false
 	}
 	s, err := unpackSet(data)
 	if err != nil {
-		r.cache.Remove(key)
+		c.Remove(key)
 	}
 	return s, err == nil
 }
 
-// packedSet is a set on disk, its token ids in one stretch.
+// store keeps a set. It returns no error: a full or read-only disk costs the next start time and nothing else.
+func (c rowCache) store(key string, s Set) {
+	if data, err := packSet(s).bytes(); err == nil {
+		_ = c.Put(key, data)
+	}
+}
+
+// packedSet is a set as it lies on disk, with all token ids in one stretch.
 type packedSet struct {
 	Counts  []datasets.PartCount
 	Drops   []Drop

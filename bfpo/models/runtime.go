@@ -8,7 +8,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
-// Runtime is what the stages of a run share.
+// Runtime is what all stages of a run share: the device, the hub and where output goes.
 type Runtime struct {
 	Device  *device.Device
 	Hub     *hub.Hub
@@ -18,5 +18,5 @@ type Runtime struct {
 	Version string    // of the program
 }
 
-// notice prints one line.
+// Notice prints one line.
 func (rt Runtime) Notice(format string, args ...any) { fmt.Fprintf(rt.Out, format+"\n", args...) }

@@ -10,7 +10,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
-	"github.com/bfpo-go/bfpo/bfpo/train"
+	"github.com/bfpo-go/bfpo/bfpo/step"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
@@ -59,12 +59,12 @@ func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub
 		return err
 	}
 	defer d.Close()
-	file, err := safetensors.Open(checkpoint.File(train.MastersName))
+	file, err := safetensors.Open(checkpoint.File(step.MastersFile))
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	masters, err := train.UploadTensors(d, nil, file, file.Names())
+	masters, err := step.UploadTensors(d, nil, file, file.Names())
 	if err != nil {
 		return err
 	}

@@ -57,12 +57,12 @@ func (p *Pipeline) Evaluate(ctx context.Context, e recipe.EvalStage) error {
 		if len(side.said.preferences) == 0 {
 			continue
 		}
-		dir := filepath.Join(p.Dir, "eval", name)
+		dir := filepath.Join(p.dir, "eval", name)
 		if err := evaluate.WritePreferences(dir, side.said.preferences, map[string]any{"model": side.model}, p.Version); err != nil {
 			return err
 		}
 	}
-	objective := bfpo.Objective{Name: p.Config.Objective, Beta: p.Config.Beta, B1: p.Config.B1, Alpha: p.Config.Alpha}
+	objective := p.config.Loss()
 	p.comparison = compareModels(objective, before.preferences, reference.preferences, after.preferences)
 	p.comparison.Rows = append(p.comparison.Rows, compareTasks(tasksBefore, tasksAfter)...)
 	if len(before.preferences) == 0 {
@@ -84,16 +84,16 @@ func (p *Pipeline) ask(ctx context.Context, name string, e recipe.EvalStage, ans
 		return said, err
 	}
 	defer checkpoint.Close()
-	language, err := models.NewLanguage(checkpoint, p.Config.ChatTemplate)
+	language, err := models.NewLanguage(checkpoint, p.config.ChatTemplate)
 	if err != nil {
 		return said, err
 	}
-	model, err := mistral.LoadOn(p.Device, p.Config.ReplicatedMesh(), checkpoint, p.Config.ComputeType())
+	model, err := mistral.LoadOn(p.Device, p.config.ReplicatedMesh(), checkpoint, p.config.ComputeType())
 	if err != nil {
 		return said, err
 	}
 	defer model.Close()
-	preferences := p.Config
+	preferences := p.config
 	preferences.Objective = "bfpo" // held-out rows are pairs, whatever the last stage trained on
 	format := data.TextFormat(preferences, language, model.Config.MaxPositionEmbeddings)
 	if len(e.DatasetMixer) > 0 {
@@ -101,7 +101,7 @@ func (p *Pipeline) ask(ctx context.Context, name string, e recipe.EvalStage, ans
 		if err != nil {
 			return said, err
 		}
-		scorer := mistral.NewScorer(p.Device, model.Config, model.Base, nil, p.Config.ComputeType())
+		scorer := mistral.NewScorer(p.Device, model.Config, model.Base, nil, p.config.ComputeType())
 		defer scorer.Close()
 		if said.preferences, err = evaluate.Preferences(ctx, scorer, pairs.Pairs); err != nil {
 			return said, err
@@ -114,7 +114,7 @@ func (p *Pipeline) ask(ctx context.Context, name string, e recipe.EvalStage, ans
 	if err != nil {
 		return said, err
 	}
-	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, p.Config.ComputeType())
+	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, p.config.ComputeType())
 	defer generator.Close()
 	said.answers, err = evaluate.Answers(ctx, generator, format, prompts, train.AnswerTokens)
 	return said, err
@@ -178,35 +178,4 @@ func (p *Pipeline) showAnswers(ctx context.Context, e recipe.EvalStage, before, 
 		p.answers = append(p.answers, report.Answer{Prompt: text, Before: strings.TrimSpace(before[i]), After: strings.TrimSpace(after[i])})
 	}
 	return nil
-}
-
-// tiles are the figures that head the report: the first row of each case.
-func tiles(c report.Comparison) []report.Tile {
-	var tiles []report.Tile
-	group := ""
-	for _, row := range c.Rows {
-		if row.Group == group {
-			continue
-		}
-		group = row.Group
-		tile := report.Tile{
-			Label: row.Group,
-			Value: fmt.Sprintf("%.0f → %.0f %%", 100*row.Before.Mean, 100*row.After.Mean),
-			Note:  fmt.Sprintf("%s, %d pairs", row.Name, row.Before.N),
-		}
-		if row.Unit != "%" { // of a task
-			tile.Value = fmt.Sprintf("%.3f → %.3f", row.Before.Mean, row.After.Mean)
-			tile.Note = fmt.Sprintf("%s, %d documents", row.Name, row.Before.N)
-		}
-		tiles = append(tiles, tile)
-	}
-	return tiles
-}
-
-func (p *Pipeline) subtitle() string {
-	names := make([]string, 0, len(p.Reports))
-	for _, r := range p.Reports {
-		names = append(names, strings.ToUpper(r.Objective.Name))
-	}
-	return fmt.Sprintf("%s after %s", p.first, strings.Join(names, " and "))
 }

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
-	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
@@ -16,80 +16,44 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/bfpo/train"
-	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
-// Run goes through the stages of a recipe in order, each training stage on the model of the one before, and leaves one folder a stage
-// and one report on top:
-//
-//	dir/1-sft  dir/2-bfpo  dir/eval/before  dir/eval/after  dir/report.html
-//
-// With resume_from_checkpoint, finished stages are not run again.
-func Run(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (err error) {
-	if made := !recipe.Exists(dir); made {
-		defer func() {
-			if err != nil {
-				os.Remove(dir) // does nothing once a stage has begun there
-			}
-		}()
-	}
-	if err := ClaimPipeline(dir, c); err != nil {
-		return err
-	}
-	p := Pipeline{Runtime: rt, Dir: dir, Resume: c.ResumeFromCheckpoint != recipe.Off, Started: time.Now()}
-	for i, stage := range c.Stages {
-		var err error
-		switch stage.Kind {
-		case "eval":
-			err = p.Evaluate(ctx, stage.Eval)
-		default:
-			err = p.Train(ctx, i+1, stage.Config)
-		}
-		if err != nil {
-			return fmt.Errorf("stage %d (%s): %w", i+1, stage.Kind, err)
-		}
-	}
-	return p.Finish()
-}
-
-// claimPipeline makes dir ready, or says why it is not: all stages are finished there. An old report goes first, so that a run that is
-// stopped while it replaces another is not taken for a finished one.
-func ClaimPipeline(dir string, c recipe.Config) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("output folder: %w", err)
-	}
-	if !c.OverwriteOutputDir && recipe.Exists(filepath.Join(dir, rundir.Report)) {
-		return usage.Errorf("%s holds a finished run: choose another -out, or replace it with -set=overwrite_output_dir=true", dir)
-	}
-	return rundir.Remove(dir, []string{rundir.Report})
-}
-
-// pipeline is what the stages of a run pass on.
+// Pipeline is what the stages of a run pass on from one to the next. Its methods are the stages.
 type Pipeline struct {
 	models.Runtime
-	Dir     string
-	Resume  bool
-	Started time.Time
+	Tasks   []evaluate.Task // measured beside the tasks of the recipe
+	Reports []report.Stage  // of the stages so far
+
+	dir     string
+	resume  bool // go on with what an earlier run left
+	started time.Time
 
 	first     string        // the model that the first stage started from
 	reference string        // the model that the last preference stage started from
 	last      string        // the model that the last stage left
-	Config    recipe.Config // of the last training stage
-	Reports   []report.Stage
-	card      report.Card // of the last training stage; empty where an earlier run finished it
+	config    recipe.Config // of the last training stage
+	card      report.Card   // of the last training stage; empty where an earlier run finished it
 
-	Tasks      []evaluate.Task // measured besides those of the recipe
 	comparison report.Comparison
 	answers    []report.Answer
 }
+
+// New begins a pipeline in a folder that Claim made ready. c says whether an earlier run is resumed, and what Evaluate goes by where no
+// stage trains.
+func New(rt models.Runtime, c recipe.Config, dir string) *Pipeline {
+	return &Pipeline{Runtime: rt, dir: dir, resume: c.ResumeFromCheckpoint != recipe.Off, started: time.Now(), config: c}
+}
+
+// Resumes tells whether the pipeline goes on with what an earlier run left.
+func (p *Pipeline) Resumes() bool { return p.resume }
 
 // train runs one training stage, or takes what an earlier run left of it.
 func (p *Pipeline) Train(ctx context.Context, number int, c recipe.Config) error {
 	if p.last != "" && c.Model == "" {
 		c.Model = p.last
 	}
-	dir := filepath.Join(p.Dir, fmt.Sprintf("%d-%s", number, c.Objective))
-	if p.Resume && rundir.Finished(dir) {
+	dir := filepath.Join(p.dir, fmt.Sprintf("%d-%s", number, c.Objective))
+	if p.resume && rundir.Finished(dir) {
 		p.Notice("%s is finished already", dir)
 		report, err := finishedReport(dir, c)
 		if err != nil {
@@ -111,7 +75,7 @@ func (p *Pipeline) Train(ctx context.Context, number int, c recipe.Config) error
 	}
 	// Absolute, since a checkpoint of the next stage holds it as a setting: a run may be resumed from another folder.
 	last, err := filepath.Abs(filepath.Join(dir, rundir.Model))
-	p.last, p.Config = last, c
+	p.last, p.config = last, c
 	return err
 }
 
@@ -130,7 +94,7 @@ func finishedReport(dir string, c recipe.Config) (report.Stage, error) {
 	}
 	text, err := c.YAML()
 	return report.Stage{
-		Title: filepath.Base(dir), Objective: bfpo.Objective{Name: c.Objective, Beta: c.Beta, B1: c.B1, Alpha: c.Alpha},
+		Title: filepath.Base(dir), Objective: c.Loss(),
 		TotalSteps: records[len(records)-1].Step, Records: records, Answers: report.ByPrompt(answers), Config: string(text),
 	}, err
 }
@@ -144,18 +108,49 @@ func (p *Pipeline) Finish() error {
 		}
 	}
 	for _, side := range []string{"before", "after"} {
-		if err := evaluate.Forget(filepath.Join(p.Dir, "eval", side)); err != nil {
+		if err := evaluate.Forget(filepath.Join(p.dir, "eval", side)); err != nil {
 			return fmt.Errorf("output folder: %w", err)
 		}
 	}
-	path := filepath.Join(p.Dir, rundir.Report)
+	path := filepath.Join(p.dir, rundir.Report)
 	err := report.Write(path, report.Report{
-		Title: "bfpo: " + filepath.Base(p.Dir), Subtitle: p.subtitle(), Created: time.Now(),
+		Title: "bfpo: " + filepath.Base(p.dir), Subtitle: p.subtitle(), Created: time.Now(),
 		Tiles: tiles(p.comparison), Comparison: p.comparison, Answers: p.answers, Stages: p.Reports, Environment: train.Environment(p.Runtime),
 	})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.Results, "\nreport   %s\nmodel    %s\ntime     %s\n", path, p.last, track.FormatDuration(time.Since(p.Started)))
+	_, err = fmt.Fprintf(p.Results, "\nreport   %s\nmodel    %s\ntime     %s\n", path, p.last, track.FormatDuration(time.Since(p.started)))
 	return err
+}
+
+// tiles are the figures that head the report: the first row of each case.
+func tiles(c report.Comparison) []report.Tile {
+	var tiles []report.Tile
+	group := ""
+	for _, row := range c.Rows {
+		if row.Group == group {
+			continue
+		}
+		group = row.Group
+		tile := report.Tile{
+			Label: row.Group,
+			Value: fmt.Sprintf("%.0f → %.0f %%", 100*row.Before.Mean, 100*row.After.Mean),
+			Note:  fmt.Sprintf("%s, %d pairs", row.Name, row.Before.N),
+		}
+		if row.Unit != "%" { // of a task
+			tile.Value = fmt.Sprintf("%.3f → %.3f", row.Before.Mean, row.After.Mean)
+			tile.Note = fmt.Sprintf("%s, %d documents", row.Name, row.Before.N)
+		}
+		tiles = append(tiles, tile)
+	}
+	return tiles
+}
+
+func (p *Pipeline) subtitle() string {
+	names := make([]string, 0, len(p.Reports))
+	for _, r := range p.Reports {
+		names = append(names, strings.ToUpper(r.Objective.Name))
+	}
+	return fmt.Sprintf("%s after %s", p.first, strings.Join(names, " and "))
 }

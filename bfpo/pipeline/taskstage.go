@@ -17,13 +17,13 @@ import (
 // measureTasks evaluates one model on the stage's tasks, in the folder eval/side. What a stopped run has computed there is not computed
 // again.
 func (p *Pipeline) measureTasks(ctx context.Context, e recipe.EvalStage, model, side string) (results evaluate.Results, err error) {
-	dir := filepath.Join(p.Dir, "eval", side)
+	dir := filepath.Join(p.dir, "eval", side)
 	tasks, err := recipe.FindTasks(e.Tasks, e.Include, p.Notice)
 	if err != nil {
 		return results, err
 	}
 	tasks = append(tasks, p.Tasks...)
-	if !p.Resume || len(tasks) == 0 {
+	if !p.resume || len(tasks) == 0 {
 		err = evaluate.Remove(dir) // of a run that was stopped or is replaced
 	}
 	if err != nil || len(tasks) == 0 {
@@ -36,7 +36,7 @@ func (p *Pipeline) measureTasks(ctx context.Context, e recipe.EvalStage, model, 
 	if judge != nil {
 		defer judge.Close()
 	}
-	c := p.Config
+	c := p.config
 	c.Model = model
 	what := measure.Evaluation{Tasks: tasks, Data: e.Data, Limit: e.Limit, Chat: e.ApplyChatTemplate}
 	results, err = measure.Run(ctx, p.Runtime, c, what, judge, dir, true)

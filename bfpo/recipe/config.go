@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral/config"
@@ -238,5 +239,13 @@ func (c Config) DeviceMesh() *device.Mesh {
 	return mesh
 }
 
-// measuresMore tells whether evaluations measure more than the held-out rows.
+// EvaluatesMore tells whether evaluations measure more than the held-out rows.
 func (c Config) EvaluatesMore() bool { return len(c.EvalTasks) > 0 || c.GenerateDuringEval }
+
+// PrecomputesReference tells whether the reference log-probabilities are computed once, before training.
+func (c Config) PrecomputesReference() bool { return c.PrecomputeRefLogProbs && c.Objective != "sft" }
+
+// Loss returns the objective with its hyperparameters.
+func (c Config) Loss() bfpo.Objective {
+	return bfpo.Objective{Name: c.Objective, Beta: c.Beta, B1: c.B1, Alpha: c.Alpha}
+}

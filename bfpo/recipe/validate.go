@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/graph/device"
 )
@@ -60,7 +59,7 @@ func (c Config) checkRanges() (problems []error) {
 			problems = append(problems, c.KeyErrorf(r.key, "must be %s, got %v", r.want, f.value.Interface()))
 		}
 	}
-	if err := (bfpo.Objective{Name: c.Objective, Beta: c.Beta, B1: c.B1, Alpha: c.Alpha}).Validate(); err != nil {
+	if err := c.Loss().Validate(); err != nil {
 		key, text, _ := strings.Cut(err.Error(), ": ")
 		problems = append(problems, c.KeyErrorf(key, "%s", text))
 	}

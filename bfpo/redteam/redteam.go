@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 	"github.com/bfpo-go/bfpo/bfpo/measure"
@@ -48,11 +47,11 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) er
 	if err != nil {
 		return err
 	}
-	if err := pipeline.ClaimPipeline(dir, c); err != nil {
+	if err := pipeline.Claim(dir, c); err != nil {
 		return err
 	}
-	p := pipeline.Pipeline{Runtime: rt, Dir: dir, Resume: c.ResumeFromCheckpoint != recipe.Off, Started: time.Now(), Config: stage}
-	r := redTeam{Pipeline: &p, stage: stage, eval: eval, dir: filepath.Join(dir, redTeamName)}
+	p := pipeline.New(rt, stage, dir)
+	r := redTeam{Pipeline: p, stage: stage, eval: eval, dir: filepath.Join(dir, redTeamName)}
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
 		return fmt.Errorf("output folder: %w", err)
 	}
@@ -186,7 +185,7 @@ func (r *redTeam) ask(ctx context.Context, questions []string) ([]judgedAnswer, 
 		return nil, err
 	}
 	defer judge.Close()
-	if r.stage.OverwriteOutputDir && !r.Resume {
+	if r.stage.OverwriteOutputDir && !r.Resumes() {
 		if err := evaluate.Remove(dir); err != nil {
 			return nil, err
 		}

@@ -1,3 +1,5 @@
+// Package rundir names the files and folders of a training run's output folder, and removes them. It imports nothing of bfpo but the leaf
+// graph/atomicfile.
 package rundir
 
 import (
@@ -6,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // Names in the folder of a training run.
@@ -26,15 +28,18 @@ const (
 )
 
 // Finished tells whether dir holds a finished run.
-func Finished(dir string) bool { return recipe.Exists(filepath.Join(dir, TrainResults)) }
+func Finished(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, TrainResults))
+	return err == nil
+}
 
-// runNames are all that a run leaves, which overwrite_output_dir removes; other files in the folder stay.
+// Names lists everything that a run leaves in its folder. overwrite_output_dir removes these, and keeps other files.
 func Names() []string {
 	return []string{Config, Metrics, Answers, Model, Checkpoints, Events, Report, Card, TrainerState, TrainResults,
 		"all_results.json", "eval_results.json"}
 }
 
-// stepFolders are the evaluations in the loop, relative to a run's folder.
+// StepFolders lists the evaluations in the loop, relative to a run's folder.
 func StepFolders(dir string) (names []string) {
 	entries, err := os.ReadDir(filepath.Join(dir, Evaluations))
 	if err != nil {
@@ -48,7 +53,7 @@ func StepFolders(dir string) (names []string) {
 	return names
 }
 
-// removeRun removes the named files and folders of a run, and what a killed run left under temporary names.
+// Remove removes the named files and folders of a run, and what a killed run left under temporary names.
 func Remove(dir string, names []string) error {
 	var paths []string
 	for _, name := range names {
@@ -60,7 +65,7 @@ func Remove(dir string, names []string) error {
 	}
 	for _, name := range Names() {
 		for _, e := range entries {
-			if strings.HasPrefix(e.Name(), "."+name+".") {
+			if strings.HasPrefix(e.Name(), atomicfile.TemporaryPrefix+name+"-") {
 				paths = append(paths, filepath.Join(dir, e.Name()))
 			}
 		}

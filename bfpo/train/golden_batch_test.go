@@ -17,6 +17,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/goldentest"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/step"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph/device"
@@ -94,7 +95,7 @@ func TestGoldenBatches(t *testing.T) {
 var exactLosses = map[string]float64{"batch 6, pair 3": 2.2708656241560834, "batch 9, pair 0": 0.790522351629289}
 
 // check compares what is measured of a batch, and the means that are logged of it, with the recorded numbers.
-func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, laid batch.Batch, report BatchReport) {
+func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, laid batch.Batch, report step.Report) {
 	for i, p := range t.pairs(laid, report) {
 		at := fmt.Sprintf("%s, pair %d", where, i)
 		ledger.Near("log-probability", at+" chosen", p.ChosenLogP, b.PolicyChosen[i], 1e-3)
@@ -109,7 +110,7 @@ func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, la
 		ledger.Within("reward, of beta", at+" chosen", math.Abs(p.ChosenReward-b.ChosenRewards[i])/b.Beta, 2e-3)
 		ledger.Within("reward, of beta", at+" rejected", math.Abs(p.RejectedReward-b.RejectedRewards[i])/b.Beta, 2e-3)
 	}
-	t.add(microBatch{parts: []batch.Batch{laid}}, []BatchReport{report})
+	t.add(step.MicroBatch{Batches: []batch.Batch{laid}}, []step.Report{report})
 	record := t.metrics(true).Record()
 	ledger.Close("loss of a batch", where, record.Micro[0].Loss, b.Loss, 1e-4)
 	want := map[string]*float64{"rewards/safe_rewards": b.SafeRewards, "rewards/unsafe_rewards": b.UnsafeRewards}
@@ -150,7 +151,7 @@ func TestGoldenRewards(t *testing.T) {
 		batch := batch.Batch{
 			Shape: batch.Shape{Responses: 2}, IDs: []string{"a#0"}, Owner: []int32{0, 1}, ChosenSafe: []bool{true}, RejectedSafe: []bool{true},
 		}
-		report := BatchReport{
+		report := step.Report{
 			Loss: []float32{0}, Policy: []float32{r.PiC, r.PiR}, Reference: []float32{r.RefC, r.RefR}, LogRatio: []float32{r.PiC - r.RefC, r.PiR - r.RefR}, Logits: []float32{0, 0},
 		}
 		tally := tally{objective: bfpo.Objective{Name: "bfpo", Beta: r.Beta, B1: 3, Alpha: 0.5}}
@@ -214,7 +215,7 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 // stepper has the programs of an objective.
 func (g *goldenPolicy) stepper(t *testing.T, o bfpo.Objective) *Stepper {
 	t.Helper()
-	s, err := NewStepper(g.device, g.model, Trained{Masters: g.overlay}, StepOptions{Objective: o, DType: dtypes.Float32})
+	s, err := step.NewStepper(g.device, g.model, step.State{Masters: g.overlay}, step.Options{Objective: o, DType: dtypes.Float32})
 	if err != nil {
 		t.Fatal(err)
 	}

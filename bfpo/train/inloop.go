@@ -8,11 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 	"github.com/bfpo-go/bfpo/bfpo/measure"
+	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/report"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
@@ -24,12 +24,16 @@ import (
 // AnswerTokens is the length in tokens at which sample answers end.
 const AnswerTokens = 64
 
-// inLoopPrompts is how many held-out rows' prompts are answered where eval_prompts names no others.
-const inLoopPrompts = 8
+// loopPromptCount is the number of held-out rows whose prompts are answered where eval_prompts names no others.
+const loopPromptCount = 8
 
-// inLoop is what a stage measures at its evaluations besides the held-out rows: tasks, and answers to prompts. It reads the weights as they
-// are and changes nothing, neither the state nor the order of the data.
+// inLoop measures tasks and answers prompts at the evaluations of a stage. It reads the weights as they are and changes nothing, neither
+// the state nor the order of the data.
 type inLoop struct {
+	models.Runtime
+	config    recipe.Config
+	language  models.Language
+	dir       string         // of the run
 	plan      *evaluate.Plan // nil without eval_tasks
 	prompts   []loopPrompt   // empty without generate_during_eval
 	judge     evaluate.Judge // nil without eval_judge
@@ -44,42 +48,44 @@ type loopPrompt struct {
 	ids  []int32
 }
 
-// openInLoop reads the documents of eval_tasks and the prompts, so that what is wrong with them is said before training.
-func (t *training) openInLoop(ctx context.Context) (err error) {
-	c := t.config
+// openInLoop reads the documents of eval_tasks and the prompts, so that an error in them is reported before training. It returns nil where
+// the recipe asks for neither.
+func openInLoop(ctx context.Context, rt models.Runtime, c recipe.Config, in data.Inputs, dir string) (l *inLoop, err error) {
 	if !c.EvaluatesMore() || !c.DoEval {
-		return nil
+		return nil, nil
 	}
-	t.loop = &inLoop{}
+	l = &inLoop{Runtime: rt, config: c, language: in.Language, dir: dir}
 	if c.GenerateDuringEval {
-		if t.loop.prompts, err = t.loopPrompts(ctx); err != nil {
-			return fmt.Errorf("generate_during_eval: %w", err)
+		if l.prompts, err = loopPrompts(ctx, rt, c, in); err != nil {
+			return nil, fmt.Errorf("generate_during_eval: %w", err)
 		}
 	}
-	tasks, err := recipe.FindTasks(c.EvalTasks, c.EvalInclude, t.Notice)
+	tasks, err := recipe.FindTasks(c.EvalTasks, c.EvalInclude, rt.Notice)
 	if err != nil || len(tasks) == 0 {
-		return err
+		return l, err
 	}
-	encoder := evaluate.Encoder{Tokenizer: t.language.Tokenizer, MaxLength: t.model.Config.MaxPositionEmbeddings, Chat: t.language.Template}
+	encoder := evaluate.Encoder{
+		Tokenizer: l.language.Tokenizer, MaxLength: in.Checkpoint.Config.MaxPositionEmbeddings, Chat: l.language.Template,
+	}
 	if c.EvalApplyChatTemplate {
-		encoder.Template = t.language.Template
+		encoder.Template = l.language.Template
 	}
-	t.loop.plan, err = evaluate.NewPlan(ctx, tasks, evaluate.Data{Dir: c.EvalData, Hub: t.Hub}, encoder, c.EvalLimit)
+	l.plan, err = evaluate.NewPlan(ctx, tasks, evaluate.Data{Dir: c.EvalData, Hub: rt.Hub}, encoder, c.EvalLimit)
 	if err != nil {
-		return fmt.Errorf("eval_tasks (eval_data is %q): %w", c.EvalData, err)
+		return nil, fmt.Errorf("eval_tasks (eval_data is %q): %w", c.EvalData, err)
 	}
-	t.loop.judge, err = measure.OpenJudge(ctx, t.Runtime, c.EvalJudge)
-	return err
+	l.judge, err = measure.OpenJudge(ctx, rt, c.EvalJudge)
+	return l, err
 }
 
-// loopPrompts are the prompts that are answered: those of eval_prompts, or of the first held-out pairs, or the quickstart's.
-func (t *training) loopPrompts(ctx context.Context) (prompts []loopPrompt, err error) {
-	name := t.config.EvalPrompts
-	if name == "" && len(t.pairs.held) > 0 {
+// loopPrompts returns the prompts that are answered: those of eval_prompts, or of the first held-out pairs, or the quickstart's.
+func loopPrompts(ctx context.Context, rt models.Runtime, c recipe.Config, in data.Inputs) (prompts []loopPrompt, err error) {
+	name, positions := c.EvalPrompts, in.Checkpoint.Config.MaxPositionEmbeddings
+	if held := in.Sets.Held.Pairs; name == "" && len(held) > 0 {
 		seen := map[string]bool{}
-		for _, p := range t.pairs.held {
+		for _, p := range held {
 			ids := p.Chosen.IDs[:p.Chosen.Prompt]
-			if text := t.language.Decode(ids, false); !seen[text] && len(prompts) < inLoopPrompts {
+			if text := in.Language.Decode(ids, false); !seen[text] && len(prompts) < loopPromptCount {
 				seen[text], prompts = true, append(prompts, loopPrompt{text, ids})
 			}
 		}
@@ -88,15 +94,15 @@ func (t *training) loopPrompts(ctx context.Context) (prompts []loopPrompt, err e
 	if name == "" {
 		name = recipe.QuickstartPrefix + "prompts"
 	}
-	rows, err := datasets.Prompts(ctx, name, "", t.Hub)
+	rows, err := datasets.Prompts(ctx, name, "", rt.Hub)
 	if err != nil {
 		return nil, err
 	}
-	format := data.TextFormat(t.config, t.language, t.model.Config.MaxPositionEmbeddings)
+	format := data.TextFormat(c, in.Language, positions)
 	for _, row := range rows {
 		ids, err := format.PromptIDs(row)
-		if err == nil && len(ids)+1 > t.model.Config.MaxPositionEmbeddings {
-			err = fmt.Errorf("%d tokens leave no room for an answer: the model has %d positions", len(ids), t.model.Config.MaxPositionEmbeddings)
+		if err == nil && len(ids)+1 > positions {
+			err = fmt.Errorf("%d tokens leave no room for an answer: the model has %d positions", len(ids), positions)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("prompt %s: %w", row.ID, err)
@@ -110,43 +116,41 @@ func (t *training) loopPrompts(ctx context.Context) (prompts []loopPrompt, err e
 	return prompts, nil
 }
 
-// measureInLoop runs the tasks and answers the prompts with the weights of the present step.
-func (t *training) measureInLoop(ctx context.Context, m *track.Metrics) (err error) {
-	if t.loop == nil {
-		return nil
+// measure runs the tasks and answers the prompts with the stage's weights as they are, and returns the tasks' metrics.
+func (l *inLoop) measure(ctx context.Context, s *Stage) (values []track.Value, err error) {
+	step := s.Trainer.Step
+	if l.generator == nil {
+		c, model := s.Config, s.Model
+		l.scorer = mistral.NewScorer(s.Device, model.Config, model.Base, s.Trainer.Masters, c.ComputeType()).WithBF16x3()
+		l.generator = mistral.NewGenerator(s.Device, model.Config, model.Base, s.Trainer.Masters, c.ComputeType())
 	}
-	started, step := time.Now(), t.trainer.Step
-	if t.loop.generator == nil {
-		t.loop.scorer = mistral.NewScorer(t.Device, t.model.Config, t.model.Base, t.trainer.Masters, t.config.ComputeType()).WithBF16x3()
-		t.loop.generator = mistral.NewGenerator(t.Device, t.model.Config, t.model.Base, t.trainer.Masters, t.config.ComputeType())
-	}
-	if t.loop.plan != nil {
-		if m.Tasks, err = t.runTasks(ctx, step); err != nil {
-			return fmt.Errorf("eval_tasks after step %d: %w", step, err)
+	if l.plan != nil {
+		if values, err = l.runTasks(ctx, step); err != nil {
+			return nil, fmt.Errorf("eval_tasks after step %d: %w", step, err)
 		}
 	}
-	if len(t.loop.prompts) > 0 {
-		if err := t.answerPrompts(ctx, step); err != nil {
-			return fmt.Errorf("generate_during_eval after step %d: %w", step, err)
+	if len(l.prompts) > 0 {
+		if err := l.answerPrompts(ctx, step); err != nil {
+			return nil, fmt.Errorf("generate_during_eval after step %d: %w", step, err)
 		}
 	}
-	m.TaskSeconds = time.Since(started).Seconds()
-	return nil
+	return values, nil
 }
 
-// runTasks leaves eval/step-N in the layout of `bfpo eval`, and returns its means and their errors.
-func (t *training) runTasks(ctx context.Context, step int) (values []track.Value, err error) {
-	dir := filepath.Join(t.dir, rundir.Evaluations, fmt.Sprintf("%s%d", rundir.StepPrefix, step))
-	if err := evaluate.Remove(dir); err != nil { // of a run that was killed after it
+// runTasks leaves eval/step-N in the layout of `bfpo eval`, and returns its means and their standard errors.
+func (l *inLoop) runTasks(ctx context.Context, step int) (values []track.Value, err error) {
+	c := l.config
+	dir := filepath.Join(l.dir, rundir.Evaluations, fmt.Sprintf("%s%d", rundir.StepPrefix, step))
+	if err := evaluate.Remove(dir); err != nil { // left by a run that was killed after it
 		return nil, err
 	}
 	results, err := evaluate.Run{
-		Plan: t.loop.plan, Scorer: t.loop.scorer, Generator: t.loop.generator, Tokenizer: t.language.Tokenizer, Seed: t.config.Seed,
-		Judge: t.loop.judge, Dir: dir, Model: filepath.Base(dir), Version: t.Version,
+		Plan: l.plan, Scorer: l.scorer, Generator: l.generator, Tokenizer: l.language.Tokenizer, Seed: c.Seed,
+		Judge: l.judge, Dir: dir, Model: filepath.Base(dir), Version: l.Version,
 		Config: map[string]any{
-			"model": fmt.Sprintf("%s of %s, from %s", filepath.Base(dir), filepath.Base(t.dir), t.config.Model), "limit": measure.LimitOf(t.config.EvalLimit),
-			"dtype": strings.ToLower(t.config.ComputeType().String()), "platform": t.Device.Platform(),
-			"apply_chat_template": t.config.EvalApplyChatTemplate, "seed": t.config.Seed, "judge": measure.JudgeName(t.loop.judge),
+			"model": fmt.Sprintf("%s of %s, from %s", filepath.Base(dir), filepath.Base(l.dir), c.Model),
+			"limit": measure.LimitOf(c.EvalLimit), "dtype": strings.ToLower(c.ComputeType().String()), "platform": l.Device.Platform(),
+			"apply_chat_template": c.EvalApplyChatTemplate, "seed": c.Seed, "judge": measure.JudgeName(l.judge),
 		},
 	}.Do(ctx)
 	for _, task := range results.Tasks {
@@ -161,57 +165,39 @@ func (t *training) runTasks(ctx context.Context, step int) (values []track.Value
 	return values, err
 }
 
-// answerPrompts has the prompts answered greedily and writes the answers down.
-func (t *training) answerPrompts(ctx context.Context, step int) error {
-	ids := make([][]int32, len(t.loop.prompts))
-	for i, p := range t.loop.prompts {
+// answerPrompts generates greedy answers to the prompts and writes them down.
+func (l *inLoop) answerPrompts(ctx context.Context, step int) error {
+	ids := make([][]int32, len(l.prompts))
+	for i, p := range l.prompts {
 		ids[i] = p.ids
 	}
-	completions, err := t.loop.generator.Generate(ctx, ids, mistral.GenerateOptions{MaxTokens: AnswerTokens}, nil)
+	completions, err := l.generator.Generate(ctx, ids, mistral.GenerateOptions{MaxTokens: AnswerTokens}, nil)
 	if err != nil {
 		return err
 	}
-	t.loop.answers = report.AnswersBefore(t.loop.answers, step)
+	l.answers = report.AnswersBefore(l.answers, step)
 	for i, c := range completions {
-		answer := report.StepAnswer{Step: step, Prompt: t.loop.prompts[i].text, Answer: t.language.Decode(c.IDs, true), Stop: c.Stop}
-		t.loop.answers = append(t.loop.answers, answer)
+		l.answers = append(l.answers, report.StepAnswer{
+			Step: step, Prompt: l.prompts[i].text, Answer: l.language.Decode(c.IDs, true), Stop: c.Stop,
+		})
 	}
-	return report.WriteStepAnswers(filepath.Join(t.dir, rundir.Answers), t.loop.answers)
+	return report.WriteStepAnswers(filepath.Join(l.dir, rundir.Answers), l.answers)
 }
 
-// resumeInLoop takes over the answers of the steps before the one that the run goes on from; a run from the beginning has none.
-func (t *training) resumeInLoop() error {
-	if t.loop == nil || len(t.loop.prompts) == 0 {
+// resume reads the answers of the steps up to the one that the run goes on from; a run from the beginning has none.
+func (l *inLoop) resume(step int) error {
+	if l == nil || len(l.prompts) == 0 {
 		return nil
 	}
-	path := filepath.Join(t.dir, rundir.Answers)
-	answers, err := report.ReadStepAnswers(path)
+	answers, err := report.ReadStepAnswers(filepath.Join(l.dir, rundir.Answers))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	t.loop.answers = report.AnswersBefore(answers, t.trainer.Step+1)
+	l.answers = report.AnswersBefore(answers, step+1)
 	return nil
 }
 
-// pending tells whether a resumed run has to evaluate before its next step: it was interrupted during the evaluation that is due here.
-func (t *training) pending() bool {
-	records := t.metrics.Records()
-	return t.evaluates() && len(records) > 0 && !t.evaluated() && records[len(records)-1].Step == t.trainer.Step &&
-		t.due(t.config.EvaluationStrategy, t.config.EvalSteps)
-}
-
-// interruptible saves the state after an evaluation that was told to stop.
-func (t *training) interruptible(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return t.interrupt()
-	}
-	return err
-}
-
-// evaluates tells whether there is anything to measure at evaluations.
-func (t *training) evaluates() bool { return len(t.held) > 0 || t.loop != nil }
-
-// close frees the programs; the weights are the training's.
+// close frees the programs and the judge; the weights are the stage's.
 func (l *inLoop) close() error {
 	if l == nil {
 		return nil

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,9 +14,9 @@ import (
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
-// claimOutput makes dir ready for a run, or says why it is not: a run is finished there, or one could be resumed, and the recipe says
-// neither overwrite_output_dir nor resume_from_checkpoint. It finds out now that nothing can be written there, not after training. It
-// changes nothing in the folder: begin does. Call release when it does not come to that; it removes the folder if it was made here.
+// claimOutput makes dir ready for a run. It refuses a folder that cannot be written to, and one that holds a finished run, or one that could
+// be resumed, unless the recipe has overwrite_output_dir or resume_from_checkpoint. It changes nothing in the folder: takeOutput does. Call
+// release where it does not come to that; it removes the folder if it was made here.
 func claimOutput(dir string, c recipe.Config) (release func(), err error) {
 	made := !recipe.Exists(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -25,7 +24,7 @@ func claimOutput(dir string, c recipe.Config) (release func(), err error) {
 	}
 	release = func() {
 		if made {
-			os.Remove(dir) // does nothing to one that someone else has put something into
+			os.Remove(dir) // fails, as it should, where someone else has put something into it
 		}
 	}
 	err = errors.Join(probe(dir), unclaimed(dir, c))
@@ -63,21 +62,21 @@ func unclaimed(dir string, c recipe.Config) error {
 	return err
 }
 
-// begin makes the folder this run's, now that all that the recipe names was found good: what it replaces goes, the resolved recipe comes.
-func (t *training) begin(context.Context) error {
-	t.begun = true
+// takeOutput makes the folder this run's, after everything that the recipe names was found good: it removes what the run replaces and writes
+// the resolved recipe.
+func takeOutput(dir string, c recipe.Config) error {
 	var replaced []string
-	if t.config.OverwriteOutputDir && t.config.ResumeFromCheckpoint == recipe.Off {
-		replaced = append(rundir.Names(), rundir.StepFolders(t.dir)...)
+	if c.OverwriteOutputDir && c.ResumeFromCheckpoint == recipe.Off {
+		replaced = append(rundir.Names(), rundir.StepFolders(dir)...)
 	}
-	if err := rundir.Remove(t.dir, replaced); err != nil {
+	if err := rundir.Remove(dir, replaced); err != nil {
 		return err
 	}
-	text, err := t.config.YAML()
+	text, err := c.YAML()
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(t.dir, rundir.Config), func(w io.Writer) error {
+	return atomicfile.Write(filepath.Join(dir, rundir.Config), func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})

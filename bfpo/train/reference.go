@@ -9,19 +9,20 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bfpo-go/bfpo/bfpo/step"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph/filecache"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 )
 
-// referenceMagic begins the files of log-probabilities. Raise its number when the layout of an entry or of its key changes.
+// referenceMagic begins the files of reference log-probabilities. Raise its number when the layout of an entry or of its key changes.
 const referenceMagic = "bfpo reference log-probabilities 1\n"
 
-// referenceLimit is what log-probabilities may take on disk.
+// referenceLimit is what reference log-probabilities may take on disk, in bytes.
 const referenceLimit = 4 << 30
 
-// newReferenceCache keeps log-probabilities in the folder reference of the cache folder, see newRowCache.
+// newReferenceCache keeps log-probabilities in the folder reference of the cache folder (dir, or where that is empty the user's).
 func newReferenceCache(dir string) *filecache.Cache {
 	dir, err := wheel.CacheDir(dir)
 	if err != nil {
@@ -30,76 +31,72 @@ func newReferenceCache(dir string) *filecache.Cache {
 	return &filecache.Cache{Dir: filepath.Join(dir, "reference"), Magic: referenceMagic, Suffix: ".logps", Limit: referenceLimit}
 }
 
-// precompute gives every pair of the stage the log-probabilities of the reference, where the recipe wants them once instead of at each
-// step. They are read from the cache folder where a run of the same model, program and batches has left them.
+// PrecomputeReference gives every pair of the stage its reference log-probabilities, where the recipe wants them once instead of in each
+// step. They are read from the cache folder where a run of the same model, programs and batches has left them.
 //
 // They are computed in the batches of each set's first pass, so that they are to the last bit what the steps of that pass would compute.
-func (t *training) precompute(ctx context.Context) error {
-	if !t.precomputes() {
+func (s *Stage) PrecomputeReference(ctx context.Context) error {
+	if !s.Config.PrecomputesReference() {
 		return nil
 	}
 	started := time.Now()
-	cache := newReferenceCache(t.Cache)
-	key, keeps, err := t.referenceKey()
+	cache := newReferenceCache(s.Cache)
+	key, cacheable, err := s.referenceKey()
 	if err != nil {
 		return err
 	}
-	if !keeps {
+	if !cacheable {
 		cache = &filecache.Cache{}
 	}
-	pairs, from := t.pairs.all(), "the cache"
-	data, ok := cache.Get(key)
-	if !ok || !unpackReference(data, pairs) {
-		from = "the base model"
-		if err := t.scoreReference(ctx); err != nil {
+	pairs, source := s.pairs(), "the cache"
+	stored, ok := cache.Get(key)
+	if !ok || !unpackReference(stored, pairs) {
+		source = "the base model"
+		if err := s.computeReference(ctx); err != nil {
 			return err
 		}
 		_ = cache.Put(key, packReference(pairs)) // a full disk costs the next run time and nothing else
 	}
-	if t.held, err = fillAll(t.pairs.held, t.config); err != nil {
+	if err := s.Inputs.LayOutHeld(s.Config); err != nil {
 		return err
 	}
-	t.Notice("reference log-probabilities of %d pairs from %s in %.1f s", len(pairs), from, time.Since(started).Seconds())
+	s.Notice("reference log-probabilities of %d pairs from %s in %.1f s", len(pairs), source, time.Since(started).Seconds())
 	return nil
 }
 
-// precomputes tells whether the stage has a reference that is to be computed beforehand.
-func (t *training) precomputes() bool {
-	return t.config.PrecomputeRefLogProbs && t.config.Objective != "sft"
-}
-
-// stagePairs are the pairs of a preference stage; the loaders of its sets give out these.
-type stagePairs struct{ main, buffer, held []batch.Pair }
-
-func (p stagePairs) all() (all []*batch.Pair) {
-	for _, set := range [][]batch.Pair{p.main, p.buffer, p.held} {
-		for i := range set {
-			all = append(all, &set[i])
+// pairs lists all pairs of a stage. The loaders give out these same pairs, so that what is written here reaches the steps.
+func (s *Stage) pairs() (all []*batch.Pair) {
+	sets := s.Inputs.Sets
+	for _, pairs := range [][]batch.Pair{sets.Main.Pairs, sets.Buffer.Pairs, sets.Held.Pairs} {
+		for i := range pairs {
+			all = append(all, &pairs[i])
 		}
 	}
 	return all
 }
 
-// referenceKey names the log-probabilities by all that they depend on: weights, tokens, how these lie in batches, and the programs, whose
-// keys change with whatever rounds otherwise. The Go backend's programs have none, and ok is false.
-func (t *training) referenceKey() (key string, ok bool, err error) {
-	model, err := t.model.Checkpoint.Digest()
+// referenceKey names the log-probabilities by everything that they depend on: the weights, the tokens, how these lie in batches, and the
+// programs, whose keys change with whatever rounds otherwise. Programs of the Go backend have no key, and ok is false.
+func (s *Stage) referenceKey() (key string, ok bool, err error) {
+	model, err := s.Inputs.Checkpoint.Digest()
 	if err != nil {
 		return "", false, err
 	}
-	parts := [][]byte{[]byte(referenceMagic), model, fmt.Append(nil, t.shapes, t.config.PerDeviceTrainBatchSize, t.config.PerDeviceEvalBatchSize)}
-	for _, program := range t.references {
+	c := s.Config
+	parts := [][]byte{[]byte(referenceMagic), model, fmt.Append(nil, s.Inputs.Shapes, c.PerDeviceTrainBatchSize, c.PerDeviceEvalBatchSize)}
+	for _, program := range s.Plan.Programs.References {
 		if program.Key == "" {
 			return "", false, nil
 		}
 		parts = append(parts, []byte(program.Key))
 	}
-	tokens := fmt.Append(nil, len(t.pairs.main), len(t.pairs.buffer), len(t.pairs.held))
-	for _, p := range t.pairs.all() {
-		for _, s := range []batch.Sequence{p.Chosen, p.Rejected} {
-			tokens = binary.AppendUvarint(tokens, uint64(s.Prompt))
-			tokens = binary.AppendUvarint(tokens, uint64(len(s.IDs)))
-			for _, id := range s.IDs {
+	sets := s.Inputs.Sets
+	tokens := fmt.Append(nil, len(sets.Main.Pairs), len(sets.Buffer.Pairs), len(sets.Held.Pairs))
+	for _, p := range s.pairs() {
+		for _, sequence := range []batch.Sequence{p.Chosen, p.Rejected} {
+			tokens = binary.AppendUvarint(tokens, uint64(sequence.Prompt))
+			tokens = binary.AppendUvarint(tokens, uint64(len(sequence.IDs)))
+			for _, id := range sequence.IDs {
 				tokens = binary.AppendUvarint(tokens, uint64(id))
 			}
 		}
@@ -107,15 +104,16 @@ func (t *training) referenceKey() (key string, ok bool, err error) {
 	return filecache.Key(append(parts, tokens)...), true, nil
 }
 
-// scoreReference runs the reference over every pair once.
-func (t *training) scoreReference(ctx context.Context) error {
-	for _, set := range [][]batch.Pair{t.pairs.main, t.pairs.buffer} {
-		loader := &batch.Loader[batch.Pair]{Rows: set, Size: t.config.PerDeviceTrainBatchSize * t.config.Devices}
+// computeReference runs the reference model over every pair once.
+func (s *Stage) computeReference(ctx context.Context) error {
+	sets, c := s.Inputs.Sets, s.Config
+	for _, pairs := range [][]batch.Pair{sets.Main.Pairs, sets.Buffer.Pairs} {
+		loader := &batch.Loader[batch.Pair]{Rows: pairs, Size: c.PerDeviceTrainBatchSize * c.Devices}
 		done := 0
 		for examples := range loader.Ahead(loader.Batches()) {
-			m, err := lay(examples, t.shapes, t.config.Devices)
+			m, err := step.LayOut(examples, s.Inputs.Shapes, c.Devices)
 			if err == nil {
-				err = t.scoreBatch(ctx, m, set[done:done+len(examples)])
+				err = s.computeMicroBatch(ctx, m, pairs[done:done+len(examples)])
 			}
 			if err != nil {
 				return err
@@ -124,40 +122,39 @@ func (t *training) scoreReference(ctx context.Context) error {
 		}
 	}
 	done := 0
-	for _, b := range t.held {
-		if err := t.scoreBatch(ctx, b, t.pairs.held[done:done+b.samples()]); err != nil {
+	for _, m := range s.Inputs.Held {
+		if err := s.computeMicroBatch(ctx, m, sets.Held.Pairs[done:done+m.Samples()]); err != nil {
 			return err
 		}
-		done += b.samples()
+		done += m.Samples()
 	}
 	return nil
 }
 
-// scoreBatch gives the pairs of a batch their log-probabilities.
-func (t *training) scoreBatch(ctx context.Context, m microBatch, pairs []batch.Pair) error {
-	for i := range m.parts {
-		m.parts[i].Reference = make([]float32, m.parts[i].Targets)
+// computeMicroBatch gives the pairs of a micro-batch their reference log-probabilities.
+func (s *Stage) computeMicroBatch(ctx context.Context, m step.MicroBatch, pairs []batch.Pair) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w while the reference log-probabilities were computed; nothing to save", usage.ErrInterrupted)
 	}
-	values, err := inRounds(m, t.mesh.Devices(), func(b Batches) ([][]float32, error) {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("%w while the reference's log-probabilities were computed; nothing to save", usage.ErrInterrupted)
-		}
-		return t.trainer.Reference(b)
-	})
+	for i := range m.Batches {
+		m.Batches[i].Reference = make([]float32, m.Batches[i].Targets)
+	}
+	values, err := s.Trainer.ReferenceMicroBatch(m)
 	if err != nil {
 		return fmt.Errorf("reference log-probabilities: %w", err)
 	}
-	for i, part := range m.parts {
-		if err := keepReference(part, values[i], pairs[:len(part.IDs)]); err != nil {
+	for i, b := range m.Batches {
+		if err := assignReference(b, values[i], pairs[:len(b.IDs)]); err != nil {
 			return err
 		}
-		pairs = pairs[len(part.IDs):]
+		pairs = pairs[len(b.IDs):]
 	}
 	return nil
 }
 
-// keepReference gives the pairs of a part the values of its targets. The targets of a response lie in a part in the order of its tokens.
-func keepReference(b batch.Batch, values []float32, pairs []batch.Pair) error {
+// assignReference gives the pairs of a batch the values of its targets. The targets of a response lie in the batch in the order of its
+// tokens.
+func assignReference(b batch.Batch, values []float32, pairs []batch.Pair) error {
 	responses := make([][]float32, b.Responses)
 	for n, owner := range b.Owner {
 		if owner >= 0 {
@@ -175,7 +172,7 @@ func keepReference(b batch.Batch, values []float32, pairs []batch.Pair) error {
 	return nil
 }
 
-// packReference is the log-probabilities of pairs as they lie on disk: little-endian float32, chosen and rejected in turn.
+// packReference encodes the log-probabilities of pairs as they lie on disk: little-endian float32, chosen and rejected in turn.
 func packReference(pairs []*batch.Pair) (data []byte) {
 	for _, p := range pairs {
 		for _, values := range [][]float32{p.ChosenReference, p.RejectedReference} {
@@ -187,7 +184,7 @@ func packReference(pairs []*batch.Pair) (data []byte) {
 	return data
 }
 
-// unpackReference undoes packReference for the pairs that the key has named; it is false where the length is not theirs.
+// unpackReference decodes them into the pairs that the key names; it returns false where the length does not fit.
 func unpackReference(data []byte, pairs []*batch.Pair) bool {
 	want := 0
 	for _, p := range pairs {

@@ -5,11 +5,12 @@ import (
 	"slices"
 
 	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/step"
 	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
-// tally gathers what the micro-batches of one step, or of one evaluation, report.
+// tally adds up the reports of the micro-batches of one step, or of one evaluation.
 type tally struct {
 	objective    bfpo.Objective
 	main, buffer track.Group
@@ -22,32 +23,32 @@ type tally struct {
 	micro        []track.Micro
 }
 
-// add counts a micro-batch of whose parts the programs have said reports.
-func (t *tally) add(m microBatch, reports []BatchReport) {
+// add counts a micro-batch with the report of each of its batches.
+func (t *tally) add(m step.MicroBatch, reports []step.Report) {
 	t.batches++
 	record := track.Micro{Set: "main"}
 	group := &t.main
-	if m.buffer {
+	if m.Buffer {
 		record.Set, group = "buffer", &t.buffer
 	}
 	nats := 0.0
-	for i, part := range m.parts {
-		t.tokens += part.RealTokens
-		t.samples += len(part.IDs)
-		t.rows = append(t.rows, part.IDs...)
-		for _, loss := range reports[i].Loss[:len(part.IDs)] {
+	for i, b := range m.Batches {
+		t.tokens += b.RealTokens
+		t.samples += len(b.IDs)
+		t.rows = append(t.rows, b.IDs...)
+		for _, loss := range reports[i].Loss[:len(b.IDs)] {
 			nats += float64(loss)
 		}
 		if !t.objective.Preference() {
 			continue
 		}
-		for _, p := range t.pairs(part, reports[i]) {
+		for _, p := range t.pairs(b, reports[i]) {
 			group.Add(p)
 			record.Chosen = append(record.Chosen, p.ChosenLogP)
 			record.Rejected = append(record.Rejected, p.RejectedLogP)
 		}
 	}
-	terms := m.lossTerms()
+	terms := m.LossTerms()
 	if !t.objective.Preference() {
 		t.nats, t.scored = t.nats+nats, t.scored+terms
 	}
@@ -55,9 +56,9 @@ func (t *tally) add(m microBatch, reports []BatchReport) {
 	t.micro = append(t.micro, record)
 }
 
-// pairs are the results of the pairs present in a batch.
-func (t *tally) pairs(b batch.Batch, r BatchReport) []track.PairResult {
-	tokens := responseTokens(b)
+// pairs returns the results of the pairs present in a batch.
+func (t *tally) pairs(b batch.Batch, r step.Report) []track.PairResult {
+	tokens := b.ResponseTokens()
 	results := make([]track.PairResult, len(b.IDs))
 	for i := range results {
 		c, j := 2*i, 2*i+1
@@ -76,7 +77,7 @@ func (t *tally) pairs(b batch.Batch, r BatchReport) []track.PairResult {
 	return results
 }
 
-// metrics is the whole step. Rows are always there for an error to name them; micro-batches only where they are to be logged.
+// metrics returns the metrics of the whole step. Rows are always there, for an error to name them; micro-batches only where they are logged.
 func (t *tally) metrics(logRows bool) track.Metrics {
 	m := track.PairMetrics(t.main, t.buffer)
 	if !t.objective.Preference() {

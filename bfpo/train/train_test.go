@@ -10,20 +10,21 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/bfpo/runtest"
+	"github.com/bfpo-go/bfpo/bfpo/step"
 	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 func TestWeightsMakeOneMeanOfAStep(t *testing.T) {
-	pairs := func(n int, buffer bool) microBatch {
+	pairs := func(n int, buffer bool) step.MicroBatch {
 		parts := make([]batch.Batch, n) // of one pair each
 		for i := range parts {
 			parts[i] = batch.Batch{IDs: make([]string, 1), ChosenSafe: make([]bool, 1)}
 		}
-		return microBatch{parts: parts, buffer: buffer}
+		return step.MicroBatch{Batches: parts, buffer: buffer}
 	}
-	step := []microBatch{pairs(2, false), pairs(2, true), pairs(1, false), pairs(2, true)}
+	step := []step.MicroBatch{pairs(2, false), pairs(2, true), pairs(1, false), pairs(2, true)}
 	clean := &Trainer{}
 	if got := clean.weight(step[0], step); got != float32(1./3) { // 3 main pairs
 		t.Errorf("main: %v", got)
@@ -37,10 +38,10 @@ func TestWeightsMakeOneMeanOfAStep(t *testing.T) {
 	}
 
 	// Supervised rows weigh one over the step's scored tokens, here 3 + 2.
-	row := func(owners ...int32) microBatch {
-		return microBatch{parts: []batch.Batch{{Shape: batch.Shape{Responses: 1}, IDs: []string{"d"}, Owner: owners}}}
+	row := func(owners ...int32) step.MicroBatch {
+		return step.MicroBatch{Batches: []batch.Batch{{Shape: batch.Shape{Responses: 1}, IDs: []string{"d"}, Owner: owners}}}
 	}
-	rows := []microBatch{row(0, 0, 0, -1), row(0, 0, -1, -1)}
+	rows := []step.MicroBatch{row(0, 0, 0, -1), row(0, 0, -1, -1)}
 	if got := clean.weight(rows[0], rows); got != 0.2 {
 		t.Errorf("supervised: %v", got)
 	}

@@ -5,69 +5,257 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"path/filepath"
 	"time"
 
+	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
+	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/report"
+	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/track"
 )
 
 // Training is one training stage under way, for a program that wants the loop for itself, such as a notebook that draws the curves; Train
 // is the loop for all others.
 //
-//	t, err := bfpo.Begin(ctx, rt, config, dir)
+//	t, err := train.Begin(ctx, rt, config, dir)
 //	defer t.Close()
 //	for m, err := range t.Steps(ctx) { … }
-//	_, _, err = t.Finish(ctx)
+//	_, _, err = t.Finish()
 type Training struct {
-	stage   *training
-	release func()
+	stage   *Stage
+	loop    *inLoop // nil where evaluations measure held-out rows alone
+	saver   *saver
+	metrics *track.MetricsLog
+	name    string // begins each line in the terminal: sft, bfpo
+	dir     string
+	facts   []report.Fact
+	started time.Time
+	late    error // of writing the metrics, after the loop was left
 }
 
-// Begin gets a training stage ready for its first step: the model is loaded, the data read, the programs compiled, and dir is the run's.
-// Close it after use.
-func Begin(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (*Training, error) {
+// Begin gets a training stage ready for its first step: the data is read, the programs are compiled, the model is loaded, a checkpoint is
+// restored where the recipe says so, and dir becomes the run's. Close it after use.
+func Begin(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (t *Training, err error) {
+	started := time.Now()
 	release, err := claimOutput(dir, c)
 	if err != nil {
 		return nil, err
 	}
-	s := &training{Runtime: rt, config: c, name: c.Objective, dir: dir, started: time.Now()}
-	t := &Training{s, release}
-	for _, part := range []func(context.Context) error{s.open, s.prepare, s.resume, s.precompute, s.begin, s.announce} {
-		if err := part(ctx); err != nil {
-			return nil, errors.Join(err, t.Close())
-		}
+	t = &Training{name: c.Objective, dir: dir, started: started}
+	if err := t.prepare(ctx, rt, c); err != nil {
+		err = errors.Join(err, t.Close())
+		release()
+		return nil, err
+	}
+	if err := t.start(c); err != nil {
+		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
 }
 
+// prepare does everything that can fail before the folder is the run's.
+func (t *Training) prepare(ctx context.Context, rt models.Runtime, c recipe.Config) error {
+	in, err := data.Open(ctx, rt, c)
+	if err != nil {
+		return err
+	}
+	if t.loop, err = openInLoop(ctx, rt, c, in, t.dir); err != nil {
+		return errors.Join(err, in.Close())
+	}
+	if t.stage, err = Load(rt, c, in); err != nil {
+		return err
+	}
+	checkpoints := filepath.Join(t.dir, rundir.Checkpoints)
+	best, err := resume(t.stage, checkpoints)
+	if err != nil {
+		return err
+	}
+	t.saver = &saver{stage: t.stage, dir: checkpoints, best: best, saved: t.stage.Trainer.Step}
+	return t.stage.PrecomputeReference(ctx)
+}
+
+// start makes the folder the run's, opens its files and prints the banner.
+func (t *Training) start(c recipe.Config) (err error) {
+	if err := takeOutput(t.dir, c); err != nil {
+		return err
+	}
+	if t.metrics, err = track.OpenMetricsLog(filepath.Join(t.dir, rundir.Metrics), t.stage.Trainer.Step); err != nil {
+		return err
+	}
+	t.saver.metrics = t.metrics
+	if err := t.loop.resume(t.stage.Trainer.Step); err != nil {
+		return err
+	}
+	t.facts = facts(t.stage, t.started)
+	for _, notice := range c.Notices {
+		t.stage.Notice("%s", notice)
+	}
+	return report.WriteBanner(t.stage.Out, t.name, t.facts)
+}
+
+// Total returns the number of optimizer steps of the whole run.
+func (t *Training) Total() int { return t.stage.Trainer.Count.Total }
+
 // Steps runs the steps that are left and yields the metrics of each, after they were written; between them it evaluates and saves as the
-// recipe says. It stops after an error; that of an interrupted run wraps ErrInterrupted, and its state is saved then.
+// recipe says. It stops after an error; the error of an interrupted run wraps usage.ErrInterrupted, and its state is saved then.
 func (t *Training) Steps(ctx context.Context) iter.Seq2[track.Metrics, error] {
-	return t.stage.steps(ctx)
+	return func(yield func(track.Metrics, error) bool) {
+		trackers, err := t.openTrackers()
+		if err != nil {
+			yield(track.Metrics{}, err)
+			return
+		}
+		if t.evaluationPending() {
+			if err := t.interruptible(t.evaluate(ctx, trackers)); err != nil {
+				yield(track.Metrics{}, errors.Join(err, trackers.Close()))
+				return
+			}
+		}
+		left := t.runSteps(ctx, trackers, yield)
+		if !left && t.evaluates() && !t.evaluated() {
+			err = t.interruptible(t.evaluate(ctx, trackers))
+		}
+		if err = errors.Join(err, trackers.Close()); err != nil && left {
+			t.late = err // the caller takes no more values; Close returns it
+		} else if err != nil {
+			yield(track.Metrics{}, err)
+		}
+	}
 }
 
-// Total is the number of optimizer steps of the whole run.
-func (t *Training) Total() int { return t.stage.trainer.steps.Total }
-
-// Finish writes the model and what is said of it into the run's folder, and returns what it wrote of itself there. It refuses a run with
-// steps left: that one can be resumed.
-func (t *Training) Finish(ctx context.Context) (report.Stage, report.Card, error) {
-	if done := t.stage.trainer.Step; done < t.Total() {
-		return report.Stage{}, report.Card{}, fmt.Errorf("%s: %d of %d steps are done: go on with Steps, or set max_steps=%d", t.stage.dir, done, t.Total(), done)
+// runSteps runs the optimizer steps that are left and yields their metrics. left tells that the caller left the loop or that a step failed.
+func (t *Training) runSteps(ctx context.Context, trackers track.Trackers, yield func(track.Metrics, error) bool) (left bool) {
+	for m, err := range t.stage.Trainer.Steps(ctx) {
+		switch {
+		case err == nil:
+			err = t.interruptible(t.afterStep(ctx, m, trackers))
+		case errors.Is(err, context.Canceled):
+			err = t.saver.interrupt()
+		default:
+			err = t.saver.explain(err)
+		}
+		if !yield(m, err) || err != nil {
+			return true
+		}
 	}
-	if err := t.stage.finish(ctx); err != nil {
-		return report.Stage{}, report.Card{}, err
-	}
-	return t.stage.report(), t.stage.card(), nil
+	return false
 }
 
-// Close frees the model and the programs. A folder in which nothing was begun goes.
-func (t *Training) Close() error {
-	err := t.stage.close()
-	if !t.stage.begun {
-		t.release()
+// afterStep writes a step's metrics down, and evaluates and saves where that is due.
+func (t *Training) afterStep(ctx context.Context, m track.Metrics, trackers track.Trackers) error {
+	if err := errors.Join(trackers.Track(m), t.saver.saving.failed()); err != nil {
+		return err
+	}
+	c := t.stage.Config
+	if t.due(c.EvaluationStrategy, c.EvalSteps) {
+		if err := t.evaluate(ctx, trackers); err != nil {
+			return err
+		}
+	}
+	if t.due(c.SaveStrategy, c.SaveSteps) {
+		return t.saver.save()
+	}
+	return nil
+}
+
+// evaluate measures the held-out rows, the tasks and the prompts, and remembers the best step.
+func (t *Training) evaluate(ctx context.Context, to track.Tracker) error {
+	m, err := evaluation(ctx, t.stage, t.loop)
+	if err != nil {
+		return err
+	}
+	// Only a step that gets a checkpoint can be gone back to.
+	c := t.stage.Config
+	kept := c.LoadBestModelAtEnd && t.due(c.SaveStrategy, c.SaveSteps)
+	if kept && (t.saver.best == nil || m.Loss < t.saver.best.Value) {
+		t.saver.best = &checkpoint.Best{Metric: "eval_loss", Value: m.Loss, Step: m.Step}
+	}
+	return to.Track(m)
+}
+
+// evaluates tells whether there is anything to measure at evaluations.
+func (t *Training) evaluates() bool { return len(t.stage.Inputs.Held) > 0 || t.loop != nil }
+
+// evaluated tells whether the newest record is an evaluation: a run that was killed after its last one resumes behind it.
+func (t *Training) evaluated() bool {
+	records := t.metrics.Records()
+	return len(records) > 0 && records[len(records)-1].Evaluation()
+}
+
+// evaluationPending tells whether a resumed run has to evaluate before its next step: it was interrupted during the evaluation that is due
+// here.
+func (t *Training) evaluationPending() bool {
+	records, c := t.metrics.Records(), t.stage.Config
+	return t.evaluates() && len(records) > 0 && !t.evaluated() && records[len(records)-1].Step == t.stage.Trainer.Step &&
+		t.due(c.EvaluationStrategy, c.EvalSteps)
+}
+
+// due tells whether an action of a strategy (no, steps, epoch) comes after the present step. The last step is always an epoch's end.
+func (t *Training) due(strategy string, every int) bool {
+	step, count := t.stage.Trainer.Step, t.stage.Trainer.Count
+	switch strategy {
+	case "steps":
+		return step%every == 0
+	case "epoch":
+		return step%count.PerEpoch == 0 || step == count.Total
+	}
+	return false
+}
+
+// interruptible saves the state after an evaluation that was told to stop.
+func (t *Training) interruptible(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return t.saver.interrupt()
 	}
 	return err
+}
+
+// openTrackers opens the curves and the terminal beside the step log, going on after a resumed run's step.
+func (t *Training) openTrackers() (track.Trackers, error) {
+	step, c := t.stage.Trainer.Step, t.stage.Config
+	trackers := track.Trackers{t.metrics, track.NewTerminal(t.stage.Out, t.name, step, t.Total(), c.LoggingSteps)}
+	for _, name := range c.ReportTo {
+		if name != "tensorboard" {
+			continue
+		}
+		events, err := track.CreateEventFile(filepath.Join(t.dir, rundir.Events), step)
+		if err != nil {
+			return nil, err
+		}
+		trackers = append(trackers, events)
+		text, err := c.YAML()
+		if err == nil {
+			err = events.Text("config", "```yaml\n"+string(text)+"```")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return trackers, nil
+}
+
+// Finish writes the model and the results into the run's folder, and returns the stage's part of a report and its model card. It refuses a
+// run with steps left: that one can be resumed.
+func (t *Training) Finish() (report.Stage, report.Card, error) {
+	if done := t.stage.Trainer.Step; done < t.Total() {
+		return report.Stage{}, report.Card{}, fmt.Errorf("%s: %d of %d steps are done: go on with Steps, or set max_steps=%d", t.dir, done,
+			t.Total(), done)
+	}
+	return t.writeResults()
+}
+
+// Close frees the model and the programs.
+func (t *Training) Close() error {
+	errs := []error{t.late}
+	if t.saver != nil {
+		errs = append(errs, t.saver.saving.wait())
+	}
+	errs = append(errs, t.loop.close())
+	if t.stage != nil {
+		errs = append(errs, t.stage.Close())
+	}
+	return errors.Join(errs...)
 }

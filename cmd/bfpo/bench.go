@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 
-	"github.com/bfpo-go/bfpo/bfpo/train"
+	"github.com/bfpo-go/bfpo/bfpo/bench"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 func runBench(ctx context.Context, o *options, args []string) error {
-	var b train.Bench
+	var b bench.Bench
 	o.set.StringVar(&b.Pairs, "pairs", "", "`file` of pairs: JSON lines of prompt_ids, chosen_ids, rejected_ids, is_chosen_safe, is_rejected_safe")
 	o.set.IntVar(&b.Batch, "batch", 0, "`pairs` in a step; a file of just so many is repeated, a longer one is gone through once")
 	o.set.IntVar(&b.Steps, "steps", 0, "timed `steps` of a repeated batch (7 when not given), or the first batches of a longer file (all)")
@@ -27,9 +27,9 @@ func runBench(ctx context.Context, o *options, args []string) error {
 	if len(c.Stages) > 0 {
 		return usage.Errorf("recipe %q has stages: bench times the steps of one; name a recipe without stages, or none for the peers' settings", o.config)
 	}
-	var peers train.PeerLosses
+	var peers peerLosses
 	if *check {
-		if peers, err = train.FindPeerLosses(b); err != nil {
+		if peers, err = findPeerLosses(b); err != nil {
 			return err
 		}
 	}
@@ -52,8 +52,8 @@ func runBench(ctx context.Context, o *options, args []string) error {
 }
 
 // compare says how near the losses are to the peers'.
-func (o *options) compare(peers train.PeerLosses, r train.BenchResult) error {
-	worst, allowed, err := peers.Compare(r)
+func (o *options) compare(peers peerLosses, r bench.Result) error {
+	worst, allowed, err := peers.compare(r)
 	if err == nil {
 		o.log("the losses of %d steps are the peers': they differ by %.1e of the loss at most (allowed: %g)", len(r.Losses), worst, allowed)
 	}

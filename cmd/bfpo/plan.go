@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/plan"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/track"
-	"github.com/bfpo-go/bfpo/bfpo/train"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/graph/device"
 )
@@ -38,7 +38,7 @@ func runPlan(ctx context.Context, o *options, args []string) error {
 		return err
 	}
 	for _, stage := range stages {
-		p, err := train.NewPlan(ctx, rt, stage)
+		p, err := plan.New(ctx, rt, stage)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func planStages(c recipe.Config) (stages []recipe.Config, err error) {
 }
 
 // printPlan shows a plan as text; details lists all costly operations.
-func printPlan(w io.Writer, p train.Plan, details bool) {
+func printPlan(w io.Writer, p plan.Plan, details bool) {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
 	}
@@ -131,17 +131,17 @@ func printPlan(w io.Writer, p train.Plan, details bool) {
 }
 
 // printFit says whether the plan fits, and what would.
-func printFit(row func(name, format string, args ...any), p train.Plan) {
+func printFit(row func(name, format string, args ...any), p plan.Plan) {
 	switch {
 	case p.Available == 0:
 	case p.Fits:
 		row("fits", "with %s to spare", track.FormatBytes(p.Available-p.Peak))
 	case len(p.Remedies) == 0:
 		row("WARNING", "does not fit: %s are there, of which %s are kept free; no single setting makes it fit", track.FormatBytes(p.Available),
-			track.FormatBytes(train.Reserve))
+			track.FormatBytes(plan.Reserve))
 	default:
 		row("WARNING", "does not fit: %s are there, of which %s are kept free; these would make it fit:", track.FormatBytes(p.Available),
-			track.FormatBytes(train.Reserve))
+			track.FormatBytes(plan.Reserve))
 		for _, remedy := range p.Remedies {
 			row("", "%s", remedy)
 		}

@@ -1,0 +1,104 @@
+package data
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/step"
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
+)
+
+// Inputs are the files of a model and the sets of a training stage, laid out for the steps of the run.
+type Inputs struct {
+	Checkpoint *pretrained.Checkpoint
+	Language   models.Language
+	Sets       Stage
+	Count      step.Count
+
+	Shapes       []batch.Shape     // of all batches to train on
+	Main, Buffer step.Stream       // Buffer is nil without a buffer set
+	Held         []step.MicroBatch // evaluated in the loop
+}
+
+// Open finds the model that a recipe names, reads its tokenizer and the recipe's data, and lays the data out. Close it after use.
+func Open(ctx context.Context, rt models.Runtime, c recipe.Config) (in Inputs, err error) {
+	if in.Checkpoint, err = models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice); err != nil {
+		return in, err
+	}
+	if err := in.read(ctx, rt, c); err != nil {
+		return in, errors.Join(err, in.Close())
+	}
+	return in, nil
+}
+
+func (in *Inputs) read(ctx context.Context, rt models.Runtime, c recipe.Config) (err error) {
+	if in.Language, err = models.NewLanguage(in.Checkpoint, c.ChatTemplate); err != nil {
+		return err
+	}
+	if in.Language.Assumed {
+		rt.Notice("%s has no chat template: using zephyr's", c.Model)
+	}
+	in.Checkpoint.SetChatTemplate(in.Language.Source)
+	if in.Sets, err = Read(ctx, c, in.Checkpoint.Config, in.Language, rt.Hub, rt.Cache); err != nil {
+		return err
+	}
+	in.LayOut(c)
+	return in.LayOutHeld(c)
+}
+
+// LayOut counts the steps of a run over Sets and lays its rows out for the steps of a recipe.
+func (in *Inputs) LayOut(c recipe.Config) {
+	in.Count = step.NewCount(in.Sets.Main.Rows, c.PerDeviceTrainBatchSize*c.Devices, c.GradientAccumulationSteps, c.MaxSteps,
+		c.NumTrainEpochs, c.TextFormat == "seed")
+	if c.Objective == "sft" {
+		layOut(in, c, newLoader(c, in.Sets.Main.Documents))
+		return
+	}
+	loaders := []*batch.Loader[batch.Pair]{newLoader(c, in.Sets.Main.Pairs)}
+	if in.Sets.Buffer.Rows > 0 {
+		loaders = append(loaders, newLoader(c, in.Sets.Buffer.Pairs))
+	}
+	layOut(in, c, loaders...)
+}
+
+// LayOutHeld lays the held-out rows out, with the reference log-probabilities that they carry by now.
+func (in *Inputs) LayOutHeld(c recipe.Config) (err error) {
+	if c.Objective == "sft" {
+		in.Held, err = step.LayOutAll(in.Sets.Held.Documents, c.PerDeviceEvalBatchSize, c.Devices)
+	} else {
+		in.Held, err = step.LayOutAll(in.Sets.Held.Pairs, c.PerDeviceEvalBatchSize, c.Devices)
+	}
+	return err
+}
+
+// newLoader gives rows in the order that data_seed put them in; each later epoch, and each restart of a buffer, is shuffled by seed.
+func newLoader[T batch.Example](c recipe.Config, rows []T) *batch.Loader[T] {
+	return &batch.Loader[T]{Rows: rows, Size: c.PerDeviceTrainBatchSize * c.Devices, Shuffle: c.Shuffle, Seed: uint64(c.Seed)}
+}
+
+// layOut chooses the shapes of all batches that the loaders of the main set and the buffer give in the run, and of those that reference
+// log-probabilities are computed for beforehand.
+func layOut[T batch.Example](in *Inputs, c recipe.Config, loaders ...*batch.Loader[T]) {
+	n := in.Count.Total * in.Count.Accumulate
+	if c.PrecomputesReference() {
+		for _, l := range loaders {
+			n = max(n, l.Batches())
+		}
+	}
+	in.Shapes = step.PlanShapes(n, c.Devices, loaders...)
+	in.Main = step.NewStream(loaders[0], in.Shapes, c.Devices)
+	if len(loaders) > 1 {
+		in.Buffer = step.NewStream(loaders[1], in.Shapes, c.Devices)
+	}
+}
+
+// Close closes the model's files.
+func (in *Inputs) Close() error {
+	if in.Checkpoint == nil {
+		return nil
+	}
+	return in.Checkpoint.Close()
+}

@@ -1,0 +1,138 @@
+package step
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
+)
+
+// compiledOn compiles a step's programs for a mesh; nothing of the model is there.
+func compiledOn(t *testing.T, d *device.Device, mesh *device.Mesh, layers []string) (Programs, *Stepper) {
+	t.Helper()
+	checkpoint, err := pretrained.Open("tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer checkpoint.Close()
+	names, err := mistral.Trainable(checkpoint.Config, layers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := mistral.Planned(checkpoint.Config, mesh, dtypes.Float32)
+	masters := mistral.PlannedMasters(model, names)
+	o := testOptions("bfpo")
+	o.Remat = true
+	s, err := NewStepper(d, model, State{Masters: masters, M: masters, V: masters}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	sizes, err := s.Compile([]batch.Shape{{Rows: 3, Length: 48, Targets: 32, Responses: 2}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sizes, s
+}
+
+// exchanges are the operations between devices of a program, without the layouts that XLA chose.
+func exchanges(c device.Compiled) map[string]int {
+	found := map[string]int{}
+	for _, o := range c.Work.Operations {
+		switch name := strings.TrimSuffix(o.Name, "-start"); name {
+		case "all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute":
+			found[fmt.Sprintf("%s(%s) -> %s", name, strings.Join(o.Operands, ", "), o.Result)] += o.Count
+		}
+	}
+	return found
+}
+
+// What the devices say to each other in a step is what it takes and nothing else: under data one fused sum of the gradients; else the parts
+// of weights are put together and those of gradients cut, and no activation is exchanged (none has the shape of a weight here).
+func TestCollectives(t *testing.T) {
+	const devices = 4
+	d := graphtest.Devices(t, devices)
+	for _, text := range []string{"data", "zero1", "fsdp", "data=2,fsdp=2"} {
+		for _, layers := range [][]string{{"down_proj"}, nil} {
+			mesh, err := device.ParseMesh(text, devices, config.Sharding())
+			if err != nil {
+				t.Fatal(err)
+			}
+			sizes, s := compiledOn(t, d, mesh, layers)
+			where := fmt.Sprintf("%s, %d trained", text, len(s.Masters.Names))
+			gathers, scatters := partExchanges(s)
+			for what, n := range exchanges(sizes.Grads) {
+				if !gathers[what] && !scatters[what] {
+					t.Errorf("%s: grads has %d %s", where, n, what)
+				}
+			}
+			for what := range scatters {
+				if exchanges(sizes.Grads)[what] == 0 {
+					t.Errorf("%s: grads has no %s", where, what)
+				}
+			}
+			for what, n := range exchanges(sizes.Apply) {
+				norm := what == "all-reduce(f32[]) -> f32[]" && mesh.Shards > 1
+				vectors := what == "all-reduce(f32[64], f32[64]) -> f32[64]" && layers == nil && mesh.Shards > 1
+				gradients := strings.HasPrefix(what, "all-reduce(") && mesh.Replicas > 1
+				if n != 1 || !norm && !vectors && !gradients {
+					t.Errorf("%s: apply has %d %s", where, n, what)
+				}
+			}
+			if n := len(exchanges(sizes.Apply)); text == "data" && n != 1 || n > 3 {
+				t.Errorf("%s: apply has %d kinds of exchanges: %v", where, n, exchanges(sizes.Apply))
+			}
+		}
+	}
+}
+
+// partExchanges are the exchanges that parts of weights need, and of gradients.
+func partExchanges(s *Stepper) (gathers, scatters map[string]bool) {
+	gathers, scatters = map[string]bool{}, map[string]bool{}
+	dims := func(d []int) string { return strings.ReplaceAll(fmt.Sprint("f32", d), " ", ",") }
+	for _, set := range []*device.Tensors{s.model.Base, s.Masters} {
+		for i := range set.Names {
+			if !set.IsCut(i) {
+				continue
+			}
+			part, whole := dims(set.Shapes()[i].Dimensions), dims(set.Shape(i).Dimensions)
+			gathers[fmt.Sprintf("all-gather(%s) -> %s", part, whole)] = true
+			if set == s.Masters {
+				scatters[fmt.Sprintf("reduce-scatter(%s) -> %s", whole, part)] = true
+			}
+		}
+	}
+	return gathers, scatters
+}
+
+// Under fsdp each device has its share of all that a step reads, and what it holds of it beside does not grow with the devices.
+func TestSharesPerDevice(t *testing.T) {
+	d := graphtest.Devices(t, 8)
+	whole, _ := compiledOn(t, d, nil, nil)
+	for _, devices := range []int{2, 4, 8} {
+		mesh, err := device.ParseMesh("fsdp", devices, config.Sharding())
+		if err != nil {
+			t.Fatal(err)
+		}
+		part, _ := compiledOn(t, d, mesh, nil)
+		for _, c := range [][2]device.Compiled{{part.Grads, whole.Grads}, {part.Apply, whole.Apply}} {
+			share := float64(c[0].Inputs) / float64(c[1].Inputs)
+			t.Logf("%s on %d devices: inputs %d of %d, temporary %d of %d", c[0].Name, devices, c[0].Inputs, c[1].Inputs, c[0].Temp, c[1].Temp)
+			if math.Abs(share*float64(devices)-1) > 0.05 {
+				t.Errorf("%s on %d devices: inputs of %d bytes, %.4f of one device's", c[0].Name, devices, c[0].Inputs, share)
+			}
+		}
+		if part.Grads.Aliases == 0 || part.Apply.Aliases*20 < part.Apply.Outputs*19 {
+			t.Errorf("%d devices: of the state %d bytes are updated in place, of %d", devices, part.Apply.Aliases, part.Apply.Outputs)
+		}
+	}
+}

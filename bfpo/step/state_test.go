@@ -1,0 +1,160 @@
+package step
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
+)
+
+// testState has more tensors in each set than are copied at a time, of unequal sizes and in no order of their names, and no two numbers
+// alike. It returns the elements too, by file and name.
+func testState(t *testing.T, d *device.Device, mesh *device.Mesh) (State, map[string][]byte) {
+	t.Helper()
+	var trained State
+	elements, next := map[string][]byte{}, float32(0)
+	for _, set := range trained.sets() {
+		*set.at = &device.Tensors{Mesh: mesh}
+		for i := range 40 {
+			shape := shapes.Make(dtypes.Float32, 2+2*(i%3), 64*(1+i*7%40))
+			if i%5 == 0 {
+				shape = shapes.Make(dtypes.Float32, 7) // on every device
+			}
+			var data []byte
+			for range shape.Size() {
+				data = binary.LittleEndian.AppendUint32(data, math.Float32bits(next))
+				next++
+			}
+			name := fmt.Sprintf("layers.%d.mlp.down_proj.weight", i*17%40)
+			row := len(data) / shape.Dimensions[0]
+			cut := mesh.Cuts(name, shape.Dimensions)
+			parts, err := d.UploadParts(mesh, shape, cut, func(first, end int) ([]byte, error) { return data[first*row : end*row], nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			(*set.at).AddParts(name, parts, cut)
+			elements[set.file+" "+name] = data
+		}
+	}
+	return trained, elements
+}
+
+// A checkpoint has every tensor's bytes under its name, in the order of the set, and gives them back; on one device or in parts.
+func TestTensorsGoToACheckpointAndBack(t *testing.T) {
+	check := func(d *device.Device, mesh *device.Mesh) func(t *testing.T) {
+		return func(t *testing.T) {
+			trained, want := testState(t, d, mesh)
+			names := slices.Clone(trained.Masters.Names)
+			files, err := trained.Files()
+			if err != nil {
+				t.Fatal(err)
+			}
+			path, err := checkpoint.Save(t.TempDir(), 7, files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := files[0].Write(&bytes.Buffer{}); err == nil {
+				t.Error("a copy was kept after it was written")
+			}
+			c, err := checkpoint.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, set := range trained.sets() { // other values, to be replaced
+				zeros, err := zerosLike(d, *set.at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				(*set.at).Finalize()
+				*set.at = zeros
+			}
+			if err := trained.Restore(d, c); err != nil || trained.Step != 7 {
+				t.Fatal(trained.Step, err)
+			}
+			for _, set := range trained.sets() {
+				checkTensors(t, c.File(set.file), *set.at, names, func(name string) []byte { return want[set.file+" "+name] })
+				(*set.at).Finalize()
+			}
+		}
+	}
+	t.Run("one device", check(graphtest.Device(t), nil))
+	t.Run("go", check(graphtest.GoDevice(t), nil))
+	t.Run("mesh", func(t *testing.T) {
+		mesh, err := device.ParseMesh("data=2,fsdp=2", 4, config.Sharding())
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(graphtest.Devices(t, 4), mesh)(t)
+	})
+}
+
+// checkTensors compares a file and a set that was read from it with the elements they should have.
+func checkTensors(t *testing.T, path string, ts *device.Tensors, names []string, want func(name string) []byte) {
+	t.Helper()
+	file, err := safetensors.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if !slices.Equal(file.Names(), names) || !slices.Equal(ts.Names, names) {
+		t.Errorf("%s: order %v in the file, %v on the device, want %v", path, file.Names(), ts.Names, names)
+	}
+	for i, name := range names {
+		written, err := file.Tensor(name)
+		if err != nil || !bytes.Equal(written.Bytes, want(name)) {
+			t.Errorf("%s: %s was written with other elements (%v)", path, name, err)
+		}
+		read, err := ts.Whole(i)
+		if err != nil || !bytes.Equal(read, want(name)) {
+			t.Errorf("%s: %s was read with other elements (%v)", path, name, err)
+		}
+	}
+}
+
+// One tensor may stand in several sets, and lie on the host: copies of it at the same time are all whole.
+func TestSharedTensorsAreCopied(t *testing.T) {
+	ts := &device.Tensors{}
+	x := tensors.FromValue([]float32{1, 2, 3})
+	for i := range 20 {
+		ts.Add(fmt.Sprint("t", i), x)
+	}
+	files, err := (&State{Masters: ts, M: ts, V: ts}).Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [3]bytes.Buffer
+	for i, f := range files {
+		if err := f.Write(&all[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := bytes.Repeat([]byte{0, 0, 0x80, 0x3f, 0, 0, 0, 0x40, 0, 0, 0x40, 0x40}, 20)
+	for i := range all {
+		if !bytes.HasSuffix(all[i].Bytes(), want) || !bytes.Equal(all[i].Bytes(), all[0].Bytes()) {
+			t.Errorf("%s has other elements", files[i].Name)
+		}
+	}
+}
+
+func TestTensorThatCannotBeCopiedIsNamed(t *testing.T) {
+	trained, _ := testState(t, graphtest.Device(t), nil)
+	gone := trained.M.Names[11] // as if a program had consumed it
+	trained.M.Values[11].MustFinalizeAll()
+	files, err := trained.Files()
+	if err == nil || len(files) != 0 || !strings.Contains(err.Error(), "moment1.safetensors: tensor "+gone+": ") {
+		t.Errorf("%d files, %v", len(files), err)
+	}
+}

@@ -1,0 +1,119 @@
+package step
+
+import (
+	"iter"
+
+	"github.com/bfpo-go/bfpo/datasets/batch"
+)
+
+// Stream gives the micro-batches of one set in the order of training. Pairs and packed documents are its two kinds.
+type Stream interface {
+	// Next returns the next micro-batch; ok is false at the end of the last epoch.
+	Next() (m MicroBatch, ok bool, err error)
+	// Cursor is the place of the micro-batch that Next returns next.
+	Cursor() batch.Cursor
+	// Seek makes a place the next one.
+	Seek(batch.Cursor) error
+	// Rows counts the examples of the set.
+	Rows() int
+}
+
+// NewStream lays the examples of a loader out in shapes chosen beforehand. The next micro-batches are laid out while the devices work on
+// the last ones.
+func NewStream[T batch.Example](loader *batch.Loader[T], shapes []batch.Shape, devices int) Stream {
+	return &stream[T]{Loader: loader, shapes: shapes, devices: devices}
+}
+
+// stream runs ahead of its loader: the loader's cursor is the place of the micro-batch that Next returns next.
+type stream[T batch.Example] struct {
+	*batch.Loader[T]
+	shapes  []batch.Shape
+	devices int
+	ahead   []chan layOutResult // of the micro-batches from the cursor on, as far as they are begun
+}
+
+// prefetch is the number of micro-batches that are laid out ahead.
+const prefetch = 2
+
+type layOutResult struct {
+	micro MicroBatch
+	err   error
+}
+
+func (l *stream[T]) Rows() int { return len(l.Loader.Rows) }
+
+func (l *stream[T]) Seek(c batch.Cursor) error {
+	l.ahead = nil
+	return l.Loader.Seek(c)
+}
+
+func (l *stream[T]) Next() (MicroBatch, bool, error) {
+	n := 0
+	for examples := range l.Ahead(1 + prefetch) {
+		if n++; n > len(l.ahead) {
+			done := make(chan layOutResult, 1) // buffered: Seek may drop it unread
+			go func() {
+				m, err := LayOut(examples, l.shapes, l.devices)
+				done <- layOutResult{m, err}
+			}()
+			l.ahead = append(l.ahead, done)
+		}
+	}
+	if _, ok := l.Loader.Next(); !ok {
+		return MicroBatch{}, false, nil
+	}
+	first := <-l.ahead[0]
+	l.ahead = l.ahead[1:]
+	return first.micro, true, first.err
+}
+
+// maxShapes is the number of batch shapes that a stage may have: each costs one compilation of the step.
+const maxShapes = 6
+
+// RowsPerCall is the number of rows that a program takes at once: one, so that a step holds no more activations than its longest row needs.
+const RowsPerCall = 1
+
+// PlanShapes chooses the batch shapes of a whole run, main and buffer set together, so that both run through the same programs and a
+// resumed run has the shapes of the uninterrupted one. The loaders must stand at their beginning; n is the number of micro-batches of
+// each that the run takes.
+func PlanShapes[T batch.Example](n, devices int, loaders ...*batch.Loader[T]) []batch.Shape {
+	all := func(yield func([]T) bool) {
+		for _, l := range loaders {
+			for share := range perDevice(l.Ahead(n), devices) {
+				if !yield(share) {
+					return
+				}
+			}
+		}
+	}
+	return batch.PlanShapes(iter.Seq[[]T](all), batch.Shared, RowsPerCall, maxShapes)
+}
+
+// LayOutAll lays held-out examples out in micro-batches of size examples for each device.
+func LayOutAll[T batch.Example](examples []T, size, devices int) ([]MicroBatch, error) {
+	loader := &batch.Loader[T]{Rows: examples, Size: size * devices, Epochs: 1}
+	all := loader.Ahead(len(examples))
+	shapes := batch.PlanShapes(perDevice(all, devices), batch.Shared, RowsPerCall, maxShapes)
+	var micro []MicroBatch
+	for group := range all {
+		m, err := LayOut(group, shapes, devices)
+		if err != nil {
+			return nil, err
+		}
+		micro = append(micro, m)
+	}
+	return micro, nil
+}
+
+// perDevice yields what each device gets of each micro-batch.
+func perDevice[T any](groups iter.Seq[[]T], devices int) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		for examples := range groups {
+			for _, share := range batch.Divide(examples, devices) {
+				if !yield(share) {
+					return
+				}
+			}
+		}
+	}
+}
