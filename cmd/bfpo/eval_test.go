@@ -4,15 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -191,44 +188,6 @@ func shortTasks(t *testing.T) string {
 			"generation_kwargs: {do_sample: true, max_gen_toks: 12, until: null}\n")
 	}
 	return dir
-}
-
-// An evaluation that is killed at random instants, or interrupted, and started again leaves what an uninterrupted one does.
-func TestEvalKilled(t *testing.T) {
-	data := taskData(t, 40)
-	args := []string{"eval", "-model=tiny", "-platform=go", "-tasks=realtoxicityprompts,beaver,ethics_cm", "-data=" + data, "-include=" + shortTasks(t)}
-	whole, took := uninterrupted(t, args...)
-	for range kills(t) {
-		dir := filepath.Join(t.TempDir(), "out")
-		run := append(slices.Clone(args), "-out="+dir)
-		for range 3 {
-			child(t, "", time.Duration(rand.Float64()*float64(took)), syscall.SIGKILL, run...)
-			if _, err := os.Stat(filepath.Join(dir, "results.json")); err == nil {
-				break
-			}
-		}
-		if _, err := os.Stat(filepath.Join(dir, "results.json")); err != nil {
-			child(t, "", 0, nil, run...).wants(t, exitDone)
-		}
-		sameEvaluation(t, whole, dir)
-	}
-	dir := filepath.Join(t.TempDir(), "out")
-	run := append(slices.Clone(args), "-out="+dir)
-	r := child(t, "0/120 documents", 0, os.Interrupt, run...)
-	r.wants(t, exitInterrupted, "interrupted", "-out="+dir)
-	child(t, "", 0, nil, run...).wants(t, exitDone)
-	sameEvaluation(t, whole, dir)
-}
-
-func sameEvaluation(t *testing.T, want, got string) {
-	t.Helper()
-	if !reflect.DeepEqual(evaluated(t, want), evaluated(t, got)) {
-		t.Error("results.json differs from the uninterrupted evaluation's")
-	}
-	for _, task := range []string{"realtoxicityprompts", "beaver", "ethics_cm"} {
-		sameFile(t, want, got, "samples_"+task+".jsonl")
-	}
-	absent(t, filepath.Join(got, "unfinished.jsonl"))
 }
 
 // A pipeline's eval stage measures tasks before and after training.

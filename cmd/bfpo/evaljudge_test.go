@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -132,53 +130,6 @@ func TestEvalJudgeHopeless(t *testing.T) {
 		t.Errorf("went on with\n%s", out)
 	}
 	checkJudged(t, dir, "beaver", "llama2")
-}
-
-// A judged evaluation that is killed at random instants, among them while it is judged, and started again leaves what an uninterrupted one
-// does, and has asked no more than what was under way at the kills.
-func TestJudgedEvalKilled(t *testing.T) {
-	s, data := newJudgeServer(t), taskData(t, 24)
-	args := []string{"eval", "-model=tiny", "-platform=go", "-tasks=advbench,beaver", "-data=" + data, "-include=" + shortTasks(t),
-		"-judge=openai:" + s.URL + "#model=m&parallel=4"}
-	ownCache(t)
-	whole := filepath.Join(t.TempDir(), "out")
-	started := time.Now()
-	child(t, "", 0, nil, append(args, "-out="+whole)...).wants(t, exitDone)
-	took := time.Since(started)
-	least := s.count()
-	for range kills(t) {
-		s.mu.Lock()
-		clear(s.asked)
-		s.mu.Unlock()
-		cache, dir, stops := ownCache(t), filepath.Join(t.TempDir(), "out"), 0
-		run := append(slices.Clone(args), "-out="+dir)
-		for range 3 {
-			text, within := "", took
-			if rand.IntN(2) == 0 {
-				text, within = "48/48 documents", took/3
-			}
-			child(t, text, time.Duration(rand.Float64()*float64(within)), syscall.SIGKILL, run...)
-			if _, err := os.Stat(filepath.Join(dir, "results.json")); err == nil {
-				break
-			}
-			stops++
-		}
-		if _, err := os.Stat(filepath.Join(dir, "results.json")); err != nil {
-			child(t, "", 0, nil, run...).wants(t, exitDone)
-		}
-		if n := s.count(); n > least+4*stops*3 { // four at once, each asked up to three times
-			t.Errorf("%d questions after %d kills, %d without one", n, stops, least)
-		}
-		if a, b := evaluated(t, whole), evaluated(t, dir); fmt.Sprint(a) != fmt.Sprint(b) {
-			t.Errorf("results.json differs from the uninterrupted evaluation's:\n%v\n%v", a["results"], b["results"])
-		}
-		for _, task := range []string{"advbench", "beaver"} {
-			sameFile(t, whole, dir, "samples_"+task+".jsonl")
-			checkJudged(t, dir, task, "llama2")
-		}
-		absent(t, filepath.Join(dir, "unfinished.jsonl"))
-		withoutKey(t, dir, filepath.Join(cache, "judged"))
-	}
 }
 
 // The task lists of the seed's README, and all other tasks, run from local files: real rows where they are at hand, else rows of the same

@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -13,33 +12,12 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// sound reports a checkpoint or file in a run's folder that is not whole.
-func sound(t *testing.T, dir string) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case path != dir && strings.HasPrefix(d.Name(), "."):
-			t.Errorf("%s was left", path)
-		case strings.HasPrefix(d.Name(), "step-") && filepath.Base(filepath.Dir(path)) == "checkpoints":
-			if _, err := bfpo.OpenCheckpoint(path); err != nil {
-				t.Error(err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
-}
-
 func TestLossThatIsNoNumber(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	r := call(t, "", "train", "-config="+recipe(t, ""), "-set=learning_rate=1e30", "-set=save_steps=1", "-out="+out)
 	r.wants(t, exitFailed, "step 2", "NaN", "rows of the step: quickstart/safety#", "quickstart/helpful#", "last good checkpoint is "+
 		filepath.Join(out, "checkpoints", "step-1"))
-	sound(t, out)
+	noLeftovers(t, out)
 	absent(t, filepath.Join(out, "model"))
 	absent(t, filepath.Join(out, "checkpoints", "step-2"))
 	records, err := bfpo.ReadMetrics(filepath.Join(out, "metrics.jsonl"))
@@ -62,7 +40,7 @@ func TestWeightsThatAreNoNumbers(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	call(t, "", "train", "-config="+recipe(t, ""), "-model="+model, "-out="+out).
 		wants(t, exitFailed, "step 1", "NaN", "quickstart/safety#", "no checkpoint was saved")
-	sound(t, out)
+	noLeftovers(t, out)
 	absent(t, filepath.Join(out, "checkpoints"))
 }
 
@@ -102,13 +80,13 @@ func TestFullDisk(t *testing.T) {
 	out := filepath.Join(disk, "out")
 	args := []string{"train", "-config=" + recipe(t, ""), "-set=use_selective=true", "-set=selected_layers=down_proj", "-set=max_steps=6", "-out=" + out}
 	call(t, "", args...).wants(t, exitFailed, "no space left on device", "model") // checkpoints fit, the model does not
-	sound(t, out)
+	noLeftovers(t, out)
 	absent(t, filepath.Join(out, "model"))
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=64m"); err != nil {
 		t.Fatal(err)
 	}
 	mustCall(t, "", append(args, "-set=resume_from_checkpoint=true")...)
-	sound(t, out)
+	noLeftovers(t, out)
 	elsewhere := filepath.Join(t.TempDir(), "out")
 	mustCall(t, "", append(args[:len(args)-1:len(args)-1], "-out="+elsewhere)...)
 	sameFile(t, elsewhere, out, "model/model.safetensors")
@@ -126,5 +104,5 @@ func TestFolderOfAnotherRun(t *testing.T) {
 		t.Error("a run that could not begin changed the folder of another")
 	}
 	mustCall(t, "", append(args, "-set=overwrite_output_dir=true", "-set=seed=1")...)
-	sound(t, out)
+	noLeftovers(t, out)
 }

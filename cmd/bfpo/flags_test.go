@@ -61,7 +61,7 @@ func TestQuietAndVerbose(t *testing.T) {
 // The profile changes XLA's environment, which is a process's own.
 func TestProfile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "profile")
-	child(t, "", 0, nil, "train", "-config="+recipe(t, ""), "-set=max_steps=2", "-profile="+dir, "-out="+filepath.Join(t.TempDir(), "out")).wants(t, exitDone)
+	child(t, stop{}, "train", "-config="+recipe(t, ""), "-set=max_steps=2", "-profile="+dir, "-out="+filepath.Join(t.TempDir(), "out")).wants(t, exitDone)
 	if len(read(t, filepath.Join(dir, "cpu.pprof"))) == 0 {
 		t.Error("the profile is empty")
 	}
@@ -69,7 +69,7 @@ func TestProfile(t *testing.T) {
 	if dumps, _ := filepath.Glob(filepath.Join(dir, "xla", "*")); len(dumps) == 0 && strings.Contains(version, "plugin") {
 		t.Error("XLA's dump is empty")
 	}
-	child(t, "", 0, nil, "tokenize", "-model=tiny", "-profile="+filepath.Join(dir, "again")).wants(t, exitDone)
+	child(t, stop{}, "tokenize", "-model=tiny", "-profile="+filepath.Join(dir, "again")).wants(t, exitDone)
 	read(t, filepath.Join(dir, "again", "cpu.pprof"))
 }
 

@@ -3,16 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo"
 )
@@ -134,37 +129,4 @@ func TestInLoopAlone(t *testing.T) {
 	}
 	call(t, "", "train", "-config="+file, "-set=dataset_splits=[train]", "-set=eval_data="+t.TempDir(), "-out="+filepath.Join(t.TempDir(), "out")).
 		wants(t, exitFailed, "eval_tasks (eval_data is", "toxigen")
-}
-
-// A run that is killed or interrupted within its evaluations and resumed leaves what an uninterrupted one does.
-func TestInLoopKilled(t *testing.T) {
-	args := append([]string{"train", "-platform=go", "-set=save_steps=1", "-set=eval_limit=0"}, inLoop(t)...)
-	args = append(args, "-set=eval_tasks=[toxigen, winogrande]") // quick ones
-	whole, took := uninterrupted(t, args...)
-	for i := range kills(t) + 1 {
-		dir := filepath.Join(t.TempDir(), "out")
-		run := append(slices.Clone(args), "-out="+dir)
-		if i == 0 { // the signal comes while step 2 is evaluated, or soon after
-			r := child(t, " 2/6", 0, os.Interrupt, run...)
-			r.wants(t, exitInterrupted, "interrupted after step")
-		}
-		for range 2 {
-			text := []string{"", " 2/6", " 4/6", " 6/6"}[rand.IntN(4)]
-			child(t, text, time.Duration(rand.Float64()*float64(took)/4), syscall.SIGKILL, append(run, resume)...)
-			if bfpo.Finished(dir) {
-				break
-			}
-		}
-		if !bfpo.Finished(dir) {
-			child(t, "", 0, nil, append(run, resume)...).wants(t, exitDone)
-		}
-		sameRun(t, whole, dir)
-		sameFile(t, whole, dir, "answers.jsonl")
-		for _, step := range []int{2, 4, 6} {
-			for _, task := range []string{"toxigen", "winogrande"} {
-				sameFile(t, whole, dir, fmt.Sprintf("eval/step-%d/samples_%s.jsonl", step, task))
-			}
-			absent(t, filepath.Join(dir, fmt.Sprintf("eval/step-%d/unfinished.jsonl", step)))
-		}
-	}
 }

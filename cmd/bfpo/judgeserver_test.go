@@ -102,6 +102,13 @@ func (s *judgeServer) count() (n int) {
 	return n
 }
 
+// forget makes every question a new one.
+func (s *judgeServer) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.asked)
+}
+
 // judgedLine is a line of samples.
 type judgedLine struct {
 	Metrics map[string]float64
