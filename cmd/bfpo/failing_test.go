@@ -14,7 +14,7 @@ import (
 
 func TestLossThatIsNoNumber(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	r := call(t, "", "train", "-config="+recipe(t, ""), "-set=learning_rate=1e30", "-set=save_steps=1", "-out="+out)
+	r := call(t, "", "train", "-platform=go", "-config="+recipe(t, ""), "-set=learning_rate=1e30", "-set=save_steps=1", "-out="+out)
 	r.wants(t, exitFailed, "step 2", "NaN", "rows of the step: quickstart/safety#", "quickstart/helpful#", "last good checkpoint is "+
 		filepath.Join(out, "checkpoints", "step-1"))
 	noLeftovers(t, out)
@@ -38,7 +38,7 @@ func TestWeightsThatAreNoNumbers(t *testing.T) {
 		}
 	})
 	out := filepath.Join(t.TempDir(), "out")
-	call(t, "", "train", "-config="+recipe(t, ""), "-model="+model, "-out="+out).
+	call(t, "", "train", "-platform=go", "-config="+recipe(t, ""), "-model="+model, "-out="+out).
 		wants(t, exitFailed, "step 1", "NaN", "quickstart/safety#", "no checkpoint was saved")
 	noLeftovers(t, out)
 	absent(t, filepath.Join(out, "checkpoints"))
@@ -78,7 +78,8 @@ func TestFullDisk(t *testing.T) {
 		}
 	})
 	out := filepath.Join(disk, "out")
-	args := []string{"train", "-config=" + recipe(t, ""), "-set=use_selective=true", "-set=selected_layers=down_proj", "-set=max_steps=6", "-out=" + out}
+	args := []string{"train", "-platform=go", "-config=" + recipe(t, ""), "-set=use_selective=true", "-set=selected_layers=down_proj",
+		"-set=max_steps=2", "-set=save_steps=1", "-out=" + out}
 	call(t, "", args...).wants(t, exitFailed, "no space left on device", "model") // checkpoints fit, the model does not
 	noLeftovers(t, out)
 	absent(t, filepath.Join(out, "model"))
@@ -94,7 +95,7 @@ func TestFullDisk(t *testing.T) {
 
 func TestFolderOfAnotherRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	args := []string{"train", "-config=" + recipe(t, ""), "-set=max_steps=3", "-out=" + out}
+	args := []string{"train", "-platform=go", "-config=" + recipe(t, ""), "-set=max_steps=1", "-out=" + out}
 	mustCall(t, "", append(args, "-q")...)
 	config := string(read(t, filepath.Join(out, "config.yaml")))
 	call(t, "", args...).wants(t, exitUsage, out+" holds a finished run", "overwrite_output_dir=true")

@@ -111,7 +111,7 @@ func TestInLoopAlone(t *testing.T) {
 	prompts := write(t, filepath.Join(t.TempDir(), "prompts.jsonl"), `{"messages": [{"role": "user", "content": "Why?"}]}`+"\n")
 	file := recipe(t, "do_eval: true\neval_tasks: toxigen\neval_limit: 1\neval_data: "+taskData(t, 1)+"\ngenerate_during_eval: true\neval_prompts: "+prompts+"\n")
 	dir := filepath.Join(t.TempDir(), "out")
-	mustCall(t, "", "train", "-config="+file, "-set=dataset_splits=[train]", "-set=max_steps=2", "-out="+dir)
+	mustCall(t, "", "train", "-platform=go", "-config="+file, "-set=dataset_splits=[train]", "-set=max_steps=2", "-out="+dir)
 	records := metrics(t, dir)
 	last := records[len(records)-1]
 	if _, ok := last.Get("eval_toxigen/acc"); !ok || !last.Evaluation() || last.Step != 2 {
@@ -127,6 +127,6 @@ func TestInLoopAlone(t *testing.T) {
 	if err := json.Unmarshal(read(t, filepath.Join(dir, "eval_results.json")), &results); err != nil || len(results) < 3 {
 		t.Errorf("eval_results.json: %v, %v", results, err)
 	}
-	call(t, "", "train", "-config="+file, "-set=dataset_splits=[train]", "-set=eval_data="+t.TempDir(), "-out="+filepath.Join(t.TempDir(), "out")).
+	call(t, "", "train", "-platform=go", "-config="+file, "-set=dataset_splits=[train]", "-set=eval_data="+t.TempDir(), "-out="+filepath.Join(t.TempDir(), "out")).
 		wants(t, exitFailed, "eval_tasks (eval_data is", "toxigen")
 }
