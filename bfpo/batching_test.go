@@ -86,9 +86,9 @@ func (got taken) distances(want taken, lr float64) (gradient, weight float64) {
 
 func relativeDifference(got, want float64) float64 { return math.Abs(got-want) / math.Abs(want) }
 
-// One optimizer step on seven pairs, or documents, of unequal lengths is the same step as one batch, as batches of two, two, two and one,
-// and as single ones: but for the rounding of f32 sums in another order.
-func TestStepHoweverItIsSplit(t *testing.T) {
+// One optimizer step on seven pairs or documents of unequal lengths gives the same result as one batch, as batches of two, two, two and
+// one, and as seven batches of one, up to the rounding of f32 sums in another order.
+func TestStepIsIndependentOfBatchSize(t *testing.T) {
 	const lr = 1e-3
 	onModels(t, dtypes.Float32, func(t *testing.T, model *mistral.Model) {
 		check := func(objective string, split func(size int) taken) {
@@ -136,8 +136,8 @@ func randomDocuments(vocabulary int, lengths ...int) (rows []datasets.Document) 
 	return rows
 }
 
-// Documents packed into one row have the log-probabilities and the gradient of documents in rows of their own.
-func TestPackedDocumentsAreApart(t *testing.T) {
+// Documents packed into one row have the same log-probabilities and the same gradient as documents in separate rows.
+func TestPackedDocumentsAreIndependent(t *testing.T) {
 	const lr = 1e-3
 	onModels(t, dtypes.Float32, func(t *testing.T, model *mistral.Model) {
 		documents := randomDocuments(model.Config.VocabSize, 50, 3, 71, 18)
@@ -184,10 +184,10 @@ learning_rate: 0.0001
 logging_steps: 1
 `
 
-// A run is one run whether its steps of 8 rows, with a ragged one at the end of an epoch, are one batch or several micro-batches; the
-// loss of a supervised one is the mean over all tokens of a step, not the mean of the micro-batches' means. (With a buffer a ragged step
-// is another one: as in the reference implementation each micro-batch of the main set brings a whole one of the buffer.)
-func TestRunHoweverItIsBatched(t *testing.T) {
+// A run gives the same result whether its steps of 8 rows, with a ragged step at the end of an epoch, are one batch or several
+// micro-batches. The loss of a supervised step is the mean over all its tokens, not the mean of the micro-batches' means. (With a buffer a
+// ragged step differs: as in the reference implementation, each micro-batch of the main set brings a whole micro-batch of the buffer.)
+func TestRunIsIndependentOfBatchSize(t *testing.T) {
 	for stage, accumulate := range map[string]int{"sft": 8, "train": 4} {
 		run := func(batch, accumulate int) (records []Record, weights []float32) {
 			sets := []string{"max_steps=3", "save_strategy=no", "learning_rate=0.0001", "log_rows=true", "use_selective=true", "selected_layers=down_proj",

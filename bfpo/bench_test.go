@@ -89,7 +89,7 @@ func TestBenchRepeatsOneBatch(t *testing.T) {
 }
 
 // The losses of a pass are those of the same steps without warm-up: the state was reset.
-func TestBenchGoesThroughAFileOnce(t *testing.T) {
+func TestBenchWholeFile(t *testing.T) {
 	pairs := slices.Concat(randomPairs(512, 3), randomPairs(512, 2)) // batches of 2, 2 and 1
 	path := benchFile(t, pairs)
 	r := runBench(t, Bench{Pairs: path, Batch: 2}, benchConfig(t))

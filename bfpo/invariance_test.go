@@ -39,7 +39,7 @@ func onModels(t *testing.T, dtype dtypes.DType, test func(t *testing.T, model *m
 	}
 }
 
-// testOptions are those of a step without anything that hides differences of the gradient.
+// testOptions returns options of a step in which nothing hides differences of the gradient: no clipping, no weight decay.
 func testOptions(objective string) StepOptions {
 	return StepOptions{Objective: Objective{objective, 0.1, 3, 0.5}, Optimizer: graph.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, DType: dtypes.Float32}
 }
@@ -64,7 +64,7 @@ func tokenProgram(t *testing.T, s *Stepper) func(datasets.Batch) []float32 {
 	}
 }
 
-// ofUnit are the log-probabilities of the targets of one unit: of a pair, chosen before rejected, or of a row.
+// ofUnit returns the log-probabilities of the targets of one unit: a pair, chosen before rejected, or a row.
 func ofUnit(b datasets.Batch, logProb []float32, perUnit, unit int) (x []float32) {
 	for response := perUnit * unit; response < perUnit*(unit+1); response++ {
 		for n, owner := range b.Owner {
@@ -98,9 +98,9 @@ func difference(got, want []float32) (relative float64, tokens int) {
 	return math.Abs(diff / sum), tokens
 }
 
-// The log-probabilities of a pair are its own, wherever it lies and whatever lies beside it: to the last bit where the same program finds
-// it in the same columns, and else to the rounding of the sums over keys, which are added up column by column.
-func TestPairIsAloneInItsBatch(t *testing.T) {
+// The log-probabilities of a pair do not depend on its place in the batch or on its neighbours: they are equal to the last bit where the
+// same program has the pair in the same columns, and otherwise up to the rounding of the sums over keys, which are added column by column.
+func TestPairIsIndependentOfItsBatch(t *testing.T) {
 	onModels(t, dtypes.Float32, func(t *testing.T, model *mistral.Model) {
 		stepper := newTestStepper(t, model, []string{"down_proj"}, testOptions("bfpo"))
 		tokens := tokenProgram(t, stepper)

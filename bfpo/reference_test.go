@@ -13,8 +13,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// A reference that was computed beforehand, or read from an earlier run's file, gives the run that computes it in every step: the batches
-// of the first epoch are the very same, those of later ones are laid out otherwise and differ by rounding.
+// A run whose reference log-probabilities were computed beforehand, or read from an earlier run's file, equals a run that computes them in
+// every step. The batches of the first epoch are identical; later batches have another layout and differ by rounding.
 func TestPrecomputedReference(t *testing.T) {
 	firstPass := []string{"max_steps=3", "buffer_dataset_mixer={quickstart/helpful: 0.1}"} // three batches of each set
 	online := train(t, tinyConfig(t, firstPass...))

@@ -15,8 +15,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// Before the first update the policy's weights are the reference's, and so is every log-probability, to the last bit: in a program that
-// forms gradients as in one that measures.
+// Before the first update policy and reference have equal weights, so their log-probabilities are equal to the last bit, both in the
+// program that computes gradients and in the program that only measures.
 func TestEqualWeightsGiveEqualLogProbs(t *testing.T) {
 	for _, path := range equalModels(t) {
 		checkpoint, err := mistral.Open(path)
@@ -72,7 +72,7 @@ func checkEqualLogProbs(t *testing.T, model *mistral.Model, layers []string, o S
 	}
 }
 
-// accumulateOne and measureOne are those of a Stepper on one device.
+// accumulateOne and measureOne call Accumulate and Measure of a Stepper on one device.
 func accumulateOne(t *testing.T, s *Stepper, b datasets.Batch, weights []float32) BatchReport {
 	t.Helper()
 	reports, err := s.Accumulate(Batches{b}, [][]float32{weights})
@@ -136,8 +136,8 @@ func randomPairs(vocabulary, n int) []datasets.Pair {
 	return pairs
 }
 
-// An update needs a gradient: the last one's is not taken again.
-func TestApplyWithoutBatch(t *testing.T) {
+// Apply needs a new gradient: it does not use the last one twice.
+func TestApplyWithoutGradient(t *testing.T) {
 	checkpoint, err := mistral.Open("tiny")
 	if err != nil {
 		t.Fatal(err)

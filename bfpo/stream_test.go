@@ -57,8 +57,8 @@ func TestStreamAhead(t *testing.T) {
 	}
 }
 
-// TestStreamAheadLeavesNothing: whoever stops in the middle need not close anything, and an error comes with its own batch.
-func TestStreamAheadLeavesNothing(t *testing.T) {
+// TestStreamStopsEarly checks that a stream left in the middle leaves no goroutine, and that an error comes with its own batch.
+func TestStreamStopsEarly(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 100 {
 		l := streamOf(t, 0)

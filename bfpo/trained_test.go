@@ -51,7 +51,7 @@ func testTrained(t *testing.T, d *graph.Device, mesh *graph.Mesh) (Trained, map[
 }
 
 // A checkpoint has every tensor's bytes under its name, in the order of the set, and gives them back; on one device or in parts.
-func TestTensorsGoToACheckpointAndBack(t *testing.T) {
+func TestCheckpointRoundTrip(t *testing.T) {
 	check := func(d *graph.Device, mesh *graph.Mesh) func(t *testing.T) {
 		return func(t *testing.T) {
 			trained, want := testTrained(t, d, mesh)
@@ -147,7 +147,7 @@ func TestSharedTensorsAreCopied(t *testing.T) {
 	}
 }
 
-func TestTensorThatCannotBeCopiedIsNamed(t *testing.T) {
+func TestCopyErrorNamesTensor(t *testing.T) {
 	trained, _ := testTrained(t, graphtest.Device(t), nil)
 	gone := trained.M.Names[11] // as if a program had consumed it
 	trained.M.Values[11].MustFinalizeAll()

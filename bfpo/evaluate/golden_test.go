@@ -22,8 +22,9 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// everything says that the slow tests run on all documents of the reference evaluations.
-var everything = os.Getenv("BFPO_TEST_ALL") != ""
+// longTests is whether to run the long versions of tests, which take minutes each: BFPO_TEST_LONG=1. Here they are all documents of the
+// reference evaluations.
+var longTests = os.Getenv("BFPO_TEST_LONG") == "1"
 
 func readShared(t testing.TB, into any, elems ...string) {
 	t.Helper()
@@ -161,7 +162,7 @@ func TestEvaluationGolden(t *testing.T) {
 		t.Skip("too slow on the pure Go backend")
 	}
 	limit := 2
-	if everything {
+	if longTests {
 		limit = 60
 	}
 	model, err := mistral.Load(d, checkpoint, dtypes.Float32)
@@ -218,7 +219,7 @@ func TestEvaluationGolden(t *testing.T) {
 			}
 		}
 		t.Logf("%s: %d documents, largest difference %.1e nat, %d near ties", task.Name, len(lines), worst, ties)
-		if !everything {
+		if !longTests {
 			continue
 		}
 		for _, m := range task.Metrics {

@@ -1,4 +1,4 @@
-// Package meshtest has the tests of training on several devices: whole runs, apart from package bfpo's for the time limit of a package.
+// Package meshtest tests whole training runs on several devices. It is separate from package bfpo because go test limits a package's time.
 package meshtest
 
 import (
@@ -33,7 +33,7 @@ logging_steps: 1
 save_steps: 4
 `
 
-// meshConfig shares batches of eight out to devices.
+// meshConfig returns a configuration that splits batches of eight between devices.
 func meshConfig(t *testing.T, devices int, mesh string, sets ...string) bfpo.Config {
 	t.Helper()
 	sets = append(sets[:len(sets):len(sets)], fmt.Sprintf("devices=%d", devices), "mesh="+mesh, fmt.Sprintf("per_device_train_batch_size=%d", 8/devices))
@@ -51,18 +51,18 @@ func meshConfig(t *testing.T, devices int, mesh string, sets ...string) bfpo.Con
 	return c
 }
 
-// onDevice is what a run needs besides its recipe.
+// onDevice returns a Runtime for a run on a device.
 func onDevice(t *testing.T, d *graph.Device) bfpo.Runtime {
 	return bfpo.Runtime{Device: d, Hub: &datasets.Hub{Offline: true}, Out: t.Output(), Results: t.Output(), Version: "test"}
 }
 
-// trainedOn is what a run on a mesh leaves.
+// trainedOn is the outcome of a run on a mesh.
 type trainedOn struct {
 	losses, norms []float64
 	weights       map[string][]float32
 }
 
-// runOn trains in a folder, which a run before may have left for this one to go on in.
+// runOn trains in a folder, in which an earlier run may have left a checkpoint to resume from.
 func runOn(t *testing.T, c bfpo.Config, d *graph.Device, dir string) trainedOn {
 	t.Helper()
 	if _, _, err := bfpo.Train(context.Background(), onDevice(t, d), c, dir); err != nil {
@@ -157,13 +157,14 @@ func meshCases() []meshCase {
 	return cases
 }
 
-// allMeshes tells whether to try what takes minutes: every mesh of 2, 4 and 8 devices, for every kind of training.
-func allMeshes() bool { return os.Getenv("BFPO_TEST_MESHES") == "all" }
+// longTests is whether to run the long versions of tests, which take minutes each: BFPO_TEST_LONG=1. Here they are every mesh of 2, 4 and
+// 8 devices for every kind of training.
+var longTests = os.Getenv("BFPO_TEST_LONG") == "1"
 
 func TestMeshesTrainAsOneDevice(t *testing.T) {
 	cases := meshCases()
 	meshes := map[int][]string{2: {"data", "zero1", "fsdp"}, 4: {"data=2,fsdp=2"}}
-	if allMeshes() {
+	if longTests {
 		meshes[4] = append(meshes[4], "data", "zero1", "fsdp")
 		meshes[8] = []string{"data", "zero1", "fsdp", "data=2,fsdp=4"}
 	} else {
@@ -186,7 +187,7 @@ func TestMeshesTrainAsOneDevice(t *testing.T) {
 	}
 }
 
-// A run that stops on some devices and goes on, on others, ends where an uninterrupted one ends.
+// A run that is stopped and resumed on another number of devices ends with the same weights as an uninterrupted run.
 func TestResumeOnOtherDevices(t *testing.T) {
 	test := meshCases()[0]
 	want := runOn(t, meshConfig(t, 1, "data", test.sets...), graphtest.Device(t), filepath.Join(t.TempDir(), "out"))

@@ -52,7 +52,7 @@ func TestBenchRefused(t *testing.T) {
 	bench("-pairs="+pairs, "-batch=1", "-check").wants(t, exitFailed, "pairs.jsonl", "no peer's losses are known")
 }
 
-// A model of other weights begins with the peers' loss, which hangs on the labels alone, and then goes its own way.
+// A model with other weights has the peers' first loss, which depends on the labels alone, and other losses after it.
 func TestBenchCheckFails(t *testing.T) {
 	pairs := sharedtest.Path(t, "bench", "pairs_fixed.jsonl")
 	model := wideVocabulary(t)

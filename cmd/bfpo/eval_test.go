@@ -91,7 +91,7 @@ const (
 	seedChatTasks = "tasks=advbench,alert,alert_adversarial"
 )
 
-// evaluated is results.json, without what depends on the clock.
+// evaluated returns results.json without the values that depend on the clock.
 func evaluated(t *testing.T, dir string) map[string]any {
 	t.Helper()
 	var all map[string]any

@@ -109,8 +109,8 @@ func TestEvalJudgeRefused(t *testing.T) {
 	}
 }
 
-// A judge that can rate nothing ends the evaluation; what was computed stays, and the same command goes on.
-func TestEvalJudgeHopeless(t *testing.T) {
+// A judge that refuses the key ends the evaluation. The answers computed so far are kept, and the same command continues from them.
+func TestEvalJudgeRefusesKey(t *testing.T) {
 	data, dir := taskData(t, 2), filepath.Join(t.TempDir(), "out")
 	var known atomic.Bool
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -134,7 +134,7 @@ func TestEvalJudgeHopeless(t *testing.T) {
 
 // The task lists of the seed's README, and all other tasks, run from local files: real rows where they are at hand, else rows of the same
 // layout made for this test.
-func TestEvalEveryTask(t *testing.T) {
+func TestEvalAllTasks(t *testing.T) {
 	data := taskData(t, 22)
 	shared := filepath.Join("..", "..", "..", "shared", "data", "eval")
 	if root := os.Getenv("BFPO_SHARED"); root != "" {
@@ -168,7 +168,10 @@ func TestEvalEveryTask(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := newJudgeServer(t)
+	s, limit := newJudgeServer(t), 5
+	if longTests {
+		limit = 20
+	}
 	ownCache(t)
 	t.Logf("real rows of %d sets", len(real))
 	for _, c := range []struct {
@@ -180,7 +183,7 @@ func TestEvalEveryTask(t *testing.T) {
 	} {
 		dir := filepath.Join(t.TempDir(), "out")
 		started := time.Now()
-		r := call(t, "", append([]string{"eval", "-model=tiny", "-limit=20", "-tasks=" + c.tasks, "-data=" + data, "-out=" + dir, "-judge=openai:" + s.URL + "#m"}, c.chat...)...)
+		r := call(t, "", append([]string{"eval", "-model=tiny", fmt.Sprint("-limit=", limit), "-tasks=" + c.tasks, "-data=" + data, "-out=" + dir, "-judge=openai:" + s.URL + "#m"}, c.chat...)...)
 		r.wants(t, exitDone)
 		all := evaluated(t, dir)
 		results := all["results"].(map[string]any)
@@ -189,7 +192,7 @@ func TestEvalEveryTask(t *testing.T) {
 		}
 		for task, values := range results {
 			n := all["n-samples"].(map[string]any)[task].(map[string]any)["effective"]
-			if len(values.(map[string]any)) < 2 || n != 20. && !(task == "realtoxicityprompts_challenge" && n.(float64) >= 11) {
+			if len(values.(map[string]any)) < 2 || n != float64(limit) && !(task == "realtoxicityprompts_challenge" && n.(float64) >= 11) {
 				t.Errorf("%s: %v documents, %v", task, n, values)
 			}
 		}

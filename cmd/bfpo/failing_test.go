@@ -12,7 +12,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-func TestLossThatIsNoNumber(t *testing.T) {
+func TestNaNLoss(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	r := call(t, "", "train", "-platform=go", "-config="+recipe(t, ""), "-set=learning_rate=1e30", "-set=save_steps=1", "-out="+out)
 	r.wants(t, exitFailed, "step 2", "NaN", "rows of the step: quickstart/safety#", "quickstart/helpful#", "last good checkpoint is "+
@@ -30,7 +30,7 @@ func TestLossThatIsNoNumber(t *testing.T) {
 	mustCall(t, "", "render", "-model="+model)
 }
 
-func TestWeightsThatAreNoNumbers(t *testing.T) {
+func TestNaNWeights(t *testing.T) {
 	model := tinyFolder(t)
 	rewriteWeights(t, model, func(d *mistral.TensorData) {
 		if d.Name == "model.layers.0.mlp.up_proj.weight" {
@@ -44,7 +44,7 @@ func TestWeightsThatAreNoNumbers(t *testing.T) {
 	absent(t, filepath.Join(out, "checkpoints"))
 }
 
-func TestOutputThatCannotBeWritten(t *testing.T) {
+func TestUnwritableOutput(t *testing.T) {
 	// Below a regular file: a folder without write permission is no obstacle to root.
 	file := write(t, filepath.Join(t.TempDir(), "file"), "")
 	out := filepath.Join(file, "out")
@@ -93,7 +93,7 @@ func TestFullDisk(t *testing.T) {
 	sameFile(t, elsewhere, out, "model/model.safetensors")
 }
 
-func TestFolderOfAnotherRun(t *testing.T) {
+func TestOutputFolderInUse(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	args := []string{"train", "-platform=go", "-config=" + recipe(t, ""), "-set=max_steps=1", "-out=" + out}
 	mustCall(t, "", append(args, "-q")...)

@@ -33,7 +33,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-func TestCopyOfWhatIsPrinted(t *testing.T) {
+func TestPrintedOutputIsSaved(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "a", "b")
 	printed := mustCall(t, `{"text": "Hello"}`, "tokenize", "-model=tiny", "-out="+out)
 	if got := string(read(t, filepath.Join(out, "tokenize.txt"))); got != printed || got == "" {
@@ -84,7 +84,7 @@ func TestOutputNames(t *testing.T) {
 }
 
 // The quickstart's flow with nothing but the program: no network, no pip, no XLA, and without cgo too.
-func TestTinyOnGo(t *testing.T) {
+func TestTinyPipelineOnGo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program twice")
 	}

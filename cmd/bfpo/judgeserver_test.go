@@ -14,10 +14,12 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 )
 
-// ownCache moves what judges have said to a new folder; plugins and compiled programs stay where they are.
+// ownCache makes the judges' verdicts go to a new cache folder; plugins and compiled programs stay in the user's.
 func ownCache(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -31,6 +33,9 @@ func ownCache(t *testing.T) string {
 		}
 	}
 	t.Setenv(wheel.EnvCache, dir)
+	if plugin := graphtest.Device(t).Plugin(); plugin != "" {
+		t.Setenv(graph.EnvPlugin, plugin) // under its usual path: a process can load only a few plugins, and another path is another plugin
+	}
 	return dir
 }
 
@@ -88,7 +93,7 @@ func (s *judgeServer) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// count is how many questions were asked; questions that get a refusal do not count.
+// count returns the number of requests, without those for questions that the server refuses.
 func (s *judgeServer) count() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,7 +168,7 @@ func checkJudged(t *testing.T, dir, task, metric string) (unjudged int) {
 	return unjudged
 }
 
-// withoutKey reports a file that has a judge's key in it.
+// withoutKey reports files that contain the judge's key.
 func withoutKey(t *testing.T, dirs ...string) {
 	t.Helper()
 	for _, dir := range dirs {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// questions is a file of n different questions, one of them twice, and a dialogue.
+// questions writes a file of n different questions, a repetition of the first one, and a dialogue.
 func questions(t *testing.T, n int) string {
 	t.Helper()
 	var text strings.Builder
@@ -48,7 +48,7 @@ type redTeamSummary struct {
 	Unused    map[string]int `json:"questions_without_a_pair"`
 }
 
-// Questions, answers, labels, set, training, evaluation in one command; the judge is a server with faults.
+// TestRedTeam runs answers, verdicts, the set, training and evaluation in one command, with a judge that is a faulty server.
 func TestRedTeam(t *testing.T) {
 	s, dir := newJudgeServer(t), filepath.Join(t.TempDir(), "out")
 	ownCache(t)
@@ -89,7 +89,7 @@ func TestRedTeam(t *testing.T) {
 	withoutKey(t, dir)
 }
 
-// measured looks for the held-out questions in the evaluations, the report and the comparison.
+// measured checks that evaluations, report and comparison have the held-out questions.
 func measured(t *testing.T, dir string) {
 	t.Helper()
 	before, after := evaluated(t, filepath.Join(dir, "eval", "before")), evaluated(t, filepath.Join(dir, "eval", "after"))
@@ -109,7 +109,7 @@ func measured(t *testing.T, dir string) {
 	}
 }
 
-// disjoint reports a question on both sides of a set.
+// disjoint reports a question that is in both splits of a set.
 func disjoint(t *testing.T, dir, kind string) {
 	t.Helper()
 	question := regexp.MustCompile(`"(?:prompt|content)": ?"(How do I take [^"]*)"`)
@@ -128,7 +128,7 @@ func disjoint(t *testing.T, dir, kind string) {
 	}
 }
 
-// A set that is there is split by its questions; one with held-out rows of its own keeps them.
+// A given set is split by question; a set that has held-out rows keeps them.
 func TestRedTeamReadySet(t *testing.T) {
 	var rows []map[string]any
 	for i := range 24 {
