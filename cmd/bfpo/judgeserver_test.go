@@ -22,6 +22,10 @@ import (
 // ownCache makes the judges' verdicts go to a new cache folder; plugins and compiled programs stay in the user's.
 func ownCache(t *testing.T) string {
 	t.Helper()
+	// The plugin keeps its usual path: a process can load only a few plugins, and a second path is a second plugin.
+	if plugin := graphtest.Device(t).Plugin(); plugin != "" {
+		t.Setenv(graph.EnvPlugin, plugin)
+	}
 	dir := t.TempDir()
 	shared, err := wheel.CacheDir("")
 	if err != nil {
@@ -33,9 +37,6 @@ func ownCache(t *testing.T) string {
 		}
 	}
 	t.Setenv(wheel.EnvCache, dir)
-	if plugin := graphtest.Device(t).Plugin(); plugin != "" {
-		t.Setenv(graph.EnvPlugin, plugin) // under its usual path: a process can load only a few plugins, and another path is another plugin
-	}
 	return dir
 }
 
