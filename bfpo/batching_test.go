@@ -27,7 +27,8 @@ type taken struct {
 	perTensor []int // elements
 }
 
-// step accumulates batches of the examples, as many in each as size says, and applies them; a unit weighs one over total.
+// step accumulates batches of the examples, as many in each as size says, and applies them; a unit weighs one over
+// total.
 func step[T datasets.Example](t *testing.T, s *Stepper, shape datasets.Shape, size int, examples []T, total int, lr float64) (done taken) {
 	t.Helper()
 	loader := datasets.Loader[T]{Rows: examples, Size: size, Epochs: 1}
@@ -62,9 +63,9 @@ func values(t *testing.T, set *graph.Tensors) (all []float32, perTensor []int) {
 	return all, perTensor
 }
 
-// distances are the largest relative Euclidean distance of a tensor's gradient, and the largest change of a weight in learning rates,
-// where the gradient's element is at least a thousandth of the root mean square: AdamW's first step is the gradient's sign, so of an element
-// that is mere rounding it makes a whole learning rate.
+// distances are the largest relative Euclidean distance of a tensor's gradient, and the largest change of a weight
+// in learning rates, where the gradient's element is at least a thousandth of the root mean square: AdamW's first
+// step is the gradient's sign, so of an element that is mere rounding it makes a whole learning rate.
 func (got taken) distances(want taken, lr float64) (gradient, weight float64) {
 	at := 0
 	for _, n := range want.perTensor {
@@ -86,8 +87,8 @@ func (got taken) distances(want taken, lr float64) (gradient, weight float64) {
 
 func relativeDifference(got, want float64) float64 { return math.Abs(got-want) / math.Abs(want) }
 
-// One optimizer step on seven pairs or documents of unequal lengths gives the same result as one batch, as batches of two, two, two and
-// one, and as seven batches of one, up to the rounding of f32 sums in another order.
+// One optimizer step on seven pairs or documents of unequal lengths gives the same result as one batch, as batches
+// of two, two, two and one, and as seven batches of one, up to the rounding of f32 sums in another order.
 func TestStepIsIndependentOfBatchSize(t *testing.T) {
 	const lr = 1e-3
 	onModels(t, dtypes.Float32, func(t *testing.T, model *mistral.Model) {
@@ -184,9 +185,10 @@ learning_rate: 0.0001
 logging_steps: 1
 `
 
-// A run gives the same result whether its steps of 8 rows, with a ragged step at the end of an epoch, are one batch or several
-// micro-batches. The loss of a supervised step is the mean over all its tokens, not the mean of the micro-batches' means. (With a buffer a
-// ragged step differs: as in the reference implementation, each micro-batch of the main set brings a whole micro-batch of the buffer.)
+// A run gives the same result whether its steps of 8 rows, with a ragged step at the end of an epoch, are one batch
+// or several micro-batches. The loss of a supervised step is the mean over all its tokens, not the mean of the
+// micro-batches' means. (With a buffer a ragged step differs: as in the reference implementation, each micro-batch
+// of the main set brings a whole micro-batch of the buffer.)
 func TestRunIsIndependentOfBatchSize(t *testing.T) {
 	for stage, accumulate := range map[string]int{"sft": 8, "train": 4} {
 		run := func(batch, accumulate int) (records []Record, weights []float32) {

@@ -51,7 +51,8 @@ func TestFilesAreWrittenConcurrently(t *testing.T) {
 	}
 }
 
-// If several files cannot be written, or several are damaged, the error names the first one, although later ones fail sooner.
+// If several files cannot be written, or several are damaged, the error names the first one, although later ones
+// fail sooner.
 func TestErrorNamesTheFirstBadFile(t *testing.T) {
 	dir := t.TempDir()
 	full := errors.New("no space left on device")

@@ -53,8 +53,9 @@ func exchanges(c graph.Compiled) map[string]int {
 	return found
 }
 
-// A step has the collectives that its mesh needs and no others: under data one fused all-reduce of the gradients; otherwise all-gathers of
-// weights and reduce-scatters of gradients. Activations are never exchanged (none has the shape of a weight here).
+// A step has the collectives that its mesh needs and no others: under data one fused all-reduce of the gradients;
+// otherwise all-gathers of weights and reduce-scatters of gradients. Activations are never exchanged (none has the
+// shape of a weight here).
 func TestCollectives(t *testing.T) {
 	const devices = 4
 	d := graphtest.Devices(t, devices)
@@ -111,7 +112,8 @@ func partExchanges(s *Stepper) (gathers, scatters map[string]bool) {
 	return gathers, scatters
 }
 
-// Under fsdp each device holds its share of a step's inputs, and its temporary memory does not grow with the number of devices.
+// Under fsdp each device holds its share of a step's inputs, and its temporary memory does not grow with the number
+// of devices.
 func TestShardSizes(t *testing.T) {
 	d := graphtest.Devices(t, 8)
 	whole, _ := compiledOn(t, d, nil, nil)

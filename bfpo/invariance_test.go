@@ -39,7 +39,8 @@ func onModels(t *testing.T, dtype dtypes.DType, test func(t *testing.T, model *m
 	}
 }
 
-// testOptions returns options of a step in which nothing hides differences of the gradient: no clipping, no weight decay.
+// testOptions returns options of a step in which nothing hides differences of the gradient: no clipping, no weight
+// decay.
 func testOptions(objective string) StepOptions {
 	return StepOptions{Objective: Objective{objective, 0.1, 3, 0.5}, Optimizer: graph.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, DType: dtypes.Float32}
 }
@@ -98,8 +99,9 @@ func difference(got, want []float32) (relative float64, tokens int) {
 	return math.Abs(diff / sum), tokens
 }
 
-// The log-probabilities of a pair do not depend on its place in the batch or on its neighbours: they are equal to the last bit where the
-// same program has the pair in the same columns, and otherwise up to the rounding of the sums over keys, which are added column by column.
+// The log-probabilities of a pair do not depend on its place in the batch or on its neighbours: they are equal to
+// the last bit where the same program has the pair in the same columns, and otherwise up to the rounding of the
+// sums over keys, which are added column by column.
 func TestPairIsIndependentOfItsBatch(t *testing.T) {
 	onModels(t, dtypes.Float32, func(t *testing.T, model *mistral.Model) {
 		stepper := newTestStepper(t, model, []string{"down_proj"}, testOptions("bfpo"))

@@ -16,7 +16,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// tinyRecipe is a short preference stage on the built-in model, with a buffer, accumulation, a ragged last batch and an epoch end.
+// tinyRecipe is a short preference stage on the built-in model, with a buffer, accumulation, a ragged last batch
+// and an epoch end.
 const tinyRecipe = `
 model_name_or_path: tiny
 dataset_mixer: {quickstart/safety: 0.055} # 9 rows: 3 steps of 4, 4 and 1 pairs an epoch

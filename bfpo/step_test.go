@@ -15,8 +15,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// Before the first update policy and reference have equal weights, so their log-probabilities are equal to the last bit, both in the
-// program that computes gradients and in the program that only measures.
+// Before the first update policy and reference have equal weights, so their log-probabilities are equal to the last
+// bit, both in the program that computes gradients and in the program that only measures.
 func TestEqualWeightsGiveEqualLogProbs(t *testing.T) {
 	for _, path := range equalModels(t) {
 		checkpoint, err := mistral.Open(path)

@@ -57,7 +57,8 @@ func TestStreamAhead(t *testing.T) {
 	}
 }
 
-// TestStreamStopsEarly checks that a stream left in the middle leaves no goroutine, and that an error comes with its own batch.
+// TestStreamStopsEarly checks that a stream left in the middle leaves no goroutine, and that an error comes with
+// its own batch.
 func TestStreamStopsEarly(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 100 {

@@ -45,8 +45,9 @@ func TestMicroBatchWeights(t *testing.T) {
 	}
 }
 
-// Steps of four pairs and four pairs of the buffer have the same losses as one micro-batch of each set and as four of each. The 8 rows of
-// the buffer are two steps, so that it begins again in no split. (TestRunIsIndependentOfBatchSize is the test without a buffer.)
+// Steps of four pairs and four pairs of the buffer have the same losses as one micro-batch of each set and as four
+// of each. The 8 rows of the buffer are two steps, so that it begins again in no split.
+// (TestRunIsIndependentOfBatchSize is the test without a buffer.)
 func TestBufferIsIndependentOfBatchSize(t *testing.T) {
 	run := func(batch, accumulate string) []Record {
 		return metricsOf(t, train(t, tinyConfig(t, "shuffle=false", "max_steps=2", "save_strategy=no",
@@ -65,7 +66,8 @@ func TestBufferIsIndependentOfBatchSize(t *testing.T) {
 	}
 }
 
-// The first loss of DPO is ln 2 and of IPO 1/(2 beta)^2, since policy and reference are equal; loss_type is TRL's name for the objective.
+// The first loss of DPO is ln 2 and of IPO 1/(2 beta)^2, since policy and reference are equal; loss_type is TRL's
+// name for the objective.
 func TestFirstLossOfPeersObjectives(t *testing.T) {
 	for _, objective := range []string{"dpo", "ipo"} {
 		records := metricsOf(t, trainOn(t, graphtest.GoDevice(t), tinyConfig(t, "objective="+objective, "max_steps=2", "save_strategy=no", "use_buffer=false")))

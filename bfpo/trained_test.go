@@ -18,8 +18,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// testTrained has more tensors in each set than are copied at a time, of unequal sizes and in no order of their names, and no two numbers
-// alike. It returns the elements too, by file and name.
+// testTrained has more tensors in each set than are copied at a time, of unequal sizes and in no order of their
+// names, and no two numbers alike. It returns the elements too, by file and name.
 func testTrained(t *testing.T, d *graph.Device, mesh *graph.Mesh) (Trained, map[string][]byte) {
 	t.Helper()
 	var trained Trained
@@ -50,7 +50,8 @@ func testTrained(t *testing.T, d *graph.Device, mesh *graph.Mesh) (Trained, map[
 	return trained, elements
 }
 
-// A checkpoint has every tensor's bytes under its name, in the order of the set, and gives them back; on one device or in parts.
+// A checkpoint has every tensor's bytes under its name, in the order of the set, and gives them back; on one device
+// or in parts.
 func TestCheckpointRoundTrip(t *testing.T) {
 	check := func(d *graph.Device, mesh *graph.Mesh) func(t *testing.T) {
 		return func(t *testing.T) {

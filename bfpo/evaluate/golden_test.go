@@ -22,8 +22,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// longTests is whether to run the long versions of tests, which take minutes each: BFPO_TEST_LONG=1. Here they are all documents of the
-// reference evaluations.
+// longTests is whether to run the long versions of tests, which take minutes each: BFPO_TEST_LONG=1. Here they are
+// all documents of the reference evaluations.
 var longTests = os.Getenv("BFPO_TEST_LONG") == "1"
 
 func readShared(t testing.TB, into any, elems ...string) {
@@ -60,9 +60,9 @@ func smolLM2(t testing.TB) *mistral.Checkpoint {
 	return checkpoint
 }
 
-// goldenEncoder has the tokenizer of the GGUF file, which splits digits off first, as the published one does. The reference was computed
-// with a conversion that does not; ids differ only where white space of several letters stands before a digit, and no document of these
-// tasks has that.
+// goldenEncoder has the tokenizer of the GGUF file, which splits digits off first, as the published one does. The
+// reference was computed with a conversion that does not; ids differ only where white space of several letters
+// stands before a digit, and no document of these tasks has that.
 func goldenEncoder(t testing.TB, c *mistral.Checkpoint) Encoder {
 	t.Helper()
 	tokenizer, err := datasets.NewTokenizer(c.ReadFile)

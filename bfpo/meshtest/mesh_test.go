@@ -1,4 +1,5 @@
-// Package meshtest tests whole training runs on several devices. It is separate from package bfpo because go test limits a package's time.
+// Package meshtest tests whole training runs on several devices. It is separate from package bfpo because go test
+// limits a package's time.
 package meshtest
 
 import (
@@ -17,7 +18,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// recipe is ten steps of up to 16 pairs and as many of the buffer, two micro-batches each, with a ragged one at every epoch's end.
+// recipe is ten steps of up to 16 pairs and as many of the buffer, two micro-batches each, with a ragged one at
+// every epoch's end.
 const recipe = `
 model_name_or_path: tiny
 dataset_mixer: {quickstart/safety: 0.122}
@@ -118,7 +120,8 @@ func (a trainedOn) distance(b trainedOn) (loss, norm, weights float64) {
 	return loss, norm, weights
 }
 
-// check compares with one device's run: to 1e-5 at the learning rates of fine-tuning, to 1e-4 at one two thousand times as large.
+// check compares with one device's run: to 1e-5 at the learning rates of fine-tuning, to 1e-4 at one two thousand
+// times as large.
 func (a trainedOn) check(t *testing.T, what string, b trainedOn, lr float64) {
 	t.Helper()
 	limit := 1e-5
@@ -157,8 +160,8 @@ func meshCases() []meshCase {
 	return cases
 }
 
-// longTests is whether to run the long versions of tests, which take minutes each: BFPO_TEST_LONG=1. Here they are every mesh of 2, 4 and
-// 8 devices for every kind of training.
+// longTests is whether to run the long versions of tests, which take minutes each: BFPO_TEST_LONG=1. Here they are
+// every mesh of 2, 4 and 8 devices for every kind of training.
 var longTests = os.Getenv("BFPO_TEST_LONG") == "1"
 
 func TestMeshesTrainAsOneDevice(t *testing.T) {

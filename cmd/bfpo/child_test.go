@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// stop is a signal to a running program, sent a while after its cause: a line of output that contains text, or a file whose path
-// matches pattern, or, without either, the program's start.
+// stop is a signal to a running program, sent a while after its cause: a line of output that contains text, or a
+// file whose path matches pattern, or, without either, the program's start.
 type stop struct {
 	signal  os.Signal // nil leaves the program alone
 	text    string

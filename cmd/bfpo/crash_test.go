@@ -57,11 +57,13 @@ func (a aim) stop(dir string, whole time.Duration) stop {
 	return s
 }
 
-// TestCrash stops commands while they run, by SIGKILL and by the signals that let them save, and resumes them. Nothing that a stopped run
-// leaves is unreadable, and at the end the run's files are bit for bit the files of a run that was never stopped, and its metrics and
-// results are equal. As the runs are different processes, this shows too that one command writes the same bytes every time.
+// TestCrash stops commands while they run, by SIGKILL and by the signals that let them save, and resumes them.
+// Nothing that a stopped run leaves is unreadable, and at the end the run's files are bit for bit the files of a
+// run that was never stopped, and its metrics and results are equal. As the runs are different processes, this
+// shows too that one command writes the same bytes every time.
 //
-// One run of each command is stopped at each of its aims in turn. The long version adds runs that are killed at random moments.
+// One run of each command is stopped at each of its aims in turn. The long version adds runs that are killed at
+// random moments.
 func TestCrash(t *testing.T) {
 	for _, c := range crashes(t) {
 		t.Run(c.name, func(t *testing.T) {
@@ -118,8 +120,8 @@ func (c crash) in(dir string) []string {
 // done is whether the run in a folder has ended.
 func (c crash) done(dir string) bool { return exists(filepath.Join(dir, c.finished)) }
 
-// stopAt begins or resumes the run, stops it and reports whether the signal came before the run's end. It checks the exit code, the
-// message and every file that is left.
+// stopAt begins or resumes the run, stops it and reports whether the signal came before the run's end. It checks
+// the exit code, the message and every file that is left.
 func (c crash) stopAt(t *testing.T, a aim, dir string, took time.Duration) bool {
 	t.Helper()
 	if c.done(dir) {
@@ -164,7 +166,8 @@ func (c crash) finish(t *testing.T, whole, dir string, stops int) {
 		}
 	}
 	for _, stage := range c.stages {
-		if diff := cmp.Diff(metrics(t, filepath.Join(whole, stage)), metrics(t, filepath.Join(dir, stage))); diff != "" {
+		want, got := metrics(t, filepath.Join(whole, stage)), metrics(t, filepath.Join(dir, stage))
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: metrics.jsonl of the uninterrupted run (-) and of the resumed one (+):\n%s", stage, diff)
 		}
 	}
@@ -175,7 +178,8 @@ func (c crash) finish(t *testing.T, whole, dir string, stops int) {
 	}
 }
 
-// resultsIn returns the results.json of an evaluation in a run's folder, without the folder's name and what depends on the clock.
+// resultsIn returns the results.json of an evaluation in a run's folder, without the folder's name and what depends
+// on the clock.
 func resultsIn(t *testing.T, dir, name string) string {
 	t.Helper()
 	text, err := json.MarshalIndent(evaluated(t, filepath.Join(dir, name)), "", " ")
@@ -213,8 +217,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// killAnywhere kills runs at random moments, half of them at any time and half at one of the aims, and resumes them. A resumed run may be
-// killed again.
+// killAnywhere kills runs at random moments, half of them at any time and half at one of the aims, and resumes
+// them. A resumed run may be killed again.
 func (c crash) killAnywhere(t *testing.T, whole string, took time.Duration) {
 	t.Helper()
 	started, runs, kills, at := time.Now(), 0, 0, map[string]int{}
@@ -240,5 +244,6 @@ func (c crash) killAnywhere(t *testing.T, whole string, took time.Duration) {
 	for _, name := range slices.Sorted(maps.Keys(at)) {
 		where = append(where, fmt.Sprintf("%d %s", at[name], name))
 	}
-	t.Logf("%d kills of %d runs (%s) in %v", kills, runs, strings.Join(where, ", "), time.Since(started).Round(time.Second))
+	t.Logf("%d kills of %d runs (%s) in %v", kills, runs, strings.Join(where, ", "),
+		time.Since(started).Round(time.Second))
 }

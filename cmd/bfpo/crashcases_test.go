@@ -14,14 +14,16 @@ func crashes(t *testing.T) []crash {
 	return []crash{crashTrain(t), crashRun(), crashEval(t), crashRedTeam(t)}
 }
 
-// crashTrain is a preference stage of 10 steps in which every part of a run occurs: 9 rows make an epoch of two steps of two micro-batches
-// and one step of a single pair, the 7 rows of the buffer begin again within steps, every 3rd step saves a checkpoint, and every 4th and
-// the last one measure held-out rows, evaluate tasks and answer prompts.
+// crashTrain is a preference stage of 10 steps in which every part of a run occurs: 9 rows make an epoch of two
+// steps of two micro-batches and one step of a single pair, the 7 rows of the buffer begin again within steps,
+// every 3rd step saves a checkpoint, and every 4th and the last one measure held-out rows, evaluate tasks and
+// answer prompts.
 func crashTrain(t *testing.T) crash {
-	file := recipe(t, "evaluation_strategy: steps\neval_steps: 4\neval_tasks: [toxigen, winogrande]\neval_data: "+taskData(t, 4)+
-		"\neval_dataset_mixer: {"+heldOut(t)+": 1.0}\ngenerate_during_eval: true\n")
+	file := recipe(t, "evaluation_strategy: steps\neval_steps: 4\neval_tasks: [toxigen, winogrande]\n"+
+		"eval_data: "+taskData(t, 4)+"\neval_dataset_mixer: {"+heldOut(t)+": 1.0}\ngenerate_during_eval: true\n")
 	config := "-config=" + file
-	args := []string{"train", config, "-set=dataset_mixer={quickstart/safety: 0.055}", "-set=dataset_splits=[train]", "-set=max_steps=10"}
+	args := []string{"train", config, "-set=dataset_mixer={quickstart/safety: 0.055}", "-set=dataset_splits=[train]",
+		"-set=max_steps=10"}
 	c := crash{
 		name: "train", args: args, resume: resume, finished: "train_results.json", long: 200,
 		stops: []aim{
@@ -70,7 +72,8 @@ func crashRun() crash {
 		name: "run", args: []string{"run", "-config=tiny"}, resume: resume, finished: "report.html", long: 20,
 		stops: []aim{
 			{name: "in the first stage", signal: syscall.SIGKILL, text: "sft  2/4", within: 0.05},
-			{name: "in the second stage", signal: os.Interrupt, text: "bfpo  1/4", says: []string{"bfpo run -config=tiny", resume}},
+			{name: "in the second stage", signal: os.Interrupt, text: "bfpo  1/4",
+				says: []string{"bfpo run -config=tiny", resume}},
 			{name: "at the second stage's end", signal: syscall.SIGKILL, text: "bfpo  3/4", within: 0.02},
 			{name: "evaluating", signal: syscall.SIGKILL, text: "evaluating", within: 0.05},
 		},
@@ -87,17 +90,19 @@ func crashRun() crash {
 	return c
 }
 
-// crashEval is an evaluation of tasks with and without a judge. However often it is killed, the judge answers again only the questions
-// that were under way.
+// crashEval is an evaluation of tasks with and without a judge. However often it is killed, the judge answers again
+// only the questions that were under way.
 func crashEval(t *testing.T) crash {
 	const tasks, parallel = "realtoxicityprompts,beaver,ethics_cm", 4
 	s, cache, least := newJudgeServer(t), "", 0
 	c := crash{
-		name: "eval", finished: "results.json", evaluations: []string{"."}, absent: []string{"unfinished.jsonl"}, long: 20,
-		args: []string{"eval", "-model=tiny", "-platform=go", "-tasks=" + tasks, "-data=" + taskData(t, 24), "-include=" + shortTasks(t),
-			"-judge=openai:" + s.URL + "#model=m&parallel=4"},
+		name: "eval", finished: "results.json", long: 20,
+		evaluations: []string{"."}, absent: []string{"unfinished.jsonl"},
+		args: []string{"eval", "-model=tiny", "-platform=go", "-tasks=" + tasks, "-data=" + taskData(t, 24),
+			"-include=" + shortTasks(t), "-judge=openai:" + s.URL + "#model=m&parallel=4"},
 		stops: []aim{
-			{name: "at the first document", signal: os.Interrupt, text: "0/72 documents", says: []string{"interrupted"}},
+			{name: "at the first document", signal: os.Interrupt, text: "0/72 documents",
+				says: []string{"interrupted"}},
 			{name: "computing answers", signal: syscall.SIGKILL, text: " documents", within: 0.3},
 			{name: "judging", signal: syscall.SIGKILL, text: "72/72 documents", within: 0.1},
 		},
@@ -123,21 +128,24 @@ func crashEval(t *testing.T) crash {
 	return c
 }
 
-// crashRedTeam is red-teaming in all its parts: answers to questions, a judge's verdicts, the set, training, evaluations before and after.
+// crashRedTeam is red-teaming in all its parts: answers to questions, a judge's verdicts, the set, training,
+// evaluations before and after.
 func crashRedTeam(t *testing.T) crash {
 	s := newJudgeServer(t)
 	c := crash{
 		name: "redteam", resume: resume, finished: "report.html", long: 20, stages: []string{"1-bfpo"}, tidy: "1-bfpo",
-		args: []string{"redteam", "-config=tiny/redteam", "-platform=go", "-prompts=" + questions(t, 40), "-set=save_steps=1",
-			"-judge=openai:" + s.URL + "#model=m&parallel=4", "-set=redteam_rank_safe=false", "-set=redteam_max_tokens=8"},
+		args: []string{"redteam", "-config=tiny/redteam", "-platform=go", "-prompts=" + questions(t, 40),
+			"-judge=openai:" + s.URL + "#model=m&parallel=4", "-set=save_steps=1", "-set=redteam_rank_safe=false",
+			"-set=redteam_max_tokens=8"},
 		stops: []aim{
 			{name: "computing answers", signal: syscall.SIGKILL, text: "0/80 documents", within: 0.1},
 			{name: "judging", signal: syscall.SIGKILL, text: "80/80 documents", within: 0.05},
-			{name: "training", signal: os.Interrupt, text: "bfpo  2/4", says: []string{"to go on: bfpo redteam -config=tiny/redteam", resume}},
+			{name: "training", signal: os.Interrupt, text: "bfpo  2/4",
+				says: []string{"to go on: bfpo redteam -config=tiny/redteam", resume}},
 			{name: "evaluating", signal: syscall.SIGKILL, text: "evaluating", within: 0.05},
 		},
-		files: []string{"redteam/redteam.json", "redteam/answers/samples_redteam.jsonl", "1-bfpo/model/model.safetensors",
-			"eval/before/samples_redteam.jsonl", "eval/after/samples_redteam.jsonl"},
+		files: []string{"redteam/redteam.json", "redteam/answers/samples_redteam.jsonl",
+			"1-bfpo/model/model.safetensors", "eval/before/samples_redteam.jsonl", "eval/after/samples_redteam.jsonl"},
 		evaluations: []string{"eval/before", "eval/after"},
 		absent:      []string{"redteam/answers/unfinished.jsonl"},
 		prepare:     func(t *testing.T) { ownCache(t) },

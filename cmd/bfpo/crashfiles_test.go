@@ -15,8 +15,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// unreadable returns an error for each file, checkpoint and model below a folder that has its final name and cannot be read. Names of
-// unfinished files begin with a dot.
+// unreadable returns an error for each file, checkpoint and model below a folder that has its final name and cannot
+// be read. Names of unfinished files begin with a dot.
 func unreadable(dir string) (broken []error) {
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch name := d.Name(); {

@@ -17,7 +17,8 @@ import (
 
 const safetyTasks = "realtoxicityprompts,realtoxicityprompts_challenge,advbench,alert,alert_adversarial,beaver"
 
-// Every task whose answers want a judge gets one metric with its error; a second evaluation asks nothing that was answered.
+// Every task whose answers want a judge gets one metric with its error; a second evaluation asks nothing that was
+// answered.
 func TestEvalJudge(t *testing.T) {
 	s, data, dir, cache := newJudgeServer(t), taskData(t, 8), filepath.Join(t.TempDir(), "out"), ownCache(t)
 	args := []string{"eval", "-model=tiny", "-tasks=" + safetyTasks + ",truthfulqa_gen", "-data=" + data, "-out=" + dir,
@@ -109,7 +110,8 @@ func TestEvalJudgeRefused(t *testing.T) {
 	}
 }
 
-// A judge that refuses the key ends the evaluation. The answers computed so far are kept, and the same command continues from them.
+// A judge that refuses the key ends the evaluation. The answers computed so far are kept, and the same command
+// continues from them.
 func TestEvalJudgeRefusesKey(t *testing.T) {
 	data, dir := taskData(t, 2), filepath.Join(t.TempDir(), "out")
 	var known atomic.Bool
@@ -132,8 +134,8 @@ func TestEvalJudgeRefusesKey(t *testing.T) {
 	checkJudged(t, dir, "beaver", "llama2")
 }
 
-// The task lists of the seed's README, and all other tasks, run from local files: real rows where they are at hand, else rows of the same
-// layout made for this test.
+// The task lists of the seed's README, and all other tasks, run from local files: real rows where they are at hand,
+// else rows of the same layout made for this test.
 func TestEvalAllTasks(t *testing.T) {
 	data := taskData(t, 22)
 	shared := filepath.Join("..", "..", "..", "shared", "data", "eval")

@@ -31,8 +31,8 @@ func stepAnswers(t *testing.T, dir string) (answers []bfpo.StepAnswer) {
 	return answers
 }
 
-// Tasks and answers at the evaluations of a run have the same numbers as `bfpo eval` with the model of that step, appear wherever the run's
-// other numbers do, and leave the trained weights bit for bit as they are without them.
+// Tasks and answers at the evaluations of a run have the same numbers as `bfpo eval` with the model of that step,
+// appear wherever the run's other numbers do, and leave the trained weights bit for bit as they are without them.
 func TestInLoop(t *testing.T) {
 	settings, dir := inLoop(t), filepath.Join(t.TempDir(), "out")
 	out := mustCall(t, "", append([]string{"train", "-out=" + dir}, settings...)...)

@@ -42,8 +42,9 @@ func ownCache(t *testing.T) string {
 
 const judgeKey = "sk-secret-of-the-test"
 
-// judgeServer is an OpenAI-compatible endpoint whose replies depend on the question alone: yes, no, words that are neither, or a refusal;
-// of some questions the first try meets a dropped connection, a broken answer or a request to wait.
+// judgeServer is an OpenAI-compatible endpoint whose replies depend on the question alone: yes, no, words that are
+// neither, or a refusal; of some questions the first try meets a dropped connection, a broken answer or a request
+// to wait.
 type judgeServer struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -135,7 +136,8 @@ func judgedLines(t *testing.T, dir, task string) (lines []judgedLine) {
 	return lines
 }
 
-// checkJudged compares a task's results with its samples: the mean and error of what was judged, and the number of what was not.
+// checkJudged compares a task's results with its samples: the mean and error of what was judged, and the number of
+// what was not.
 func checkJudged(t *testing.T, dir, task, metric string) (unjudged int) {
 	t.Helper()
 	var values []float64

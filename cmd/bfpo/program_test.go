@@ -148,7 +148,8 @@ func tinyFolder(t *testing.T) string {
 	return dir
 }
 
-// rewriteWeights replaces the weights of an exported folder by what change makes of them; a tensor without Dims is left out.
+// rewriteWeights replaces the weights of an exported folder by what change makes of them; a tensor without Dims is
+// left out.
 func rewriteWeights(t *testing.T, dir string, change func(*mistral.TensorData)) {
 	t.Helper()
 	path := filepath.Join(dir, "model.safetensors")

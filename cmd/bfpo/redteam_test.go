@@ -48,7 +48,8 @@ type redTeamSummary struct {
 	Unused    map[string]int `json:"questions_without_a_pair"`
 }
 
-// TestRedTeam runs answers, verdicts, the set, training and evaluation in one command, with a judge that is a faulty server.
+// TestRedTeam runs answers, verdicts, the set, training and evaluation in one command, with a judge that is a
+// faulty server.
 func TestRedTeam(t *testing.T) {
 	s, dir := newJudgeServer(t), filepath.Join(t.TempDir(), "out")
 	ownCache(t)
