@@ -139,7 +139,7 @@ func crashRedTeam(t *testing.T) crash {
 			"-set=redteam_max_tokens=8"},
 		stops: []aim{
 			{name: "computing answers", signal: syscall.SIGKILL, text: "0/80 documents", within: 0.1},
-			{name: "judging", signal: syscall.SIGKILL, text: "80/80 documents", within: 0.05},
+			{name: "judging", signal: syscall.SIGKILL, text: "80/80 documents", within: 0.01},
 			{name: "training", signal: os.Interrupt, text: "bfpo  2/4",
 				says: []string{"to go on: bfpo redteam -config=tiny/redteam", resume}},
 			{name: "evaluating", signal: syscall.SIGKILL, text: "evaluating", within: 0.05},
