@@ -33,7 +33,7 @@ func benchFile(t *testing.T, pairs []batch.Pair) string {
 	t.Helper()
 	var text strings.Builder
 	for _, p := range pairs {
-		line, err := json.Marshal(benchPair{
+		line, err := json.Marshal(pairRow{
 			Prompt: p.Chosen.IDs[:p.Chosen.Prompt], Chosen: p.Chosen.IDs[p.Chosen.Prompt:], Rejected: p.Rejected.IDs[p.Rejected.Prompt:],
 			ChosenSafe: &p.ChosenSafe, RejectedSafe: &p.RejectedSafe,
 		})
@@ -60,7 +60,7 @@ func benchConfig(t *testing.T, sets ...string) recipe.Config {
 	return c
 }
 
-func runBench(t *testing.T, b Bench, c recipe.Config) BenchResult {
+func runBench(t *testing.T, b Bench, c recipe.Config) Result {
 	t.Helper()
 	rt := runtest.Runtime(t, graphtest.Device(t))
 	rt.Out, rt.Cache = io.Discard, t.TempDir()
@@ -73,7 +73,7 @@ func runBench(t *testing.T, b Bench, c recipe.Config) BenchResult {
 
 // Three pairs: 9, 20 and 31 prompt tokens; chosen 50, 37 and 24 tokens, rejected 20, 37 and 54 tokens longer.
 func TestBenchRepeatsOneBatch(t *testing.T) {
-	pairs := randomPairs(512, 3)
+	pairs := runtest.RandomPairs(512, 3)
 	r := runBench(t, Bench{Pairs: benchFile(t, pairs), Batch: 3}, benchConfig(t))
 	if r.TimedSteps != 7 || len(r.StepAll) != 7 || len(r.Losses) != 5 || r.Recompilations != 0 || r.Name != "bfpo-few-f32" {
 		t.Errorf("%+v", r)
@@ -90,14 +90,14 @@ func TestBenchRepeatsOneBatch(t *testing.T) {
 		t.Errorf("losses %v, want %v first and less then", r.Losses, want)
 	}
 	checked := runBench(t, Bench{Pairs: benchFile(t, pairs), Batch: 3, Steps: 2}, benchConfig(t, "gradient_checkpointing=true", "torch_dtype=bfloat16"))
-	if !checked.Remat || checked.Name != "bfpo-few-bf16-checkpointed" || checked.TimedSteps != 2 || len(checked.Losses) != 2 {
+	if !checked.Checkpointed || checked.Name != "bfpo-few-bf16-checkpointed" || checked.TimedSteps != 2 || len(checked.Losses) != 2 {
 		t.Errorf("%+v", checked)
 	}
 }
 
 // The losses of a pass are those of the same steps without warm-up: the state was reset.
-func TestBenchGoesThroughAFileOnce(t *testing.T) {
-	pairs := slices.Concat(randomPairs(512, 3), randomPairs(512, 2)) // batches of 2, 2 and 1
+func TestBenchWholeFile(t *testing.T) {
+	pairs := slices.Concat(runtest.RandomPairs(512, 3), runtest.RandomPairs(512, 2)) // batches of 2, 2 and 1
 	path := benchFile(t, pairs)
 	r := runBench(t, Bench{Pairs: path, Batch: 2}, benchConfig(t))
 	if r.TimedSteps != 3 || len(r.Losses) != 3 || r.Recompilations != 0 || len(r.Shapes) == 0 {
@@ -143,24 +143,47 @@ func directLosses(t *testing.T, pairs []batch.Pair, size int) (losses []float64)
 		t.Fatal(err)
 	}
 	defer loaded.Close()
-	s := newTestStepper(t, loaded, c.SelectedLayers, step.Options{Objective: bfpo.Objective{Name: "bfpo", Beta: 0.01, B1: 3, Alpha: 0.5},
-		Optimizer: graph.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, MaxGradNorm: 1, DType: c.ComputeType()})
+	names, err := mistral.Trainable(loaded.Config, c.SelectedLayers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := step.NewState(graphtest.Device(t), loaded, names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := step.NewStepper(graphtest.Device(t), loaded, state, step.Options{
+		Objective: bfpo.Objective{Name: "bfpo", Beta: 0.01, B1: 3, Alpha: 0.5},
+		Optimizer: graph.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, MaxGradNorm: 1, DType: c.ComputeType(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	defer s.Free()
+	schedule := step.Schedule{Kind: c.LRSchedulerType, Peak: c.LearningRate, Total: (len(pairs) + size - 1) / size}
 	batches := slices.Collect(slices.Chunk(pairs, size))
-	shapes := batch.PlanShapes(slices.Values(batches), batch.Shared, rowsOfCall, shapeLimit)
+	shapes := batch.PlanShapes(slices.Values(batches), batch.Shared, step.RowsPerCall, 6)
 	for n, examples := range batches {
 		m, err := step.LayOut(examples, shapes, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sum := 0.0
-		for _, b := range m.Batches {
-			report := accumulateOne(t, s, b, slices.Repeat([]float32{float32(1 / float64(len(examples)))}, len(b.IDs)))
-			for _, loss := range report.Loss[:len(b.IDs)] {
+		pending, err := s.AccumulateMicroBatch(m, float32(1/float64(len(examples))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		reports, err := pending.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, b := range m.Batches {
+			for _, loss := range reports[i].Loss[:len(b.IDs)] {
 				sum += float64(loss)
 			}
 		}
 		losses = append(losses, sum/float64(len(examples)))
-		if _, err := s.Apply(newSchedule(c, len(batches)).LearningRate(n)); err != nil {
+		if _, err := s.Apply(schedule.LearningRate(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -206,43 +229,12 @@ func TestBenchRefuses(t *testing.T) {
 	}
 }
 
-func TestPeerLossesCompare(t *testing.T) {
-	for _, p := range peerLosses() {
-		for _, run := range p.Runs {
-			r := BenchResult{Precision: "f32", Losses: slices.Clone(run.Losses[:])}
-			if _, _, err := p.Compare(r); err != nil {
-				t.Errorf("%s: its own losses: %v", run.Name, err)
-			}
-			for i, c := range []struct {
-				precision string
-				factor    float64
-				ok        bool
-			}{{"f32", 1 + 4e-5, true}, {"f32", 1 + 1.5e-4, false}, {"bf16", 1 - 4.9e-3, true}, {"bf16", 1 - 5.2e-3, false}, {"bf16", math.NaN(), false}} {
-				r := BenchResult{Precision: c.precision, Losses: slices.Clone(run.Losses[:3])}
-				r.Losses[2] *= c.factor
-				_, _, err := p.Compare(r)
-				if (err == nil) != c.ok || err != nil && !strings.Contains(err.Error(), "step 3") {
-					t.Errorf("%s, case %d: %v", run.Name, i, err)
-				}
-			}
-			r.Losses[0] *= 1 + 2e-5
-			if _, _, err := p.Compare(r); err == nil {
-				t.Errorf("%s: a first loss 2e-5 off is no error", run.Name)
-			}
-		}
-	}
-	_, err := FindPeerLosses(Bench{Pairs: benchFile(t, randomPairs(512, 1)), Batch: 1})
-	if err == nil || !strings.Contains(err.Error(), "no peer's losses are known") {
-		t.Error(err)
-	}
-}
-
 func FuzzBenchPairs(f *testing.F) {
 	f.Add([]byte(`{"prompt_ids":[1,2],"chosen_ids":[3],"rejected_ids":[4],"is_chosen_safe":true,"is_rejected_safe":false}` + "\n\n{}"))
 	f.Add([]byte(`{"prompt_ids":[1e9]}`))
 	m := config.Config{VocabSize: 8, MaxPositionEmbeddings: 6}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		pairs, err := parseBenchPairs("x", text, m)
+		pairs, err := parsePairs("x", text, m)
 		if err != nil && pairs != nil {
 			t.Error("pairs and an error")
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // The first file waits until the second is being written; the manifest lists them in order all the same.
-func TestFilesAreWrittenSideBySide(t *testing.T) {
+func TestFilesAreWrittenConcurrently(t *testing.T) {
 	dir, begun := t.TempDir(), make(chan struct{})
 	first := File{"b", func(w io.Writer) error {
 		select {
@@ -51,8 +51,9 @@ func TestFilesAreWrittenSideBySide(t *testing.T) {
 	}
 }
 
-// Of several files that cannot be written, and of several that are damaged, the first is named, although the later ones take less time.
-func TestFirstWrongFileIsNamed(t *testing.T) {
+// If several files cannot be written, or several are damaged, the error names the first one, although later ones
+// fail sooner.
+func TestErrorNamesTheFirstBadFile(t *testing.T) {
 	dir := t.TempDir()
 	full := errors.New("no space left on device")
 	late := File{"late", func(io.Writer) error {

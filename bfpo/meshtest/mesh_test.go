@@ -1,4 +1,5 @@
-// Package meshtest has the tests of training on several devices: whole runs, apart from package bfpo's for the time limit of a package.
+// Package meshtest tests whole training runs on several devices. It is separate from package bfpo because go test
+// limits a package's time.
 package meshtest
 
 import (
@@ -20,7 +21,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// recipe is ten steps of up to 16 pairs and as many of the buffer, two micro-batches each, with a ragged one at every epoch's end.
+// meshRecipe is ten steps of up to 16 pairs and as many of the buffer, two micro-batches each, with a ragged one at
+// every epoch's end.
 const meshRecipe = `
 model_name_or_path: tiny
 dataset_mixer: {quickstart/safety: 0.122}
@@ -36,7 +38,7 @@ logging_steps: 1
 save_steps: 4
 `
 
-// meshConfig shares batches of eight out to devices.
+// meshConfig returns a configuration that splits batches of eight between devices.
 func meshConfig(t *testing.T, devices int, mesh string, sets ...string) recipe.Config {
 	t.Helper()
 	sets = append(sets[:len(sets):len(sets)], fmt.Sprintf("devices=%d", devices), "mesh="+mesh, fmt.Sprintf("per_device_train_batch_size=%d", 8/devices))
@@ -54,18 +56,18 @@ func meshConfig(t *testing.T, devices int, mesh string, sets ...string) recipe.C
 	return c
 }
 
-// onDevice is what a run needs besides its recipe.
+// onDevice returns a Runtime for a run on a device.
 func onDevice(t *testing.T, d *device.Device) models.Runtime {
 	return models.Runtime{Device: d, Hub: &hub.Hub{Offline: true}, Out: t.Output(), Results: t.Output(), Version: "test"}
 }
 
-// trainedOn is what a run on a mesh leaves.
+// trainedOn is the outcome of a run on a mesh.
 type trainedOn struct {
 	losses, norms []float64
 	weights       map[string][]float32
 }
 
-// runOn trains in a folder, which a run before may have left for this one to go on in.
+// runOn trains in a folder, in which an earlier run may have left a checkpoint to resume from.
 func runOn(t *testing.T, c recipe.Config, d *device.Device, dir string) trainedOn {
 	t.Helper()
 	if _, _, err := train.Train(context.Background(), onDevice(t, d), c, dir); err != nil {
@@ -121,7 +123,8 @@ func (a trainedOn) distance(b trainedOn) (loss, norm, weights float64) {
 	return loss, norm, weights
 }
 
-// check compares with one device's run: to 1e-5 at the learning rates of fine-tuning, to 1e-4 at one two thousand times as large.
+// check compares with one device's run: to 1e-5 at the learning rates of fine-tuning, to 1e-4 at one two thousand
+// times as large.
 func (a trainedOn) check(t *testing.T, what string, b trainedOn, lr float64) {
 	t.Helper()
 	limit := 1e-5
@@ -160,13 +163,14 @@ func meshCases() []meshCase {
 	return cases
 }
 
-// allMeshes tells whether to try what takes minutes: every mesh of 2, 4 and 8 devices, for every kind of training.
-func allMeshes() bool { return os.Getenv("BFPO_TEST_MESHES") == "all" }
+// longTests is whether to run the long versions of tests, which take minutes each: BFPO_TEST_LONG=1. Here they are
+// every mesh of 2, 4 and 8 devices for every kind of training.
+var longTests = os.Getenv("BFPO_TEST_LONG") == "1"
 
 func TestMeshesTrainAsOneDevice(t *testing.T) {
 	cases := meshCases()
 	meshes := map[int][]string{2: {"data", "zero1", "fsdp"}, 4: {"data=2,fsdp=2"}}
-	if allMeshes() {
+	if longTests {
 		meshes[4] = append(meshes[4], "data", "zero1", "fsdp")
 		meshes[8] = []string{"data", "zero1", "fsdp", "data=2,fsdp=4"}
 	} else {
@@ -189,7 +193,7 @@ func TestMeshesTrainAsOneDevice(t *testing.T) {
 	}
 }
 
-// A run that stops on some devices and goes on, on others, ends where an uninterrupted one ends.
+// A run that is stopped and resumed on another number of devices ends with the same weights as an uninterrupted run.
 func TestResumeOnOtherDevices(t *testing.T) {
 	test := meshCases()[0]
 	want := runOn(t, meshConfig(t, 1, "data", test.sets...), graphtest.Device(t), filepath.Join(t.TempDir(), "out"))

@@ -128,7 +128,7 @@ func TestReportEscapesHostileText(t *testing.T) {
 	}
 }
 
-func TestReportOfNothing(t *testing.T) {
+func TestEmptyReport(t *testing.T) {
 	page := writeReport(t, Report{Title: "empty", Running: true, Stages: []Stage{{Title: "one", Objective: bfpo.Objective{Name: "bfpo"}, TotalSteps: 3}}})
 	for want, there := range map[string]bool{"step 0 of 3": true, "running": true, `http-equiv="refresh"`: true, "<figure": false, "<table": false, "<nav": false} {
 		if strings.Contains(page, want) != there {

@@ -3,12 +3,16 @@ package runtest
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/fstest"
 
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/device"
 )
@@ -58,4 +62,25 @@ type testWriter struct{ t testing.TB }
 func (w testWriter) Write(p []byte) (int, error) {
 	w.t.Log(string(bytes.TrimRight(p, "\n")))
 	return len(p), nil
+}
+
+// RandomPairs returns pairs of random tokens with prompts and responses of unequal lengths, up to 140 tokens a pair.
+func RandomPairs(vocabulary, n int) []batch.Pair {
+	rng := rand.New(rand.NewPCG(1, 2))
+	ids := func(n int) []int32 {
+		ids := make([]int32, n)
+		for i := range ids {
+			ids[i] = int32(rng.IntN(vocabulary))
+		}
+		return ids
+	}
+	pairs := make([]batch.Pair, n)
+	for i := range pairs {
+		prompt := ids(9 + 11*i)
+		response := func(length int) batch.Sequence {
+			return batch.Sequence{IDs: slices.Concat(prompt, ids(length)), Prompt: len(prompt)}
+		}
+		pairs[i] = batch.Pair{ID: fmt.Sprint(i), Chosen: response(50 - 13*i), Rejected: response(20 + 17*i), ChosenSafe: i%2 == 0, RejectedSafe: i%3 == 0}
+	}
+	return pairs
 }

@@ -1,25 +1,19 @@
 package step
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"testing"
-	"testing/fstest"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/runtest"
-	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
-	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // taken is what one optimizer step did.
@@ -31,7 +25,8 @@ type taken struct {
 	perTensor []int // elements
 }
 
-// runStep accumulates batches of the examples, as many in each as size says, and applies them; a unit weighs one over total.
+// runStep accumulates batches of the examples, as many in each as size says, and applies them; a unit weighs one over
+// total.
 func runStep[T batch.Example](t *testing.T, s *Stepper, shape batch.Shape, size int, examples []T, total int, lr float64) (done taken) {
 	t.Helper()
 	loader := batch.Loader[T]{Rows: examples, Size: size, Epochs: 1}
@@ -66,9 +61,9 @@ func values(t *testing.T, set *device.Tensors) (all []float32, perTensor []int) 
 	return all, perTensor
 }
 
-// distances are the largest relative Euclidean distance of a tensor's gradient, and the largest change of a weight in learning rates,
-// where the gradient's element is at least a thousandth of the root mean square: AdamW's first step is the gradient's sign, so of an element
-// that is mere rounding it makes a whole learning rate.
+// distances are the largest relative Euclidean distance of a tensor's gradient, and the largest change of a weight
+// in learning rates, where the gradient's element is at least a thousandth of the root mean square: AdamW's first
+// step is the gradient's sign, so of an element that is mere rounding it makes a whole learning rate.
 func (got taken) distances(want taken, lr float64) (gradient, weight float64) {
 	at := 0
 	for _, n := range want.perTensor {
@@ -90,9 +85,9 @@ func (got taken) distances(want taken, lr float64) (gradient, weight float64) {
 
 func relativeDifference(got, want float64) float64 { return math.Abs(got-want) / math.Abs(want) }
 
-// One optimizer step on seven pairs, or documents, of unequal lengths is the same step as one batch, as batches of two, two, two and one,
-// and as single ones: but for the rounding of f32 sums in another order.
-func TestStepHoweverItIsSplit(t *testing.T) {
+// One optimizer step on seven pairs or documents of unequal lengths gives the same result as one batch, as batches
+// of two, two, two and one, and as seven batches of one, up to the rounding of f32 sums in another order.
+func TestStepIsIndependentOfBatchSize(t *testing.T) {
 	const lr = 1e-3
 	onModels(t, dtypes.Float32, func(t *testing.T, model *mistral.Model) {
 		check := func(objective string, split func(size int) taken) {
@@ -108,7 +103,7 @@ func TestStepHoweverItIsSplit(t *testing.T) {
 				}
 			}
 		}
-		pairs := randomPairs(model.Config.VocabSize, 3)
+		pairs := runtest.RandomPairs(model.Config.VocabSize, 3)
 		pairs = append(pairs, pairs[1], pairs[0], pairs[0], pairs[2])
 		wide := map[bool]batch.Shape{true: {Rows: 2, Length: 352, Targets: 544, Responses: 16}, false: {Rows: 1, Length: 208, Targets: 160, Responses: 4}}
 		check("bfpo", func(size int) taken {
@@ -140,8 +135,8 @@ func randomDocuments(vocabulary int, lengths ...int) (rows []batch.Document) {
 	return rows
 }
 
-// Documents packed into one row have the log-probabilities and the gradient of documents in rows of their own.
-func TestPackedDocumentsAreApart(t *testing.T) {
+// Documents packed into one row have the same log-probabilities and the same gradient as documents in separate rows.
+func TestPackedDocumentsAreIndependent(t *testing.T) {
 	const lr = 1e-3
 	onModels(t, dtypes.Float32, func(t *testing.T, model *mistral.Model) {
 		documents := randomDocuments(model.Config.VocabSize, 50, 3, 71, 18)
@@ -175,89 +170,4 @@ func TestPackedDocumentsAreApart(t *testing.T) {
 			t.Errorf("packed and apart differ by %.2g in log-probabilities, %.2g in the loss, %.2g in the gradient", worst, loss, gradient)
 		}
 	})
-}
-
-const supervisedRecipe = `
-model_name_or_path: tiny
-dataset_mixer: {quickstart/sft: 0.135} # 11 rows: steps of 8 and 3 an epoch
-use_selective: true
-selected_layers: [down_proj]
-packing: false
-max_seq_length: 256
-learning_rate: 0.0001
-logging_steps: 1
-`
-
-// A run is one run whether its steps of 8 rows, with a ragged one at the end of an epoch, are one batch or several micro-batches; the
-// loss of a supervised one is the mean over all tokens of a step, not the mean of the micro-batches' means. (With a buffer a ragged step
-// is another one: as in the reference implementation each micro-batch of the main set brings a whole one of the buffer.)
-func TestRunHoweverItIsBatched(t *testing.T) {
-	for stage, accumulate := range map[string]int{"sft": 8, "train": 4} {
-		run := func(batch, accumulate int) (records []track.Record, weights []float32) {
-			sets := []string{"max_steps=3", "save_strategy=no", "learning_rate=0.0001", "log_rows=true", "use_selective=true", "selected_layers=down_proj",
-				fmt.Sprint("per_device_train_batch_size=", batch), fmt.Sprint("gradient_accumulation_steps=", accumulate)}
-			c := runtest.Config(t, append(sets, "use_buffer=false")...) // 9 rows: steps of 8 pairs and of 1
-			if stage == "sft" {
-				var err error
-				if c, err = recipe.Load(fstest.MapFS{"sft.yaml": {Data: []byte(supervisedRecipe)}}, "sft", sets); err != nil {
-					t.Fatal(err)
-				}
-				if c, err = c.As("sft"); err != nil {
-					t.Fatal(err)
-				}
-			}
-			dir := train(t, c)
-			return metricsOf(t, dir), modelWeights(t, dir)
-		}
-		get := func(r track.Record, name string) float64 {
-			value, ok := r.Get(name)
-			if !ok {
-				t.Errorf("%s, step %d: no %s", stage, r.Step, name)
-			}
-			return value
-		}
-		whole, want := run(8, 1)
-		split, got := run(8/accumulate, accumulate)
-		loss, norm, weight, means := 0.0, 0.0, 0.0, 0.0
-		for i, r := range split {
-			loss = max(loss, relativeDifference(get(r, "loss"), get(whole[i], "loss")))
-			norm = max(norm, relativeDifference(get(r, "grad_norm"), get(whole[i], "grad_norm")))
-			mean := 0.0
-			for _, m := range r.Micro {
-				mean += m.Loss / float64(len(r.Micro))
-			}
-			means = max(means, relativeDifference(mean, get(whole[i], "loss")))
-		}
-		for i := range want {
-			weight = max(weight, math.Abs(float64(got[i])-float64(want[i])))
-		}
-		t.Logf("%s, %dx%d: loss %.2g, gradient norm %.2g, weights %.2g of 2e-4; the mean of means is off by %.2g", stage, 8/accumulate, accumulate,
-			loss, norm, weight, means)
-		if loss > 1e-6 || norm > 2e-6 || weight > 1e-6 {
-			t.Errorf("%s, %dx%d: differences of %.2g in the loss, %.2g in the gradient norm, %.2g in the weights", stage, 8/accumulate, accumulate, loss, norm, weight)
-		}
-		if stage == "sft" && means < 1e-5 {
-			t.Errorf("the mean of the micro-batches' means is off by %.2g only: these rows show nothing", means)
-		}
-	}
-}
-
-// modelWeights are the values of a run's model, one tensor behind the other.
-func modelWeights(t *testing.T, dir string) (all []float32) {
-	t.Helper()
-	file, err := safetensors.Open(filepath.Join(dir, "model", "model.safetensors"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	for _, name := range file.Names() {
-		data, err := file.Tensor(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for at := 0; at < len(data.Bytes); at += 4 {
-			all = append(all, math.Float32frombits(binary.LittleEndian.Uint32(data.Bytes[at:])))
-		}
-	}
-	return all
 }

@@ -44,7 +44,7 @@ func compiledOn(t *testing.T, d *device.Device, mesh *device.Mesh, layers []stri
 	return sizes, s
 }
 
-// exchanges are the operations between devices of a program, without the layouts that XLA chose.
+// exchanges counts a program's collectives by kind and shapes, without XLA's layouts.
 func exchanges(c device.Compiled) map[string]int {
 	found := map[string]int{}
 	for _, o := range c.Work.Operations {
@@ -56,8 +56,9 @@ func exchanges(c device.Compiled) map[string]int {
 	return found
 }
 
-// What the devices say to each other in a step is what it takes and nothing else: under data one fused sum of the gradients; else the parts
-// of weights are put together and those of gradients cut, and no activation is exchanged (none has the shape of a weight here).
+// A step has the collectives that its mesh needs and no others: under data one fused all-reduce of the gradients;
+// otherwise all-gathers of weights and reduce-scatters of gradients. Activations are never exchanged (none has the
+// shape of a weight here).
 func TestCollectives(t *testing.T) {
 	const devices = 4
 	d := graphtest.Devices(t, devices)
@@ -95,7 +96,7 @@ func TestCollectives(t *testing.T) {
 	}
 }
 
-// partExchanges are the exchanges that parts of weights need, and of gradients.
+// partExchanges returns the all-gathers of sharded weights and the reduce-scatters of sharded gradients.
 func partExchanges(s *Stepper) (gathers, scatters map[string]bool) {
 	gathers, scatters = map[string]bool{}, map[string]bool{}
 	dims := func(d []int) string { return strings.ReplaceAll(fmt.Sprint("f32", d), " ", ",") }
@@ -114,8 +115,9 @@ func partExchanges(s *Stepper) (gathers, scatters map[string]bool) {
 	return gathers, scatters
 }
 
-// Under fsdp each device has its share of all that a step reads, and what it holds of it beside does not grow with the devices.
-func TestSharesPerDevice(t *testing.T) {
+// Under fsdp each device holds its share of a step's inputs, and its temporary memory does not grow with the number
+// of devices.
+func TestShardSizes(t *testing.T) {
 	d := graphtest.Devices(t, 8)
 	whole, _ := compiledOn(t, d, nil, nil)
 	for _, devices := range []int{2, 4, 8} {

@@ -10,6 +10,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/bfpo-go/bfpo/bfpo/runtest"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/device"
@@ -36,7 +37,7 @@ func TestMastersMoveInBFloat16(t *testing.T) {
 		options.DType = dtypes.BFloat16
 		s := newTestStepper(t, model, []string{"down_proj"}, options)
 		before, _ := values(t, s.Masters)
-		done := step(t, s, batch.Shape{Rows: 2, Length: 256, Targets: 320, Responses: 6}, 3, randomPairs(model.Config.VocabSize, 3), 3, lr)
+		done := runStep(t, s, batch.Shape{Rows: 2, Length: 256, Targets: 320, Responses: 6}, 3, runtest.RandomPairs(model.Config.VocabSize, 3), 3, lr)
 		moved, stuck := 0, 0
 		for i, p := range before {
 			if by := math.Abs(float64(done.masters[i]) - float64(p)); math.Abs(by-lr) < 0.2*lr {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/goldentest"
+	"github.com/bfpo-go/bfpo/bfpo/runtest"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/device"
@@ -42,7 +43,8 @@ func onModels(t *testing.T, dtype dtypes.DType, test func(t *testing.T, model *m
 	}
 }
 
-// testOptions are those of a step without anything that hides differences of the gradient.
+// testOptions returns options of a step in which nothing hides differences of the gradient: no clipping, no weight
+// decay.
 func testOptions(objective string) Options {
 	return Options{Objective: bfpo.Objective{Name: objective, Beta: 0.1, B1: 3, Alpha: 0.5}, Optimizer: graph.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, DType: dtypes.Float32}
 }
@@ -67,7 +69,7 @@ func tokenProgram(t *testing.T, s *Stepper) func(batch.Batch) []float32 {
 	}
 }
 
-// ofUnit are the log-probabilities of the targets of one unit: of a pair, chosen before rejected, or of a row.
+// ofUnit returns the log-probabilities of the targets of one unit: a pair, chosen before rejected, or a row.
 func ofUnit(b batch.Batch, logProb []float32, perUnit, unit int) (x []float32) {
 	for response := perUnit * unit; response < perUnit*(unit+1); response++ {
 		for n, owner := range b.Owner {
@@ -101,13 +103,14 @@ func difference(got, want []float32) (relative float64, tokens int) {
 	return math.Abs(diff / sum), tokens
 }
 
-// The log-probabilities of a pair are its own, wherever it lies and whatever lies beside it: to the last bit where the same program finds
-// it in the same columns, and else to the rounding of the sums over keys, which are added up column by column.
-func TestPairIsAloneInItsBatch(t *testing.T) {
+// The log-probabilities of a pair do not depend on its place in the batch or on its neighbours: they are equal to
+// the last bit where the same program has the pair in the same columns, and otherwise up to the rounding of the
+// sums over keys, which are added column by column.
+func TestPairIsIndependentOfItsBatch(t *testing.T) {
 	onModels(t, dtypes.Float32, func(t *testing.T, model *mistral.Model) {
 		stepper := newTestStepper(t, model, []string{"down_proj"}, testOptions("bfpo"))
 		tokens := tokenProgram(t, stepper)
-		pairs := randomPairs(model.Config.VocabSize, 4)
+		pairs := runtest.RandomPairs(model.Config.VocabSize, 4)
 		longest, p, q, r := pairs[3], pairs[2], pairs[1], pairs[0] // of 124, 109, 94 and 79 tokens
 		wide := batch.Shape{Rows: 2, Length: 288, Targets: 384, Responses: 6}
 		alone := fill(t, wide, p)

@@ -20,8 +20,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// testState has more tensors in each set than are copied at a time, of unequal sizes and in no order of their names, and no two numbers
-// alike. It returns the elements too, by file and name.
+// testState has more tensors in each set than are copied at a time, of unequal sizes and in no order of their
+// names, and no two numbers alike. It returns the elements too, by file and name.
 func testState(t *testing.T, d *device.Device, mesh *device.Mesh) (State, map[string][]byte) {
 	t.Helper()
 	var trained State
@@ -52,8 +52,9 @@ func testState(t *testing.T, d *device.Device, mesh *device.Mesh) (State, map[st
 	return trained, elements
 }
 
-// A checkpoint has every tensor's bytes under its name, in the order of the set, and gives them back; on one device or in parts.
-func TestTensorsGoToACheckpointAndBack(t *testing.T) {
+// A checkpoint has every tensor's bytes under its name, in the order of the set, and gives them back; on one device
+// or in parts.
+func TestCheckpointRoundTrip(t *testing.T) {
 	check := func(d *device.Device, mesh *device.Mesh) func(t *testing.T) {
 		return func(t *testing.T) {
 			trained, want := testState(t, d, mesh)
@@ -149,7 +150,7 @@ func TestSharedTensorsAreCopied(t *testing.T) {
 	}
 }
 
-func TestTensorThatCannotBeCopiedIsNamed(t *testing.T) {
+func TestCopyErrorNamesTensor(t *testing.T) {
 	trained, _ := testState(t, graphtest.Device(t), nil)
 	gone := trained.M.Names[11] // as if a program had consumed it
 	trained.M.Values[11].MustFinalizeAll()

@@ -2,7 +2,6 @@ package step
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/runtest"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/device"
@@ -19,8 +19,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// Before the first update the policy's weights are the reference's, and so is every log-probability, to the last bit: in a program that
-// forms gradients as in one that measures.
+// Before the first update policy and reference have equal weights, so their log-probabilities are equal to the last
+// bit, both in the program that computes gradients and in the program that only measures.
 func TestEqualWeightsGiveEqualLogProbs(t *testing.T) {
 	for _, path := range equalModels(t) {
 		checkpoint, err := pretrained.Open(path)
@@ -64,7 +64,7 @@ func equalModels(t *testing.T) []string {
 
 func checkEqualLogProbs(t *testing.T, model *mistral.Model, layers []string, o Options) {
 	s := newTestStepper(t, model, layers, o)
-	batch, err := batch.Fill(randomPairs(model.Config.VocabSize, 3), batch.Shared, []batch.Shape{{Rows: 2, Length: 256, Targets: 320, Responses: 6}})
+	batch, err := batch.Fill(runtest.RandomPairs(model.Config.VocabSize, 3), batch.Shared, []batch.Shape{{Rows: 2, Length: 256, Targets: 320, Responses: 6}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,19 +76,28 @@ func checkEqualLogProbs(t *testing.T, model *mistral.Model, layers []string, o O
 	}
 }
 
-// accumulateOne and measureOne are those of a Stepper on one device.
+// accumulateOne and measureOne call Accumulate and Measure of a Stepper on one device.
 func accumulateOne(t *testing.T, s *Stepper, b batch.Batch, weights []float32) Report {
 	t.Helper()
-	reports, err := s.Accumulate([]batch.Batch{b}, [][]float32{weights})
+	pending, err := s.Accumulate([]batch.Batch{b}, [][]float32{weights})
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}
-	return reports[0]
+	return readOne(t, pending)
 }
 
 func measureOne(t *testing.T, s *Stepper, b batch.Batch) Report {
 	t.Helper()
-	reports, err := s.Measure([]batch.Batch{b})
+	pending, err := s.Measure([]batch.Batch{b})
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	return readOne(t, pending)
+}
+
+func readOne(t *testing.T, pending Pending) Report {
+	t.Helper()
+	reports, err := pending.Read()
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}
@@ -119,29 +128,8 @@ func newTestStepper(t *testing.T, model *mistral.Model, layers []string, o Optio
 	return s
 }
 
-// randomPairs are pairs of random tokens with prompts and responses of unequal lengths, up to 140 tokens a pair.
-func randomPairs(vocabulary, n int) []batch.Pair {
-	rng := rand.New(rand.NewPCG(1, 2))
-	ids := func(n int) []int32 {
-		ids := make([]int32, n)
-		for i := range ids {
-			ids[i] = int32(rng.IntN(vocabulary))
-		}
-		return ids
-	}
-	pairs := make([]batch.Pair, n)
-	for i := range pairs {
-		prompt := ids(9 + 11*i)
-		response := func(length int) batch.Sequence {
-			return batch.Sequence{IDs: slices.Concat(prompt, ids(length)), Prompt: len(prompt)}
-		}
-		pairs[i] = batch.Pair{ID: fmt.Sprint(i), Chosen: response(50 - 13*i), Rejected: response(20 + 17*i), ChosenSafe: i%2 == 0, RejectedSafe: i%3 == 0}
-	}
-	return pairs
-}
-
-// An update needs a gradient: the last one's is not taken again.
-func TestApplyWithoutBatch(t *testing.T) {
+// Apply needs a new gradient: it does not use the last one twice.
+func TestApplyWithoutGradient(t *testing.T) {
 	checkpoint, err := pretrained.Open("tiny")
 	if err != nil {
 		t.Fatal(err)

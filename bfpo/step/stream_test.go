@@ -28,7 +28,7 @@ func TestStreamAhead(t *testing.T) {
 	}
 	var want []step
 	plain := streamOf(t, 3)
-	for examples, ok := plain.Next(); ok; examples, ok = plain.Next() {
+	for examples, ok := plain.Loader.Next(); ok; examples, ok = plain.Loader.Next() {
 		b, err := LayOut(examples, plain.shapes, 1)
 		if err != nil {
 			t.Fatal(err)
@@ -46,23 +46,24 @@ func TestStreamAhead(t *testing.T) {
 			}
 		}
 		for i, w := range want[begin:] {
-			b, ok, err := l.next()
+			b, ok, err := l.Next()
 			if !ok || err != nil || !reflect.DeepEqual(b, w.batch) || l.Cursor() != w.after {
 				t.Fatalf("from batch %d, %d on: %v %v %v at %+v, want %v at %+v", begin, i, b, ok, err, l.Cursor(), w.batch, w.after)
 			}
 		}
-		if _, ok, err := l.next(); ok || err != nil {
+		if _, ok, err := l.Next(); ok || err != nil {
 			t.Fatalf("from batch %d: there is more than all: %v", begin, err)
 		}
 	}
 }
 
-// TestStreamAheadLeavesNothing: whoever stops in the middle need not close anything, and an error comes with its own batch.
-func TestStreamAheadLeavesNothing(t *testing.T) {
+// TestStreamStopsEarly checks that a stream left in the middle leaves no goroutine, and that an error comes with
+// its own batch.
+func TestStreamStopsEarly(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 100 {
 		l := streamOf(t, 0)
-		if _, ok, err := l.next(); !ok || err != nil {
+		if _, ok, err := l.Next(); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 	}
@@ -73,9 +74,9 @@ func TestStreamAheadLeavesNothing(t *testing.T) {
 		t.Errorf("%d goroutines, %d before", n, before)
 	}
 	l := streamOf(t, 1)
-	l.Rows[4].IDs = make([]int32, 1000) // fits no shape
+	l.Loader.Rows[4].IDs = make([]int32, 1000) // fits no shape
 	for i := range 4 {
-		if _, ok, err := l.next(); !ok || (err != nil) != (i == 2) {
+		if _, ok, err := l.Next(); !ok || (err != nil) != (i == 2) {
 			t.Errorf("batch %d: %t, %v", i, ok, err)
 		}
 	}

@@ -71,7 +71,7 @@ func TestGoldenBatches(t *testing.T) {
 		}
 		shape.Rows, shape.Targets, shape.Responses = max(shape.Rows, len(batch)), max(shape.Targets, targets), max(shape.Responses, 2*len(batch))
 	}
-	steppers := map[bfpo.Objective]*Stepper{}
+	steppers := map[bfpo.Objective]*step.Stepper{}
 	ledger := goldentest.NewLedger(t)
 	for n, b := range recorded.Batches {
 		batch, err := batch.Fill(pairs[n], batch.Shared, []batch.Shape{shape})
@@ -190,7 +190,7 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if g.overlay, err = UploadTensors(g.device, nil, file, file.Names()); err != nil {
+	if g.overlay, err = step.UploadTensors(g.device, nil, file, file.Names()); err != nil {
 		t.Fatal(err)
 	}
 	mixture := datasets.Mixture{Parts: []datasets.Part{{Name: goldentest.Path(t, "data", "edge_pairs.jsonl"), Fraction: 1}}, Split: "train"}
@@ -213,7 +213,7 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 }
 
 // stepper has the programs of an objective.
-func (g *goldenPolicy) stepper(t *testing.T, o bfpo.Objective) *Stepper {
+func (g *goldenPolicy) stepper(t *testing.T, o bfpo.Objective) *step.Stepper {
 	t.Helper()
 	s, err := step.NewStepper(g.device, g.model, step.State{Masters: g.overlay}, step.Options{Objective: o, DType: dtypes.Float32})
 	if err != nil {
@@ -262,4 +262,18 @@ func count(values []int32, of int32) (n int) {
 		}
 	}
 	return n
+}
+
+// measureOne measures one batch on one device.
+func measureOne(t *testing.T, s *step.Stepper, b batch.Batch) step.Report {
+	t.Helper()
+	pending, err := s.Measure([]batch.Batch{b})
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	reports, err := pending.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reports[0]
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// A reference that was computed beforehand, or read from an earlier run's file, gives the run that computes it in every step: the batches
-// of the first epoch are the very same, those of later ones are laid out otherwise and differ by rounding.
+// A run whose reference log-probabilities were computed beforehand, or read from an earlier run's file, equals a
+// run that computes them in every step. The batches of the first epoch are identical; later batches have another
+// layout and differ by rounding.
 func TestPrecomputedReference(t *testing.T) {
 	firstPass := []string{"max_steps=3", "buffer_dataset_mixer={quickstart/helpful: 0.1}"} // three batches of each set
 	online := train(t, runtest.Config(t, firstPass...))
@@ -57,8 +58,9 @@ func TestPrecomputedReference(t *testing.T) {
 	same(precomputed("the base model"))
 }
 
-// With equal weights the margin is exactly 0 also where the reference was computed by another program, as long as the batches are those of
-// the sets' first pass: a buffer that begins again, in another order, has its pairs at other places of a row.
+// With equal weights the margin is exactly 0 also where the reference was computed by another program, as long as
+// the batches are those of the sets' first pass: a buffer that begins again, in another order, has its pairs at
+// other places of a row.
 func TestPrecomputedStepZero(t *testing.T) {
 	for _, dtype := range []string{"float32", "bfloat16"} {
 		for _, r := range metricsOf(t, train(t, runtest.Config(t, "max_steps=3", "learning_rate=0", "precompute_ref_log_probs=true", "torch_dtype="+dtype))) {

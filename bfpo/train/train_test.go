@@ -13,10 +13,11 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/step"
 	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-func TestWeightsMakeOneMeanOfAStep(t *testing.T) {
+func TestMicroBatchWeights(t *testing.T) {
 	pairs := func(n int, buffer bool) step.MicroBatch {
 		parts := make([]batch.Batch, n) // of one pair each
 		for i := range parts {
@@ -47,36 +48,38 @@ func TestWeightsMakeOneMeanOfAStep(t *testing.T) {
 	}
 }
 
-// TestAccumulationIsOneBigBatch trains on the same pairs as one batch of 4, as two of 2 and as four of 1, with a ragged last step.
-func TestAccumulationIsOneBigBatch(t *testing.T) {
-	// 8 buffer rows, so that no split restarts the buffer within the first two steps.
-	sets := []string{"shuffle=false", "max_steps=3", "save_strategy=no", "buffer_dataset_mixer={quickstart/helpful: 0.09}"}
-	split := func(batch, accumulate string) []track.Record {
-		return metricsOf(t, train(t, runtest.Config(t, append(sets, "per_device_train_batch_size="+batch, "gradient_accumulation_steps="+accumulate)...)))
+// Steps of four pairs and four pairs of the buffer have the same losses as one micro-batch of each set and as four
+// of each. The 8 rows of the buffer are two steps, so that it begins again in no split.
+// (TestRunIsIndependentOfBatchSize is the test without a buffer.)
+func TestBufferIsIndependentOfBatchSize(t *testing.T) {
+	run := func(batch, accumulate string) []track.Record {
+		return metricsOf(t, train(t, runtest.Config(t, "shuffle=false", "max_steps=2", "save_strategy=no",
+			"buffer_dataset_mixer={quickstart/helpful: 0.09}", "per_device_train_batch_size="+batch, "gradient_accumulation_steps="+accumulate)))
 	}
-	whole := split("4", "1")
-	for _, other := range [][]track.Record{split("2", "2"), split("1", "4")} {
-		for i, r := range other {
-			for _, name := range []string{"main/loss", "main/logps/chosen", "main/margins/nats"} {
-				want, _ := whole[i].Get(name)
-				if got, _ := r.Get(name); math.Abs(got-want) > 1e-4*math.Max(1, math.Abs(want)) {
-					t.Errorf("step %d: %s is %v, of one batch %v", r.Step, name, got, want)
-				}
+	whole := run("4", "1")
+	for i, r := range run("1", "4") {
+		for _, name := range []string{"loss", "main/loss", "main/logps/chosen", "main/margins/nats", "buffer/loss", "buffer/logps/chosen",
+			"buffer/margins/nats"} {
+			want, _ := whole[i].Get(name)
+			got, ok := r.Get(name)
+			if !ok || math.Abs(got-want) > 1e-4*math.Max(1, math.Abs(want)) {
+				t.Errorf("step %d: %s is %v, of one batch %v", r.Step, name, got, want)
 			}
 		}
 	}
 }
 
-func TestObjectivesAndSupervisedTrain(t *testing.T) {
+// The first loss of DPO is ln 2 and of IPO 1/(2 beta)^2, since policy and reference are equal; loss_type is TRL's
+// name for the objective.
+func TestFirstLossOfPeersObjectives(t *testing.T) {
 	for _, objective := range []string{"dpo", "ipo"} {
-		records := metricsOf(t, train(t, runtest.Config(t, "objective="+objective, "max_steps=2", "save_strategy=no", "use_buffer=false")))
+		records := metricsOf(t, trainOn(t, graphtest.GoDevice(t), runtest.Config(t, "objective="+objective, "max_steps=2", "save_strategy=no", "use_buffer=false")))
 		loss, _ := records[0].Get("loss")
 		if want := map[string]float64{"dpo": math.Ln2, "ipo": 25}[objective]; math.Abs(loss-want) > 1e-5*want {
 			t.Errorf("%s: first loss %v, want %v", objective, loss, want)
 		}
 	}
-	// loss_type is TRL's name for the same choice.
-	sigmoid := metricsOf(t, train(t, runtest.Config(t, "loss_type=sigmoid", "max_steps=1", "save_strategy=no", "use_buffer=false")))
+	sigmoid := metricsOf(t, trainOn(t, graphtest.GoDevice(t), runtest.Config(t, "loss_type=sigmoid", "max_steps=1", "save_strategy=no", "use_buffer=false")))
 	if loss, _ := sigmoid[0].Get("loss"); math.Abs(loss-math.Ln2) > 1e-5 {
 		t.Errorf("loss_type sigmoid: first loss %v, want ln 2", loss)
 	}
@@ -153,7 +156,7 @@ func TestBestModel(t *testing.T) {
 	}
 }
 
-func TestTheLastStepIsEvaluated(t *testing.T) {
+func TestLastStepIsEvaluated(t *testing.T) {
 	dir := train(t, runtest.Config(t, "max_steps=3", "save_strategy=no", "evaluation_strategy=steps", "eval_steps=2",
 		"eval_dataset_mixer={quickstart/heldout: 1.0}"))
 	records := metricsOf(t, dir)

@@ -11,8 +11,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// A loop of one's own, left after two steps and taken up again, makes the run that Train makes.
-func TestLoopOfOnesOwn(t *testing.T) {
+// A loop over Steps that is left after two steps and continued gives the same run as Train.
+func TestStepsByHandEqualTrain(t *testing.T) {
 	c := runtest.Config(t, "save_strategy=no")
 	dir := filepath.Join(t.TempDir(), "out")
 	ctx := context.Background()

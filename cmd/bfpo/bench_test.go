@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/bfpo/train"
+	"github.com/bfpo-go/bfpo/bfpo/bench"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
@@ -52,14 +52,14 @@ func TestBenchRefused(t *testing.T) {
 	bench("-pairs="+pairs, "-batch=1", "-check").wants(t, exitFailed, "pairs.jsonl", "no peer's losses are known")
 }
 
-// A model of other weights begins with the peers' loss, which hangs on the labels alone, and then goes its own way.
+// A model with other weights has the peers' first loss, which depends on the labels alone, and other losses after it.
 func TestBenchCheckFails(t *testing.T) {
 	pairs := sharedtest.Path(t, "bench", "pairs_fixed.jsonl")
 	model := wideVocabulary(t)
 	call(t, "", "bench", "-model="+model, "-pairs="+pairs, "-batch=1", "-check").wants(t, exitFailed, "batches of 2 pairs, not 1")
 	r := call(t, "", "bench", "-model="+model, "-pairs="+pairs, "-batch=2", "-steps=2", "-check", "-q")
 	r.wants(t, exitFailed, "in step 2 the loss is", "torch-fixed-f32-compile 9908.61")
-	var got train.BenchResult
+	var got bench.Result
 	if err := json.Unmarshal([]byte(r.out), &got); err != nil || got.FirstLoss != 10000 {
 		t.Error(err, r.out)
 	}

@@ -4,15 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -94,7 +91,7 @@ const (
 	seedChatTasks = "tasks=advbench,alert,alert_adversarial"
 )
 
-// evaluated is results.json, without what depends on the clock.
+// evaluated returns results.json without the values that depend on the clock.
 func evaluated(t *testing.T, dir string) map[string]any {
 	t.Helper()
 	var all map[string]any
@@ -193,44 +190,6 @@ func shortTasks(t *testing.T) string {
 	return dir
 }
 
-// An evaluation that is killed at random instants, or interrupted, and started again leaves what an uninterrupted one does.
-func TestEvalKilled(t *testing.T) {
-	data := taskData(t, 40)
-	args := []string{"eval", "-model=tiny", "-platform=go", "-tasks=realtoxicityprompts,beaver,ethics_cm", "-data=" + data, "-include=" + shortTasks(t)}
-	whole, took := uninterrupted(t, args...)
-	for range kills(t) {
-		dir := filepath.Join(t.TempDir(), "out")
-		run := append(slices.Clone(args), "-out="+dir)
-		for range 3 {
-			child(t, "", time.Duration(rand.Float64()*float64(took)), syscall.SIGKILL, run...)
-			if _, err := os.Stat(filepath.Join(dir, "results.json")); err == nil {
-				break
-			}
-		}
-		if _, err := os.Stat(filepath.Join(dir, "results.json")); err != nil {
-			child(t, "", 0, nil, run...).wants(t, exitDone)
-		}
-		sameEvaluation(t, whole, dir)
-	}
-	dir := filepath.Join(t.TempDir(), "out")
-	run := append(slices.Clone(args), "-out="+dir)
-	r := child(t, "0/120 documents", 0, os.Interrupt, run...)
-	r.wants(t, exitInterrupted, "interrupted", "-out="+dir)
-	child(t, "", 0, nil, run...).wants(t, exitDone)
-	sameEvaluation(t, whole, dir)
-}
-
-func sameEvaluation(t *testing.T, want, got string) {
-	t.Helper()
-	if !reflect.DeepEqual(evaluated(t, want), evaluated(t, got)) {
-		t.Error("results.json differs from the uninterrupted evaluation's")
-	}
-	for _, task := range []string{"realtoxicityprompts", "beaver", "ethics_cm"} {
-		sameFile(t, want, got, "samples_"+task+".jsonl")
-	}
-	absent(t, filepath.Join(got, "unfinished.jsonl"))
-}
-
 // A pipeline's eval stage measures tasks before and after training.
 func TestPipelineTasks(t *testing.T) {
 	data, dir := taskData(t, 3), filepath.Join(t.TempDir(), "out")
@@ -250,7 +209,7 @@ stages:
       data: `+data+`
       limit: 2
 `)
-	out := mustCall(t, "", "run", "-config="+path, "-out="+dir)
+	out := mustCall(t, "", "run", "-platform=go", "-config="+path, "-out="+dir)
 	if !strings.Contains(out, "truthfulqa_mc1") || !strings.Contains(out, "acc_norm") {
 		t.Errorf("printed:\n%s", out)
 	}
@@ -270,7 +229,7 @@ stages:
 			t.Fatal(err)
 		}
 	}
-	mustCall(t, "", "run", "-config="+path, "-out="+dir, resume)
+	mustCall(t, "", "run", "-platform=go", "-config="+path, "-out="+dir, resume)
 	if diff := cmp.Diff(before, evaluated(t, filepath.Join(dir, "eval", "after"))); diff != "" {
 		t.Errorf("results after resuming (+):\n%s", diff)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,14 +11,14 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
 
 const safetyTasks = "realtoxicityprompts,realtoxicityprompts_challenge,advbench,alert,alert_adversarial,beaver"
 
-// Every task whose answers want a judge gets one metric with its error; a second evaluation asks nothing that was answered.
+// Every task whose answers want a judge gets one metric with its error; a second evaluation asks nothing that was
+// answered.
 func TestEvalJudge(t *testing.T) {
 	s, data, dir, cache := newJudgeServer(t), taskData(t, 8), filepath.Join(t.TempDir(), "out"), ownCache(t)
 	args := []string{"eval", "-model=tiny", "-tasks=" + safetyTasks + ",truthfulqa_gen", "-data=" + data, "-out=" + dir,
@@ -111,8 +110,9 @@ func TestEvalJudgeRefused(t *testing.T) {
 	}
 }
 
-// A judge that can rate nothing ends the evaluation; what was computed stays, and the same command goes on.
-func TestEvalJudgeHopeless(t *testing.T) {
+// A judge that refuses the key ends the evaluation. The answers computed so far are kept, and the same command
+// continues from them.
+func TestEvalJudgeRefusesKey(t *testing.T) {
 	data, dir := taskData(t, 2), filepath.Join(t.TempDir(), "out")
 	var known atomic.Bool
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -134,56 +134,9 @@ func TestEvalJudgeHopeless(t *testing.T) {
 	checkJudged(t, dir, "beaver", "llama2")
 }
 
-// A judged evaluation that is killed at random instants, among them while it is judged, and started again leaves what an uninterrupted one
-// does, and has asked no more than what was under way at the kills.
-func TestJudgedEvalKilled(t *testing.T) {
-	s, data := newJudgeServer(t), taskData(t, 24)
-	args := []string{"eval", "-model=tiny", "-platform=go", "-tasks=advbench,beaver", "-data=" + data, "-include=" + shortTasks(t),
-		"-judge=openai:" + s.URL + "#model=m&parallel=4"}
-	ownCache(t)
-	whole := filepath.Join(t.TempDir(), "out")
-	started := time.Now()
-	child(t, "", 0, nil, append(args, "-out="+whole)...).wants(t, exitDone)
-	took := time.Since(started)
-	least := s.count()
-	for range kills(t) {
-		s.mu.Lock()
-		clear(s.asked)
-		s.mu.Unlock()
-		cache, dir, stops := ownCache(t), filepath.Join(t.TempDir(), "out"), 0
-		run := append(slices.Clone(args), "-out="+dir)
-		for range 3 {
-			text, within := "", took
-			if rand.IntN(2) == 0 {
-				text, within = "48/48 documents", took/3
-			}
-			child(t, text, time.Duration(rand.Float64()*float64(within)), syscall.SIGKILL, run...)
-			if _, err := os.Stat(filepath.Join(dir, "results.json")); err == nil {
-				break
-			}
-			stops++
-		}
-		if _, err := os.Stat(filepath.Join(dir, "results.json")); err != nil {
-			child(t, "", 0, nil, run...).wants(t, exitDone)
-		}
-		if n := s.count(); n > least+4*stops*3 { // four at once, each asked up to three times
-			t.Errorf("%d questions after %d kills, %d without one", n, stops, least)
-		}
-		if a, b := evaluated(t, whole), evaluated(t, dir); fmt.Sprint(a) != fmt.Sprint(b) {
-			t.Errorf("results.json differs from the uninterrupted evaluation's:\n%v\n%v", a["results"], b["results"])
-		}
-		for _, task := range []string{"advbench", "beaver"} {
-			sameFile(t, whole, dir, "samples_"+task+".jsonl")
-			checkJudged(t, dir, task, "llama2")
-		}
-		absent(t, filepath.Join(dir, "unfinished.jsonl"))
-		withoutKey(t, dir, filepath.Join(cache, "judged"))
-	}
-}
-
-// The task lists of the seed's README, and all other tasks, run from local files: real rows where they are at hand, else rows of the same
-// layout made for this test.
-func TestEvalEveryTask(t *testing.T) {
+// The task lists of the seed's README, and all other tasks, run from local files: real rows where they are at hand,
+// else rows of the same layout made for this test.
+func TestEvalAllTasks(t *testing.T) {
 	data := taskData(t, 22)
 	shared := filepath.Join("..", "..", "..", "shared", "data", "eval")
 	if root := os.Getenv("BFPO_SHARED"); root != "" {
@@ -217,7 +170,10 @@ func TestEvalEveryTask(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := newJudgeServer(t)
+	s, limit := newJudgeServer(t), 5
+	if longTests {
+		limit = 20
+	}
 	ownCache(t)
 	t.Logf("real rows of %d sets", len(real))
 	for _, c := range []struct {
@@ -229,7 +185,7 @@ func TestEvalEveryTask(t *testing.T) {
 	} {
 		dir := filepath.Join(t.TempDir(), "out")
 		started := time.Now()
-		r := call(t, "", append([]string{"eval", "-model=tiny", "-limit=20", "-tasks=" + c.tasks, "-data=" + data, "-out=" + dir, "-judge=openai:" + s.URL + "#m"}, c.chat...)...)
+		r := call(t, "", append([]string{"eval", "-model=tiny", fmt.Sprint("-limit=", limit), "-tasks=" + c.tasks, "-data=" + data, "-out=" + dir, "-judge=openai:" + s.URL + "#m"}, c.chat...)...)
 		r.wants(t, exitDone)
 		all := evaluated(t, dir)
 		results := all["results"].(map[string]any)
@@ -238,7 +194,7 @@ func TestEvalEveryTask(t *testing.T) {
 		}
 		for task, values := range results {
 			n := all["n-samples"].(map[string]any)[task].(map[string]any)["effective"]
-			if len(values.(map[string]any)) < 2 || n != 20. && !(task == "realtoxicityprompts_challenge" && n.(float64) >= 11) {
+			if len(values.(map[string]any)) < 2 || n != float64(limit) && !(task == "realtoxicityprompts_challenge" && n.(float64) >= 11) {
 				t.Errorf("%s: %v documents, %v", task, n, values)
 			}
 		}

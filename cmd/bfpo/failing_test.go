@@ -5,43 +5,20 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// sound reports a checkpoint or file in a run's folder that is not whole.
-func sound(t *testing.T, dir string) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case path != dir && strings.HasPrefix(d.Name(), "."):
-			t.Errorf("%s was left", path)
-		case strings.HasPrefix(d.Name(), "step-") && filepath.Base(filepath.Dir(path)) == "checkpoints":
-			if _, err := checkpoint.Open(path); err != nil {
-				t.Error(err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
-}
-
-func TestLossThatIsNoNumber(t *testing.T) {
+func TestNaNLoss(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	r := call(t, "", "train", "-config="+writeRecipe(t, ""), "-set=learning_rate=1e30", "-set=save_steps=1", "-out="+out)
+	r := call(t, "", "train", "-platform=go", "-config="+writeRecipe(t, ""), "-set=learning_rate=1e30", "-set=save_steps=1", "-out="+out)
 	r.wants(t, exitFailed, "step 2", "NaN", "rows of the step: quickstart/safety#", "quickstart/helpful#", "last good checkpoint is "+
 		filepath.Join(out, "checkpoints", "step-1"))
-	sound(t, out)
+	noLeftovers(t, out)
 	absent(t, filepath.Join(out, "model"))
 	absent(t, filepath.Join(out, "checkpoints", "step-2"))
 	records, err := track.ReadMetrics(filepath.Join(out, "metrics.jsonl"))
@@ -54,7 +31,7 @@ func TestLossThatIsNoNumber(t *testing.T) {
 	mustCall(t, "", "render", "-model="+model)
 }
 
-func TestWeightsThatAreNoNumbers(t *testing.T) {
+func TestNaNWeights(t *testing.T) {
 	model := tinyFolder(t)
 	rewriteWeights(t, model, func(d *safetensors.Tensor) {
 		if d.Name == "model.layers.0.mlp.up_proj.weight" {
@@ -62,13 +39,13 @@ func TestWeightsThatAreNoNumbers(t *testing.T) {
 		}
 	})
 	out := filepath.Join(t.TempDir(), "out")
-	call(t, "", "train", "-config="+writeRecipe(t, ""), "-model="+model, "-out="+out).
+	call(t, "", "train", "-platform=go", "-config="+writeRecipe(t, ""), "-model="+model, "-out="+out).
 		wants(t, exitFailed, "step 1", "NaN", "quickstart/safety#", "no checkpoint was saved")
-	sound(t, out)
+	noLeftovers(t, out)
 	absent(t, filepath.Join(out, "checkpoints"))
 }
 
-func TestOutputThatCannotBeWritten(t *testing.T) {
+func TestUnwritableOutput(t *testing.T) {
 	// Below a regular file: a folder without write permission is no obstacle to root.
 	file := write(t, filepath.Join(t.TempDir(), "file"), "")
 	out := filepath.Join(file, "out")
@@ -102,23 +79,24 @@ func TestFullDisk(t *testing.T) {
 		}
 	})
 	out := filepath.Join(disk, "out")
-	args := []string{"train", "-config=" + writeRecipe(t, ""), "-set=use_selective=true", "-set=selected_layers=down_proj", "-set=max_steps=6", "-out=" + out}
+	args := []string{"train", "-platform=go", "-config=" + writeRecipe(t, ""), "-set=use_selective=true", "-set=selected_layers=down_proj",
+		"-set=max_steps=2", "-set=save_steps=1", "-out=" + out}
 	call(t, "", args...).wants(t, exitFailed, "no space left on device", "model") // checkpoints fit, the model does not
-	sound(t, out)
+	noLeftovers(t, out)
 	absent(t, filepath.Join(out, "model"))
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=64m"); err != nil {
 		t.Fatal(err)
 	}
 	mustCall(t, "", append(args, "-set=resume_from_checkpoint=true")...)
-	sound(t, out)
+	noLeftovers(t, out)
 	elsewhere := filepath.Join(t.TempDir(), "out")
 	mustCall(t, "", append(args[:len(args)-1:len(args)-1], "-out="+elsewhere)...)
 	sameFile(t, elsewhere, out, "model/model.safetensors")
 }
 
-func TestFolderOfAnotherRun(t *testing.T) {
+func TestOutputFolderInUse(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	args := []string{"train", "-config=" + writeRecipe(t, ""), "-set=max_steps=3", "-out=" + out}
+	args := []string{"train", "-platform=go", "-config=" + writeRecipe(t, ""), "-set=max_steps=1", "-out=" + out}
 	mustCall(t, "", append(args, "-q")...)
 	config := string(read(t, filepath.Join(out, "config.yaml")))
 	call(t, "", args...).wants(t, exitUsage, out+" holds a finished run", "overwrite_output_dir=true")
@@ -128,5 +106,5 @@ func TestFolderOfAnotherRun(t *testing.T) {
 		t.Error("a run that could not begin changed the folder of another")
 	}
 	mustCall(t, "", append(args, "-set=overwrite_output_dir=true", "-set=seed=1")...)
-	sound(t, out)
+	noLeftovers(t, out)
 }

@@ -33,7 +33,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-func TestCopyOfWhatIsPrinted(t *testing.T) {
+func TestPrintedOutputIsSaved(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "a", "b")
 	printed := mustCall(t, `{"text": "Hello"}`, "tokenize", "-model=tiny", "-out="+out)
 	if got := string(read(t, filepath.Join(out, "tokenize.txt"))); got != printed || got == "" {
@@ -42,8 +42,8 @@ func TestCopyOfWhatIsPrinted(t *testing.T) {
 }
 
 func TestQuietAndVerbose(t *testing.T) {
-	args := []string{"train", "-config=" + writeRecipe(t, ""), "-set=max_steps=2"}
-	quiet := call(t, "", append(args, "-q", "-out="+filepath.Join(t.TempDir(), "out"))...)
+	args := []string{"train", "-config=" + writeRecipe(t, ""), "-set=max_steps=1"}
+	quiet := call(t, "", append(args, "-platform=go", "-q", "-out="+filepath.Join(t.TempDir(), "out"))...)
 	if quiet.wants(t, exitDone); quiet.out+quiet.err != "" {
 		t.Errorf("-q prints %q and %q", quiet.out, quiet.err)
 	}
@@ -52,7 +52,7 @@ func TestQuietAndVerbose(t *testing.T) {
 	if strings.Contains(verbose.out, "device     XLA") || strings.Contains(verbose.out, "cpu device") {
 		verbose.wants(t, exitDone, "program grads", "program apply", "in place")
 	}
-	if out := mustCall(t, "", "run", "-config=tiny", "-q", "-out="+filepath.Join(t.TempDir(), "out")); !strings.Contains(out, "|margin − target|") ||
+	if out := mustCall(t, "", "run", "-platform=go", "-config=tiny", "-set=max_steps=1", "-q", "-out="+filepath.Join(t.TempDir(), "out")); !strings.Contains(out, "|margin − target|") ||
 		strings.Contains(out, "tok/s") {
 		t.Errorf("a quiet pipeline prints results alone, not\n%s", out)
 	}
@@ -61,7 +61,7 @@ func TestQuietAndVerbose(t *testing.T) {
 // The profile changes XLA's environment, which is a process's own.
 func TestProfile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "profile")
-	child(t, "", 0, nil, "train", "-config="+writeRecipe(t, ""), "-set=max_steps=2", "-profile="+dir, "-out="+filepath.Join(t.TempDir(), "out")).wants(t, exitDone)
+	child(t, stop{}, "generate", "-model=tiny", "-prompt=Hello", "-max-tokens=2", "-profile="+dir).wants(t, exitDone)
 	if len(read(t, filepath.Join(dir, "cpu.pprof"))) == 0 {
 		t.Error("the profile is empty")
 	}
@@ -69,13 +69,13 @@ func TestProfile(t *testing.T) {
 	if dumps, _ := filepath.Glob(filepath.Join(dir, "xla", "*")); len(dumps) == 0 && strings.Contains(version, "plugin") {
 		t.Error("XLA's dump is empty")
 	}
-	child(t, "", 0, nil, "tokenize", "-model=tiny", "-profile="+filepath.Join(dir, "again")).wants(t, exitDone)
+	child(t, stop{}, "tokenize", "-model=tiny", "-profile="+filepath.Join(dir, "again")).wants(t, exitDone)
 	read(t, filepath.Join(dir, "again", "cpu.pprof"))
 }
 
 func TestOutputNames(t *testing.T) {
 	t.Chdir(t.TempDir())
-	args := []string{"train", "-config=" + writeRecipe(t, ""), "-set=max_steps=1"}
+	args := []string{"train", "-platform=go", "-config=" + writeRecipe(t, ""), "-set=max_steps=1"}
 	mustCall(t, "", args...)
 	mustCall(t, "", args...)
 	for _, dir := range []string{"runs/recipe", "runs/recipe-2"} {
@@ -84,7 +84,7 @@ func TestOutputNames(t *testing.T) {
 }
 
 // The quickstart's flow with nothing but the program: no network, no pip, no XLA, and without cgo too.
-func TestTinyOnGo(t *testing.T) {
+func TestTinyPipelineOnGo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program twice")
 	}
@@ -99,17 +99,11 @@ func TestTinyOnGo(t *testing.T) {
 		dir := t.TempDir()
 		c := exec.Command(path, "-config=tiny", "-platform=go", "-out="+filepath.Join(dir, "out"))
 		c.Env = []string{"HF_HUB_OFFLINE=1", "PATH=/nonexistent", "HOME=" + dir}
-		started := time.Now()
 		limit := time.AfterFunc(2*time.Minute, func() { c.Process.Kill() })
 		out, err := c.CombinedOutput()
 		limit.Stop()
 		if err != nil {
 			t.Fatalf("CGO_ENABLED=%s: %v\n%s", cgo, err, out)
-		}
-		took := time.Since(started)
-		t.Logf("CGO_ENABLED=%s: %v", cgo, took.Round(100*time.Millisecond))
-		if took > 90*time.Second {
-			t.Errorf("CGO_ENABLED=%s: %v is more than a minute and a half", cgo, took)
 		}
 		if _, err := os.Stat(filepath.Join(dir, "out", "report.html")); err != nil {
 			t.Error(err)

@@ -3,19 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/report"
-	"github.com/bfpo-go/bfpo/bfpo/rundir"
 )
 
 // inLoop are the settings of a stage of 6 steps that evaluates tasks and answers prompts every second one.
@@ -37,8 +31,8 @@ func stepAnswers(t *testing.T, dir string) (answers []report.StepAnswer) {
 	return answers
 }
 
-// Tasks and answers in the loop: their numbers are those of `bfpo eval` with the model of that step, they are everywhere where the run's other
-// numbers are, and the run is bit for bit the same without them.
+// Tasks and answers at the evaluations of a run have the same numbers as `bfpo eval` with the model of that step,
+// appear wherever the run's other numbers do, and leave the trained weights bit for bit as they are without them.
 func TestInLoop(t *testing.T) {
 	settings, dir := inLoop(t), filepath.Join(t.TempDir(), "out")
 	out := mustCall(t, "", append([]string{"train", "-out=" + dir}, settings...)...)
@@ -117,7 +111,7 @@ func TestInLoopAlone(t *testing.T) {
 	prompts := write(t, filepath.Join(t.TempDir(), "prompts.jsonl"), `{"messages": [{"role": "user", "content": "Why?"}]}`+"\n")
 	file := writeRecipe(t, "do_eval: true\neval_tasks: toxigen\neval_limit: 1\neval_data: "+taskData(t, 1)+"\ngenerate_during_eval: true\neval_prompts: "+prompts+"\n")
 	dir := filepath.Join(t.TempDir(), "out")
-	mustCall(t, "", "train", "-config="+file, "-set=dataset_splits=[train]", "-set=max_steps=2", "-out="+dir)
+	mustCall(t, "", "train", "-platform=go", "-config="+file, "-set=dataset_splits=[train]", "-set=max_steps=2", "-out="+dir)
 	records := metrics(t, dir)
 	last := records[len(records)-1]
 	if _, ok := last.Get("eval_toxigen/acc"); !ok || !last.Evaluation() || last.Step != 2 {
@@ -133,39 +127,6 @@ func TestInLoopAlone(t *testing.T) {
 	if err := json.Unmarshal(read(t, filepath.Join(dir, "eval_results.json")), &results); err != nil || len(results) < 3 {
 		t.Errorf("eval_results.json: %v, %v", results, err)
 	}
-	call(t, "", "train", "-config="+file, "-set=dataset_splits=[train]", "-set=eval_data="+t.TempDir(), "-out="+filepath.Join(t.TempDir(), "out")).
+	call(t, "", "train", "-platform=go", "-config="+file, "-set=dataset_splits=[train]", "-set=eval_data="+t.TempDir(), "-out="+filepath.Join(t.TempDir(), "out")).
 		wants(t, exitFailed, "eval_tasks (eval_data is", "toxigen")
-}
-
-// A run that is killed or interrupted within its evaluations and resumed leaves what an uninterrupted one does.
-func TestInLoopKilled(t *testing.T) {
-	args := append([]string{"train", "-platform=go", "-set=save_steps=1", "-set=eval_limit=0"}, inLoop(t)...)
-	args = append(args, "-set=eval_tasks=[toxigen, winogrande]") // quick ones
-	whole, took := uninterrupted(t, args...)
-	for i := range kills(t) + 1 {
-		dir := filepath.Join(t.TempDir(), "out")
-		run := append(slices.Clone(args), "-out="+dir)
-		if i == 0 { // the signal comes while step 2 is evaluated, or soon after
-			r := child(t, " 2/6", 0, os.Interrupt, run...)
-			r.wants(t, exitInterrupted, "interrupted after step")
-		}
-		for range 2 {
-			text := []string{"", " 2/6", " 4/6", " 6/6"}[rand.IntN(4)]
-			child(t, text, time.Duration(rand.Float64()*float64(took)/4), syscall.SIGKILL, append(run, resume)...)
-			if rundir.Finished(dir) {
-				break
-			}
-		}
-		if !rundir.Finished(dir) {
-			child(t, "", 0, nil, append(run, resume)...).wants(t, exitDone)
-		}
-		sameRun(t, whole, dir)
-		sameFile(t, whole, dir, "answers.jsonl")
-		for _, step := range []int{2, 4, 6} {
-			for _, task := range []string{"toxigen", "winogrande"} {
-				sameFile(t, whole, dir, fmt.Sprintf("eval/step-%d/samples_%s.jsonl", step, task))
-			}
-			absent(t, filepath.Join(dir, fmt.Sprintf("eval/step-%d/unfinished.jsonl", step)))
-		}
-	}
 }

@@ -14,12 +14,18 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 )
 
-// ownCache moves what judges have said to a new folder; plugins and compiled programs stay where they are.
+// ownCache makes the judges' verdicts go to a new cache folder; plugins and compiled programs stay in the user's.
 func ownCache(t *testing.T) string {
 	t.Helper()
+	// The plugin keeps its usual path: a process can load only a few plugins, and a second path is a second plugin.
+	if plugin := graphtest.Device(t).Plugin(); plugin != "" {
+		t.Setenv(device.EnvPlugin, plugin)
+	}
 	dir := t.TempDir()
 	shared, err := wheel.CacheDir("")
 	if err != nil {
@@ -36,8 +42,9 @@ func ownCache(t *testing.T) string {
 
 const judgeKey = "sk-secret-of-the-test"
 
-// judgeServer is an OpenAI-compatible endpoint whose replies depend on the question alone: yes, no, words that are neither, or a refusal;
-// of some questions the first try meets a dropped connection, a broken answer or a request to wait.
+// judgeServer is an OpenAI-compatible endpoint whose replies depend on the question alone: yes, no, words that are
+// neither, or a refusal; of some questions the first try meets a dropped connection, a broken answer or a request
+// to wait.
 type judgeServer struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -88,7 +95,7 @@ func (s *judgeServer) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// count is how many questions were asked; questions that get a refusal do not count.
+// count returns the number of requests, without those for questions that the server refuses.
 func (s *judgeServer) count() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,6 +107,13 @@ func (s *judgeServer) count() (n int) {
 		}
 	}
 	return n
+}
+
+// forget makes every question a new one.
+func (s *judgeServer) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.asked)
 }
 
 // judgedLine is a line of samples.
@@ -122,7 +136,8 @@ func judgedLines(t *testing.T, dir, task string) (lines []judgedLine) {
 	return lines
 }
 
-// checkJudged compares a task's results with its samples: the mean and error of what was judged, and the number of what was not.
+// checkJudged compares a task's results with its samples: the mean and error of what was judged, and the number of
+// what was not.
 func checkJudged(t *testing.T, dir, task, metric string) (unjudged int) {
 	t.Helper()
 	var values []float64
@@ -156,7 +171,7 @@ func checkJudged(t *testing.T, dir, task, metric string) (unjudged int) {
 	return unjudged
 }
 
-// withoutKey reports a file that has a judge's key in it.
+// withoutKey reports files that contain the judge's key.
 func withoutKey(t *testing.T, dirs ...string) {
 	t.Helper()
 	for _, dir := range dirs {

@@ -61,7 +61,7 @@ func program(t *testing.T) string {
 	return path
 }
 
-// result is what one run of the program left.
+// result is the exit code and the output of one run of the program.
 type result struct {
 	code     int
 	out, err string
@@ -85,7 +85,7 @@ func mustCall(t *testing.T, stdin string, args ...string) string {
 	return r.out
 }
 
-// wants reports an exit code other than code, and texts that standard error lacks.
+// wants checks the exit code and that standard error contains texts.
 func (r result) wants(t *testing.T, code int, texts ...string) {
 	t.Helper()
 	if r.code != code {
@@ -117,7 +117,7 @@ save_steps: 3
 save_total_limit: 2
 `
 
-// recipe writes a recipe file: the short stage and further lines.
+// writeRecipe writes a recipe file: the short stage and further lines.
 func writeRecipe(t *testing.T, more string) string {
 	t.Helper()
 	return write(t, filepath.Join(t.TempDir(), "recipe.yaml"), stageRecipe+more)
@@ -148,7 +148,8 @@ func tinyFolder(t *testing.T) string {
 	return dir
 }
 
-// rewriteWeights replaces the weights of an exported folder by what change makes of them; a tensor without Dims is left out.
+// rewriteWeights replaces the weights of an exported folder by what change makes of them; a tensor without Dims is
+// left out.
 func rewriteWeights(t *testing.T, dir string, change func(*safetensors.Tensor)) {
 	t.Helper()
 	path := filepath.Join(dir, "model.safetensors")
@@ -176,7 +177,7 @@ func rewriteWeights(t *testing.T, dir string, change func(*safetensors.Tensor)) 
 	}
 }
 
-// absent reports a path that is there.
+// absent reports a path that exists.
 func absent(t *testing.T, path string) {
 	t.Helper()
 	if _, err := os.Lstat(path); err == nil {

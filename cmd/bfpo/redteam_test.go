@@ -3,18 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
 
-// questions is a file of n different questions, one of them twice, and a dialogue.
+// questions writes a file of n different questions, a repetition of the first one, and a dialogue.
 func questions(t *testing.T, n int) string {
 	t.Helper()
 	var text strings.Builder
@@ -53,7 +48,8 @@ type redTeamSummary struct {
 	Unused    map[string]int `json:"questions_without_a_pair"`
 }
 
-// Questions, answers, labels, set, training, evaluation in one command; the judge is a server with faults.
+// TestRedTeam runs answers, verdicts, the set, training and evaluation in one command, with a judge that is a
+// faulty server.
 func TestRedTeam(t *testing.T) {
 	s, dir := newJudgeServer(t), filepath.Join(t.TempDir(), "out")
 	ownCache(t)
@@ -94,7 +90,7 @@ func TestRedTeam(t *testing.T) {
 	withoutKey(t, dir)
 }
 
-// measured looks for the held-out questions in the evaluations, the report and the comparison.
+// measured checks that evaluations, report and comparison have the held-out questions.
 func measured(t *testing.T, dir string) {
 	t.Helper()
 	before, after := evaluated(t, filepath.Join(dir, "eval", "before")), evaluated(t, filepath.Join(dir, "eval", "after"))
@@ -114,7 +110,7 @@ func measured(t *testing.T, dir string) {
 	}
 }
 
-// disjoint reports a question on both sides of a set.
+// disjoint reports a question that is in both splits of a set.
 func disjoint(t *testing.T, dir, kind string) {
 	t.Helper()
 	question := regexp.MustCompile(`"(?:prompt|content)": ?"(How do I take [^"]*)"`)
@@ -133,43 +129,7 @@ func disjoint(t *testing.T, dir, kind string) {
 	}
 }
 
-// A run that is killed at a random instant of any part, or interrupted, and resumed leaves what an uninterrupted one does.
-func TestRedTeamKilled(t *testing.T) {
-	s, file := newJudgeServer(t), questions(t, 40)
-	args := []string{"redteam", "-config=tiny/redteam", "-platform=go", "-prompts=" + file, "-judge=openai:" + s.URL + "#model=m&parallel=1",
-		"-set=redteam_rank_safe=false", "-set=redteam_max_tokens=8", "-set=save_steps=1"}
-	ownCache(t)
-	whole, took := uninterrupted(t, args...)
-	for i := range kills(t) + 1 {
-		ownCache(t)
-		dir := filepath.Join(t.TempDir(), "out")
-		run := append(slices.Clone(args), "-out="+dir)
-		if i == 0 { // the training is interrupted, and says how to go on
-			r := child(t, "bfpo  2/4", 0, os.Interrupt, run...)
-			r.wants(t, exitInterrupted, "to go on: bfpo redteam -config=tiny/redteam")
-		}
-		for range 3 {
-			text := []string{"", "0/80 documents", "80/80 documents", "bfpo  1/4", "evaluating"}[rand.IntN(5)]
-			child(t, text, time.Duration(rand.Float64()*float64(took)/2), syscall.SIGKILL, append(run, resume)...)
-		}
-		if _, err := os.Stat(filepath.Join(dir, "report.html")); err != nil {
-			child(t, "", 0, nil, append(run, resume)...).wants(t, exitDone)
-		}
-		sameFile(t, whole, dir, "redteam/redteam.json")
-		sameFile(t, whole, dir, "redteam/answers/samples_redteam.jsonl")
-		sameRun(t, filepath.Join(whole, "1-bfpo"), filepath.Join(dir, "1-bfpo"))
-		for _, side := range []string{"before", "after"} {
-			sameFile(t, whole, dir, "eval/"+side+"/samples_redteam.jsonl")
-			a, b := evaluated(t, filepath.Join(whole, "eval", side)), evaluated(t, filepath.Join(dir, "eval", side))
-			if fmt.Sprint(a["results"]) != fmt.Sprint(b["results"]) {
-				t.Errorf("results %s training: %v, of the uninterrupted run %v", side, b["results"], a["results"])
-			}
-		}
-		absent(t, filepath.Join(dir, "redteam", "answers", "unfinished.jsonl"))
-	}
-}
-
-// A set that is there is split by its questions; one with held-out rows of its own keeps them.
+// A given set is split by question; a set that has held-out rows keeps them.
 func TestRedTeamReadySet(t *testing.T) {
 	var rows []map[string]any
 	for i := range 24 {

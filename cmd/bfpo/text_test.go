@@ -182,8 +182,8 @@ func TestData(t *testing.T) {
 
 func TestExport(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	mustCall(t, "", "train", "-config="+writeRecipe(t, ""), "-set=max_steps=3", "-out="+out)
-	for name, model := range map[string]string{"checkpoint": filepath.Join(out, "checkpoints", "step-3"), "run": out} {
+	mustCall(t, "", "train", "-platform=go", "-config="+writeRecipe(t, ""), "-set=max_steps=1", "-set=save_steps=1", "-out="+out)
+	for name, model := range map[string]string{"checkpoint": filepath.Join(out, "checkpoints", "step-1"), "run": out} {
 		dir := filepath.Join(t.TempDir(), "model")
 		if got := mustCall(t, "", "export", "-model="+model, "-out="+dir); got != dir+"\n" {
 			t.Errorf("%s: printed %q", name, got)

@@ -1,0 +1,44 @@
+package train
+
+import (
+	"github.com/bfpo-go/bfpo/bfpo/plan"
+
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+)
+
+// A GPU that is too small is refused before weights are loaded, with what would help.
+func TestPlanDoesNotFit(t *testing.T) {
+	graphtest.GPUs(t, "h100", 1) // skips where nothing compiles
+	small, err := device.FindGPU("h100")
+	if err != nil {
+		t.Fatal(err)
+	}
+	small.Memory = plan.Reserve + 1<<20
+	d, err := device.OpenFor(small, device.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	data := filepath.Join(t.TempDir(), "pairs.jsonl")
+	if err := os.WriteFile(data, []byte(`{"prompt": "a", "chosen": "b", "rejected": "c"}`+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := recipe.Default()
+	c.Model, c.Objective, c.DatasetMixer, c.DatasetSplits = "tiny", "bfpo", recipe.Mixer{{Name: data, Fraction: 1}}, []string{"train"}
+	_, _, err = Train(context.Background(), models.Runtime{Device: d, Out: io.Discard, Results: io.Discard}, c, filepath.Join(t.TempDir(), "out"))
+	for _, want := range []string{"more memory than there is", "f32 masters", "it would fit with", "-gpu=h200"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}
