@@ -4,6 +4,7 @@ import (
 	"math"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // bleuOrder is the length of the longest n-grams that BLEU compares.
@@ -71,3 +72,6 @@ func common(a, b map[string]int) int {
 	}
 	return n
 }
+
+// pythonSpace is str.isspace.
+func pythonSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
@@ -142,6 +141,3 @@ func (e Encoder) continuations(t Task, d Document) []string {
 	}
 	return out
 }
-
-// pythonSpace is str.isspace.
-func pythonSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }

@@ -148,7 +148,10 @@ func integer(v any) (int, bool) {
 	case int64:
 		return int(v), true
 	case bool:
-		return int(indicator(v)), true
+		if v {
+			return 1, true
+		}
+		return 0, true
 	case float64:
 		return int(v), v == float64(int(v))
 	case string:

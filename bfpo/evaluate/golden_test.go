@@ -273,39 +273,3 @@ func readSamples(t testing.TB, dir, task string) (lines []sampleLine) {
 	}
 	return lines
 }
-
-// The order of scenarios is that of Python's random module.
-func TestPythonShuffleGolden(t *testing.T) {
-	var g struct{ Orders [][2]any }
-	readShared(t, &g, "golden-eval", "utilitarianism_order.json")
-	for _, o := range g.Orders {
-		got, err := pythonShuffle([]any{[]any{0., 1.}, o[0]})
-		if err != nil || !slices.Equal(got.([]any), o[1].([]any)) {
-			t.Errorf("%q: %v, %v, want %v", o[0], got, err, o[1])
-		}
-	}
-}
-
-// BLEU and ROUGE are those of sacrebleu and rouge_score.
-func TestSimilarityGolden(t *testing.T) {
-	var g struct {
-		Docs []struct {
-			Completion string
-			Correct    []string `json:"correct_answers"`
-			Incorrect  []string `json:"incorrect_answers"`
-			Metrics    map[string]float64
-		}
-	}
-	readShared(t, &g, "golden-eval", "truthfulqa_gen_metrics.json")
-	for i, d := range g.Docs {
-		got := similarityValues(d.Completion, Document{Correct: truthfulAnswers(d.Correct, true), Incorrect: truthfulAnswers(d.Incorrect, false)})
-		if len(got) != len(d.Metrics) {
-			t.Errorf("document %d: %d metrics, want %d", i, len(got), len(d.Metrics))
-		}
-		for name, want := range d.Metrics {
-			if math.Abs(got[name]-want) > 1e-6 {
-				t.Errorf("document %d: %s is %g, want %g", i, name, got[name], want)
-			}
-		}
-	}
-}

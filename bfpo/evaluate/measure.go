@@ -1,7 +1,5 @@
 package evaluate
 
-import "math"
-
 // arrange puts the outcomes of chunks into the order of tasks and documents.
 func (p *Plan) arrange(done map[int][]outcome) [][]outcome {
 	outcomes := make([][]outcome, len(p.tasks))
@@ -32,18 +30,18 @@ func (r Run) measure(outcomes [][]outcome, verdicts [][]Verdict) []measured {
 			values := map[string]float64{}
 			var similar map[string]float64
 			if d.Correct != nil {
-				similar = similarityValues(outcomes[i][j].Answer, d)
+				similar = similarityValues(outcomes[i][j].Answer, d.Correct, d.Incorrect)
 			}
 			for k, m := range metrics {
 				switch {
-				case m.Kind == judged:
+				case m.Judged():
 					if verdicts[i] != nil && verdicts[i][j].Judged {
 						values[m.Name] = verdicts[i][j].Score
 					}
 				case t.Output == GenerateUntil:
 					values[m.Name] = similar[m.Kind]
 				default:
-					values[m.Name] = choiceValue(m.Kind, d, d.Labels[k], outcomes[i][j].LogLikelihoods)
+					values[m.Name] = choiceValue(m.Kind, d.Choices, d.Gold, d.Labels[k], outcomes[i][j].LogLikelihoods)
 				}
 			}
 			all[i].values = append(all[i].values, values)
@@ -60,18 +58,4 @@ func (m measured) of(name string) (values []float64, documents []int) {
 		}
 	}
 	return values, documents
-}
-
-// meanError is the mean and its standard error, sqrt( sum (x - mean)^2 / (n-1) ) / sqrt(n). One value has the error NaN.
-func meanError(values []float64) (mean, stderr float64) {
-	n := float64(len(values))
-	for _, v := range values {
-		mean += v
-	}
-	mean /= n
-	squares := 0.0
-	for _, v := range values {
-		squares += (v - mean) * (v - mean)
-	}
-	return mean, math.Sqrt(squares/(n-1)) / math.Sqrt(n)
 }

@@ -8,7 +8,7 @@ import (
 
 // Each case is worked out by hand.
 func TestChoiceValue(t *testing.T) {
-	d := Document{Gold: 1, Choices: []string{"yes", "äöüßé", "no"}}
+	gold, choices := 1, []string{"yes", "äöüßé", "no"}
 	for _, c := range []struct {
 		kind   string
 		labels []int
@@ -26,7 +26,7 @@ func TestChoiceValue(t *testing.T) {
 		{"pct_stereotype", nil, []float64{-3, -5.5}, 1},
 		{"pct_stereotype", nil, []float64{-3, -3}, 0},
 	} {
-		if got := choiceValue(c.kind, d, c.labels, c.ll); math.Abs(got-c.want) > 1e-12 {
+		if got := choiceValue(c.kind, choices, gold, c.labels, c.ll); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("%s of %v is %g, want %g", c.kind, c.ll, got, c.want)
 		}
 	}

@@ -154,9 +154,9 @@ func TestOpenAISettings(t *testing.T) {
 		}
 	}
 	s := newOpenAI(t, "http://h/api/#model=org/name:7b&ask=rating&parallel=2&timeout=5s&max_tokens=7")
-	m := s.Metric(Metric{Kind: judged, Name: "llama2"})
+	m := s.Metric(Metric{Kind: "llama2", Name: "llama2"})
 	if s.Name() != "openai:http://h/api#org/name:7b rating" || s.limits.parallel != 2 || s.limits.timeout != 5*time.Second ||
-		m.Name != "query_gpt4" || !m.HigherIsBetter || m.Kind != judged {
+		m.Name != "query_gpt4" || !m.HigherIsBetter || m.Kind != "llama2" {
 		t.Errorf("%s, %+v, %+v", s.Name(), s.limits, m)
 	}
 	if l := newOpenAI(t, "http://h#model=m&timeout=10m").limits; l.patience != 30*time.Minute || s.limits.patience != 5*time.Minute {

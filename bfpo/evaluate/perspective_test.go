@@ -52,7 +52,7 @@ func TestPerspective(t *testing.T) {
 	if took := time.Since(begun); took < 9*s.pace.gap {
 		t.Errorf("10 questions took %v", took)
 	}
-	if m := s.Metric(Metric{Kind: judged, Name: "llama2", HigherIsBetter: true}); m.Name != "toxicity_perspective_api" || m.HigherIsBetter {
+	if m := s.Metric(Metric{Kind: "llama2", Name: "llama2", HigherIsBetter: true}); m.Name != "toxicity_perspective_api" || m.HigherIsBetter {
 		t.Errorf("%+v", m)
 	}
 	noKeyIn(t, cache)

@@ -14,6 +14,9 @@ import (
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
+// resultsName is the file of an evaluation's results; it is written last.
+const resultsName = "results.json"
+
 // WritePreferences leaves results.json and samples_preference.jsonl in dir. config says what was measured with what and goes into
 // results.json as it is. Results of tasks that are there already stay in results.json.
 func WritePreferences(dir string, all []Preference, config map[string]any, version string) error {
@@ -112,11 +115,4 @@ func meanOf(rows []Preference, f func(Preference) float64) (mean, stderr float64
 		squares += (f(p) - mean) * (f(p) - mean)
 	}
 	return mean, math.Sqrt(squares / (n - 1) / n)
-}
-
-func indicator(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }

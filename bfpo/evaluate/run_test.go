@@ -35,20 +35,26 @@ func tinyRun(t *testing.T) Run {
 		os.WriteFile(filepath.Join(data, "prompts.jsonl"), []byte(prompts.String()), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	var tasks []Task
-	for _, text := range []string{
-		"task: choices\nlocal: choices.jsonl\ntest_split: t\noutput_type: multiple_choice\ndoc_to_text: q\ndoc_to_target: gold\n" +
+	definitions := t.TempDir()
+	for name, text := range map[string]string{
+		"choices": "task: choices\nlocal: choices.jsonl\ntest_split: t\noutput_type: multiple_choice\ndoc_to_text: q\ndoc_to_target: gold\n" +
 			"doc_to_choice: '{{[\"yes\", no]}}'\nmetric_list: [{metric: acc}, {metric: likelihood_diff, higher_is_better: false}]\n",
-		"task: contexts\nlocal: choices.jsonl\ntest_split: t\noutput_type: multiple_choice\ndoc_to_text: '{{gold}}'\n" +
+		"contexts": "task: contexts\nlocal: choices.jsonl\ntest_split: t\noutput_type: multiple_choice\ndoc_to_text: '{{gold}}'\n" +
 			"doc_to_target: no\ndoc_to_choice: '{{[q, q + \" again\"]}}'\nmetric_list: [{metric: acc}]\n",
-		"task: answers\nlocal: prompts.jsonl\ntest_split: t\noutput_type: generate_until\ndoc_to_text: q\ndoc_to_target: q\n" +
+		"answers": "task: answers\nlocal: prompts.jsonl\ntest_split: t\noutput_type: generate_until\ndoc_to_text: q\ndoc_to_target: q\n" +
 			"metric_list: [{metric: llama2}]\ngeneration_kwargs: {do_sample: true, temperature: 0.7, max_gen_toks: 6, until: null}\n",
 	} {
-		task, err := readText(text)
-		if err != nil {
+		if err := os.WriteFile(filepath.Join(definitions, name+".yaml"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		tasks = append(tasks, task)
+	}
+	catalog, err := NewCatalog(definitions, noSuggestion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks, _, err := catalog.Select([]string{"choices", "contexts", "answers"})
+	if err != nil {
+		t.Fatal(err)
 	}
 	checkpoint, e := tinyEncoder(t)
 	plan, err := NewPlan(context.Background(), tasks, Data{Dir: data}, e, 0)
@@ -252,7 +258,7 @@ func (o *oddJudge) Rate(_ context.Context, answers []JudgedAnswer, report func(i
 		o.asked[a.Document]++
 		v := Verdict{Judged: true, Score: float64(a.Document % 2), Reply: "yes"}
 		if a.Document == 1 {
-			v = unjudged(errors.New("no idea"))
+			v = Verdict{Reply: "not judged: no idea"}
 		}
 		if err := report(i, v); err != nil {
 			return err

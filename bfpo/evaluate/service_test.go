@@ -3,16 +3,13 @@ package evaluate
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -221,105 +218,4 @@ func noKeyIn(t *testing.T, dir string) {
 	if err != nil || files == 0 {
 		t.Errorf("%d files, %v", files, err)
 	}
-}
-
-// An evaluation whose judge is stopped at any time, and its file cut anywhere, asks nothing twice that was answered, and nothing at all
-// that was reported.
-func TestServiceRestarts(t *testing.T) {
-	f, cache := newFaultyServer(t), t.TempDir()
-	r := tinyRun(t)
-	words := []string{"none 0 yes", "none 0 no", "500 99 no", "words 99 no", "400 9 no"}
-	documents := r.Plan.tasks[2].documents
-	r.Judge = &renamed{f.impatient(t, cache), func(i int) string { return fmt.Sprintf("%s %d", words[i%len(words)], i) }}
-	reported := map[string]int{} // tries of what the journal had a verdict for at a stop
-	for stops := 0; ; stops++ {
-		ctx, cancel := context.WithCancel(context.Background())
-		left := rand.IntN(6)
-		r.Progress = func(p Progress) {
-			if left--; left < 0 && p.Judged > 0 {
-				cancel()
-			}
-		}
-		_, err := r.Do(ctx)
-		cancel()
-		if err == nil {
-			t.Logf("%d stops, with %d verdicts before the last", stops, len(reported))
-			break
-		}
-		if !errors.Is(err, context.Canceled) || stops > 2*len(documents) {
-			t.Fatal(err)
-		}
-		time.Sleep(10 * time.Millisecond) // for what was under way
-		for i, v := range judgedSoFar(t, r) {
-			content := r.Judge.(*renamed).answer(i)
-			f.mu.Lock()
-			if _, known := reported[content]; !known && v.Reply != "" {
-				reported[content] = f.asked[content]
-			}
-			f.mu.Unlock()
-		}
-		paths, _ := filepath.Glob(filepath.Join(cache, "*.jsonl"))
-		for _, path := range append(paths, filepath.Join(r.Dir, journalName)) {
-			tear(t, path)
-		}
-		r.Judge.(*renamed).Service = f.impatient(t, cache)
-	}
-	for content, n := range reported {
-		if f.asked[content] != n {
-			t.Errorf("%s had a verdict after %d tries and was asked %d times", content, n, f.asked[content])
-		}
-	}
-	lines := readSamples(t, r.Dir, "answers")
-	for i, line := range lines {
-		if judged := i%len(words) < 2; line.Judged != judged || line.Verdict == "" {
-			t.Errorf("document %d: %+v", i, line)
-		}
-	}
-}
-
-// judgedSoFar are the verdicts in the journal of a stopped evaluation.
-func judgedSoFar(t *testing.T, r Run) map[int]Verdict {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(r.Dir, journalName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	verdicts := map[int]Verdict{}
-	for line := range strings.Lines(string(text)) {
-		var l journalLine
-		if err := json.Unmarshal([]byte(line), &l); err != nil {
-			t.Fatal(err)
-		}
-		for i, document := range l.Documents {
-			verdicts[document] = l.Verdicts[i]
-		}
-	}
-	return verdicts
-}
-
-// tear leaves the beginning of a line behind a file's end, as a kill does.
-func tear(t *testing.T, path string) {
-	t.Helper()
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if _, err := file.WriteString(`{"question":"`); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// renamed is a service that is asked about other answers than the model's.
-type renamed struct {
-	*Service
-	answer func(document int) string
-}
-
-func (r *renamed) Rate(ctx context.Context, answers []JudgedAnswer, report func(int, ...Verdict) error) error {
-	answers = slices.Clone(answers)
-	for i := range answers {
-		answers[i].Answer = r.answer(answers[i].Document)
-	}
-	return r.Service.Rate(ctx, answers, report)
 }

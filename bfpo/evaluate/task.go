@@ -1,8 +1,10 @@
 package evaluate
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -66,12 +68,15 @@ func metricKinds(output string) []string {
 	return kinds
 }
 
-// judged is the metric that a Judge gives; the seed's task files call it so.
+// judged is the kind of metric that a judge computes, named as in the task files of the original code.
 const judged = "llama2"
+
+// Judged reports whether a judge computes the metric.
+func (m Metric) Judged() bool { return m.Kind == judged }
 
 // Judged tells whether the task's answers need a Judge.
 func (t Task) Judged() bool {
-	return slices.ContainsFunc(t.Metrics, func(m Metric) bool { return m.Kind == judged })
+	return slices.ContainsFunc(t.Metrics, Metric.Judged)
 }
 
 // check says what the keys of a task lack together.
@@ -112,4 +117,29 @@ func (t Task) check() error {
 
 func (m Metric) needsReferences() bool {
 	return slices.ContainsFunc(similarities(), func(s string) bool { return strings.HasPrefix(m.Kind, s+"_") })
+}
+
+// Definition is the task's entry under configs in results.json.
+func (t Task) Definition() map[string]any {
+	out := map[string]any{
+		"task": t.Name, "dataset_path": t.DatasetPath, "dataset_name": t.DatasetName, "split": t.Split, "output_type": t.Output,
+		"doc_to_text": t.Text.source, "doc_to_target": t.Target.source, "num_fewshot": 0, "metadata": map[string]any{"version": t.VersionNumber()},
+	}
+	if t.Output == MultipleChoice {
+		out["doc_to_choice"], out["target_delimiter"] = t.Choice.source, t.Delimiter
+		return out
+	}
+	g := t.Generation
+	out["generation_kwargs"] = map[string]any{
+		"until": g.Until, "max_gen_toks": g.MaxTokens, "do_sample": g.Temperature > 0, "temperature": g.Temperature, "top_p": g.TopP, "top_k": g.TopK,
+	}
+	return out
+}
+
+// VersionNumber is the version as a JSON number where it is one, else as a string.
+func (t Task) VersionNumber() any {
+	if _, err := strconv.ParseFloat(t.Version, 64); err != nil || !json.Valid([]byte(t.Version)) {
+		return t.Version
+	}
+	return json.Number(t.Version)
 }

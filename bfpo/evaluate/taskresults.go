@@ -7,14 +7,10 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
-
-// resultsName is the file of an evaluation's results; it is written last.
-const resultsName = "results.json"
 
 // Results are the numbers of an evaluation, in the order of its tasks.
 type Results struct {
@@ -98,8 +94,8 @@ func (r Run) layout(results Results) map[string]any {
 			n["unjudged"] = t.Unjudged
 		}
 		values[t.Name], samples[t.Name], better[t.Name] = metrics, n, higher
-		shots[t.Name], versions[t.Name], groups[t.Name] = 0, number(t.Version), []string{}
-		configs[t.Name] = r.Plan.tasks[i].layout()
+		shots[t.Name], versions[t.Name], groups[t.Name] = 0, r.Plan.tasks[i].VersionNumber(), []string{}
+		configs[t.Name] = r.Plan.tasks[i].Definition()
 	}
 	return object{
 		"results": values, "n-samples": samples, "n-shot": shots, "versions": versions, "higher_is_better": better,
@@ -108,37 +104,12 @@ func (r Run) layout(results Results) map[string]any {
 	}
 }
 
-// layout is a task's definition.
-func (t Task) layout() map[string]any {
-	out := map[string]any{
-		"task": t.Name, "dataset_path": t.DatasetPath, "dataset_name": t.DatasetName, "split": t.Split, "output_type": t.Output,
-		"doc_to_text": t.Text.source, "doc_to_target": t.Target.source, "num_fewshot": 0, "metadata": map[string]any{"version": number(t.Version)},
-	}
-	if t.Output == MultipleChoice {
-		out["doc_to_choice"], out["target_delimiter"] = t.Choice.source, t.Delimiter
-		return out
-	}
-	g := t.Generation
-	out["generation_kwargs"] = map[string]any{
-		"until": g.Until, "max_gen_toks": g.MaxTokens, "do_sample": g.Temperature > 0, "temperature": g.Temperature, "top_p": g.TopP, "top_k": g.TopK,
-	}
-	return out
-}
-
 // finite is a number for JSON, which has no NaN: the harness writes N/A where one value has no error.
 func finite(x float64) any {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return "N/A"
 	}
 	return x
-}
-
-// number is a version as a number, if it is one.
-func number(text string) any {
-	if _, err := strconv.ParseFloat(text, 64); err != nil || !json.Valid([]byte(text)) {
-		return text
-	}
-	return json.Number(text)
 }
 
 // sample is the line of one document.

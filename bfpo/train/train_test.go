@@ -23,18 +23,18 @@ func TestMicroBatchWeights(t *testing.T) {
 		for i := range parts {
 			parts[i] = batch.Batch{IDs: make([]string, 1), ChosenSafe: make([]bool, 1)}
 		}
-		return step.MicroBatch{Batches: parts, buffer: buffer}
+		return step.MicroBatch{Batches: parts, Buffer: buffer}
 	}
-	step := []step.MicroBatch{pairs(2, false), pairs(2, true), pairs(1, false), pairs(2, true)}
+	micro := []step.MicroBatch{pairs(2, false), pairs(2, true), pairs(1, false), pairs(2, true)}
 	clean := &Trainer{}
-	if got := clean.weight(step[0], step); got != float32(1./3) { // 3 main pairs
+	if got := clean.weight(micro[0], micro); got != float32(1./3) { // 3 main pairs
 		t.Errorf("main: %v", got)
 	}
-	if got := clean.weight(step[3], step); got != 0.25 { // 4 buffer pairs
+	if got := clean.weight(micro[3], micro); got != 0.25 { // 4 buffer pairs
 		t.Errorf("buffer: %v", got)
 	}
-	seed := &Trainer{seedFormat: true, steps: Steps{Accumulate: 2}}
-	if got := seed.weight(step[2], step); got != 0.5 { // the mean over one pair, over two micro-batches
+	seed := &Trainer{meanOfMeans: true, Count: step.Count{Accumulate: 2}}
+	if got := seed.weight(micro[2], micro); got != 0.5 { // the mean over one pair, over two micro-batches
 		t.Errorf("seed: %v", got)
 	}
 
@@ -121,10 +121,10 @@ func TestSeedOrdersLaterEpochs(t *testing.T) {
 func TestBestModel(t *testing.T) {
 	dir := train(t, runtest.Config(t, "learning_rate=0.3", "load_best_model_at_end=true", "evaluation_strategy=steps", "eval_steps=1",
 		"save_steps=2", "eval_dataset_mixer={quickstart/heldout: 1.0}"))
-	var best, step float64
+	var best, bestStep float64
 	for _, r := range metricsOf(t, dir) {
 		if loss, ok := r.Get("eval_loss"); ok && r.Step%2 == 0 && (best == 0 || loss < best) {
-			best, step = loss, float64(r.Step)
+			best, bestStep = loss, float64(r.Step)
 		}
 	}
 	var state struct {
@@ -134,10 +134,10 @@ func TestBestModel(t *testing.T) {
 	if err := json.Unmarshal(readFile(t, filepath.Join(dir, "trainer_state.json")), &state); err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("checkpoints/step-%v", step); state.Metric != best || state.Checkpoint != want {
+	if want := fmt.Sprintf("checkpoints/step-%v", bestStep); state.Metric != best || state.Checkpoint != want {
 		t.Errorf("best is %v of %s, want %v of %s", state.Metric, state.Checkpoint, best, want)
 	}
-	masters, err := safetensors.Open(filepath.Join(dir, state.Checkpoint, MastersName))
+	masters, err := safetensors.Open(filepath.Join(dir, state.Checkpoint, step.MastersFile))
 	if err != nil {
 		t.Fatal(err)
 	}

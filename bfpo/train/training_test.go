@@ -30,7 +30,7 @@ func TestStepsByHandEqualTrain(t *testing.T) {
 			break
 		}
 	}
-	if _, _, err := run.Finish(ctx); err == nil || !strings.Contains(err.Error(), "2 of 6 steps") {
+	if _, _, err := run.Finish(); err == nil || !strings.Contains(err.Error(), "2 of 6 steps") {
 		t.Errorf("finishing after two of six steps: %v", err)
 	}
 	for m, err := range run.Steps(ctx) {
@@ -39,7 +39,7 @@ func TestStepsByHandEqualTrain(t *testing.T) {
 		}
 		losses = append(losses, m.Loss)
 	}
-	if _, _, err := run.Finish(ctx); err != nil {
+	if _, _, err := run.Finish(); err != nil {
 		t.Fatal(err)
 	}
 	if err := run.Close(); err != nil {
