@@ -30,5 +30,5 @@ func Answers(ctx context.Context, rt models.Runtime, c recipe.Config, prompts []
 	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeType())
 	defer generator.Close()
 	format := data.TextFormat(c, language, model.Config.MaxPositionEmbeddings)
-	return evaluate.Answers(ctx, generator, format, prompts, maxTokens)
+	return evaluate.GenerateAnswers(ctx, generator, format, prompts, maxTokens)
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
@@ -22,7 +24,7 @@ import (
 
 // Evaluation says what a model is to be measured with.
 type Evaluation struct {
-	Tasks []evaluate.Task
+	Tasks []task.Task
 	Data  string // folder of local files; "" takes all from the hub
 	Limit int    // documents of each task; 0 = all
 	Chat  bool   // contexts are rendered by the chat template, as a user's message
@@ -44,7 +46,7 @@ func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluat
 	}
 	results, err := Run(ctx, rt, c, e, judge, dir, false)
 	switch {
-	case errors.Is(err, evaluate.ErrOther):
+	case errors.Is(err, evaluate.ErrDifferentEvaluation):
 		err = usage.Errorf("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
 	case errors.Is(err, context.Canceled):
 		err = fmt.Errorf("%w: what is evaluated so far is in %s, and the same command with -out=%s goes on", usage.ErrInterrupted, dir, dir)
@@ -56,7 +58,7 @@ func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluat
 
 // measure evaluates a recipe's model in dir, with a judge unless that is nil. With keep, what it took long to compute stays there, so that
 // the same call is quick later.
-func Run(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, judge evaluate.Judge, dir string, keep bool) (evaluate.Results, error) {
+func Run(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, judge judge.Judge, dir string, keep bool) (evaluate.Results, error) {
 	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice)
 	if err != nil {
 		return evaluate.Results{}, err
@@ -66,14 +68,14 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, 
 	if err != nil {
 		return evaluate.Results{}, err
 	}
-	encoder := evaluate.Encoder{Tokenizer: language.Tokenizer, MaxLength: checkpoint.Config.MaxPositionEmbeddings, Chat: language.Template}
+	encoder := evaluate.Encoder{Tokenizer: language.Tokenizer, MaxLength: checkpoint.Config.MaxPositionEmbeddings, TaskTemplate: language.Template}
 	if e.Chat {
 		encoder.Template = language.Template
 	}
-	if language.Assumed && (e.Chat || slices.ContainsFunc(e.Tasks, func(t evaluate.Task) bool { return t.Chat })) {
+	if language.Assumed && (e.Chat || slices.ContainsFunc(e.Tasks, func(t task.Task) bool { return t.ApplyChatTemplate })) {
 		rt.Notice("%s has no chat template: using zephyr's", c.Model)
 	}
-	plan, err := evaluate.NewPlan(ctx, e.Tasks, evaluate.Data{Dir: e.Data, Hub: rt.Hub}, encoder, e.Limit)
+	plan, err := evaluate.NewPlan(ctx, e.Tasks, task.Data{Dir: e.Data, Hub: rt.Hub}, encoder, e.Limit)
 	if err != nil {
 		return evaluate.Results{}, err
 	}
@@ -93,9 +95,9 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, 
 	progress := &evaluationProgress{out: rt.Out}
 	defer progress.end()
 	return evaluate.Run{
-		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: language.Tokenizer, Seed: c.Seed, Judge: judge, Dir: dir, Keep: keep,
-		Model:   fmt.Sprintf("%s %v %s", identity, c.ComputeType(), rt.Device.Platform()),
-		Version: rt.Version, Progress: progress.show,
+		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: language.Tokenizer, Seed: c.Seed, Judge: judge, Dir: dir, KeepJournal: keep,
+		ModelDigest: fmt.Sprintf("%s %v %s", identity, c.ComputeType(), rt.Device.Platform()),
+		Version:     rt.Version, Progress: progress.show,
 		Config: map[string]any{
 			"model": c.Model, "dtype": strings.ToLower(c.ComputeType().String()), "platform": rt.Device.Platform(), "limit": LimitOf(e.Limit),
 			"apply_chat_template": e.Chat, "seed": c.Seed, "judge": JudgeName(judge),
@@ -123,7 +125,7 @@ func LimitOf(limit int) any {
 }
 
 // judgeName is a judge for results: null for none.
-func JudgeName(judge evaluate.Judge) any {
+func JudgeName(judge judge.Judge) any {
 	if judge == nil {
 		return nil
 	}

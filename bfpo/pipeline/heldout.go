@@ -103,7 +103,7 @@ func (p *Pipeline) ask(ctx context.Context, name string, e recipe.EvalStage, ans
 		}
 		scorer := mistral.NewScorer(p.Device, model.Config, model.Base, nil, p.config.ComputeType())
 		defer scorer.Close()
-		if said.preferences, err = evaluate.Preferences(ctx, scorer, pairs.Pairs); err != nil {
+		if said.preferences, err = evaluate.ScorePreferences(ctx, scorer, pairs.Pairs); err != nil {
 			return said, err
 		}
 	}
@@ -116,7 +116,7 @@ func (p *Pipeline) ask(ctx context.Context, name string, e recipe.EvalStage, ans
 	}
 	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, p.config.ComputeType())
 	defer generator.Close()
-	said.answers, err = evaluate.Answers(ctx, generator, format, prompts, train.AnswerTokens)
+	said.answers, err = evaluate.GenerateAnswers(ctx, generator, format, prompts, train.AnswerTokens)
 	return said, err
 }
 
@@ -125,8 +125,8 @@ func (p *Pipeline) ask(ctx context.Context, name string, e recipe.EvalStage, ans
 // against the reference, for which it is 0: its distance before is |target|.
 func compareModels(o bfpo.Objective, before, reference, after []evaluate.Preference) report.Comparison {
 	c := report.Comparison{Title: fmt.Sprintf("%d held-out pairs", len(before)), Before: "before", After: "after"}
-	for _, k := range evaluate.Cases() {
-		b, r, a := k.Of(before), k.Of(reference), k.Of(after)
+	for _, k := range evaluate.LabelCases() {
+		b, r, a := k.Filter(before), k.Filter(reference), k.Filter(after)
 		if len(b) == 0 {
 			continue
 		}

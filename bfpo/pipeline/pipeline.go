@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/report"
@@ -21,8 +22,8 @@ import (
 // Pipeline is what the stages of a run pass on from one to the next. Its methods are the stages.
 type Pipeline struct {
 	models.Runtime
-	Tasks   []evaluate.Task // measured beside the tasks of the recipe
-	Reports []report.Stage  // of the stages so far
+	Tasks   []task.Task    // measured beside the tasks of the recipe
+	Reports []report.Stage // of the stages so far
 
 	dir     string
 	resume  bool // go on with what an earlier run left
@@ -108,7 +109,7 @@ func (p *Pipeline) Finish() error {
 		}
 	}
 	for _, side := range []string{"before", "after"} {
-		if err := evaluate.Forget(filepath.Join(p.dir, "eval", side)); err != nil {
+		if err := evaluate.RemoveJournal(filepath.Join(p.dir, "eval", side)); err != nil {
 			return fmt.Errorf("output folder: %w", err)
 		}
 	}

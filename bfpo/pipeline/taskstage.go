@@ -40,7 +40,7 @@ func (p *Pipeline) measureTasks(ctx context.Context, e recipe.EvalStage, model, 
 	c.Model = model
 	what := measure.Evaluation{Tasks: tasks, Data: e.Data, Limit: e.Limit, Chat: e.ApplyChatTemplate}
 	results, err = measure.Run(ctx, p.Runtime, c, what, judge, dir, true)
-	if errors.Is(err, evaluate.ErrOther) { // the recipe was changed meanwhile
+	if errors.Is(err, evaluate.ErrDifferentEvaluation) { // the recipe was changed meanwhile
 		if err = evaluate.Remove(dir); err == nil {
 			results, err = measure.Run(ctx, p.Runtime, c, what, judge, dir, true)
 		}

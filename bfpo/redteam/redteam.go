@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/bfpo/measure"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/pipeline"
@@ -64,7 +65,7 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) er
 	if err := p.Evaluate(ctx, r.eval); err != nil {
 		return err
 	}
-	if err := evaluate.Forget(filepath.Join(r.dir, answersName)); err != nil {
+	if err := evaluate.RemoveJournal(filepath.Join(r.dir, answersName)); err != nil {
 		return err
 	}
 	return p.Finish()
@@ -147,17 +148,17 @@ func (r *redTeam) askHeldOut(questions []string) error {
 	if err := writeQuestions(path, questions); err != nil || r.eval.Judge == "" {
 		return err
 	}
-	task, err := r.task(path)
-	r.Tasks = []evaluate.Task{task}
-	r.eval.Tasks = slices.DeleteFunc(slices.Clone(r.eval.Tasks), func(name string) bool { return name == task.Name })
+	questionTask, err := r.questionTask(path)
+	r.Tasks = []task.Task{questionTask}
+	r.eval.Tasks = slices.DeleteFunc(slices.Clone(r.eval.Tasks), func(name string) bool { return name == questionTask.Name })
 	return err
 }
 
-// task asks the questions of a file, in the recipe's way.
-func (r *redTeam) task(path string) (evaluate.Task, error) {
+// questionTask returns the task that asks the questions of a file with the recipe's settings for sampling.
+func (r *redTeam) questionTask(path string) (task.Task, error) {
 	found, err := recipe.FindTasks([]string{redTeamName}, "", r.Notice)
 	if err != nil {
-		return evaluate.Task{}, err
+		return task.Task{}, err
 	}
 	absolute, err := filepath.Abs(path)
 	t := found[0]
@@ -176,7 +177,7 @@ func (r *redTeam) ask(ctx context.Context, questions []string) ([]judgedAnswer, 
 	if err := writeQuestions(path, twice); err != nil {
 		return nil, err
 	}
-	task, err := r.task(path)
+	questionTask, err := r.questionTask(path)
 	if err != nil {
 		return nil, err
 	}
@@ -191,14 +192,14 @@ func (r *redTeam) ask(ctx context.Context, questions []string) ([]judgedAnswer, 
 		}
 	}
 	r.Notice("\n%d questions, two answers each, by %s; the judge is %s", len(questions), r.stage.Model, judge.Name())
-	_, err = measure.Run(ctx, r.Runtime, r.stage, measure.Evaluation{Tasks: []evaluate.Task{task}}, judge, dir, true)
+	_, err = measure.Run(ctx, r.Runtime, r.stage, measure.Evaluation{Tasks: []task.Task{questionTask}}, judge, dir, true)
 	switch {
-	case errors.Is(err, evaluate.ErrOther):
+	case errors.Is(err, evaluate.ErrDifferentEvaluation):
 		return nil, usage.Errorf("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
 	case errors.Is(err, context.Canceled):
 		return nil, fmt.Errorf("%w: what is answered and judged so far is in %s", usage.ErrInterrupted, dir)
 	case err != nil:
 		return nil, err
 	}
-	return readAnswers(filepath.Join(dir, "samples_"+task.Name+".jsonl"), judge.Metric(task.Metrics[0]))
+	return readAnswers(filepath.Join(dir, "samples_"+questionTask.Name+".jsonl"), judge.Metric(questionTask.Metrics[0]))
 }

@@ -40,7 +40,9 @@ func (s *Stepper) AccumulateMicroBatch(m MicroBatch, weight float32) (PendingRep
 }
 
 // MeasureMicroBatch computes the losses of a micro-batch and changes nothing.
-func (s *Stepper) MeasureMicroBatch(m MicroBatch) (PendingReports, error) { return s.runCalls(m, s.Measure) }
+func (s *Stepper) MeasureMicroBatch(m MicroBatch) (PendingReports, error) {
+	return s.runCalls(m, s.Measure)
+}
 
 func (s *Stepper) runCalls(m MicroBatch, run func([]batch.Batch) (Pending, error)) (PendingReports, error) {
 	reports := PendingReports{batches: len(m.Batches)}

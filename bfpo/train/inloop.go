@@ -11,6 +11,8 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/bfpo/measure"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
@@ -36,7 +38,7 @@ type inLoop struct {
 	dir       string         // of the run
 	plan      *evaluate.Plan // nil without eval_tasks
 	prompts   []loopPrompt   // empty without generate_during_eval
-	judge     evaluate.Judge // nil without eval_judge
+	judge     judge.Judge    // nil without eval_judge
 	scorer    *mistral.Scorer
 	generator *mistral.Generator
 	answers   []report.StepAnswer
@@ -65,12 +67,12 @@ func openInLoop(ctx context.Context, rt models.Runtime, c recipe.Config, in data
 		return l, err
 	}
 	encoder := evaluate.Encoder{
-		Tokenizer: l.language.Tokenizer, MaxLength: in.Checkpoint.Config.MaxPositionEmbeddings, Chat: l.language.Template,
+		Tokenizer: l.language.Tokenizer, MaxLength: in.Checkpoint.Config.MaxPositionEmbeddings, TaskTemplate: l.language.Template,
 	}
 	if c.EvalApplyChatTemplate {
 		encoder.Template = l.language.Template
 	}
-	l.plan, err = evaluate.NewPlan(ctx, tasks, evaluate.Data{Dir: c.EvalData, Hub: rt.Hub}, encoder, c.EvalLimit)
+	l.plan, err = evaluate.NewPlan(ctx, tasks, task.Data{Dir: c.EvalData, Hub: rt.Hub}, encoder, c.EvalLimit)
 	if err != nil {
 		return nil, fmt.Errorf("eval_tasks (eval_data is %q): %w", c.EvalData, err)
 	}
@@ -146,7 +148,7 @@ func (l *inLoop) runTasks(ctx context.Context, step int) (values []track.Value, 
 	}
 	results, err := evaluate.Run{
 		Plan: l.plan, Scorer: l.scorer, Generator: l.generator, Tokenizer: l.language.Tokenizer, Seed: c.Seed,
-		Judge: l.judge, Dir: dir, Model: filepath.Base(dir), Version: l.Version,
+		Judge: l.judge, Dir: dir, ModelDigest: filepath.Base(dir), Version: l.Version,
 		Config: map[string]any{
 			"model": fmt.Sprintf("%s of %s, from %s", filepath.Base(dir), filepath.Base(l.dir), c.Model),
 			"limit": measure.LimitOf(c.EvalLimit), "dtype": strings.ToLower(c.ComputeType().String()), "platform": l.Device.Platform(),
@@ -157,8 +159,8 @@ func (l *inLoop) runTasks(ctx context.Context, step int) (values []track.Value, 
 		for _, m := range task.Metrics {
 			name := task.Name + "/" + m.Name
 			values = append(values, track.Value{Name: name, Value: m.Mean})
-			if !math.IsNaN(m.Error) {
-				values = append(values, track.Value{Name: name + track.StderrEnding, Value: m.Error})
+			if !math.IsNaN(m.StdErr) {
+				values = append(values, track.Value{Name: name + track.StderrEnding, Value: m.StdErr})
 			}
 		}
 	}
