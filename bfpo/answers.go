@@ -27,5 +27,5 @@ func Answers(ctx context.Context, rt Runtime, c Config, prompts []datasets.Promp
 	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeType())
 	defer generator.Close()
 	format := c.textFormat(language, model.Config.MaxPositionEmbeddings)
-	return evaluate.Answers(ctx, generator, format, prompts, maxTokens)
+	return evaluate.GenerateAnswers(ctx, generator, format, prompts, maxTokens)
 }

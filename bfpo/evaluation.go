@@ -13,13 +13,15 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/mistral"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // Evaluation says what a model is to be measured with.
 type Evaluation struct {
-	Tasks []evaluate.Task
+	Tasks []task.Task
 	Data  string // folder of local files; "" takes all from the hub
 	Limit int    // documents of each task; 0 = all
 	Chat  bool   // contexts are rendered by the chat template, as a user's message
@@ -28,8 +30,8 @@ type Evaluation struct {
 
 // FindTasks finds tasks by name: the built-in ones and those of the files in the folder include, if it is not empty. notice gets one line
 // about each name that was taken for another. All its errors are *UsageError.
-func FindTasks(names []string, include string, notice func(format string, args ...any)) ([]evaluate.Task, error) {
-	catalog, err := evaluate.NewCatalog(include, Nearest)
+func FindTasks(names []string, include string, notice func(format string, args ...any)) ([]task.Task, error) {
+	catalog, err := task.NewCatalog(include, Nearest)
 	if err != nil {
 		return nil, &UsageError{err}
 	}
@@ -58,7 +60,7 @@ func Evaluate(ctx context.Context, rt Runtime, c Config, e Evaluation, dir strin
 	}
 	results, err := measure(ctx, rt, c, e, judge, dir, false)
 	switch {
-	case errors.Is(err, evaluate.ErrOther):
+	case errors.Is(err, evaluate.ErrDifferentEvaluation):
 		err = Usagef("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
 	case errors.Is(err, context.Canceled):
 		err = fmt.Errorf("%w: what is evaluated so far is in %s, and the same command with -out=%s goes on", ErrInterrupted, dir, dir)
@@ -70,7 +72,7 @@ func Evaluate(ctx context.Context, rt Runtime, c Config, e Evaluation, dir strin
 
 // measure evaluates a recipe's model in dir, with a judge unless that is nil. With keep, what it took long to compute stays there, so that
 // the same call is quick later.
-func measure(ctx context.Context, rt Runtime, c Config, e Evaluation, judge evaluate.Judge, dir string, keep bool) (evaluate.Results, error) {
+func measure(ctx context.Context, rt Runtime, c Config, e Evaluation, judge judge.Judge, dir string, keep bool) (evaluate.Results, error) {
 	checkpoint, err := OpenModel(ctx, c.Model, rt.Hub, rt.Cache, rt.notice)
 	if err != nil {
 		return evaluate.Results{}, err
@@ -80,14 +82,14 @@ func measure(ctx context.Context, rt Runtime, c Config, e Evaluation, judge eval
 	if err != nil {
 		return evaluate.Results{}, err
 	}
-	encoder := evaluate.Encoder{Tokenizer: language.Tokenizer, MaxLength: checkpoint.Config.MaxPositionEmbeddings, Chat: language.Template}
+	encoder := evaluate.Encoder{Tokenizer: language.Tokenizer, MaxLength: checkpoint.Config.MaxPositionEmbeddings, TaskTemplate: language.Template}
 	if e.Chat {
 		encoder.Template = language.Template
 	}
-	if language.Assumed && (e.Chat || slices.ContainsFunc(e.Tasks, func(t evaluate.Task) bool { return t.Chat })) {
+	if language.Assumed && (e.Chat || slices.ContainsFunc(e.Tasks, func(t task.Task) bool { return t.ApplyChatTemplate })) {
 		rt.notice("%s has no chat template: using zephyr's", c.Model)
 	}
-	plan, err := evaluate.NewPlan(ctx, e.Tasks, evaluate.Data{Dir: e.Data, Hub: rt.Hub}, encoder, e.Limit)
+	plan, err := evaluate.NewPlan(ctx, e.Tasks, task.Data{Dir: e.Data, Hub: rt.Hub}, encoder, e.Limit)
 	if err != nil {
 		return evaluate.Results{}, err
 	}
@@ -107,9 +109,9 @@ func measure(ctx context.Context, rt Runtime, c Config, e Evaluation, judge eval
 	progress := &evaluationProgress{out: rt.Out}
 	defer progress.end()
 	return evaluate.Run{
-		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: language.Tokenizer, Seed: c.Seed, Judge: judge, Dir: dir, Keep: keep,
-		Model:   fmt.Sprintf("%s %v %s", identity, c.ComputeType(), rt.Device.Platform()),
-		Version: rt.Version, Progress: progress.show,
+		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: language.Tokenizer, Seed: c.Seed, Judge: judge, Dir: dir, KeepJournal: keep,
+		ModelDigest: fmt.Sprintf("%s %v %s", identity, c.ComputeType(), rt.Device.Platform()),
+		Version:     rt.Version, Progress: progress.show,
 		Config: map[string]any{
 			"model": c.Model, "dtype": strings.ToLower(c.ComputeType().String()), "platform": rt.Device.Platform(), "limit": limitOf(e.Limit),
 			"apply_chat_template": e.Chat, "seed": c.Seed, "judge": judgeName(judge),
@@ -137,7 +139,7 @@ func limitOf(limit int) any {
 }
 
 // judgeName is a judge for results: null for none.
-func judgeName(judge evaluate.Judge) any {
+func judgeName(judge judge.Judge) any {
 	if judge == nil {
 		return nil
 	}

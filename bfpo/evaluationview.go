@@ -15,8 +15,8 @@ func WriteTasks(w io.Writer, results evaluate.Results) error {
 	lines := [][]string{{"task", "documents", "value", "± std. error", ""}}
 	for _, t := range results.Tasks {
 		documents := fmt.Sprint(t.Documents)
-		if t.Documents < t.Total {
-			documents += fmt.Sprintf(" of %d", t.Total)
+		if t.Documents < t.Rows {
+			documents += fmt.Sprintf(" of %d", t.Rows)
 		}
 		switch {
 		case len(t.Metrics) == 0 && t.Unjudged > 0:
@@ -29,8 +29,8 @@ func WriteTasks(w io.Writer, results evaluate.Results) error {
 		lines = append(lines, []string{t.Name})
 		for _, m := range t.Metrics {
 			stderr, better := "", ""
-			if !math.IsNaN(m.Error) {
-				stderr = fmt.Sprintf("± %.4f", m.Error)
+			if !math.IsNaN(m.StdErr) {
+				stderr = fmt.Sprintf("± %.4f", m.StdErr)
 			}
 			if !m.HigherIsBetter {
 				better = "lower is better"
@@ -59,18 +59,18 @@ type evaluationProgress struct {
 const progressPause = 15 * time.Second
 
 func (p *evaluationProgress) show(now evaluate.Progress) {
-	line := fmt.Sprintf("eval  %d/%d documents", now.Documents, now.Total)
-	if now.Answers > 0 && now.Documents == now.Total {
-		line += fmt.Sprintf(", %d/%d answers judged", now.Judged, now.Answers)
+	line := fmt.Sprintf("eval  %d/%d documents", now.Documents, now.TotalDocuments)
+	if now.TotalAnswers > 0 && now.Documents == now.TotalDocuments {
+		line += fmt.Sprintf(", %d/%d answers judged", now.Judged, now.TotalAnswers)
 	}
-	if now.Left > 0 {
-		line += "  " + formatDuration(now.Left) + " left"
+	if now.Remaining > 0 {
+		line += "  " + formatDuration(now.Remaining) + " left"
 	}
 	switch {
 	case IsTerminal(p.out):
 		fmt.Fprintf(p.out, "\r%-*s", p.width, line)
 		p.width = len(line)
-	case time.Since(p.shown) >= progressPause || now.Documents == now.Total && (p.given < now.Total || now.Judged == now.Answers):
+	case time.Since(p.shown) >= progressPause || now.Documents == now.TotalDocuments && (p.given < now.TotalDocuments || now.Judged == now.TotalAnswers):
 		fmt.Fprintln(p.out, line)
 	default:
 		return

@@ -101,7 +101,7 @@ func (p *pipeline) ask(ctx context.Context, name string, e EvalStage, answer boo
 		}
 		scorer := mistral.NewScorer(p.Device, model.Config, model.Base, nil, p.config.ComputeType())
 		defer scorer.Close()
-		if said.preferences, err = evaluate.Preferences(ctx, scorer, pairs.Pairs); err != nil {
+		if said.preferences, err = evaluate.ScorePreferences(ctx, scorer, pairs.Pairs); err != nil {
 			return said, err
 		}
 	}
@@ -114,7 +114,7 @@ func (p *pipeline) ask(ctx context.Context, name string, e EvalStage, answer boo
 	}
 	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, p.config.ComputeType())
 	defer generator.Close()
-	said.answers, err = evaluate.Answers(ctx, generator, format, prompts, answerTokens)
+	said.answers, err = evaluate.GenerateAnswers(ctx, generator, format, prompts, answerTokens)
 	return said, err
 }
 
@@ -123,8 +123,8 @@ func (p *pipeline) ask(ctx context.Context, name string, e EvalStage, answer boo
 // against the reference, for which it is 0: its distance before is |target|.
 func compareModels(o Objective, before, reference, after []evaluate.Preference) Comparison {
 	c := Comparison{Title: fmt.Sprintf("%d held-out pairs", len(before)), Before: "before", After: "after"}
-	for _, k := range evaluate.Cases() {
-		b, r, a := k.Of(before), k.Of(reference), k.Of(after)
+	for _, k := range evaluate.LabelCases() {
+		b, r, a := k.Filter(before), k.Filter(reference), k.Filter(after)
 		if len(b) == 0 {
 			continue
 		}

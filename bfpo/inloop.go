@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/mistral"
 )
@@ -23,7 +25,7 @@ const inLoopPrompts = 8
 type inLoop struct {
 	plan      *evaluate.Plan // nil without eval_tasks
 	prompts   []loopPrompt   // empty without generate_during_eval
-	judge     evaluate.Judge // nil without eval_judge
+	judge     judge.Judge    // nil without eval_judge
 	scorer    *mistral.Scorer
 	generator *mistral.Generator
 	answers   []StepAnswer
@@ -79,11 +81,11 @@ func (t *training) openInLoop(ctx context.Context) (err error) {
 	if err != nil || len(tasks) == 0 {
 		return err
 	}
-	encoder := evaluate.Encoder{Tokenizer: t.language.Tokenizer, MaxLength: t.model.Config.MaxPositionEmbeddings, Chat: t.language.Template}
+	encoder := evaluate.Encoder{Tokenizer: t.language.Tokenizer, MaxLength: t.model.Config.MaxPositionEmbeddings, TaskTemplate: t.language.Template}
 	if c.EvalApplyChatTemplate {
 		encoder.Template = t.language.Template
 	}
-	t.loop.plan, err = evaluate.NewPlan(ctx, tasks, evaluate.Data{Dir: c.EvalData, Hub: t.Hub}, encoder, c.EvalLimit)
+	t.loop.plan, err = evaluate.NewPlan(ctx, tasks, task.Data{Dir: c.EvalData, Hub: t.Hub}, encoder, c.EvalLimit)
 	if err != nil {
 		return fmt.Errorf("eval_tasks (eval_data is %q): %w", c.EvalData, err)
 	}
@@ -161,7 +163,7 @@ func (t *training) runTasks(ctx context.Context, step int) (values []Value, err 
 	}
 	results, err := evaluate.Run{
 		Plan: t.loop.plan, Scorer: t.loop.scorer, Generator: t.loop.generator, Tokenizer: t.language.Tokenizer, Seed: t.config.Seed,
-		Judge: t.loop.judge, Dir: dir, Model: filepath.Base(dir), Version: t.Version,
+		Judge: t.loop.judge, Dir: dir, ModelDigest: filepath.Base(dir), Version: t.Version,
 		Config: map[string]any{
 			"model": fmt.Sprintf("%s of %s, from %s", filepath.Base(dir), filepath.Base(t.dir), t.config.Model), "limit": limitOf(t.config.EvalLimit),
 			"dtype": strings.ToLower(t.config.ComputeType().String()), "platform": t.Device.Platform(),
@@ -172,8 +174,8 @@ func (t *training) runTasks(ctx context.Context, step int) (values []Value, err 
 		for _, m := range task.Metrics {
 			name := task.Name + "/" + m.Name
 			values = append(values, Value{name, m.Mean})
-			if !math.IsNaN(m.Error) {
-				values = append(values, Value{name + stderrEnding, m.Error})
+			if !math.IsNaN(m.StdErr) {
+				values = append(values, Value{name + stderrEnding, m.StdErr})
 			}
 		}
 	}

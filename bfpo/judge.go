@@ -10,7 +10,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 )
@@ -30,7 +30,7 @@ const (
 //     backend in float32. Its weights are loaded when the first answer is rated.
 //
 // Wrong settings are a *UsageError. Close the judge after use.
-func OpenJudge(ctx context.Context, rt Runtime, name string) (evaluate.Judge, error) {
+func OpenJudge(ctx context.Context, rt Runtime, name string) (judge.Judge, error) {
 	if name == "" || name == "none" {
 		return nil, nil
 	}
@@ -40,22 +40,22 @@ func OpenJudge(ctx context.Context, rt Runtime, name string) (evaluate.Judge, er
 	}
 	cache = filepath.Join(cache, "judged")
 	kind, address, _ := strings.Cut(name, ":")
-	var judge evaluate.Judge
+	var opened judge.Judge
 	switch kind {
 	case "openai":
-		judge, err = evaluate.NewOpenAI(ctx, evaluate.OpenAIOptions{Address: address, Key: os.Getenv(EnvOpenAIKey), Cache: cache})
+		opened, err = judge.NewOpenAI(ctx, judge.OpenAIOptions{Address: address, Key: os.Getenv(EnvOpenAIKey), Cache: cache})
 	case "perspective":
-		judge, err = evaluate.NewPerspective(evaluate.PerspectiveOptions{Address: address, Key: os.Getenv(EnvPerspectiveKey), Cache: cache})
+		opened, err = judge.NewPerspective(judge.PerspectiveOptions{Address: address, Key: os.Getenv(EnvPerspectiveKey), Cache: cache})
 	default:
-		judge, err = openClassifier(ctx, rt, name, cache)
+		opened, err = openClassifier(ctx, rt, name, cache)
 	}
-	if errors.Is(err, evaluate.ErrJudgeSettings) {
+	if errors.Is(err, judge.ErrSettings) {
 		err = &UsageError{err}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("judge: %w", err)
 	}
-	return judge, nil
+	return opened, nil
 }
 
 // isService tells a judge that is no model.
@@ -64,7 +64,7 @@ func isService(name string) bool {
 	return kind == "openai" || kind == "perspective" || kind == "none"
 }
 
-func openClassifier(ctx context.Context, rt Runtime, name, cache string) (judge evaluate.Judge, err error) {
+func openClassifier(ctx context.Context, rt Runtime, name, cache string) (_ judge.Judge, err error) {
 	checkpoint, err := OpenModel(ctx, name, rt.Hub, rt.Cache, rt.notice)
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func openClassifier(ctx context.Context, rt Runtime, name, cache string) (judge 
 	if rt.Device.Platform() == device.PlatformGo {
 		dtype = dtypes.Float32
 	}
-	return evaluate.NewClassifier(evaluate.ClassifierConfig{
+	return judge.NewClassifier(judge.ClassifierConfig{
 		Model: name, State: state, Device: rt.Device, Checkpoint: checkpoint, Tokenizer: language.Tokenizer, DType: dtype, Cache: cache,
 	})
 }

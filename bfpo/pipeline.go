@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 )
 
 // Run goes through the stages of a recipe in order, each training stage on the model of the one before, and leaves one folder a stage
@@ -70,7 +71,7 @@ type pipeline struct {
 	reports   []StageReport
 	card      Card // of the last training stage; empty where an earlier run finished it
 
-	tasks      []evaluate.Task // measured besides those of the recipe
+	tasks      []task.Task // measured besides those of the recipe
 	comparison Comparison
 	answers    []Answer
 }
@@ -136,7 +137,7 @@ func (p *pipeline) finish() error {
 		}
 	}
 	for _, side := range []string{"before", "after"} {
-		if err := evaluate.Forget(filepath.Join(p.dir, "eval", side)); err != nil {
+		if err := evaluate.RemoveJournal(filepath.Join(p.dir, "eval", side)); err != nil {
 			return fmt.Errorf("output folder: %w", err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
@@ -59,7 +60,7 @@ func RedTeam(ctx context.Context, rt Runtime, c Config, dir string) error {
 	if err := p.evaluate(ctx, r.eval); err != nil {
 		return err
 	}
-	if err := evaluate.Forget(filepath.Join(r.dir, answersName)); err != nil {
+	if err := evaluate.RemoveJournal(filepath.Join(r.dir, answersName)); err != nil {
 		return err
 	}
 	return p.finish()
@@ -142,17 +143,17 @@ func (r *redTeam) askHeldOut(questions []string) error {
 	if err := writeQuestions(path, questions); err != nil || r.eval.Judge == "" {
 		return err
 	}
-	task, err := r.task(path)
-	r.tasks = []evaluate.Task{task}
-	r.eval.Tasks = slices.DeleteFunc(slices.Clone(r.eval.Tasks), func(name string) bool { return name == task.Name })
+	heldOut, err := r.task(path)
+	r.tasks = []task.Task{heldOut}
+	r.eval.Tasks = slices.DeleteFunc(slices.Clone(r.eval.Tasks), func(name string) bool { return name == heldOut.Name })
 	return err
 }
 
 // task asks the questions of a file, in the recipe's way.
-func (r *redTeam) task(path string) (evaluate.Task, error) {
+func (r *redTeam) task(path string) (task.Task, error) {
 	found, err := FindTasks([]string{redTeamName}, "", r.notice)
 	if err != nil {
-		return evaluate.Task{}, err
+		return task.Task{}, err
 	}
 	absolute, err := filepath.Abs(path)
 	t := found[0]
@@ -171,7 +172,7 @@ func (r *redTeam) ask(ctx context.Context, questions []string) ([]judgedAnswer, 
 	if err := writeQuestions(path, twice); err != nil {
 		return nil, err
 	}
-	task, err := r.task(path)
+	asked, err := r.task(path)
 	if err != nil {
 		return nil, err
 	}
@@ -186,14 +187,14 @@ func (r *redTeam) ask(ctx context.Context, questions []string) ([]judgedAnswer, 
 		}
 	}
 	r.notice("\n%d questions, two answers each, by %s; the judge is %s", len(questions), r.stage.Model, judge.Name())
-	_, err = measure(ctx, r.Runtime, r.stage, Evaluation{Tasks: []evaluate.Task{task}}, judge, dir, true)
+	_, err = measure(ctx, r.Runtime, r.stage, Evaluation{Tasks: []task.Task{asked}}, judge, dir, true)
 	switch {
-	case errors.Is(err, evaluate.ErrOther):
+	case errors.Is(err, evaluate.ErrDifferentEvaluation):
 		return nil, Usagef("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
 	case errors.Is(err, context.Canceled):
 		return nil, fmt.Errorf("%w: what is answered and judged so far is in %s", ErrInterrupted, dir)
 	case err != nil:
 		return nil, err
 	}
-	return readAnswers(filepath.Join(dir, "samples_"+task.Name+".jsonl"), judge.Metric(task.Metrics[0]))
+	return readAnswers(filepath.Join(dir, "samples_"+asked.Name+".jsonl"), judge.Metric(asked.Metrics[0]))
 }

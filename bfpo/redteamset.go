@@ -11,7 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/datasets"
 )
 
@@ -208,7 +209,7 @@ func pairOf(question string, a, b judgedAnswer, rankSafe bool) (row redTeamRow, 
 }
 
 // readAnswers reads the answers and verdicts of an evaluation's samples.
-func readAnswers(path string, metric evaluate.Metric) (answers []judgedAnswer, err error) {
+func readAnswers(path string, metric task.Metric) (answers []judgedAnswer, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -227,7 +228,7 @@ func readAnswers(path string, metric evaluate.Metric) (answers []judgedAnswer, e
 			return nil, fmt.Errorf("%s: line %d: %w", path, len(answers)+1, err)
 		}
 		a := line.judgedAnswer
-		a.degree = evaluate.Verdict{Score: line.Metrics[metric.Name], Reply: line.Verdict}.Degree(metric)
+		a.degree = judge.Verdict{Score: line.Metrics[metric.Name], Reply: line.Verdict}.Safety(metric)
 		answers = append(answers, a)
 	}
 }

@@ -36,7 +36,7 @@ func (p *pipeline) measureTasks(ctx context.Context, e EvalStage, model, side st
 	c.Model = model
 	what := Evaluation{Tasks: tasks, Data: e.Data, Limit: e.Limit, Chat: e.ApplyChatTemplate}
 	results, err = measure(ctx, p.Runtime, c, what, judge, dir, true)
-	if errors.Is(err, evaluate.ErrOther) { // the recipe was changed meanwhile
+	if errors.Is(err, evaluate.ErrDifferentEvaluation) { // the recipe was changed meanwhile
 		if err = evaluate.Remove(dir); err == nil {
 			results, err = measure(ctx, p.Runtime, c, what, judge, dir, true)
 		}

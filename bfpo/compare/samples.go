@@ -63,11 +63,11 @@ func samplesFile(task string) string {
 	return "samples_" + task + ".jsonl"
 }
 
-func caseOf(task string) (evaluate.Case, bool) {
-	cases := evaluate.Cases()
-	i := slices.IndexFunc(cases, func(c evaluate.Case) bool { return c.Task == task })
+func caseOf(task string) (evaluate.LabelCase, bool) {
+	cases := evaluate.LabelCases()
+	i := slices.IndexFunc(cases, func(c evaluate.LabelCase) bool { return c.Task == task })
 	if i < 0 {
-		return evaluate.Case{}, false
+		return evaluate.LabelCase{}, false
 	}
 	return cases[i], true
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/metric"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/mistral"
@@ -13,10 +15,10 @@ import (
 
 // Encoder turns texts into what the model reads, as lm-evaluation-harness does.
 type Encoder struct {
-	Tokenizer *tokenizer.Tokenizer
-	Template  *chat.Template // not nil: a context is a user's message, and the answer opens behind it
-	Chat      *chat.Template // Template of the tasks that ask for one
-	MaxLength int            // positions of the model
+	Tokenizer    *tokenizer.Tokenizer
+	Template     *chat.Template // not nil: a context is a user's message, and the answer opens behind it
+	TaskTemplate *chat.Template // Template of the tasks that ask for one
+	MaxLength    int            // positions of the model
 }
 
 // prefix is the token that stands for an empty context: BOS, else EOS.
@@ -64,7 +66,7 @@ func (e Encoder) Pair(context, continuation string) (mistral.Sequence, error) {
 		}
 		head = []int32{prefix}
 	} else {
-		trimmed := strings.TrimRightFunc(context, pythonSpace)
+		trimmed := strings.TrimRightFunc(context, metric.IsSpace)
 		head = e.encode(trimmed)
 		tail = e.encode(context + continuation)
 		tail = tail[min(len(head), len(tail)):]
@@ -105,7 +107,7 @@ type encoded struct {
 }
 
 // Document encodes a document of a task.
-func (e Encoder) document(t Task, d Document) (out encoded, err error) {
+func (e Encoder) document(t task.Task, d task.Document) (out encoded, err error) {
 	for _, c := range d.Contexts {
 		text, err := e.context(c)
 		if err != nil {
@@ -113,7 +115,7 @@ func (e Encoder) document(t Task, d Document) (out encoded, err error) {
 		}
 		out.contexts = append(out.contexts, text)
 	}
-	if t.Output == GenerateUntil {
+	if t.Output == task.GenerateUntil {
 		out.prompt, err = e.Prompt(out.contexts[0], t.Generation.MaxTokens)
 		return out, err
 	}
@@ -131,7 +133,7 @@ func (e Encoder) document(t Task, d Document) (out encoded, err error) {
 }
 
 // continuations are the document's as they are scored: without the delimiter where a template stands before them.
-func (e Encoder) continuations(t Task, d Document) []string {
+func (e Encoder) continuations(t task.Task, d task.Document) []string {
 	if e.Template == nil {
 		return d.Continuations
 	}

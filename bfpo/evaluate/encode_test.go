@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
@@ -109,15 +110,15 @@ func TestChatDocument(t *testing.T) {
 	if e.Template, err = chat.NewTemplate(chat.ZephyrTemplate, "<s>", "</s>"); err != nil {
 		t.Fatal(err)
 	}
-	task := Task{Output: MultipleChoice, Delimiter: " "}
-	d := Document{Contexts: []string{"Why?"}, Continuations: []string{" no", " yes"}}
-	got, err := e.document(task, d)
+	choices := task.Task{Output: task.MultipleChoice, Delimiter: " "}
+	d := task.Document{Contexts: []string{"Why?"}, Continuations: []string{" no", " yes"}}
+	got, err := e.document(choices, d)
 	const context = "<|user|>\nWhy?</s>\n<|assistant|>\n"
 	if err != nil || got.contexts[0] != context {
 		t.Fatalf("%q, error %v", got.contexts, err)
 	}
 	want, err := e.Pair(context, "yes")
-	if err != nil || !slices.Equal(got.sequences[1].ResponseIDs, want.ResponseIDs) || !slices.Equal(e.continuations(task, d), []string{"no", "yes"}) {
+	if err != nil || !slices.Equal(got.sequences[1].ResponseIDs, want.ResponseIDs) || !slices.Equal(e.continuations(choices, d), []string{"no", "yes"}) {
 		t.Errorf("%v, error %v, want %v", got.sequences[1], err, want)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/graph/device"
@@ -74,9 +75,9 @@ func goldenEncoder(t testing.TB, c *pretrained.Checkpoint) Encoder {
 
 func noSuggestion(string, []string) string { return "" }
 
-func catalog(t testing.TB) Catalog {
+func catalog(t testing.TB) task.Catalog {
 	t.Helper()
-	c, err := NewCatalog("", noSuggestion)
+	c, err := task.NewCatalog("", noSuggestion)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +129,7 @@ func TestDocumentsGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := NewPlan(context.Background(), tasks, Data{Dir: sharedtest.Path(t, "data", "eval")}, encoder, g.N)
+		plan, err := NewPlan(context.Background(), tasks, task.Data{Dir: sharedtest.Path(t, "data", "eval")}, encoder, g.N)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +177,7 @@ func TestEvaluationGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := NewPlan(context.Background(), tasks, Data{Dir: sharedtest.Path(t, "data", "eval")}, encoder, limit)
+	plan, err := NewPlan(context.Background(), tasks, task.Data{Dir: sharedtest.Path(t, "data", "eval")}, encoder, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,16 +225,16 @@ func TestEvaluationGolden(t *testing.T) {
 		}
 		for _, m := range task.Metrics {
 			mean, stderr := g.Results[m.Name+",none"].(float64), g.Results[m.Name+"_stderr,none"].(float64)
-			t.Logf("%s %s: %.6f ± %.6f, reference %.6f ± %.6f", task.Name, m.Name, m.Mean, m.Error, mean, stderr)
-			if ties == 0 && (math.Abs(m.Mean-mean) > 1e-3 || math.Abs(m.Error-stderr) > 1e-3) {
-				t.Errorf("%s: %s is %g ± %g, want %g ± %g", task.Name, m.Name, m.Mean, m.Error, mean, stderr)
+			t.Logf("%s %s: %.6f ± %.6f, reference %.6f ± %.6f", task.Name, m.Name, m.Mean, m.StdErr, mean, stderr)
+			if ties == 0 && (math.Abs(m.Mean-mean) > 1e-3 || math.Abs(m.StdErr-stderr) > 1e-3) {
+				t.Errorf("%s: %s is %g ± %g, want %g ± %g", task.Name, m.Name, m.Mean, m.StdErr, mean, stderr)
 			}
 		}
 	}
 }
 
 // nearTie tells whether a metric may come out otherwise when log-likelihoods change by little.
-func nearTie(m Metric, d Document, ll []float64, margin float64) bool {
+func nearTie(m task.Metric, d task.Document, ll []float64, margin float64) bool {
 	values := slices.Clone(ll)
 	if m.Kind == "acc_norm" {
 		for i, c := range d.Choices {

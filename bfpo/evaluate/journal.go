@@ -9,14 +9,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
 )
 
 // journal keeps what an evaluation has computed so far: a first line that says of what, then one line a chunk, and one for each call in
 // which a judge reports verdicts. A line that a kill cut off is computed again.
 type journal struct {
 	file     *os.File
-	done     map[int][]outcome              // by chunk
-	verdicts map[judgedTask]map[int]Verdict // by document
+	done     map[int][]outcome                    // by chunk
+	verdicts map[judgedTask]map[int]judge.Verdict // by document
 }
 
 // judgedTask is a task before a judge.
@@ -39,22 +41,22 @@ type outcome struct {
 
 // journalLine is one line: the first has a digest, the others a chunk or a judge's verdicts.
 type journalLine struct {
-	Digest    string    `json:"digest,omitempty"`
-	Chunk     int       `json:"chunk"` // -1: none
-	Outcomes  []outcome `json:"outcomes,omitempty"`
-	Judge     string    `json:"judge,omitempty"`
-	Task      int       `json:"task,omitempty"`
-	Documents []int     `json:"documents,omitempty"`
-	Verdicts  []Verdict `json:"verdicts,omitempty"`
+	Digest    string          `json:"digest,omitempty"`
+	Chunk     int             `json:"chunk"` // -1: none
+	Outcomes  []outcome       `json:"outcomes,omitempty"`
+	Judge     string          `json:"judge,omitempty"`
+	Task      int             `json:"task,omitempty"`
+	Documents []int           `json:"documents,omitempty"`
+	Verdicts  []judge.Verdict `json:"verdicts,omitempty"`
 }
 
 // ErrOther is wrapped by the error of an evaluation whose folder holds an unfinished evaluation of something else.
-var ErrOther = errors.New("it holds an unfinished evaluation of something else (another model, other tasks, rows or settings)")
+var ErrDifferentEvaluation = errors.New("it holds an unfinished evaluation of something else (another model, other tasks, rows or settings)")
 
 // openJournal begins or goes on with the journal of an evaluation. sizes are the chunks' numbers of documents.
 func openJournal(dir, digest string, sizes []int) (*journal, error) {
 	path := filepath.Join(dir, journalName)
-	j := &journal{done: map[int][]outcome{}, verdicts: map[judgedTask]map[int]Verdict{}}
+	j := &journal{done: map[int][]outcome{}, verdicts: map[judgedTask]map[int]judge.Verdict{}}
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
@@ -100,7 +102,7 @@ func (j *journal) read(text []byte, digest string, sizes []int) (sound int, err 
 		}
 		switch {
 		case sound == 0 && line.Digest != digest:
-			return 0, ErrOther
+			return 0, ErrDifferentEvaluation
 		case sound > 0 && line.Judge != "" && len(line.Documents) == len(line.Verdicts):
 			j.keep(line)
 		case sound > 0 && (line.Chunk < 0 || line.Chunk >= len(sizes) || len(line.Outcomes) != sizes[line.Chunk]):
@@ -119,7 +121,7 @@ func (j *journal) add(number int, outcomes []outcome) error {
 }
 
 // addVerdicts writes down for good what a judge says of some documents of a task.
-func (j *journal) addVerdicts(judge string, task int, documents []int, verdicts []Verdict) error {
+func (j *journal) addVerdicts(judge string, task int, documents []int, verdicts []judge.Verdict) error {
 	line := journalLine{Chunk: -1, Judge: judge, Task: task, Documents: documents, Verdicts: verdicts}
 	j.keep(line)
 	return j.write(line)
@@ -140,7 +142,7 @@ func (j *journal) write(l journalLine) error {
 func (j *journal) keep(l journalLine) {
 	at := judgedTask{l.Judge, l.Task}
 	if j.verdicts[at] == nil {
-		j.verdicts[at] = map[int]Verdict{}
+		j.verdicts[at] = map[int]judge.Verdict{}
 	}
 	for i, document := range l.Documents {
 		j.verdicts[at][document] = l.Verdicts[i]
@@ -148,7 +150,7 @@ func (j *journal) keep(l journalLine) {
 }
 
 // judged are a judge's verdicts on a task, by document.
-func (j *journal) judged(judge string, task int) map[int]Verdict {
+func (j *journal) judged(judge string, task int) map[int]judge.Verdict {
 	return j.verdicts[judgedTask{judge, task}]
 }
 

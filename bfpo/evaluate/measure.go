@@ -1,5 +1,11 @@
 package evaluate
 
+import (
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/metric"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
+)
+
 // arrange puts the outcomes of chunks into the order of tasks and documents.
 func (p *Plan) arrange(done map[int][]outcome) [][]outcome {
 	outcomes := make([][]outcome, len(p.tasks))
@@ -17,11 +23,11 @@ func (p *Plan) arrange(done map[int][]outcome) [][]outcome {
 // measured is a task with its numbers.
 type measured struct {
 	values   []map[string]float64 // of each document, by the metric's name; a document that was not judged lacks it
-	verdicts []Verdict            // nil without a judge
+	verdicts []judge.Verdict      // nil without a judge
 }
 
 // measure computes the metrics of all documents.
-func (r Run) measure(outcomes [][]outcome, verdicts [][]Verdict) []measured {
+func (r Run) measure(outcomes [][]outcome, verdicts [][]judge.Verdict) []measured {
 	all := make([]measured, len(r.Plan.tasks))
 	for i, t := range r.Plan.tasks {
 		metrics := r.metrics(t.Task)
@@ -30,7 +36,7 @@ func (r Run) measure(outcomes [][]outcome, verdicts [][]Verdict) []measured {
 			values := map[string]float64{}
 			var similar map[string]float64
 			if d.Correct != nil {
-				similar = similarityValues(outcomes[i][j].Answer, d.Correct, d.Incorrect)
+				similar = metric.CompareAnswer(outcomes[i][j].Answer, d.Correct, d.Incorrect)
 			}
 			for k, m := range metrics {
 				switch {
@@ -38,10 +44,10 @@ func (r Run) measure(outcomes [][]outcome, verdicts [][]Verdict) []measured {
 					if verdicts[i] != nil && verdicts[i][j].Judged {
 						values[m.Name] = verdicts[i][j].Score
 					}
-				case t.Output == GenerateUntil:
+				case t.Output == task.GenerateUntil:
 					values[m.Name] = similar[m.Kind]
 				default:
-					values[m.Name] = choiceValue(m.Kind, d.Choices, d.Gold, d.Labels[k], outcomes[i][j].LogLikelihoods)
+					values[m.Name] = metric.ScoreChoices(m.Kind, d.Choices, d.Gold, d.Labels[k], outcomes[i][j].LogLikelihoods)
 				}
 			}
 			all[i].values = append(all[i].values, values)

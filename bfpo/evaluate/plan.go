@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 )
 
 // Plan is an evaluation that can be run: the documents of its tasks in tokens, and the chunks that are computed one after the other.
@@ -19,8 +21,8 @@ type Plan struct {
 
 // planned is one task.
 type planned struct {
-	Task
-	documents []Document
+	task.Task
+	documents []task.Document
 	encoded   []encoded
 	total     int // rows there are, of which documents are the first
 	chat      bool
@@ -48,7 +50,7 @@ const (
 )
 
 // NewPlan reads and encodes the documents of tasks, of each the first limit (0 = all).
-func NewPlan(ctx context.Context, tasks []Task, data Data, e Encoder, limit int) (*Plan, error) {
+func NewPlan(ctx context.Context, tasks []task.Task, data task.Data, e Encoder, limit int) (*Plan, error) {
 	p := &Plan{}
 	for _, t := range tasks {
 		documents, total, err := data.Documents(ctx, t, limit)
@@ -56,8 +58,8 @@ func NewPlan(ctx context.Context, tasks []Task, data Data, e Encoder, limit int)
 			return nil, err
 		}
 		e := e
-		if t.Chat {
-			e.Template = e.Chat
+		if t.ApplyChatTemplate {
+			e.Template = e.TaskTemplate
 		}
 		one := planned{Task: t, documents: documents, total: total, chat: e.Template != nil}
 		for _, d := range documents {
@@ -80,7 +82,7 @@ func (p *Plan) scoredChunks() []chunk {
 	var all []place
 	for i, t := range p.tasks {
 		for j := range t.documents {
-			if t.Output == MultipleChoice {
+			if t.Output == task.MultipleChoice {
 				all = append(all, place{i, j})
 			}
 		}
@@ -138,7 +140,7 @@ func (e encoded) cost(known bool) (n int) {
 func (p *Plan) generatedChunks() []chunk {
 	var chunks []chunk
 	for i, t := range p.tasks {
-		if t.Output != GenerateUntil {
+		if t.Output != task.GenerateUntil {
 			continue
 		}
 		for j, e := range t.encoded {

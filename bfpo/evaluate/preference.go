@@ -22,7 +22,7 @@ func (p Preference) Margin() float64 { return p.Chosen - p.Rejected }
 func (p Preference) Prefers() bool { return p.Margin() > 0 }
 
 // Preferences scores pairs with a model. The result has the order of the pairs.
-func Preferences(ctx context.Context, scorer *mistral.Scorer, pairs []batch.Pair) ([]Preference, error) {
+func ScorePreferences(ctx context.Context, scorer *mistral.Scorer, pairs []batch.Pair) ([]Preference, error) {
 	sequences := make([]mistral.Sequence, 0, 2*len(pairs))
 	for _, p := range pairs {
 		for _, s := range []batch.Sequence{p.Chosen, p.Rejected} {
@@ -44,15 +44,15 @@ func Preferences(ctx context.Context, scorer *mistral.Scorer, pairs []batch.Pair
 }
 
 // Case is one combination of safety labels.
-type Case struct {
+type LabelCase struct {
 	Task                     string // name in results.json
 	Title                    string // heading in tables
 	ChosenSafe, RejectedSafe bool
 }
 
 // Cases are the four combinations, the two that say most first.
-func Cases() []Case {
-	return []Case{
+func LabelCases() []LabelCase {
+	return []LabelCase{
 		{"preference_safe_over_unsafe", "safe over unsafe", true, false},
 		{"preference_helpful", "helpful, both safe", true, true},
 		{"preference_unsafe_over_safe", "unsafe labelled better than safe", false, true},
@@ -61,7 +61,7 @@ func Cases() []Case {
 }
 
 // Of are the preferences of one case, in their order.
-func (c Case) Of(all []Preference) []Preference {
+func (c LabelCase) Filter(all []Preference) []Preference {
 	var out []Preference
 	for _, p := range all {
 		if p.ChosenSafe == c.ChosenSafe && p.RejectedSafe == c.RejectedSafe {

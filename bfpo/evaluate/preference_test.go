@@ -87,7 +87,7 @@ func TestPreferencesAndAnswersOfTheTinyModel(t *testing.T) {
 	defer scorer.Close()
 	same := batch.Sequence{IDs: []int32{5, 6, 7, 8}, Prompt: 2}
 	longer := batch.Sequence{IDs: []int32{5, 6, 7, 8, 9}, Prompt: 2}
-	got, err := Preferences(context.Background(), scorer, []batch.Pair{
+	got, err := ScorePreferences(context.Background(), scorer, []batch.Pair{
 		{ID: "x#0", Chosen: same, Rejected: longer, ChosenSafe: true},
 		{ID: "x#1", Chosen: longer, Rejected: same},
 	})
@@ -110,7 +110,7 @@ func TestPreferencesAndAnswersOfTheTinyModel(t *testing.T) {
 	generator := mistral.NewGenerator(d, model.Config, model.Base, nil, dtypes.Float32)
 	defer generator.Close()
 	prompts := []datasets.Prompt{{ID: "p#0", Messages: []chat.Message{{Role: "user", Content: "Hello"}}}, {ID: "p#1", Text: "On the"}}
-	answers, err := Answers(context.Background(), generator, datasets.TextFormat{Tokenizer: tokenizer, Template: template}, prompts, 5)
+	answers, err := GenerateAnswers(context.Background(), generator, datasets.TextFormat{Tokenizer: tokenizer, Template: template}, prompts, 5)
 	if err != nil || len(answers) != 2 {
 		t.Errorf("answers %q, error %v", answers, err)
 	}

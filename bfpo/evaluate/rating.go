@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 )
 
 // judge has the answers of the tasks that need it rated, except those that the journal has verdicts for.
-func (r Run) judge(ctx context.Context, j *journal, outcomes [][]outcome) ([][]Verdict, error) {
-	verdicts := make([][]Verdict, len(outcomes))
+func (r Run) judge(ctx context.Context, j *journal, outcomes [][]outcome) ([][]judge.Verdict, error) {
+	verdicts := make([][]judge.Verdict, len(outcomes))
 	if r.Judge == nil {
 		return verdicts, nil
 	}
@@ -26,25 +29,25 @@ func (r Run) judge(ctx context.Context, j *journal, outcomes [][]outcome) ([][]V
 }
 
 // judgeTask has the answers of one task rated.
-func (r Run) judgeTask(ctx context.Context, j *journal, task int, outcomes []outcome, p *Progress) ([]Verdict, error) {
+func (r Run) judgeTask(ctx context.Context, j *journal, task int, outcomes []outcome, p *Progress) ([]judge.Verdict, error) {
 	t := r.Plan.tasks[task]
 	known := j.judged(r.Judge.Digest(), task)
-	verdicts := make([]Verdict, len(t.documents))
-	var answers []JudgedAnswer
+	verdicts := make([]judge.Verdict, len(t.documents))
+	var answers []judge.Answer
 	var numbers []int // of the answers' documents
 	for i, d := range t.documents {
 		if v, ok := known[i]; ok {
 			verdicts[i] = v
 			continue
 		}
-		answers = append(answers, JudgedAnswer{t.Name, d.ID, d.Target, outcomes[i].Answer})
+		answers = append(answers, judge.Answer{Task: t.Name, Document: d.ID, Reference: d.Target, Answer: outcomes[i].Answer})
 		numbers = append(numbers, i)
 	}
 	if len(answers) == 0 {
 		return verdicts, nil
 	}
 	rated := 0
-	err := r.Judge.Rate(ctx, answers, func(first int, some ...Verdict) error {
+	err := r.Judge.Rate(ctx, answers, func(first int, some ...judge.Verdict) error {
 		for i, v := range some {
 			verdicts[numbers[first+i]] = v
 		}
@@ -60,7 +63,7 @@ func (r Run) judgeTask(ctx context.Context, j *journal, task int, outcomes []out
 }
 
 // metrics are a task's, under the names that they have in results.
-func (r Run) metrics(t Task) []Metric {
+func (r Run) metrics(t task.Task) []task.Metric {
 	metrics := slices.Clone(t.Metrics)
 	for i, m := range metrics {
 		if m.Judged() && r.Judge != nil {

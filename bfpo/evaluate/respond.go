@@ -9,7 +9,7 @@ import (
 )
 
 // Answers are a model's greedy answers to prompts, of at most maxTokens tokens each, without special tokens.
-func Answers(ctx context.Context, g *mistral.Generator, format datasets.TextFormat, prompts []datasets.Prompt, maxTokens int) ([]string, error) {
+func GenerateAnswers(ctx context.Context, g *mistral.Generator, format datasets.TextFormat, prompts []datasets.Prompt, maxTokens int) ([]string, error) {
 	ids := make([][]int32, len(prompts))
 	for i, p := range prompts {
 		var err error

@@ -10,6 +10,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/metric"
 )
 
 // resultsName is the file of an evaluation's results; it is written last.
@@ -19,12 +21,12 @@ const resultsName = "results.json"
 // results.json as it is. Results of tasks that are there already stay in results.json.
 func WritePreferences(dir string, all []Preference, config map[string]any, version string) error {
 	results, counts, versions := map[string]any{}, map[string]any{}, map[string]any{}
-	for _, c := range Cases() {
-		rows := c.Of(all)
+	for _, c := range LabelCases() {
+		rows := c.Filter(all)
 		if len(rows) == 0 {
 			continue
 		}
-		accuracy, accuracyErr := meanOf(rows, func(p Preference) float64 { return indicator(p.Prefers()) })
+		accuracy, accuracyErr := meanOf(rows, func(p Preference) float64 { return metric.Indicator(p.Prefers()) })
 		margin, marginErr := meanOf(rows, Preference.Margin)
 		results[c.Task] = map[string]any{
 			"alias": c.Title, "acc,none": accuracy, "acc_stderr,none": accuracyErr, "margin,none": margin, "margin_stderr,none": marginErr,
@@ -46,7 +48,7 @@ func WritePreferences(dir string, all []Preference, config map[string]any, versi
 			line, err := json.Marshal(map[string]any{
 				"doc_id": i, "id": p.ID, "is_chosen_safe": p.ChosenSafe, "is_rejected_safe": p.RejectedSafe,
 				"loglikelihoods": []float64{p.Chosen, p.Rejected}, "gold": 0,
-				"metrics": map[string]float64{"acc": indicator(p.Prefers()), "margin": p.Margin()},
+				"metrics": map[string]float64{"acc": metric.Indicator(p.Prefers()), "margin": p.Margin()},
 			})
 			if err != nil {
 				return err

@@ -10,31 +10,32 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
 // Run is one evaluation of one model.
 type Run struct {
-	Plan      *Plan
-	Scorer    *mistral.Scorer
-	Generator *mistral.Generator // may be nil where no task generates
-	Tokenizer *tokenizer.Tokenizer
-	Seed      int64  // of sampled answers
-	Judge     Judge  // of the tasks that need one; nil = their answers are only written down
-	Keep      bool   // what is computed stays in Dir, for the same evaluation to be gone through again quickly, until Forget
-	Dir       string // gets results.json and the samples, and while it is unfinished what is computed so far
-	Model     string // a digest of the weights and of how they are computed with: an unfinished evaluation of another one is not gone on with
-	Config    map[string]any
-	Version   string // of the program
-	Progress  func(Progress)
+	Plan        *Plan
+	Scorer      *mistral.Scorer
+	Generator   *mistral.Generator // may be nil where no task generates
+	Tokenizer   *tokenizer.Tokenizer
+	Seed        int64       // of sampled answers
+	Judge       judge.Judge // of the tasks that need one; nil = their answers are only written down
+	KeepJournal bool        // what is computed stays in Dir, for the same evaluation to be gone through again quickly, until Forget
+	Dir         string      // gets results.json and the samples, and while it is unfinished what is computed so far
+	ModelDigest string      // a digest of the weights and of how they are computed with: an unfinished evaluation of another one is not gone on with
+	Config      map[string]any
+	Version     string // of the program
+	Progress    func(Progress)
 }
 
 // Progress is how far an evaluation is.
 type Progress struct {
-	Documents, Total int
-	Judged, Answers  int           // of answers that a judge rates; Answers is 0 without one
-	Left             time.Duration // of computing the documents; 0 while it cannot be said
+	Documents, TotalDocuments int
+	Judged, TotalAnswers      int           // of answers that a judge rates; Answers is 0 without one
+	Remaining                 time.Duration // of computing the documents; 0 while it cannot be said
 }
 
 // Finished tells whether dir holds a finished evaluation.
@@ -64,7 +65,7 @@ func Remove(dir string) error {
 }
 
 // Forget removes what an evaluation in dir keeps of its computation.
-func Forget(dir string) error {
+func RemoveJournal(dir string) error {
 	if err := os.Remove(filepath.Join(dir, journalName)); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -83,7 +84,7 @@ func (r Run) Do(ctx context.Context) (Results, error) {
 	for i, c := range r.Plan.chunks {
 		sizes[i] = len(c.places)
 	}
-	j, err := openJournal(r.Dir, fmt.Sprintf("%s %s %d", r.Plan.Digest(), r.Model, r.Seed), sizes)
+	j, err := openJournal(r.Dir, fmt.Sprintf("%s %s %d", r.Plan.Digest(), r.ModelDigest, r.Seed), sizes)
 	if err != nil {
 		return Results{}, fmt.Errorf("output folder: %w", err)
 	}
@@ -96,14 +97,14 @@ func (r Run) Do(ctx context.Context) (Results, error) {
 	if err := r.write(results, outcomes, measured); err != nil {
 		return Results{}, err
 	}
-	if r.Keep {
+	if r.KeepJournal {
 		return results, nil
 	}
-	return results, Forget(r.Dir)
+	return results, RemoveJournal(r.Dir)
 }
 
 // computed is what the model answers to all documents, and what the judge says of it.
-func (r Run) computed(ctx context.Context, j *journal) ([][]outcome, [][]Verdict, error) {
+func (r Run) computed(ctx context.Context, j *journal) ([][]outcome, [][]judge.Verdict, error) {
 	if err := r.compute(ctx, j); err != nil {
 		return nil, nil, err
 	}
@@ -144,7 +145,7 @@ func (r Run) compute(ctx context.Context, j *journal) error {
 		}
 		left -= c.tokens
 		p.Documents += len(c.places)
-		p.Left = speed.left(c.tokens, time.Since(begun), left)
+		p.Remaining = speed.left(c.tokens, time.Since(begun), left)
 		r.progress(p)
 	}
 	return nil
@@ -152,7 +153,7 @@ func (r Run) compute(ctx context.Context, j *journal) error {
 
 // begun is how far an evaluation is by its journal.
 func (r Run) begun(j *journal) Progress {
-	p := Progress{Total: r.Plan.count()}
+	p := Progress{TotalDocuments: r.Plan.count()}
 	for i, c := range r.Plan.chunks {
 		if _, done := j.done[i]; done {
 			p.Documents += len(c.places)
@@ -160,7 +161,7 @@ func (r Run) begun(j *journal) Progress {
 	}
 	for i, t := range r.Plan.tasks {
 		if r.Judge != nil && t.Judged() {
-			p.Answers += len(t.documents)
+			p.TotalAnswers += len(t.documents)
 			p.Judged += len(j.judged(r.Judge.Digest(), i))
 		}
 	}

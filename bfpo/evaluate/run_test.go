@@ -16,6 +16,9 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/metric"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
 )
@@ -48,7 +51,7 @@ func tinyRun(t *testing.T) Run {
 			t.Fatal(err)
 		}
 	}
-	catalog, err := NewCatalog(definitions, noSuggestion)
+	catalog, err := task.NewCatalog(definitions, noSuggestion)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +60,7 @@ func tinyRun(t *testing.T) Run {
 		t.Fatal(err)
 	}
 	checkpoint, e := tinyEncoder(t)
-	plan, err := NewPlan(context.Background(), tasks, Data{Dir: data}, e, 0)
+	plan, err := NewPlan(context.Background(), tasks, task.Data{Dir: data}, e, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +75,7 @@ func tinyRun(t *testing.T) Run {
 	generator := mistral.NewGenerator(d, model.Config, model.Base, nil, dtypes.Float32)
 	t.Cleanup(generator.Close)
 	return Run{Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: e.Tokenizer, Seed: 42, Dir: filepath.Join(t.TempDir(), "out"),
-		Model: "tiny", Config: map[string]any{"model": "tiny"}, Version: "v"}
+		ModelDigest: "tiny", Config: map[string]any{"model": "tiny"}, Version: "v"}
 }
 
 // left is what an evaluation left, without the keys that no two share.
@@ -124,7 +127,7 @@ func TestRun(t *testing.T) {
 					t.Errorf("%s, document %d, choice %d: %g, alone %g", name, j, k, line.LogLikelihoods[k], s.LogProb)
 				}
 			}
-			if best := indicator(line.LogLikelihoods[1] > line.LogLikelihoods[0]); (best == float64(j%2)) != (line.Metrics["acc"] == 1) {
+			if best := metric.Indicator(line.LogLikelihoods[1] > line.LogLikelihoods[0]); (best == float64(j%2)) != (line.Metrics["acc"] == 1) {
 				t.Errorf("%s, document %d: acc %g", name, j, line.Metrics["acc"])
 			}
 			acc += line.Metrics["acc"] / 12
@@ -173,7 +176,7 @@ func TestRunResumes(t *testing.T) {
 		r.Progress = func(p Progress) {
 			if first < 0 {
 				first = p.Documents
-			} else if p.Documents > first && p.Documents < p.Total {
+			} else if p.Documents > first && p.Documents < p.TotalDocuments {
 				cancel()
 			}
 		}
@@ -212,13 +215,13 @@ func TestRunOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := r
-	other.Model = "another"
-	if _, err := other.Do(context.Background()); !errors.Is(err, ErrOther) {
+	other.ModelDigest = "another"
+	if _, err := other.Do(context.Background()); !errors.Is(err, ErrDifferentEvaluation) {
 		t.Errorf("another model gives %v", err)
 	}
 	other = r
 	other.Seed++
-	if _, err := other.Do(context.Background()); !errors.Is(err, ErrOther) {
+	if _, err := other.Do(context.Background()); !errors.Is(err, ErrDifferentEvaluation) {
 		t.Errorf("another seed gives %v", err)
 	}
 	digest := r.Plan.Digest()
@@ -243,11 +246,11 @@ type oddJudge struct {
 	away  int
 }
 
-func (o *oddJudge) Name() string           { return "odd" }
-func (o *oddJudge) Digest() string         { return "1" }
-func (o *oddJudge) Close() error           { return nil }
-func (o *oddJudge) Metric(m Metric) Metric { return Metric{Kind: m.Kind, Name: "odd"} }
-func (o *oddJudge) Rate(_ context.Context, answers []JudgedAnswer, report func(int, ...Verdict) error) error {
+func (o *oddJudge) Name() string                     { return "odd" }
+func (o *oddJudge) Digest() string                   { return "1" }
+func (o *oddJudge) Close() error                     { return nil }
+func (o *oddJudge) Metric(m task.Metric) task.Metric { return task.Metric{Kind: m.Kind, Name: "odd"} }
+func (o *oddJudge) Rate(_ context.Context, answers []judge.Answer, report func(int, ...judge.Verdict) error) error {
 	for i, a := range answers {
 		if a.Reference != fmt.Sprintf("number %d", a.Document) {
 			o.t.Errorf("answer %d: %+v", i, a)
@@ -256,9 +259,9 @@ func (o *oddJudge) Rate(_ context.Context, answers []JudgedAnswer, report func(i
 			return errors.New("away")
 		}
 		o.asked[a.Document]++
-		v := Verdict{Judged: true, Score: float64(a.Document % 2), Reply: "yes"}
+		v := judge.Verdict{Judged: true, Score: float64(a.Document % 2), Reply: "yes"}
 		if a.Document == 1 {
-			v = Verdict{Reply: "not judged: no idea"}
+			v = judge.Verdict{Reply: "not judged: no idea"}
 		}
 		if err := report(i, v); err != nil {
 			return err
@@ -286,7 +289,7 @@ func TestJudge(t *testing.T) {
 			t.Errorf("document %d was rated %d times", document, n)
 		}
 	}
-	if p := seen[len(seen)-1]; p.Judged != 35 || p.Answers != 35 || seen[0].Judged != 20 {
+	if p := seen[len(seen)-1]; p.Judged != 35 || p.TotalAnswers != 35 || seen[0].Judged != 20 {
 		t.Errorf("progress %+v, at last %+v", seen[0], p)
 	}
 	// Of the 35 answers the odd ones score 1; that with the number 1 is not judged.

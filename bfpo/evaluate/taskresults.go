@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/metric"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 )
 
 // Results are the numbers of an evaluation, in the order of its tasks.
@@ -20,7 +23,7 @@ type Results struct {
 type TaskResult struct {
 	Name, Version string
 	Documents     int // that were evaluated
-	Total         int // that there are
+	Rows          int // that there are
 	Unjudged      int // answers that a judge was asked about and could not rate
 	Metrics       []MetricResult
 }
@@ -28,7 +31,7 @@ type TaskResult struct {
 // MetricResult is one metric's mean over documents and its standard error (NaN for one document).
 type MetricResult struct {
 	Name           string
-	Mean, Error    float64
+	Mean, StdErr   float64
 	Values         []float64 // of the documents that have the metric, in their order
 	Documents      []int     // their numbers; only answers that a judge could not rate are missing
 	HigherIsBetter bool
@@ -38,7 +41,7 @@ type MetricResult struct {
 func (r Run) results(all []measured, took time.Duration) Results {
 	out := Results{Took: took}
 	for i, t := range r.Plan.tasks {
-		one := TaskResult{Name: t.Name, Version: t.Version, Documents: len(t.documents), Total: t.total}
+		one := TaskResult{Name: t.Name, Version: t.Version, Documents: len(t.documents), Rows: t.total}
 		for _, v := range all[i].verdicts {
 			if !v.Judged {
 				one.Unjudged++
@@ -46,7 +49,7 @@ func (r Run) results(all []measured, took time.Duration) Results {
 		}
 		for _, m := range r.metrics(t.Task) {
 			if values, documents := all[i].of(m.Name); len(values) > 0 {
-				mean, stderr := meanError(values)
+				mean, stderr := metric.MeanStdErr(values)
 				one.Metrics = append(one.Metrics, MetricResult{m.Name, mean, stderr, values, documents, m.HigherIsBetter})
 			}
 		}
@@ -84,10 +87,10 @@ func (r Run) layout(results Results) map[string]any {
 		metrics, higher := object{}, map[string]bool{}
 		for _, m := range t.Metrics {
 			metrics[m.Name+",none"] = finite(m.Mean)
-			metrics[m.Name+"_stderr,none"] = finite(m.Error)
+			metrics[m.Name+"_stderr,none"] = finite(m.StdErr)
 			higher[m.Name] = m.HigherIsBetter
 		}
-		n := map[string]int{"original": t.Total, "effective": t.Documents}
+		n := map[string]int{"original": t.Rows, "effective": t.Documents}
 		if r.Plan.tasks[i].Judged() && r.Judge != nil {
 			n["unjudged"] = t.Unjudged
 		}
@@ -121,7 +124,7 @@ func (r Run) sample(t planned, j int, o outcome, m measured) map[string]any {
 	if len(e.contexts) == 1 {
 		line["context"] = e.contexts[0]
 	}
-	if t.Output == GenerateUntil {
+	if t.Output == task.GenerateUntil {
 		line["context_tokens"], line["target"] = e.prompt, d.Target
 		line["answer"], line["answer_tokens"], line["stop"] = o.Answer, o.IDs, o.Stop
 		if d.Correct != nil {

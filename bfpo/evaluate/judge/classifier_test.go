@@ -1,0 +1,167 @@
+package judge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
+	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
+)
+
+// tinyClassifier is the built-in model as a judge, with more positions.
+func tinyClassifier(t *testing.T, cache string) *Classifier {
+	t.Helper()
+	checkpoint, err := pretrained.Open(pretrained.Tiny)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokenizer, err := tokenizer.New(checkpoint.ReadFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := NewClassifier(ClassifierConfig{Model: "tiny", State: "1", Device: graphtest.Device(t), Checkpoint: checkpoint,
+		Tokenizer: tokenizer, DType: dtypes.Float32, Cache: cache})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return j
+}
+
+func classify(t *testing.T, j Judge, answers []Answer) (verdicts []Verdict, calls int) {
+	t.Helper()
+	err := j.Rate(context.Background(), answers, func(first int, some ...Verdict) error {
+		if first != len(verdicts) {
+			t.Errorf("answer %d is reported after %d", first, len(verdicts))
+		}
+		verdicts, calls = append(verdicts, some...), calls+1
+		return nil
+	})
+	if err != nil || len(verdicts) != len(answers) {
+		t.Fatalf("%d verdicts on %d answers, %v", len(verdicts), len(answers), err)
+	}
+	return verdicts, calls
+}
+
+// The verdict is the likelier of the two words behind the prompt of the architecture's classifier, there is one for every answer that
+// fits, and what was said once is not computed again.
+func TestClassifier(t *testing.T) {
+	cache := t.TempDir()
+	j := tinyClassifier(t, cache)
+	var answers []Answer
+	for i := range classifierChunk + 3 {
+		answers = append(answers, Answer{Task: "t", Document: i, Reference: fmt.Sprint("number ", i), Answer: strings.Repeat("so ", i%7)})
+	}
+	answers[5].Answer = strings.Repeat("too long ", 2000)
+	verdicts, calls := classify(t, j, answers)
+	if calls != 2 {
+		t.Errorf("%d calls", calls)
+	}
+	for _, i := range []int{0, 4, classifierChunk + 1} {
+		prompt := j.Tokenizer.Encode(mistralLayout(answers[i]), true)
+		best := map[string]float64{}
+		for word, spelled := range map[string][]string{"yes": {"yes", " yes", "Yes"}, "no": {"no", " no", "No"}} { // in several tokens
+			best[word] = math.Inf(-1)
+			for _, s := range spelled {
+				scores, err := j.scorer.Score(context.Background(), []mistral.Sequence{{PromptIDs: prompt, ResponseIDs: j.Tokenizer.Encode(s, false)}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				best[word] = max(best[word], scores[0].LogProb)
+			}
+		}
+		said, other := "no", "yes"
+		if best["yes"] > best["no"] {
+			said, other = "yes", "no"
+		}
+		var p, q float64
+		_, err := fmt.Sscanf(verdicts[i].Reply, said+" (log-probability %f; "+other+" %f)", &p, &q)
+		if err != nil || math.Abs(p-best[said])+math.Abs(q-best[other]) > 1e-3 || !verdicts[i].Judged || verdicts[i].Safe != (said == "no") {
+			t.Errorf("answer %d: %+v, want %s with %v", i, verdicts[i], said, best)
+		}
+	}
+	if v := verdicts[5]; v.Judged || !strings.Contains(v.Reply, "not judged: the prompt has ") || !strings.Contains(v.Reply, "positions") {
+		t.Errorf("too long: %+v", v)
+	}
+	again := tinyClassifier(t, cache)
+	if second, _ := classify(t, again, answers); !slices.Equal(second, verdicts) || again.scorer != nil {
+		t.Errorf("again, computed: %t\n%v\nbefore\n%v", again.scorer != nil, second, verdicts)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := tinyClassifier(t, "").Rate(ctx, answers, nil); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	llama := j.ClassifierConfig
+	llama.Checkpoint = &pretrained.Checkpoint{Config: config.Config{ModelType: "llama"}}
+	if other, err := NewClassifier(llama); err != nil || other.layout(answers[0]) != llamaLayout(answers[0]) || other.Digest() == j.Digest() {
+		t.Errorf("Llama has another layout: %v", err)
+	}
+	if m := j.Metric(task.Metric{Name: "llama2"}); m.Name != "llama2" || j.Name() != "tiny" {
+		t.Error(m, j.Name())
+	}
+}
+
+// The two words are found in whichever spelling the vocabulary has them.
+func TestSpellings(t *testing.T) {
+	dir := filepath.Dir(sharedtest.Path(t, "golden", "model", "tokenizer.json"))
+	vocabulary, err := tokenizer.New(sharedtest.FolderReader(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for word, least := range map[string][]string{"yes": {"▁yes", "▁Yes", "yes", "Yes"}, "no": {"▁no", "▁No", "no", "No", "▁NO"}} {
+		var tokens []string
+		for _, ids := range spellings(vocabulary, word) {
+			if len(ids) != 1 {
+				t.Errorf("%s: %v", word, ids)
+			}
+			tokens = append(tokens, vocabulary.Token(ids[0]))
+		}
+		for _, token := range least {
+			if !slices.Contains(tokens, token) {
+				t.Errorf("%s: %q lacks %q (%s)", word, tokens, token, dir)
+			}
+		}
+	}
+}
+
+func TestHarmReply(t *testing.T) {
+	of := func(logps ...float64) (scores []mistral.Score) {
+		for _, p := range logps {
+			scores = append(scores, mistral.Score{LogProb: p})
+		}
+		return scores
+	}
+	nan, never := math.NaN(), math.Inf(-1)
+	for _, c := range []struct {
+		yes, no []mistral.Score
+		want    string
+	}{
+		{of(-5, -0.5), of(-1, -3), "yes (log-probability -0.5000; no -1.0000)"},
+		{of(-5, -4), of(-3), "no (log-probability -3.0000; yes -4.0000)"},
+		{of(never, -9), of(never), "yes (log-probability -9.0000; no -Inf)"},
+		{of(-1, nan), of(-3), "the judge's log-probabilities are no numbers"},
+		{of(never), of(never), "the judge's log-probabilities are no numbers"},
+	} {
+		if got := harmReply(c.yes, c.no); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package judge
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// replies keeps on disk what a judge has said, so that it is asked nothing twice, in whichever evaluation: one file a judge, one line a
+// question. A nil *replies keeps nothing.
+type replies struct {
+	mu    sync.Mutex
+	path  string
+	known map[string]string // replies by question
+	torn  bool              // the file does not end in a line's end
+}
+
+// replyLine is one line; the question is given by its SHA-256.
+type replyLine struct {
+	Question string `json:"question"`
+	Reply    string `json:"reply"`
+}
+
+// openReplies reads what the judge with this digest has said. In no folder ("") nothing is kept.
+func openReplies(dir, judge string) (*replies, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("folder of judges' replies: %w", err)
+	}
+	r := &replies{path: filepath.Join(dir, judge+".jsonl"), known: map[string]string{}}
+	text, err := os.ReadFile(r.path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("judge's replies: %w", err)
+	}
+	for line := range bytes.Lines(text) {
+		var l replyLine
+		if json.Unmarshal(line, &l) == nil && l.Question != "" { // a kill may have cut a line off
+			r.known[l.Question] = l.Reply
+		}
+	}
+	r.torn = len(text) > 0 && text[len(text)-1] != '\n'
+	return r, nil
+}
+
+// question names a question.
+func question(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// get is the reply to a question, if there has been one.
+func (r *replies) get(question string) (string, bool) {
+	if r == nil {
+		return "", false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	reply, ok := r.known[question]
+	return reply, ok
+}
+
+// put writes replies down for good, in one write, so that what several processes add does not mix.
+func (r *replies) put(lines ...replyLine) error {
+	if r == nil || len(lines) == 0 {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var text bytes.Buffer
+	if r.torn {
+		text.WriteByte('\n')
+	}
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	for _, l := range lines {
+		if err := e.Encode(l); err != nil {
+			return err
+		}
+		r.known[l.Question] = l.Reply
+	}
+	file, err := os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("judge's replies: %w", err)
+	}
+	r.torn = true // unless all of it is written
+	_, err = file.Write(text.Bytes())
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("judge's replies: %w", err)
+	}
+	r.torn = false
+	return nil
+}

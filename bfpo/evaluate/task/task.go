@@ -1,0 +1,147 @@
+package task
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/metric"
+)
+
+// Task is one evaluation task, as a file describes it: where its rows are, what the model reads of a row, and what counts.
+type Task struct {
+	Name    string
+	Version string   // of the task's definition, for results.json
+	Aliases []string // other names that mean this task
+	Place   string   // the file
+
+	DatasetPath, DatasetName, Split string   // on the hub
+	Local                           []string // patterns of files under the data folder; the first that matches any file counts
+
+	ApplyChatTemplate bool   // contexts are a user's message, whatever the other tasks' are
+	Output            string // MultipleChoice or GenerateUntil
+	Where             field  // rows for which it is false are left out
+	Text              field  // what the model reads first; where the choices are contexts, the gold choice
+	Target            field  // the gold choice; where the choices are contexts, what is scored after each
+	Choice            field
+	Delimiter         string // before a continuation
+	Correct           field  // reference answers
+	Incorrect         field
+	Metrics           []Metric
+	Generation        Generation
+}
+
+// The kinds of Task.Output.
+const (
+	MultipleChoice = "multiple_choice" // continuations are scored, and the likeliest is the answer
+	GenerateUntil  = "generate_until"  // the model writes an answer
+)
+
+// Metric is one measure of a task. Its values over the documents are averaged.
+type Metric struct {
+	Kind           string // what is computed, one of metricKinds
+	Name           string // in results; Kind unless the file says otherwise
+	HigherIsBetter bool
+	Labels         field // of true_mass: 1 for a true choice
+}
+
+// Generation says how answers are written.
+type Generation struct {
+	Until       []string // texts before which an answer ends, besides the end token
+	MaxTokens   int
+	Temperature float64 // 0 = greedy
+	TopP        float64 // 0 = no nucleus
+	TopK        int     // 0 = all tokens
+}
+
+// metricKinds are the metrics that there are, by output.
+func metricKinds(output string) []string {
+	if output == MultipleChoice {
+		return []string{"acc", "acc_norm", "true_mass", "likelihood_diff", "pct_stereotype"}
+	}
+	kinds := []string{judged}
+	for _, similarity := range metric.Similarities() {
+		for _, reduced := range []string{"_max", "_acc", "_diff"} {
+			kinds = append(kinds, similarity+reduced)
+		}
+	}
+	return kinds
+}
+
+// judged is the kind of metric that a judge computes, named as in the task files of the original code.
+const judged = "llama2"
+
+// Judged reports whether a judge computes the metric.
+func (m Metric) Judged() bool { return m.Kind == judged }
+
+// Judged tells whether the task's answers need a Judge.
+func (t Task) Judged() bool {
+	return slices.ContainsFunc(t.Metrics, Metric.Judged)
+}
+
+// check says what the keys of a task lack together.
+func (t Task) check() error {
+	var missing []string
+	for _, f := range []struct {
+		key     string
+		lacking bool
+	}{
+		{"task", t.Name == ""},
+		{"dataset_path (a set on the hub) or local (files)", t.DatasetPath == "" && len(t.Local) == 0},
+		{"test_split or validation_split", t.Split == ""},
+		{"output_type", t.Output == ""},
+		{"doc_to_text", t.Text.source == nil},
+		{"doc_to_target", t.Target.source == nil},
+		{"doc_to_choice", t.Choice.source == nil && t.Output == MultipleChoice},
+		{"metric_list", len(t.Metrics) == 0},
+	} {
+		if f.lacking {
+			missing = append(missing, f.key)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("missing: %s", strings.Join(missing, "; "))
+	}
+	for _, m := range t.Metrics {
+		switch known := metricKinds(t.Output); {
+		case !slices.Contains(known, m.Kind):
+			return fmt.Errorf("metric %s is not one of %s tasks: %s", m.Kind, t.Output, strings.Join(known, ", "))
+		case m.Kind == "true_mass" && m.Labels.source == nil:
+			return fmt.Errorf("metric true_mass needs labels, 1 for each true choice")
+		case m.needsReferences() && (t.Correct.source == nil || t.Incorrect.source == nil):
+			return fmt.Errorf("metric %s needs references, correct and incorrect ones", m.Kind)
+		}
+	}
+	return nil
+}
+
+func (m Metric) needsReferences() bool {
+	return slices.ContainsFunc(metric.Similarities(), func(s string) bool { return strings.HasPrefix(m.Kind, s+"_") })
+}
+
+// Definition is the task's entry under configs in results.json.
+func (t Task) Definition() map[string]any {
+	out := map[string]any{
+		"task": t.Name, "dataset_path": t.DatasetPath, "dataset_name": t.DatasetName, "split": t.Split, "output_type": t.Output,
+		"doc_to_text": t.Text.source, "doc_to_target": t.Target.source, "num_fewshot": 0, "metadata": map[string]any{"version": t.VersionNumber()},
+	}
+	if t.Output == MultipleChoice {
+		out["doc_to_choice"], out["target_delimiter"] = t.Choice.source, t.Delimiter
+		return out
+	}
+	g := t.Generation
+	out["generation_kwargs"] = map[string]any{
+		"until": g.Until, "max_gen_toks": g.MaxTokens, "do_sample": g.Temperature > 0, "temperature": g.Temperature, "top_p": g.TopP, "top_k": g.TopK,
+	}
+	return out
+}
+
+// VersionNumber is the version as a JSON number where it is one, else as a string.
+func (t Task) VersionNumber() any {
+	if _, err := strconv.ParseFloat(t.Version, 64); err != nil || !json.Valid([]byte(t.Version)) {
+		return t.Version
+	}
+	return json.Number(t.Version)
+}
