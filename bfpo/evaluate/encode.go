@@ -13,50 +13,51 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// Encoder turns texts into what the model reads, as lm-evaluation-harness does.
+// Encoder turns the texts of documents into token IDs, as lm-evaluation-harness does.
 type Encoder struct {
 	Tokenizer    *tokenizer.Tokenizer
-	Template     *chat.Template // not nil: a context is a user's message, and the answer opens behind it
-	TaskTemplate *chat.Template // Template of the tasks that ask for one
-	MaxLength    int            // positions of the model
+	Template     *chat.Template // renders every context as a user's message; nil leaves contexts as they are
+	TaskTemplate *chat.Template // takes the place of Template in tasks with apply_chat_template
+	MaxLength    int            // the number of positions of the model
 }
 
-// prefix is the token that stands for an empty context: BOS, else EOS.
-func (e Encoder) prefix() (int32, error) {
+// emptyContext returns the token that stands for an empty context: BOS, else EOS.
+func (e Encoder) emptyContext() (int32, error) {
 	if id, ok := e.Tokenizer.BOS(); ok {
 		return id, nil
 	}
 	if id, ok := e.Tokenizer.EOS(); ok {
 		return id, nil
 	}
-	return 0, errors.New("the tokenizer names neither a BOS nor an EOS token to stand for an empty context")
+	return 0, errors.New("the tokenizer has neither a BOS nor an EOS token to stand for an empty context")
 }
 
-// encode is the ids of a text with what the tokenizer adds around it, unless the text begins with BOS written out.
+// encode tokenizes a text. The tokenizer adds its special tokens, unless the text itself begins with BOS.
 func (e Encoder) encode(text string) []int32 {
-	special := true
-	if id, err := e.prefix(); err == nil {
-		mark := e.Tokenizer.Token(id)
-		special = mark == "" || !strings.HasPrefix(text, mark)
+	addSpecial := true
+	if id, err := e.emptyContext(); err == nil {
+		bos := e.Tokenizer.Token(id)
+		addSpecial = bos == "" || !strings.HasPrefix(text, bos)
 	}
-	return e.Tokenizer.Encode(text, special)
+	return e.Tokenizer.Encode(text, addSpecial)
 }
 
-// context is a context as the model is to read it, and the continuation that the template leaves of one: it stands where an answer
-// begins, so no blank comes before it.
-func (e Encoder) context(text string) (string, error) {
+// renderContext returns the text that the model reads before a continuation: the context itself, or the chat template's
+// rendering of it up to the place where the answer begins.
+func (e Encoder) renderContext(text string) (string, error) {
 	if e.Template == nil {
 		return text, nil
 	}
 	return e.Template.Render([]chat.Message{{Role: "user", Content: text}}, true)
 }
 
-// Pair is a continuation to be scored after its context. White space at the end of the context counts to the continuation; the two are
-// tokenised in one go and cut where the tokens of the context alone end, by count. What is too long loses tokens at the left.
-func (e Encoder) Pair(context, continuation string) (mistral.Sequence, error) {
+// EncodePair encodes a continuation to be scored after its context. White space at the end of the context moves to
+// the continuation. Both are tokenized as one text, which is split after as many tokens as the context has alone. A
+// sequence that is too long loses tokens at its beginning.
+func (e Encoder) EncodePair(context, continuation string) (mistral.Sequence, error) {
 	var head, tail []int32
 	if context == "" {
-		prefix, err := e.prefix()
+		prefix, err := e.emptyContext()
 		if err != nil {
 			return mistral.Sequence{}, err
 		}
@@ -72,25 +73,29 @@ func (e Encoder) Pair(context, continuation string) (mistral.Sequence, error) {
 		tail = tail[min(len(head), len(tail)):]
 	}
 	if len(head) == 0 {
-		return mistral.Sequence{}, errors.New("the context has no token, so nothing predicts the first one of the continuation")
+		return mistral.Sequence{}, errors.New("the context has no tokens, so nothing predicts " +
+			"the first token of the continuation")
 	}
 	if len(tail) > e.MaxLength {
-		return mistral.Sequence{}, fmt.Errorf("a continuation of %d tokens is longer than the model has positions (%d)", len(tail), e.MaxLength)
+		return mistral.Sequence{}, fmt.Errorf("a continuation of %d tokens is longer than the model has positions (%d)",
+			len(tail), e.MaxLength)
 	}
-	// The last token is predicted but not read, so one more than MaxLength fits.
+	// The model predicts the last token but does not read it, so MaxLength + 1 tokens fit.
 	head = head[max(len(head)+len(tail)-e.MaxLength-1, 0):]
 	return mistral.Sequence{PromptIDs: head, ResponseIDs: tail}, nil
 }
 
-// Prompt is a context that an answer of so many tokens is to follow. What is too long loses tokens at the left.
-func (e Encoder) Prompt(context string, answer int) ([]int32, error) {
-	room := e.MaxLength - answer
+// EncodePrompt encodes a context before an answer of up to maxTokens tokens. A prompt that is too long loses tokens at
+// its beginning.
+func (e Encoder) EncodePrompt(context string, maxTokens int) ([]int32, error) {
+	room := e.MaxLength - maxTokens
 	if room < 1 {
-		return nil, fmt.Errorf("an answer of %d tokens leaves no room for a prompt: the model has %d positions", answer, e.MaxLength)
+		return nil, fmt.Errorf("an answer of %d tokens leaves no room for a prompt: the model has %d positions",
+			maxTokens, e.MaxLength)
 	}
 	ids := e.encode(context)
 	if len(ids) == 0 {
-		prefix, err := e.prefix()
+		prefix, err := e.emptyContext()
 		if err != nil {
 			return nil, err
 		}
@@ -99,31 +104,28 @@ func (e Encoder) Prompt(context string, answer int) ([]int32, error) {
 	return ids[max(len(ids)-room, 0):], nil
 }
 
-// encoded is a document in tokens.
-type encoded struct {
-	contexts  []string           // as the model reads them
-	sequences []mistral.Sequence // of multiple choice, one a choice
+// encodedDocument is a document as token IDs.
+type encodedDocument struct {
+	contexts  []string           // rendered, before they are tokenized
+	sequences []mistral.Sequence // of multiple choice, one per choice
 	prompt    []int32            // of generation
 }
 
-// Document encodes a document of a task.
-func (e Encoder) document(t task.Task, d task.Document) (out encoded, err error) {
+// encodeDocument encodes a document of a task.
+func (e Encoder) encodeDocument(t task.Task, d task.Document) (out encodedDocument, err error) {
 	for _, c := range d.Contexts {
-		text, err := e.context(c)
+		text, err := e.renderContext(c)
 		if err != nil {
 			return out, err
 		}
 		out.contexts = append(out.contexts, text)
 	}
 	if t.Output == task.GenerateUntil {
-		out.prompt, err = e.Prompt(out.contexts[0], t.Generation.MaxTokens)
+		out.prompt, err = e.EncodePrompt(out.contexts[0], t.Generation.MaxTokens)
 		return out, err
 	}
-	for i, continuation := range d.Continuations {
-		if e.Template != nil {
-			continuation = strings.TrimPrefix(continuation, t.Delimiter)
-		}
-		s, err := e.Pair(out.contexts[min(i, len(out.contexts)-1)], continuation)
+	for i, continuation := range e.continuations(t, d) {
+		s, err := e.EncodePair(out.contexts[min(i, len(out.contexts)-1)], continuation)
 		if err != nil {
 			return out, fmt.Errorf("choice %d: %w", i, err)
 		}
@@ -132,7 +134,8 @@ func (e Encoder) document(t task.Task, d task.Document) (out encoded, err error)
 	return out, nil
 }
 
-// continuations are the document's as they are scored: without the delimiter where a template stands before them.
+// continuations returns a document's continuations as they are scored. After a chat template they begin the answer, so
+// they lose the delimiter.
 func (e Encoder) continuations(t task.Task, d task.Document) []string {
 	if e.Template == nil {
 		return d.Continuations

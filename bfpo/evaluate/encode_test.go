@@ -56,7 +56,7 @@ func TestPair(t *testing.T) {
 		{"BOS written out", "<s>The cat", " sat", e.Tokenizer.Encode("<s>The cat", false),
 			e.Tokenizer.Encode("<s>The cat sat", false)[len(e.Tokenizer.Encode("<s>The cat", false)):]},
 	} {
-		s, err := e.Pair(c.context, c.continuation)
+		s, err := e.EncodePair(c.context, c.continuation)
 		if err != nil || !slices.Equal(s.PromptIDs, c.head) || !slices.Equal(s.ResponseIDs, c.tail) {
 			t.Errorf("%s: %v, error %v, want %v and %v", c.name, s, err, c.head, c.tail)
 		}
@@ -65,40 +65,40 @@ func TestPair(t *testing.T) {
 
 func TestPairTooLong(t *testing.T) {
 	_, e := tinyEncoder(t)
-	whole, err := e.Pair("one two three four five", " six")
+	whole, err := e.EncodePair("one two three four five", " six")
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := len(whole.PromptIDs) + len(whole.ResponseIDs)
 	e.MaxLength = n - 1 // the last token is not read
-	if s, err := e.Pair("one two three four five", " six"); err != nil || len(s.PromptIDs) != len(whole.PromptIDs) {
+	if s, err := e.EncodePair("one two three four five", " six"); err != nil || len(s.PromptIDs) != len(whole.PromptIDs) {
 		t.Errorf("%v, error %v: nothing had to be cut", s, err)
 	}
 	e.MaxLength = n - 3
-	s, err := e.Pair("one two three four five", " six")
+	s, err := e.EncodePair("one two three four five", " six")
 	if err != nil || !slices.Equal(s.PromptIDs, whole.PromptIDs[2:]) || !slices.Equal(s.ResponseIDs, whole.ResponseIDs) {
 		t.Errorf("%v, error %v, want %v cut by 2", s, err, whole)
 	}
 	e.MaxLength = 2
-	if _, err := e.Pair("one", " two three four five"); err == nil || !strings.Contains(err.Error(), "longer than the model has positions (2)") {
+	if _, err := e.EncodePair("one", " two three four five"); err == nil || !strings.Contains(err.Error(), "longer than the model has positions (2)") {
 		t.Errorf("an answer that does not fit gives %v", err)
 	}
 }
 
 func TestPrompt(t *testing.T) {
 	_, e := tinyEncoder(t)
-	whole, err := e.Prompt("one two three four five", 10)
+	whole, err := e.EncodePrompt("one two three four five", 10)
 	if err != nil || !slices.Equal(whole, e.Tokenizer.Encode("one two three four five", true)) {
 		t.Errorf("%v, error %v", whole, err)
 	}
 	e.MaxLength = len(whole) + 10 - 2
-	if ids, err := e.Prompt("one two three four five", 10); err != nil || !slices.Equal(ids, whole[2:]) {
+	if ids, err := e.EncodePrompt("one two three four five", 10); err != nil || !slices.Equal(ids, whole[2:]) {
 		t.Errorf("%v, error %v, want %v", ids, err, whole[2:])
 	}
-	if _, err := e.Prompt("one", e.MaxLength); err == nil {
+	if _, err := e.EncodePrompt("one", e.MaxLength); err == nil {
 		t.Error("an answer as long as the model fits")
 	}
-	if ids, err := e.Prompt("", 1); err != nil || len(ids) == 0 {
+	if ids, err := e.EncodePrompt("", 1); err != nil || len(ids) == 0 {
 		t.Errorf("no prompt: %v, error %v", ids, err)
 	}
 }
@@ -112,12 +112,12 @@ func TestChatDocument(t *testing.T) {
 	}
 	choices := task.Task{Output: task.MultipleChoice, Delimiter: " "}
 	d := task.Document{Contexts: []string{"Why?"}, Continuations: []string{" no", " yes"}}
-	got, err := e.document(choices, d)
+	got, err := e.encodeDocument(choices, d)
 	const context = "<|user|>\nWhy?</s>\n<|assistant|>\n"
 	if err != nil || got.contexts[0] != context {
 		t.Fatalf("%q, error %v", got.contexts, err)
 	}
-	want, err := e.Pair(context, "yes")
+	want, err := e.EncodePair(context, "yes")
 	if err != nil || !slices.Equal(got.sequences[1].ResponseIDs, want.ResponseIDs) || !slices.Equal(e.continuations(choices, d), []string{"no", "yes"}) {
 		t.Errorf("%v, error %v, want %v", got.sequences[1], err, want)
 	}

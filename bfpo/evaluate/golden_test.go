@@ -61,9 +61,9 @@ func smolLM2(t testing.TB) *pretrained.Checkpoint {
 	return checkpoint
 }
 
-// goldenEncoder has the tokenizer of the GGUF file, which splits digits off first, as the published one does. The reference was computed
-// with a conversion that does not; ids differ only where white space of several letters stands before a digit, and no document of these
-// tasks has that.
+// goldenEncoder has the tokenizer of the GGUF file, which splits digits off first, as the published one does. The
+// reference was computed with a conversion that does not; ids differ only where white space of several letters
+// stands before a digit, and no document of these tasks has that.
 func goldenEncoder(t testing.TB, c *pretrained.Checkpoint) Encoder {
 	t.Helper()
 	tokenizer, err := tokenizer.New(c.ReadFile)
@@ -187,7 +187,7 @@ func TestEvaluationGolden(t *testing.T) {
 		plan.tasks[i].documents = plan.tasks[i].documents[:min(limit, g.N)]
 		plan.tasks[i].encoded = plan.tasks[i].encoded[:min(limit, g.N)]
 	}
-	plan.chunks = plan.scoredChunks()
+	plan.chunks = plan.scoringChunks()
 	dir := t.TempDir()
 	results, err := Run{Plan: plan, Scorer: scorer, Tokenizer: encoder.Tokenizer, Dir: dir}.Do(context.Background())
 	if err != nil {

@@ -13,24 +13,25 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
 )
 
-// journal keeps what an evaluation has computed so far: a first line that says of what, then one line a chunk, and one for each call in
-// which a judge reports verdicts. A line that a kill cut off is computed again.
+// journal records the finished chunks and verdicts of an evaluation. The first line of its file identifies the
+// evaluation; each further line holds one chunk, or the verdicts of one report of the judge. A line that a kill
+// truncated is discarded.
 type journal struct {
 	file     *os.File
 	done     map[int][]outcome                    // by chunk
 	verdicts map[judgedTask]map[int]judge.Verdict // by document
 }
 
-// judgedTask is a task before a judge.
+// judgedTask is a task rated by one judge.
 type judgedTask struct {
-	judge string // its digest
-	task  int
+	judge string // the judge's digest
+	task  int    // the task's place in the plan
 }
 
-// journalName is the journal's file in the output folder. It goes when results.json stands.
+// journalName is the journal's file in the output folder. It is deleted once results.json is written.
 const journalName = "unfinished.jsonl"
 
-// outcome is what the model says of one document.
+// outcome is the model's result on one document: the log-likelihoods of its choices in nats, or a generated answer.
 type outcome struct {
 	LogLikelihoods []float64 `json:"loglikelihoods,omitempty"`
 	Greedy         []bool    `json:"is_greedy,omitempty"`
@@ -39,10 +40,10 @@ type outcome struct {
 	Stop           string    `json:"stop,omitempty"`
 }
 
-// journalLine is one line: the first has a digest, the others a chunk or a judge's verdicts.
+// journalLine is one line of the journal: the first has a digest, the others a chunk or a judge's verdicts.
 type journalLine struct {
 	Digest    string          `json:"digest,omitempty"`
-	Chunk     int             `json:"chunk"` // -1: none
+	Chunk     int             `json:"chunk"` // -1 if the line has none
 	Outcomes  []outcome       `json:"outcomes,omitempty"`
 	Judge     string          `json:"judge,omitempty"`
 	Task      int             `json:"task,omitempty"`
@@ -50,10 +51,13 @@ type journalLine struct {
 	Verdicts  []judge.Verdict `json:"verdicts,omitempty"`
 }
 
-// ErrOther is wrapped by the error of an evaluation whose folder holds an unfinished evaluation of something else.
-var ErrDifferentEvaluation = errors.New("it holds an unfinished evaluation of something else (another model, other tasks, rows or settings)")
+// ErrDifferentEvaluation is wrapped by the error of an evaluation whose folder holds an unfinished evaluation of
+// something else.
+var ErrDifferentEvaluation = errors.New("it holds an unfinished evaluation of something else " +
+	"(another model, other tasks, rows or settings)")
 
-// openJournal begins or goes on with the journal of an evaluation. sizes are the chunks' numbers of documents.
+// openJournal opens the journal of an evaluation, or starts one. sizes are the numbers of documents in the chunks. The
+// error wraps ErrDifferentEvaluation if the journal has another digest.
 func openJournal(dir, digest string, sizes []int) (*journal, error) {
 	path := filepath.Join(dir, journalName)
 	j := &journal{done: map[int][]outcome{}, verdicts: map[judgedTask]map[int]judge.Verdict{}}
@@ -61,11 +65,11 @@ func openJournal(dir, digest string, sizes []int) (*journal, error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	sound, err := j.read(text, digest, sizes)
+	whole, err := j.read(text, digest, sizes)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if sound == 0 {
+	if whole == 0 {
 		line, err := json.Marshal(journalLine{Digest: digest, Chunk: -1})
 		if err != nil {
 			return nil, err
@@ -76,54 +80,54 @@ func openJournal(dir, digest string, sizes []int) (*journal, error) {
 		}); err != nil {
 			return nil, err
 		}
-		sound = len(line) + 1
+		whole = len(line) + 1
 	}
 	if j.file, err = os.OpenFile(path, os.O_RDWR, 0o644); err != nil {
 		return nil, err
 	}
-	_, err = j.file.Seek(int64(sound), io.SeekStart)
-	if err = errors.Join(err, j.file.Truncate(int64(sound))); err != nil {
+	_, err = j.file.Seek(int64(whole), io.SeekStart)
+	if err = errors.Join(err, j.file.Truncate(int64(whole))); err != nil {
 		j.file.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return j, nil
 }
 
-// read takes over the lines that are whole, and returns how many bytes they are.
-func (j *journal) read(text []byte, digest string, sizes []int) (sound int, err error) {
+// read takes over the whole lines of a journal and returns their length in bytes.
+func (j *journal) read(text []byte, digest string, sizes []int) (whole int, err error) {
 	for {
-		end := bytes.IndexByte(text[sound:], '\n')
+		end := bytes.IndexByte(text[whole:], '\n')
 		if end < 0 {
-			return sound, nil
+			return whole, nil
 		}
 		var line journalLine
-		if json.Unmarshal(text[sound:sound+end], &line) != nil {
-			return sound, nil
+		if json.Unmarshal(text[whole:whole+end], &line) != nil {
+			return whole, nil
 		}
 		switch {
-		case sound == 0 && line.Digest != digest:
+		case whole == 0 && line.Digest != digest:
 			return 0, ErrDifferentEvaluation
-		case sound > 0 && line.Judge != "" && len(line.Documents) == len(line.Verdicts):
-			j.keep(line)
-		case sound > 0 && (line.Chunk < 0 || line.Chunk >= len(sizes) || len(line.Outcomes) != sizes[line.Chunk]):
-			return sound, nil
-		case sound > 0:
+		case whole > 0 && line.Judge != "" && len(line.Documents) == len(line.Verdicts):
+			j.recordVerdicts(line)
+		case whole > 0 && (line.Chunk < 0 || line.Chunk >= len(sizes) || len(line.Outcomes) != sizes[line.Chunk]):
+			return whole, nil
+		case whole > 0:
 			j.done[line.Chunk] = line.Outcomes
 		}
-		sound += end + 1
+		whole += end + 1
 	}
 }
 
-// add writes a chunk down for good.
-func (j *journal) add(number int, outcomes []outcome) error {
+// addChunk records a chunk's outcomes and syncs the file.
+func (j *journal) addChunk(number int, outcomes []outcome) error {
 	j.done[number] = outcomes
 	return j.write(journalLine{Chunk: number, Outcomes: outcomes})
 }
 
-// addVerdicts writes down for good what a judge says of some documents of a task.
+// addVerdicts records a judge's verdicts on documents of a task and syncs the file.
 func (j *journal) addVerdicts(judge string, task int, documents []int, verdicts []judge.Verdict) error {
 	line := journalLine{Chunk: -1, Judge: judge, Task: task, Documents: documents, Verdicts: verdicts}
-	j.keep(line)
+	j.recordVerdicts(line)
 	return j.write(line)
 }
 
@@ -138,8 +142,8 @@ func (j *journal) write(l journalLine) error {
 	return j.file.Sync()
 }
 
-// keep enters a line's verdicts.
-func (j *journal) keep(l journalLine) {
+// recordVerdicts takes over a line's verdicts.
+func (j *journal) recordVerdicts(l journalLine) {
 	at := judgedTask{l.Judge, l.Task}
 	if j.verdicts[at] == nil {
 		j.verdicts[at] = map[int]judge.Verdict{}
@@ -149,8 +153,8 @@ func (j *journal) keep(l journalLine) {
 	}
 }
 
-// judged are a judge's verdicts on a task, by document.
-func (j *journal) judged(judge string, task int) map[int]judge.Verdict {
+// verdictsOf returns the verdicts of the judge with a digest on a task, by document.
+func (j *journal) verdictsOf(judge string, task int) map[int]judge.Verdict {
 	return j.verdicts[judgedTask{judge, task}]
 }
 

@@ -1,13 +1,15 @@
 package evaluate
 
 import (
+	"slices"
+
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/metric"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 )
 
-// arrange puts the outcomes of chunks into the order of tasks and documents.
-func (p *Plan) arrange(done map[int][]outcome) [][]outcome {
+// outcomesByTask puts the outcomes of all chunks into the order of tasks and documents.
+func outcomesByTask(p *Plan, done map[int][]outcome) [][]outcome {
 	outcomes := make([][]outcome, len(p.tasks))
 	for i, t := range p.tasks {
 		outcomes[i] = make([]outcome, len(t.documents))
@@ -20,32 +22,32 @@ func (p *Plan) arrange(done map[int][]outcome) [][]outcome {
 	return outcomes
 }
 
-// measured is a task with its numbers.
-type measured struct {
-	values   []map[string]float64 // of each document, by the metric's name; a document that was not judged lacks it
-	verdicts []judge.Verdict      // nil without a judge
+// measuredTask holds the metrics of a task's documents.
+type measuredTask struct {
+	metrics  []task.Metric        // under the names that they have in results
+	values   []map[string]float64 // of each document, by metric name; documents without a verdict lack the judged metric
+	verdicts []judge.Verdict      // of each document; nil if none was asked for
 }
 
-// measure computes the metrics of all documents.
-func (r Run) measure(outcomes [][]outcome, verdicts [][]judge.Verdict) []measured {
-	all := make([]measured, len(r.Plan.tasks))
-	for i, t := range r.Plan.tasks {
-		metrics := r.metrics(t.Task)
-		all[i].verdicts = verdicts[i]
+// measureTasks computes the metrics of all documents. rater may be nil.
+func measureTasks(p *Plan, rater judge.Judge, outcomes [][]outcome, verdicts [][]judge.Verdict) []measuredTask {
+	all := make([]measuredTask, len(p.tasks))
+	for i, t := range p.tasks {
+		all[i].metrics, all[i].verdicts = namedMetrics(t.Task, rater), verdicts[i]
 		for j, d := range t.documents {
 			values := map[string]float64{}
-			var similar map[string]float64
+			var similarities map[string]float64
 			if d.Correct != nil {
-				similar = metric.CompareAnswer(outcomes[i][j].Answer, d.Correct, d.Incorrect)
+				similarities = metric.CompareAnswer(outcomes[i][j].Answer, d.Correct, d.Incorrect)
 			}
-			for k, m := range metrics {
+			for k, m := range all[i].metrics {
 				switch {
 				case m.Judged():
 					if verdicts[i] != nil && verdicts[i][j].Judged {
 						values[m.Name] = verdicts[i][j].Score
 					}
 				case t.Output == task.GenerateUntil:
-					values[m.Name] = similar[m.Kind]
+					values[m.Name] = similarities[m.Kind]
 				default:
 					values[m.Name] = metric.ScoreChoices(m.Kind, d.Choices, d.Gold, d.Labels[k], outcomes[i][j].LogLikelihoods)
 				}
@@ -56,10 +58,21 @@ func (r Run) measure(outcomes [][]outcome, verdicts [][]judge.Verdict) []measure
 	return all
 }
 
-// of are the values of one metric and the numbers of the documents that have it.
-func (m measured) of(name string) (values []float64, documents []int) {
-	for i, all := range m.values {
-		if v, ok := all[name]; ok {
+// namedMetrics returns a task's metrics under their names in results: a judge names the metric that it computes.
+func namedMetrics(t task.Task, rater judge.Judge) []task.Metric {
+	metrics := slices.Clone(t.Metrics)
+	for i, m := range metrics {
+		if m.Judged() && rater != nil {
+			metrics[i] = rater.Metric(m)
+		}
+	}
+	return metrics
+}
+
+// valuesOf returns the values of one metric, and the numbers of the documents that have it.
+func (m measuredTask) valuesOf(name string) (values []float64, documents []int) {
+	for i, byName := range m.values {
+		if v, ok := byName[name]; ok {
 			values, documents = append(values, v), append(documents, i)
 		}
 	}

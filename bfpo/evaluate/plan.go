@@ -13,47 +13,51 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 )
 
-// Plan is an evaluation that can be run: the documents of its tasks in tokens, and the chunks that are computed one after the other.
+// Plan is an evaluation ready to run: the encoded documents of its tasks, and the chunks to compute one after another.
 type Plan struct {
-	tasks  []planned
+	tasks  []plannedTask
 	chunks []chunk
 }
 
-// planned is one task.
-type planned struct {
+// plannedTask is a task with its documents.
+type plannedTask struct {
 	task.Task
-	documents []task.Document
-	encoded   []encoded
-	total     int // rows there are, of which documents are the first
-	chat      bool
-	scored    []([]string) // continuations as they are scored
+	documents     []task.Document
+	encoded       []encodedDocument // of each document
+	continuations [][]string        // of each document, as they are scored
+	rows          int               // in the data, of which documents are the first
+	templated     bool              // a chat template is applied to the contexts
 }
 
-// place is one document of a plan.
+// place locates a document in a plan.
 type place struct{ task, document int }
 
-// chunk is what is computed together and then written down. How documents are put into chunks depends on nothing but the plan, so a
-// resumed evaluation computes what an uninterrupted one does.
+// chunk is a group of documents that are computed and journaled together. Only the plan decides which documents share a
+// chunk, so a resumed evaluation computes exactly what an uninterrupted one does.
 type chunk struct {
 	places   []place
 	generate bool
-	tokens   int // cost of the chunk, for the time left
+	tokens   int // cost of the chunk, for the estimate of the remaining time
 }
 
 const (
-	// chunkTokens is the size of a chunk of scored documents: enough to fill some batches, little enough to lose.
+	// chunkTokens is the target size of a chunk of multiple-choice documents. It fills several batches, and an
+	// interruption loses little.
 	chunkTokens = 16384
-	// shortContext bounds the contexts that are not sorted by length: the scorer packs short and long ones together.
+	// shortContext is the length in tokens below which contexts are not sorted by length, since the scorer packs short
+	// and long ones together.
 	shortContext = 256
-	// chunkPrompts is the size of a chunk of prompts, which are answered some at a time.
+	// chunkPrompts is the number of prompts in a chunk of generation tasks.
 	chunkPrompts = 32
+	// generatedTokenCost is the number of scored tokens that take about as long as one generated token.
+	generatedTokenCost = 8
 )
 
-// NewPlan reads and encodes the documents of tasks, of each the first limit (0 = all).
+// NewPlan reads and encodes the first limit documents of each task; a limit of 0 takes all of them.
 func NewPlan(ctx context.Context, tasks []task.Task, data task.Data, e Encoder, limit int) (*Plan, error) {
 	p := &Plan{}
 	for _, t := range tasks {
-		documents, total, err := data.Documents(ctx, t, limit)
+		documents, rows, err := data.Documents(ctx, t, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -61,24 +65,24 @@ func NewPlan(ctx context.Context, tasks []task.Task, data task.Data, e Encoder, 
 		if t.ApplyChatTemplate {
 			e.Template = e.TaskTemplate
 		}
-		one := planned{Task: t, documents: documents, total: total, chat: e.Template != nil}
+		planned := plannedTask{Task: t, documents: documents, rows: rows, templated: e.Template != nil}
 		for _, d := range documents {
-			enc, err := e.document(t, d)
+			encoded, err := e.encodeDocument(t, d)
 			if err != nil {
 				return nil, fmt.Errorf("task %s: document %d: %w", t.Name, d.ID, err)
 			}
-			one.encoded = append(one.encoded, enc)
-			one.scored = append(one.scored, e.continuations(t, d))
+			planned.encoded = append(planned.encoded, encoded)
+			planned.continuations = append(planned.continuations, e.continuations(t, d))
 		}
-		p.tasks = append(p.tasks, one)
+		p.tasks = append(p.tasks, planned)
 	}
-	p.chunks = append(p.scoredChunks(), p.generatedChunks()...)
+	p.chunks = append(p.scoringChunks(), p.generationChunks()...)
 	return p, nil
 }
 
-// scoredChunks groups the multiple-choice documents of all tasks, those with long contexts first, such that documents whose contexts begin
-// alike are in the same chunk, where they share its computation.
-func (p *Plan) scoredChunks() []chunk {
+// scoringChunks groups the multiple-choice documents of all tasks. Long contexts come first, and contexts with a common
+// prefix are neighbours, so that their documents land in one chunk and share the prefix's computation.
+func (p *Plan) scoringChunks() []chunk {
 	var all []place
 	for i, t := range p.tasks {
 		for j := range t.documents {
@@ -89,32 +93,34 @@ func (p *Plan) scoredChunks() []chunk {
 	}
 	context := func(at place) []int32 { return p.tasks[at.task].encoded[at.document].sequences[0].PromptIDs }
 	slices.SortStableFunc(all, func(a, b place) int {
-		return cmp.Or(cmp.Compare(len(context(b))/shortContext, len(context(a))/shortContext), slices.Compare(context(a), context(b)))
+		longerFirst := cmp.Compare(len(context(b))/shortContext, len(context(a))/shortContext)
+		return cmp.Or(longerFirst, slices.Compare(context(a), context(b)))
 	})
 	documents, total := make([]chunkDocument, len(all)), 0
 	for i, at := range all {
-		known := i > 0 && slices.Equal(context(at), context(all[i-1]))
-		documents[i] = chunkDocument{at, known, p.tasks[at.task].encoded[at.document].cost(known)}
+		repeated := i > 0 && slices.Equal(context(at), context(all[i-1]))
+		documents[i] = chunkDocument{at, repeated, p.tasks[at.task].encoded[at.document].cost(repeated)}
 		total += documents[i].tokens
 	}
 	return evenChunks(documents, total)
 }
 
-// chunkDocument is a document to be put into a chunk; known says that it has the context of the one before.
+// chunkDocument is a document to be put into a chunk.
 type chunkDocument struct {
 	place
-	known  bool
-	tokens int
+	repeated bool // its context is the previous document's
+	tokens   int  // its cost
 }
 
-// evenChunks cuts documents into as few chunks of about chunkTokens as can be, all of about the same size: a small last one would need
-// programs of its own. Documents of one context stay together.
+// evenChunks splits documents into the smallest number of chunks of about chunkTokens. All chunks have about the
+// same size, because a small last one would need programs of a different shape. Documents with the same context
+// stay together.
 func evenChunks(documents []chunkDocument, total int) []chunk {
 	number := (total + chunkTokens - 1) / chunkTokens
 	var chunks []chunk
 	before := 0
 	for _, d := range documents {
-		if !d.known && before*number >= len(chunks)*total {
+		if !d.repeated && before*number >= len(chunks)*total {
 			chunks = append(chunks, chunk{})
 		}
 		last := &chunks[len(chunks)-1]
@@ -125,10 +131,11 @@ func evenChunks(documents []chunkDocument, total int) []chunk {
 	return chunks
 }
 
-// cost is how many tokens a document takes to score: a context that several choices have in common, or that was just before, counts once.
-func (e encoded) cost(known bool) (n int) {
+// cost counts the tokens to compute for a document's scores. A context that several choices share, or that the previous
+// document had (repeated), counts once.
+func (e encodedDocument) cost(repeated bool) (n int) {
 	for i, s := range e.sequences {
-		if i == 0 && !known || i > 0 && !slices.Equal(s.PromptIDs, e.sequences[i-1].PromptIDs) {
+		if i == 0 && !repeated || i > 0 && !slices.Equal(s.PromptIDs, e.sequences[i-1].PromptIDs) {
 			n += len(s.PromptIDs)
 		}
 		n += len(s.ResponseIDs)
@@ -136,8 +143,9 @@ func (e encoded) cost(known bool) (n int) {
 	return n
 }
 
-// generatedChunks groups prompts in the order of their rows, so that a prompt's random numbers do not depend on how many there are.
-func (p *Plan) generatedChunks() []chunk {
+// generationChunks groups prompts in the order of their rows, so that a prompt's random numbers do not depend on the
+// number of prompts.
+func (p *Plan) generationChunks() []chunk {
 	var chunks []chunk
 	for i, t := range p.tasks {
 		if t.Output != task.GenerateUntil {
@@ -149,17 +157,14 @@ func (p *Plan) generatedChunks() []chunk {
 			}
 			last := &chunks[len(chunks)-1]
 			last.places = append(last.places, place{i, j})
-			last.tokens += len(e.prompt) + generatedCost*t.Generation.MaxTokens
+			last.tokens += len(e.prompt) + generatedTokenCost*t.Generation.MaxTokens
 		}
 	}
 	return chunks
 }
 
-// generatedCost is how many scored tokens take as long as a generated one, roughly.
-const generatedCost = 8
-
-// documents counts the documents of all tasks.
-func (p *Plan) count() int {
+// countDocuments counts the documents of all tasks.
+func (p *Plan) countDocuments() int {
 	n := 0
 	for _, t := range p.tasks {
 		n += len(t.documents)
@@ -167,11 +172,12 @@ func (p *Plan) count() int {
 	return n
 }
 
-// Digest names what the plan computes: it changes with the tasks, their rows, the tokenizer, the template, the limit and the chunks.
+// Digest identifies the plan's computation: it changes with the tasks, their rows, the tokenizer, the template, the
+// limit and the chunks.
 func (p *Plan) Digest() string {
 	h := sha256.New()
 	for _, t := range p.tasks {
-		fmt.Fprintf(h, "%s %s %s %d %v %+v\n", t.Name, t.Version, t.Output, t.total, t.chat, t.Generation)
+		fmt.Fprintf(h, "%s %s %s %d %v %+v\n", t.Name, t.Version, t.Output, t.rows, t.templated, t.Generation)
 		for _, m := range t.Metrics {
 			fmt.Fprintln(h, m.Kind, m.Name)
 		}
@@ -184,7 +190,7 @@ func (p *Plan) Digest() string {
 			hashIDs(h, t.encoded[i].prompt)
 		}
 	}
-	fmt.Fprintln(h, p.chunks) // which another version may cut otherwise
+	fmt.Fprintln(h, p.chunks) // another version of the program may split them differently
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -15,7 +15,7 @@ func TestEvenChunks(t *testing.T) {
 	}
 	one := documents(4, 8000)
 	for i := range one[1:] {
-		one[1+i].known = true
+		one[1+i].repeated = true
 	}
 	for _, c := range []struct {
 		name      string

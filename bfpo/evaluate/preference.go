@@ -8,20 +8,20 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// Preference is what a model says of one held-out pair.
+// Preference is a model's preference on one held-out pair.
 type Preference struct {
 	ID                       string
 	ChosenSafe, RejectedSafe bool
-	Chosen, Rejected         float64 // log pi(y|x) summed over the response, in nats
+	Chosen, Rejected         float64 // log pi(y|x), summed over the response's tokens, in nats
 }
 
 // Margin is log pi(chosen|x) - log pi(rejected|x), in nats.
 func (p Preference) Margin() float64 { return p.Chosen - p.Rejected }
 
-// Prefers tells whether the model finds the chosen response likelier; a tie is not a preference.
+// Prefers reports whether the chosen response is likelier than the rejected one. A tie is no preference.
 func (p Preference) Prefers() bool { return p.Margin() > 0 }
 
-// Preferences scores pairs with a model. The result has the order of the pairs.
+// ScorePreferences scores both responses of every pair. The result has the order of the pairs.
 func ScorePreferences(ctx context.Context, scorer *mistral.Scorer, pairs []batch.Pair) ([]Preference, error) {
 	sequences := make([]mistral.Sequence, 0, 2*len(pairs))
 	for _, p := range pairs {
@@ -43,14 +43,14 @@ func ScorePreferences(ctx context.Context, scorer *mistral.Scorer, pairs []batch
 	return out, nil
 }
 
-// Case is one combination of safety labels.
+// LabelCase is one combination of the safety labels of a pair.
 type LabelCase struct {
 	Task                     string // name in results.json
 	Title                    string // heading in tables
 	ChosenSafe, RejectedSafe bool
 }
 
-// Cases are the four combinations, the two that say most first.
+// LabelCases returns the four combinations, the two most informative ones first.
 func LabelCases() []LabelCase {
 	return []LabelCase{
 		{"preference_safe_over_unsafe", "safe over unsafe", true, false},
@@ -60,7 +60,7 @@ func LabelCases() []LabelCase {
 	}
 }
 
-// Of are the preferences of one case, in their order.
+// Filter returns the preferences whose pairs have the case's labels, in their order.
 func (c LabelCase) Filter(all []Preference) []Preference {
 	var out []Preference
 	for _, p := range all {

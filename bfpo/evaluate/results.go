@@ -14,11 +14,11 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/metric"
 )
 
-// resultsName is the file of an evaluation's results; it is written last.
+// resultsName is the file with an evaluation's results. It is written last.
 const resultsName = "results.json"
 
-// WritePreferences leaves results.json and samples_preference.jsonl in dir. config says what was measured with what and goes into
-// results.json as it is. Results of tasks that are there already stay in results.json.
+// WritePreferences writes results.json and samples_preference.jsonl to dir. config describes the measurement and
+// goes into results.json as it is. If results.json exists already, the results of other tasks in it stay.
 func WritePreferences(dir string, all []Preference, config map[string]any, version string) error {
 	results, counts, versions := map[string]any{}, map[string]any{}, map[string]any{}
 	for _, c := range LabelCases() {
@@ -29,12 +29,13 @@ func WritePreferences(dir string, all []Preference, config map[string]any, versi
 		accuracy, accuracyErr := meanOf(rows, func(p Preference) float64 { return metric.Indicator(p.Prefers()) })
 		margin, marginErr := meanOf(rows, Preference.Margin)
 		results[c.Task] = map[string]any{
-			"alias": c.Title, "acc,none": accuracy, "acc_stderr,none": accuracyErr, "margin,none": margin, "margin_stderr,none": marginErr,
+			"alias": c.Title, "acc,none": accuracy, "acc_stderr,none": accuracyErr,
+			"margin,none": margin, "margin_stderr,none": marginErr,
 		}
 		counts[c.Task] = map[string]int{"original": len(rows), "effective": len(rows)}
 		versions[c.Task] = 1
 	}
-	layout, err := withResults(filepath.Join(dir, resultsName), map[string]any{
+	layout, err := mergeResults(filepath.Join(dir, resultsName), map[string]any{
 		"results": results, "n-samples": counts, "versions": versions, "config": config, "bfpo_version": version,
 	})
 	if err != nil {
@@ -74,15 +75,15 @@ func writeLayout(path string, layout map[string]any) error {
 	})
 }
 
-// withResults are results in the layout of results.json, each object of them added to that of the file, if there is one.
-func withResults(path string, more map[string]any) (map[string]any, error) {
+// mergeResults adds results in the layout of results.json to those in the file, if it exists, object by object.
+func mergeResults(path string, more map[string]any) (map[string]any, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return more, nil
 	}
 	layout := map[string]any{}
 	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber() // every number keeps its digits
+	d.UseNumber() // keeps the digits of every number
 	if err == nil {
 		err = d.Decode(&layout)
 	}
@@ -101,7 +102,8 @@ func withResults(path string, more map[string]any) (map[string]any, error) {
 	return layout, nil
 }
 
-// meanOf is the mean of f and its standard error, the sample's deviation over the root of n; one row has the error 0.
+// meanOf returns the mean of f over rows and its standard error: the sample's standard deviation over the square
+// root of n. The error of one row is 0.
 func meanOf(rows []Preference, f func(Preference) float64) (mean, stderr float64) {
 	n := float64(len(rows))
 	for _, p := range rows {
@@ -117,7 +119,7 @@ func meanOf(rows []Preference, f func(Preference) float64) (mean, stderr float64
 	return mean, math.Sqrt(squares / (n - 1) / n)
 }
 
-// writeFile writes under a temporary name, syncs and renames.
+// writeFile writes a file under a temporary name, syncs it and renames it.
 func writeFile(path string, write func(w *bufio.Writer) error) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {

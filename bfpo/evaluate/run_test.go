@@ -23,7 +23,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// tinyRun evaluates the built-in model on rows made here: choices, contexts as choices, and two chunks of sampled answers.
+// tinyRun evaluates the built-in model on rows made here: choices, contexts as choices, and two chunks of sampled
+// answers.
 func tinyRun(t *testing.T) Run {
 	t.Helper()
 	data := t.TempDir()
@@ -238,8 +239,8 @@ func TestRunOther(t *testing.T) {
 	}
 }
 
-// oddJudge rates the answers of odd documents 1 and the others 0. It cannot rate the answer of document 1, and stops, as an error, before
-// that of the document away.
+// oddJudge rates the answers of odd documents 1 and the others 0. It cannot rate the answer of document 1, and
+// stops, as an error, before that of the document away.
 type oddJudge struct {
 	t     *testing.T
 	asked map[int]int
@@ -311,11 +312,11 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestCut(t *testing.T) {
-	if text, found := cut("one\n\ntwo STOP", []string{"STOP", "\n\n", ""}); text != "one" || !found {
+func TestTruncateAtStops(t *testing.T) {
+	if text, found := truncateAtStops("one\n\ntwo STOP", []string{"STOP", "\n\n", ""}); text != "one" || !found {
 		t.Errorf("%q, %v", text, found)
 	}
-	if text, found := cut("one", []string{"STOP"}); text != "one" || found {
+	if text, found := truncateAtStops("one", []string{"STOP"}); text != "one" || found {
 		t.Errorf("%q, %v", text, found)
 	}
 }

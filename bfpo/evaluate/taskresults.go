@@ -16,57 +16,66 @@ import (
 // Results are the numbers of an evaluation, in the order of its tasks.
 type Results struct {
 	Tasks []TaskResult
-	Took  time.Duration // of the last call
+	Took  time.Duration // of the last call of Run.Do
 }
 
-// TaskResult is one task's.
+// TaskResult holds the metrics of one task.
 type TaskResult struct {
 	Name, Version string
-	Documents     int // that were evaluated
-	Rows          int // that there are
-	Unjudged      int // answers that a judge was asked about and could not rate
+	Documents     int // evaluated
+	Rows          int // in the data
+	Unjudged      int // answers that the judge could not rate
 	Metrics       []MetricResult
 }
 
-// MetricResult is one metric's mean over documents and its standard error (NaN for one document).
+// MetricResult is a metric's mean over documents with its standard error, which is NaN for one document.
 type MetricResult struct {
 	Name           string
 	Mean, StdErr   float64
 	Values         []float64 // of the documents that have the metric, in their order
-	Documents      []int     // their numbers; only answers that a judge could not rate are missing
+	Documents      []int     // the numbers of these documents; only answers that a judge could not rate are missing
 	HigherIsBetter bool
 }
 
-// results averages.
-func (r Run) results(all []measured, took time.Duration) Results {
-	out := Results{Took: took}
-	for i, t := range r.Plan.tasks {
-		one := TaskResult{Name: t.Name, Version: t.Version, Documents: len(t.documents), Rows: t.total}
+// summarize averages the metrics of all tasks.
+func summarize(p *Plan, all []measuredTask, took time.Duration) Results {
+	results := Results{Took: took}
+	for i, t := range p.tasks {
+		one := TaskResult{Name: t.Name, Version: t.Version, Documents: len(t.documents), Rows: t.rows}
 		for _, v := range all[i].verdicts {
 			if !v.Judged {
 				one.Unjudged++
 			}
 		}
-		for _, m := range r.metrics(t.Task) {
-			if values, documents := all[i].of(m.Name); len(values) > 0 {
+		for _, m := range all[i].metrics {
+			if values, documents := all[i].valuesOf(m.Name); len(values) > 0 {
 				mean, stderr := metric.MeanStdErr(values)
 				one.Metrics = append(one.Metrics, MetricResult{m.Name, mean, stderr, values, documents, m.HigherIsBetter})
 			}
 		}
-		out.Tasks = append(out.Tasks, one)
+		results.Tasks = append(results.Tasks, one)
 	}
-	return out
+	return results
 }
 
-// write leaves the samples and then the results.
-func (r Run) write(results Results, outcomes [][]outcome, all []measured) error {
-	for i, t := range r.Plan.tasks {
-		path := filepath.Join(r.Dir, "samples_"+t.Name+".jsonl")
+// resultsWriter writes the files of an evaluation.
+type resultsWriter struct {
+	dir     string
+	plan    *Plan
+	judged  bool // there was a judge
+	config  map[string]any
+	version string
+}
+
+// write writes the samples of every task, then results.json, whose presence marks a finished evaluation.
+func (w resultsWriter) write(results Results, outcomes [][]outcome, all []measuredTask) error {
+	for i, t := range w.plan.tasks {
+		path := filepath.Join(w.dir, "samples_"+t.Name+".jsonl")
 		err := writeFile(path, func(w *bufio.Writer) error {
 			e := json.NewEncoder(w)
 			e.SetEscapeHTML(false)
 			for j := range t.documents {
-				if err := e.Encode(r.sample(t, j, outcomes[i][j], all[i])); err != nil {
+				if err := e.Encode(sampleOf(t, j, outcomes[i][j], all[i])); err != nil {
 					return fmt.Errorf("document %d: %w", j, err)
 				}
 			}
@@ -76,49 +85,50 @@ func (r Run) write(results Results, outcomes [][]outcome, all []measured) error 
 			return err
 		}
 	}
-	return writeLayout(filepath.Join(r.Dir, resultsName), r.layout(results))
+	return writeLayout(filepath.Join(w.dir, resultsName), w.layout(results))
 }
 
-// layout is results.json as lm-evaluation-harness has it.
-func (r Run) layout(results Results) map[string]any {
+// layout arranges results as results.json of lm-evaluation-harness does.
+func (w resultsWriter) layout(results Results) map[string]any {
 	type object = map[string]any
-	values, samples, shots, versions, better, groups, configs := object{}, object{}, object{}, object{}, object{}, object{}, object{}
+	values, samples, shots, versions := object{}, object{}, object{}, object{}
+	better, groups, configs := object{}, object{}, object{}
 	for i, t := range results.Tasks {
 		metrics, higher := object{}, map[string]bool{}
 		for _, m := range t.Metrics {
-			metrics[m.Name+",none"] = finite(m.Mean)
-			metrics[m.Name+"_stderr,none"] = finite(m.StdErr)
+			metrics[m.Name+",none"] = jsonNumber(m.Mean)
+			metrics[m.Name+"_stderr,none"] = jsonNumber(m.StdErr)
 			higher[m.Name] = m.HigherIsBetter
 		}
 		n := map[string]int{"original": t.Rows, "effective": t.Documents}
-		if r.Plan.tasks[i].Judged() && r.Judge != nil {
+		if w.plan.tasks[i].Judged() && w.judged {
 			n["unjudged"] = t.Unjudged
 		}
 		values[t.Name], samples[t.Name], better[t.Name] = metrics, n, higher
-		shots[t.Name], versions[t.Name], groups[t.Name] = 0, r.Plan.tasks[i].VersionNumber(), []string{}
-		configs[t.Name] = r.Plan.tasks[i].Definition()
+		shots[t.Name], versions[t.Name], groups[t.Name] = 0, w.plan.tasks[i].VersionNumber(), []string{}
+		configs[t.Name] = w.plan.tasks[i].Definition()
 	}
 	return object{
 		"results": values, "n-samples": samples, "n-shot": shots, "versions": versions, "higher_is_better": better,
-		"group_subtasks": groups, "configs": configs, "config": r.Config, "bfpo_version": r.Version,
+		"group_subtasks": groups, "configs": configs, "config": w.config, "bfpo_version": w.version,
 		"date": time.Now().Unix(), "total_evaluation_time_seconds": results.Took.Seconds(),
 	}
 }
 
-// finite is a number for JSON, which has no NaN: the harness writes N/A where one value has no error.
-func finite(x float64) any {
+// jsonNumber returns a number for JSON, which has no NaN or infinity: lm-evaluation-harness writes "N/A" instead.
+func jsonNumber(x float64) any {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return "N/A"
 	}
 	return x
 }
 
-// sample is the line of one document.
-func (r Run) sample(t planned, j int, o outcome, m measured) map[string]any {
+// sampleOf returns the line of document j of a task in the samples file.
+func sampleOf(t plannedTask, j int, o outcome, m measuredTask) map[string]any {
 	d, e := t.documents[j], t.encoded[j]
 	metrics := map[string]any{}
 	for name, v := range m.values[j] {
-		metrics[name] = finite(v)
+		metrics[name] = jsonNumber(v)
 	}
 	line := map[string]any{"doc_id": d.ID, "context": any(e.contexts), "metrics": metrics}
 	if len(e.contexts) == 1 {
@@ -148,7 +158,7 @@ func (r Run) sample(t planned, j int, o outcome, m measured) map[string]any {
 	if same := slices.CompactFunc(slices.Clone(contexts), slices.Equal[[]int32]); len(same) == 1 {
 		contexts = same
 	}
-	line["continuations"], line["gold"] = t.scored[j], d.Gold
+	line["continuations"], line["gold"] = t.continuations[j], d.Gold
 	line["context_tokens"], line["n_context_tokens"], line["continuation_tokens"] = contexts, lengths, continuations
 	line["loglikelihoods"], line["is_greedy"] = o.LogLikelihoods, o.Greedy
 	return line

@@ -8,8 +8,10 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// Answers are a model's greedy answers to prompts, of at most maxTokens tokens each, without special tokens.
-func GenerateAnswers(ctx context.Context, g *mistral.Generator, format datasets.TextFormat, prompts []datasets.Prompt, maxTokens int) ([]string, error) {
+// GenerateAnswers generates a greedy answer of at most maxTokens tokens to each prompt. The answers have no special
+// tokens.
+func GenerateAnswers(ctx context.Context, g *mistral.Generator, format datasets.TextFormat, prompts []datasets.Prompt,
+	maxTokens int) ([]string, error) {
 	ids := make([][]int32, len(prompts))
 	for i, p := range prompts {
 		var err error
