@@ -14,7 +14,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// tinyEncoder is that of the built-in model, whose tokenizer adds nothing and names <s> and </s>.
+// tinyEncoder returns the encoder of the built-in model, whose tokenizer adds no special tokens but names <s> and </s>.
 func tinyEncoder(t testing.TB) (*pretrained.Checkpoint, Encoder) {
 	t.Helper()
 	checkpoint, err := pretrained.Open(pretrained.Tiny)
@@ -29,7 +29,7 @@ func tinyEncoder(t testing.TB) (*pretrained.Checkpoint, Encoder) {
 	return checkpoint, Encoder{Tokenizer: tokenizer, MaxLength: checkpoint.Config.MaxPositionEmbeddings}
 }
 
-// mistralEncoder has the tokenizer of Mistral, which puts BOS before a text.
+// mistralEncoder returns an encoder with the tokenizer of Mistral, which puts BOS before a text.
 func mistralEncoder(t testing.TB) Encoder {
 	t.Helper()
 	dir := sharedtest.Path(t, "golden", "model")
@@ -40,21 +40,22 @@ func mistralEncoder(t testing.TB) Encoder {
 	return Encoder{Tokenizer: tokenizer, MaxLength: 64}
 }
 
-func TestPair(t *testing.T) {
+func TestEncodePair(t *testing.T) {
 	e := mistralEncoder(t)
 	encode := func(text string) []int32 { return e.Tokenizer.Encode(text, true) }
+	cat, marked := encode("The cat"), e.Tokenizer.Encode("<s>The cat", false)
+	ca, catch := encode("The ca"), encode("The catch")
 	for _, c := range []struct {
 		name, context, continuation string
 		head, tail                  []int32
 	}{
-		{"BOS once", "The cat", " sat", encode("The cat"), encode("The cat sat")[len(encode("The cat")):]},
-		{"the blank moves over", "The cat  ", "sat", encode("The cat"), encode("The cat  sat")[len(encode("The cat")):]},
-		// One token spans the boundary: what is cut off is as long as the context, whatever the tokens are.
-		{"cut by count", "The ca", "tch", encode("The ca"), encode("The catch")[min(len(encode("The ca")), len(encode("The catch"))):]},
+		{"one BOS", "The cat", " sat", cat, encode("The cat sat")[len(cat):]},
+		{"final spaces move to the continuation", "The cat  ", "sat", cat, encode("The cat  sat")[len(cat):]},
+		// One token spans the boundary: the split is after as many tokens as the context has, whichever they are.
+		{"split by count", "The ca", "tch", ca, catch[min(len(ca), len(catch)):]},
 		{"no context", "", "The cat", []int32{1}, e.Tokenizer.Encode("The cat", false)},
-		{"no context, BOS written out", "", "<s>The cat", []int32{1}, e.Tokenizer.Encode("<s>The cat", false)[1:]},
-		{"BOS written out", "<s>The cat", " sat", e.Tokenizer.Encode("<s>The cat", false),
-			e.Tokenizer.Encode("<s>The cat sat", false)[len(e.Tokenizer.Encode("<s>The cat", false)):]},
+		{"no context, BOS in the continuation", "", "<s>The cat", []int32{1}, marked[1:]},
+		{"BOS in the context", "<s>The cat", " sat", marked, e.Tokenizer.Encode("<s>The cat sat", false)[len(marked):]},
 	} {
 		s, err := e.EncodePair(c.context, c.continuation)
 		if err != nil || !slices.Equal(s.PromptIDs, c.head) || !slices.Equal(s.ResponseIDs, c.tail) {
@@ -63,29 +64,32 @@ func TestPair(t *testing.T) {
 	}
 }
 
-func TestPairTooLong(t *testing.T) {
+func TestEncodePairTooLong(t *testing.T) {
 	_, e := tinyEncoder(t)
-	whole, err := e.EncodePair("one two three four five", " six")
+	const context, continuation = "one two three four five", " six"
+	whole, err := e.EncodePair(context, continuation)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := len(whole.PromptIDs) + len(whole.ResponseIDs)
-	e.MaxLength = n - 1 // the last token is not read
-	if s, err := e.EncodePair("one two three four five", " six"); err != nil || len(s.PromptIDs) != len(whole.PromptIDs) {
-		t.Errorf("%v, error %v: nothing had to be cut", s, err)
+	e.MaxLength = n - 1 // the model does not read the last token
+	if s, err := e.EncodePair(context, continuation); err != nil || len(s.PromptIDs) != len(whole.PromptIDs) {
+		t.Errorf("%v, error %v: the whole context fits", s, err)
 	}
 	e.MaxLength = n - 3
-	s, err := e.EncodePair("one two three four five", " six")
-	if err != nil || !slices.Equal(s.PromptIDs, whole.PromptIDs[2:]) || !slices.Equal(s.ResponseIDs, whole.ResponseIDs) {
-		t.Errorf("%v, error %v, want %v cut by 2", s, err, whole)
+	s, err := e.EncodePair(context, continuation)
+	if err != nil || !slices.Equal(s.PromptIDs, whole.PromptIDs[2:]) ||
+		!slices.Equal(s.ResponseIDs, whole.ResponseIDs) {
+		t.Errorf("%v, error %v, want %v without its first 2 tokens", s, err, whole)
 	}
 	e.MaxLength = 2
-	if _, err := e.EncodePair("one", " two three four five"); err == nil || !strings.Contains(err.Error(), "longer than the model has positions (2)") {
-		t.Errorf("an answer that does not fit gives %v", err)
+	_, err = e.EncodePair("one", " two three four five")
+	if err == nil || !strings.Contains(err.Error(), "longer than the model has positions (2)") {
+		t.Errorf("a continuation that does not fit gives %v", err)
 	}
 }
 
-func TestPrompt(t *testing.T) {
+func TestEncodePrompt(t *testing.T) {
 	_, e := tinyEncoder(t)
 	whole, err := e.EncodePrompt("one two three four five", 10)
 	if err != nil || !slices.Equal(whole, e.Tokenizer.Encode("one two three four five", true)) {
@@ -96,15 +100,15 @@ func TestPrompt(t *testing.T) {
 		t.Errorf("%v, error %v, want %v", ids, err, whole[2:])
 	}
 	if _, err := e.EncodePrompt("one", e.MaxLength); err == nil {
-		t.Error("an answer as long as the model fits")
+		t.Error("an answer as long as the model's positions leaves room for a prompt")
 	}
 	if ids, err := e.EncodePrompt("", 1); err != nil || len(ids) == 0 {
-		t.Errorf("no prompt: %v, error %v", ids, err)
+		t.Errorf("an empty prompt gives %v, error %v", ids, err)
 	}
 }
 
-// With a chat template the context is a user's message, and no blank stands before the answer.
-func TestChatDocument(t *testing.T) {
+// With a chat template the context is a user's message, and the answer begins without the delimiter.
+func TestEncodeDocumentWithTemplate(t *testing.T) {
 	_, e := tinyEncoder(t)
 	var err error
 	if e.Template, err = chat.NewTemplate(chat.ZephyrTemplate, "<s>", "</s>"); err != nil {
@@ -118,7 +122,8 @@ func TestChatDocument(t *testing.T) {
 		t.Fatalf("%q, error %v", got.contexts, err)
 	}
 	want, err := e.EncodePair(context, "yes")
-	if err != nil || !slices.Equal(got.sequences[1].ResponseIDs, want.ResponseIDs) || !slices.Equal(e.continuations(choices, d), []string{"no", "yes"}) {
+	if err != nil || !slices.Equal(got.sequences[1].ResponseIDs, want.ResponseIDs) ||
+		!slices.Equal(e.continuations(choices, d), []string{"no", "yes"}) {
 		t.Errorf("%v, error %v, want %v", got.sequences[1], err, want)
 	}
 }

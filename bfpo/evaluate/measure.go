@@ -25,7 +25,7 @@ func outcomesByTask(p *Plan, done map[int][]outcome) [][]outcome {
 // measuredTask holds the metrics of a task's documents.
 type measuredTask struct {
 	metrics  []task.Metric        // under the names that they have in results
-	values   []map[string]float64 // of each document, by metric name; documents without a verdict lack the judged metric
+	values   []map[string]float64 // of each document, by metric name; without a verdict the judged metric is missing
 	verdicts []judge.Verdict      // of each document; nil if none was asked for
 }
 
@@ -49,7 +49,8 @@ func measureTasks(p *Plan, rater judge.Judge, outcomes [][]outcome, verdicts [][
 				case t.Output == task.GenerateUntil:
 					values[m.Name] = similarities[m.Kind]
 				default:
-					values[m.Name] = metric.ScoreChoices(m.Kind, d.Choices, d.Gold, d.Labels[k], outcomes[i][j].LogLikelihoods)
+					ll := outcomes[i][j].LogLikelihoods
+					values[m.Name] = metric.ScoreChoices(m.Kind, d.Choices, d.Gold, d.Labels[k], ll)
 				}
 			}
 			all[i].values = append(all[i].values, values)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Chunks are of about one size, and documents of one context stay together.
+// All chunks have about the same size, and documents with the same context stay together.
 func TestEvenChunks(t *testing.T) {
 	documents := func(n, tokens int) (all []chunkDocument) {
 		for i := range n {
@@ -22,13 +22,13 @@ func TestEvenChunks(t *testing.T) {
 		documents []chunkDocument
 		want      []int // tokens
 	}{
-		{"none", nil, nil},
-		{"few", documents(3, 10), []int{30}},
-		{"just one", documents(16, 1024), []int{16384}},
-		{"a little more", documents(17, 1024), []int{9 * 1024, 8 * 1024}},
-		{"many", documents(100, 1024), []int{15360, 14336, 14336, 15360, 14336, 14336, 14336}},
-		{"one context", one, []int{32000}},
-		{"long ones", documents(3, 40000), []int{40000, 40000, 40000}},
+		{"no documents", nil, nil},
+		{"far less than a chunk", documents(3, 10), []int{30}},
+		{"exactly one chunk", documents(16, 1024), []int{16384}},
+		{"slightly more than one chunk", documents(17, 1024), []int{9 * 1024, 8 * 1024}},
+		{"many chunks", documents(100, 1024), []int{15360, 14336, 14336, 15360, 14336, 14336, 14336}},
+		{"all with the same context", one, []int{32000}},
+		{"documents longer than a chunk", documents(3, 40000), []int{40000, 40000, 40000}},
 	} {
 		total := 0
 		for _, d := range c.documents {
@@ -40,7 +40,8 @@ func TestEvenChunks(t *testing.T) {
 			got, places = append(got, chunk.tokens), places+len(chunk.places)
 		}
 		if !slices.Equal(got, c.want) || places != len(c.documents) {
-			t.Errorf("%s: chunks of %v tokens with %d documents, want %v with %d", c.name, got, places, c.want, len(c.documents))
+			t.Errorf("%s: chunks of %v tokens with %d documents, want %v with %d",
+				c.name, got, places, c.want, len(c.documents))
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// rows are six pairs in three of the four cases.
+// rows are six pairs in three of the four label cases.
 var rows = []Preference{
 	{"a#0", true, false, -10, -12}, // margin +2
 	{"a#1", true, false, -10, -10}, // a tie
@@ -48,11 +48,13 @@ func TestWritePreferences(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string][4]float64{ // accuracy, its error, margin, its error
-		"preference_safe_over_unsafe": {0.5, 0.5, 1, 1},                                       // deviations 0.5: sqrt(0.5/1)/sqrt(2); a tie is no preference
+		// A tie is no preference: the accuracies are 1 and 0, with the error sqrt(0.5/1)/sqrt(2).
+		"preference_safe_over_unsafe": {0.5, 0.5, 1, 1},
 		"preference_helpful":          {2. / 3, 1. / 3, 1, math.Sqrt(25+25+0) / math.Sqrt(6)}, // margins -4, 6, 1
 		"preference_both_unsafe":      {0, 0, -1, 0},
 	}
-	if len(results.Results) != len(want) || results.N["preference_helpful"].Effective != 3 || results.Config["model"] != "m" {
+	if len(results.Results) != len(want) || results.N["preference_helpful"].Effective != 3 ||
+		results.Config["model"] != "m" {
 		t.Errorf("results %s", text)
 	}
 	for task, w := range want {
@@ -66,12 +68,13 @@ func TestWritePreferences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lines := strings.Count(string(samples), "\n"); lines != len(rows) || !strings.Contains(string(samples), `"id":"a#3"`) {
+	lines := strings.Count(string(samples), "\n")
+	if lines != len(rows) || !strings.Contains(string(samples), `"id":"a#3"`) {
 		t.Errorf("%d lines of samples, want %d", lines, len(rows))
 	}
 }
 
-func TestPreferencesAndAnswersOfTheTinyModel(t *testing.T) {
+func TestScorePreferencesAndGenerateAnswers(t *testing.T) {
 	d := graphtest.Device(t)
 	checkpoint, err := pretrained.Open(pretrained.Tiny)
 	if err != nil {
@@ -94,7 +97,7 @@ func TestPreferencesAndAnswersOfTheTinyModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The longer response is the shorter one and a token more, so it is less probable.
+	// The longer response is the shorter one with one more token, so it is less probable.
 	if !got[0].Prefers() || got[1].Prefers() || math.Abs(got[0].Margin()+got[1].Margin()) > 1e-5 || !got[0].ChosenSafe {
 		t.Errorf("preferences %+v", got)
 	}
@@ -109,8 +112,11 @@ func TestPreferencesAndAnswersOfTheTinyModel(t *testing.T) {
 	}
 	generator := mistral.NewGenerator(d, model.Config, model.Base, nil, dtypes.Float32)
 	defer generator.Close()
-	prompts := []datasets.Prompt{{ID: "p#0", Messages: []chat.Message{{Role: "user", Content: "Hello"}}}, {ID: "p#1", Text: "On the"}}
-	answers, err := GenerateAnswers(context.Background(), generator, datasets.TextFormat{Tokenizer: tokenizer, Template: template}, prompts, 5)
+	prompts := []datasets.Prompt{
+		{ID: "p#0", Messages: []chat.Message{{Role: "user", Content: "Hello"}}}, {ID: "p#1", Text: "On the"},
+	}
+	format := datasets.TextFormat{Tokenizer: tokenizer, Template: template}
+	answers, err := GenerateAnswers(context.Background(), generator, format, prompts, 5)
 	if err != nil || len(answers) != 2 {
 		t.Errorf("answers %q, error %v", answers, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -23,14 +24,15 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// tinyRun evaluates the built-in model on rows made here: choices, contexts as choices, and two chunks of sampled
-// answers.
+// tinyRun returns an evaluation of the built-in model on three tasks: one with choices, one whose choices are
+// contexts, and one with two chunks of sampled answers.
 func tinyRun(t *testing.T) Run {
 	t.Helper()
 	data := t.TempDir()
 	var choices, prompts strings.Builder
 	for i := range 12 {
-		fmt.Fprintf(&choices, `{"q": "question %d", "gold": %d, "no": "%s no"}`+"\n", i%5, i%2, strings.Repeat("well ", i))
+		fmt.Fprintf(&choices, `{"q": "question %d", "gold": %d, "no": "%s no"}`+"\n",
+			i%5, i%2, strings.Repeat("well ", i))
 	}
 	for i := range chunkPrompts + 3 {
 		fmt.Fprintf(&prompts, `{"q": "number %d"}`+"\n", i)
@@ -41,12 +43,15 @@ func tinyRun(t *testing.T) Run {
 	}
 	definitions := t.TempDir()
 	for name, text := range map[string]string{
-		"choices": "task: choices\nlocal: choices.jsonl\ntest_split: t\noutput_type: multiple_choice\ndoc_to_text: q\ndoc_to_target: gold\n" +
-			"doc_to_choice: '{{[\"yes\", no]}}'\nmetric_list: [{metric: acc}, {metric: likelihood_diff, higher_is_better: false}]\n",
-		"contexts": "task: contexts\nlocal: choices.jsonl\ntest_split: t\noutput_type: multiple_choice\ndoc_to_text: '{{gold}}'\n" +
-			"doc_to_target: no\ndoc_to_choice: '{{[q, q + \" again\"]}}'\nmetric_list: [{metric: acc}]\n",
-		"answers": "task: answers\nlocal: prompts.jsonl\ntest_split: t\noutput_type: generate_until\ndoc_to_text: q\ndoc_to_target: q\n" +
-			"metric_list: [{metric: llama2}]\ngeneration_kwargs: {do_sample: true, temperature: 0.7, max_gen_toks: 6, until: null}\n",
+		"choices": "task: choices\nlocal: choices.jsonl\ntest_split: t\noutput_type: multiple_choice\n" +
+			"doc_to_text: q\ndoc_to_target: gold\ndoc_to_choice: '{{[\"yes\", no]}}'\n" +
+			"metric_list: [{metric: acc}, {metric: likelihood_diff, higher_is_better: false}]\n",
+		"contexts": "task: contexts\nlocal: choices.jsonl\ntest_split: t\noutput_type: multiple_choice\n" +
+			"doc_to_text: '{{gold}}'\ndoc_to_target: no\ndoc_to_choice: '{{[q, q + \" again\"]}}'\n" +
+			"metric_list: [{metric: acc}]\n",
+		"answers": "task: answers\nlocal: prompts.jsonl\ntest_split: t\noutput_type: generate_until\n" +
+			"doc_to_text: q\ndoc_to_target: q\nmetric_list: [{metric: llama2}]\n" +
+			"generation_kwargs: {do_sample: true, temperature: 0.7, max_gen_toks: 6, until: null}\n",
 	} {
 		if err := os.WriteFile(filepath.Join(definitions, name+".yaml"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -75,12 +80,13 @@ func tinyRun(t *testing.T) Run {
 	t.Cleanup(scorer.Close)
 	generator := mistral.NewGenerator(d, model.Config, model.Base, nil, dtypes.Float32)
 	t.Cleanup(generator.Close)
-	return Run{Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: e.Tokenizer, Seed: 42, Dir: filepath.Join(t.TempDir(), "out"),
-		ModelDigest: "tiny", Config: map[string]any{"model": "tiny"}, Version: "v"}
+	return Run{Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: e.Tokenizer, Seed: 42,
+		Dir: filepath.Join(t.TempDir(), "out"), ModelDigest: "tiny",
+		Config: map[string]any{"model": "tiny"}, Version: "v"}
 }
 
-// left is what an evaluation left, without the keys that no two share.
-func left(t *testing.T, dir string) map[string]any {
+// readOutput returns the files of an evaluation by name, without the keys that differ between any two evaluations.
+func readOutput(t *testing.T, dir string) map[string]any {
 	t.Helper()
 	out := map[string]any{}
 	entries, err := os.ReadDir(dir)
@@ -112,10 +118,11 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := slices.Sorted(mapKeys(left(t, r.Dir))); !slices.Equal(got, []string{resultsName, "samples_answers.jsonl", "samples_choices.jsonl", "samples_contexts.jsonl"}) {
-		t.Errorf("left %q", got)
+	files := []string{resultsName, "samples_answers.jsonl", "samples_choices.jsonl", "samples_contexts.jsonl"}
+	if got := slices.Sorted(maps.Keys(readOutput(t, r.Dir))); !slices.Equal(got, files) {
+		t.Errorf("files %q", got)
 	}
-	// Every number is that of the scorer alone.
+	// Every number is the one that the scorer computes for the document alone.
 	for i, name := range []string{"choices", "contexts"} {
 		acc := 0.0
 		for j, line := range readSamples(t, r.Dir, name) {
@@ -128,7 +135,8 @@ func TestRun(t *testing.T) {
 					t.Errorf("%s, document %d, choice %d: %g, alone %g", name, j, k, line.LogLikelihoods[k], s.LogProb)
 				}
 			}
-			if best := metric.Indicator(line.LogLikelihoods[1] > line.LogLikelihoods[0]); (best == float64(j%2)) != (line.Metrics["acc"] == 1) {
+			best := metric.Indicator(line.LogLikelihoods[1] > line.LogLikelihoods[0])
+			if (best == float64(j%2)) != (line.Metrics["acc"] == 1) {
 				t.Errorf("%s, document %d: acc %g", name, j, line.Metrics["acc"])
 			}
 			acc += line.Metrics["acc"] / 12
@@ -138,7 +146,8 @@ func TestRun(t *testing.T) {
 		}
 	}
 	answers := readSamples(t, r.Dir, "answers")
-	if len(answers) != chunkPrompts+3 || answers[3].Stop != mistral.StopLength || answers[0].Answer == answers[chunkPrompts].Answer {
+	if len(answers) != chunkPrompts+3 || answers[3].Stop != mistral.StopLength ||
+		answers[0].Answer == answers[chunkPrompts].Answer {
 		t.Errorf("answers %+v", answers)
 	}
 	if task := results.Tasks[2]; len(task.Metrics) != 0 || task.Documents != chunkPrompts+3 {
@@ -147,28 +156,19 @@ func TestRun(t *testing.T) {
 	if !Finished(r.Dir) {
 		t.Error("not finished")
 	}
-	if err := Remove(r.Dir); err != nil || len(left(t, r.Dir)) != 0 {
-		t.Errorf("removing leaves %v, error %v", left(t, r.Dir), err)
+	if err := Remove(r.Dir); err != nil || len(readOutput(t, r.Dir)) != 0 {
+		t.Errorf("Remove leaves %v, error %v", readOutput(t, r.Dir), err)
 	}
 }
 
-func mapKeys(m map[string]any) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for key := range m {
-			if !yield(key) {
-				return
-			}
-		}
-	}
-}
-
-// An evaluation that is stopped after every chunk, and killed while it writes, leaves what an uninterrupted one does.
+// An evaluation that is stopped after every chunk, each time with a torn line in its journal, writes the same files
+// as an uninterrupted one.
 func TestRunResumes(t *testing.T) {
 	r := tinyRun(t)
 	if _, err := r.Do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	want := left(t, r.Dir)
+	want := readOutput(t, r.Dir)
 	r.Dir = filepath.Join(t.TempDir(), "out")
 	journal := filepath.Join(r.Dir, journalName)
 	for stops := 0; ; stops++ {
@@ -185,14 +185,15 @@ func TestRunResumes(t *testing.T) {
 		cancel()
 		if err == nil {
 			if stops != len(r.Plan.chunks)-1 {
-				t.Errorf("%d stops at %d chunks: something was computed twice, or nothing was kept", stops, len(r.Plan.chunks))
+				t.Errorf("%d stops with %d chunks: a chunk was computed twice, or was not kept",
+					stops, len(r.Plan.chunks))
 			}
 			break
 		}
 		if !errors.Is(err, context.Canceled) || Finished(r.Dir) {
 			t.Fatal(err)
 		}
-		// A kill in the middle of a line.
+		// A kill truncates the last line.
 		file, err := os.OpenFile(journal, os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -202,13 +203,13 @@ func TestRunResumes(t *testing.T) {
 		}
 		file.Close()
 	}
-	if got := left(t, r.Dir); !reflect.DeepEqual(got, want) {
-		t.Errorf("left %v, want %v", got, want)
+	if got := readOutput(t, r.Dir); !reflect.DeepEqual(got, want) {
+		t.Errorf("files %v, want %v", got, want)
 	}
 }
 
-// What was computed for another model, seed or plan is not gone on with.
-func TestRunOther(t *testing.T) {
+// The journal of another model, seed or plan is refused.
+func TestRunRefusesOtherJournal(t *testing.T) {
 	r := tinyRun(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -228,7 +229,7 @@ func TestRunOther(t *testing.T) {
 	digest := r.Plan.Digest()
 	r.Plan.tasks[0].encoded[3].sequences[1].ResponseIDs[0]++
 	if r.Plan.Digest() == digest {
-		t.Error("the digest does not see a token")
+		t.Error("the digest does not depend on a token")
 	}
 	if err := os.WriteFile(filepath.Join(r.Dir, journalName), bytes.Repeat([]byte{0}, 100), 0o644); err != nil {
 		t.Fatal(err)
@@ -239,12 +240,12 @@ func TestRunOther(t *testing.T) {
 	}
 }
 
-// oddJudge rates the answers of odd documents 1 and the others 0. It cannot rate the answer of document 1, and
-// stops, as an error, before that of the document away.
+// oddJudge rates the answers of odd documents 1 and the others 0. It cannot rate the answer of document 1, and it
+// fails at the document failAt.
 type oddJudge struct {
-	t     *testing.T
-	asked map[int]int
-	away  int
+	t      *testing.T
+	asked  map[int]int // number of ratings, by document
+	failAt int
 }
 
 func (o *oddJudge) Name() string                     { return "odd" }
@@ -256,8 +257,8 @@ func (o *oddJudge) Rate(_ context.Context, answers []judge.Answer, report func(i
 		if a.Reference != fmt.Sprintf("number %d", a.Document) {
 			o.t.Errorf("answer %d: %+v", i, a)
 		}
-		if a.Document == o.away {
-			return errors.New("away")
+		if a.Document == o.failAt {
+			return errors.New("out of order")
 		}
 		o.asked[a.Document]++
 		v := judge.Verdict{Judged: true, Score: float64(a.Document % 2), Reply: "yes"}
@@ -271,21 +272,22 @@ func (o *oddJudge) Rate(_ context.Context, answers []judge.Answer, report func(i
 	return nil
 }
 
-func TestJudge(t *testing.T) {
+func TestRunJudges(t *testing.T) {
 	r := tinyRun(t)
-	judge := &oddJudge{t, map[int]int{}, 20}
-	r.Judge = judge
-	if _, err := r.Do(context.Background()); err == nil || !strings.Contains(err.Error(), "task answers: judge: away") || Finished(r.Dir) {
+	odd := &oddJudge{t, map[int]int{}, 20}
+	r.Judge = odd
+	_, err := r.Do(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "task answers: judge: out of order") || Finished(r.Dir) {
 		t.Errorf("a judge that fails gives %v", err)
 	}
 	var seen []Progress
 	r.Progress = func(p Progress) { seen = append(seen, p) }
-	judge.away = -1
+	odd.failAt = -1
 	results, err := r.Do(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for document, n := range judge.asked {
+	for document, n := range odd.asked {
 		if n != 1 {
 			t.Errorf("document %d was rated %d times", document, n)
 		}
@@ -293,18 +295,19 @@ func TestJudge(t *testing.T) {
 	if p := seen[len(seen)-1]; p.Judged != 35 || p.TotalAnswers != 35 || seen[0].Judged != 20 {
 		t.Errorf("progress %+v, at last %+v", seen[0], p)
 	}
-	// Of the 35 answers the odd ones score 1; that with the number 1 is not judged.
+	// The 16 odd ones of 34 judged answers score 1; answer 1 is not judged.
 	task := results.Tasks[2]
-	if m := task.Metrics[0]; len(judge.asked) != 35 || task.Unjudged != 1 || m.Name != "odd" || len(m.Values) != 34 || m.Documents[1] != 2 ||
-		math.Abs(m.Mean-16./34) > 1e-12 {
-		t.Errorf("asked about %d: %+v", len(judge.asked), task)
+	if m := task.Metrics[0]; len(odd.asked) != 35 || task.Unjudged != 1 || m.Name != "odd" ||
+		len(m.Values) != 34 || m.Documents[1] != 2 || math.Abs(m.Mean-16./34) > 1e-12 {
+		t.Errorf("asked about %d: %+v", len(odd.asked), task)
 	}
 	lines := readSamples(t, r.Dir, "answers")
-	if _, ok := lines[1].Metrics["odd"]; ok || lines[3].Metrics["odd"] != 1 || lines[1].Verdict != "not judged: no idea" ||
-		lines[1].Judged || lines[1].Safe != nil || !lines[3].Judged || lines[3].Safe == nil {
+	if _, ok := lines[1].Metrics["odd"]; ok || lines[3].Metrics["odd"] != 1 ||
+		lines[1].Verdict != "not judged: no idea" || lines[1].Judged || lines[1].Safe != nil ||
+		!lines[3].Judged || lines[3].Safe == nil {
 		t.Errorf("samples %+v, %+v", lines[1], lines[3])
 	}
-	all := left(t, r.Dir)[resultsName].(map[string]any)
+	all := readOutput(t, r.Dir)[resultsName].(map[string]any)
 	n := all["n-samples"].(map[string]any)["answers"].(map[string]any)
 	values := all["results"].(map[string]any)["answers"].(map[string]any)
 	if n["unjudged"] != 1. || len(values) != 2 || values["odd_stderr,none"] == nil {

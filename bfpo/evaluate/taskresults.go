@@ -50,7 +50,8 @@ func summarize(p *Plan, all []measuredTask, took time.Duration) Results {
 		for _, m := range all[i].metrics {
 			if values, documents := all[i].valuesOf(m.Name); len(values) > 0 {
 				mean, stderr := metric.MeanStdErr(values)
-				one.Metrics = append(one.Metrics, MetricResult{m.Name, mean, stderr, values, documents, m.HigherIsBetter})
+				r := MetricResult{m.Name, mean, stderr, values, documents, m.HigherIsBetter}
+				one.Metrics = append(one.Metrics, r)
 			}
 		}
 		results.Tasks = append(results.Tasks, one)

@@ -4,19 +4,19 @@ import (
 	"math"
 	"regexp"
 	"strings"
-	"unicode"
 )
 
-// bleuOrder is the length of the longest n-grams that BLEU compares.
+// bleuOrder is the length of the longest n-grams in BLEU.
 const bleuOrder = 4
 
-// bleu is how much of a text stands in a reference, 0 to 100 (Papineni et al. 2002; with the smoothing that Chen and Cherry 2014 call
-// method 3), as sacrebleu has it for a corpus of one sentence:
+// bleu computes the BLEU of a text against one reference, 0 to 100 (Papineni et al. 2002), with the smoothing that
+// Chen and Cherry (2014) call method 3, as sacrebleu does for a corpus of one sentence:
 //
 //	BLEU = BP * exp( 1/4 * sum over n of log p_n )    BP = exp(1 - r/c) if c < r, else 1
 //
-// p_n is the share of the text's n-grams that the reference has, in percent; the k-th p_n without a match counts as 1/2^k matches. A
-// text too short to have an n-gram scores 0.
+// c and r are the lengths of the text and of the reference in words. p_n is the percentage of the text's n-grams
+// that occur in the reference; the k-th p_n without a match counts as 1/2^k matches. A text of fewer than bleuOrder
+// words scores 0.
 func bleu(reference, text string) float64 {
 	words, wanted := bleuWords(text), bleuWords(reference)
 	c, r := float64(len(words)), float64(len(wanted))
@@ -26,7 +26,7 @@ func bleu(reference, text string) float64 {
 		if total <= 0 {
 			return 0
 		}
-		matches := float64(common(ngrams(words, n), ngrams(wanted, n)))
+		matches := float64(countCommon(ngrams(words, n), ngrams(wanted, n)))
 		matched = matched || matches > 0
 		if matches == 0 {
 			smooth *= 2
@@ -40,38 +40,19 @@ func bleu(reference, text string) float64 {
 	return math.Exp(min(0, 1-r/c)) * math.Exp(logs/bleuOrder)
 }
 
-// The steps of the tokenizer "intl": punctuation that does not stand between digits, and symbols, become words of their own.
+// The steps of sacrebleu's tokenizer "intl", which separates symbols, and punctuation except between digits, from
+// words.
 var (
-	behindLetter = regexp.MustCompile(`(\P{N})(\p{P})`)
-	beforeLetter = regexp.MustCompile(`(\p{P})(\P{N})`)
-	symbol       = regexp.MustCompile(`(\p{S})`)
+	punctuationAfterNonDigit  = regexp.MustCompile(`(\P{N})(\p{P})`)
+	punctuationBeforeNonDigit = regexp.MustCompile(`(\p{P})(\P{N})`)
+	symbol                    = regexp.MustCompile(`(\p{S})`)
 )
 
+// bleuWords splits a text into words.
 func bleuWords(text string) []string {
 	text = strings.TrimRightFunc(text, IsSpace)
-	text = behindLetter.ReplaceAllString(text, "$1 $2 ")
-	text = beforeLetter.ReplaceAllString(text, " $1 $2")
+	text = punctuationAfterNonDigit.ReplaceAllString(text, "$1 $2 ")
+	text = punctuationBeforeNonDigit.ReplaceAllString(text, " $1 $2")
 	text = symbol.ReplaceAllString(text, " $1 ")
 	return strings.FieldsFunc(text, IsSpace)
 }
-
-// ngrams counts the runs of n words.
-func ngrams(words []string, n int) map[string]int {
-	counts := map[string]int{}
-	for i := 0; i+n <= len(words); i++ {
-		counts[strings.Join(words[i:i+n], " ")]++ // no word has a blank in it
-	}
-	return counts
-}
-
-// common counts what both have.
-func common(a, b map[string]int) int {
-	n := 0
-	for gram, count := range a {
-		n += min(count, b[gram])
-	}
-	return n
-}
-
-// pythonSpace is str.isspace.
-func IsSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }

@@ -2,13 +2,14 @@ package metric
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
-// BLEU and ROUGE are those of sacrebleu and rouge_score.
-func TestSimilarityGolden(t *testing.T) {
+// BLEU and ROUGE equal those of sacrebleu and rouge_score.
+func TestCompareAnswerGolden(t *testing.T) {
 	var g struct {
 		Docs []struct {
 			Completion string
@@ -28,5 +29,16 @@ func TestSimilarityGolden(t *testing.T) {
 				t.Errorf("document %d: %s is %g, want %g", i, name, got[name], want)
 			}
 		}
+	}
+}
+
+func TestCompleteReferences(t *testing.T) {
+	got := CompleteReferences([]string{" Yes", "", " \n", "No.", "I have no comment"}, true)
+	if want := []string{"Yes.", "No.", "I have no comment."}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	correct, incorrect := CompleteReferences([]string{"a"}, true), CompleteReferences([]string{"a"}, false)
+	if len(correct) != 2 || len(incorrect) != 1 {
+		t.Errorf("correct %q, incorrect %q", correct, incorrect)
 	}
 }

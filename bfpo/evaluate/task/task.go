@@ -59,15 +59,9 @@ type Generation struct {
 // metricKinds are the metrics that there are, by output.
 func metricKinds(output string) []string {
 	if output == MultipleChoice {
-		return []string{"acc", "acc_norm", "true_mass", "likelihood_diff", "pct_stereotype"}
+		return metric.ChoiceKinds()
 	}
-	kinds := []string{judged}
-	for _, similarity := range metric.Similarities() {
-		for _, reduced := range []string{"_max", "_acc", "_diff"} {
-			kinds = append(kinds, similarity+reduced)
-		}
-	}
-	return kinds
+	return append([]string{judged}, metric.AnswerKinds()...)
 }
 
 // judged is the kind of metric that a judge computes, named as in the task files of the original code.
@@ -118,7 +112,7 @@ func (t Task) check() error {
 }
 
 func (m Metric) needsReferences() bool {
-	return slices.ContainsFunc(metric.Similarities(), func(s string) bool { return strings.HasPrefix(m.Kind, s+"_") })
+	return slices.Contains(metric.AnswerKinds(), m.Kind)
 }
 
 // Definition is the task's entry under configs in results.json.
