@@ -25,7 +25,7 @@ import (
 )
 
 // everything says that the slow tests run on all documents of the reference evaluations.
-var everything = os.Getenv("BFPO_TEST_ALL") != ""
+var everything = os.Getenv("BFPO_TEST_LONG") != ""
 
 func readShared(t testing.TB, into any, elems ...string) {
 	t.Helper()
