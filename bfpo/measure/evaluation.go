@@ -2,13 +2,8 @@ package measure
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,7 +14,6 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/mistral"
-	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // Evaluation says what a model is to be measured with.
@@ -130,26 +124,4 @@ func JudgeName(judge judge.Judge) any {
 		return nil
 	}
 	return judge.Name()
-}
-
-// modelIdentity tells one state of a model's files from another, by their names, sizes and times.
-func modelIdentity(c *pretrained.Checkpoint) (string, error) {
-	h := sha256.New()
-	fmt.Fprintln(h, c.Path)
-	if c.Path != pretrained.Tiny {
-		err := filepath.WalkDir(c.Path, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			info, err := os.Stat(path) // of what a link of the hub's cache stands for
-			if err == nil {
-				fmt.Fprintln(h, d.Name(), info.Size(), info.ModTime().UnixNano())
-			}
-			return err
-		})
-		if err != nil {
-			return "", fmt.Errorf("model %s: %w", c.Path, err)
-		}
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

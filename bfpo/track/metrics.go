@@ -1,9 +1,7 @@
 package track
 
 import (
-	"fmt"
 	"math"
-	"strings"
 )
 
 // Metrics is what one optimizer step, or one evaluation, has to say. Build it with PairMetrics or fill it in for SFT, where both groups stay empty.
@@ -25,14 +23,6 @@ type Metrics struct {
 	Micro        []Micro
 }
 
-// Micro is one micro-batch of one set, written with log_rows.
-type Micro struct {
-	Set      string    `json:"set"` // main or buffer
-	Loss     float64   `json:"loss"`
-	Chosen   []float64 `json:"logps/chosen,omitempty"`   // log pi(y|x) of each pair, in nats
-	Rejected []float64 `json:"logps/rejected,omitempty"` // in the order of the pairs
-}
-
 // PairMetrics is the part of a preference step's metrics that follows from its pairs:
 //
 //	loss = mean over main pairs + mean over buffer pairs
@@ -44,23 +34,6 @@ func PairMetrics(main, buffer Group) Metrics {
 		}
 	}
 	return m
-}
-
-// NonFiniteError says which value of which step stopped being a number.
-type NonFiniteError struct {
-	Step  int
-	Name  string // as in metrics.jsonl
-	Value float64
-	Rows  []string // ids of the step's rows, where they are known
-}
-
-// Error names the value, the step and the rows.
-func (e *NonFiniteError) Error() string {
-	text := fmt.Sprintf("step %d: %s is %v", e.Step, e.Name, e.Value)
-	if len(e.Rows) > 0 {
-		text += "; rows of the step: " + strings.Join(e.Rows, ", ")
-	}
-	return text
 }
 
 // Check returns a *NonFiniteError for the first value that is NaN or infinite.

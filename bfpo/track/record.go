@@ -9,12 +9,6 @@ import (
 	"strings"
 )
 
-// Value is one named number of a Record.
-type Value struct {
-	Name  string
-	Value float64
-}
-
 // Record is one line of metrics.jsonl: a step's or an evaluation's numbers under the names they are published by, in a fixed order.
 type Record struct {
 	Step   int

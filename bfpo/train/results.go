@@ -124,3 +124,13 @@ func WriteCards(dir string, card report.Card) error {
 	}
 	return nil
 }
+
+// Finish writes the model and the results into the run's folder, and returns the stage's part of a report and its model card. It refuses a
+// run with steps left: that one can be resumed.
+func (t *Training) Finish() (report.Stage, report.Card, error) {
+	if done := t.stage.Trainer.Step; done < t.Total() {
+		return report.Stage{}, report.Card{}, fmt.Errorf("%s: %d of %d steps are done: go on with Steps, or set max_steps=%d", t.dir, done,
+			t.Total(), done)
+	}
+	return t.writeResults()
+}

@@ -1,0 +1,34 @@
+package measure
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
+)
+
+// modelIdentity tells one state of a model's files from another, by their names, sizes and times.
+func modelIdentity(c *pretrained.Checkpoint) (string, error) {
+	h := sha256.New()
+	fmt.Fprintln(h, c.Path)
+	if c.Path != pretrained.Tiny {
+		err := filepath.WalkDir(c.Path, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := os.Stat(path) // of what a link of the hub's cache stands for
+			if err == nil {
+				fmt.Fprintln(h, d.Name(), info.Size(), info.ModTime().UnixNano())
+			}
+			return err
+		})
+		if err != nil {
+			return "", fmt.Errorf("model %s: %w", c.Path, err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
