@@ -9,14 +9,10 @@ import (
 )
 
 func runExport(ctx context.Context, o *options, args []string) error {
-	adapter := o.set.Bool("adapter", false, "write a PEFT adapter instead of a merged model")
 	if err := o.parse(args); err != nil {
 		return err
 	}
-	switch {
-	case *adapter:
-		return usage.Errorf("-adapter: not supported yet: training with adapters (use_peft) is not built")
-	case o.out == "":
+	if o.out == "" {
 		return usage.Errorf("no output folder: -out=DIR")
 	}
 	c, err := o.recipe()

@@ -16,21 +16,6 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
-// command is one entry of the command table. Its run declares the flags of its own on o, parses args and does the work.
-type command struct {
-	name    string
-	summary string
-	recipe  string // the default of -config
-	fills   bool   // -out is the folder it fills; a command that only prints leaves a copy of that there
-	run     func(ctx context.Context, o *options, args []string) error
-}
-
-// stdio is what a command reads and writes.
-type stdio struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
 func commands() []command {
 	return []command{
 		{"quickstart", "SFT, BFPO and evaluation of a real small model on built-in rows (the default command)", "quickstart", true, runPipeline},

@@ -55,7 +55,7 @@ func TestRefusedCommands(t *testing.T) {
 	call(t, "", "tokenise").wants(t, exitUsage, `unknown command "tokenise"`, `did you mean "tokenize"`)
 	call(t, "", "-nonsense").wants(t, exitUsage, "-nonsense")
 	call(t, "", "export", "-model=tiny").wants(t, exitUsage, "-out=DIR")
-	call(t, "", "export", "-model=tiny", "-adapter", "-out=x").wants(t, exitUsage, "not supported yet")
+	call(t, "", "export", "-model=tiny", "-adapter", "-out=x").wants(t, exitUsage, "flag provided but not defined: -adapter")
 	call(t, "", "data", "-model=tiny", "-rows=-1").wants(t, exitUsage, "-rows=-1")
 	call(t, "", "generate", "-model=tiny", "-max-tokens=0").wants(t, exitUsage, "-max-tokens=0")
 	call(t, "", "generate", "-prompt=x").wants(t, exitUsage, "-model=")
