@@ -16,6 +16,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/internal/fixture"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -47,7 +48,7 @@ type goldenBatch struct {
 // TestGoldenBatches measures the recorded batches as an evaluation does: from their texts to the logged means.
 func TestGoldenBatches(t *testing.T) {
 	var recorded struct{ Batches []goldenBatch }
-	goldentest.Read(t, &recorded, "bfpo_batches.json")
+	fixture.Read(t, &recorded, "bfpo_batches.json")
 	g := openGoldenPolicy(t)
 	pairs := make([][]datasets.Pair, len(recorded.Batches))
 	for n, b := range recorded.Batches {
@@ -137,7 +138,7 @@ func TestGoldenRewards(t *testing.T) {
 		Chosen   float64 `json:"chosen_reward"`
 		Rejected float64 `json:"rejected_reward"`
 	}
-	goldentest.Read(t, &rows, "bfpo_loss_table.json")
+	fixture.Read(t, &rows, "bfpo_loss_table.json")
 	ledger := goldentest.NewLedger(t)
 	for i, r := range rows {
 		batch := datasets.Batch{
@@ -165,7 +166,7 @@ type goldenPolicy struct {
 func openGoldenPolicy(t *testing.T) *goldenPolicy {
 	t.Helper()
 	g := &goldenPolicy{device: graphtest.Device(t), rows: map[string]datasets.Preference{}}
-	checkpoint, err := mistral.Open(goldentest.Path(t, "model"))
+	checkpoint, err := mistral.Open(fixture.Mistral(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +178,7 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { g.model.Close() })
-	file, err := mistral.OpenSafetensors(goldentest.Path(t, "policy_overlay.safetensors"))
+	file, err := mistral.OpenSafetensors(fixture.Path(t, "policy_overlay.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +186,7 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 	if g.overlay, err = uploadTensors(g.device, nil, file, file.Names()); err != nil {
 		t.Fatal(err)
 	}
-	mixture := datasets.Mixture{Parts: []datasets.Part{{Name: goldentest.Path(t, "data", "edge_pairs.jsonl"), Fraction: 1}}, Split: "train"}
+	mixture := datasets.Mixture{Parts: []datasets.Part{{Name: fixture.Path(t, "data", "edge_pairs.jsonl"), Fraction: 1}}, Split: "train"}
 	preferences, _, err := mixture.Preferences(context.Background())
 	if err != nil {
 		t.Fatal(err)

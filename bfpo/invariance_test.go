@@ -9,20 +9,20 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/bfpo-go/bfpo/bfpo/goldentest"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/internal/fixture"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// onModels runs a test on the built-in model and on the recorded Mistral model, where that is at hand.
+// onModels runs a test on the built-in model and on the recorded Mistral model.
 func onModels(t *testing.T, dtype dtypes.DType, test func(t *testing.T, model *mistral.Model)) {
 	for _, name := range []string{"tiny", "mistral"} {
 		t.Run(name, func(t *testing.T) {
 			path := name
 			if name == "mistral" {
-				path = goldentest.Path(t, "model")
+				path = fixture.Mistral(t)
 			}
 			checkpoint, err := mistral.Open(path)
 			if err != nil {

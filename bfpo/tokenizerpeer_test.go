@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 	"github.com/bfpo-go/bfpo/graph/wheel"
+	"github.com/bfpo-go/bfpo/internal/fixture"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -34,7 +34,7 @@ func TestTokenizerPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, model := range map[string]string{
-		"mistral": filepath.Join(sharedtest.Path(t), "golden", "model"),
+		"mistral": fixture.Mistral(t),
 		"smollm2": quickstartModel.Path(cache),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func peerTexts(t *testing.T, checkpoint *mistral.Checkpoint) (texts []string) {
 		t.Fatal(err)
 	}
 	format := datasets.TextFormat{Tokenizer: language.Tokenizer, Template: language.Template}
-	base := filepath.Join(sharedtest.Path(t), "data")
+	base := fixture.Shared(t, "data")
 	for _, set := range []string{"pku_saferlhf", "ultrafeedback_binarized"} {
 		m := datasets.Mixture{Parts: []datasets.Part{{Name: set, Fraction: 1}}, Split: "train_prefs", Base: base}
 		rows, _, err := m.Preferences(context.Background())

@@ -4,14 +4,14 @@ import (
 	"context"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/internal/fixture"
 )
 
 // BenchmarkFill lays out one batch of 8 real pairs of up to 1,024 tokens.
 func BenchmarkFill(b *testing.B) {
 	format := goldenFormat(b, false)
 	format.MaxLength, format.MaxPromptLength = 1024, 512
-	m := Mixture{Parts: []Part{{"pku_saferlhf", 1}}, Split: "train", Base: sharedtest.Path(b, "data"), Shuffle: true, Seed: 42}
+	m := Mixture{Parts: []Part{{"pku_saferlhf", 1}}, Split: "train", Base: fixture.Shared(b, "data"), Shuffle: true, Seed: 42}
 	rows, _, err := m.Preferences(context.Background())
 	if err != nil {
 		b.Fatal(err)

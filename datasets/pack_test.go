@@ -9,7 +9,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/internal/fixture"
 )
 
 // The seed's packed rows. The reference shuffles rows after packing (with Python's generator), so the rows are compared as a set.
@@ -24,7 +24,7 @@ func TestSeedDocumentsGolden(t *testing.T) {
 		Train [][]int32 `json:"packed_train"`
 		Eval  [][]int32 `json:"packed_eval"`
 	}
-	readShared(t, &golden, "golden", "train", "sft_all_lr1e-3.json")
+	fixture.Read(t, &golden, "train", "sft_all_lr1e-3.json")
 	format := goldenFormat(t, true)
 	format.MaxLength, format.Packing = golden.Config.MaxLength, true
 	for i, want := range [][][]int32{golden.Train, golden.Eval} {
@@ -55,11 +55,11 @@ func TestSeedMixtureGolden(t *testing.T) {
 			Texts [2][]string `json:"sft_texts"`
 		}
 	}
-	readShared(t, &golden, "golden", "train", "sft_all_lr1e-3.json")
+	fixture.Read(t, &golden, "train", "sft_all_lr1e-3.json")
 	m := Mixture{
 		Parts:   []Part{{"chat_train.jsonl", 1}, {"pku_train.jsonl", 0.2}},
 		Split:   "train_sft",
-		Base:    sharedtest.Path(t, "golden", "data"),
+		Base:    fixture.Path(t, "data"),
 		Shuffle: true, Seed: 42,
 	}
 	rows, counts, err := m.Dialogues(context.Background())
@@ -99,8 +99,8 @@ func TestSeedPreferencesGolden(t *testing.T) {
 			} `json:"train_dataset"`
 		}
 	}
-	readShared(t, &golden, "golden", "train", "bfpo_buf_all_lr1e-3.json")
-	m := Mixture{Parts: []Part{{"pku_train.jsonl", 0.2}}, Split: "train_prefs", Base: sharedtest.Path(t, "golden", "data"), Shuffle: true, Seed: 42}
+	fixture.Read(t, &golden, "train", "bfpo_buf_all_lr1e-3.json")
+	m := Mixture{Parts: []Part{{"pku_train.jsonl", 0.2}}, Split: "train_prefs", Base: fixture.Path(t, "data"), Shuffle: true, Seed: 42}
 	rows, _, err := m.Preferences(context.Background())
 	if err != nil {
 		t.Fatal(err)

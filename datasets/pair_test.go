@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/internal/fixture"
 )
 
 // goldenFormat is the text format of the reference runs: the Mistral tokenizer and the zephyr template.
@@ -28,7 +28,7 @@ func goldenFormat(t testing.TB, seed bool) TextFormat {
 // goldenRows are the rows of a recorded .jsonl file.
 func goldenRows(t testing.TB, name string) []row {
 	t.Helper()
-	f, err := os.Open(sharedtest.Path(t, "golden", "data", name))
+	f, err := os.Open(fixture.Path(t, "data", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestSeedPairsGolden(t *testing.T) {
 			RejectedStart int     `json:"rejected_label_start"`
 		}
 	}
-	readShared(t, &golden, "golden", "tokenized_rows.json")
+	fixture.Read(t, &golden, "tokenized_rows.json")
 	rows := edgePairs(t)
 	for setting, cases := range golden.Settings {
 		format := goldenFormat(t, true)
@@ -101,7 +101,7 @@ func TestSeedTextsGolden(t *testing.T) {
 		RejectedSafe             int     `json:"is_rejected_safe"`
 		SFT                      *string `json:"sft_text"`
 	}
-	readShared(t, &golden, "golden", "formatting_rows.json")
+	fixture.Read(t, &golden, "formatting_rows.json")
 	format := goldenFormat(t, true)
 	for i, g := range golden {
 		var raw row

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/bfpo-go/bfpo/internal/fixture"
 )
 
 // renderTemplate renders with "<s>" and "</s>" as the checkpoint's tokens.
@@ -35,7 +37,7 @@ func TestTemplateGolden(t *testing.T) {
 			Call             []int32 `json:"ids_tokenizer_call"`
 		}
 	}
-	readShared(t, &golden, "golden", "chat_template_cases.json")
+	fixture.Read(t, &golden, "chat_template_cases.json")
 	tokenizer := goldenTokenizer(t)
 	for _, c := range golden.Cases {
 		for name, source := range map[string]string{"reference": golden.Source, "zephyr": ZephyrTemplate} {

@@ -1,25 +1,13 @@
 package datasets
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/internal/fixture"
 )
-
-func readShared(t testing.TB, into any, elems ...string) {
-	t.Helper()
-	data, err := os.ReadFile(sharedtest.Path(t, elems...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		t.Fatalf("%v: %v", elems, err)
-	}
-}
 
 // folderReader reads the files of a checkpoint folder by name.
 func folderReader(dir string) func(string) ([]byte, error) {
@@ -28,7 +16,7 @@ func folderReader(dir string) func(string) ([]byte, error) {
 
 func goldenTokenizer(t testing.TB) *Tokenizer {
 	t.Helper()
-	tokenizer, err := NewTokenizer(folderReader(sharedtest.Path(t, "golden", "model")))
+	tokenizer, err := NewTokenizer(folderReader(fixture.Mistral(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +34,7 @@ func TestTokenizerGolden(t *testing.T) {
 			DecodeSkip string `json:"decode_skip_special"`
 		}
 	}
-	readShared(t, &golden, "golden", "tokenizer_cases.json")
+	fixture.Read(t, &golden, "tokenizer_cases.json")
 	tokenizer := goldenTokenizer(t)
 	for _, c := range golden.Cases {
 		if got := tokenizer.Encode(c.Text, true); !slices.Equal(got, c.IDs) {

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/internal/fixture"
 )
 
 // open opens a checkpoint for the length of a test.
@@ -83,7 +85,7 @@ func TestTinyFiles(t *testing.T) {
 
 // TestOpenSharded opens the reference checkpoint, which has two weight files.
 func TestOpenSharded(t *testing.T) {
-	c := open(t, Shared(t, "golden/model"))
+	c := open(t, fixture.Mistral(t))
 	if err := c.CheckTensors(); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +241,7 @@ func TestChatTemplate(t *testing.T) {
 // TestScoredMerges rebuilds the merges of Mistral's tokenizer from its vocabulary. Its scores fall with the id, but runs of blanks
 // come last of all.
 func TestScoredMerges(t *testing.T) {
-	data, err := os.ReadFile(Shared(t, "golden/model/tokenizer.json"))
+	data, err := os.ReadFile(filepath.Join(fixture.Mistral(t), "tokenizer.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,8 @@ package mistral
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,6 +15,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/internal/fixture"
 )
 
 // drafter returns draft of texts of up to 256 tokens, with what stands behind them.
@@ -192,21 +190,15 @@ func TestGenerateDiverged(t *testing.T) {
 // In the recorded answers of a real model drafts save steps.
 func TestDraftsOfChats(t *testing.T) {
 	var golden struct {
-		Docs []struct {
+		Chats []struct {
 			Prompt []int32 `json:"prompt_ids"`
 			Greedy []int32 `json:"greedy_ids"`
 		}
 	}
-	data, err := os.ReadFile(Shared(t, "golden", filepath.Join("..", "golden-eval", "chat_generate_and_sft_logprobs.json")))
-	if err == nil {
-		err = json.Unmarshal(data, &golden)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	fixture.Read(t, &golden, "smollm2.json")
 	draft := drafter(t, graphtest.Device(t))
 	tokens, steps := 0, 0
-	for _, doc := range golden.Docs {
+	for _, doc := range golden.Chats {
 		text, rest := append(doc.Prompt, doc.Greedy[0]), doc.Greedy[1:] // the first comes with the prompt
 		tokens += len(rest)
 		for ; len(rest) > 0; steps++ {
@@ -216,8 +208,8 @@ func TestDraftsOfChats(t *testing.T) {
 			text, rest = append(text, rest[:right+1]...), rest[right+1:]
 		}
 	}
-	t.Logf("%.2f tokens a step in %d chats", float64(tokens)/float64(steps), len(golden.Docs))
-	if len(golden.Docs) == 0 || steps >= tokens {
+	t.Logf("%.2f tokens a step in %d chats", float64(tokens)/float64(steps), len(golden.Chats))
+	if len(golden.Chats) == 0 || steps >= tokens {
 		t.Errorf("%d steps for %d tokens", steps, tokens)
 	}
 }

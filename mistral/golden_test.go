@@ -4,11 +4,11 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/internal/fixture"
 	"github.com/bfpo-go/bfpo/mistral"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -20,10 +20,10 @@ type golden struct {
 	t *testing.T
 }
 
-// openGolden opens a safetensors file of the reference folder, or skips the test where that folder is not at hand.
+// openGolden opens a recorded safetensors file.
 func openGolden(t *testing.T, name string) golden {
 	t.Helper()
-	file, err := mistral.OpenSafetensors(mistral.Shared(t, "golden", name))
+	file, err := mistral.OpenSafetensors(fixture.Path(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,16 +87,10 @@ func (g golden) weights(prefix string) *graph.Tensors {
 // goldenConfigs reads the configurations of the models of a reference file.
 func goldenConfigs(t *testing.T, name string) map[string]mistral.Config {
 	t.Helper()
-	raw, err := os.ReadFile(mistral.Shared(t, "golden", name))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file struct {
 		Meta map[string]struct{ Config map[string]any }
 	}
-	if err := json.Unmarshal(raw, &file); err != nil {
-		t.Fatal(err)
-	}
+	fixture.Read(t, &file, name)
 	configs := map[string]mistral.Config{}
 	for variant, meta := range file.Meta {
 		keys := meta.Config

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/internal/fixture"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -30,7 +30,7 @@ func tinyEncoder(t testing.TB) (*mistral.Checkpoint, Encoder) {
 // mistralEncoder has the tokenizer of Mistral, which puts BOS before a text.
 func mistralEncoder(t testing.TB) Encoder {
 	t.Helper()
-	dir := sharedtest.Path(t, "golden", "model")
+	dir := fixture.Mistral(t)
 	tokenizer, err := datasets.NewTokenizer(func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) })
 	if err != nil {
 		t.Fatal(err)

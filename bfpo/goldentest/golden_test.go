@@ -14,6 +14,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/goldentest"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/internal/fixture"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -53,7 +54,7 @@ func TestGoldenRuns(t *testing.T) {
 // TestGoldenData reads the raw rows of the recorded runs and finds the texts' ids, labels and order that the reference trained and
 // evaluated on. Packed rows are compared as a set, since the reference shuffles them with Python's generator.
 func TestGoldenData(t *testing.T) {
-	checkpoint, err := mistral.Open(goldentest.Path(t, "model"))
+	checkpoint, err := mistral.Open(fixture.Mistral(t))
 	if err != nil {
 		t.Fatal(err)
 	}
