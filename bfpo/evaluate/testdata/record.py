@@ -1,7 +1,7 @@
-"""record.py MODEL
+"""record.py MODEL [TASK ...]
 
-Records what lm-evaluation-harness computes on the rows of golden/rows into golden/TASK.json, and what its helpers give for the texts
-below into golden/utilitarianism_order.json and golden/truthfulqa_gen_metrics.json. golden/README.md describes the files. Recorded with
+Records what lm-evaluation-harness computes on the rows of golden/rows into golden/TASK.json (all tasks if none is named), and what its
+helpers give for the texts below into golden/utilitarianism_order.json and golden/truthfulqa_gen_metrics.json. golden/README.md describes the files. Recorded with
 Python 3.12, lm_eval 0.4.13, torch 2.15.0 on a CPU and transformers 5.23.0:
 
     go build -o bfpo ./cmd/bfpo && ./bfpo export -model=smollm2-135m-instruct -set=torch_dtype=float32 -out=model
@@ -19,7 +19,7 @@ def write(name, value):
     (GOLDEN / name).write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
 
-def record_tasks(model):
+def record_tasks(model, names):
     import lm_eval
     from lm_eval.models.huggingface import HFLM
 
@@ -31,7 +31,7 @@ def record_tasks(model):
             return super()._loglikelihood_tokens(requests, **kw)
 
     lm = Recorder(pretrained=model, device="cpu", dtype="float32", batch_size=1)
-    for name in TASKS:
+    for name in names:
         config = task_config(name, GOLDEN / "rows")
         out = lm_eval.simple_evaluate(lm, tasks=[config], log_samples=True)
         metrics = [metric["metric"] for metric in config["metric_list"]]
@@ -99,4 +99,4 @@ def record_similarities():
 if __name__ == "__main__":
     record_orders()
     record_similarities()
-    record_tasks(sys.argv[1])
+    record_tasks(sys.argv[1], sys.argv[2:] or TASKS)
