@@ -1,17 +1,14 @@
 package bfpo
 
 import (
-	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/gomlx/compute/gobackend"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 // pairNumbers is one pair in plain numbers: summed log-probabilities in nats, and labels.
@@ -109,10 +106,6 @@ func TestObjectiveValidate(t *testing.T) {
 
 // TestLossTable holds BFPOLoss against 64 rows computed by the reference implementation.
 func TestLossTable(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(sharedtest.Path(t), "golden", "bfpo_loss_table.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var rows []struct {
 		Beta, B1, Alpha float64
 		ChosenSafe      int     `json:"is_chosen_safe"`
@@ -123,9 +116,7 @@ func TestLossTable(t *testing.T) {
 		RefR            float32 `json:"ref_r"`
 		Loss            float64
 	}
-	if err := json.Unmarshal(data, &rows); err != nil {
-		t.Fatal(err)
-	}
+	fixture.Read(t, &rows, "bfpo_loss_table.json")
 	for i, r := range rows {
 		o := Objective{Name: "bfpo", Beta: r.Beta, B1: r.B1, Alpha: r.Alpha}
 		loss, _ := lossOf(t, o, pairNumbers{r.PiC, r.PiR, r.RefC, r.RefR, r.ChosenSafe == 1, r.RejectedSafe == 1})

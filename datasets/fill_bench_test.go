@@ -5,14 +5,14 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 // BenchmarkFill lays out one batch of 8 real pairs of up to 1,024 tokens.
 func BenchmarkFill(b *testing.B) {
 	format := goldenFormat(b, false)
 	format.MaxLength, format.MaxPromptLength = 1024, 512
-	m := Mixture{Parts: []Part{{"pku_saferlhf", 1}}, Split: "train", Base: sharedtest.Path(b, "data"), Shuffle: true, Seed: 42}
+	m := Mixture{Parts: []Part{{"pku_saferlhf", 1}}, Split: "train", Base: fixture.Shared(b, "data"), Shuffle: true, Seed: 42}
 	rows, _, err := m.Preferences(context.Background())
 	if err != nil {
 		b.Fatal(err)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/datasets/chat"
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 // The seed's packed rows. The reference shuffles rows after packing (with Python's generator), so the rows are compared as a set.
@@ -26,7 +26,7 @@ func TestSeedDocumentsGolden(t *testing.T) {
 		Train [][]int32 `json:"packed_train"`
 		Eval  [][]int32 `json:"packed_eval"`
 	}
-	sharedtest.ReadJSON(t, &golden, "golden", "train", "sft_all_lr1e-3.json")
+	fixture.Read(t, &golden, "train", "sft_all_lr1e-3.json")
 	format := goldenFormat(t, true)
 	format.MaxLength, format.Packing = golden.Config.MaxLength, true
 	for i, want := range [][][]int32{golden.Train, golden.Eval} {
@@ -57,11 +57,11 @@ func TestSeedMixtureGolden(t *testing.T) {
 			Texts [2][]string `json:"sft_texts"`
 		}
 	}
-	sharedtest.ReadJSON(t, &golden, "golden", "train", "sft_all_lr1e-3.json")
+	fixture.Read(t, &golden, "train", "sft_all_lr1e-3.json")
 	m := Mixture{
 		Parts:   []Part{{"chat_train.jsonl", 1}, {"pku_train.jsonl", 0.2}},
 		Split:   "train_sft",
-		Base:    sharedtest.Path(t, "golden", "data"),
+		Base:    fixture.Path(t, "data"),
 		Shuffle: true, Seed: 42,
 	}
 	rows, counts, err := m.Dialogues(context.Background())
@@ -101,8 +101,8 @@ func TestSeedPreferencesGolden(t *testing.T) {
 			} `json:"train_dataset"`
 		}
 	}
-	sharedtest.ReadJSON(t, &golden, "golden", "train", "bfpo_buf_all_lr1e-3.json")
-	m := Mixture{Parts: []Part{{"pku_train.jsonl", 0.2}}, Split: "train_prefs", Base: sharedtest.Path(t, "golden", "data"), Shuffle: true, Seed: 42}
+	fixture.Read(t, &golden, "train", "bfpo_buf_all_lr1e-3.json")
+	m := Mixture{Parts: []Part{{"pku_train.jsonl", 0.2}}, Split: "train_prefs", Base: fixture.Path(t, "data"), Shuffle: true, Seed: 42}
 	rows, _, err := m.Preferences(context.Background())
 	if err != nil {
 		t.Fatal(err)

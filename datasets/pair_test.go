@@ -14,7 +14,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/datasets/chat"
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 )
 
@@ -31,7 +31,7 @@ func goldenFormat(t testing.TB, seed bool) TextFormat {
 // goldenRows are the rows of a recorded .jsonl file.
 func goldenRows(t testing.TB, name string) []row {
 	t.Helper()
-	f, err := os.Open(sharedtest.Path(t, "golden", "data", name))
+	f, err := os.Open(fixture.Path(t, "data", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestSeedPairsGolden(t *testing.T) {
 			RejectedStart int     `json:"rejected_label_start"`
 		}
 	}
-	sharedtest.ReadJSON(t, &golden, "golden", "tokenized_rows.json")
+	fixture.Read(t, &golden, "tokenized_rows.json")
 	rows := edgePairs(t)
 	for setting, cases := range golden.Settings {
 		format := goldenFormat(t, true)
@@ -104,7 +104,7 @@ func TestSeedTextsGolden(t *testing.T) {
 		RejectedSafe             int     `json:"is_rejected_safe"`
 		SFT                      *string `json:"sft_text"`
 	}
-	sharedtest.ReadJSON(t, &golden, "golden", "formatting_rows.json")
+	fixture.Read(t, &golden, "formatting_rows.json")
 	format := goldenFormat(t, true)
 	for i, g := range golden {
 		var raw row
@@ -239,7 +239,7 @@ func TestTextFormatErrors(t *testing.T) {
 // mistralTokenizer reads the tokenizer of the recorded checkpoint.
 func mistralTokenizer(t testing.TB) *tokenizer.Tokenizer {
 	t.Helper()
-	tokenizer, err := tokenizer.New(sharedtest.FolderReader(sharedtest.Path(t, "golden", "model")))
+	tokenizer, err := tokenizer.New(fixture.FolderReader(fixture.Mistral(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 // Real sets in the hub's layouts: everything is read, labelled, tokenised and laid out; run with -v for the figures.
@@ -29,7 +29,7 @@ func TestRealPreferences(t *testing.T) {
 	format := goldenFormat(t, false)
 	format.MaxLength, format.MaxPromptLength = 1024, 512
 	for _, test := range tests {
-		m := Mixture{Parts: []Part{{test.set, 1}}, Split: test.split, Base: sharedtest.Path(t, "data"), Shuffle: true, Seed: 42}
+		m := Mixture{Parts: []Part{{test.set, 1}}, Split: test.split, Base: fixture.Shared(t, "data"), Shuffle: true, Seed: 42}
 		rows, _, err := m.Preferences(context.Background())
 		if err != nil {
 			t.Error(err)
@@ -107,7 +107,7 @@ func TestRealDialogues(t *testing.T) {
 	format := goldenFormat(t, false)
 	format.MaxLength, format.Packing = 2048, true
 	for split, want := range map[string]int{"train_sft": 1350, "test_sft": 150} {
-		m := Mixture{Parts: []Part{{"ultrachat_200k", 1}}, Split: split, Base: sharedtest.Path(t, "data"), Shuffle: true, Seed: 42}
+		m := Mixture{Parts: []Part{{"ultrachat_200k", 1}}, Split: split, Base: fixture.Shared(t, "data"), Shuffle: true, Seed: 42}
 		rows, _, err := m.Dialogues(context.Background())
 		if err != nil || len(rows) != want {
 			t.Fatal(len(rows), err)
@@ -131,7 +131,7 @@ func TestRealDialogues(t *testing.T) {
 
 // Raw hh-rlhf dialogues are no layout we know; the error says which are.
 func TestRealUnknownLayout(t *testing.T) {
-	m := Mixture{Parts: []Part{{"hh_rlhf", 1}}, Split: "test", Base: sharedtest.Path(t, "data")}
+	m := Mixture{Parts: []Part{{"hh_rlhf", 1}}, Split: "test", Base: fixture.Shared(t, "data")}
 	_, _, err := m.Preferences(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "harmless-base-test.jsonl, row 0") || !strings.Contains(err.Error(), "plain {prompt, chosen, rejected}") {
 		t.Errorf("error %v", err)

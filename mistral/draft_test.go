@@ -2,11 +2,8 @@ package mistral
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,6 +13,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral/config"
@@ -193,21 +191,15 @@ func TestGenerateDiverged(t *testing.T) {
 // In the recorded answers of a real model drafts save steps.
 func TestDraftsOfChats(t *testing.T) {
 	var golden struct {
-		Docs []struct {
+		Chats []struct {
 			Prompt []int32 `json:"prompt_ids"`
 			Greedy []int32 `json:"greedy_ids"`
 		}
 	}
-	data, err := os.ReadFile(Shared(t, "golden", filepath.Join("..", "golden-eval", "chat_generate_and_sft_logprobs.json")))
-	if err == nil {
-		err = json.Unmarshal(data, &golden)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	fixture.Read(t, &golden, "smollm2.json")
 	draft := drafter(t, graphtest.Device(t))
 	tokens, steps := 0, 0
-	for _, doc := range golden.Docs {
+	for _, doc := range golden.Chats {
 		text, rest := append(doc.Prompt, doc.Greedy[0]), doc.Greedy[1:] // the first comes with the prompt
 		tokens += len(rest)
 		for ; len(rest) > 0; steps++ {
@@ -217,8 +209,8 @@ func TestDraftsOfChats(t *testing.T) {
 			text, rest = append(text, rest[:right+1]...), rest[right+1:]
 		}
 	}
-	t.Logf("%.2f tokens a step in %d chats", float64(tokens)/float64(steps), len(golden.Docs))
-	if len(golden.Docs) == 0 || steps >= tokens {
+	t.Logf("%.2f tokens a step in %d chats", float64(tokens)/float64(steps), len(golden.Chats))
+	if len(golden.Chats) == 0 || steps >= tokens {
 		t.Errorf("%d steps for %d tokens", steps, tokens)
 	}
 }

@@ -4,13 +4,13 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
-	"os"
 	"strings"
 	"testing"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
@@ -24,10 +24,10 @@ type golden struct {
 	t *testing.T
 }
 
-// openGolden opens a safetensors file of the reference folder, or skips the test where that folder is not at hand.
+// openGolden opens a recorded safetensors file.
 func openGolden(t *testing.T, name string) golden {
 	t.Helper()
-	file, err := safetensors.Open(mistral.Shared(t, "golden", name))
+	file, err := safetensors.Open(fixture.Path(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,16 +91,10 @@ func (g golden) weights(prefix string) *device.Tensors {
 // goldenConfigs reads the configurations of the models of a reference file.
 func goldenConfigs(t *testing.T, name string) map[string]config.Config {
 	t.Helper()
-	raw, err := os.ReadFile(mistral.Shared(t, "golden", name))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file struct {
 		Meta map[string]struct{ Config map[string]any }
 	}
-	if err := json.Unmarshal(raw, &file); err != nil {
-		t.Fatal(err)
-	}
+	fixture.Read(t, &file, name)
 	configs := map[string]config.Config{}
 	for variant, meta := range file.Meta {
 		keys := meta.Config

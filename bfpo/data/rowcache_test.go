@@ -22,8 +22,8 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/runtest"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/datasets/hub"
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
@@ -183,11 +183,11 @@ func TestRowCacheInputs(t *testing.T) {
 
 // TestRowCacheStart: a second start with real sets takes less than a second; run with -v for the figures.
 func TestRowCacheStart(t *testing.T) {
-	shared, cache := sharedtest.Path(t), t.TempDir()
-	mixer := fmt.Sprintf("{%[1]s/pku_saferlhf: 1, %[1]s/ultrafeedback_binarized: 1}", filepath.Join(shared, "data"))
+	cache := t.TempDir()
+	mixer := fmt.Sprintf("{%[1]s/pku_saferlhf: 1, %[1]s/ultrafeedback_binarized: 1}", fixture.Shared(t, "data"))
 	c := runtest.Config(t, "dataset_mixer="+mixer, "buffer_dataset_mixer="+mixer, "max_length=1024", "max_prompt_length=512",
 		"dataset_splits=[train_prefs, test_prefs]", "buffer_dataset_splits=[train_prefs]", "evaluation_strategy=epoch")
-	read := stageReader(t, filepath.Join(shared, "golden", "model"), c)
+	read := stageReader(t, fixture.Mistral(t), c)
 	begun := time.Now()
 	fresh := read(cache)
 	t.Logf("%d rows tokenised in %v", fresh.Main.Rows+fresh.Held.Rows, time.Since(begun))

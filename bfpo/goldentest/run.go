@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 // Run is a whole training run recorded from the reference implementation.
@@ -79,13 +81,13 @@ type Part struct {
 // Runs are the names of the recorded runs.
 func Runs(t testing.TB) []string {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(Path(t, "train"), "*.json"))
+	paths, err := filepath.Glob(filepath.Join(fixture.Path(t, "train"), "*.json.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var names []string
 	for _, path := range paths {
-		names = append(names, filepath.Base(path[:len(path)-len(".json")]))
+		names = append(names, filepath.Base(path[:len(path)-len(".json.gz")]))
 	}
 	return names
 }
@@ -94,7 +96,7 @@ func Runs(t testing.TB) []string {
 func ReadRun(t testing.TB, name string) *Run {
 	t.Helper()
 	r := &Run{}
-	Read(t, r, "train", name+".json")
+	fixture.Read(t, r, "train", name+".json")
 	return r
 }
 
@@ -150,11 +152,11 @@ func (r *Run) RawRecipe(t testing.TB) string {
 		train, test := &yaml.Node{Kind: yaml.MappingNode}, map[string]float64{}
 		for _, name := range slices.Sorted(maps.Keys(mixer)) { // HuggingFaceH4 before PKU-Alignment, as the recipes have them
 			file := files[name]
-			train.Content = append(train.Content, scalar(Path(t, "data", file+"_train.jsonl")), scalar(fmt.Sprint(mixer[name])))
+			train.Content = append(train.Content, scalar(fixture.Path(t, "data", file+"_train.jsonl")), scalar(fmt.Sprint(mixer[name])))
 			if file == "red" { // the reference evaluates on what it trains on
-				test[Path(t, "data", "red_train.jsonl")] = 1
+				test[fixture.Path(t, "data", "red_train.jsonl")] = 1
 			} else {
-				test[Path(t, "data", file+"_test.jsonl")] = 1
+				test[fixture.Path(t, "data", file+"_test.jsonl")] = 1
 			}
 		}
 		if changes[key] = train; key == "dataset_mixer" {
@@ -170,7 +172,7 @@ func scalar(text string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, V
 func (r *Run) write(t testing.TB, dir string, changes map[string]any) string {
 	t.Helper()
 	c := maps.Clone(r.Config)
-	c["model_name_or_path"], c["text_format"] = Path(t, "model"), "seed"
+	c["model_name_or_path"], c["text_format"] = fixture.Mistral(t), "seed"
 	delete(c, "output_dir")
 	maps.Copy(c, changes)
 	text, err := yaml.Marshal(c)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
@@ -16,8 +17,8 @@ import (
 // recorded, and how far the whole has moved. What is not trained has to be the start's, byte for byte.
 func (r *Run) checkWeights(ledger *Ledger, t testing.TB, dir string) {
 	t.Helper()
-	start, end := open(t, Path(t, "model")), open(t, filepath.Join(dir, "model"))
-	final, err := safetensors.Open(Path(t, "train", r.Name+".final.safetensors"))
+	start, end := open(t, fixture.Mistral(t)), open(t, filepath.Join(dir, "model"))
+	final, err := safetensors.Open(fixture.Path(t, "train", r.Name+".final.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}

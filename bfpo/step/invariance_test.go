@@ -10,9 +10,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/bfpo-go/bfpo/bfpo"
-	"github.com/bfpo-go/bfpo/bfpo/goldentest"
 	"github.com/bfpo-go/bfpo/bfpo/runtest"
 	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
@@ -20,13 +20,13 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// onModels runs a test on the built-in model and on the recorded Mistral model, where that is at hand.
+// onModels runs a test on the built-in model and on the recorded Mistral model.
 func onModels(t *testing.T, dtype dtypes.DType, test func(t *testing.T, model *mistral.Model)) {
 	for _, name := range []string{"tiny", "mistral"} {
 		t.Run(name, func(t *testing.T) {
 			path := name
 			if name == "mistral" {
-				path = goldentest.Path(t, "model")
+				path = fixture.Mistral(t)
 			}
 			checkpoint, err := pretrained.Open(path)
 			if err != nil {

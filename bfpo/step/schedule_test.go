@@ -1,24 +1,17 @@
 package step
 
 import (
-	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 // TestScheduleGolden compares with the rates that transformers 4.36 used, recorded from runs of the original code.
 func TestScheduleGolden(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(sharedtest.Path(t), "golden", "lr_schedule.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var runs []struct {
 		Kind      string
 		Total     int       `json:"total_steps"`
@@ -27,9 +20,7 @@ func TestScheduleGolden(t *testing.T) {
 		Rates     []float64 `json:"lr"`
 		AfterLast float64   `json:"lr_after_last"`
 	}
-	if err := json.Unmarshal(text, &runs); err != nil {
-		t.Fatal(err)
-	}
+	fixture.Read(t, &runs, "lr_schedule.json")
 	if len(runs) == 0 {
 		t.Fatal("no runs")
 	}

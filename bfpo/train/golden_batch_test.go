@@ -20,6 +20,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/step"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
@@ -55,7 +56,7 @@ type goldenBatch struct {
 // TestGoldenBatches measures the recorded batches as an evaluation does: from their texts to the logged means.
 func TestGoldenBatches(t *testing.T) {
 	var recorded struct{ Batches []goldenBatch }
-	goldentest.Read(t, &recorded, "bfpo_batches.json")
+	fixture.Read(t, &recorded, "bfpo_batches.json")
 	g := openGoldenPolicy(t)
 	pairs := make([][]batch.Pair, len(recorded.Batches))
 	for n, b := range recorded.Batches {
@@ -145,7 +146,7 @@ func TestGoldenRewards(t *testing.T) {
 		Chosen   float64 `json:"chosen_reward"`
 		Rejected float64 `json:"rejected_reward"`
 	}
-	goldentest.Read(t, &rows, "bfpo_loss_table.json")
+	fixture.Read(t, &rows, "bfpo_loss_table.json")
 	ledger := goldentest.NewLedger(t)
 	for i, r := range rows {
 		batch := batch.Batch{
@@ -173,7 +174,7 @@ type goldenPolicy struct {
 func openGoldenPolicy(t *testing.T) *goldenPolicy {
 	t.Helper()
 	g := &goldenPolicy{device: graphtest.Device(t), rows: map[string]datasets.Preference{}}
-	checkpoint, err := pretrained.Open(goldentest.Path(t, "model"))
+	checkpoint, err := pretrained.Open(fixture.Mistral(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +186,7 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { g.model.Close() })
-	file, err := safetensors.Open(goldentest.Path(t, "policy_overlay.safetensors"))
+	file, err := safetensors.Open(fixture.Path(t, "policy_overlay.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +194,7 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 	if g.overlay, err = step.UploadTensors(g.device, nil, file, file.Names()); err != nil {
 		t.Fatal(err)
 	}
-	mixture := datasets.Mixture{Parts: []datasets.Part{{Name: goldentest.Path(t, "data", "edge_pairs.jsonl"), Fraction: 1}}, Split: "train"}
+	mixture := datasets.Mixture{Parts: []datasets.Part{{Name: fixture.Path(t, "data", "edge_pairs.jsonl"), Fraction: 1}}, Split: "train"}
 	preferences, _, err := mixture.Preferences(context.Background())
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/bfpo/bench"
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
@@ -54,7 +53,7 @@ func TestBenchRefused(t *testing.T) {
 
 // A model with other weights has the peers' first loss, which depends on the labels alone, and other losses after it.
 func TestBenchCheckFails(t *testing.T) {
-	pairs := sharedtest.Path(t, "bench", "pairs_fixed.jsonl")
+	pairs := filepath.Join("testdata", "pairs_fixed.jsonl")
 	model := wideVocabulary(t)
 	call(t, "", "bench", "-model="+model, "-pairs="+pairs, "-batch=1", "-check").wants(t, exitFailed, "batches of 2 pairs, not 1")
 	r := call(t, "", "bench", "-model="+model, "-pairs="+pairs, "-batch=2", "-steps=2", "-check", "-q")

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 const safetyTasks = "realtoxicityprompts,realtoxicityprompts_challenge,advbench,alert,alert_adversarial,beaver"
@@ -134,17 +136,16 @@ func TestEvalJudgeRefusesKey(t *testing.T) {
 	checkJudged(t, dir, "beaver", "llama2")
 }
 
-// The task lists of the seed's README, and all other tasks, run from local files: real rows where they are at hand,
-// else rows of the same layout made for this test.
+// The task lists of the seed's README, and all other tasks, run from local files: rows made for this test, or real rows of
+// the sets that $BFPO_SHARED has.
 func TestEvalAllTasks(t *testing.T) {
 	data := taskData(t, 22)
-	shared := filepath.Join("..", "..", "..", "shared", "data", "eval")
-	if root := os.Getenv("BFPO_SHARED"); root != "" {
-		shared = filepath.Join(root, "data", "eval")
-	}
-	entries, err := filepath.Glob(filepath.Join(shared, "*"))
-	if err != nil {
-		t.Fatal(err)
+	var entries []string
+	if os.Getenv(fixture.EnvShared) != "" {
+		var err error
+		if entries, err = filepath.Glob(filepath.Join(fixture.Shared(t, "data", "eval"), "*")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	real := map[string]bool{}
 	for _, entry := range entries {

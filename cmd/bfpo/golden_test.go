@@ -12,6 +12,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/goldentest"
 	"github.com/bfpo-go/bfpo/datasets/chat"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 // answers runs a command of the built program on objects, a line each, and returns its lines.
@@ -55,8 +56,8 @@ func TestGoldenTokenize(t *testing.T) {
 			DecodeSkip string `json:"decode_skip_special"`
 		}
 	}
-	goldentest.Read(t, &golden, "tokenizer_cases.json")
-	model := "-model=" + goldentest.Path(t, "model")
+	fixture.Read(t, &golden, "tokenizer_cases.json")
+	model := "-model=" + fixture.Mistral(t)
 	var texts []textLine
 	var rows []idsLine
 	for _, c := range golden.Cases {
@@ -86,7 +87,7 @@ func TestGoldenRender(t *testing.T) {
 			IDs      []int32 `json:"ids_template"`
 		}
 	}
-	goldentest.Read(t, &golden, "chat_template_cases.json")
+	fixture.Read(t, &golden, "chat_template_cases.json")
 	type messagesLine struct {
 		Messages []chat.Message `json:"messages"`
 	}
@@ -102,7 +103,7 @@ func TestGoldenRender(t *testing.T) {
 				in, want = append(in, messagesLine{append([]chat.Message{}, c.Messages...)}), append(want, rendered{c.Text, c.IDs})
 			}
 		}
-		args := []string{"render", "-model=" + goldentest.Path(t, "model"), fmt.Sprintf("-generation-prompt=%v", ask)}
+		args := []string{"render", "-model=" + fixture.Mistral(t), fmt.Sprintf("-generation-prompt=%v", ask)}
 		for i, got := range answers[rendered](t, in, args...) {
 			if got.Text != want[i].Text || !slices.Equal(got.IDs, want[i].IDs) {
 				t.Errorf("%v: %q %v, recorded %q %v", in[i], got.Text, got.IDs, want[i].Text, want[i].IDs)
@@ -127,7 +128,7 @@ func TestGoldenScore(t *testing.T) {
 			RefRejected []float64 `json:"ref_rejected_logps"`
 		}
 	}
-	goldentest.Read(t, &batches, "bfpo_batches.json")
+	fixture.Read(t, &batches, "bfpo_batches.json")
 	var questions []idsQuestion
 	var want []float64
 	for _, b := range batches.Batches {
@@ -151,7 +152,7 @@ func TestGoldenScore(t *testing.T) {
 		Tokens  int
 	}
 	ledger := goldentest.NewLedger(t)
-	for i, got := range answers[score](t, questions, "score", "-model="+goldentest.Path(t, "model")) {
+	for i, got := range answers[score](t, questions, "score", "-model="+fixture.Mistral(t)) {
 		ledger.Near("log-probability", fmt.Sprintf("row %d", i), got.LogProb, want[i], 2e-3)
 		if got.Tokens != len(questions[i].Response) {
 			t.Errorf("row %d: %d tokens, want %d", i, got.Tokens, len(questions[i].Response))

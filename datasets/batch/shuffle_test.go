@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 // The orders of datasets.Dataset.shuffle(seed=42), recorded from the reference.
@@ -16,7 +16,7 @@ func TestOrderGolden(t *testing.T) {
 	var golden struct {
 		Orders map[string][]int `json:"datasets_shuffle_seed42"`
 	}
-	sharedtest.ReadJSON(t, &golden, "golden", "shuffle_orders.json")
+	fixture.Read(t, &golden, "shuffle_orders.json")
 	if len(golden.Orders) == 0 {
 		t.Fatal("no orders recorded")
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 )
 
@@ -38,8 +38,8 @@ func TestTemplateGolden(t *testing.T) {
 			Call             []int32 `json:"ids_tokenizer_call"`
 		}
 	}
-	sharedtest.ReadJSON(t, &golden, "golden", "chat_template_cases.json")
-	tokenizer, err := tokenizer.New(sharedtest.FolderReader(sharedtest.Path(t, "golden", "model")))
+	fixture.Read(t, &golden, "chat_template_cases.json")
+	tokenizer, err := tokenizer.New(fixture.FolderReader(fixture.Mistral(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestCheckpointTemplate(t *testing.T) {
 		if c.config != "" {
 			files["tokenizer_config.json"] = c.config
 		}
-		source, found, err := CheckpointTemplate(sharedtest.FileReader(files))
+		source, found, err := CheckpointTemplate(fixture.FileReader(files))
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("%s: error %v, want one with %q", c.name, err, c.err)

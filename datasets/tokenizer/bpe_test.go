@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 // naiveEncode is the definition of byte-pair encoding, in quadratic time.
@@ -88,7 +88,7 @@ func randomBPE(t *testing.T, random *rand.Rand, letters string) *bpe {
 // BenchmarkEncode measures the Mistral tokenizer on prose and on the texts that are slow for a quadratic one.
 func BenchmarkEncode(b *testing.B) {
 	tokenizer := goldenTokenizer(b)
-	prose, err := os.ReadFile(sharedtest.Path(b, "data", "eval", "hendrycks_ethics", "commonsense", "test.jsonl"))
+	prose, err := os.ReadFile(fixture.Shared(b, "data", "eval", "hendrycks_ethics", "commonsense", "test.jsonl"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 func BenchmarkNewTokenizer(b *testing.B) {
-	read := sharedtest.FolderReader(sharedtest.Path(b, "golden", "model"))
+	read := fixture.FolderReader(fixture.Mistral(b))
 	for b.Loop() {
 		if _, err := New(read); err != nil {
 			b.Fatal(err)

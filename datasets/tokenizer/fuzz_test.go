@@ -7,13 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 // tinyTokenizer is that of the built-in model tiny: byte-level BPE with GPT-2's words.
 func tinyTokenizer(t testing.TB) *Tokenizer {
 	t.Helper()
-	tokenizer, err := New(sharedtest.FolderReader(filepath.Join("..", "..", "mistral", "pretrained", "tiny")))
+	tokenizer, err := New(fixture.FolderReader(filepath.Join("..", "..", "mistral", "pretrained", "tiny")))
 	if err != nil {
 		t.Fatal(err)
 	}

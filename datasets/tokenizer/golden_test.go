@@ -4,12 +4,12 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 func goldenTokenizer(t testing.TB) *Tokenizer {
 	t.Helper()
-	tokenizer, err := New(sharedtest.FolderReader(sharedtest.Path(t, "golden", "model")))
+	tokenizer, err := New(fixture.FolderReader(fixture.Mistral(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestTokenizerGolden(t *testing.T) {
 			DecodeSkip string `json:"decode_skip_special"`
 		}
 	}
-	sharedtest.ReadJSON(t, &golden, "golden", "tokenizer_cases.json")
+	fixture.Read(t, &golden, "tokenizer_cases.json")
 	tokenizer := goldenTokenizer(t)
 	for _, c := range golden.Cases {
 		if got := tokenizer.Encode(c.Text, true); !slices.Equal(got, c.IDs) {

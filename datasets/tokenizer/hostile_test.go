@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 func model(file map[string]any) map[string]any { return file["model"].(map[string]any) }
@@ -62,7 +62,7 @@ func TestTokenizerRefuses(t *testing.T) {
 		{"added twice", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(2, "</s>"), addedJSON(2, "</s>")} }, "look for the same text"},
 	} {
 		file := sentencePieceJSON(c.edit)
-		_, err := New(sharedtest.FileReader(map[string]string{"tokenizer.json": file}))
+		_, err := New(fixture.FileReader(map[string]string{"tokenizer.json": file}))
 		if err == nil || !strings.Contains(err.Error(), c.err) || !strings.HasPrefix(err.Error(), "tokenizer.json: ") {
 			t.Errorf("%s: error %v, want one with %q", c.name, err, c.err)
 		}
@@ -82,12 +82,12 @@ func TestTokenizerRefusesText(t *testing.T) {
 		{`{"added_tokens": [{"id": 0, "content": "x", "glow": 1}]}`, `unknown field "glow"`},
 		{`{"model": {"type": "BPE", "vocab": {"a": 0}}}`, "merges"},
 	} {
-		_, err := New(sharedtest.FileReader(map[string]string{"tokenizer.json": c.text}))
+		_, err := New(fixture.FileReader(map[string]string{"tokenizer.json": c.text}))
 		if err == nil || !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: error %v, want one with %q", c.text, err, c.err)
 		}
 	}
-	if _, err := New(sharedtest.FileReader(nil)); err == nil || !strings.Contains(err.Error(), "tokenizer.json") {
+	if _, err := New(fixture.FileReader(nil)); err == nil || !strings.Contains(err.Error(), "tokenizer.json") {
 		t.Errorf("no file: %v", err)
 	}
 }
@@ -98,7 +98,7 @@ func FuzzTokenizerFile(f *testing.F) {
 	f.Add([]byte(byteLevelJSON(nil)), []byte(`{"eos_token": {"content": "<|im_end|>"}}`), "<|im_end|> é")
 	f.Add([]byte(`{"model": {"vocab": {"a": 3, "aa": 0}, "merges": ["a a"]}, "pre_tokenizer": {"type": "Metaspace", "replacement": "▁"}}`), []byte(`{}`), "aaa")
 	f.Fuzz(func(t *testing.T, file, config []byte, text string) {
-		tokenizer, err := New(sharedtest.FileReader(map[string]string{"tokenizer.json": string(file), "tokenizer_config.json": string(config)}))
+		tokenizer, err := New(fixture.FileReader(map[string]string{"tokenizer.json": string(file), "tokenizer_config.json": string(config)}))
 		if err != nil {
 			return
 		}

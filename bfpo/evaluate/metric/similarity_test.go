@@ -1,32 +1,47 @@
 package metric
 
 import (
+	"encoding/json"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
-	"github.com/bfpo-go/bfpo/datasets/sharedtest"
+	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// BLEU and ROUGE equal those of sacrebleu and rouge_score.
+// BLEU and ROUGE equal those of sacrebleu and rouge_score, on the project's own texts and, where $BFPO_SHARED has them, on real ones.
 func TestCompareAnswerGolden(t *testing.T) {
-	var g struct {
-		Docs []struct {
-			Completion string
-			Correct    []string `json:"correct_answers"`
-			Incorrect  []string `json:"incorrect_answers"`
-			Metrics    map[string]float64
-		}
+	folders := []string{filepath.Join("..", "testdata", "golden")}
+	if os.Getenv(fixture.EnvShared) != "" {
+		folders = append(folders, fixture.Shared(t, "golden-eval"))
 	}
-	sharedtest.ReadJSON(t, &g, "golden-eval", "truthfulqa_gen_metrics.json")
-	for i, d := range g.Docs {
-		got := CompareAnswer(d.Completion, CompleteReferences(d.Correct, true), CompleteReferences(d.Incorrect, false))
-		if len(got) != len(d.Metrics) {
-			t.Errorf("document %d: %d metrics, want %d", i, len(got), len(d.Metrics))
+	for _, folder := range folders {
+		text, err := os.ReadFile(filepath.Join(folder, "truthfulqa_gen_metrics.json"))
+		if err != nil {
+			t.Fatal(err)
 		}
-		for name, want := range d.Metrics {
-			if math.Abs(got[name]-want) > 1e-6 {
-				t.Errorf("document %d: %s is %g, want %g", i, name, got[name], want)
+		var g struct {
+			Docs []struct {
+				Completion string
+				Correct    []string `json:"correct_answers"`
+				Incorrect  []string `json:"incorrect_answers"`
+				Metrics    map[string]float64
+			}
+		}
+		if err := json.Unmarshal(text, &g); err != nil || len(g.Docs) == 0 {
+			t.Fatalf("%s: %d documents, %v", folder, len(g.Docs), err)
+		}
+		for i, d := range g.Docs {
+			got := CompareAnswer(d.Completion, CompleteReferences(d.Correct, true), CompleteReferences(d.Incorrect, false))
+			if len(got) != len(d.Metrics) {
+				t.Errorf("%s, document %d: %d metrics, want %d", folder, i, len(got), len(d.Metrics))
+			}
+			for name, want := range d.Metrics {
+				if math.Abs(got[name]-want) > 1e-6 {
+					t.Errorf("%s, document %d: %s is %g, want %g", folder, i, name, got[name], want)
+				}
 			}
 		}
 	}

@@ -15,36 +15,43 @@ task once with an empty program cache (its seconds are in the column "cold"), th
 import argparse, json, os, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
 
-# task: its file in the harness, its file in DATA, split
+# task: its file in the harness, the folder of its file in DATA, split
 TASKS = {
-    "truthfulqa_mc1": ("truthfulqa/truthfulqa_mc1.yaml", "truthful_qa/multiple_choice/validation-00000-of-00001.parquet", "validation"),
-    "truthfulqa_mc2": ("truthfulqa/truthfulqa_mc2.yaml", "truthful_qa/multiple_choice/validation-00000-of-00001.parquet", "validation"),
-    "winogrande": ("winogrande/default.yaml", "winogrande/winogrande_xl/validation-00000-of-00001.parquet", "validation"),
-    "toxigen": ("toxigen/toxigen.yaml", "toxigen/annotated/test-00000-of-00001.parquet", "test"),
-    "crows_pairs_english": ("crows_pairs/crows_pairs_english.yaml", "crows_pairs/english/test.jsonl", "test"),
-    "ethics_cm": ("hendrycks_ethics/commonsense.yaml", "hendrycks_ethics/commonsense/test.jsonl", "test"),
-    "ethics_deontology": ("hendrycks_ethics/deontology.yaml", "hendrycks_ethics/deontology/test.jsonl", "test"),
-    "ethics_justice": ("hendrycks_ethics/justice.yaml", "hendrycks_ethics/justice/test.jsonl", "test"),
-    "ethics_utilitarianism": ("hendrycks_ethics/utilitarianism.yaml", "hendrycks_ethics/utilitarianism/test.jsonl", "test"),
-    "ethics_virtue": ("hendrycks_ethics/virtue.yaml", "hendrycks_ethics/virtue/test.jsonl", "test"),
-    "bigbench_bbq_lite_json_multiple_choice": ("bigbench/multiple_choice/bbq_lite_json.yaml",
-                                               "bigbench/bbq_lite_json_zero_shot/default-00000-of-00001.parquet", "default"),
+    "truthfulqa_mc1": ("truthfulqa/truthfulqa_mc1.yaml", "truthful_qa/multiple_choice", "validation"),
+    "truthfulqa_mc2": ("truthfulqa/truthfulqa_mc2.yaml", "truthful_qa/multiple_choice", "validation"),
+    "winogrande": ("winogrande/default.yaml", "winogrande/winogrande_xl", "validation"),
+    "toxigen": ("toxigen/toxigen.yaml", "toxigen/annotated", "test"),
+    "crows_pairs_english": ("crows_pairs/crows_pairs_english.yaml", "crows_pairs/english", "test"),
+    "ethics_cm": ("hendrycks_ethics/commonsense.yaml", "hendrycks_ethics/commonsense", "test"),
+    "ethics_deontology": ("hendrycks_ethics/deontology.yaml", "hendrycks_ethics/deontology", "test"),
+    "ethics_justice": ("hendrycks_ethics/justice.yaml", "hendrycks_ethics/justice", "test"),
+    "ethics_utilitarianism": ("hendrycks_ethics/utilitarianism.yaml", "hendrycks_ethics/utilitarianism", "test"),
+    "ethics_virtue": ("hendrycks_ethics/virtue.yaml", "hendrycks_ethics/virtue", "test"),
+    "bigbench_bbq_lite_json_multiple_choice": ("bigbench/multiple_choice/bbq_lite_json.yaml", "bigbench/bbq_lite_json_zero_shot", "default"),
 }
+
+
+def task_config(task, data):
+    """The harness's own configuration of a task, which reads the task's file below the folder data."""
+    import lm_eval
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    file, folder, split = TASKS[task]
+    config = load_yaml(Path(lm_eval.__file__).parent / "tasks" / file)
+    for key in "tag", "training_split", "dataset_name":
+        config.pop(key, None)
+    rows, = Path(data, folder).glob(split + "*")
+    return config | {"dataset_path": "parquet" if rows.suffix == ".parquet" else "json",
+                     "dataset_kwargs": {"data_files": {split: str(rows)}}}
 
 
 def harness(args):
     """One side's process: prints a JSON line."""
     import lm_eval, torch
     from lm_eval.models.huggingface import HFLM
-    from lm_eval.tasks._yaml_loader import load_yaml
 
     torch.set_num_threads(len(args.cores.split(",")))
-    file, data, split = TASKS[args.tasks]
-    config = load_yaml(Path(lm_eval.__file__).parent / "tasks" / file)
-    for key in "tag", "training_split", "dataset_name":
-        config.pop(key, None)
-    config |= {"dataset_path": "parquet" if data.endswith("parquet") else "json",
-               "dataset_kwargs": {"data_files": {split: str(Path(args.data) / data)}}}
+    config = task_config(args.tasks, args.data)
     seconds = []
 
     class Timed(HFLM):
@@ -136,4 +143,5 @@ def main():
               f"| {worst:.1e} |", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
