@@ -11,6 +11,13 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
+// The segments of a batch and the attention mask use the same number of bits for a branch: one of these constants would be
+// negative otherwise, and no uint.
+const (
+	_ = uint(datasets.BranchBits - graph.BranchBits)
+	_ = uint(graph.BranchBits - datasets.BranchBits)
+)
+
 // feed carries a batch onto the device side: the one door between package datasets, which knows no tensors, and the programs.
 //
 // weights are the factors of the batch's losses in its optimizer step: one per pair of a preference batch, one per row of a supervised
