@@ -83,8 +83,8 @@ func WriteReport(path string, r Report) error {
 	}}.Write(path, r)
 }
 
-func charts(s StageReport) []chart {
-	var drawn []chart
+func charts(s StageReport) []reportChart {
+	var drawn []reportChart
 	for _, spec := range append(chartSpecs(s.Objective), taskSpecs(s.Records)...) {
 		if c, ok := newChart(spec, s.Records); ok {
 			drawn = append(drawn, c)
@@ -171,3 +171,5 @@ func memorySlices(m Memory) []memorySlice {
 	}
 	return slices
 }
+
+func round1(x float64) float64 { return math.Round(x*10) / 10 }

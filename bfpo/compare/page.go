@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/chart"
 )
 
 //go:embed page.html
@@ -23,7 +24,7 @@ type view struct {
 	Comparison
 	Title   string
 	Created time.Time
-	Chart   scatter
+	Chart   chart.Chart
 	Charted bool
 	Groups  []group
 	Answers []answerSet
@@ -56,7 +57,7 @@ func WritePage(path string, c Comparison, version string) error {
 	for _, r := range c.Rows {
 		v.Groups = append(v.Groups, c.group(r.title(), "", r.Better, r.Cells))
 	}
-	page := bfpo.Page{Source: pageSource, Style: pageStyle, Funcs: template.FuncMap{"color": colorOf}}
+	page := bfpo.Page{Source: pageSource, Style: pageStyle, Funcs: template.FuncMap{"color": colorOf, "plot": plotHTML}}
 	return page.Write(path, v)
 }
 

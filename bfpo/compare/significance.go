@@ -7,11 +7,11 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// significance is the two-sided p-value of the hypothesis that differences of paired values have the mean 0; ok is false where they
-// cannot tell, being fewer than two.
+// significance is the two-sided p-value of the hypothesis that differences of paired values have the mean 0; ok is
+// false where they cannot tell, being fewer than two.
 //
-// Differences of -1, 0 and 1, as right and wrong answers have, get the exact sign test (McNemar's): of the n documents where the two
-// models differ, k speak for one of them,
+// Differences of -1, 0 and 1, as right and wrong answers have, get the exact sign test (McNemar's): of the n documents
+// where the two models differ, k speak for one of them,
 //
 //	p = 2 * P(X <= min(k, n-k)),  X ~ Binomial(n, 1/2)
 //

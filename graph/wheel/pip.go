@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// pipCommands are the commands tried in this order: a machine has pip as a module of its Python or as a command of its own.
+// pipCommands are the commands tried in this order: a machine has pip as a module of its Python or as a command of its
+// own.
 func pipCommands() [][]string {
 	return [][]string{{"python3", "-m", "pip"}, {"pip3"}, {"pip"}}
 }

