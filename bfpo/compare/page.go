@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bfpo-go/bfpo/bfpo/chart"
 	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
@@ -23,7 +24,7 @@ type view struct {
 	Comparison
 	Title   string
 	Created time.Time
-	Chart   scatter
+	Chart   chart.Chart
 	Charted bool
 	Groups  []group
 	Answers []answerSet
@@ -56,7 +57,7 @@ func WritePage(path string, c Comparison, version string) error {
 	for _, r := range c.Rows {
 		v.Groups = append(v.Groups, c.group(r.title(), "", r.Better, r.Cells))
 	}
-	page := report.Page{Source: pageSource, Style: pageStyle, Funcs: template.FuncMap{"color": colorOf}}
+	page := report.Page{Source: pageSource, Style: pageStyle, Funcs: template.FuncMap{"color": colorOf, "plot": plotHTML}}
 	return page.Write(path, v)
 }
 

@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,10 +16,10 @@ func TestPage(t *testing.T) {
 	b := fixture(t, filepath.Join(root, "b"), values)
 	c := compared(t, a, b)
 	s, ok := newScatter(c)
-	if !ok || s.Points[0].X != s.Points[1].X || s.Points[1].Y >= s.Points[0].Y {
-		t.Errorf("points %+v: the second is as helpful and safer", s.Points)
+	if !ok || len(s.Series) != 2 || s.Series[0].X[0] != s.Series[1].X[0] || s.Series[1].Y[0] <= s.Series[0].Y[0] {
+		t.Errorf("points %+v: the second is as helpful and safer", s.Series)
 	}
-	if p := s.Points[0]; p.Y0 <= p.Y || p.Y1 >= p.Y || p.X0 >= p.X {
+	if p := s.Series[0]; p.Low[0] >= p.Y[0] || p.High[0] <= p.Y[0] || p.Left[0] >= p.X[0] || p.Right[0] <= p.X[0] {
 		t.Errorf("error bars of %+v", p)
 	}
 	path := filepath.Join(root, "page.html")
@@ -31,7 +30,8 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"answer &lt;b&gt; 1", "llama2 1", "Safety against helpfulness", "safety: mean of advbench llama2", "org/b", "question 3"} {
+	for _, want := range []string{"answer &lt;b&gt; 1", "llama2 1", "Safety against helpfulness", "safety: mean of advbench llama2", "org/b", "question 3",
+		`<circle class="dots c2"`, "helpfulness →", "↑ safety", "<title>"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -41,21 +41,5 @@ func TestPage(t *testing.T) {
 	}
 	if first := c.answers(2)[0]; first.Total != 4 || len(first.Shown) != 2 || first.Shown[0].Prompt != "question 1" {
 		t.Errorf("answers shown: %+v", first)
-	}
-}
-
-// Names do not cover each other where there is room.
-func TestLabels(t *testing.T) {
-	s := scatter{Width: width, Height: height, Left: left, Right: width - right, Top: top, Bottom: height - bottom}
-	for range 4 {
-		s.Points = append(s.Points, scatterPoint{Name: "a name of a model", X: 200, Y: 150, X0: 190, X1: 210, Y0: 155, Y1: 145})
-	}
-	s.label()
-	seen := map[string]bool{}
-	for _, p := range s.Points {
-		seen[fmt.Sprint(p.LabelX, p.LabelY, p.Anchor)] = true
-	}
-	if len(seen) != len(s.Points) {
-		t.Errorf("%d places for %d names", len(seen), len(s.Points))
 	}
 }

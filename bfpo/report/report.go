@@ -46,7 +46,7 @@ type Answer struct {
 	Before, After string
 }
 
-// StageReport is one training stage of a report.
+// Stage is one training stage of a report.
 type Stage struct {
 	Title      string         // e.g. "Stage 2: BFPO"
 	Objective  bfpo.Objective // decides the charts and their units
@@ -59,7 +59,7 @@ type Stage struct {
 	Config     string          // the resolved recipe, YAML
 }
 
-// WriteReport writes the report as one self-contained page, atomically. It costs a few hundredths of a second per 10,000 records, so that it can
+// Write writes the report as one self-contained page, atomically. It costs a few hundredths of a second per 10,000 records, so that it can
 // be written again and again while a run goes on.
 func Write(path string, r Report) error {
 	return Page{Source: reportTemplate, Script: reportScript, Funcs: template.FuncMap{
@@ -68,8 +68,8 @@ func Write(path string, r Report) error {
 	}}.Write(path, r)
 }
 
-func charts(s Stage) []chart {
-	var drawn []chart
+func charts(s Stage) []reportChart {
+	var drawn []reportChart
 	for _, spec := range append(chartSpecs(s.Objective), taskSpecs(s.Records)...) {
 		if c, ok := newChart(spec, s.Records); ok {
 			drawn = append(drawn, c)
@@ -156,3 +156,5 @@ func memorySlices(m Memory) []memorySlice {
 	}
 	return slices
 }
+
+func round1(x float64) float64 { return math.Round(x*10) / 10 }

@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/chart"
 	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/track"
 )
@@ -140,72 +139,32 @@ func TestEmptyReport(t *testing.T) {
 	}
 }
 
-func TestChartScales(t *testing.T) {
-	spec := chartSpec{"x", "", false, []curveSpec{{"", "y", drawnLine, 1}}}
-	for _, test := range []struct {
-		values []float64
-		want   string
-	}{
-		{[]float64{0, 10}, "0 2.5 5.0 7.5 10.0"},
-		{[]float64{3, 7}, "0 2 4 6 8"},
-		{[]float64{-1, 0.5}, "−1.0 −0.5 0 0.5"},
-		{[]float64{95, 99}, "95 96 97 98 99"},
-		{[]float64{0, 2e-5}, "0 5e−6 1e−5 1.5e−5 2e−5"},
-		{[]float64{0, 12000}, "0 5k 10k 15k"},
-		{[]float64{7}, "6.0 6.5 7.0 7.5 8.0"},
-		{[]float64{0}, "0 0.25 0.50 0.75 1.00"},
-		{[]float64{1, math.NaN(), math.Inf(1), 2}, "0 0.5 1.0 1.5 2.0"},
-	} {
-		var records []track.Record
-		for i, y := range test.values {
-			records = append(records, track.Record{Step: i, Values: []track.Value{{Name: "y", Value: y}}})
-		}
-		c, ok := newChart(spec, records)
-		var ticks []string
-		for _, tick := range c.YTicks {
-			ticks = append(ticks, tick.Text)
-			if tick.At < chartTop || tick.At > chartHeight-chartBottom {
-				t.Errorf("%v: tick %s at %v", test.values, tick.Text, tick.At)
-			}
-		}
-		if got := strings.Join(ticks, " "); !ok || got != test.want {
-			t.Errorf("%v: ticks %q, want %q", test.values, got, test.want)
-		}
-	}
-	if _, ok := newChart(spec, nil); ok {
+func TestChartOfNothing(t *testing.T) {
+	spec := chartSpec{"x", "", false, []curveSpec{{"", "y", chart.Line, 1}}}
+	if _, ok := newChart(spec, []track.Record{{Step: 1, Values: []track.Value{{Name: "y", Value: math.NaN()}}}}); ok {
 		t.Error("a chart of nothing")
 	}
 }
 
-func TestSmoothAndThin(t *testing.T) {
-	points := []point{{1, 3}, {2, 0}, {3, 3}, {4, 6}}
-	if diff := cmp.Diff([]float64{1.5, 2, 3, 4.5}, heights(smooth(points, 1))); diff != "" {
-		t.Error(diff)
+// A curve of many steps is smoothed, with the single steps under it; evaluations and targets are not.
+func TestChartCurves(t *testing.T) {
+	spec := chartSpec{"x", "%", true, []curveSpec{{"main", "y", chart.Line, 1}, {"evaluation", "eval_y", chart.Dots, 3}}}
+	var records []track.Record
+	for i := range 40 {
+		records = append(records, track.Record{Step: i, Values: []track.Value{{Name: "y", Value: 0.25 * float64(i%2)}}})
 	}
-	var long []point
-	for i := range 1000 {
-		long = append(long, point{float64(i), float64(i % 7)})
+	records = append(records, track.Record{Step: 39, Values: []track.Value{{Name: "eval_y", Value: 0.5}}})
+	c, ok := newChart(spec, records)
+	if !ok || len(c.Series) != 3 || c.Series[0].Mark != chart.Faint || c.Series[0].Y[1] != 25 || c.Note != "mean of 3 steps" {
+		t.Fatalf("%+v", c)
 	}
-	long[333].y = 1000
-	thinned := thin(long, 10)
-	if len(thinned) > 20 {
-		t.Errorf("%d points", len(thinned))
+	if got := c.Series[1].Y[1]; math.Abs(got-25.0/3) > 1e-12 {
+		t.Errorf("the mean of 0, 25 and 0 is drawn as %v", got)
 	}
-	spike := false
-	for i, p := range thinned {
-		spike = spike || p.y == 1000
-		if i > 0 && p.x <= thinned[i-1].x {
-			t.Error("points out of order")
-		}
+	if got := c.Series[2].Y; len(got) != 1 || got[0] != 50 {
+		t.Errorf("evaluations %v", got)
 	}
-	if !spike {
-		t.Error("the spike is gone")
+	if want := "x: main from 0 at step 0 to 25.00 at step 39; evaluation from 50.00 at step 39 to 50.00 at step 39"; c.Summary != want {
+		t.Errorf("summary %q, want %q", c.Summary, want)
 	}
-}
-
-func heights(points []point) (ys []float64) {
-	for _, p := range points {
-		ys = append(ys, p.y)
-	}
-	return ys
 }

@@ -7,8 +7,16 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
+)
+
+// The segments of a batch and the attention mask use the same number of bits for a branch: one of these constants would be negative
+// otherwise, and no uint.
+const (
+	_ = uint(batch.BranchBits - graph.BranchBits)
+	_ = uint(graph.BranchBits - batch.BranchBits)
 )
 
 // weightedBatch is a batch with the factor of each of its losses in the optimizer step.

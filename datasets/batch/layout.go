@@ -101,7 +101,7 @@ func (b *Batch) fillRow(row, n int, trees []tree, first []int32, members []int) 
 		copy(b.Tokens[at:], t.tokens)
 		copy(b.Positions[at:], t.positions)
 		for i, s := range t.segments {
-			b.Segments[at+i] = s + doc<<branchBits
+			b.Segments[at+i] = s + doc<<BranchBits
 		}
 		for i, from := range t.from {
 			b.Index[n] = int32(at) + from

@@ -15,13 +15,14 @@ const (
 	Separate
 )
 
-// branchBits are the bits of a segment that number the branch, as many as graph.BranchBits.
-const branchBits = 8
+// BranchBits is the number of bits of a segment that number the branch. Package bfpo fails to compile unless it equals
+// graph.BranchBits.
+const BranchBits = 8
 
 // tree is a piece of a batch that lies in one row: a prompt with its two answers, one sequence, or a packed row of documents.
 type tree struct {
 	tokens, positions []int32
-	segments          []int32 // doc<<branchBits | branch, doc counted from 0 within the tree
+	segments          []int32 // doc<<BranchBits | branch, doc counted from 0 within the tree
 	docs              int32
 
 	from, labels []int32 // scored tokens: place in the tree of the token that predicts it, and its id
@@ -103,7 +104,7 @@ func documentTree(d Document) tree {
 		if n+1 < len(d.Starts) {
 			end = d.Starts[n+1]
 		}
-		t.append(d.IDs[start:end], 0, int32(n)<<branchBits)
+		t.append(d.IDs[start:end], 0, int32(n)<<BranchBits)
 		for i := start + 1; i < end; i++ {
 			t.score(i-1, d.IDs[i], 0)
 		}

@@ -1,8 +1,8 @@
 // Package atomicfile writes files and folders that are complete or absent, whatever happens meanwhile: an error, a full
 // disk, a crash or a loss of power.
 //
-// A file is written under a temporary name in the folder where it belongs, synced, renamed to its own name, and then the
-// folder is synced. A folder of several files is filled under a temporary name and renamed when it is complete.
+// A file is written under a temporary name in the folder where it belongs, synced, renamed to its own name, and then
+// the folder is synced. A folder of several files is filled under a temporary name and renamed when it is complete.
 //
 // The package calls os directly. The library github.com/google/renameio/v2 covers only the rename of one file: it syncs
 // no folder, has nothing for the rename of a folder, and has no files to build on Windows, where this module builds.
@@ -19,8 +19,8 @@ import (
 	"path/filepath"
 )
 
-// TemporaryPrefix begins the name of every file and folder that is not complete yet, and of every folder that is about to
-// be removed. The owner of a folder may remove such entries when no other process writes there: a crash left them.
+// TemporaryPrefix begins the name of every file and folder that is not complete yet, and of every folder that is about
+// to be removed. The owner of a folder may remove such entries when no other process writes there: a crash left them.
 const TemporaryPrefix = ".tmp-"
 
 // bufferSize is the size of the write buffer in bytes. Larger writes go to the file directly.
@@ -31,9 +31,9 @@ func TemporaryName(path string) string {
 	return filepath.Join(filepath.Dir(path), TemporaryPrefix+filepath.Base(path)+"-"+rand.Text())
 }
 
-// Write writes the file path through a buffer. After an error path has its old contents, or does not exist if it did not
-// exist before, and no temporary file is left. The permissions are 0644 less the umask; permissions of an older file are
-// not kept.
+// Write writes the file path through a buffer. After an error path has its old contents, or does not exist if it did
+// not exist before, and no temporary file is left. The permissions are 0644 less the umask; permissions of an older
+// file are not kept.
 func Write(path string, write func(w io.Writer) error) error {
 	temp := TemporaryName(path)
 	if err := Create(temp, write); err != nil {
@@ -102,9 +102,9 @@ func CreateFolder(path string) (temp string, err error) {
 	return temp, os.Mkdir(temp, 0o755)
 }
 
-// CommitFolder renames the complete folder temp, whose files are synced, to path. A file or folder that is already at path
-// is moved out of the way first and removed last: a crash leaves the old one or the new one, at worst under a name with
-// TemporaryPrefix. After an error in a rename the old one is at path again.
+// CommitFolder renames the complete folder temp, whose files are synced, to path. A file or folder that is already at
+// path is moved out of the way first and removed last: a crash leaves the old one or the new one, at worst under a
+// name with TemporaryPrefix. After an error in a rename the old one is at path again.
 func CommitFolder(temp, path string) error {
 	if err := SyncFolder(temp); err != nil {
 		return err

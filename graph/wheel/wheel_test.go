@@ -48,7 +48,7 @@ func fakePip(t *testing.T, body string) (w Wheel, calls func() []string) {
 	}
 	t.Setenv("PATH", dir+":/usr/bin:/bin") // cp and sleep for the script; its python3 comes first
 	sum := sha256.Sum256(archive.Bytes())
-	w = Wheel{Package: "pkg", Version: "1.2", SHA256: hex.EncodeToString(sum[:]), Member: "pkg/data.bin"}
+	w = Wheel{Package: "pkg", Version: "1.2", SHA256: hex.EncodeToString(sum[:]), Members: []string{"pkg/data.bin"}}
 	return w, func() []string {
 		data, err := os.ReadFile(log)
 		if err != nil {
@@ -85,15 +85,18 @@ func TestFetch(t *testing.T) {
 	}
 }
 
+// recordOf is the record of the fake wheel whose member is file.
+func recordOf(file string) string { return filepath.Join(filepath.Dir(file), "..", "pkg-1.2.json") }
+
 func TestFetchDamaged(t *testing.T) {
 	for name, damage := range map[string]func(file string) error{
 		"changed": func(file string) error { return os.WriteFile(file, []byte(strings.ToUpper(content)), 0o644) },
 		"shorter": func(file string) error { return os.Truncate(file, 3) },
 		"gone":    os.Remove,
 		"no record": func(file string) error {
-			return os.Remove(recordPath(file))
+			return os.Remove(recordOf(file))
 		},
-		"broken record": func(file string) error { return os.WriteFile(recordPath(file), []byte("{"), 0o644) },
+		"broken record": func(file string) error { return os.WriteFile(recordOf(file), []byte("{"), 0o644) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, calls := fakePip(t, serve)
@@ -192,7 +195,7 @@ func TestFetchErrors(t *testing.T) {
 	})
 	t.Run("no such member", func(t *testing.T) {
 		w, _ := fakePip(t, serve)
-		w.Member = "pkg/other.bin"
+		w.Members = []string{"pkg/other.bin"}
 		if _, err := Fetch(context.Background(), w, t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "no member pkg/other.bin") {
 			t.Errorf("error %v", err)
 		}

@@ -1,16 +1,21 @@
 package draw
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/janpfeifer/gonb/gonbui"
 	"github.com/janpfeifer/gonb/gonbui/protocol"
+
+	"github.com/bfpo-go/bfpo/bfpo/chart"
 )
 
 // Show shows charts, two in a row.
-func Show(charts ...Chart) { display(SVG(2, charts...), "") }
+func Show(charts ...Chart) { display(chart.SVG(2, charts...), "") }
 
 // display shows a picture; with an id it takes the place of the one shown with that id before.
 func display(svg, id string) {
@@ -33,17 +38,33 @@ const refresh = 300 * time.Millisecond
 // NewLive puts an empty picture into the page; what is printed while it is drawn comes below it.
 func NewLive() *Live {
 	l := &Live{id: "live_" + gonbui.UniqueId()}
-	display(sheet(1, 1, 1, nil), l.id)
+	display(chart.SVG(1), l.id)
 	return l
 }
 
-// Show draws charts in the picture's place, unless it was drawn a moment ago; last says that these are the ones to stay.
+// Show draws charts in the picture's place, unless it was drawn a moment ago; last says that these are the ones to
+// stay.
 func (l *Live) Show(last bool, charts ...Chart) {
 	if !last && time.Since(l.last) < refresh {
 		return
 	}
 	l.last = time.Now()
-	display(SVG(2, charts...), l.id)
+	display(chart.SVG(2, charts...), l.id)
+}
+
+// ShowSurfaces shows surfaces from above beside each other, three in a row, as bands of equal value. Below them come
+// the same surfaces in space, to turn with the mouse: those need plotly.js, which the page loads when it is there to
+// be loaded.
+func ShowSurfaces(surfaces ...Surface) error {
+	display(chart.Surfaces(3, surfaces...), "")
+	figure, err := json.Marshal(plotlyFigure(surfaces))
+	if err != nil {
+		return err
+	}
+	source := cmp.Or(os.Getenv("BFPO_PLOTLY"), plotlySource)
+	gonbui.DisplayHTML(plotlyHTML("plotly_"+gonbui.UniqueId(), string(figure), source))
+	gonbui.Sync()
+	return nil
 }
 
 // Table shows a table of plain texts.

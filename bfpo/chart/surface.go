@@ -1,15 +1,10 @@
-package draw
+package chart
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
+	"html"
 	"math"
-	"os"
 	"strings"
-
-	"github.com/bfpo-go/bfpo/bfpo/report"
-	"github.com/janpfeifer/gonb/gonbui"
 )
 
 // Surface is a quantity over a grid.
@@ -20,36 +15,30 @@ type Surface struct {
 	Values  [][]float64 // [len(YS)][len(XS)]
 }
 
-// ShowSurfaces shows surfaces from above beside each other, three in a row, as bands of equal value. Below them come the same surfaces
-// in space, to turn with the mouse: those need plotly.js, which the page loads when it is there to be loaded.
-func ShowSurfaces(surfaces ...Surface) error {
+// Surfaces draws surfaces from above, as bands of equal value, up to the given number in a row.
+func Surfaces(columns int, surfaces ...Surface) string {
 	parts := make([]string, len(surfaces))
 	for i, s := range surfaces {
 		parts[i] = s.draw()
 	}
-	display(sheet(min(3, len(parts)), surfaceWidth, chartHeight, parts), "")
-	figure, err := json.Marshal(plotlyFigure(surfaces))
-	if err != nil {
-		return err
-	}
-	gonbui.DisplayHTML(plotlyHTML("plotly_"+gonbui.UniqueId(), string(figure), cmp.Or(os.Getenv("BFPO_PLOTLY"), plotlySource)))
-	gonbui.Sync()
-	return nil
+	return sheet(min(columns, len(parts)), surfaceSize().Width, surfaceSize().Height, parts)
 }
 
-const (
-	surfaceWidth  = 296.0
-	surfaceLevels = 12
-	// surfaceRight is where the map ends and the scale of its colours begins.
-	surfaceRight = surfaceWidth - 62
-)
+// surfaceLevels is about the number of bands.
+const surfaceLevels = 12
+
+// surfaceSize returns the size of a map; its right margin has space for the scale of its colours.
+func surfaceSize() Size {
+	return Size{Width: 296, Height: 300, Left: 66, Right: 62, Top: 60, Bottom: 46}
+}
 
 // draw is the surface as SVG elements: the cells of one level are one path.
 func (s Surface) draw() string {
 	low, high := s.extent()
-	step := report.NiceStep(high-low, surfaceLevels)
+	step := Step(high-low, surfaceLevels)
 	low = math.Floor(low/step) * step
-	width, height := surfaceRight-marginLeft, chartHeight-marginTop-marginX
+	size := surfaceSize()
+	width, height := size.Width-size.Left-size.Right, size.Height-size.Top-size.Bottom
 	cellX, cellY := width/float64(len(s.XS)), height/float64(len(s.YS))
 	levels := int(math.Ceil((high-low)/step + 1e-9))
 	level := func(row, column int) int { return min(int((s.Values[row][column]-low)/step), levels-1) }
@@ -60,13 +49,13 @@ func (s Surface) draw() string {
 			for column < len(s.XS) && level(row, column) == l {
 				column++
 			}
-			top := chartHeight - marginX - float64(row+1)*cellY
-			fmt.Fprintf(&paths[l], "M%g %gh%gv%gh-%gz", tenth(marginLeft+float64(from)*cellX), tenth(top),
+			top := size.Height - size.Bottom - float64(row+1)*cellY
+			fmt.Fprintf(&paths[l], "M%g %gh%gv%gh-%gz", tenth(size.Left+float64(from)*cellX), tenth(top),
 				tenth(float64(column-from)*cellX+0.5), tenth(cellY+0.5), tenth(float64(column-from)*cellX+0.5))
 		}
 	}
 	var b strings.Builder
-	b.WriteString(frame(s.Title, s.X, s.Y, surfaceRight+marginRight))
+	b.WriteString(titles(s.Title, s.X, s.Y, size))
 	for l := range paths {
 		fmt.Fprintf(&b, `<path d="%s" fill="%s"/>`, paths[l].String(), shade(float64(l)/float64(max(levels-1, 1))))
 	}
@@ -87,36 +76,43 @@ func (s Surface) extent() (low, high float64) {
 
 // axes are the numbers along the map.
 func (s Surface) axes(b *strings.Builder) {
+	size := surfaceSize()
+	right, bottom := size.Width-size.Right, size.Height-size.Bottom
 	ticks := func(values []float64, put func(share float64, text string)) {
 		first, last := values[0], values[len(values)-1]
-		step := report.NiceStep(last-first, 4)
+		step := Step(last-first, 4)
 		for v := math.Ceil(first/step-1e-9) * step; v <= last+step*1e-6; v += step {
-			put((v-first)/(last-first), report.TickText(v, step, max(math.Abs(first), math.Abs(last))))
+			put((v-first)/(last-first), TickText(v, step, max(math.Abs(first), math.Abs(last))))
 		}
 	}
 	ticks(s.XS, func(share float64, text string) {
-		fmt.Fprintf(b, `<text x="%g" y="%g" text-anchor="middle" fill="#4a4e57">%s</text>`, tenth(marginLeft+share*(surfaceRight-marginLeft)),
-			chartHeight-marginX+16, text)
+		fmt.Fprintf(b, `<text x="%g" y="%g" text-anchor="middle" fill="#4a4e57">%s</text>`,
+			tenth(size.Left+share*(right-size.Left)),
+			bottom+16, text)
 	})
 	ticks(s.YS, func(share float64, text string) {
-		fmt.Fprintf(b, `<text x="%g" y="%g" text-anchor="end" fill="#4a4e57">%s</text>`, marginLeft-6,
-			tenth(chartHeight-marginX-share*(chartHeight-marginTop-marginX)+4), text)
+		fmt.Fprintf(b, `<text x="%g" y="%g" text-anchor="end" fill="#4a4e57">%s</text>`, size.Left-6,
+			tenth(bottom-share*(bottom-size.Top)+4), text)
 	})
 }
 
 // scale says which colour is which value.
 func (s Surface) scale(b *strings.Builder, low, step float64, levels int) {
-	height := (chartHeight - marginTop - marginX) / float64(levels)
+	size := surfaceSize()
+	right, bottom := size.Width-size.Right, size.Height-size.Bottom
+	height := (bottom - size.Top) / float64(levels)
 	for l := range levels {
-		y := chartHeight - marginX - float64(l+1)*height
-		fmt.Fprintf(b, `<rect x="%g" y="%g" width="12" height="%g" fill="%s"/>`, surfaceRight+10, tenth(y), tenth(height+0.4), shade(float64(l)/float64(max(levels-1, 1))))
+		y := bottom - float64(l+1)*height
+		fmt.Fprintf(b, `<rect x="%g" y="%g" width="12" height="%g" fill="%s"/>`,
+			right+10, tenth(y), tenth(height+0.4), shade(float64(l)/float64(max(levels-1, 1))))
 		if l%2 == 0 {
 			value := low + float64(l)*step
-			fmt.Fprintf(b, `<text x="%g" y="%g" font-size="11" fill="#4a4e57">%s</text>`, surfaceRight+26, tenth(y+height+4),
-				report.TickText(value, step, max(math.Abs(low), math.Abs(low+float64(levels)*step))))
+			fmt.Fprintf(b, `<text x="%g" y="%g" font-size="11" fill="#4a4e57">%s</text>`, right+26, tenth(y+height+4),
+				TickText(value, step, max(math.Abs(low), math.Abs(low+float64(levels)*step))))
 		}
 	}
-	fmt.Fprintf(b, `<text x="%g" y="40" text-anchor="end" font-size="11" fill="#4a4e57">colour: %s</text>`, surfaceWidth-6, s.Z)
+	fmt.Fprintf(b, `<text x="%g" y="40" text-anchor="end" font-size="11" fill="#4a4e57">colour: %s</text>`,
+		size.Width-6, html.EscapeString(s.Z))
 }
 
 // shade goes from dark blue over green to yellow, ever lighter.
