@@ -5,8 +5,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// AdamW is the optimizer of Loshchilov and Hutter (2019), computed as torch.optim.AdamW does. Its fields stay fixed during
-// a run.
+// AdamW is the optimizer of Loshchilov and Hutter (2019), computed as torch.optim.AdamW does. Its fields stay fixed
+// during a run.
 type AdamW struct {
 	Beta1, Beta2, Epsilon, WeightDecay float64
 }
@@ -19,8 +19,8 @@ type Rates struct {
 	Correction2  *Node // 1 - beta2^t
 }
 
-// Update returns the next values of one parameter p and its moments m and v, given the gradient of p. All are float32 of
-// one shape, except grad, which may have any float dtype:
+// Update returns the next values of one parameter p and its moments m and v, given the gradient of p. All are float32
+// of one shape, except grad, which may have any float dtype:
 //
 //	p = p (1 - lr*decay)
 //	m = beta1 m + (1-beta1) grad
@@ -33,8 +33,9 @@ func (a AdamW) Update(p, m, v, grad *Node, r Rates) (p2, m2, v2 *Node) {
 	}
 	m2 = Add(MulScalar(m, a.Beta1), MulScalar(grad, 1-a.Beta1))
 	v2 = Add(MulScalar(v, a.Beta2), MulScalar(Square(grad), 1-a.Beta2))
-	// Without the barrier, XLA computes both moments a second time inside p2's kernel, from the old moments. It then has to
-	// copy the old moments before it overwrites them, which takes as much scratch memory as the moments themselves.
+	// Without the barrier, XLA computes both moments a second time inside p2's kernel, from the old moments. It then
+	// has to copy the old moments before it overwrites them, which takes as much scratch memory as the moments
+	// themselves.
 	moments := OptimizationBarriers(m2, v2)
 	m2, v2 = moments[0], moments[1]
 	denominator := AddScalar(Div(Sqrt(v2), Sqrt(r.Correction2)), a.Epsilon)
@@ -56,7 +57,8 @@ func sumOfSquares(grads []*Node) *Node {
 	return total
 }
 
-// ClipScale returns the factor that shrinks gradients of the given norm to at most limit, as torch's clip_grad_norm_ does:
+// ClipScale returns the factor that shrinks gradients of the given norm to at most limit, as torch's clip_grad_norm_
+// does:
 //
 //	min(1, limit / (norm + 1e-6))
 func ClipScale(norm *Node, limit float64) *Node {

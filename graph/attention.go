@@ -13,8 +13,8 @@ import (
 //	softmax(q k^T / sqrt(hd)) v
 //
 // over the keys that mask [B, S, T] allows each query, for q [B, S, H, hd] and k, v [B, T, K, hd]; head h of q reads
-// head h*K/H of k and v (Ainslie et al. 2023). It returns [B, S, H*hd] in q's dtype, with scores and softmax in float32.
-// A query without any key gets the mean of all values, and no gradient passes through its scores.
+// head h*K/H of k and v (Ainslie et al. 2023). It returns [B, S, H*hd] in q's dtype, with scores and softmax in
+// float32. A query without any key gets the mean of all values, and no gradient passes through its scores.
 func Attention(q, k, v, mask *Node) *Node {
 	b, s, heads, width := q.Shape().Dim(0), q.Shape().Dim(1), q.Shape().Dim(2), q.Shape().Dim(3)
 	t, kvHeads := k.Shape().Dim(1), k.Shape().Dim(2)

@@ -18,7 +18,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// rowsOfSegments are two rows of length tokens: two answers to a prompt, then a document and padding; and padding around documents of few tokens.
+// rowsOfSegments are two rows of length tokens: two answers to a prompt, then a document and padding; and padding
+// around documents of few tokens.
 func rowsOfSegments(length int) [][]int32 {
 	rows := [][]int32{make([]int32, length), make([]int32, length)}
 	for i := range length {
@@ -35,8 +36,8 @@ func rowsOfSegments(length int) [][]int32 {
 	return rows
 }
 
-// Attention, which is a call where there are kernels for it, is attention, and so is its gradient: under masks of all kinds, in lengths that fill
-// blocks and that do not, with shared heads, by several callers at once.
+// Attention, which is a call where there are kernels for it, is attention, and so is its gradient: under masks of all
+// kinds, in lengths that fill blocks and that do not, with shared heads, by several callers at once.
 func TestAttentionCalls(t *testing.T) {
 	d := graphtest.XLA(t)
 	for _, c := range []struct{ length, heads, kvHeads, width int }{{31, 2, 2, 32}, {64, 4, 2, 64}, {171, 3, 1, 96}, {300, 8, 2, 64}} {

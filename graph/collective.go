@@ -20,8 +20,8 @@ func shardStart(g *Graph, rows, rank int) []*Node {
 // allGather concatenates the shards x [rows, ...] of all devices along the first axis: [Shards*rows, ...]. No gradient
 // passes through it.
 //
-// GoMLX has sums over devices but no all-gather. Here every device pads its shard with zeros to the whole shape, and the
-// sum over devices is the whole tensor. Package pjrt rewrites this pattern into XLA's all-gather.
+// GoMLX has sums over devices but no all-gather. Here every device pads its shard with zeros to the whole shape, and
+// the sum over devices is the whole tensor. Package pjrt rewrites this pattern into XLA's all-gather.
 func allGather(m *device.Mesh, x *Node) *Node {
 	whole := x.Shape().Clone()
 	whole.Dimensions[0] *= m.Shards
@@ -29,8 +29,8 @@ func allGather(m *device.Mesh, x *Node) *Node {
 	return StopGradient(sumShards(padded))
 }
 
-// reduceScatter sums x [Shards*rows, ...] over the devices that hold shards and returns the device's own rows of the sum:
-// [rows, ...]. Package pjrt rewrites the sum and the slice into XLA's reduce-scatter.
+// reduceScatter sums x [Shards*rows, ...] over the devices that hold shards and returns the device's own rows of the
+// sum: [rows, ...]. Package pjrt rewrites the sum and the slice into XLA's reduce-scatter.
 func reduceScatter(m *device.Mesh, x *Node) *Node {
 	shard := x.Shape().Clone()
 	shard.Dimensions[0] /= m.Shards
@@ -42,8 +42,8 @@ func sumShards(x *Node) *Node {
 	return x.Graph().Distributed().Along(device.AxisShards).AllReduceOne(x, compute.ReduceOpSum)
 }
 
-// AllReduceSum sums each of xs over the devices of a mesh. xs[i] is sharded if tensor i of like is: then it is summed over
-// the replicas of its shard, else over all devices. On one device it returns xs.
+// AllReduceSum sums each of xs over the devices of a mesh. xs[i] is sharded if tensor i of like is: then it is summed
+// over the replicas of its shard, else over all devices. On one device it returns xs.
 func AllReduceSum(m *device.Mesh, xs []*Node, like *device.Tensors) []*Node {
 	sums := append([]*Node{}, xs...)
 	for _, sharded := range []bool{false, true} {

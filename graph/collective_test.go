@@ -69,7 +69,8 @@ func floatBytes(values []float32) (data []byte) {
 	return data
 }
 
-// TestMeshGradient compares the loss and gradients of a small network on four devices, each with its own rows, with those of one device.
+// TestMeshGradient compares the loss and gradients of a small network on four devices, each with its own rows, with
+// those of one device.
 func TestMeshGradient(t *testing.T) {
 	const devices, rows, in, out = 4, 3, 6, 8
 	rules := device.Rules{"up.weight", "table.weight"}

@@ -6,8 +6,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// MaxFusedTokens is the largest number of tokens in a fused decoder step. For so few tokens, a processor spends its time
-// on reading the weights.
+// MaxFusedTokens is the largest number of tokens in a fused decoder step. For so few tokens, a processor spends its
+// time on reading the weights.
 const DecoderRows = 16
 
 // DecoderStep holds the inputs of a decoder step: of all layers of a network, for the next tokens of some rows. See
@@ -28,9 +28,9 @@ type DecoderLayer struct {
 	Weights [9]*Node
 }
 
-// FuseDecoder returns y [B, S, D], the output of the last layer, and the updated KV cache (keys and values of each layer)
-// as they are given. It marks them as the results of the step, so that package pjrt can replace all layers by one kernel
-// call that reads the weights at the speed of memory. Without a kernel, y and cache are computed as built.
+// FuseDecoder returns y [B, S, D], the output of the last layer, and the updated KV cache (keys and values of each
+// layer) as they are given. It marks them as the results of the step, so that package pjrt can replace all layers by
+// one kernel call that reads the weights at the speed of memory. Without a kernel, y and cache are computed as built.
 func (w Weights) CalledDecoder(step DecoderStep, y *Node, cache []*Node) (*Node, []*Node) {
 	if w.mesh != nil || !step.callable() {
 		return y, cache

@@ -11,7 +11,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
-// Chosen and rejected response share one row with their prompt: segments 256 (the prompt of document 1), 257 (chosen), 258 (rejected).
+// Chosen and rejected response share one row with their prompt: segments 256 (the prompt of document 1), 257
+// (chosen), 258 (rejected).
 func ExampleMask() {
 	d, err := device.Open(device.Options{Platform: device.PlatformGo})
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Linear returns x w^T for x [..., in] and w [out, in] of one dtype (the layout of Hugging Face checkpoints): [..., out].
+// Linear returns x w^T for x [..., in] and w [out, in] of one dtype (the layout of Hugging Face checkpoints): [...,
+// out].
 func Linear(x, w *Node) *Node {
 	return applyToRows(x, w, func(x *Node) *Node { return product(x, w, x.DType()) })
 }
@@ -23,11 +24,11 @@ func applyToRows(x, w *Node, f func(x *Node) *Node) *Node {
 	return Reshape(f(Reshape(x, -1, in)), append(append([]int{}, dims[:last]...), -1)...)
 }
 
-// product contracts the last axes of a [..., M, C] and b [..., N, C], which have one dtype and the same leading axes, to
-// [..., M, N] in dtype out. It accumulates in float32.
+// product contracts the last axes of a [..., M, C] and b [..., N, C], which have one dtype and the same leading axes,
+// to [..., M, N] in dtype out. It accumulates in float32.
 //
-// The gradient of float32 operands is GoMLX's. For half precision, GoMLX would convert all operands of the backward pass
-// to float32, which is slow. The custom gradient here rounds the adjoint dy to half precision instead:
+// The gradient of float32 operands is GoMLX's. For half precision, GoMLX would convert all operands of the backward
+// pass to float32, which is slow. The custom gradient here rounds the adjoint dy to half precision instead:
 //
 //	da = dy b,  db = dy^T a
 func product(a, b *Node, out dtypes.DType) *Node {
@@ -54,9 +55,9 @@ func product(a, b *Node, out dtypes.DType) *Node {
 const blockTerms = 192
 
 // productInBlocks is product for matrices a [M, C] and b [N, C] without a gradient, with smaller rounding errors in
-// float32. It sums blocks of 192 terms and then adds the sums, as PyTorch's CPU code does, and gives the same bits. XLA
-// adds all terms one after the other, and its error is half as large again. The blocks have to be copied, which does not
-// pay for a few rows, as in decoding; these go to product.
+// float32. It sums blocks of 192 terms and then adds the sums, as PyTorch's CPU code does, and gives the same bits.
+// XLA adds all terms one after the other, and its error is half as large again. The blocks have to be copied, which
+// does not pay for a few rows, as in decoding; these go to product.
 func productInBlocks(a, b *Node, out dtypes.DType) *Node {
 	terms := a.Shape().Dim(1)
 	if a.DType() != dtypes.Float32 || terms <= blockTerms || a.Shape().Dim(0) < 32 {

@@ -40,8 +40,8 @@ func TestLinearSingleRow(t *testing.T) {
 	})
 }
 
-// In bfloat16 the gradients of two stacked layers stay within the rounding of their operands of those in float32, also when
-// the first layer is recomputed.
+// In bfloat16 the gradients of two stacked layers stay within the rounding of their operands of those in float32,
+// also when the first layer is recomputed.
 func TestLinearHalfPrecision(t *testing.T) {
 	layers := func(dtype dtypes.DType, remat bool) func(in []*Node) []*Node {
 		return func(in []*Node) []*Node {

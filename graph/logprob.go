@@ -16,8 +16,9 @@ import (
 //
 //	logp_n = l_n[label_n] - log sum_v exp l_n[v],   mean_n = 1/V sum_v l_n[v],   l_n = W h_n
 //
-// both [N] float32. The hidden states are [B, S, D], and head is W [V, D]. index [N] holds b*S + s of the hidden state that
-// predicts the token labels[n]. Logits are computed for these states only, for at most chunk of them at a time.
+// both [N] float32. The hidden states are [B, S, D], and head is W [V, D]. index [N] holds b*S + s of the hidden
+// state that predicts the token labels[n]. Logits are computed for these states only, for at most chunk of them at a
+// time.
 //
 // gradients selects the gradients that the program takes. The mean has none.
 func TokenLogProbs(hidden, index, labels, head *Node, gradients HeadGradient, chunk int) (logp, mean *Node) {
@@ -67,14 +68,15 @@ func delayAfter(earlier []*Node, x *Node) *Node {
 }
 
 // GreedyLogProbs returns the logp of TokenLogProbs for the hidden states x [N, D] that predict labels [N], without a
-// gradient. greedy, bool [N], tells whether a label is the most probable token (the first one if several are equal). All
-// logits [N, V] are in memory together.
+// gradient. greedy, bool [N], tells whether a label is the most probable token (the first one if several are equal).
+// All logits [N, V] are in memory together.
 func GreedyLogProbs(x, labels, head *Node) (logp, greedy *Node) {
 	logits := product(x, head, dtypes.Float32) // [N, V]
 	return Sub(labelLogits(x, labels, head), logSumExp(logits)), Equal(ArgMax(logits, -1, dtypes.Int32), labels)
 }
 
-// Logits returns the logits x W^T of hidden states x [N, D] for the head W [V, D], in float32: [N, V]. No gradient passes.
+// Logits returns the logits x W^T of hidden states x [N, D] for the head W [V, D], in float32: [N, V]. No gradient
+// passes.
 func Logits(x, head *Node) *Node { return productInBlocks(x, head, dtypes.Float32) }
 
 // frozenHead returns logp [N] of labels [N] for x [N, D], chunk by chunk. If gradient is set, the forward pass also
@@ -114,9 +116,9 @@ func frozenHead(x, labels, w *Node, gradient bool, chunk int) *Node {
 }
 
 // weightedRows returns exp(logits - top) w, the rows of w [V, D] weighted by unnormalised probabilities, in float32:
-// [n, D], for logits [n, V] and the largest logit of each row, top [n, 1]. The exponentials are rounded to w's dtype before
-// the division by their sum. The weight of the most probable token is then exactly 1; only this token's row can nearly
-// cancel the label's.
+// [n, D], for logits [n, V] and the largest logit of each row, top [n, 1]. The exponentials are rounded to w's dtype
+// before the division by their sum. The weight of the most probable token is then exactly 1; only this token's row
+// can nearly cancel the label's.
 //
 // Where package pjrt has a kernel, it computes this in one call that does not store the exponentials.
 func weighedRows(logits, top, w *Node) *Node {

@@ -60,8 +60,9 @@ func TestTokenLogProbs(t *testing.T) {
 	})
 }
 
-// The head's memory, forward and backward, is a quarter at most of that of a program with all logits, where its weights are frozen and where they
-// are trained: by the compiled sizes, for as many tokens as a pair of 1024 has. The gradient of trained weights, a result, does not count.
+// The head's memory, forward and backward, is a quarter at most of that of a program with all logits, where its
+// weights are frozen and where they are trained: by the compiled sizes, for as many tokens as a pair of 1024 has. The
+// gradient of trained weights, a result, does not count.
 func TestTokenLogProbsMemory(t *testing.T) {
 	d := graphtest.XLA(t)
 	const tokens, width, vocabulary, chunk = 2048, 256, 32000, 256
@@ -124,7 +125,8 @@ func TestGreedyLogProbs(t *testing.T) {
 	})
 }
 
-// Where there are kernels, the gradient of a frozen head in bfloat16 is a call, which keeps no probabilities: also for rows and words that fill no block.
+// Where there are kernels, the gradient of a frozen head in bfloat16 is a call, which keeps no probabilities: also
+// for rows and words that fill no block.
 func TestWeighedRowsCall(t *testing.T) {
 	d := inspectedKernels(t)
 	const tokens, width, words = 70, 96, 5003
@@ -161,7 +163,8 @@ func TestWeighedRowsCall(t *testing.T) {
 	}
 }
 
-// The gradient of a token that the network is sure of is the small difference of two rows that nearly agree: in bfloat16 it is still that.
+// The gradient of a token that the network is sure of is the small difference of two rows that nearly agree: in
+// bfloat16 it is still that.
 func TestSureTokens(t *testing.T) {
 	const tokens, width, words = 64, 96, 5003
 	w := rounded(graphtest.Floats(t, graphtest.Random(2, words, width)))

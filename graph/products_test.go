@@ -19,7 +19,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
 )
 
-// productCase is a product of number matrices [rows, terms] and [columns, terms], either of which may lie the other way round.
+// productCase is a product of number matrices [rows, terms] and [columns, terms], either of which may lie the other
+// way round.
 type productCase struct {
 	number, rows, columns, terms int
 	leftAcross, rightAcross      bool
@@ -81,7 +82,8 @@ func rounded(x []float32) []float32 {
 	return y
 }
 
-// Matrices of sizes that fill no block and of sizes that do are multiplied as defined, whichever way they lie, also by several callers at once.
+// Matrices of sizes that fill no block and of sizes that do are multiplied as defined, whichever way they lie, also
+// by several callers at once.
 func TestProducts(t *testing.T) {
 	d := graphtest.XLA(t)
 	var cases []productCase
@@ -148,7 +150,8 @@ func TestProducts(t *testing.T) {
 	}
 }
 
-// inspectedKernels returns a CPU device with kernels of its own that lists what programs compute; the test is skipped where there is none.
+// inspectedKernels returns a CPU device with kernels of its own that lists what programs compute; the test is skipped
+// where there is none.
 func inspectedKernels(t *testing.T) *device.Device {
 	t.Helper()
 	if graphtest.XLA(t).Platform() != device.PlatformCPU || !kernels.Available() {
@@ -197,7 +200,8 @@ func TestFewRows(t *testing.T) {
 	}
 }
 
-// A device with TF32 rounds the numbers of float32 products: on GPUs to 11 bits, on CPUs with AMX to 16. One without does not.
+// A device with TF32 rounds the numbers of float32 products: on GPUs to 11 bits, on CPUs with AMX to 16. One without
+// does not.
 func TestTF32(t *testing.T) {
 	exact := graphtest.XLA(t)
 	tf32, err := device.Open(device.Options{Platform: exact.Plugin(), TF32: true, Log: t.Logf})

@@ -44,8 +44,8 @@ func mapNodes(in []*Node, f func(*Node) *Node) []*Node {
 //
 // GoMLX supports a custom gradient on an identity node, but not on a node with several inputs. Therefore one identity
 // follows f, and one precedes each input. The backward pass reaches the identity behind f first and calls gradient
-// there; the identities of the inputs come later and return the stored adjoints. GoMLX also builds its own gradient of f
-// in between, but nothing reads it, so XLA does not compile it.
+// there; the identities of the inputs come later and return the stored adjoints. GoMLX also builds its own gradient
+// of f in between, but nothing reads it, so XLA does not compile it.
 func withGradient(f func(in []*Node) *Node, gradient func(in []*Node, dy *Node) []*Node, in ...*Node) *Node {
 	adjoints := make([]*Node, len(in))
 	inputs := make([]*Node, len(in))

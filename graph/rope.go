@@ -8,7 +8,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// RotaryFrequencies returns the hd/2 angular frequencies of rotary embedding (Su et al. 2021, eq. 15), in radians per position:
+// RotaryFrequencies returns the hd/2 angular frequencies of rotary embedding (Su et al. 2021, eq. 15), in radians per
+// position:
 //
 //	theta_i = theta^(-2i/hd)
 func RotaryFrequencies(headDim int, theta float64) []float64 {
@@ -28,8 +29,8 @@ func LinearScaling(freqs []float64, factor float64) []float64 {
 	return scaled
 }
 
-// Llama3Scaling returns the scaled frequencies of Llama 3.1's long context. With n = original*f/2pi, the number of turns
-// that frequency f makes within the original context length,
+// Llama3Scaling returns the scaled frequencies of Llama 3.1's long context. With n = original*f/2pi, the number of
+// turns that frequency f makes within the original context length,
 //
 //	f' = f             when n > high
 //	f' = f/factor      when n < low
@@ -62,8 +63,8 @@ func NewRotary(positions *Node, freqs []float64) Rotary {
 	return Rotary{Cos: tables[0], Sin: tables[1]}
 }
 
-// Apply rotates queries or keys x [B, S, H, hd] by their positions. It pairs component i with i + hd/2, as Hugging Face's
-// checkpoints need it (the paper pairs 2i with 2i+1):
+// Apply rotates queries or keys x [B, S, H, hd] by their positions. It pairs component i with i + hd/2, as Hugging
+// Face's checkpoints need it (the paper pairs 2i with 2i+1):
 //
 //	y_i        = x_i cos(p theta_i) - x_(i+hd/2) sin(p theta_i)
 //	y_(i+hd/2) = x_(i+hd/2) cos(p theta_i) + x_i sin(p theta_i)

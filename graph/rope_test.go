@@ -58,9 +58,10 @@ func TestRotaryApply(t *testing.T) {
 	})
 }
 
-// Far into a long text the tables are as right as float32 angles are: at position p a frequency f has two roundings, of f itself and of
-// p f, so cosine and sine are off by at most 2 p f 2^-24 (and a rounding of their own). bfloat16 has no position 5000: 4992 is its nearest,
-// and every angle with a frequency above 0.4 would be off by more than three.
+// Far into a long text the tables are as right as float32 angles are: at position p a frequency f has two roundings,
+// of f itself and of p f, so cosine and sine are off by at most 2 p f 2^-24 (and a rounding of their own). bfloat16
+// has no position 5000: 4992 is its nearest, and every angle with a frequency above 0.4 would be off by more than
+// three.
 func TestRotaryFarPositions(t *testing.T) {
 	const half = 64
 	positions := []int32{5000, 32767, 131071}

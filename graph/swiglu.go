@@ -7,8 +7,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 )
 
-// SwiGLU returns silu(gate) * up, the activation of Llama's MLP (Shazeer 2020, arXiv 2002.05202, eq. 6), for gate and up
-// of one dtype and shape. It computes in float32 and rounds once:
+// SwiGLU returns silu(gate) * up, the activation of Llama's MLP (Shazeer 2020, arXiv 2002.05202, eq. 6), for gate and
+// up of one dtype and shape. It computes in float32 and rounds once:
 //
 //	silu(x) = x s(x),  s(x) = 1 / (1 + exp(-x))
 //
@@ -39,7 +39,8 @@ func Gated(gate, up *Node) *Node {
 // largestExponent bounds the argument of exp, so that neither the result nor its reciprocal leaves float32's range.
 const largestExponent = 80
 
-// onePlusExp returns 1 + exp(-x). XLA's own logistic goes through tanh and loses digits of its lower tail; this does not.
+// onePlusExp returns 1 + exp(-x). XLA's own logistic goes through tanh and loses digits of its lower tail; this does
+// not.
 func onePlusExp(x *Node) *Node { return OnePlus(Exp(MinScalar(Neg(x), largestExponent))) }
 
 func inFloat32(x *Node) *Node { return ConvertDType(x, dtypes.Float32) }

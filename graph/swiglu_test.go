@@ -38,7 +38,8 @@ func TestGatedByHand(t *testing.T) {
 	})
 }
 
-// In bfloat16, where a call computes the gradient if there are kernels, it is that of float32, rounded: in numbers that fill tasks and that do not.
+// In bfloat16, where a call computes the gradient if there are kernels, it is that of float32, rounded: in numbers
+// that fill tasks and that do not.
 func TestGatedHalfPrecision(t *testing.T) {
 	d := graphtest.XLA(t)
 	for _, n := range []int{1, 37, 1 << 15, 3<<15 + 5} {

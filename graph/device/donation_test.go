@@ -20,7 +20,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 )
 
-// adamLike has the buffers of an optimizer's step: weights and two moments in place, gradients given up, a frozen group kept.
+// adamLike has the buffers of an optimizer's step: weights and two moments in place, gradients given up, a frozen
+// group kept.
 func adamLike(in [][]*Node) [][]*Node {
 	w, m, v, gradient, frozen := in[0], in[1], in[2], in[3], in[4]
 	var nextW, nextM, nextV []*Node
@@ -98,8 +99,8 @@ func TestDonationUpdatesInPlace(t *testing.T) {
 	}
 }
 
-// TestDonorKept runs a program whose donors are not donated at execution: XLA has to copy, and must leave them as they are. The
-// second time the program comes from the cache.
+// TestDonorKept runs a program whose donors are not donated at execution: XLA has to copy, and must leave them as
+// they are. The second time the program comes from the cache.
 func TestDonorKept(t *testing.T) {
 	for _, devices := range []int{1, 4} {
 		t.Run(strconv.Itoa(devices), func(t *testing.T) {

@@ -86,8 +86,8 @@ func TestProgramShapes(t *testing.T) {
 	})
 }
 
-// TestHalfProducts multiplies bfloat16 matrices with GoMLX's plain Dot. The infinity must stay in its column: go-xla adds 0 times an
-// element of one operand to the other, which the device layer takes out again.
+// TestHalfProducts multiplies bfloat16 matrices with GoMLX's plain Dot. The infinity must stay in its column: go-xla
+// adds 0 times an element of one operand to the other, which the device layer takes out again.
 func TestHalfProducts(t *testing.T) {
 	d := graphtest.XLA(t)
 	p := device.NewProgram(d, "product", func(in [][]*Node) [][]*Node {
@@ -107,7 +107,8 @@ func TestHalfProducts(t *testing.T) {
 	}
 }
 
-// Products of three bfloat16 ones are those of float32 but for the bits that two bfloat16 lack, whatever is done with them.
+// Products of three bfloat16 ones are those of float32 but for the bits that two bfloat16 lack, whatever is done with
+// them.
 func TestProgramWithBF16x3(t *testing.T) {
 	d := graphtest.Device(t)
 	build := func(in [][]*Node) [][]*Node {

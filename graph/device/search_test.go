@@ -75,7 +75,7 @@ func TestFindNothing(t *testing.T) {
 	s := search{cache: t.TempDir(), log: t.Logf}
 	_, err := s.find(context.Background(), PlatformCPU)
 	for _, want := range []string{"no cpu plugin", filepath.Join(home, ".local", "lib", "go-xla"), "install Python with pip", "$" + EnvPlugin} {
-		if err == nil || !strings.Contains(err.Error(), want) && wheelFits() {
+		if err == nil || !strings.Contains(err.Error(), want) && wheelsFit() {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
