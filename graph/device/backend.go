@@ -45,7 +45,7 @@ type Device struct {
 	plugin   string       // path
 	client   *pjrt.Client // nil on the Go backend
 	ahead    *GPU         // the GPU of a compile-only device, else nil
-	number   int          // of the device that runs programs without a mesh
+	number   int          // of the device that programs without a mesh run on
 	heated   *heated      // what the client was told last, also by others of its devices
 }
 
@@ -64,9 +64,8 @@ const programCacheBytes = 4 << 30
 
 // Open opens the device that o selects.
 //
-// It looks for a plugin at o.Platform if that is a path, else at $BFPO_PJRT_PLUGIN, in $PJRT_PLUGIN_LIBRARY_PATH, in
-// the cache folder and in go-xla's folders, and then downloads the pinned wheels. Only auto falls back to the Go
-// backend.
+// It looks for a plugin at o.Platform if that is a path, at $BFPO_PJRT_PLUGIN, in $PJRT_PLUGIN_LIBRARY_PATH, in the cache
+// folder, in go-xla's own folders; then the pinned CPU wheel is fetched. Only auto falls back to the Go backend.
 func Open(o Options) (*Device, error) {
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
