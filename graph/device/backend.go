@@ -64,7 +64,7 @@ const programCacheBytes = 4 << 30
 
 // Open opens the device that o selects.
 //
-// It looks for a plugin at o.Platform if that is a path, at $BFPO_PJRT_PLUGIN, in $PJRT_PLUGIN_LIBRARY_PATH, in the cache
+// It looks for a plugin at a path in o.Platform, at $BFPO_PJRT_PLUGIN, in $PJRT_PLUGIN_LIBRARY_PATH, in the cache
 // folder, in go-xla's own folders; then the pinned CPU wheel is fetched. Only auto falls back to the Go backend.
 func Open(o Options) (*Device, error) {
 	if o.Log == nil {

@@ -1,5 +1,9 @@
-// Package filecache keeps what is costly to make again in a folder of files, one an entry, named by a hash of all that the entry was
-// made from. Several processes may share a folder.
+// Package filecache keeps results that are expensive to compute in a folder: one file per entry, named by a hash of
+// everything that the entry was computed from. Several processes may share a folder.
+//
+// Every file carries a checksum, so a damaged or half-written entry is a miss and is removed. When the folder exceeds
+// its limit, the entries that were not used for the longest time go first. The package imports only the standard
+// library and knows nothing about what its entries mean.
 package filecache
 
 import (
@@ -18,18 +22,18 @@ import (
 	"time"
 )
 
-// Cache is a folder of entries of one kind. Its errors are not the caller's trouble: what cannot be read is made again, what cannot be
-// written is not kept. A Cache is safe for concurrent use and must not be copied.
+// Cache is a folder of entries of one kind. A caller can ignore its errors: an entry that cannot be read is computed
+// again, and one that cannot be written is not kept. A Cache is safe for concurrent use and must not be copied.
 type Cache struct {
-	Dir    string // empty: nothing is kept
-	Magic  string // begins every file; ends in a number that goes up when the layout of an entry or of its key changes
-	Suffix string // of the files' names
-	Limit  int64  // bytes of all entries together
+	Dir    string // if empty, nothing is kept
+	Magic  string // the start of every file; ends in a number that grows when the layout of entries or keys changes
+	Suffix string // the end of every file name
+	Limit  int64  // of the size of all entries together, in bytes
 
-	mu sync.Mutex // one eviction at a time
+	mu sync.Mutex // held during eviction
 }
 
-// Key is the SHA-256 over the lengths and contents of parts.
+// Key returns the SHA-256 of the lengths and contents of parts, in hexadecimal.
 func Key(parts ...[]byte) string {
 	h := sha256.New()
 	for _, p := range parts {
@@ -41,7 +45,8 @@ func Key(parts ...[]byte) string {
 
 func (c *Cache) path(key string) string { return filepath.Join(c.Dir, key+c.Suffix) }
 
-// Get returns the content of an entry if there is a whole one, and marks it as used now. A damaged entry is removed.
+// Get returns the content of an entry and marks it as just used. It returns false if there is none, and removes a
+// damaged one.
 func (c *Cache) Get(key string) ([]byte, bool) {
 	if c.Dir == "" {
 		return nil, false
@@ -63,10 +68,11 @@ func (c *Cache) Get(key string) ([]byte, bool) {
 	return nil, false
 }
 
-// Remove drops an entry that turned out to be unusable.
+// Remove removes an entry that turned out to be unusable.
 func (c *Cache) Remove(key string) { _ = os.Remove(c.path(key)) }
 
-// Put stores an entry by rename and then removes the entries that were not used for longest until the folder fits its limit.
+// Put stores an entry atomically, by a rename. It then removes the entries that were not used for the longest time
+// until the folder is within its limit.
 func (c *Cache) Put(key string, content []byte) error {
 	if c.Dir == "" {
 		return nil
@@ -74,7 +80,7 @@ func (c *Cache) Put(key string, content []byte) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(c.Dir, partial)
+	f, err := os.CreateTemp(c.Dir, partialPrefix)
 	if err != nil {
 		return err
 	}
@@ -97,12 +103,13 @@ func (c *Cache) Put(key string, content []byte) error {
 	return c.evict()
 }
 
-// partial begins the names of files that are being written.
-const partial = "part-"
+// partialPrefix begins the names of files that are being written.
+const partialPrefix = "part-"
 
-// staleAfter is when a partial file can only be what a process that died has left.
+// staleAfter is the age at which a partial file must come from a process that died.
 const staleAfter = time.Hour
 
+// evict removes the entries used least recently until the rest is within the limit, and partial files that are stale.
 func (c *Cache) evict() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,7 +127,7 @@ func (c *Cache) evict() error {
 		if strings.HasSuffix(entry.Name(), c.Suffix) {
 			files = append(files, info)
 			total += info.Size()
-		} else if strings.HasPrefix(entry.Name(), partial) && time.Since(info.ModTime()) > staleAfter {
+		} else if strings.HasPrefix(entry.Name(), partialPrefix) && time.Since(info.ModTime()) > staleAfter {
 			_ = os.Remove(filepath.Join(c.Dir, entry.Name()))
 		}
 	}
