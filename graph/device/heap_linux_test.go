@@ -17,8 +17,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// TestScratchMemory runs a program with 128 MiB of scratch memory: it is to get no new pages from the system once it
-// has run, and to give them back when it is closed.
+// TestScratchMemory runs a program with 128 MiB of scratch memory: it is to get no new pages from the system once it has run, and to give them back
+// when it is closed.
 func TestScratchMemory(t *testing.T) {
 	d := graphtest.XLA(t)
 	if d.Platform() != device.PlatformCPU {
