@@ -29,7 +29,8 @@ func TestMask(t *testing.T) {
 		"shared prompt": {[]int32{trunk, trunk, chosen, chosen, rejected, rejected}, []int32{0, 1, 2, 3, 2, 3}, 0,
 			[]string{"x.....", "xx....", "xxx...", "xxxx..", "xx..x.", "xx..xx"}},
 		// The rejected branch counts its distance to the prompt along its own sequence, not along the row.
-		"shared prompt, window 2": {[]int32{trunk, trunk, chosen, chosen, rejected, rejected}, []int32{0, 1, 2, 3, 2, 3}, 2,
+		"shared prompt, window 2": {
+			[]int32{trunk, trunk, chosen, chosen, rejected, rejected}, []int32{0, 1, 2, 3, 2, 3}, 2,
 			[]string{"x.....", "xx....", ".xx...", "..xx..", ".x..x.", "....xx"}},
 		"window 2, packed documents": {[]int32{0, trunk, trunk, trunk, second, second}, []int32{0, 0, 1, 2, 0, 1}, 2,
 			[]string{"x.....", ".x....", ".xx...", "..xx..", "....x.", "....xx"}},
@@ -121,7 +122,9 @@ func TestAttention(t *testing.T) {
 				withoutKeys := SliceAxis(grads[0], 1, AxisElem(0))
 				bf16 := func(x *Node) *Node { return ConvertDType(x, dtypes.BFloat16) }
 				half := graph.Attention(bf16(in[0]), bf16(in[1]), bf16(in[2]), in[3])
-				withKeys := func(y *Node) *Node { return SliceAxis(ConvertDType(y, dtypes.Float32), 1, AxisRange(1, s)) }
+				withKeys := func(y *Node) *Node {
+					return SliceAxis(ConvertDType(y, dtypes.Float32), 1, AxisRange(1, s))
+				}
 				return append(grads, withKeys(y), withoutKeys, withKeys(half))
 			}, q, k, v, visible)
 			near(t, "y", graphtest.Floats(t, got[3]), want[h.heads*width:], 2e-6)

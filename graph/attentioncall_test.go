@@ -69,11 +69,12 @@ func TestAttentionOfNaN(t *testing.T) {
 		k[place*heads*width] = float32(math.NaN()) // in the first head
 		x := tensors.FromFlatDataAndDimensions(k, 1, length, heads, width)
 		got := call(t, d, func(in []*Node) []*Node {
-			places := graph.Places{Segments: in[1]}
-			y := graph.Weights{}.SelfAttention(OnesLike(in[0]), in[0], OnesLike(in[0]), graph.Mask(places, places, 0))
+			layout := graph.Places{Segments: in[1]}
+			y := graph.Weights{}.SelfAttention(OnesLike(in[0]), in[0], OnesLike(in[0]), graph.Mask(layout, layout, 0))
 			return []*Node{y, Gradient(ReduceAllSum(Square(y)), in[0])[0]}
 		}, x, [][]int32{segments})
-		for what, values := range map[string][]float32{"y": graphtest.Floats(t, got[0]), "dk": graphtest.Floats(t, got[1])} {
+		y, dk := graphtest.Floats(t, got[0]), graphtest.Floats(t, got[1])
+		for what, values := range map[string][]float32{"y": y, "dk": dk} {
 			for i, v := range values {
 				token, head := i/(heads*width), i/width%heads
 				reached := token >= place || what == "dk" && token >= length/2 // dk: all keys of a query with a NaN
@@ -91,8 +92,8 @@ func TestAttentionInRemat(t *testing.T) {
 		const length, heads, width = 40, 2, 32
 		x, weight := graphtest.Random(1, 1, length, heads, width), graphtest.Random(2, 1, length, heads, width)
 		got := call(t, d, func(in []*Node) (results []*Node) {
-			places := graph.Places{Segments: in[2]}
-			mask := graph.Mask(places, places, 0)
+			layout := graph.Places{Segments: in[2]}
+			mask := graph.Mask(layout, layout, 0)
 			attend := func(w graph.Weights, x *Node) *Node {
 				return Add(x, Reshape(w.SelfAttention(x, Tanh(x), x, mask), 1, length, heads, width))
 			}
@@ -124,16 +125,18 @@ func TestAttentionWithoutKeys(t *testing.T) {
 	}
 	for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Float32} {
 		got := call(t, d, func(in []*Node) []*Node {
-			x, places := ConvertDType(in[0], dtype), graph.Places{Segments: in[1]}
+			x, layout := ConvertDType(in[0], dtype), graph.Places{Segments: in[1]}
 			index := Iota(x.Graph(), shapes.Make(dtypes.Int32, 1, length, 1), 1)
-			withKeys := Or(LessThan(index, Const(x.Graph(), int32(32))), GreaterOrEqual(index, Const(x.Graph(), int32(64))))
-			mask := And(graph.Mask(places, places, 0), BroadcastToDims(withKeys, 1, length, length))
+			first, last := Const(x.Graph(), int32(32)), Const(x.Graph(), int32(64))
+			withKeys := Or(LessThan(index, first), GreaterOrEqual(index, last))
+			mask := And(graph.Mask(layout, layout, 0), BroadcastToDims(withKeys, 1, length, length))
 			keys := StopGradient(Tanh(x))
 			y := graph.Weights{}.SelfAttention(x, keys, keys, mask)
 			y = ConvertDType(y, dtypes.Float32)
 			return []*Node{y, ConvertDType(Gradient(ReduceAllSum(Square(AddScalar(y, 1))), x)[0], dtypes.Float32)}
 		}, x, [][]int32{segments})
-		for what, values := range map[string][]float32{"y": graphtest.Floats(t, got[0]), "dq": graphtest.Floats(t, got[1])} {
+		y, dq := graphtest.Floats(t, got[0]), graphtest.Floats(t, got[1])
+		for what, values := range map[string][]float32{"y": y, "dq": dq} {
 			for i, v := range values {
 				token := i / (heads * width)
 				if token == 0 {
@@ -152,8 +155,8 @@ func TestAttentionIsKernelCall(t *testing.T) {
 	d := openWithKernels(t)
 	for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Float32} {
 		p := device.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
-			places := graph.Places{Segments: in[1][0]}
-			y := graph.Weights{}.SelfAttention(in[0][0], in[0][1], in[0][2], graph.Mask(places, places, 0))
+			layout := graph.Places{Segments: in[1][0]}
+			y := graph.Weights{}.SelfAttention(in[0][0], in[0][1], in[0][2], graph.Mask(layout, layout, 0))
 			return [][]*Node{{y}, Gradient(ReduceAllSum(Square(ConvertDType(y, dtypes.Float32))), in[0]...)}
 		})
 		defer p.Close()
@@ -183,8 +186,8 @@ func checkAttention(t *testing.T, d *device.Device, dtype dtypes.DType, bound fl
 	inputs []*tensors.Tensor, segments *tensors.Tensor) {
 	t.Helper()
 	p := device.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
-		places := graph.Places{Segments: in[1][0]}
-		mask := graph.Mask(places, places, 0)
+		layout := graph.Places{Segments: in[1][0]}
+		mask := graph.Mask(layout, layout, 0)
 		gradients := func(dtype dtypes.DType, attend func(q, k, v, mask *Node) *Node) (results []*Node) {
 			qkv := make([]*Node, 3)
 			for i := range qkv {

@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"testing"
@@ -66,8 +67,7 @@ func upload(t *testing.T, d *device.Device, m *device.Mesh, frozen bool, values 
 // floatBytes returns float32 values in little-endian order.
 func floatBytes(values []float32) (data []byte) {
 	for _, v := range values {
-		bits := math.Float32bits(v)
-		data = append(data, byte(bits), byte(bits>>8), byte(bits>>16), byte(bits>>24))
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
 	}
 	return data
 }
@@ -111,7 +111,8 @@ func TestMeshGradient(t *testing.T) {
 		var batches device.Group
 		n := len(ids) / m.Devices()
 		for device := range m.Devices() {
-			batches = append(batches, []*tensors.Tensor{tensors.FromFlatDataAndDimensions(ids[device*n:(device+1)*n], n)})
+			batch := tensors.FromFlatDataAndDimensions(ids[device*n:(device+1)*n], n)
+			batches = append(batches, []*tensors.Tensor{batch})
 		}
 		out, err := p.Run(base.Group(), masters.Group(), batches)
 		if err != nil {
@@ -125,7 +126,8 @@ func TestMeshGradient(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		return gradients, tensors.ToScalar[float32](out[1][0][0]) + 1000*tensors.ToScalar[float32](out[1][len(out[1])-1][1])
+		sum, norm := out[1][0][0], out[1][len(out[1])-1][1]
+		return gradients, tensors.ToScalar[float32](sum) + 1000*tensors.ToScalar[float32](norm)
 	}
 	want, wantLoss := run(nil)
 	for _, m := range meshes(t, devices, rules) {
@@ -146,7 +148,7 @@ func maxError(got, want []byte) float64 {
 	worst, top := 0.0, 0.0
 	for i := 0; i+3 < min(len(got), len(want)); i += 4 {
 		at := func(x []byte) float64 {
-			return float64(math.Float32frombits(uint32(x[i]) | uint32(x[i+1])<<8 | uint32(x[i+2])<<16 | uint32(x[i+3])<<24))
+			return float64(math.Float32frombits(binary.LittleEndian.Uint32(x[i:])))
 		}
 		worst, top = max(worst, math.Abs(at(got)-at(want))), max(top, math.Abs(at(want)))
 	}

@@ -10,8 +10,8 @@ import (
 // time on reading the weights.
 const DecoderRows = 16
 
-// DecoderStep holds the inputs of a decoder step: of all layers of a network, for the next tokens of some rows. See
-// FuseDecoder.
+// DecoderStep holds the inputs of a decoder step, which computes all layers of a network for the next tokens of some rows.
+// See FuseDecoder.
 type DecoderStep struct {
 	X      *Node // [B, S, D] float32: the embeddings
 	Now    *Node // int32 [B, S]: the columns of the KV cache for the tokens
@@ -35,7 +35,8 @@ func (w Weights) CalledDecoder(step DecoderStep, y *Node, cache []*Node) (*Node,
 	if w.mesh != nil || !step.callable() {
 		return y, cache
 	}
-	in := []*Node{step.X, step.Now, step.Rotary.Cos, step.Rotary.Sin, step.Mask, Const(y.Graph(), float32(step.Eps))}
+	eps := Const(y.Graph(), float32(step.Eps))
+	in := []*Node{step.X, step.Now, step.Rotary.Cos, step.Rotary.Sin, step.Mask, eps}
 	for _, l := range step.Layers {
 		in = append(append(in, l.Keys, l.Values), l.Weights[:]...)
 	}
@@ -46,7 +47,8 @@ func (w Weights) CalledDecoder(step DecoderStep, y *Node, cache []*Node) (*Node,
 // hasCall tells whether package pjrt may replace the step by a kernel call: few tokens, the same dtype for all matrices
 // and for all norms, and widths that the kernels take.
 func (s DecoderStep) callable() bool {
-	if onGPU(s.X) || s.X.Shape().Dim(0)*s.X.Shape().Dim(1) > DecoderRows || s.Mask.Shape().Dim(0) != s.X.Shape().Dim(0) {
+	rows, tokens := s.X.Shape().Dim(0), s.X.Shape().Dim(1)
+	if onGPU(s.X) || rows*tokens > DecoderRows || s.Mask.Shape().Dim(0) != rows {
 		return false
 	}
 	first := s.Layers[0]

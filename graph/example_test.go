@@ -47,7 +47,8 @@ func ExampleTokenLogProbs() {
 	}
 	defer d.Close()
 	p := device.NewProgram(d, "logp", func(in [][]*Node) [][]*Node {
-		logp, mean := graph.TokenLogProbs(in[0][0], in[0][1], in[0][2], in[0][3], graph.HeadGradient{Hidden: true}, 256)
+		hidden, index, labels, head := in[0][0], in[0][1], in[0][2], in[0][3]
+		logp, mean := graph.TokenLogProbs(hidden, index, labels, head, graph.HeadGradient{Hidden: true}, 256)
 		return [][]*Node{{Exp(logp), mean}}
 	})
 	results, err := p.Call([]*tensors.Tensor{

@@ -19,8 +19,8 @@ func countAttentionCalls(t *testing.T, dtype dtypes.DType, length int) (forward,
 	t.Helper()
 	const b, heads, kvHeads, width = 2, 4, 2, 64
 	p := device.NewProgram(graphtest.GPUs(t, "h100", 1), "attention", func(in [][]*Node) [][]*Node {
-		places := graph.Places{Segments: in[1][0], Positions: in[1][1]}
-		y := graph.Weights{}.SelfAttention(in[0][0], in[0][1], in[0][2], graph.Mask(places, places, 0))
+		layout := graph.Places{Segments: in[1][0], Positions: in[1][1]}
+		y := graph.Weights{}.SelfAttention(in[0][0], in[0][1], in[0][2], graph.Mask(layout, layout, 0))
 		return [][]*Node{{y}, Gradient(ReduceAllSum(Square(ConvertDType(y, dtypes.Float32))), in[0]...)}
 	})
 	defer p.Close()

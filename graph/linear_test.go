@@ -62,8 +62,10 @@ func TestLinearHalfPrecision(t *testing.T) {
 		for _, remat := range []bool{false, true} {
 			got := call(t, d, layers(dtypes.BFloat16, remat), x, w1, w2)
 			for i, what := range []string{"dx", "dw1", "dw2", "y"} {
-				if r := graphtest.Relative(graphtest.Floats(t, got[i]), graphtest.Floats(t, want[i])); !(r < 0.01) || r == 0 {
-					t.Errorf("remat %v: %s has relative error %.2g, want the rounding of bfloat16 (2^-8 = 0.0039)", remat, what, r)
+				r := graphtest.Relative(graphtest.Floats(t, got[i]), graphtest.Floats(t, want[i]))
+				if !(r < 0.01) || r == 0 {
+					t.Errorf("remat %v: %s has relative error %.2g, want the rounding of bfloat16 (2^-8 = 0.0039)",
+						remat, what, r)
 				}
 			}
 		}

@@ -37,8 +37,8 @@ func TokenLogProbs(hidden, index, labels, head *Node, gradients HeadGradient, ch
 // HeadGradients selects gradients of TokenLogProbs.
 type HeadGradient struct {
 	Hidden bool // with respect to the hidden states
-	// Head is the gradient with respect to the head, for a head that is trained. Policy and reference model give bit-equal
-	// results only if both set it alike.
+	// Head is the gradient with respect to the head, for a head that is trained. The policy and the reference model give
+	// bit-equal results only if both set it to the same value.
 	Head bool
 }
 
@@ -109,7 +109,7 @@ func frozenHead(x, labels, w *Node, gradient bool, chunk int) *Node {
 		return Concatenate(logps, 0)
 	}, func(in []*Node, dy *Node) []*Node {
 		if slope == nil {
-			exceptions.Panicf("gradient of log-probabilities with respect to hidden states: set Hidden in HeadGradients")
+			exceptions.Panicf("a gradient with respect to hidden states needs Hidden in HeadGradients")
 		}
 		return []*Node{ConvertDType(Mul(InsertAxes(dy, -1), slope), x.DType())}
 	}, x)

@@ -87,7 +87,8 @@ func TestTokenLogProbsMemory(t *testing.T) {
 		}
 		all := temp(func(in []*Node) (logp, mean *Node) { return fullLogProbs(in[0], in[2], in[3], in[1]) })
 		ours := temp(func(in []*Node) (logp, mean *Node) {
-			return graph.TokenLogProbs(in[0], in[2], in[3], in[1], graph.HeadGradient{Hidden: true, Head: !frozen}, chunk)
+			gradients := graph.HeadGradient{Hidden: true, Head: !frozen}
+			return graph.TokenLogProbs(in[0], in[2], in[3], in[1], gradients, chunk)
 		})
 		t.Logf("frozen %v: %d MiB in chunks, %d MiB with all logits", frozen, ours>>20, all>>20)
 		if ours > all/4 {
@@ -113,7 +114,7 @@ func TestTokenLogProbsByHand(t *testing.T) {
 }
 
 func TestGreedyLogProbs(t *testing.T) {
-	// With one hidden unit the logits are the weights of the head. Two tokens have logit 3; the first is the greedy one.
+	// With one hidden unit the logits are the weights of the head. Two tokens have logit 3; the first one is greedy.
 	head := [][]float32{{1}, {3}, {-2}, {3}}
 	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
@@ -132,7 +133,8 @@ func TestWeightedRowsCall(t *testing.T) {
 	d := openWithKernels(t)
 	const tokens, width, words = 70, 96, 5003
 	random := func(seed int64, dims ...int) *tensors.Tensor {
-		return tensors.FromFlatDataAndDimensions(roundToBF16(graphtest.Floats(t, graphtest.Random(seed, dims...))), dims...)
+		values := roundToBF16(graphtest.Floats(t, graphtest.Random(seed, dims...)))
+		return tensors.FromFlatDataAndDimensions(values, dims...)
 	}
 	hidden, head := random(1, 1, tokens, width), random(2, words, width)
 	index, labels := make([]int32, tokens), make([]int32, tokens)
@@ -147,7 +149,8 @@ func TestWeightedRowsCall(t *testing.T) {
 		})
 		defer p.Close()
 		in := []*tensors.Tensor{tensors.FromValue(index), tensors.FromValue(labels)}
-		compiled, err := p.Compile([]shapes.Shape{hidden.Shape(), head.Shape()}, []shapes.Shape{in[0].Shape(), in[1].Shape()})
+		compiled, err := p.Compile(
+			[]shapes.Shape{hidden.Shape(), head.Shape()}, []shapes.Shape{in[0].Shape(), in[1].Shape()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +202,8 @@ func TestNearlyCertainTokens(t *testing.T) {
 			}
 			for i := range tokens {
 				if r := graphtest.Relative(half[i*width:(i+1)*width], full[i*width:(i+1)*width]); !(r <= 0.01) {
-					t.Errorf("scale %g: gradient of token %d (log-probability %g): relative error %.2g", scale, i, logp[i], r)
+					t.Errorf("scale %g: gradient of token %d (log-probability %g): relative error %.2g",
+						scale, i, logp[i], r)
 				}
 			}
 		}

@@ -13,11 +13,11 @@ const BranchBits = 8
 // Layout tells where the tokens of a batch belong: to which document and branch, and at which position. All nodes are
 // int32 [B, S].
 type Places struct {
-	// Segments is 0 for padding, otherwise document<<BranchBits | branch, with document >= 1. Branch 0 is the trunk, the
-	// prefix that all branches of the document share.
+	// Segments is 0 for padding, otherwise document<<BranchBits | branch, with document >= 1. Branch 0 is the trunk,
+	// the prefix that all branches of the document share.
 	Segments *Node
-	// Positions counts from the start of the document, through the trunk and on along each branch. Mask needs it only for
-	// a sliding window over a KV cache.
+	// Positions counts from the start of the document, through the trunk and on along each branch. Mask needs it only
+	// for a sliding window over a KV cache.
 	Positions *Node
 	// Index is the token's index in its row; nil stands for 0, 1, 2, ...
 	Index *Node
@@ -60,10 +60,11 @@ func computeOnce(x *Node) *Node {
 	return OptimizationBarriers(x)[0]
 }
 
-func (p Places) index() *Node {
-	if p.Index != nil {
-		return p.Index
+// index returns Index, or 0, 1, 2, ... for every row if it is nil.
+func (l Places) index() *Node {
+	if l.Index != nil {
+		return l.Index
 	}
-	length := p.Segments.Shape().Dimensions[1]
-	return Iota(p.Segments.Graph(), shapes.Make(dtypes.Int32, 1, length), 1) // [1, S]
+	length := l.Segments.Shape().Dimensions[1]
+	return Iota(l.Segments.Graph(), shapes.Make(dtypes.Int32, 1, length), 1) // [1, S]
 }

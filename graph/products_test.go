@@ -63,7 +63,8 @@ func (c productCase) want(left, right []float32) []float32 {
 			for j := range c.columns {
 				sum := 0.0
 				for k := range c.terms {
-					sum += at(left, n, c.rows, i, k, c.leftTransposed) * at(right, n, c.columns, j, k, c.rightTransposed)
+					sum += at(left, n, c.rows, i, k, c.leftTransposed) *
+						at(right, n, c.columns, j, k, c.rightTransposed)
 				}
 				out = append(out, float32(sum))
 			}

@@ -18,8 +18,8 @@ func TestRotaryFrequencies(t *testing.T) {
 	for name, c := range map[string]struct{ got, want []float64 }{
 		"plain":  {freqs, []float64{1, 0.1, 0.01, 0.001}},
 		"linear": {graph.LinearScaling(freqs, 4), []float64{0.25, 0.025, 0.0025, 0.00025}},
-		// With original = 200 pi, frequency f makes 100 f turns: 100, 10, 1, 0.1. With low = 0.5 and high = 4, the first two
-		// stay, the last is divided by 8, and the third is interpolated with s = (1-0.5)/3.5 = 1/7:
+		// With original = 200 pi, frequency f makes 100 f turns: 100, 10, 1, 0.1. With low = 0.5 and high = 4, the first
+		// two stay, the last is divided by 8, and the third is interpolated with s = (1-0.5)/3.5 = 1/7:
 		// 0.01*(6/7/8 + 1/7) = 0.01*14/56.
 		"llama3": {graph.Llama3Scaling(freqs, 8, 0.5, 4, 628), []float64{1, 0.1, 0.0025, 0.000125}},
 	} {
@@ -86,7 +86,8 @@ func TestRotaryFarPositions(t *testing.T) {
 					diff := max(math.Abs(float64(got[at])-cos), math.Abs(float64(got[at+half])-sin))
 					worst = max(worst, diff)
 					if bound := 2*float64(p)*f/(1<<24) + 1.2e-7; diff > bound {
-						t.Errorf("theta %g, position %d, component %d: error %.2g, want at most %.2g", theta, p, i, diff, bound)
+						t.Errorf("theta %g, position %d, component %d: error %.2g, want at most %.2g",
+							theta, p, i, diff, bound)
 					}
 				}
 				t.Logf("theta %g, position %d: largest error %.2g", theta, p, worst)

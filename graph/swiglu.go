@@ -43,4 +43,5 @@ const largestExponent = 80
 // not.
 func onePlusExp(x *Node) *Node { return OnePlus(Exp(MinScalar(Neg(x), largestExponent))) }
 
+// inFloat32 returns x in float32.
 func inFloat32(x *Node) *Node { return ConvertDType(x, dtypes.Float32) }

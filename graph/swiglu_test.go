@@ -55,7 +55,9 @@ func TestSwiGLUHalfPrecision(t *testing.T) {
 			}
 			y, dgate, dup := computeSwiGLU(t, d, dtypes.BFloat16, in[0], in[1], in[2])
 			y32, dgate32, dup32 := computeSwiGLU(t, d, dtypes.Float32, in[0], in[1], in[2])
-			for name, pair := range map[string][2][]float32{"y": {y, y32}, "dgate": {dgate, dgate32}, "dup": {dup, dup32}} {
+			for name, pair := range map[string][2][]float32{
+				"y": {y, y32}, "dgate": {dgate, dgate32}, "dup": {dup, dup32},
+			} {
 				for i, want := range pair[1] {
 					if got := pair[0][i]; math.Abs(float64(got-want)) > math.Abs(float64(want))/250 {
 						t.Fatalf("%s[%d] = %g, in float32 %g", name, i, got, want)

@@ -41,7 +41,8 @@ func (w Weights) Overlay(names []string, nodes []*Node) Weights {
 			exceptions.Panicf("weight %q is trained but is not part of the model", name)
 		}
 		if !slices.Equal(w.wholeDims(base, w.shardedBase[name]), w.wholeDims(node, w.shardedMasters[name])) {
-			exceptions.Panicf("weight %q is trained with shape %s but the model has %s", name, node.Shape(), base.Shape())
+			exceptions.Panicf("weight %q is trained with shape %s but the model has %s",
+				name, node.Shape(), base.Shape())
 		}
 	}
 	return w

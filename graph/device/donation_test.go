@@ -81,13 +81,16 @@ func TestDonationUpdatesInPlace(t *testing.T) {
 	start := time.Now()
 	const steps = 4
 	for range steps {
-		old := [][]uintptr{addresses(t, d, w), addresses(t, d, m), addresses(t, d, v)}
+		stateAddresses := func() [][]uintptr {
+			return [][]uintptr{addresses(t, d, w), addresses(t, d, m), addresses(t, d, v)}
+		}
+		old := stateAddresses()
 		results, err := p.Call(w, m, v, constants(t, d, n, size, 3), frozen)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w, m, v = results[0], results[1], results[2]
-		if now := [][]uintptr{addresses(t, d, w), addresses(t, d, m), addresses(t, d, v)}; !reflect.DeepEqual(old, now) {
+		if now := stateAddresses(); !reflect.DeepEqual(old, now) {
 			t.Errorf("the state moved from %x to %x", old, now)
 		}
 	}

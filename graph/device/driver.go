@@ -44,8 +44,8 @@ func checkGPU(root string) error {
 		return err == nil
 	})
 	if !found {
-		return fmt.Errorf("this machine has a GPU (%s) but not its driver's library: no %s; "+
-			"install NVIDIA's driver %d or newer (a container needs --gpus=all and NVIDIA_DRIVER_CAPABILITIES=compute,utility)",
+		return fmt.Errorf("this machine has a GPU (%s) but not its driver's library: no %s; install NVIDIA's driver %d "+
+			"or newer (a container needs --gpus=all and NVIDIA_DRIVER_CAPABILITIES=compute,utility)",
 			devices[0], strings.Join(libraries, ", "), minDriver)
 	}
 	text, err := os.ReadFile(filepath.Join(root, driverVersion))
@@ -53,8 +53,8 @@ func checkGPU(root string) error {
 		return nil // some containers hide this file; the plugin then reports an unusable driver itself
 	}
 	if version := driverMajor(string(text)); version > 0 && version < minDriver {
-		return fmt.Errorf("this machine's NVIDIA driver is version %d (%s), CUDA 13 needs %d or newer: update the driver",
-			version, driverVersion, minDriver)
+		return fmt.Errorf("this machine's NVIDIA driver is version %d (%s), CUDA 13 needs %d or newer: "+
+			"update the driver", version, driverVersion, minDriver)
 	}
 	return nil
 }
@@ -80,7 +80,8 @@ func checkCapability(device int, text string) error {
 		return nil
 	}
 	return fmt.Errorf("GPU %d has compute capability %s; bfloat16 products and cuDNN's attention need 8.0 "+
-		"(A100, RTX 30) or newer: choose another GPU with CUDA_VISIBLE_DEVICES, or run with -platform=cpu", device, text)
+		"(A100, RTX 30) or newer: choose another GPU with CUDA_VISIBLE_DEVICES, or run with -platform=cpu",
+		device, text)
 }
 
 // hasGPU tells whether this machine has a GPU, usable or not.

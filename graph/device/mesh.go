@@ -92,13 +92,13 @@ func (m *Mesh) String() string {
 	return fmt.Sprintf("data=%d,fsdp=%d", m.Replicas, m.Shards)
 }
 
-// ShardsTrained tells whether the masters, moments and gradients of a weight are sharded: a rule matches its name, and
+// IsSharded tells whether the masters, moments and gradients of a weight are sharded: a rule matches its name, and
 // its first dimension is a multiple of Shards.
 func (m *Mesh) Cuts(name string, dims []int) bool {
 	return m.matches(name) && len(dims) > 1 && dims[0]%m.Shards == 0
 }
 
-// ShardsFrozen tells whether a frozen weight is sharded.
+// IsFrozenSharded tells whether a frozen weight is sharded.
 func (m *Mesh) CutsFrozen(name string, dims []int) bool {
 	return m != nil && m.CutFrozen && m.Cuts(name, dims)
 }

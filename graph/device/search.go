@@ -54,7 +54,8 @@ func pluginKind(path string) string {
 // explicitPlugin returns the plugin at a path that the user gave in place of a platform's name.
 func explicitPlugin(path string) (plugin, error) {
 	if !strings.ContainsRune(path, filepath.Separator) && filepath.Ext(path) == "" {
-		return plugin{}, fmt.Errorf("unknown platform %q: want auto, cpu, cuda, go or the path of a PJRT plugin (.so)", path)
+		return plugin{}, fmt.Errorf(
+			"unknown platform %q: want auto, cpu, cuda, go or the path of a PJRT plugin (.so)", path)
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {

@@ -67,7 +67,8 @@ func TestFindOrder(t *testing.T) {
 	t.Setenv(EnvPlugin, named)
 	find(named)
 	t.Setenv(EnvPlugin, named+".gone")
-	if _, err := s.find(context.Background(), PlatformCPU); err == nil || !strings.Contains(err.Error(), "$"+EnvPlugin) {
+	_, err := s.find(context.Background(), PlatformCPU)
+	if err == nil || !strings.Contains(err.Error(), "$"+EnvPlugin) {
 		t.Errorf("a plugin path that does not exist: error %v", err)
 	}
 }
@@ -109,7 +110,10 @@ func TestOpenAutoFallsBack(t *testing.T) {
 		if _, ok := d.Memory(0); ok {
 			t.Error("the Go backend reports memory")
 		}
-		if n := len(lines); n == 0 || !strings.Contains(lines[n-1], "pure Go backend") || strings.Contains(lines[n-1], "\n") {
+		if len(lines) == 0 {
+			t.Fatal("logged nothing, want a line on the pure Go backend")
+		}
+		if last := lines[len(lines)-1]; !strings.Contains(last, "pure Go backend") || strings.Contains(last, "\n") {
 			t.Errorf("logged %q, want one line on the pure Go backend", lines)
 		}
 	}

@@ -166,6 +166,7 @@ func (d *Device) Upload(shape shapes.Shape, data []byte) (*tensors.Tensor, error
 	return d.upload(d.number, shape, data)
 }
 
+// upload is Upload to a device that is counted from 0.
 func (d *Device) upload(device int, shape shapes.Shape, data []byte) (*tensors.Tensor, error) {
 	if want := shape.ByteSize(); want != int64(len(data)) {
 		return nil, fmt.Errorf("upload of %s: %d bytes, want %d", shape, len(data), want)

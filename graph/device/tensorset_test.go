@@ -79,7 +79,8 @@ func TestTensors(t *testing.T) {
 			t.Fatal(err)
 		}
 		set.Values = results[0]
-		if data, err := d.Download(set.Values[1]); err != nil || !bytes.Equal(data[:4], []byte{0xfd, 0xff, 0xff, 0xff}) {
+		data, err := d.Download(set.Values[1])
+		if err != nil || !bytes.Equal(data[:4], []byte{0xfd, 0xff, 0xff, 0xff}) {
 			t.Errorf("the bytes of -3 are %v, %v", data, err)
 		}
 		first := set.Values[0]
