@@ -41,27 +41,71 @@ func openCPUDevices(t *testing.T, devices int) *device.Device {
 	return d
 }
 
-// upload returns a set with one tensor for each name, uploaded to a mesh as frozen or as trained weights.
-func upload(t *testing.T, d *device.Device, m *device.Mesh, frozen bool, values map[string][]float32,
-	dims map[string][]int, names ...string) *device.Tensors {
+// meshNetwork is a small network with its weights and inputs, for comparing meshes.
+type meshNetwork struct {
+	names  []string
+	dims   map[string][]int
+	values map[string][]float32
+	ids    []int32 // of all rows
+}
+
+// upload returns the weights on a mesh, as frozen or as trained ones.
+func (n meshNetwork) upload(t *testing.T, d *device.Device, m *device.Mesh, frozen bool) *device.Tensors {
 	t.Helper()
 	set := &device.Tensors{Mesh: m}
-	for _, name := range names {
-		sharded := m.Cuts(name, dims[name])
+	for _, name := range n.names {
+		values, dims := n.values[name], n.dims[name]
+		sharded := m.Cuts(name, dims)
 		if frozen {
-			sharded = m.CutsFrozen(name, dims[name])
+			sharded = m.CutsFrozen(name, dims)
 		}
-		rowSize := len(values[name]) / dims[name][0]
-		read := func(from, to int) ([]byte, error) {
-			return floatBytes(values[name][from*rowSize : to*rowSize]), nil
-		}
-		onDevices, err := d.UploadParts(m, shapes.Make(dtypes.Float32, dims[name]...), sharded, read)
+		rowSize := len(values) / dims[0]
+		read := func(from, to int) ([]byte, error) { return floatBytes(values[from*rowSize : to*rowSize]), nil }
+		onDevices, err := d.UploadParts(m, shapes.Make(dtypes.Float32, dims...), sharded, read)
 		if err != nil {
 			t.Fatal(err)
 		}
 		set.AddParts(name, onDevices, sharded)
 	}
 	return set
+}
+
+// run runs the network with its rows spread over a mesh. It returns the gradients and, as one number, the loss plus 1000
+// times their norm.
+func (n meshNetwork) run(t *testing.T, d *device.Device, m *device.Mesh) (gradients map[string][]byte, loss float32) {
+	t.Helper()
+	base, masters := n.upload(t, d, m, true), n.upload(t, d, m, false)
+	p := device.NewProgram(d, "network", func(in [][]*Node) [][]*Node {
+		w := graph.NewWeights(n.names, in[0]).On(base, masters).Overlay(n.names, in[1])
+		x := Gather(w.Get("table.weight"), InsertAxes(in[2][0], -1)) // [rows, in]
+		x = graph.RMSNorm(x, w.Get("norm.weight"), 1e-5)
+		x = Sin(w.Linear(x, "up.weight", dtypes.Float32)) // [rows, out]
+		y := Mul(x, Add(w.Base().Linear(Slice(x, AxisRange(), AxisRange(0, 6)), "up.weight", dtypes.Float32), x))
+		sums := graph.AllReduceSum(m, Gradient(ReduceAllSum(y), in[1]...), masters)
+		loss := graph.AllReduceSum(m, []*Node{ReduceAllSum(y)}, &device.Tensors{})[0]
+		return [][]*Node{sums, {loss, graph.GlobalNormOver(sums, masters)}}
+	}).On(m)
+	defer p.Close()
+	var batches device.Group
+	rows := len(n.ids) / m.Devices()
+	for device := range m.Devices() {
+		batch := tensors.FromFlatDataAndDimensions(n.ids[device*rows:(device+1)*rows], rows)
+		batches = append(batches, []*tensors.Tensor{batch})
+	}
+	out, err := p.Run(base.Group(), masters.Group(), batches)
+	if err != nil {
+		t.Fatalf("%s: %v", m, err)
+	}
+	sums := &device.Tensors{Names: n.names, Mesh: m, Cut: masters.Cut}
+	sums.Replace(out[0])
+	gradients = map[string][]byte{}
+	for i, name := range n.names {
+		if gradients[name], err = sums.Whole(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum, norm := out[1][0][0], out[1][len(out[1])-1][1]
+	return gradients, tensors.ToScalar[float32](sum) + 1000*tensors.ToScalar[float32](norm)
 }
 
 // floatBytes returns float32 values in little-endian order.
@@ -75,67 +119,27 @@ func floatBytes(values []float32) (data []byte) {
 // The loss, the gradients and their norm of a small network are the same on one device and on four that share the rows.
 func TestMeshGradient(t *testing.T) {
 	const devices, rows, in, out = 4, 3, 6, 8
-	rules := device.Rules{"up.weight", "table.weight"}
-	names := []string{"table.weight", "norm.weight", "up.weight"}
-	dims := map[string][]int{"table.weight": {out, in}, "norm.weight": {in}, "up.weight": {out, in}}
-	values := map[string][]float32{}
-	for k, name := range names {
-		n := dims[name][0]
-		for _, dim := range dims[name][1:] {
-			n *= dim
+	n := meshNetwork{
+		names:  []string{"table.weight", "norm.weight", "up.weight"},
+		dims:   map[string][]int{"table.weight": {out, in}, "norm.weight": {in}, "up.weight": {out, in}},
+		values: map[string][]float32{},
+	}
+	for k, name := range n.names {
+		for i := range shapes.Make(dtypes.Float32, n.dims[name]...).Size() {
+			n.values[name] = append(n.values[name], float32(math.Sin(float64(7*k+i)*0.37)))
 		}
-		for i := range n {
-			values[name] = append(values[name], float32(math.Sin(float64(7*k+i)*0.37)))
-		}
+	}
+	for i := range devices * rows {
+		n.ids = append(n.ids, int32(5*i+2)%out)
 	}
 	d := openCPUDevices(t, devices)
-	ids := make([]int32, devices*rows)
-	for i := range ids {
-		ids[i] = int32(5*i+2) % out
-	}
-	run := func(m *device.Mesh) (gradients map[string][]byte, loss float32) {
-		base := upload(t, d, m, true, values, dims, names...)
-		masters := upload(t, d, m, false, values, dims, names...)
-		p := device.NewProgram(d, "network", func(in [][]*Node) [][]*Node {
-			w := graph.NewWeights(names, in[0]).On(base, masters).Overlay(names, in[1])
-			x := Gather(w.Get("table.weight"), InsertAxes(in[2][0], -1)) // [rows, in]
-			x = graph.RMSNorm(x, w.Get("norm.weight"), 1e-5)
-			x = Sin(w.Linear(x, "up.weight", dtypes.Float32)) // [rows, out]
-			y := Mul(x, Add(w.Base().Linear(Slice(x, AxisRange(), AxisRange(0, 6)), "up.weight", dtypes.Float32), x))
-			gradients := Gradient(ReduceAllSum(y), in[1]...)
-			sums := graph.AllReduceSum(m, gradients, masters)
-			loss := graph.AllReduceSum(m, []*Node{ReduceAllSum(y)}, &device.Tensors{})[0]
-			return [][]*Node{sums, {loss, graph.GlobalNormOver(sums, masters)}}
-		}).On(m)
-		defer p.Close()
-		var batches device.Group
-		n := len(ids) / m.Devices()
-		for device := range m.Devices() {
-			batch := tensors.FromFlatDataAndDimensions(ids[device*n:(device+1)*n], n)
-			batches = append(batches, []*tensors.Tensor{batch})
-		}
-		out, err := p.Run(base.Group(), masters.Group(), batches)
-		if err != nil {
-			t.Fatalf("%s: %v", m, err)
-		}
-		sums := &device.Tensors{Names: names, Mesh: m, Cut: masters.Cut}
-		sums.Replace(out[0])
-		gradients = map[string][]byte{}
-		for i, name := range names {
-			if gradients[name], err = sums.Whole(i); err != nil {
-				t.Fatal(err)
-			}
-		}
-		sum, norm := out[1][0][0], out[1][len(out[1])-1][1]
-		return gradients, tensors.ToScalar[float32](sum) + 1000*tensors.ToScalar[float32](norm)
-	}
-	want, wantLoss := run(nil)
-	for _, m := range meshes(t, devices, rules) {
-		got, loss := run(m)
+	want, wantLoss := n.run(t, d, nil)
+	for _, m := range meshes(t, devices, device.Rules{"up.weight", "table.weight"}) {
+		got, loss := n.run(t, d, m)
 		if math.Abs(float64(loss-wantLoss)) > 1e-6*math.Abs(float64(wantLoss)) {
 			t.Errorf("%s: loss + 1000 norm = %v, want %v as on one device", m, loss, wantLoss)
 		}
-		for _, name := range names {
+		for _, name := range n.names {
 			if worst := maxError(got[name], want[name]); len(got[name]) != len(want[name]) || worst > 2e-6 {
 				t.Errorf("%s: gradient of %s: relative error %g", m, name, worst)
 			}

@@ -10,8 +10,8 @@ import (
 // time on reading the weights.
 const DecoderRows = 16
 
-// DecoderStep holds the inputs of a decoder step, which computes all layers of a network for the next tokens of some rows.
-// See FuseDecoder.
+// DecoderStep holds the inputs of a decoder step, which computes all layers of a network for the next tokens of
+// some rows. See FuseDecoder.
 type DecoderStep struct {
 	X      *Node // [B, S, D] float32: the embeddings
 	Now    *Node // int32 [B, S]: the columns of the KV cache for the tokens

@@ -9,14 +9,15 @@ import (
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 )
 
-// onGPU tells whether x is computed on a GPU. GoMLX lists the gradient of fused attention, which is cuDNN's, for GPUs only.
+// onGPU tells whether x is computed on a GPU. GoMLX lists the gradient of fused attention, which is cuDNN's, for
+// GPUs only.
 func onGPU(x *Node) bool {
 	return x.Graph().Backend().Capabilities().Operations[compute.OpTypeFusedScaledDotProductAttentionVJP]
 }
 
-// markCall tells package pjrt that results are a known function of in, so that it can replace their computation by one
-// kernel call. The mark is the last operand of an optimization barrier over results and in. Without a kernel, XLA computes
-// the results as they are built.
+// markCall tells package pjrt that results are a known function of in, so that it can replace their computation by
+// one kernel call. The mark is the last operand of an optimization barrier over results and in. Without a kernel,
+// XLA computes the results as they are built.
 func marked(mark int32, results []*Node, in ...*Node) []*Node {
 	operands := append(slices.Clone(results), stopGradients(in)...)
 	return OptimizationBarriers(append(operands, Const(in[0].Graph(), mark))...)[:len(results)]

@@ -37,8 +37,8 @@ func TokenLogProbs(hidden, index, labels, head *Node, gradients HeadGradient, ch
 // HeadGradients selects gradients of TokenLogProbs.
 type HeadGradient struct {
 	Hidden bool // with respect to the hidden states
-	// Head is the gradient with respect to the head, for a head that is trained. The policy and the reference model give
-	// bit-equal results only if both set it to the same value.
+	// Head is the gradient with respect to the head, for a head that is trained. The policy and the reference model
+	// give bit-equal results only if both set it to the same value.
 	Head bool
 }
 

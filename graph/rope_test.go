@@ -18,8 +18,8 @@ func TestRotaryFrequencies(t *testing.T) {
 	for name, c := range map[string]struct{ got, want []float64 }{
 		"plain":  {freqs, []float64{1, 0.1, 0.01, 0.001}},
 		"linear": {graph.LinearScaling(freqs, 4), []float64{0.25, 0.025, 0.0025, 0.00025}},
-		// With original = 200 pi, frequency f makes 100 f turns: 100, 10, 1, 0.1. With low = 0.5 and high = 4, the first
-		// two stay, the last is divided by 8, and the third is interpolated with s = (1-0.5)/3.5 = 1/7:
+		// With original = 200 pi, frequency f makes 100 f turns: 100, 10, 1, 0.1. With low = 0.5 and high = 4, the
+		// first two stay, the last is divided by 8, and the third is interpolated with s = (1-0.5)/3.5 = 1/7:
 		// 0.01*(6/7/8 + 1/7) = 0.01*14/56.
 		"llama3": {graph.Llama3Scaling(freqs, 8, 0.5, 4, 628), []float64{1, 0.1, 0.0025, 0.000125}},
 	} {

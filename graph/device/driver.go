@@ -44,8 +44,9 @@ func checkGPU(root string) error {
 		return err == nil
 	})
 	if !found {
-		return fmt.Errorf("this machine has a GPU (%s) but not its driver's library: no %s; install NVIDIA's driver %d "+
-			"or newer (a container needs --gpus=all and NVIDIA_DRIVER_CAPABILITIES=compute,utility)",
+		return fmt.Errorf("this machine has a GPU (%s) but not its driver's library: no %s; "+
+			"install NVIDIA's driver %d or newer "+
+			"(a container needs --gpus=all and NVIDIA_DRIVER_CAPABILITIES=compute,utility)",
 			devices[0], strings.Join(libraries, ", "), minDriver)
 	}
 	text, err := os.ReadFile(filepath.Join(root, driverVersion))

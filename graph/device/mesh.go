@@ -9,7 +9,7 @@ import (
 
 // Mesh arranges the devices that a program runs on. Each device runs the whole network on its own rows of a batch.
 // Masters, moments and gradients are sharded over Shards devices, and so are the frozen weights if ShardFrozen is set:
-// device replica*Shards + shard holds that shard. Everything else is replicated. A nil Mesh is one device.
+// device r*Shards + s holds shard s in replica r. Everything else is replicated. A nil Mesh is one device.
 //
 //	text            Replicas  Shards  ShardFrozen
 //	data            N         1       no           everything is replicated, gradients are summed once per step

@@ -80,7 +80,8 @@ func TestMeshShards(t *testing.T) {
 		indivisible := test.mesh.Indivisible(test.name, test.dims)
 		if trained != test.trained || frozen != test.frozen || indivisible != test.indivisible {
 			t.Errorf("%s %v on %s: trained %t, frozen %t, indivisible %t; want %t, %t, %t",
-				test.name, test.dims, test.mesh, trained, frozen, indivisible, test.trained, test.frozen, test.indivisible)
+				test.name, test.dims, test.mesh,
+				trained, frozen, indivisible, test.trained, test.frozen, test.indivisible)
 		}
 	}
 }
