@@ -37,7 +37,7 @@ func reduceScatter(m *device.Mesh, x *Node) *Node {
 	return DynamicSlice(sumShards(x), shardStart(x.Graph(), shard.Dimensions[0], x.Rank()), shard.Dimensions)
 }
 
-// sumShards sums x over the devices that together hold all shards.
+// sumShards sums x over the devices of one replica, which hold all shards.
 func sumShards(x *Node) *Node {
 	return x.Graph().Distributed().Along(device.AxisShards).AllReduceOne(x, compute.ReduceOpSum)
 }

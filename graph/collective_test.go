@@ -70,8 +70,8 @@ func (n meshNetwork) upload(t *testing.T, d *device.Device, m *device.Mesh, froz
 	return set
 }
 
-// run runs the network with its rows spread over a mesh. It returns the gradients and, as one number, the loss plus 1000
-// times their norm.
+// run runs the network with its rows spread over a mesh. It returns the gradients and, as one number, the loss plus
+// 1000 times their norm.
 func (n meshNetwork) run(t *testing.T, d *device.Device, m *device.Mesh) (gradients map[string][]byte, loss float32) {
 	t.Helper()
 	base, masters := n.upload(t, d, m, true), n.upload(t, d, m, false)
