@@ -53,7 +53,7 @@ type Device struct {
 // the cache.
 type Compiled = pjrt.Compiled
 
-// Work lists the operations and transfers of a compiled program.
+// Work is what a compiled program computes and exchanges.
 type Work = pjrt.Work
 
 // Memory is the state of one device's memory, in bytes.

@@ -2,8 +2,8 @@
 // everything that the entry was computed from. Several processes may share a folder.
 //
 // Every file carries a checksum, so a damaged or half-written entry is a miss and is removed. When the folder exceeds
-// its limit, the entries that were not used for the longest time go first. The package imports only the standard
-// library and knows nothing about what its entries mean.
+// its limit, the entries that were not used for the longest time go first. The package knows nothing about what its
+// entries mean; of this project it imports only graph/atomicfile.
 package filecache
 
 import (
@@ -80,7 +80,7 @@ func (c *Cache) Put(key string, content []byte) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(c.Dir, partialPrefix)
+	f, err := os.CreateTemp(c.Dir, partial)
 	if err != nil {
 		return err
 	}
@@ -103,10 +103,10 @@ func (c *Cache) Put(key string, content []byte) error {
 	return c.evict()
 }
 
-// partialPrefix begins the names of files that are being written.
-const partialPrefix = "part-"
+// partial begins the names of files that are being written.
+const partial = "part-"
 
-// staleAfter is the age at which a partial file must come from a process that died.
+// staleAfter is when a partial file can only be what a process that died has left.
 const staleAfter = time.Hour
 
 // evict removes the entries used least recently until the rest is within the limit, and partial files that are stale.
@@ -127,7 +127,7 @@ func (c *Cache) evict() error {
 		if strings.HasSuffix(entry.Name(), c.Suffix) {
 			files = append(files, info)
 			total += info.Size()
-		} else if strings.HasPrefix(entry.Name(), partialPrefix) && time.Since(info.ModTime()) > staleAfter {
+		} else if strings.HasPrefix(entry.Name(), partial) && time.Since(info.ModTime()) > staleAfter {
 			_ = os.Remove(filepath.Join(c.Dir, entry.Name()))
 		}
 	}
