@@ -14,8 +14,8 @@ import (
 // cuDNN's kernels know only causal masks and sequence lengths. The rest of our masks (two responses behind one
 // prompt, several documents in a row) becomes a bias that is added to the scores: 0 where a query attends to a key,
 // otherwise so low that the exponential vanishes. The bias is one array [B, H, S, S] in q's dtype for the whole
-// program. It takes 1/4 GiB for a row of 2048 tokens and 32 heads, and saves computing every prompt twice, which rows
-// of one sequence with a length each would need.
+// program. It takes 1/4 GiB for a row of 2048 tokens and 32 heads. Without it, each row could hold only one
+// sequence, and every prompt would be computed twice.
 
 // fusable tells whether cuDNN takes queries q [B, S, H, hd]; the limits are those of compute capability 8.0.
 func fusable(q *Node) bool {

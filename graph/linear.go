@@ -8,8 +8,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Linear returns x w^T for x [..., in] and w [out, in] of one dtype (the layout of Hugging Face checkpoints): [...,
-// out].
+// Linear returns x w^T, [..., out], for x [..., in] and w [out, in] of one dtype. This is the layout of weights in
+// Hugging Face checkpoints.
 func Linear(x, w *Node) *Node {
 	return applyToRows(x, w, func(x *Node) *Node { return product(x, w, x.DType()) })
 }
