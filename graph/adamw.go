@@ -5,20 +5,22 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// AdamW holds what is fixed over a run of the optimizer of Loshchilov and Hutter (2019), as torch.optim.AdamW computes it.
+// AdamW is the optimizer of Loshchilov and Hutter (2019), computed as torch.optim.AdamW does. Its fields stay fixed
+// during a run.
 type AdamW struct {
 	Beta1, Beta2, Epsilon, WeightDecay float64
 }
 
-// Rates are the float32 scalars that change from step to step. They are inputs of the program, computed on the host in
-// float64, so that one compiled program serves all steps.
+// Rates are the scalars of AdamW that change from step to step. They are float32 inputs of the program, so one compiled
+// program serves all steps; the host computes them in float64.
 type Rates struct {
 	LearningRate *Node
 	Correction1  *Node // 1 - beta1^t, t counted from 1
 	Correction2  *Node // 1 - beta2^t
 }
 
-// Update returns the next value of one parameter p and of its moments m and v (all float32, of one shape) for its gradient:
+// Update returns the next values of one parameter p and its moments m and v, given the gradient of p. All are float32
+// of one shape, except grad, which may have any float dtype:
 //
 //	p = p (1 - lr*decay)
 //	m = beta1 m + (1-beta1) grad
@@ -31,8 +33,9 @@ func (a AdamW) Update(p, m, v, grad *Node, r Rates) (p2, m2, v2 *Node) {
 	}
 	m2 = Add(MulScalar(m, a.Beta1), MulScalar(grad, 1-a.Beta1))
 	v2 = Add(MulScalar(v, a.Beta2), MulScalar(Square(grad), 1-a.Beta2))
-	// XLA would otherwise compute both moments a second time inside p2's kernel, from the old ones, and then has to copy the old
-	// ones before it may overwrite them: as much scratch memory as the moments themselves.
+	// Without the barrier, XLA computes both moments a second time inside p2's kernel, from the old moments. It then
+	// has to copy the old moments before it overwrites them, which takes as much scratch memory as the moments
+	// themselves.
 	moments := OptimizationBarriers(m2, v2)
 	m2, v2 = moments[0], moments[1]
 	denominator := AddScalar(Div(Sqrt(v2), Sqrt(r.Correction2)), a.Epsilon)
@@ -40,7 +43,7 @@ func (a AdamW) Update(p, m, v, grad *Node, r Rates) (p2, m2, v2 *Node) {
 	return p2, m2, v2
 }
 
-// GlobalNorm returns the Euclidean norm of all gradients as one vector, a float32 scalar:
+// GlobalNorm returns the Euclidean norm of all gradients together, a float32 scalar:
 //
 //	sqrt(sum_i |grad_i|^2)
 func GlobalNorm(grads []*Node) *Node { return Sqrt(sumOfSquares(grads)) }
@@ -54,7 +57,8 @@ func sumOfSquares(grads []*Node) *Node {
 	return total
 }
 
-// ClipScale returns the factor that shrinks gradients of the given norm to at most limit, as torch's clip_grad_norm_ does:
+// ClipScale returns the factor that shrinks gradients of the given norm to at most limit, as torch's clip_grad_norm_
+// does:
 //
 //	min(1, limit / (norm + 1e-6))
 func ClipScale(norm *Node, limit float64) *Node {

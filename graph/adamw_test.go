@@ -11,18 +11,22 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// Two steps by hand with lr = 0.1, beta1 = 0.5, beta2 = 0.75, eps = 1, decay = 1, gradients 2 and then -4, from p = 1:
+// Two steps computed by hand from p = 1 with lr = 0.1, beta1 = 0.5, beta2 = 0.75, eps = 1, decay = 1 and gradients 2,
+// -4:
 //
 //	t = 1: p = 0.9; m = 1, v = 1; c1 = 0.5, c2 = 0.25: p -= 0.2 * 1/(1/0.5 + 1) = 1/15: p = 5/6
-//	t = 2: p = 0.75; m = 0.5-2 = -1.5, v = 0.75+4 = 4.75; c1 = 0.75, c2 = 0.4375: p += 0.1/0.75 * 1.5/(sqrt(4.75/0.4375) + 1)
+//	t = 2: p = 0.75; m = 0.5-2 = -1.5, v = 0.75+4 = 4.75; c1 = 0.75, c2 = 0.4375:
+//	       p += 0.1/0.75 * 1.5/(sqrt(4.75/0.4375) + 1)
 func TestAdamW(t *testing.T) {
 	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		adam := graph.AdamW{Beta1: 0.5, Beta2: 0.75, Epsilon: 1, WeightDecay: 1}
 		step := func(in []*Node) []*Node {
-			p, m, v := adam.Update(in[0], in[1], in[2], in[3], graph.Rates{LearningRate: in[4], Correction1: in[5], Correction2: in[6]})
+			rates := graph.Rates{LearningRate: in[4], Correction1: in[5], Correction2: in[6]}
+			p, m, v := adam.Update(in[0], in[1], in[2], in[3], rates)
 			return []*Node{p, m, v}
 		}
-		s := call(t, d, step, []float32{1}, []float32{0}, []float32{0}, []float32{2}, float32(0.1), float32(0.5), float32(0.25))
+		s := call(t, d, step, []float32{1}, []float32{0}, []float32{0}, []float32{2},
+			float32(0.1), float32(0.5), float32(0.25))
 		near(t, "p", graphtest.Floats(t, s[0]), []float32{5. / 6}, 1e-7)
 		near(t, "m", graphtest.Floats(t, s[1]), []float32{1}, 0)
 		near(t, "v", graphtest.Floats(t, s[2]), []float32{1}, 0)

@@ -13,11 +13,12 @@ import (
 )
 
 func TestMask(t *testing.T) {
-	const trunk, chosen, rejected, second = 1 << graph.BranchBits, 1<<graph.BranchBits | 1, 1<<graph.BranchBits | 2, 2 << graph.BranchBits
+	const trunk, second = 1 << graph.BranchBits, 2 << graph.BranchBits // of two documents
+	const chosen, rejected = trunk | 1, trunk | 2
 	for name, c := range map[string]struct {
 		segments, positions []int32
 		window              int
-		want                []string // row by row: x where the query sees the key
+		want                []string // one string per query, with an x for each key that it attends to
 	}{
 		"causal": {[]int32{trunk, trunk, trunk}, []int32{0, 1, 2}, 0, []string{"x..", "xx.", "xxx"}},
 		"padding right": {[]int32{trunk, trunk, 0, 0}, []int32{0, 1, 0, 0}, 0,
@@ -27,8 +28,9 @@ func TestMask(t *testing.T) {
 			[]string{"x...", "xx..", "..x.", "..xx"}},
 		"shared prompt": {[]int32{trunk, trunk, chosen, chosen, rejected, rejected}, []int32{0, 1, 2, 3, 2, 3}, 0,
 			[]string{"x.....", "xx....", "xxx...", "xxxx..", "xx..x.", "xx..xx"}},
-		// The rejected branch counts its distance to the prompt along its own sequence, not by places.
-		"shared prompt, window 2": {[]int32{trunk, trunk, chosen, chosen, rejected, rejected}, []int32{0, 1, 2, 3, 2, 3}, 2,
+		// The rejected branch counts its distance to the prompt along its own sequence, not along the row.
+		"shared prompt, window 2": {
+			[]int32{trunk, trunk, chosen, chosen, rejected, rejected}, []int32{0, 1, 2, 3, 2, 3}, 2,
 			[]string{"x.....", "xx....", ".xx...", "..xx..", ".x..x.", "....xx"}},
 		"window 2, packed documents": {[]int32{0, trunk, trunk, trunk, second, second}, []int32{0, 0, 1, 2, 0, 1}, 2,
 			[]string{"x.....", ".x....", ".xx...", "..xx..", "....x.", "....xx"}},
@@ -38,13 +40,14 @@ func TestMask(t *testing.T) {
 			graphtest.Each(t, func(t *testing.T, d *device.Device) {
 				mask := call(t, d, func(in []*Node) []*Node {
 					p := graph.Places{Segments: in[0], Positions: in[1]}
-					// The last two queries alone, as against a cache of keys.
+					// The last two queries alone, as with a KV cache.
 					n := len(c.segments)
 					tail := func(x *Node) *Node { return SliceAxis(x, 1, AxisRange(n-2, n)) }
 					index := AddScalar(Iota(in[0].Graph(), tail(in[0]).Shape(), 1), n-2)
 					last := graph.Places{Segments: tail(in[0]), Positions: tail(in[1]), Index: index}
-					anchor := Mul(ReduceAllSum(in[1]), ScalarZero(in[1].Graph(), dtypes.Int32)) // uses positions where a window does not
-					return []*Node{Add(ConvertDType(graph.Mask(p, p, c.window), dtypes.Int32), anchor),
+					// Without a window nothing else uses the positions, and the Go backend fails on unused arguments.
+					zero := Mul(ReduceAllSum(in[1]), ScalarZero(in[1].Graph(), dtypes.Int32))
+					return []*Node{Add(ConvertDType(graph.Mask(p, p, c.window), dtypes.Int32), zero),
 						ConvertDType(graph.Mask(last, p, c.window), dtypes.Int32)}
 				}, [][]int32{c.segments}, [][]int32{c.positions})
 				check := func(what string, got []int32, want []string) {
@@ -53,7 +56,7 @@ func TestMask(t *testing.T) {
 					for q, row := range want {
 						for k := range row {
 							if (got[q*n+k] != 0) != (row[k] == 'x') {
-								t.Errorf("%s: query %d, key %d: %d, want row %s", what, q, k, got[q*n+k], row)
+								t.Errorf("%s: query %d, key %d: mask %d, want %s", what, q, k, got[q*n+k], row)
 							}
 						}
 					}
@@ -65,7 +68,8 @@ func TestMask(t *testing.T) {
 	}
 }
 
-// naiveAttention is the definition in float64, for one row: head h of q [S][H][hd] reads head h*K/H of k, v [T][K][hd].
+// naiveAttention computes attention by its definition, in float64 and for one row: head h of q [S][H][hd] reads head
+// h*K/H of k, v [T][K][hd].
 func naiveAttention(q, k, v []float32, mask []bool, s, t, heads, kvHeads, width int) []float32 {
 	out := make([]float32, s*heads*width)
 	for i := range s {
@@ -101,28 +105,33 @@ func TestAttention(t *testing.T) {
 	visible := make([][][]bool, 1)
 	for i := range s {
 		for j := range keys {
-			mask[i*keys+j] = i > 0 && (i+2*j)%3 != 0 // query 0 sees nothing
+			mask[i*keys+j] = i > 0 && (i+2*j)%3 != 0 // query 0 has no key
 		}
 		visible[0] = append(visible[0], mask[i*keys:(i+1)*keys])
 	}
 	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		for _, h := range []struct{ heads, kvHeads int }{{4, 4}, {4, 2}, {6, 3}, {3, 1}} {
-			q, k, v := graphtest.Random(1, 1, s, h.heads, width), graphtest.Random(2, 1, keys, h.kvHeads, width), graphtest.Random(3, 1, keys, h.kvHeads, width)
-			want := naiveAttention(graphtest.Floats(t, q), graphtest.Floats(t, k), graphtest.Floats(t, v), mask, s, keys, h.heads, h.kvHeads, width)
+			q := graphtest.Random(1, 1, s, h.heads, width)
+			k, v := graphtest.Random(2, 1, keys, h.kvHeads, width), graphtest.Random(3, 1, keys, h.kvHeads, width)
+			want := naiveAttention(graphtest.Floats(t, q), graphtest.Floats(t, k), graphtest.Floats(t, v), mask,
+				s, keys, h.heads, h.kvHeads, width)
 			got := call(t, d, func(in []*Node) []*Node {
 				y := graph.Attention(in[0], in[1], in[2], in[3])
 				y.AssertDims(1, s, h.heads*width)
 				grads := Gradient(ReduceAllSum(Square(y)), in[:3]...)
-				blind := SliceAxis(grads[0], 1, AxisElem(0))
-				half := graph.Attention(ConvertDType(in[0], dtypes.BFloat16), ConvertDType(in[1], dtypes.BFloat16), ConvertDType(in[2], dtypes.BFloat16), in[3])
-				sees := func(y *Node) *Node { return SliceAxis(ConvertDType(y, dtypes.Float32), 1, AxisRange(1, s)) }
-				return append(grads, sees(y), blind, sees(half))
+				withoutKeys := SliceAxis(grads[0], 1, AxisElem(0))
+				bf16 := func(x *Node) *Node { return ConvertDType(x, dtypes.BFloat16) }
+				half := graph.Attention(bf16(in[0]), bf16(in[1]), bf16(in[2]), in[3])
+				withKeys := func(y *Node) *Node {
+					return SliceAxis(ConvertDType(y, dtypes.Float32), 1, AxisRange(1, s))
+				}
+				return append(grads, withKeys(y), withoutKeys, withKeys(half))
 			}, q, k, v, visible)
 			near(t, "y", graphtest.Floats(t, got[3]), want[h.heads*width:], 2e-6)
 			if r := graphtest.Relative(graphtest.Floats(t, got[5]), want[h.heads*width:]); r > 0.01 {
-				t.Errorf("%v: bfloat16 is off by %.3g", h, r)
+				t.Errorf("%v: relative error %.3g in bfloat16", h, r)
 			}
-			near(t, "gradient of a query that sees nothing", graphtest.Floats(t, got[4]), make([]float32, h.heads*width), 0)
+			near(t, "gradient of a query without keys", graphtest.Floats(t, got[4]), make([]float32, h.heads*width), 0)
 			for _, grad := range got[:3] {
 				for i, g := range graphtest.Floats(t, grad) {
 					if math.IsNaN(float64(g)) || math.IsInf(float64(g), 0) {
@@ -134,7 +143,7 @@ func TestAttention(t *testing.T) {
 	})
 }
 
-// The gradient of attention is checked against differences of the definition.
+// The gradient of attention is compared with finite differences of naiveAttention.
 func TestAttentionGradient(t *testing.T) {
 	const s, heads, kvHeads, width, step = 4, 4, 2, 2, 1e-3
 	mask := make([]bool, s*s)
@@ -147,7 +156,8 @@ func TestAttentionGradient(t *testing.T) {
 	}
 	weight := graphtest.Floats(t, graphtest.Random(4, s*heads*width))
 	graphtest.Each(t, func(t *testing.T, d *device.Device) {
-		q, k, v := graphtest.Random(1, 1, s, heads, width), graphtest.Random(2, 1, s, kvHeads, width), graphtest.Random(3, 1, s, kvHeads, width)
+		q := graphtest.Random(1, 1, s, heads, width)
+		k, v := graphtest.Random(2, 1, s, kvHeads, width), graphtest.Random(3, 1, s, kvHeads, width)
 		inputs := [][]float32{graphtest.Floats(t, q), graphtest.Floats(t, k), graphtest.Floats(t, v)}
 		got := call(t, d, func(in []*Node) []*Node {
 			y := Reshape(graph.Attention(in[0], in[1], in[2], in[3]), -1)
@@ -173,7 +183,7 @@ func TestAttentionGradient(t *testing.T) {
 	})
 }
 
-// Attention in blocks of queries is the same attention.
+// SelfAttention, which may work in blocks of queries, equals Attention, and so do the gradients.
 func TestSelfAttention(t *testing.T) {
 	const s, heads, kvHeads, width = 300, 2, 1, 4 // blocks of 128, 128 and 44
 	segments := make([]int32, s)
@@ -181,7 +191,8 @@ func TestSelfAttention(t *testing.T) {
 		segments[i] = int32(i/100+1) << graph.BranchBits
 	}
 	graphtest.Each(t, func(t *testing.T, d *device.Device) {
-		q, k, v, weight := graphtest.Random(1, 1, s, heads, width), graphtest.Random(2, 1, s, kvHeads, width), graphtest.Random(3, 1, s, kvHeads, width), graphtest.Random(4, 1, s, heads*width)
+		q, weight := graphtest.Random(1, 1, s, heads, width), graphtest.Random(4, 1, s, heads*width)
+		k, v := graphtest.Random(2, 1, s, kvHeads, width), graphtest.Random(3, 1, s, kvHeads, width)
 		got := call(t, d, func(in []*Node) []*Node {
 			row := graph.Places{Segments: in[4]}
 			mask := graph.Mask(row, row, 0)

@@ -7,7 +7,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
-// shardStart returns the start indices of the device's shard within a whole tensor of the given rank, whose shards have rows rows each.
+// shardStart returns the indices at which the device's shard begins in a whole tensor of the given rank, where every
+// shard has the given number of rows.
 func shardStart(g *Graph, rows, rank int) []*Node {
 	start := []*Node{Mul(device.ShardNumber(g), Const(g, int32(rows)))}
 	for len(start) < rank {
@@ -16,10 +17,11 @@ func shardStart(g *Graph, rows, rank int) []*Node {
 	return start
 }
 
-// allGather concatenates the shards x [rows, ...] of all devices along the first axis: [Shards*rows, ...]. No gradient passes through it.
+// allGather concatenates the shards x [rows, ...] of all devices along the first axis: [Shards*rows, ...]. No gradient
+// passes through it.
 //
-// GoMLX has no all-gather. It has sums over devices, and the sum of all shards, each laid into zeros at its own place, is the whole tensor;
-// package pjrt rewrites that sum into XLA's all-gather.
+// GoMLX has sums over devices but no all-gather. Here every device pads its shard with zeros to the whole shape, and
+// the sum over devices is the whole tensor. Package pjrt rewrites this pattern into XLA's all-gather.
 func allGather(m *device.Mesh, x *Node) *Node {
 	whole := x.Shape().Clone()
 	whole.Dimensions[0] *= m.Shards
@@ -27,20 +29,21 @@ func allGather(m *device.Mesh, x *Node) *Node {
 	return StopGradient(sumShards(padded))
 }
 
-// reduceScatter sums x [Shards*rows, ...] over the shards and keeps the device's own rows of the sum: [rows, ...]. Package pjrt rewrites the
-// sum and the slice into XLA's reduce-scatter.
+// reduceScatter sums x [Shards*rows, ...] over the devices that hold shards and returns the device's own rows of the
+// sum: [rows, ...]. Package pjrt rewrites the sum and the slice into XLA's reduce-scatter.
 func reduceScatter(m *device.Mesh, x *Node) *Node {
 	shard := x.Shape().Clone()
 	shard.Dimensions[0] /= m.Shards
 	return DynamicSlice(sumShards(x), shardStart(x.Graph(), shard.Dimensions[0], x.Rank()), shard.Dimensions)
 }
 
+// sumShards sums x over the devices of one replica, which hold all shards.
 func sumShards(x *Node) *Node {
 	return x.Graph().Distributed().Along(device.AxisShards).AllReduceOne(x, compute.ReduceOpSum)
 }
 
-// AllReduceSum sums xs over the devices of a mesh, where xs are laid out as the tensors like: a sharded tensor is summed over the replicas
-// of its shard, a replicated one over all devices. On one device it returns xs.
+// AllReduceSum sums each of xs over the devices of a mesh. xs[i] is sharded if tensor i of like is: then it is summed
+// over the replicas of its shard, else over all devices. On one device it returns xs.
 func AllReduceSum(m *device.Mesh, xs []*Node, like *device.Tensors) []*Node {
 	sums := append([]*Node{}, xs...)
 	for _, sharded := range []bool{false, true} {
@@ -51,24 +54,24 @@ func AllReduceSum(m *device.Mesh, xs []*Node, like *device.Tensors) []*Node {
 		if m.Devices() == 1 || sharded && m.Replicas == 1 {
 			continue
 		}
-		var places []int
+		var indices []int
 		var terms []*Node
 		for i, x := range xs {
 			if like.IsCut(i) == sharded {
-				places, terms = append(places, i), append(terms, x)
+				indices, terms = append(indices, i), append(terms, x)
 			}
 		}
 		if len(terms) == 0 {
 			continue
 		}
 		for i, sum := range terms[0].Graph().Distributed().Along(axes...).AllReduce(terms, compute.ReduceOpSum) {
-			sums[places[i]] = sum
+			sums[indices[i]] = sum
 		}
 	}
 	return sums
 }
 
-// GlobalNormOver is GlobalNorm for gradients that are laid out over the devices of a mesh as the tensors like.
+// GlobalNormOnMesh is GlobalNorm on a mesh; grads[i] is sharded if tensor i of like is.
 func GlobalNormOver(grads []*Node, like *device.Tensors) *Node {
 	var sharded, replicated []*Node
 	for i, grad := range grads {

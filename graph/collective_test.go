@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"testing"
@@ -15,7 +16,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// meshes are the meshes of so many devices.
+// meshes returns all kinds of meshes of a number of devices.
 func meshes(t *testing.T, devices int, rules device.Rules) []*device.Mesh {
 	t.Helper()
 	var all []*device.Mesh
@@ -29,121 +30,131 @@ func meshes(t *testing.T, devices int, rules device.Rules) []*device.Mesh {
 	return all
 }
 
-// meshDevice opens so many CPU devices.
-func meshDevice(t *testing.T, devices int) *device.Device {
+// openCPUDevices opens a number of CPU devices, and skips the test if the platform is another one.
+func openCPUDevices(t *testing.T, devices int) *device.Device {
 	t.Helper()
 	if graphtest.XLA(t).Platform() != device.PlatformCPU {
-		t.Skip("the devices of this machine cannot be multiplied")
+		t.Skip("only the CPU platform can show any number of devices")
 	}
 	d := graphtest.OpenXLA(t, t.TempDir(), devices)
 	t.Cleanup(d.Close)
 	return d
 }
 
-// put makes a set of one tensor of each name on a mesh.
-func put(t *testing.T, d *device.Device, m *device.Mesh, frozen bool, values map[string][]float32, dims map[string][]int, names ...string) *device.Tensors {
+// meshNetwork is a small network with its weights and inputs, for comparing meshes.
+type meshNetwork struct {
+	names  []string
+	dims   map[string][]int
+	values map[string][]float32
+	ids    []int32 // of all rows
+}
+
+// upload returns the weights on a mesh, as frozen or as trained ones.
+func (n meshNetwork) upload(t *testing.T, d *device.Device, m *device.Mesh, frozen bool) *device.Tensors {
 	t.Helper()
 	set := &device.Tensors{Mesh: m}
-	for _, name := range names {
-		cut := m.Cuts(name, dims[name])
+	for _, name := range n.names {
+		values, dims := n.values[name], n.dims[name]
+		sharded := m.Cuts(name, dims)
 		if frozen {
-			cut = m.CutsFrozen(name, dims[name])
+			sharded = m.CutsFrozen(name, dims)
 		}
-		row := len(values[name]) / dims[name][0]
-		parts, err := d.UploadParts(m, shapes.Make(dtypes.Float32, dims[name]...), cut, func(from, to int) ([]byte, error) {
-			return floatBytes(values[name][from*row : to*row]), nil
-		})
+		rowSize := len(values) / dims[0]
+		read := func(from, to int) ([]byte, error) { return floatBytes(values[from*rowSize : to*rowSize]), nil }
+		onDevices, err := d.UploadParts(m, shapes.Make(dtypes.Float32, dims...), sharded, read)
 		if err != nil {
 			t.Fatal(err)
 		}
-		set.AddParts(name, parts, cut)
+		set.AddParts(name, onDevices, sharded)
 	}
 	return set
 }
 
+// run runs the network with its rows spread over a mesh. It returns the gradients and, as one number, the loss plus
+// 1000 times their norm.
+func (n meshNetwork) run(t *testing.T, d *device.Device, m *device.Mesh) (gradients map[string][]byte, loss float32) {
+	t.Helper()
+	base, masters := n.upload(t, d, m, true), n.upload(t, d, m, false)
+	p := device.NewProgram(d, "network", func(in [][]*Node) [][]*Node {
+		w := graph.NewWeights(n.names, in[0]).On(base, masters).Overlay(n.names, in[1])
+		x := Gather(w.Get("table.weight"), InsertAxes(in[2][0], -1)) // [rows, in]
+		x = graph.RMSNorm(x, w.Get("norm.weight"), 1e-5)
+		x = Sin(w.Linear(x, "up.weight", dtypes.Float32)) // [rows, out]
+		y := Mul(x, Add(w.Base().Linear(Slice(x, AxisRange(), AxisRange(0, 6)), "up.weight", dtypes.Float32), x))
+		sums := graph.AllReduceSum(m, Gradient(ReduceAllSum(y), in[1]...), masters)
+		loss := graph.AllReduceSum(m, []*Node{ReduceAllSum(y)}, &device.Tensors{})[0]
+		return [][]*Node{sums, {loss, graph.GlobalNormOver(sums, masters)}}
+	}).On(m)
+	defer p.Close()
+	var batches device.Group
+	rows := len(n.ids) / m.Devices()
+	for device := range m.Devices() {
+		batch := tensors.FromFlatDataAndDimensions(n.ids[device*rows:(device+1)*rows], rows)
+		batches = append(batches, []*tensors.Tensor{batch})
+	}
+	out, err := p.Run(base.Group(), masters.Group(), batches)
+	if err != nil {
+		t.Fatalf("%s: %v", m, err)
+	}
+	sums := &device.Tensors{Names: n.names, Mesh: m, Cut: masters.Cut}
+	sums.Replace(out[0])
+	gradients = map[string][]byte{}
+	for i, name := range n.names {
+		if gradients[name], err = sums.Whole(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum, norm := out[1][0][0], out[1][len(out[1])-1][1]
+	return gradients, tensors.ToScalar[float32](sum) + 1000*tensors.ToScalar[float32](norm)
+}
+
+// floatBytes returns float32 values in little-endian order.
 func floatBytes(values []float32) (data []byte) {
 	for _, v := range values {
-		bits := math.Float32bits(v)
-		data = append(data, byte(bits), byte(bits>>8), byte(bits>>16), byte(bits>>24))
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
 	}
 	return data
 }
 
-// TestMeshGradient compares the loss and gradients of a small network on four devices, each with its own rows, with those of one device.
+// The loss, the gradients and their norm of a small network are the same on one device and on four that share the rows.
 func TestMeshGradient(t *testing.T) {
 	const devices, rows, in, out = 4, 3, 6, 8
-	rules := device.Rules{"up.weight", "table.weight"}
-	names := []string{"table.weight", "norm.weight", "up.weight"}
-	dims := map[string][]int{"table.weight": {out, in}, "norm.weight": {in}, "up.weight": {out, in}}
-	values := map[string][]float32{}
-	for k, name := range names {
-		n := dims[name][0]
-		for _, dim := range dims[name][1:] {
-			n *= dim
-		}
-		for i := range n {
-			values[name] = append(values[name], float32(math.Sin(float64(7*k+i)*0.37)))
+	n := meshNetwork{
+		names:  []string{"table.weight", "norm.weight", "up.weight"},
+		dims:   map[string][]int{"table.weight": {out, in}, "norm.weight": {in}, "up.weight": {out, in}},
+		values: map[string][]float32{},
+	}
+	for k, name := range n.names {
+		for i := range shapes.Make(dtypes.Float32, n.dims[name]...).Size() {
+			n.values[name] = append(n.values[name], float32(math.Sin(float64(7*k+i)*0.37)))
 		}
 	}
-	d := meshDevice(t, devices)
-	ids := make([]int32, devices*rows)
-	for i := range ids {
-		ids[i] = int32(5*i+2) % out
+	for i := range devices * rows {
+		n.ids = append(n.ids, int32(5*i+2)%out)
 	}
-	run := func(m *device.Mesh) (gradients map[string][]byte, loss float32) {
-		base, overlay := put(t, d, m, true, values, dims, names...), put(t, d, m, false, values, dims, names...)
-		p := device.NewProgram(d, "network", func(in [][]*Node) [][]*Node {
-			w := graph.NewWeights(names, in[0]).On(base, overlay).Overlay(names, in[1])
-			x := Gather(w.Get("table.weight"), InsertAxes(in[2][0], -1)) // [rows, in]
-			x = graph.RMSNorm(x, w.Get("norm.weight"), 1e-5)
-			x = Sin(w.Linear(x, "up.weight", dtypes.Float32)) // [rows, out]
-			y := Mul(x, Add(w.Base().Linear(Slice(x, AxisRange(), AxisRange(0, 6)), "up.weight", dtypes.Float32), x))
-			gradients := Gradient(ReduceAllSum(y), in[1]...)
-			sums := graph.AllReduceSum(m, gradients, overlay)
-			return [][]*Node{sums, {graph.AllReduceSum(m, []*Node{ReduceAllSum(y)}, &device.Tensors{})[0], graph.GlobalNormOver(sums, overlay)}}
-		}).On(m)
-		defer p.Close()
-		var feed device.Group
-		n := len(ids) / m.Devices()
-		for device := range m.Devices() {
-			feed = append(feed, []*tensors.Tensor{tensors.FromFlatDataAndDimensions(ids[device*n:(device+1)*n], n)})
-		}
-		out, err := p.Run(base.Group(), overlay.Group(), feed)
-		if err != nil {
-			t.Fatalf("%s: %v", m, err)
-		}
-		sums := &device.Tensors{Names: names, Mesh: m, Cut: overlay.Cut}
-		sums.Replace(out[0])
-		gradients = map[string][]byte{}
-		for i, name := range names {
-			if gradients[name], err = sums.Whole(i); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return gradients, tensors.ToScalar[float32](out[1][0][0]) + 1000*tensors.ToScalar[float32](out[1][len(out[1])-1][1])
-	}
-	want, wantLoss := run(nil)
-	for _, m := range meshes(t, devices, rules) {
-		got, loss := run(m)
+	d := openCPUDevices(t, devices)
+	want, wantLoss := n.run(t, d, nil)
+	for _, m := range meshes(t, devices, device.Rules{"up.weight", "table.weight"}) {
+		got, loss := n.run(t, d, m)
 		if math.Abs(float64(loss-wantLoss)) > 1e-6*math.Abs(float64(wantLoss)) {
-			t.Errorf("%s: loss and norm %v, one device %v", m, loss, wantLoss)
+			t.Errorf("%s: loss + 1000 norm = %v, want %v as on one device", m, loss, wantLoss)
 		}
-		for _, name := range names {
-			if worst := farthest(got[name], want[name]); len(got[name]) != len(want[name]) || worst > 2e-6 {
-				t.Errorf("%s: gradient of %s is off by %g", m, name, worst)
+		for _, name := range n.names {
+			if worst := maxError(got[name], want[name]); len(got[name]) != len(want[name]) || worst > 2e-6 {
+				t.Errorf("%s: gradient of %s: relative error %g", m, name, worst)
 			}
 		}
 	}
 }
 
-// farthest is the largest difference of float32 values, by the largest of them.
-func farthest(a, b []byte) float64 {
+// maxError returns the largest difference between the float32 values in got and want, relative to want's largest value.
+func maxError(got, want []byte) float64 {
 	worst, top := 0.0, 0.0
-	for i := 0; i+3 < min(len(a), len(b)); i += 4 {
+	for i := 0; i+3 < min(len(got), len(want)); i += 4 {
 		at := func(x []byte) float64 {
-			return float64(math.Float32frombits(uint32(x[i]) | uint32(x[i+1])<<8 | uint32(x[i+2])<<16 | uint32(x[i+3])<<24))
+			return float64(math.Float32frombits(binary.LittleEndian.Uint32(x[i:])))
 		}
-		worst, top = max(worst, math.Abs(at(a)-at(b))), max(top, math.Abs(at(b)))
+		worst, top = max(worst, math.Abs(at(got)-at(want))), max(top, math.Abs(at(want)))
 	}
 	return worst / top
 }

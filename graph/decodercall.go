@@ -6,34 +6,37 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// DecoderRows is the number of tokens up to which reading the weights is what takes a processor its time.
+// MaxFusedTokens is the largest number of tokens in a fused decoder step. For so few tokens, a processor spends its
+// time on reading the weights.
 const DecoderRows = 16
 
-// DecoderStep is what all layers of a decoder do with the next tokens of some rows, in words that package pjrt knows: see CalledDecoder.
+// DecoderStep holds the inputs of a decoder step, which computes all layers of a network for the next tokens of
+// some rows. See FuseDecoder.
 type DecoderStep struct {
 	X      *Node // [B, S, D] float32: the embeddings
-	Now    *Node // int32 [B, S]: the columns of the cache that the tokens take
+	Now    *Node // int32 [B, S]: the columns of the KV cache for the tokens
 	Rotary Rotary
 	Mask   *Node // [B, S, T]
 	Eps    float64
 	Layers []DecoderLayer
 }
 
-// DecoderLayer is one of them.
+// DecoderLayer holds one layer's inputs of a decoder step.
 type DecoderLayer struct {
-	Keys, Values *Node // of the cache, before: [B, K, T, hd] and [B, K, hd, T]
-	// Weights are input norm, Q, K, V, O, post-attention norm, gate, up and down.
+	Keys, Values *Node // the KV cache before the step: [B, K, T, hd] and [B, K, hd, T]
+	// Weights are the input norm, the Q, K, V and O projections, the post-attention norm, and gate, up and down.
 	Weights [9]*Node
 }
 
-// CalledDecoder returns y [B, S, D], what the last layer says, and the cache, keys and values of each layer, as given. It tells package pjrt that this is
-// what the step computes, so that all layers can be a single call, which reads the weights as fast as memory gives them. Where there is no such
-// call, y and cache are computed as they stand.
+// FuseDecoder returns y [B, S, D], the output of the last layer, and the updated KV cache (keys and values of each
+// layer) as they are given. It marks them as the results of the step, so that package pjrt can replace all layers by
+// one kernel call that reads the weights at the speed of memory. Without a kernel, y and cache are computed as built.
 func (w Weights) CalledDecoder(step DecoderStep, y *Node, cache []*Node) (*Node, []*Node) {
 	if w.mesh != nil || !step.callable() {
 		return y, cache
 	}
-	in := []*Node{step.X, step.Now, step.Rotary.Cos, step.Rotary.Sin, step.Mask, Const(y.Graph(), float32(step.Eps))}
+	eps := Const(y.Graph(), float32(step.Eps))
+	in := []*Node{step.X, step.Now, step.Rotary.Cos, step.Rotary.Sin, step.Mask, eps}
 	for _, l := range step.Layers {
 		in = append(append(in, l.Keys, l.Values), l.Weights[:]...)
 	}
@@ -41,9 +44,11 @@ func (w Weights) CalledDecoder(step DecoderStep, y *Node, cache []*Node) (*Node,
 	return results[0], results[1:]
 }
 
-// callable tells whether package pjrt may put a call there: few tokens, whole matrices of one kind and norms of one, and widths that it can do.
+// hasCall tells whether package pjrt may replace the step by a kernel call: few tokens, the same dtype for all matrices
+// and for all norms, and widths that the kernels take.
 func (s DecoderStep) callable() bool {
-	if onGPU(s.X) || s.X.Shape().Dim(0)*s.X.Shape().Dim(1) > DecoderRows || s.Mask.Shape().Dim(0) != s.X.Shape().Dim(0) {
+	rows, tokens := s.X.Shape().Dim(0), s.X.Shape().Dim(1)
+	if onGPU(s.X) || rows*tokens > DecoderRows || s.Mask.Shape().Dim(0) != rows {
 		return false
 	}
 	first := s.Layers[0]
@@ -66,6 +71,3 @@ func (s DecoderStep) callable() bool {
 	}
 	return true
 }
-
-// divides tells whether there are calls for such a width.
-func divides(n int) bool { return n%pjrt.CallWidth == 0 }

@@ -1,14 +1,15 @@
-// Package graph holds the parts of a transformer and of its training step as GoMLX graph functions, and the devices they run on.
+// Package graph builds the parts of a transformer, and of its training step, as GoMLX graph functions: linear layers,
+// norms, attention, rotary embedding, log-probabilities, AdamW, and what sharded weights need.
 //
-// It imports GoMLX and nothing of this project but its own device layer (graph/pjrt, graph/wheel). It knows no text, no files of
-// weights and no configuration of a run: those belong to datasets, mistral and bfpo.
+// It imports GoMLX and the device layer below it (graph/device, graph/pjrt), and nothing else of this project. It knows
+// no text, no weight files and no run configuration; those belong to datasets, mistral and bfpo.
 //
-// Shapes stand behind a line as a comment, in these letters:
+// Comments behind a line give the shape of its result, in these letters:
 //
 //	B rows of a batch       S tokens of a row      D model width
 //	H query heads           K key/value heads      F feed-forward width
 //	V vocabulary            N target tokens        P pairs
-//	R LoRA rank             hd head width          T keys seen by a query
+//	R LoRA rank             hd head width          T keys, cached ones included
 //
-// Graph functions panic, as GoMLX's do; Program is the one boundary where such a panic becomes an error.
+// Graph functions panic on bad arguments, as GoMLX's do; device.Program turns such a panic into an error.
 package graph

@@ -11,7 +11,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
-// Chosen and rejected response share one row with their prompt: segments 256 (the prompt of document 1), 257 (chosen), 258 (rejected).
+// The chosen and the rejected response share one row with their prompt: segment 256 is the prompt of document 1, 257
+// the chosen response, 258 the rejected one, 0 padding.
 func ExampleMask() {
 	d, err := device.Open(device.Options{Platform: device.PlatformGo})
 	if err != nil {
@@ -38,7 +39,7 @@ func ExampleMask() {
 	// 4 [false false false false true]
 }
 
-// Log-probabilities of two tokens after one place, under a head of three tokens.
+// Two tokens of a vocabulary of three, as predicted by one hidden state.
 func ExampleTokenLogProbs() {
 	d, err := device.Open(device.Options{Platform: device.PlatformGo})
 	if err != nil {
@@ -46,7 +47,8 @@ func ExampleTokenLogProbs() {
 	}
 	defer d.Close()
 	p := device.NewProgram(d, "logp", func(in [][]*Node) [][]*Node {
-		logp, mean := graph.TokenLogProbs(in[0][0], in[0][1], in[0][2], in[0][3], graph.HeadGradient{Hidden: true}, 256)
+		hidden, index, labels, head := in[0][0], in[0][1], in[0][2], in[0][3]
+		logp, mean := graph.TokenLogProbs(hidden, index, labels, head, graph.HeadGradient{Hidden: true}, 256)
 		return [][]*Node{{Exp(logp), mean}}
 	})
 	results, err := p.Call([]*tensors.Tensor{

@@ -13,13 +13,14 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// attentionCalls compiles attention and its gradient for a GPU and counts the calls of cuDNN, and other products.
-func attentionCalls(t *testing.T, dtype dtypes.DType, length int) (forward, backward, products int) {
+// countAttentionCalls compiles attention and its gradient for a GPU and counts cuDNN's attention calls and all other
+// products.
+func countAttentionCalls(t *testing.T, dtype dtypes.DType, length int) (forward, backward, products int) {
 	t.Helper()
 	const b, heads, kvHeads, width = 2, 4, 2, 64
 	p := device.NewProgram(graphtest.GPUs(t, "h100", 1), "attention", func(in [][]*Node) [][]*Node {
-		places := graph.Places{Segments: in[1][0], Positions: in[1][1]}
-		y := graph.Weights{}.SelfAttention(in[0][0], in[0][1], in[0][2], graph.Mask(places, places, 0))
+		layout := graph.Places{Segments: in[1][0], Positions: in[1][1]}
+		y := graph.Weights{}.SelfAttention(in[0][0], in[0][1], in[0][2], graph.Mask(layout, layout, 0))
 		return [][]*Node{{y}, Gradient(ReduceAllSum(Square(ConvertDType(y, dtypes.Float32))), in[0]...)}
 	})
 	defer p.Close()
@@ -42,7 +43,7 @@ func attentionCalls(t *testing.T, dtype dtypes.DType, length int) (forward, back
 	return forward, backward, products
 }
 
-// On GPUs attention in half precision is one call forward and one backward, under any mask of segments.
+// On GPUs, attention in half precision with a mask of segments is one cuDNN call forward and one backward.
 func TestFusedAttention(t *testing.T) {
 	for _, c := range []struct {
 		dtype             dtypes.DType
@@ -50,13 +51,13 @@ func TestFusedAttention(t *testing.T) {
 		forward, backward int
 	}{
 		{dtypes.BFloat16, 256, 1, 1},
-		{dtypes.Float32, 256, 0, 0}, // not in half precision
-		{dtypes.BFloat16, 255, 0, 0},
+		{dtypes.Float32, 256, 0, 0},  // not in half precision
+		{dtypes.BFloat16, 255, 0, 0}, // odd length
 	} {
-		forward, backward, products := attentionCalls(t, c.dtype, c.length)
+		forward, backward, products := countAttentionCalls(t, c.dtype, c.length)
 		if forward != c.forward || backward != c.backward || (products == 0) != (c.forward > 0) {
-			t.Errorf("%v of %d tokens: %d calls forward, %d backward, %d other products; want %d, %d", c.dtype, c.length, forward, backward,
-				products, c.forward, c.backward)
+			t.Errorf("%v, %d tokens: %d calls forward, %d backward, %d other products; want %d, %d",
+				c.dtype, c.length, forward, backward, products, c.forward, c.backward)
 		}
 	}
 }

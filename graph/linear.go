@@ -8,13 +8,14 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Linear returns x w^T for x [..., in] and w [out, in] of one dtype (the layout of Hugging Face checkpoints): [..., out].
+// Linear returns x w^T, [..., out], for x [..., in] and w [out, in] of one dtype. This is the layout of weights in
+// Hugging Face checkpoints.
 func Linear(x, w *Node) *Node {
-	return onRows(x, w, func(x *Node) *Node { return product(x, w, x.DType()) })
+	return applyToRows(x, w, func(x *Node) *Node { return product(x, w, x.DType()) })
 }
 
-// onRows applies f, from [tokens, in] to [tokens, out], to x [..., in].
-func onRows(x, w *Node, f func(x *Node) *Node) *Node {
+// applyToRows applies f, which maps [tokens, in] to [tokens, out], to x [..., in] and restores the leading axes.
+func applyToRows(x, w *Node, f func(x *Node) *Node) *Node {
 	dims := x.Shape().Dimensions
 	in, last := w.Shape().Dimensions[1], len(dims)-1
 	if dims[last] != in {
@@ -23,11 +24,11 @@ func onRows(x, w *Node, f func(x *Node) *Node) *Node {
 	return Reshape(f(Reshape(x, -1, in)), append(append([]int{}, dims[:last]...), -1)...)
 }
 
-// product contracts the last axes of a [..., M, C] and b [..., N, C], both of one dtype and with the same leading axes, to
-// [..., M, N] in dtype out. It accumulates in float32.
+// product contracts the last axes of a [..., M, C] and b [..., N, C], which have one dtype and the same leading axes,
+// to [..., M, N] in dtype out. It accumulates in float32.
 //
-// In float32 the gradient is GoMLX's. In half precision GoMLX would convert all operands of the backward pass to float32,
-// which costs the speed; here the adjoint dy is rounded instead and meets the other operand as it is:
+// The gradient of float32 operands is GoMLX's. For half precision, GoMLX would convert all operands of the backward
+// pass to float32, which is slow. The custom gradient here rounds the adjoint dy to half precision instead:
 //
 //	da = dy b,  db = dy^T a
 func product(a, b *Node, out dtypes.DType) *Node {
@@ -36,7 +37,7 @@ func product(a, b *Node, out dtypes.DType) *Node {
 		return ConvertDType(contract(a, last, b, last, a.DType()), out)
 	}
 	if a.Shape().Dim(last-1) == 1 {
-		// A single row, as when one text is generated, takes XLA's CPU seven times as long as two rows take.
+		// XLA's CPU backend multiplies one row, as in decoding one text, seven times slower than two rows.
 		y := product(Concatenate([]*Node{a, a}, last-1), b, out)
 		return SliceAxis(y, last-1, AxisElem(0))
 	}
@@ -50,27 +51,28 @@ func product(a, b *Node, out dtypes.DType) *Node {
 		}, a, b)
 }
 
-// summed is the number of terms that productInBlocks adds up in one go.
-const summed = 192
+// blockTerms is the number of terms that productInBlocks sums in one block.
+const blockTerms = 192
 
-// productInBlocks is product for matrices a [M, C] and b [N, C], without a gradient and in float32 with smaller errors: it sums each 192
-// terms apart and then adds the sums, as PyTorch's CPU code does, with the same bits. XLA's adds all terms one after the other, which errs
-// half as much again. It costs copies of the blocks, so few rows, as when one text is generated, are not worth it.
+// productInBlocks is product for matrices a [M, C] and b [N, C] without a gradient, with smaller rounding errors in
+// float32. It sums blocks of 192 terms and then adds the sums, as PyTorch's CPU code does, and gives the same bits.
+// XLA adds all terms one after the other, and its error is half as large again. The blocks have to be copied, which
+// does not pay for a few rows, as in decoding; these go to product.
 func productInBlocks(a, b *Node, out dtypes.DType) *Node {
 	terms := a.Shape().Dim(1)
-	if a.DType() != dtypes.Float32 || terms <= summed || a.Shape().Dim(0) < 32 {
+	if a.DType() != dtypes.Float32 || terms <= blockTerms || a.Shape().Dim(0) < 32 {
 		return product(a, b, out)
 	}
-	operands := OptimizationBarriers(a, b) // else XLA cuts all weights of the network at once
+	operands := OptimizationBarriers(a, b) // otherwise XLA copies the blocks of all weights at the start
 	a, b = operands[0], operands[1]
 	var sum *Node // [M, N]
-	for from := 0; from < terms; from += summed {
-		block := AxisRange(from, min(from+summed, terms))
-		part := contract(SliceAxis(a, 1, block), 1, SliceAxis(b, 1, block), 1, out)
+	for from := 0; from < terms; from += blockTerms {
+		block := AxisRange(from, min(from+blockTerms, terms))
+		blockSum := contract(SliceAxis(a, 1, block), 1, SliceAxis(b, 1, block), 1, out)
 		if sum == nil {
-			sum = part
+			sum = blockSum
 		} else {
-			sum = Add(sum, part)
+			sum = Add(sum, blockSum)
 		}
 	}
 	return sum
@@ -78,12 +80,12 @@ func productInBlocks(a, b *Node, out dtypes.DType) *Node {
 
 // contract multiplies a and b over one axis of each; all axes before the last two are batch axes.
 //
-// Of several batch axes one is made, which XLA's CPU needs to multiply bfloat16 matrices as such. The accumulator is left to XLA, which takes
-// float32 for half precision: asking for it by name makes go-xla copy the weights.
+// Several batch axes are merged into one, since XLA's CPU backend multiplies bfloat16 matrices natively only then. The
+// accumulator's dtype is left to XLA, which takes float32 for half precision; naming it makes go-xla copy the weights.
 func contract(a *Node, axisA int, b *Node, axisB int, out dtypes.DType) *Node {
 	batch := a.Shape().Dimensions[:a.Rank()-2]
-	if many := len(batch) - 1; many > 0 {
-		y := contract(oneBatchAxis(a), axisA-many, oneBatchAxis(b), axisB-many, out)
+	if extra := len(batch) - 1; extra > 0 {
+		y := contract(mergeBatchAxes(a), axisA-extra, mergeBatchAxes(b), axisB-extra, out)
 		return Reshape(y, append(slices.Clone(batch), y.Shape().Dimensions[1:]...)...)
 	}
 	axes := []int{0}[:len(batch)]
@@ -94,7 +96,7 @@ func contract(a *Node, axisA int, b *Node, axisB int, out dtypes.DType) *Node {
 	return dot.General([]int{axisA}, axes, []int{axisB}, axes)
 }
 
-// oneBatchAxis reshapes x [..., M, N] to [B, M, N].
-func oneBatchAxis(x *Node) *Node {
+// mergeBatchAxes reshapes x [..., M, N] to [batch, M, N].
+func mergeBatchAxes(x *Node) *Node {
 	return Reshape(x, append([]int{-1}, x.Shape().Dimensions[x.Rank()-2:]...)...)
 }

@@ -24,7 +24,7 @@ func TestLinear(t *testing.T) {
 	})
 }
 
-// A single row in bfloat16 takes a way of its own, with the same numbers: all of these are exact.
+// A single row in bfloat16 is multiplied as two rows; the results are the same. All values are exact in bfloat16.
 func TestLinearSingleRow(t *testing.T) {
 	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
@@ -40,8 +40,8 @@ func TestLinearSingleRow(t *testing.T) {
 	})
 }
 
-// In bfloat16 the gradients of two stacked layers stay within the rounding of their operands of those in float32, also when
-// the first layer is recomputed.
+// In bfloat16 the gradients of two stacked layers differ from the float32 gradients by rounding only, also when the
+// backward pass recomputes the first layer.
 func TestLinearHalfPrecision(t *testing.T) {
 	layers := func(dtype dtypes.DType, remat bool) func(in []*Node) []*Node {
 		return func(in []*Node) []*Node {
@@ -62,16 +62,18 @@ func TestLinearHalfPrecision(t *testing.T) {
 		for _, remat := range []bool{false, true} {
 			got := call(t, d, layers(dtypes.BFloat16, remat), x, w1, w2)
 			for i, what := range []string{"dx", "dw1", "dw2", "y"} {
-				if r := graphtest.Relative(graphtest.Floats(t, got[i]), graphtest.Floats(t, want[i])); !(r < 0.01) || r == 0 {
-					t.Errorf("remat %v: %s is %.2g from float32's, want the rounding of bfloat16 (2^-8 = 0.0039)", remat, what, r)
+				r := graphtest.Relative(graphtest.Floats(t, got[i]), graphtest.Floats(t, want[i]))
+				if !(r < 0.01) || r == 0 {
+					t.Errorf("remat %v: %s has relative error %.2g, want the rounding of bfloat16 (2^-8 = 0.0039)",
+						remat, what, r)
 				}
 			}
 		}
 	})
 }
 
-// A dot of 4096 ones of bfloat16 accumulated in bfloat16 would stop at 256.
-func TestLinearAccumulates(t *testing.T) {
+// The sum of 4096 bfloat16 ones is exact; accumulated in bfloat16, it would stop at 256.
+func TestLinearAccumulatesInFloat32(t *testing.T) {
 	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			one := ConvertDType(in[0], dtypes.BFloat16)

@@ -17,7 +17,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 )
 
-// fullLogProbs is the definition with all logits at once, for autodiff: log-softmax, then the labels' entries.
+// fullLogProbs computes TokenLogProbs by its definition, with all logits at once and GoMLX's gradients.
 func fullLogProbs(hidden, index, labels, head *Node) (logp, mean *Node) {
 	logits := Einsum("bsd,vd->bsv", hidden, head)
 	logits = Reshape(logits, -1, head.Shape().Dim(0))
@@ -28,7 +28,7 @@ func fullLogProbs(hidden, index, labels, head *Node) (logp, mean *Node) {
 
 func TestTokenLogProbs(t *testing.T) {
 	const b, s, d, v = 2, 6, 8, 11
-	index := []int32{0, 3, 3, 5, 6, 7, 11, 0, 0} // out of every row, some places twice, as padding is
+	index := []int32{0, 3, 3, 5, 6, 7, 11, 0, 0} // from both rows, some of them twice, as padding is
 	labels := []int32{0, 10, 4, 4, 7, 1, 2, 0, 0}
 	weight := []float32{1, -2, 0.5, 3, 1, 1, -1, 0, 0}
 	graphtest.Each(t, func(t *testing.T, dev *device.Device) {
@@ -41,7 +41,8 @@ func TestTokenLogProbs(t *testing.T) {
 			for _, chunk := range []int{1, 7, 256} {
 				t.Run(fmt.Sprintf("frozen=%v,chunk=%d", frozen, chunk), func(t *testing.T) {
 					got := call(t, dev, func(in []*Node) []*Node {
-						logp, mean := graph.TokenLogProbs(in[0], in[1], in[2], in[3], graph.HeadGradient{Hidden: true, Head: !frozen}, chunk)
+						gradients := graph.HeadGradient{Hidden: true, Head: !frozen}
+						logp, mean := graph.TokenLogProbs(in[0], in[1], in[2], in[3], gradients, chunk)
 						loss := ReduceAllSum(Mul(logp, in[4]))
 						if frozen {
 							return []*Node{Gradient(loss, in[0])[0], logp, logp, mean}
@@ -60,8 +61,9 @@ func TestTokenLogProbs(t *testing.T) {
 	})
 }
 
-// The head's memory, forward and backward, is a quarter at most of that of a program with all logits, where its weights are frozen and where they
-// are trained: by the compiled sizes, for as many tokens as a pair of 1024 has. The gradient of trained weights, a result, does not count.
+// For the 2048 tokens of a pair of length 1024, TokenLogProbs and its gradient need at most a quarter of the scratch
+// memory of a program with all logits, for a frozen head and for a trained one. The sizes are the compiler's; the
+// gradient of the head is a result and does not count.
 func TestTokenLogProbsMemory(t *testing.T) {
 	d := graphtest.XLA(t)
 	const tokens, width, vocabulary, chunk = 2048, 256, 32000, 256
@@ -85,16 +87,17 @@ func TestTokenLogProbsMemory(t *testing.T) {
 		}
 		all := temp(func(in []*Node) (logp, mean *Node) { return fullLogProbs(in[0], in[2], in[3], in[1]) })
 		ours := temp(func(in []*Node) (logp, mean *Node) {
-			return graph.TokenLogProbs(in[0], in[2], in[3], in[1], graph.HeadGradient{Hidden: true, Head: !frozen}, chunk)
+			gradients := graph.HeadGradient{Hidden: true, Head: !frozen}
+			return graph.TokenLogProbs(in[0], in[2], in[3], in[1], gradients, chunk)
 		})
-		t.Logf("frozen %v: %d MiB of %d", frozen, ours>>20, all>>20)
+		t.Logf("frozen %v: %d MiB in chunks, %d MiB with all logits", frozen, ours>>20, all>>20)
 		if ours > all/4 {
-			t.Errorf("frozen %v: %d bytes, with all logits %d", frozen, ours, all)
+			t.Errorf("frozen %v: %d bytes in chunks, %d bytes with all logits", frozen, ours, all)
 		}
 	}
 }
 
-// With D = 1 and h = 1 the logits are the head itself: ln 1, ln 2, ln 5 give probabilities 1/8, 2/8, 5/8.
+// With D = 1 and h = 1 the logits are the weights of the head: ln 1, ln 2, ln 5 give probabilities 1/8, 2/8, 5/8.
 func TestTokenLogProbsByHand(t *testing.T) {
 	ln := func(x float64) float32 { return float32(math.Log(x)) }
 	head := [][]float32{{ln(1)}, {ln(2)}, {ln(5)}}
@@ -111,7 +114,7 @@ func TestTokenLogProbsByHand(t *testing.T) {
 }
 
 func TestGreedyLogProbs(t *testing.T) {
-	// One hidden unit: logits are the head's numbers. 3 stands twice, the first of the two is the greedy token.
+	// With one hidden unit the logits are the weights of the head. Two tokens have logit 3; the first one is greedy.
 	head := [][]float32{{1}, {3}, {-2}, {3}}
 	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
@@ -124,12 +127,16 @@ func TestGreedyLogProbs(t *testing.T) {
 	})
 }
 
-// Where there are kernels, the gradient of a frozen head in bfloat16 is a call, which keeps no probabilities: also for rows and words that fill no block.
-func TestWeighedRowsCall(t *testing.T) {
-	d := inspectedKernels(t)
+// With kernels, the gradient of a frozen head in bfloat16 is a kernel call that stores no probabilities. The numbers of
+// tokens and words do not fill the kernel's blocks.
+func TestWeightedRowsCall(t *testing.T) {
+	d := openWithKernels(t)
 	const tokens, width, words = 70, 96, 5003
-	hidden := tensors.FromFlatDataAndDimensions(rounded(graphtest.Floats(t, graphtest.Random(1, 1, tokens, width))), 1, tokens, width)
-	head := tensors.FromFlatDataAndDimensions(rounded(graphtest.Floats(t, graphtest.Random(2, words, width))), words, width)
+	random := func(seed int64, dims ...int) *tensors.Tensor {
+		values := roundToBF16(graphtest.Floats(t, graphtest.Random(seed, dims...)))
+		return tensors.FromFlatDataAndDimensions(values, dims...)
+	}
+	hidden, head := random(1, 1, tokens, width), random(2, words, width)
 	index, labels := make([]int32, tokens), make([]int32, tokens)
 	for i := range index {
 		index[i], labels[i] = int32(i), int32(i*71%words)
@@ -142,7 +149,8 @@ func TestWeighedRowsCall(t *testing.T) {
 		})
 		defer p.Close()
 		in := []*tensors.Tensor{tensors.FromValue(index), tensors.FromValue(labels)}
-		compiled, err := p.Compile([]shapes.Shape{hidden.Shape(), head.Shape()}, []shapes.Shape{in[0].Shape(), in[1].Shape()})
+		compiled, err := p.Compile(
+			[]shapes.Shape{hidden.Shape(), head.Shape()}, []shapes.Shape{in[0].Shape(), in[1].Shape()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,18 +165,19 @@ func TestWeighedRowsCall(t *testing.T) {
 		return graphtest.Floats(t, out[0][0])
 	}
 	if r := graphtest.Relative(gradient(dtypes.BFloat16), gradient(dtypes.Float32)); !(r <= 0.004) {
-		t.Errorf("relative difference %g", r)
+		t.Errorf("relative error %g", r)
 	}
 }
 
-// The gradient of a token that the network is sure of is the small difference of two rows that nearly agree: in bfloat16 it is still that.
-func TestSureTokens(t *testing.T) {
+// For a token of probability near 1, the gradient is the small difference of two nearly equal rows. In bfloat16 it is
+// still accurate.
+func TestNearlyCertainTokens(t *testing.T) {
 	const tokens, width, words = 64, 96, 5003
-	w := rounded(graphtest.Floats(t, graphtest.Random(2, words, width)))
+	w := roundToBF16(graphtest.Floats(t, graphtest.Random(2, words, width)))
 	index, labels := make([]int32, tokens), make([]int32, tokens)
 	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		head := tensors.FromFlatDataAndDimensions(w, words, width)
-		for scale, most := range map[float32]float32{0.1: -0.05, 0.16: -2e-4, 0.18: -3e-5} {
+		for scale, least := range map[float32]float32{0.1: -0.05, 0.16: -2e-4, 0.18: -3e-5} {
 			h := make([]float32, 0, tokens*width)
 			for i := range index {
 				index[i], labels[i] = int32(i), int32(i*71%words)
@@ -176,7 +185,7 @@ func TestSureTokens(t *testing.T) {
 					h = append(h, scale*(1+float32(i)/640)*x)
 				}
 			}
-			hidden := tensors.FromFlatDataAndDimensions(rounded(h), 1, tokens, width)
+			hidden := tensors.FromFlatDataAndDimensions(roundToBF16(h), 1, tokens, width)
 			gradient := func(dtype dtypes.DType) (grad, logp []float32) {
 				got := call(t, d, func(in []*Node) []*Node {
 					h, w := ConvertDType(in[0], dtype), ConvertDType(in[1], dtype)
@@ -187,19 +196,21 @@ func TestSureTokens(t *testing.T) {
 			}
 			half, _ := gradient(dtypes.BFloat16)
 			full, logp := gradient(dtypes.Float32)
-			if slices.Max(logp) < most {
-				t.Errorf("scale %g: no token is more probable than e^%g", scale, slices.Max(logp))
+			if slices.Max(logp) < least {
+				t.Errorf("scale %g: the most probable token has log-probability %g, want at least %g", scale,
+					slices.Max(logp), least)
 			}
 			for i := range tokens {
 				if r := graphtest.Relative(half[i*width:(i+1)*width], full[i*width:(i+1)*width]); !(r <= 0.01) {
-					t.Errorf("scale %g: the gradient of token %d of log-probability %g is off by %.2g", scale, i, logp[i], r)
+					t.Errorf("scale %g: gradient of token %d (log-probability %g): relative error %.2g",
+						scale, i, logp[i], r)
 				}
 			}
 		}
 	})
 }
 
-// In bfloat16 values and gradients stay within its rounding of those in float32.
+// In bfloat16, values and gradients differ from the float32 results by rounding only.
 func TestTokenLogProbsHalfPrecision(t *testing.T) {
 	index, labels := []int32{0, 1, 2, 3, 4, 5, 6, 7}, []int32{3, 1, 4, 1, 5, 9, 2, 6}
 	graphtest.Each(t, func(t *testing.T, d *device.Device) {
@@ -216,10 +227,10 @@ func TestTokenLogProbsHalfPrecision(t *testing.T) {
 			wantLogp, wantGrad := run(dtypes.Float32, frozen)
 			logp, grad := run(dtypes.BFloat16, frozen)
 			if r := graphtest.Relative(logp, wantLogp); r > 0.004 {
-				t.Errorf("frozen %v: logp off by %.2g", frozen, r)
+				t.Errorf("frozen %v: logp has relative error %.2g", frozen, r)
 			}
 			if r := graphtest.Relative(grad, wantGrad); r > 0.01 {
-				t.Errorf("frozen %v: gradient off by %.2g", frozen, r)
+				t.Errorf("frozen %v: gradient has relative error %.2g", frozen, r)
 			}
 		}
 	})

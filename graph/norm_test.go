@@ -12,7 +12,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// near fails unless got and want are equal to within tol, element by element.
+// near fails the test unless got and want differ by at most tol in every element.
 func near(t *testing.T, what string, got, want []float32, tol float64) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -34,7 +34,7 @@ func TestRMSNorm(t *testing.T) {
 			half := graph.RMSNorm(ConvertDType(in[0], dtypes.BFloat16), in[1], 3.5)
 			half.AssertDims(2, 2)
 			if half.DType() != dtypes.BFloat16 {
-				t.Errorf("dtype %s, want that of x", half.DType())
+				t.Errorf("dtype %s, want bfloat16 as x has", half.DType())
 			}
 			return []*Node{graph.RMSNorm(in[0], in[1], 3.5), ConvertDType(half, dtypes.Float32)}
 		}, x, weight)

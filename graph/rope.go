@@ -8,7 +8,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// RotaryFrequencies returns the hd/2 angular frequencies of rotary embedding (Su et al. 2021, eq. 15), in radians per position:
+// RotaryFrequencies returns the hd/2 angular frequencies of rotary embedding (Su et al. 2021, eq. 15), in radians per
+// position:
 //
 //	theta_i = theta^(-2i/hd)
 func RotaryFrequencies(headDim int, theta float64) []float64 {
@@ -19,7 +20,7 @@ func RotaryFrequencies(headDim int, theta float64) []float64 {
 	return freqs
 }
 
-// LinearScaling returns the frequencies under which position p turns as p/factor did.
+// LinearScaling divides all frequencies by factor: position p is rotated as position p/factor was before.
 func LinearScaling(freqs []float64, factor float64) []float64 {
 	scaled := make([]float64, len(freqs))
 	for i, f := range freqs {
@@ -28,8 +29,8 @@ func LinearScaling(freqs []float64, factor float64) []float64 {
 	return scaled
 }
 
-// Llama3Scaling returns the frequencies of Llama 3.1's long context. With n = original*f/2pi, the turns that a frequency f
-// makes over the original context,
+// Llama3Scaling returns the scaled frequencies of Llama 3.1's long context. With n = original*f/2pi, the number of
+// turns that frequency f makes within the original context length,
 //
 //	f' = f             when n > high
 //	f' = f/factor      when n < low
@@ -44,8 +45,8 @@ func Llama3Scaling(freqs []float64, factor, low, high float64, original int) []f
 	return scaled
 }
 
-// Rotary holds the cosines and sines of rotary embedding at the positions of a batch. They are made once per graph and used
-// by every layer, in float32 whatever the model computes in: bfloat16 cannot tell position 257 from 256.
+// Rotary holds the cosines and sines of rotary embedding for the positions of a batch. They are computed once per graph
+// for all layers, and always in float32: bfloat16 cannot tell position 257 from 256.
 type Rotary struct {
 	Cos, Sin *Node // [B, S, 1, hd/2]
 }
@@ -58,12 +59,12 @@ func NewRotary(positions *Node, freqs []float64) Rotary {
 	}
 	p := InsertAxes(ConvertDType(positions, dtypes.Float32), -1, -1) // [B, S, 1, 1]
 	angles := Mul(p, Const(p.Graph(), [][][][]float32{{{f32}}}))     // [B, S, 1, hd/2]
-	tables := OptimizationBarriers(Cos(angles), Sin(angles))         // else XLA computes them again in every layer
+	tables := OptimizationBarriers(Cos(angles), Sin(angles))         // otherwise XLA recomputes them in every layer
 	return Rotary{Cos: tables[0], Sin: tables[1]}
 }
 
-// Apply turns queries or keys x [B, S, H, hd] by their positions. Component i is paired with i + hd/2, as in the checkpoints
-// of Hugging Face (the paper pairs 2i with 2i+1):
+// Apply rotates queries or keys x [B, S, H, hd] by their positions. It pairs component i with i + hd/2, as Hugging
+// Face's checkpoints need it (the paper pairs 2i with 2i+1):
 //
 //	y_i        = x_i cos(p theta_i) - x_(i+hd/2) sin(p theta_i)
 //	y_(i+hd/2) = x_(i+hd/2) cos(p theta_i) + x_i sin(p theta_i)

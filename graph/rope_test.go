@@ -13,17 +13,18 @@ import (
 )
 
 func TestRotaryFrequencies(t *testing.T) {
-	// theta = 10000, hd = 8: 10000^(-i/4) for i = 0..3.
+	// With theta = 10000 and hd = 8: 10000^(-i/4) for i = 0..3.
 	freqs := graph.RotaryFrequencies(8, 10000)
 	for name, c := range map[string]struct{ got, want []float64 }{
 		"plain":  {freqs, []float64{1, 0.1, 0.01, 0.001}},
 		"linear": {graph.LinearScaling(freqs, 4), []float64{0.25, 0.025, 0.0025, 0.00025}},
-		// original = 200 pi, so a frequency f makes 100 f turns: 100, 10, 1, 0.1. With low 0.5 and high 4 the first two stay,
-		// the last is divided by 8, and the third is mixed with s = (1-0.5)/3.5 = 1/7: 0.01*(6/7/8 + 1/7) = 0.01*14/56.
+		// With original = 200 pi, frequency f makes 100 f turns: 100, 10, 1, 0.1. With low = 0.5 and high = 4, the
+		// first two stay, the last is divided by 8, and the third is interpolated with s = (1-0.5)/3.5 = 1/7:
+		// 0.01*(6/7/8 + 1/7) = 0.01*14/56.
 		"llama3": {graph.Llama3Scaling(freqs, 8, 0.5, 4, 628), []float64{1, 0.1, 0.0025, 0.000125}},
 	} {
 		for i, want := range c.want {
-			// 628 is 200 pi to 5e-4.
+			// 628 equals 200 pi to a relative 5e-4.
 			if math.Abs(c.got[i]-want) > 1e-3*want {
 				t.Errorf("%s[%d] = %g, want %g", name, i, c.got[i], want)
 			}
@@ -32,7 +33,8 @@ func TestRotaryFrequencies(t *testing.T) {
 }
 
 func TestRotaryApply(t *testing.T) {
-	// hd = 4, so component 0 is paired with 2 (turned by the position, in radians) and 1 with 3 (by a hundredth of it).
+	// With hd = 4, component 0 is paired with 2, rotated by the position in radians, and 1 with 3, rotated by a
+	// hundredth of it.
 	positions := []int32{0, 1, 2, 255, 257, 5000, 8191}
 	x := []float32{1, 2, 3, 4}
 	var want []float32
@@ -44,27 +46,28 @@ func TestRotaryApply(t *testing.T) {
 	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			r := graph.NewRotary(in[0], graph.RotaryFrequencies(4, 10000))
-			x := BroadcastToDims(Reshape(in[1], 1, 1, 1, 4), 1, len(positions), 2, 4) // two heads alike
+			x := BroadcastToDims(Reshape(in[1], 1, 1, 1, 4), 1, len(positions), 2, 4) // two equal heads
 			half := r.Apply(ConvertDType(x, dtypes.BFloat16))
 			if half.DType() != dtypes.BFloat16 {
-				t.Errorf("dtype %s, want that of x", half.DType())
+				t.Errorf("dtype %s, want bfloat16 as x has", half.DType())
 			}
 			head := func(y *Node, h int) *Node { return SliceAxis(ConvertDType(y, dtypes.Float32), 2, AxisElem(h)) }
 			return []*Node{head(r.Apply(x), 0), head(r.Apply(x), 1), head(half, 0)}
 		}, [][]int32{positions}, x)
 		near(t, "head 0", graphtest.Floats(t, got[0]), want, 3e-6)
 		near(t, "head 1", graphtest.Floats(t, got[1]), want, 3e-6)
-		near(t, "bf16", graphtest.Floats(t, got[2]), want, 4.5/256) // one rounding to 8 bits of numbers up to 4.5
+		near(t, "bf16", graphtest.Floats(t, got[2]), want, 4.5/256) // one rounding to 8 bits, for values up to 4.5
 	})
 }
 
-// Far into a long text the tables are as right as float32 angles are: at position p a frequency f has two roundings, of f itself and of
-// p f, so cosine and sine are off by at most 2 p f 2^-24 (and a rounding of their own). bfloat16 has no position 5000: 4992 is its nearest,
-// and every angle with a frequency above 0.4 would be off by more than three.
+// Far into a long text the tables are as exact as float32 angles allow. At position p and frequency f, both f and p f
+// are rounded, so the error of cosine and sine is at most 2 p f 2^-24, plus the rounding of the result. In bfloat16
+// the nearest position to 5000 is 4992, and every angle with a frequency above 0.4 would be wrong by more than three
+// radians.
 func TestRotaryFarPositions(t *testing.T) {
 	const half = 64
 	positions := []int32{5000, 32767, 131071}
-	one := make([]float32, 2*half) // turned by an angle, (1, 0) is its cosine and sine
+	one := make([]float32, 2*half) // pairs (1, 0), which a rotation turns into (cos, sin)
 	for i := range half {
 		one[i] = 1
 	}
@@ -83,10 +86,11 @@ func TestRotaryFarPositions(t *testing.T) {
 					diff := max(math.Abs(float64(got[at])-cos), math.Abs(float64(got[at+half])-sin))
 					worst = max(worst, diff)
 					if bound := 2*float64(p)*f/(1<<24) + 1.2e-7; diff > bound {
-						t.Errorf("theta %g, position %d, component %d: off by %.2g, more than %.2g", theta, p, i, diff, bound)
+						t.Errorf("theta %g, position %d, component %d: error %.2g, want at most %.2g",
+							theta, p, i, diff, bound)
 					}
 				}
-				t.Logf("theta %g, position %d: off by at most %.2g", theta, p, worst)
+				t.Logf("theta %g, position %d: largest error %.2g", theta, p, worst)
 			}
 		}
 	})

@@ -10,45 +10,47 @@ import (
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
-// Weights is a view of named weights inside one graph: a base, and optionally an overlay that stands in front of it.
+// Weights is a view of named weights inside one graph: base weights and, optionally, masters that replace some of them.
 //
-// The policy is the frozen base seen through the trained masters; the reference is the same base without them, so the two
-// share every frozen weight. Views are values: Overlay, Base and WithDType return a new one and leave the old one as it is.
+// The policy is the base weights with the trained masters in front; the reference model is the same base weights
+// without the masters, so both share every frozen weight. Views are values: a method that changes a setting returns a
+// new view and leaves the old one as it is.
 type Weights struct {
-	base, overlay map[string]*Node
-	trained       []string     // the overlay's names in the caller's order
+	base, masters map[string]*Node
+	masterNames   []string     // in the caller's order
 	dtype         dtypes.DType // InvalidDType: as stored
-	inBlocks      bool         // of float32 products, see WithoutGradient
+	inference     bool         // see ForInference
 
-	mesh                  *device.Mesh // see On
-	cutFrozen, cutTrained map[string]bool
-	again                 bool // inside a layer that the backward pass computes again
+	mesh                        *device.Mesh // see OnMesh
+	shardedBase, shardedMasters map[string]bool
+	inRemat                     bool // inside a layer that the backward pass recomputes as a whole
 }
 
-// NewWeights returns the view of nodes under their names, which must be distinct.
+// NewWeights returns a view of nodes by their names, which must be distinct.
 func NewWeights(names []string, nodes []*Node) Weights {
-	return Weights{base: byName(names, nodes)}
+	return Weights{base: nodesByName(names, nodes)}
 }
 
-// Overlay returns the view in which the given nodes hide the base's of the same names: the policy.
-// It panics when the base has no weight of that name or one of another shape.
+// WithMasters returns the view in which the given nodes replace the base weights of the same names: the policy. It
+// panics if the base has no weight of a name, or one of another shape.
 func (w Weights) Overlay(names []string, nodes []*Node) Weights {
-	w.overlay, w.trained = byName(names, nodes), names
-	for name, node := range w.overlay {
-		below, found := w.base[name]
+	w.masters, w.masterNames = nodesByName(names, nodes), names
+	for name, node := range w.masters {
+		base, found := w.base[name]
 		if !found {
 			exceptions.Panicf("weight %q is trained but is not part of the model", name)
 		}
-		if !slices.Equal(w.wholeDims(below, w.cutFrozen[name]), w.wholeDims(node, w.cutTrained[name])) {
-			exceptions.Panicf("weight %q is trained with shape %s but the model has %s", name, node.Shape(), below.Shape())
+		if !slices.Equal(w.wholeDims(base, w.shardedBase[name]), w.wholeDims(node, w.shardedMasters[name])) {
+			exceptions.Panicf("weight %q is trained with shape %s but the model has %s",
+				name, node.Shape(), base.Shape())
 		}
 	}
 	return w
 }
 
-// Base returns the view without the overlay: the reference.
+// Base returns the view without masters: the reference model.
 func (w Weights) Base() Weights {
-	w.overlay, w.trained = nil, nil
+	w.masters, w.masterNames = nil, nil
 	return w
 }
 
@@ -58,53 +60,73 @@ func (w Weights) WithDType(dtype dtypes.DType) Weights {
 	return w
 }
 
-// Get returns the weight called name, in the view's dtype; it panics when there is none.
-func (w Weights) Get(name string) *Node {
-	node, found := w.find(name)
-	if !found {
-		exceptions.Panicf("weight %q is not part of the model", name)
-	}
-	if w.cut(name) {
-		return w.gathered(node, w.Trained(name))
-	}
-	return w.cast(node)
+// ForInference returns the view for programs without gradients: its float32 products are as exact as PyTorch's and take
+// up to twice the time (measured with SmolLM2 on two cores, rows of 256 tokens).
+func (w Weights) WithoutGradient() Weights {
+	w.inference = true
+	return w
 }
 
-// find returns the node of the weight called name as it was given.
+// OnMesh returns the view for weights that are sharded as base and masters are. Call it before WithMasters. Get and
+// Linear then gather a sharded weight where it is used; its gradient is summed over the devices and sharded again.
+func (w Weights) On(base, masters *device.Tensors) Weights {
+	w.mesh = base.Mesh
+	w.shardedBase, w.shardedMasters = shardedNames(base), shardedNames(masters)
+	return w
+}
+
+// shardedNames returns the names of the sharded tensors.
+func shardedNames(ts *device.Tensors) map[string]bool {
+	names := map[string]bool{}
+	for i, name := range ts.Names {
+		if ts.IsCut(i) {
+			names[name] = true
+		}
+	}
+	return names
+}
+
+// HasMaster tells whether the weight called name is trained.
+func (w Weights) Trained(name string) bool {
+	_, found := w.masters[name]
+	return found
+}
+
+// find returns the node of the weight called name as the caller passed it: a shard if the weight is sharded.
 func (w Weights) find(name string) (node *Node, found bool) {
-	if node, found = w.overlay[name]; !found {
+	if node, found = w.masters[name]; !found {
 		node, found = w.base[name]
 	}
 	return node, found
 }
 
-// WithoutGradient returns the view for programs that ask for no gradient: what Linear computes in float32 is then as exact as PyTorch's,
-// for up to as much time again (SmolLM2 on two cores, rows of 256 tokens).
-func (w Weights) WithoutGradient() Weights {
-	w.inBlocks = true
-	return w
-}
-
-// Linear returns x W^T for x [..., in] and the weight called name, W [out, in], as dtype: [..., out].
-func (w Weights) Linear(x *Node, name string, dtype dtypes.DType) *Node {
-	multiply := product
-	if w.inBlocks {
-		multiply = productInBlocks
+// isSharded tells whether each device has only a shard of the weight called name.
+func (w Weights) isSharded(name string) bool {
+	if w.Trained(name) {
+		return w.shardedMasters[name]
 	}
-	if w.cut(name) {
-		return w.linearCut(x, name, multiply, dtype)
+	return w.shardedBase[name]
+}
+
+// wholeDims returns the dimensions of the whole weight, given its node on one device.
+func (w Weights) wholeDims(node *Node, sharded bool) []int {
+	dims := slices.Clone(node.Shape().Dimensions)
+	if sharded {
+		dims[0] *= w.mesh.Shards
 	}
-	weight := w.Get(name)
-	return onRows(x, weight, func(x *Node) *Node { return multiply(x, weight, dtype) })
+	return dims
 }
 
-// Trained says whether the overlay holds the weight called name.
-func (w Weights) Trained(name string) bool {
-	_, found := w.overlay[name]
-	return found
+// cast returns a matrix in the view's dtype, and a vector as it is.
+func (w Weights) cast(x *Node) *Node {
+	if w.dtype != dtypes.InvalidDType && x.Rank() > 1 && x.DType() != w.dtype {
+		x = ConvertDType(x, w.dtype)
+	}
+	return x
 }
 
-func byName(names []string, nodes []*Node) map[string]*Node {
+// nodesByName returns nodes by their names, and panics if a name appears twice.
+func nodesByName(names []string, nodes []*Node) map[string]*Node {
 	if len(names) != len(nodes) {
 		exceptions.Panicf("%d weight names for %d nodes", len(names), len(nodes))
 	}

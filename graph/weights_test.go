@@ -14,7 +14,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// call runs a graph function once; args are Go values or tensors.
+// call compiles and runs a graph function once; args are Go values or tensors.
 func call(t *testing.T, d *device.Device, fn func(in []*Node) []*Node, args ...any) []*tensors.Tensor {
 	t.Helper()
 	results, err := CallOnceN(d.Backend, fn, args...)
@@ -30,15 +30,16 @@ func TestWeights(t *testing.T) {
 			matrix, vector, master := in[0], in[1], in[2]
 			base := graph.NewWeights([]string{"m", "v"}, []*Node{matrix, vector})
 			policy := base.Overlay([]string{"m"}, []*Node{master})
-			if base.Get("m") != matrix || policy.Get("m") != master || policy.Get("v") != vector || policy.Base().Get("m") != matrix {
+			if base.Get("m") != matrix || policy.Get("m") != master || policy.Get("v") != vector ||
+				policy.Base().Get("m") != matrix {
 				t.Error("a view returns the wrong node")
 			}
 			if !policy.Trained("m") || policy.Trained("v") || policy.Base().Trained("m") || base.Trained("m") {
-				t.Error("Trained is not the overlay's names")
+				t.Error("HasMaster is wrong")
 			}
 			half := policy.WithDType(dtypes.BFloat16)
 			if half.Get("m").DType() != dtypes.BFloat16 || half.Get("v").DType() != dtypes.Float32 {
-				t.Error("WithDType casts matrices and leaves vectors")
+				t.Error("WithDType must cast matrices and leave vectors as they are")
 			}
 			for _, c := range []struct {
 				want string
@@ -54,11 +55,12 @@ func TestWeights(t *testing.T) {
 					t.Errorf("error %v, want %s", err, c.want)
 				}
 			}
-			return []*Node{matrix, vector, master} // the Go backend fails on trailing arguments that nothing uses
+			return []*Node{matrix, vector, master} // the Go backend fails on unused trailing arguments
 		}, [][]float32{{1, 2}}, []float32{3}, [][]float32{{5, 6}})
 	})
 }
 
+// ints returns a copy of the values of an int32 tensor.
 func ints(t *testing.T, x *tensors.Tensor) []int32 {
 	t.Helper()
 	values, err := tensors.CopyFlatData[int32](x)

@@ -14,20 +14,23 @@ import (
 
 // Options say which device to open and how.
 type Options struct {
-	// Platform is auto, cpu, cuda, go, or the path of a PJRT plugin. Empty is auto: cuda when there is a GPU, else cpu, else go.
+	// Platform is auto, cpu, cuda, go, or the path of a PJRT plugin. Empty is auto: cuda if there is a GPU, else cpu,
+	// else go.
 	Platform string
-	// Devices is the number of devices that programs are to run on; 0 is one. XLA shows the processor as so many; of GPUs there must be.
+	// Devices is the number of devices that programs run on; 0 means one. XLA can show one processor as any number of
+	// devices; GPUs must be present.
 	Devices int
-	// TF32 lets XLA round the numbers of float32 products: on NVIDIA GPUs to the 11 bits of TF32, and on CPUs see WithBF16x3.
+	// TF32 lets XLA round the operands of float32 products: on NVIDIA GPUs to the 11 significant bits of TF32, on CPUs
+	// as WithBF16x3 does.
 	TF32 bool
-	// CacheDir holds plugins and compiled programs; empty: see wheel.CacheDir.
+	// CacheDir is the folder for plugins and compiled programs; if empty, see wheel.CacheDir.
 	CacheDir string
-	// AllowInstaller lets go-xla's own installer fetch a plugin when no other is found. Its builds of XLA are not pinned, so numbers
-	// may differ from the ones tested here. $GOMLX_NO_AUTO_INSTALL overrules it.
+	// AllowInstaller lets go-xla's own installer download a plugin if no other is found. Its XLA builds are not pinned,
+	// so results may differ from the tested ones. $GOMLX_NO_AUTO_INSTALL overrides it.
 	AllowInstaller bool
-	// Inspect has Compiled list what each program computes and exchanges, at some cost in time.
+	// Inspect records in Compiled.Work what each program computes and exchanges, which takes some time.
 	Inspect bool
-	// Log receives one-line notices, such as which backend auto chose and why; nil drops them.
+	// Log receives one-line notices, such as which backend auto chose and why; nil discards them.
 	Log func(format string, args ...any)
 
 	kernels pjrt.Kernels // that programs call on CPUs, from the environment
@@ -35,18 +38,19 @@ type Options struct {
 
 // Device is an open backend: where tensors live and programs run.
 //
-// Backend is what GoMLX functions take. It is a field and not embedded because GoMLX compares backends by identity: a Device
-// passed in its place would be another backend than the one that owns its tensors.
+// GoMLX functions take its Backend. The field is not embedded, since GoMLX compares backends by identity: a Device
+// passed as a backend would not be the backend that owns its tensors.
 type Device struct {
 	Backend  compute.Backend
 	platform string
 	plugin   string       // path
 	client   *pjrt.Client // nil on the Go backend
-	ahead    *GPU         // what programs are compiled for where it is not here; else nil
+	ahead    *GPU         // the GPU of a compile-only device, else nil
 	number   int          // of the device that programs without a mesh run on
 }
 
-// Compiled describes one compiled program: its sizes in bytes, how long compiling took, and whether it came from the cache.
+// Compiled is the record of one compiled program: its sizes in bytes, the time to compile it, and whether it came from
+// the cache.
 type Compiled = pjrt.Compiled
 
 // Work is what a compiled program computes and exchanges.
@@ -55,19 +59,12 @@ type Work = pjrt.Work
 // Memory is the state of one device's memory, in bytes.
 type Memory = pjrt.Memory
 
-// programCacheBytes is what compiled programs may take on disk.
+// programCacheBytes limits the disk space of compiled programs.
 const programCacheBytes = 4 << 30
 
-// Platforms that Device.Platform returns.
-const (
-	PlatformCPU  = "cpu"  // XLA on the host's processor
-	PlatformCUDA = "cuda" // XLA on NVIDIA GPUs
-	PlatformGo   = "go"   // GoMLX's backend in pure Go: no XLA, one device, no DynamicSlice, slow
-)
-
-// Open opens the device that o asks for.
+// Open opens the device that o selects.
 //
-// A plugin is looked for at o.Platform if that is a path, then at $BFPO_PJRT_PLUGIN, in $PJRT_PLUGIN_LIBRARY_PATH, in the cache
+// It looks for a plugin at a path in o.Platform, at $BFPO_PJRT_PLUGIN, in $PJRT_PLUGIN_LIBRARY_PATH, in the cache
 // folder, in go-xla's own folders; then the pinned CPU wheel is fetched. Only auto falls back to the Go backend.
 //
 // $BFPO_KERNELS selects the kernels that programs call on CPUs, see graph/pjrt/kernels/README.md.
@@ -81,14 +78,15 @@ func Open(o Options) (*Device, error) {
 	}
 	d, err := open(o)
 	if err == nil && d.NumDevices() < o.Devices {
-		err = fmt.Errorf("%d devices are asked for, but platform %s has %d: fewer devices, or another platform (cpu shows any number)", o.Devices,
-			d.Platform(), d.NumDevices())
+		err = fmt.Errorf("%d devices requested, but platform %s has %d: use fewer devices, or platform cpu, "+
+			"which can show any number of them", o.Devices, d.Platform(), d.NumDevices())
 		d.Close()
 		return nil, err
 	}
 	return d, err
 }
 
+// open is Open without the check of the number of devices.
 func open(o Options) (*Device, error) {
 	cache, err := wheel.CacheDir(o.CacheDir)
 	if err != nil {
@@ -114,7 +112,7 @@ func open(o Options) (*Device, error) {
 	return openPlugin(plugin, cache, o)
 }
 
-// openAuto takes the best platform that this machine has and says which one, and why not a better one.
+// openAuto opens the best platform of this machine. If a better one fails, it logs why.
 func openAuto(s search, o Options) (*Device, error) {
 	if kind, ok := s.environmentKind(); ok {
 		plugin, err := s.find(context.Background(), kind)
@@ -128,17 +126,19 @@ func openAuto(s search, o Options) (*Device, error) {
 		if err == nil {
 			return d, nil
 		}
-		o.Log("a GPU is here but cannot be used: %v", err)
+		o.Log("this machine has a GPU that cannot be used: %v", err)
 	}
 	d, err := openFound(s, PlatformCPU, o)
 	if err == nil {
 		return d, nil
 	}
 	reason, _, _ := strings.Cut(err.Error(), "\n")
-	o.Log("using the pure Go backend, which is much slower than XLA; for XLA install Python 3 with pip, or name a plugin in %s (%.200s)", EnvPlugin, reason)
+	o.Log("using the pure Go backend, which is much slower than XLA; for XLA install Python 3 with pip, "+
+		"or name a plugin in %s (%.200s)", EnvPlugin, reason)
 	return openGo()
 }
 
+// openFound finds a plugin of a kind and opens it.
 func openFound(s search, kind string, o Options) (*Device, error) {
 	plugin, err := s.find(context.Background(), kind)
 	if err != nil {
@@ -147,6 +147,7 @@ func openFound(s search, kind string, o Options) (*Device, error) {
 	return openPlugin(plugin, s.cache, o)
 }
 
+// openPlugin opens a plugin, and refuses GPUs that are too old.
 func openPlugin(p plugin, cache string, o Options) (*Device, error) {
 	client, err := pjrt.Open(p.path, pjrt.Options{
 		Kernels: o.kernels, CPU: p.kind == PlatformCPU, Devices: o.Devices, TF32: o.TF32, Log: o.Log, Inspect: o.Inspect,
@@ -166,8 +167,8 @@ func openPlugin(p plugin, cache string, o Options) (*Device, error) {
 	return &Device{Backend: client.Backend, platform: p.kind, plugin: p.path, client: client}, nil
 }
 
-// openGo opens the pure Go backend. It runs one operation at a time, each on all cores: of operations that run side by side, two matrix
-// products can take all workers of its pool and then wait for each other for ever (compute v0.1.2).
+// openGo opens the pure Go backend, set to run one operation at a time, each on all cores. If it ran operations in
+// parallel, two matrix products could take all workers of its pool and wait for each other forever (compute v0.1.2).
 func openGo() (*Device, error) {
 	backend, err := gobackend.New("ops_sequential")
 	if err != nil {
@@ -179,25 +180,25 @@ func openGo() (*Device, error) {
 // Platform returns PlatformCPU, PlatformCUDA or PlatformGo.
 func (d *Device) Platform() string { return d.platform }
 
-// Describe returns one line for people: backend, number of devices, plugin and its version.
+// Describe returns one line for the user: backend, number of devices, plugin and its version.
 func (d *Device) Describe() string {
 	if d.client == nil {
 		return "pure Go backend"
 	}
 	if d.ahead != nil {
-		return fmt.Sprintf("XLA for %d %s (not here), %s", d.NumDevices(), d.ahead.Label, d.plugin)
+		return fmt.Sprintf("XLA for %d %s (compile only), %s", d.NumDevices(), d.ahead.Label, d.plugin)
 	}
 	return fmt.Sprintf("XLA on %d %s device(s), %s (%s)", d.NumDevices(), d.platform, d.client.Version, d.plugin)
 }
 
-// Plugin returns the path of the PJRT plugin; empty on the Go backend.
+// Plugin returns the path of the PJRT plugin; it is empty on the Go backend.
 func (d *Device) Plugin() string { return d.plugin }
 
 // NumDevices returns the number of devices that programs can use.
 func (d *Device) NumDevices() int { return d.Backend.NumDevices() }
 
-// Compiled returns what is known of every program that was compiled on the device so far, those of other parts of GoMLX included.
-// It is empty on the Go backend.
+// CompiledPrograms returns the records of all programs compiled on the device so far, including programs that GoMLX
+// compiled outside of this package. It is empty on the Go backend.
 func (d *Device) Compiled() []Compiled {
 	if d.client == nil {
 		return nil
@@ -205,7 +206,8 @@ func (d *Device) Compiled() []Compiled {
 	return d.client.Compiled()
 }
 
-// Memory returns the state of one device's memory. ok is false where the plugin does not count it: CPUs, the Go backend.
+// Memory returns the state of one device's memory. ok is false if the plugin does not report it, as for CPUs, and on
+// the Go backend.
 func (d *Device) Memory(device int) (m Memory, ok bool) {
 	if d.ahead != nil {
 		return Memory{Limit: d.ahead.Usable()}, true
@@ -216,7 +218,8 @@ func (d *Device) Memory(device int) (m Memory, ok bool) {
 	return d.client.Memory(device)
 }
 
-// At returns d as programs without a mesh see it that are to run on another of its devices, counted from 0. It need not be closed.
+// At returns a view of d whose programs without a mesh run on another of its devices, counted from 0. The view need
+// not be closed.
 func (d *Device) At(number int) *Device {
 	if number == d.number {
 		return d
@@ -224,7 +227,7 @@ func (d *Device) At(number int) *Device {
 	return &Device{Backend: d.Backend, platform: d.platform, plugin: d.plugin, client: d.client, ahead: d.ahead, number: number}
 }
 
-// Close frees the device. Programs must be closed before, and tensors on the device must not be used afterwards.
+// Close frees the device. Close its programs first; its tensors must not be used afterwards.
 func (d *Device) Close() {
 	if d.client == nil {
 		d.Backend.Finalize()
@@ -233,7 +236,7 @@ func (d *Device) Close() {
 	d.client.Close()
 }
 
-// tag returns the name under which to build one variant of a program, so that compiled finds its record.
+// tag returns a name for building one variant of a program by which compiled later finds its record.
 func (d *Device) tag(name string, bf16x3 bool) string {
 	switch {
 	case d.client == nil:
@@ -244,7 +247,7 @@ func (d *Device) tag(name string, bf16x3 bool) string {
 	return d.client.Tag(name)
 }
 
-// Ahead returns the GPU that programs are compiled for where it is not here; ok is false where they run.
+// TargetGPU returns the GPU that a compile-only device compiles for; ok is false for a device that runs programs.
 func (d *Device) Ahead() (gpu GPU, ok bool) {
 	if d.ahead == nil {
 		return GPU{}, false
@@ -252,7 +255,7 @@ func (d *Device) Ahead() (gpu GPU, ok bool) {
 	return *d.ahead, true
 }
 
-// compiled returns the record of the variant that was built under this name.
+// compiled returns the record of the variant that was built under the name that tag returned.
 func (d *Device) compiled(tagged string) Compiled {
 	if d.client == nil {
 		return Compiled{}

@@ -19,7 +19,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// deep is a program that takes XLA a moment: a chain of products.
+// deep is a chain of products that takes XLA a moment to compile.
 func deep(in [][]*Node) [][]*Node {
 	x := in[0][0]
 	for range 24 {
@@ -28,7 +28,7 @@ func deep(in [][]*Node) [][]*Node {
 	return [][]*Node{{Add(in[0][0], x)}}
 }
 
-// runDeep compiles and runs deep on a device of its own, as a new process would, and returns the program's record.
+// runDeep compiles and runs deep on a new device, as a new process would, and returns the record of the program.
 func runDeep(t *testing.T, cache string) device.Compiled {
 	t.Helper()
 	d := graphtest.OpenXLA(t, cache, 1)
@@ -40,7 +40,8 @@ func runDeep(t *testing.T, cache string) device.Compiled {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state, weight := tensors.FromScalarAndDimensions(float32(0.5), 64, 64), tensors.FromScalarAndDimensions(float32(0), 64, 64)
+	state := tensors.FromScalarAndDimensions(float32(0.5), 64, 64)
+	weight := tensors.FromScalarAndDimensions(float32(0), 64, 64)
 	results, err := p.Call([]*tensors.Tensor{state}, []*tensors.Tensor{weight})
 	if err != nil {
 		t.Fatal(err)
@@ -61,12 +62,12 @@ func TestCompileCache(t *testing.T) {
 	cold := runDeep(t, dir)
 	warm := runDeep(t, dir)
 	if cold.Cached || !warm.Cached {
-		t.Errorf("cached: first %v, second %v, want false, true", cold.Cached, warm.Cached)
+		t.Errorf("first run cached: %v, second run: %v, want false, true", cold.Cached, warm.Cached)
 	}
 	t.Logf("compiled in %.3f s, loaded in %.3f s", cold.Seconds, warm.Seconds)
 	cold.Seconds, cold.Cached, warm.Seconds = 0, true, 0
 	if cold != warm {
-		t.Errorf("sizes differ: compiled %+v, loaded %+v", cold, warm)
+		t.Errorf("records differ: compiled %+v, loaded %+v", cold, warm)
 	}
 
 	entry := cacheEntry(t, dir)
@@ -75,11 +76,11 @@ func TestCompileCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, damaged := range map[string][]byte{
-		"empty":                 {},
-		"cut short":             content[:len(content)/2],
-		"one bit":               flipBit(content),
-		"other format":          []byte("something else altogether"),
-		"whole, but no program": sealed("not a compiled program"),
+		"empty":                          {},
+		"truncated":                      content[:len(content)/2],
+		"one bit changed":                flipBit(content),
+		"another format":                 []byte("something else altogether"),
+		"valid checksum, but no program": makeEntry("not a compiled program"),
 	} {
 		if err := os.WriteFile(entry, damaged, 0o644); err != nil {
 			t.Fatal(err)
@@ -93,18 +94,20 @@ func TestCompileCache(t *testing.T) {
 	}
 }
 
-// sealed is a whole entry of the cache with this content.
-func sealed(content string) []byte {
+// makeEntry returns a valid cache file with this content.
+func makeEntry(content string) []byte {
 	sum := sha256.Sum256([]byte(content))
 	return slices.Concat([]byte("bfpo compiled program 1\n"), sum[:], []byte(content))
 }
 
+// flipBit returns a copy of content with one bit changed.
 func flipBit(content []byte) []byte {
 	changed := append([]byte(nil), content...)
 	changed[len(changed)*3/4] ^= 1
 	return changed
 }
 
+// cacheEntry returns the path of the only entry in the cache folder dir.
 func cacheEntry(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := filepath.Glob(filepath.Join(dir, "programs", "*.xla"))
@@ -114,7 +117,7 @@ func cacheEntry(t *testing.T, dir string) string {
 	return entries[0]
 }
 
-// TestCompileParallel compiles several programs and several shapes of one program at once.
+// Several programs, and one program for several shapes, can be compiled and called at once.
 func TestCompileParallel(t *testing.T) {
 	d := graphtest.OpenXLA(t, t.TempDir(), 1)
 	defer d.Close()
@@ -144,7 +147,7 @@ func TestCompileParallel(t *testing.T) {
 	}
 	wg.Wait()
 	if got := len(d.Compiled()); got != programs*sizes {
-		t.Errorf("compiled %d programs, want %d", got, programs*sizes)
+		t.Errorf("%d programs compiled, want %d: one for each shape", got, programs*sizes)
 	}
 }
 
@@ -159,7 +162,7 @@ func TestProgramErrors(t *testing.T) {
 		}
 		state := pair(2)
 		if _, err := p.Call(state, pair(3)); err == nil || !strings.Contains(err.Error(), "program sum") {
-			t.Errorf("shapes that do not fit: error %v", err)
+			t.Errorf("incompatible shapes: error %v", err)
 		}
 		if !state[0].Ok() {
 			t.Error("an error before execution consumed a donated tensor")
@@ -169,11 +172,11 @@ func TestProgramErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := p.Call(state, pair(2)); err == nil || !strings.Contains(err.Error(), "group 0, tensor 0") {
-			t.Errorf("a tensor already consumed: error %v", err)
+			t.Errorf("a tensor that was consumed before: error %v", err)
 		}
-		both := results[0]
-		if _, err := p.Call(both, both); err == nil {
-			t.Error("one tensor donated and kept at once: no error")
+		same := results[0]
+		if _, err := p.Call(same, same); err == nil {
+			t.Error("one tensor in a donated and in a kept group: no error")
 		}
 	})
 }

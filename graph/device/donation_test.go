@@ -20,7 +20,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 )
 
-// adamLike has the buffers of an optimizer's step: weights and two moments in place, gradients given up, a frozen group kept.
+// adamLike has the buffers of an optimizer step: weights and two moments, which are updated in place, gradients,
+// which are donated, and a frozen group, which is kept.
 func adamLike(in [][]*Node) [][]*Node {
 	w, m, v, gradient, frozen := in[0], in[1], in[2], in[3], in[4]
 	var nextW, nextM, nextV []*Node
@@ -35,6 +36,7 @@ func adamLike(in [][]*Node) [][]*Node {
 	return [][]*Node{nextW, nextM, nextV}
 }
 
+// constants returns n tensors on the device, of size elements each, all equal to value.
 func constants(t *testing.T, d *device.Device, n, size int, value float32) []*tensors.Tensor {
 	t.Helper()
 	group := make([]*tensors.Tensor, n)
@@ -48,6 +50,7 @@ func constants(t *testing.T, d *device.Device, n, size int, value float32) []*te
 	return group
 }
 
+// float32Bytes returns the bytes of one float32.
 func float32Bytes(x float32) []byte {
 	one := tensors.FromScalar(x)
 	var data []byte
@@ -55,9 +58,11 @@ func float32Bytes(x float32) []byte {
 	return data
 }
 
+// A program that donates its state updates it in place: the tensors keep their addresses, and XLA needs hardly any
+// scratch memory.
 func TestDonationUpdatesInPlace(t *testing.T) {
 	d := graphtest.XLA(t)
-	const n, size = 4, 4 << 20 // four tensors of 16 MiB in each group
+	const n, size = 4, 4 << 20 // each group has four tensors of 16 MiB
 	p := device.NewProgram(d, "adam_like", adamLike, 0, 1, 2, 3)
 	defer p.Close()
 	group := func(value float32) []*tensors.Tensor { return constants(t, d, n, size, value) }
@@ -67,25 +72,29 @@ func TestDonationUpdatesInPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	const groupBytes = n * size * 4
-	if info.Aliases != 3*groupBytes || info.Inputs < 5*groupBytes || info.Outputs < 3*groupBytes || info.Temp > groupBytes/8 {
-		t.Errorf("sizes %+v: want aliases %d, hardly any temp", info, 3*groupBytes)
+	if info.Aliases != 3*groupBytes || info.Inputs < 5*groupBytes || info.Outputs < 3*groupBytes ||
+		info.Temp > groupBytes/8 {
+		t.Errorf("sizes %+v: want aliases %d and hardly any scratch memory", info, 3*groupBytes)
 	}
 	t.Logf("compiled: %+v", info)
 	before := peakRSS(t)
 	start := time.Now()
 	const steps = 4
 	for range steps {
-		old := [][]uintptr{addresses(t, d, w), addresses(t, d, m), addresses(t, d, v)}
+		stateAddresses := func() [][]uintptr {
+			return [][]uintptr{addresses(t, d, w), addresses(t, d, m), addresses(t, d, v)}
+		}
+		old := stateAddresses()
 		results, err := p.Call(w, m, v, constants(t, d, n, size, 3), frozen)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w, m, v = results[0], results[1], results[2]
-		if now := [][]uintptr{addresses(t, d, w), addresses(t, d, m), addresses(t, d, v)}; !reflect.DeepEqual(old, now) {
+		if now := stateAddresses(); !reflect.DeepEqual(old, now) {
 			t.Errorf("the state moved from %x to %x", old, now)
 		}
 	}
-	t.Logf("peak RSS grew by %d MiB over %d steps of a state of %d MiB, %v a step with the upload of %d MiB of gradients",
+	t.Logf("peak RSS grew by %d MiB in %d steps with a state of %d MiB; %v per step, which uploads %d MiB of gradients",
 		(peakRSS(t)-before)>>20, steps, 3*groupBytes>>20, time.Since(start)/steps, groupBytes>>20)
 	for _, x := range frozen {
 		if got := graphtest.Floats(t, x); got[0] != 2 || got[size-1] != 2 {
@@ -98,8 +107,8 @@ func TestDonationUpdatesInPlace(t *testing.T) {
 	}
 }
 
-// TestDonorKept runs a program whose donors are not donated at execution: XLA has to copy, and must leave them as they are. The
-// second time the program comes from the cache.
+// A program whose first argument is a donor also runs when that argument is not donated: XLA then copies it and
+// leaves the original as it is. The second time, the program comes from the cache.
 func TestDonorKept(t *testing.T) {
 	for _, devices := range []int{1, 4} {
 		t.Run(strconv.Itoa(devices), func(t *testing.T) {
@@ -120,14 +129,15 @@ func TestDonorKept(t *testing.T) {
 				}
 				compiled := d.Compiled()
 				if len(compiled) != 1 || compiled[0].Aliases != shard.ByteSize() || compiled[0].Cached != cached {
-					t.Errorf("compiled %+v, want one program, cached %v, with aliases of %d bytes on each device", compiled, cached, shard.ByteSize())
+					t.Errorf("compiled %+v, want one program, cached %v, with aliases of %d bytes on each device",
+						compiled, cached, shard.ByteSize())
 				}
 			}
 		})
 	}
 }
 
-// runAdd adds 1 and 2 on all devices and checks the sum and what remains of the arguments.
+// runAdd adds 1 and 2 on all devices, and checks the sum and the arguments that were not donated.
 func runAdd(t *testing.T, d *device.Device, g *Graph, shard shapes.Shape, donate bool) {
 	t.Helper()
 	var inputs []compute.Buffer
@@ -149,7 +159,8 @@ func runAdd(t *testing.T, d *device.Device, g *Graph, shard shapes.Shape, donate
 	}
 }
 
-// addGraph adds two matrices, the first a donor, with rows split over all devices. It returns the shape on one device.
+// addGraph returns a graph that adds two matrices with rows sharded over all devices, the first one a donor, and
+// the shape on one device.
 func addGraph(t *testing.T, d *device.Device, rows, columns int) (*Graph, shapes.Shape) {
 	t.Helper()
 	g := NewGraph(d.Backend, "add")
@@ -180,6 +191,7 @@ func addGraph(t *testing.T, d *device.Device, rows, columns int) (*Graph, shapes
 	return g, shapes.Make(dtypes.Float32, rows/d.NumDevices(), columns)
 }
 
+// upload returns a buffer on a device, all of whose elements equal value.
 func upload(t *testing.T, d *device.Device, device int, shape shapes.Shape, value float32) compute.Buffer {
 	t.Helper()
 	flat := make([]float32, shape.Size())
@@ -193,6 +205,7 @@ func upload(t *testing.T, d *device.Device, device int, shape shapes.Shape, valu
 	return b
 }
 
+// checkBuffer fails the test unless all elements of b equal want.
 func checkBuffer(t *testing.T, b compute.Buffer, want float32) {
 	t.Helper()
 	shape, err := b.Shape()
@@ -210,7 +223,7 @@ func checkBuffer(t *testing.T, b compute.Buffer, want float32) {
 	}
 }
 
-// addresses returns where tensors of float32 lie in the device's memory.
+// addresses returns the addresses of float32 tensors in the device's memory.
 func addresses(t *testing.T, d *device.Device, group []*tensors.Tensor) []uintptr {
 	t.Helper()
 	var all []uintptr
@@ -228,6 +241,7 @@ func addresses(t *testing.T, d *device.Device, group []*tensors.Tensor) []uintpt
 	return all
 }
 
+// shapesOf returns the shapes of a group.
 func shapesOf(group []*tensors.Tensor) []shapes.Shape {
 	return (&device.Tensors{Values: group}).Shapes()
 }

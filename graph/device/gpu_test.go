@@ -14,8 +14,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// A product compiled for GPUs that are not here: its sizes and what it computes are told, and it does not run.
-func TestOpenFor(t *testing.T) {
+// A compile-only device returns the sizes and operations of a program for GPUs that are not present.
+func TestOpenCompileOnly(t *testing.T) {
 	for _, name := range []string{"h100", "a100"} {
 		d := graphtest.GPUs(t, name, 1)
 		p := device.NewProgram(d, "product", func(in [][]*Node) [][]*Node {
@@ -34,8 +34,8 @@ func TestOpenFor(t *testing.T) {
 			t.Errorf("%s: %g FLOPs, want %g: %v", name, got, want, c.Work.Operations)
 		}
 		for _, o := range c.Work.Operations {
-			if slices.ContainsFunc(o.Operands, func(of string) bool { return strings.HasPrefix(of, "f32") }) {
-				t.Errorf("%s: %v in float32", name, o)
+			if slices.ContainsFunc(o.Operands, func(operand string) bool { return strings.HasPrefix(operand, "f32") }) {
+				t.Errorf("%s: %v has float32 operands", name, o)
 			}
 		}
 		if m, ok := d.Memory(0); !ok || m.Limit < 70<<30 {

@@ -7,26 +7,27 @@ import (
 	"strings"
 )
 
-// Mesh is how a program runs on several devices. Each device runs the whole network on its own rows of a batch. What a step changes (masters,
-// moments, gradients), and the frozen weights too where CutFrozen is set, may be cut: device d = replica*Shards + shard holds part shard
-// of it. A nil Mesh is one device.
+// Mesh arranges the devices that a program runs on. Each device runs the whole network on its own rows of a batch.
+// Masters, moments and gradients are sharded over Shards devices, and so are the frozen weights if ShardFrozen is set:
+// device r*Shards + s holds shard s in replica r. Everything else is replicated. A nil Mesh is one device.
 //
-//	data     {N, 1}         everything on every device; gradients are summed once in a step
-//	zero1    {1, N}         what a step changes is cut, the frozen weights are on every device
-//	fsdp     {1, N}, frozen frozen weights are cut too, and put together layer by layer when they are used
-//	data=R,fsdp=S           {R, S}, frozen: R replicas of a model that S devices share
+//	text            Replicas  Shards  ShardFrozen
+//	data            N         1       no           everything is replicated, gradients are summed once per step
+//	zero1           1         N       no           the frozen weights are replicated
+//	fsdp            1         N       yes          a layer's weights are gathered where they are used
+//	data=R,fsdp=S   R         S       yes          R replicas of a model that is sharded over S devices
 type Mesh struct {
 	Replicas, Shards int
 	CutFrozen        bool
 	Rules            Rules
 }
 
-// Rules list, by the ends of their names, the tensors that a Mesh cuts: by their first axis, so that each part is one stretch of the bytes of
-// a checkpoint. All others are on every device.
+// ShardRules lists the tensors that a Mesh shards, by the ends of their names. They are sharded along their first
+// axis, so that each shard is one contiguous range of a tensor's bytes on disk. All other tensors are replicated.
 type Rules []string
 
-// ParseMesh reads data, zero1, fsdp or sizes such as data=2,fsdp=4 for a number of devices; 0 devices are as many as the sizes say, or one.
-// One device is no mesh: nil.
+// ParseMesh parses data, zero1, fsdp, or sizes such as data=2,fsdp=4, for a number of devices. If devices is 0, the
+// sizes give the number, and without sizes it is one. For one device the mesh is nil.
 func ParseMesh(text string, devices int, rules Rules) (*Mesh, error) {
 	m := &Mesh{Replicas: 1, Shards: 1, Rules: rules}
 	n := max(devices, 1)
@@ -38,11 +39,12 @@ func ParseMesh(text string, devices int, rules Rules) (*Mesh, error) {
 	case "fsdp":
 		m.Shards, m.CutFrozen = n, true
 	default:
-		if err := m.sizes(text); err != nil {
+		if err := m.parseSizes(text); err != nil {
 			return nil, err
 		}
 		if devices != 0 && m.Devices() != devices {
-			return nil, fmt.Errorf("%s is a mesh of %d devices, but there are to be %d: change one of the two", text, m.Devices(), devices)
+			return nil, fmt.Errorf("%s is a mesh of %d devices, but there are to be %d: change one of the two",
+				text, m.Devices(), devices)
 		}
 	}
 	if m.Devices() == 1 {
@@ -51,8 +53,8 @@ func ParseMesh(text string, devices int, rules Rules) (*Mesh, error) {
 	return m, nil
 }
 
-// sizes reads data=2,fsdp=4.
-func (m *Mesh) sizes(text string) error {
+// parseSizes parses sizes such as data=2,fsdp=4; an axis that is missing keeps its size.
+func (m *Mesh) parseSizes(text string) error {
 	sizes := map[string]*int{"data": &m.Replicas, "fsdp": &m.Shards}
 	for part := range strings.SplitSeq(text, ",") {
 		axis, size, _ := strings.Cut(part, "=")
@@ -67,7 +69,7 @@ func (m *Mesh) sizes(text string) error {
 	return nil
 }
 
-// Devices is the number of devices; that of a nil Mesh is 1.
+// Devices returns the number of devices, which is 1 for a nil Mesh.
 func (m *Mesh) Devices() int {
 	if m == nil {
 		return 1
@@ -75,7 +77,7 @@ func (m *Mesh) Devices() int {
 	return m.Replicas * m.Shards
 }
 
-// String is the mesh as ParseMesh reads it, with sizes where the devices have two roles.
+// String returns the mesh in the notation of ParseMesh, with sizes if it has both replicas and shards.
 func (m *Mesh) String() string {
 	switch {
 	case m == nil:
@@ -90,25 +92,32 @@ func (m *Mesh) String() string {
 	return fmt.Sprintf("data=%d,fsdp=%d", m.Replicas, m.Shards)
 }
 
-// Cuts tells whether a tensor that steps change is cut: whether the rules name it and its first axis divides by Shards.
+// IsSharded tells whether the masters, moments and gradients of a weight are sharded: a rule matches its name, and
+// its first dimension is a multiple of Shards.
 func (m *Mesh) Cuts(name string, dims []int) bool {
-	return m.wants(name) && len(dims) > 1 && dims[0]%m.Shards == 0
+	return m.matches(name) && len(dims) > 1 && dims[0]%m.Shards == 0
 }
 
-// CutsFrozen tells the same of a frozen weight.
+// IsFrozenSharded tells whether a frozen weight is sharded.
 func (m *Mesh) CutsFrozen(name string, dims []int) bool {
 	return m != nil && m.CutFrozen && m.Cuts(name, dims)
 }
 
-// wants tells whether the rules name a tensor and there is more than one part to cut it into.
-func (m *Mesh) wants(name string) bool {
-	return m != nil && m.Shards > 1 && slices.ContainsFunc(m.Rules, func(end string) bool { return strings.HasSuffix(name, end) })
+// matches tells whether the mesh has several shards and a rule matches the name of a tensor.
+func (m *Mesh) matches(name string) bool {
+	if m == nil || m.Shards <= 1 {
+		return false
+	}
+	return slices.ContainsFunc(m.Rules, func(suffix string) bool { return strings.HasSuffix(name, suffix) })
 }
 
-// Indivisible tells whether a tensor stays whole on every device although the rules would have it cut.
-func (m *Mesh) Indivisible(name string, dims []int) bool { return m.wants(name) && !m.Cuts(name, dims) }
+// IsIndivisible tells whether a tensor is replicated although a rule matches it, because its first dimension is not a
+// multiple of Shards.
+func (m *Mesh) Indivisible(name string, dims []int) bool {
+	return m.matches(name) && !m.Cuts(name, dims)
+}
 
-// shard is the part that a device holds of what is cut.
+// shard returns the number of the shard that a device holds.
 func (m *Mesh) shard(device int) int {
 	if m == nil {
 		return 0
@@ -116,7 +125,7 @@ func (m *Mesh) shard(device int) int {
 	return device % m.Shards
 }
 
-// shards is the number of parts of what is cut; that of a nil Mesh is 1.
+// shards returns the number of shards, which is 1 for a nil Mesh.
 func (m *Mesh) shards() int {
 	if m == nil {
 		return 1

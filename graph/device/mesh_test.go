@@ -10,8 +10,8 @@ func TestParseMesh(t *testing.T) {
 	for _, test := range []struct {
 		text    string
 		devices int
-		want    Mesh // without rules; zero: one device
-		show    string
+		want    Mesh // without its rules; zero stands for one device
+		printed string
 	}{
 		{"data", 0, Mesh{}, "one device"},
 		{"fsdp", 1, Mesh{}, "one device"},
@@ -28,17 +28,27 @@ func TestParseMesh(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s on %d: %v", test.text, test.devices, err)
 		}
-		if m.String() != test.show {
-			t.Errorf("%s on %d: %s, want %s", test.text, test.devices, m, test.show)
+		if m.String() != test.printed {
+			t.Errorf("%s on %d: %s, want %s", test.text, test.devices, m, test.printed)
 		}
 		if (m == nil) != (test.want.Replicas == 0) {
 			t.Errorf("%s on %d: %v", test.text, test.devices, m)
-		} else if m != nil && (m.Replicas != test.want.Replicas || m.Shards != test.want.Shards || m.CutFrozen != test.want.CutFrozen) {
-			t.Errorf("%s on %d: %+v, want %+v", test.text, test.devices, *m, test.want)
+			continue
+		}
+		if m == nil {
+			continue
+		}
+		got, want := *m, test.want
+		if got.Replicas != want.Replicas || got.Shards != want.Shards || got.CutFrozen != want.CutFrozen {
+			t.Errorf("%s on %d: %+v, want %+v", test.text, test.devices, got, want)
 		}
 	}
 	for text, want := range map[string]string{
-		"rows=2": "want data, zero1, fsdp or sizes", "data=2,data=2": "want data", "fsdp=0": "want data", "zero1=2": "want data", "": "want data",
+		"rows=2":        "want data, zero1, fsdp or sizes",
+		"data=2,data=2": "want data",
+		"fsdp=0":        "want data",
+		"zero1=2":       "want data",
+		"":              "want data",
 		"data=2,fsdp=4": "a mesh of 8 devices, but there are to be 4",
 	} {
 		if m, err := ParseMesh(text, 4, rules); err == nil || !strings.Contains(err.Error(), want) {
@@ -47,16 +57,16 @@ func TestParseMesh(t *testing.T) {
 	}
 }
 
-func TestMeshCuts(t *testing.T) {
+func TestMeshShards(t *testing.T) {
 	rules := Rules{"q_proj.weight", "embed_tokens.weight"}
 	fsdp := &Mesh{Replicas: 2, Shards: 4, CutFrozen: true, Rules: rules}
 	zero1 := &Mesh{Replicas: 1, Shards: 4, Rules: rules}
 	for _, test := range []struct {
-		mesh        *Mesh
-		name        string
-		dims        []int
-		cut, frozen bool
-		indivisible bool
+		mesh            *Mesh
+		name            string
+		dims            []int
+		trained, frozen bool // sharded
+		indivisible     bool
 	}{
 		{fsdp, "model.layers.0.self_attn.q_proj.weight", []int{64, 48}, true, true, false},
 		{zero1, "model.layers.0.self_attn.q_proj.weight", []int{64, 48}, true, false, false},
@@ -65,9 +75,13 @@ func TestMeshCuts(t *testing.T) {
 		{&Mesh{Replicas: 4, Shards: 1, Rules: rules}, "model.embed_tokens.weight", []int{64, 4}, false, false, false},
 		{nil, "model.embed_tokens.weight", []int{64, 4}, false, false, false},
 	} {
-		cut, frozen := test.mesh.Cuts(test.name, test.dims), test.mesh.CutsFrozen(test.name, test.dims)
-		if cut != test.cut || frozen != test.frozen || test.mesh.Indivisible(test.name, test.dims) != test.indivisible {
-			t.Errorf("%s %v on %s: cut %t, frozen %t", test.name, test.dims, test.mesh, cut, frozen)
+		trained := test.mesh.Cuts(test.name, test.dims)
+		frozen := test.mesh.CutsFrozen(test.name, test.dims)
+		indivisible := test.mesh.Indivisible(test.name, test.dims)
+		if trained != test.trained || frozen != test.frozen || indivisible != test.indivisible {
+			t.Errorf("%s %v on %s: trained %t, frozen %t, indivisible %t; want %t, %t, %t",
+				test.name, test.dims, test.mesh,
+				trained, frozen, indivisible, test.trained, test.frozen, test.indivisible)
 		}
 	}
 }

@@ -13,16 +13,17 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// Program is a graph function that is compiled once for each combination of input shapes.
+// Program is a graph function that is compiled once for each combination of argument shapes.
 //
-// Its arguments and results are groups of tensors (the weights, the state of the optimizer, a batch, …). A donated group is
-// consumed by a call: its tensors are invalid afterwards, whether the call succeeds or not, and on XLA a result of the same shape
-// is written into their memory. So a state is updated in place by donating the old one and keeping the returned one; a caller that
-// must survive an error keeps a checkpoint.
+// Its arguments and results are groups of tensors: the weights, the state of the optimizer, a batch. A call consumes
+// the groups that are donated: their tensors are invalid afterwards, whether the call succeeds or not, and XLA writes
+// results of the same shapes into their memory. To update a state in place, donate the old one and keep the result. A
+// caller that must survive an error keeps a checkpoint.
 //
-// On several devices (see On) each runs the program on tensors of its own, all of the same shapes, and they meet where the program says so.
+// On a mesh (see OnMesh) each device runs the program on its own tensors, which have the same shapes on all devices;
+// the devices meet only in the program's collective operations.
 //
-// A Program may be used by several goroutines at once, but one of several devices by one at a time.
+// Several goroutines may use a Program at once, except on a mesh, where one may use it at a time.
 type Program struct {
 	device *Device
 	mesh   *Mesh
@@ -43,37 +44,37 @@ type variant struct {
 
 	graph   *Graph
 	outputs []int             // number of tensors of each result group
-	shards  []*tensors.Tensor // on a mesh that cuts tensors: the number of each device's part, the last argument
+	shards  []*tensors.Tensor // on a mesh with shards: each device's shard number, its last argument
 	info    Compiled
 }
 
-// Group is a group of arguments or results: the tensors of each device, [device][tensor].
-type Group [][]*tensors.Tensor
-
-// NewProgram returns the program that build describes. build receives one slice of nodes for each group of arguments and returns
-// the groups of results; it may panic as graph functions do. donate lists the groups of arguments that a call consumes.
+// NewProgram returns the program that build describes. build receives one slice of nodes for each group of arguments
+// and returns the groups of results; it may panic as graph functions do. donate lists the groups that a call
+// consumes.
 func NewProgram(d *Device, name string, build func(in [][]*Node) [][]*Node, donate ...int) *Program {
 	return &Program{device: d, name: name, build: build, donate: donate}
 }
 
-// On lets the program run on the devices of a mesh, before it is compiled; build then describes what each device does. It returns p.
+// OnMesh makes the program run on the devices of a mesh; build then describes what each device computes. It must come
+// before the program is compiled, and returns p.
 func (p *Program) On(m *Mesh) *Program {
 	p.mesh = m
 	return p
 }
 
-// WithBF16x3 lets products of float32 matrices be computed as three of bfloat16, where the processor has AMX: faster, and of numbers rounded
-// to 16 bits of their 24; what depends on an infinity may become NaN. Products of several matrices at once, as in attention, and programs on a
-// mesh stay as they are. It returns p.
+// WithBF16x3 lets processors with AMX compute each product of float32 matrices as three products of bfloat16. That is
+// faster, but rounds the operands from 24 to 16 significant bits, and results that depend on an infinity may become
+// NaN. Batched products, as in attention, and programs on a mesh are not changed. It returns p.
 func (p *Program) WithBF16x3() *Program {
 	p.bf16x3 = true
 	return p
 }
 
-// Compile compiles the program for these shapes unless that is done already, and returns its sizes. Programs may be compiled
-// by several goroutines at once.
+// Compile compiles the program for these shapes, if that has not been done yet, and returns its record. Several
+// goroutines may compile at once.
 func (p *Program) Compile(groups ...[]shapes.Shape) (Compiled, error) {
-	v := p.variant(len(groups), func(i int) int { return len(groups[i]) }, func(i, j int) shapes.Shape { return groups[i][j] })
+	v := p.variant(len(groups), func(i int) int { return len(groups[i]) },
+		func(i, j int) shapes.Shape { return groups[i][j] })
 	if err := p.ensure(v); err != nil {
 		return Compiled{}, err
 	}
@@ -97,26 +98,29 @@ func (p *Program) Call(groups ...[]*tensors.Tensor) ([][]*tensors.Tensor, error)
 	return results, nil
 }
 
-// Run runs the program, compiling it first if these shapes are new, and returns the groups of results. A tensor on the host is an argument
-// for whatever device it is given.
+// Run runs the program and returns the groups of results. It first compiles the program if these shapes are new. A
+// tensor on the host is copied to the device that it is an argument for.
 //
-// Tensors of donated groups are gone after the call even if it fails, unless the error came before execution (a wrong shape,
-// a program that does not build, an argument already consumed).
+// The tensors of donated groups are consumed even if the call fails, unless the error came before execution: a wrong
+// shape, a program that does not build, an argument that was consumed before.
 func (p *Program) Run(groups ...Group) ([]Group, error) {
 	if err := p.check(groups); err != nil {
 		return nil, err
 	}
-	v := p.variant(len(groups), func(i int) int { return len(groups[i][0]) }, func(i, j int) shapes.Shape { return groups[i][0][j].Shape() })
+	v := p.variant(len(groups), func(i int) int { return len(groups[i][0]) },
+		func(i, j int) shapes.Shape { return groups[i][0][j].Shape() })
 	if err := p.ensure(v); err != nil {
 		return nil, err
 	}
-	args, err := p.arguments(v, groups)
+	args, err := newArguments(p.device, p.donate, groups, v.shards, p.mesh.Devices())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("program %s: %w", p.name, err)
 	}
 	var flat []*tensors.Tensor
-	err = exceptions.TryCatch[error](func() { flat = v.graph.RunWithBuffers(args.buffers, args.donated, p.on(0)) })
-	runtime.KeepAlive(groups) // a tensor that nobody else holds must not lose its buffer during the run
+	err = exceptions.TryCatch[error](func() {
+		flat = v.graph.RunWithBuffers(args.buffers, args.donated, p.device.deviceNum(0))
+	})
+	runtime.KeepAlive(groups) // otherwise a tensor without other references could lose its buffer during the run
 	if err != nil {
 		args.free()
 		return nil, fmt.Errorf("program %s: %w", p.name, err)
@@ -131,15 +135,15 @@ func (p *Program) Run(groups ...Group) ([]Group, error) {
 	return results, nil
 }
 
-// check finds arguments that cannot be used, before anything is consumed.
+// check returns an error for arguments that cannot be used, before any is consumed.
 func (p *Program) check(groups []Group) error {
 	donated := map[*tensors.Tensor]bool{}
 	for _, i := range p.donate {
 		if i >= len(groups) {
 			return fmt.Errorf("program %s: donates group %d, but is called with %d groups", p.name, i, len(groups))
 		}
-		for _, part := range groups[i] {
-			for j, t := range part {
+		for _, local := range groups[i] {
+			for j, t := range local {
 				if donated[t] {
 					return fmt.Errorf("program %s: argument group %d, tensor %d is donated twice", p.name, i, j)
 				}
@@ -149,10 +153,11 @@ func (p *Program) check(groups []Group) error {
 	}
 	for i, group := range groups {
 		if len(group) != p.mesh.Devices() {
-			return fmt.Errorf("program %s: argument group %d is on %d devices, want %d", p.name, i, len(group), p.mesh.Devices())
+			return fmt.Errorf("program %s: argument group %d is on %d devices, want %d",
+				p.name, i, len(group), p.mesh.Devices())
 		}
-		for _, part := range group {
-			if err := p.checkPart(i, part, group[0], donated); err != nil {
+		for _, local := range group {
+			if err := p.checkLocal(i, local, group[0], donated); err != nil {
 				return err
 			}
 		}
@@ -160,12 +165,13 @@ func (p *Program) check(groups []Group) error {
 	return nil
 }
 
-// checkPart checks one device's tensors of a group; first are those of the first device.
-func (p *Program) checkPart(i int, part, first []*tensors.Tensor, donated map[*tensors.Tensor]bool) error {
-	if len(part) != len(first) {
-		return fmt.Errorf("program %s: argument group %d has %d tensors on one device and %d on another", p.name, i, len(first), len(part))
+// checkLocal checks the tensors of group i on one device, given its tensors on the first device.
+func (p *Program) checkLocal(i int, local, first []*tensors.Tensor, donated map[*tensors.Tensor]bool) error {
+	if len(local) != len(first) {
+		return fmt.Errorf("program %s: argument group %d has %d tensors on one device and %d on another",
+			p.name, i, len(first), len(local))
 	}
-	for j, t := range part {
+	for j, t := range local {
 		if err := t.CheckValid(); err != nil {
 			return fmt.Errorf("program %s: argument group %d, tensor %d: %w", p.name, i, j, err)
 		}
@@ -173,14 +179,14 @@ func (p *Program) checkPart(i int, part, first []*tensors.Tensor, donated map[*t
 			return fmt.Errorf("program %s: argument group %d, tensor %d is also donated", p.name, i, j)
 		}
 		if !t.Shape().Equal(first[j].Shape()) {
-			return fmt.Errorf("program %s: argument group %d, tensor %d is %s on one device and %s on another", p.name, i, j, first[j].Shape(),
-				t.Shape())
+			return fmt.Errorf("program %s: argument group %d, tensor %d is %s on one device and %s on another",
+				p.name, i, j, first[j].Shape(), t.Shape())
 		}
 	}
 	return nil
 }
 
-// Close frees the compiled variants. The program compiles again when it is used again.
+// Close frees the compiled variants. A program that is used again compiles again.
 func (p *Program) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -193,7 +199,8 @@ func (p *Program) Close() {
 	p.variants = nil
 }
 
-// variant finds the variant for groups of shapes, or adds it. Comparing shapes is cheaper than making a key of some hundred.
+// variant returns the variant for n groups of shapes, and adds it if it is new. It compares shapes one by one, since
+// that is cheaper than building a map key from several hundred of them.
 func (p *Program) variant(n int, length func(i int) int, shape func(i, j int) shapes.Shape) *variant {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -216,6 +223,7 @@ func (p *Program) variant(n int, length func(i int) int, shape func(i, j int) sh
 	return v
 }
 
+// matches tells whether v is the variant for n groups of shapes.
 func (v *variant) matches(n int, length func(i int) int, shape func(i, j int) shapes.Shape) bool {
 	if n != len(v.shapes) {
 		return false
@@ -233,7 +241,7 @@ func (v *variant) matches(n int, length func(i int) int, shape func(i, j int) sh
 	return true
 }
 
-// ensure compiles v once.
+// ensure compiles v unless that has been done; later calls return the same error.
 func (p *Program) ensure(v *variant) error {
 	v.once.Do(func() {
 		err := exceptions.TryCatch[error](func() { p.compile(v) })
@@ -244,7 +252,7 @@ func (p *Program) ensure(v *variant) error {
 	return v.err
 }
 
-// compile builds v's graph and compiles it; it panics as graph functions do.
+// compile builds and compiles v's graph. It panics as graph functions do.
 func (p *Program) compile(v *variant) {
 	name := p.device.tag(p.name, p.bf16x3)
 	g := NewGraph(p.device.Backend, name)
@@ -281,7 +289,8 @@ func (p *Program) compile(v *variant) {
 	v.info.Name = p.name
 }
 
-// parameterName names a parameter; the device layer knows by it what may be updated in place.
+// parameterName returns the name of a parameter. By its prefix, package pjrt recognises parameters that XLA may
+// update in place.
 func (p *Program) parameterName(group, index int) string {
 	name := fmt.Sprintf("in%d_%d", group, index)
 	if slices.Contains(p.donate, group) {

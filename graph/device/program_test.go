@@ -15,7 +15,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// update is state' = state + rate*gradient, with the sum of the old state as a second group of results.
+// update returns state + rate*gradient and, as a second group, the sums of the old state.
 func update(in [][]*Node) [][]*Node {
 	state, gradient, rate := in[0], in[1], in[2][0]
 	var next, sums []*Node
@@ -81,13 +81,13 @@ func TestProgramShapes(t *testing.T) {
 			}
 		}
 		if builds != 2 {
-			t.Errorf("built %d times for two shapes", builds)
+			t.Errorf("build was called %d times for two shapes", builds)
 		}
 	})
 }
 
-// TestHalfProducts multiplies bfloat16 matrices with GoMLX's plain Dot. The infinity must stay in its column: go-xla adds 0 times an
-// element of one operand to the other, which the device layer takes out again.
+// bfloat16 matrices can be multiplied with GoMLX's plain Dot. The infinity must stay in its column: go-xla adds 0
+// times an element of one operand to the other, which package pjrt removes again.
 func TestHalfProducts(t *testing.T) {
 	d := graphtest.XLA(t)
 	p := device.NewProgram(d, "product", func(in [][]*Node) [][]*Node {
@@ -107,16 +107,22 @@ func TestHalfProducts(t *testing.T) {
 	}
 }
 
-// Products of three bfloat16 ones are those of float32 but for the bits that two bfloat16 lack, whatever is done with them.
+// WithBF16x3 computes float32 products with the rounding error of operands of 16 significant bits.
 func TestProgramWithBF16x3(t *testing.T) {
 	d := graphtest.Device(t)
 	build := func(in [][]*Node) [][]*Node {
 		x, gate, up, down := in[0][0], in[0][1], in[0][2], in[0][3]
 		return [][]*Node{{Add(x, graph.Linear(Mul(graph.Linear(x, gate), graph.Linear(x, up)), down))}}
 	}
-	args := []*tensors.Tensor{graphtest.Random(1, 48, 576), graphtest.Random(2, 1536, 576), graphtest.Random(3, 1536, 576), graphtest.Random(4, 576, 1536)}
+	args := []*tensors.Tensor{
+		graphtest.Random(1, 48, 576), graphtest.Random(2, 1536, 576), graphtest.Random(3, 1536, 576),
+		graphtest.Random(4, 576, 1536),
+	}
 	var results [2][]float32
-	for i, p := range []*device.Program{device.NewProgram(d, "plain", build), device.NewProgram(d, "bf16x3", build).WithBF16x3()} {
+	programs := []*device.Program{
+		device.NewProgram(d, "plain", build), device.NewProgram(d, "bf16x3", build).WithBF16x3(),
+	}
+	for i, p := range programs {
 		for range 2 {
 			out, err := p.Call(args)
 			if err != nil {
@@ -127,8 +133,8 @@ func TestProgramWithBF16x3(t *testing.T) {
 		p.Close()
 	}
 	if r := graphtest.Relative(results[1], results[0]); r > 2e-5 {
-		t.Errorf("relative difference %g", r)
+		t.Errorf("relative error %g", r)
 	} else {
-		t.Logf("relative difference %g", r)
+		t.Logf("relative error %g", r)
 	}
 }

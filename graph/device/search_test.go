@@ -12,7 +12,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph/wheel"
 )
 
-// bareMachine makes the environment that of a machine without plugins, Python or cache, and returns its home folder.
+// bareMachine sets the environment of a machine without plugins, Python or a cache, and returns its home folder.
 func bareMachine(t *testing.T) (home string) {
 	t.Helper()
 	if !pjrt.Available {
@@ -20,13 +20,15 @@ func bareMachine(t *testing.T) (home string) {
 	}
 	home = t.TempDir()
 	for name, value := range map[string]string{
-		"HOME": home, "PATH": t.TempDir(), wheel.EnvCache: t.TempDir(), EnvPlugin: "", EnvPluginFolders: "", envNoInstall: "1",
+		"HOME": home, "PATH": t.TempDir(), wheel.EnvCache: t.TempDir(),
+		EnvPlugin: "", EnvPluginFolders: "", envNoInstall: "1",
 	} {
 		t.Setenv(name, value)
 	}
 	return home
 }
 
+// touch creates a file that is no library, with its folders, and returns its path.
 func touch(t *testing.T, parts ...string) string {
 	t.Helper()
 	file := filepath.Join(parts...)
@@ -65,8 +67,9 @@ func TestFindOrder(t *testing.T) {
 	t.Setenv(EnvPlugin, named)
 	find(named)
 	t.Setenv(EnvPlugin, named+".gone")
-	if _, err := s.find(context.Background(), PlatformCPU); err == nil || !strings.Contains(err.Error(), "$"+EnvPlugin) {
-		t.Errorf("a plugin named but missing: error %v", err)
+	_, err := s.find(context.Background(), PlatformCPU)
+	if err == nil || !strings.Contains(err.Error(), "$"+EnvPlugin) {
+		t.Errorf("a plugin path that does not exist: error %v", err)
 	}
 }
 
@@ -74,13 +77,14 @@ func TestFindNothing(t *testing.T) {
 	home := bareMachine(t)
 	s := search{cache: t.TempDir(), log: t.Logf}
 	_, err := s.find(context.Background(), PlatformCPU)
-	for _, want := range []string{"no cpu plugin", filepath.Join(home, ".local", "lib", "go-xla"), "install Python with pip", "$" + EnvPlugin} {
-		if err == nil || !strings.Contains(err.Error(), want) && wheelFits() {
+	folder := filepath.Join(home, ".local", "lib", "go-xla")
+	for _, want := range []string{"no cpu plugin", folder, "install Python with pip", "$" + EnvPlugin} {
+		if err == nil || !strings.Contains(err.Error(), want) && wheelsFit() {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
 	if hasGPU() {
-		t.Skip("a GPU is here")
+		t.Skip("this machine has a GPU")
 	}
 	if _, err := Open(Options{Platform: PlatformCUDA}); err == nil || !strings.Contains(err.Error(), gpuFiles) {
 		t.Errorf("cuda without a GPU: error %v", err)
@@ -94,7 +98,8 @@ func TestOpenAutoFallsBack(t *testing.T) {
 			touch(t, home, ".local", "lib", "go-xla", "pjrt_c_api_cpu_plugin.so")
 		}
 		var lines []string
-		d, err := Open(Options{Log: func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }})
+		log := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+		d, err := Open(Options{Log: log})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,10 +108,13 @@ func TestOpenAutoFallsBack(t *testing.T) {
 			t.Errorf("platform %s, %s", d.Platform(), d.Describe())
 		}
 		if _, ok := d.Memory(0); ok {
-			t.Error("the Go backend counts memory")
+			t.Error("the Go backend reports memory")
 		}
-		if n := len(lines); n == 0 || !strings.Contains(lines[n-1], "pure Go backend") || strings.Contains(lines[n-1], "\n") {
-			t.Errorf("said %q, want one line on the pure Go backend", lines)
+		if len(lines) == 0 {
+			t.Fatal("logged nothing, want a line on the pure Go backend")
+		}
+		if last := lines[len(lines)-1]; !strings.Contains(last, "pure Go backend") || strings.Contains(last, "\n") {
+			t.Errorf("logged %q, want one line on the pure Go backend", lines)
 		}
 	}
 }

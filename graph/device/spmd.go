@@ -10,16 +10,17 @@ import (
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 )
 
-// The axes of a mesh as GoMLX knows them.
+// The names of a mesh's axes in GoMLX.
 const (
 	AxisReplicas = "data"
 	AxisShards   = "fsdp"
 )
 
-// shardKey is the key under which a graph keeps the parameter with the device's shard number.
+// shardKey is the key under which a graph stores the parameter with the device's shard number.
 type shardKey struct{}
 
-// spread makes g an SPMD graph: every device of the mesh runs it on its own, up to the collective operations.
+// setSPMD makes g an SPMD graph: every device of the mesh runs it on its own data and meets the others only in
+// collective operations.
 func (m *Mesh) spread(g *Graph) error {
 	if m == nil {
 		return nil
@@ -31,13 +32,13 @@ func (m *Mesh) spread(g *Graph) error {
 	return g.SetSPMD(mesh)
 }
 
-// addShardNumber adds the parameter that gives each device its shard number.
+// addShardNumber adds the parameter that holds each device's shard number.
 func (m *Mesh) addShardNumber(g *Graph) {
 	g.AttachState(shardKey{}, Parameter(g, pjrt.ShardName, shapes.Make(dtypes.Int32)))
 }
 
-// ShardNumber returns the number of the shard that the device holds, an int32 scalar. It panics in a graph that was built for no mesh with
-// shards.
+// ShardNumber returns the number of the shard that the device holds, an int32 scalar. It panics in a graph that was not
+// built for a mesh with shards.
 func ShardNumber(g *Graph) *Node {
 	number, ok := g.State(shardKey{}).(*Node)
 	if !ok {

@@ -14,78 +14,79 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Tensors are named tensors in a fixed order: the weights of a model, or one moment of an optimizer. Values is what a Program of one device
-// takes as a group; a result in the same order keeps the names. On a mesh, Group is what a Program takes, and Values lie on the first
-// device.
+// TensorSet holds named tensors in a fixed order, such as the weights of a model or one moment of an optimizer. A
+// Program takes Values as one group of arguments, or Group on a mesh; results in the same order belong to the same
+// names.
 type Tensors struct {
 	Names  []string
-	Values []*tensors.Tensor
+	Values []*tensors.Tensor // of the first device
 
-	// Planned are the shapes on each device of tensors that are not there: instead of Values, for compiling programs and adding up sizes.
+	// Planned replaces Values where tensors are only planned, for compiling programs and adding up sizes. It holds the
+	// shapes on each device.
 	Planned []shapes.Shape
 
 	Mesh   *Mesh               // nil: one device
-	Cut    []bool              // on a mesh: of which tensors each device has a part of the rows
-	Others [][]*tensors.Tensor // on a mesh: what the second device has, the third, ...
+	Cut    []bool              // on a mesh: which tensors are sharded along their rows
+	Others [][]*tensors.Tensor // on a mesh: the tensors of the second device, of the third, ...
 }
 
 // Group returns the tensors of all devices.
 func (ts *Tensors) Group() Group { return append(Group{ts.Values}, ts.Others...) }
 
-// Replace puts the results of a Program in place of the tensors.
+// Replace replaces the tensors of all devices by the results of a Program.
 func (ts *Tensors) Replace(g Group) { ts.Values, ts.Others = g[0], g[1:] }
 
-// Shape returns the shape of tensor i as a whole.
+// Shape returns the whole shape of tensor i, sharded or not.
 func (ts *Tensors) Shape(i int) shapes.Shape {
-	shape := ts.local(i).Clone()
+	shape := ts.localShape(i).Clone()
 	if ts.IsCut(i) {
 		shape.Dimensions[0] *= ts.Mesh.Shards
 	}
 	return shape
 }
 
-// local is the shape of tensor i on each device.
-func (ts *Tensors) local(i int) shapes.Shape {
+// localShape returns the shape of tensor i on each device.
+func (ts *Tensors) localShape(i int) shapes.Shape {
 	if ts.Planned != nil {
 		return ts.Planned[i]
 	}
 	return ts.Values[i].Shape()
 }
 
-// IsCut tells whether each device has a part of tensor i only.
+// IsSharded tells whether each device has only a shard of tensor i.
 func (ts *Tensors) IsCut(i int) bool { return i < len(ts.Cut) && ts.Cut[i] }
 
-// AddParts appends a tensor of which device d has parts[d]: a part of the rows if cut, else the whole.
-func (ts *Tensors) AddParts(name string, parts []*tensors.Tensor, cut bool) {
-	ts.Add(name, parts[0])
+// AddOnMesh appends a tensor, given its value on each device: a shard of the rows if sharded, else the whole tensor.
+func (ts *Tensors) AddParts(name string, values []*tensors.Tensor, sharded bool) {
+	ts.Add(name, values[0])
 	if ts.Mesh == nil {
 		return
 	}
-	ts.Cut = append(ts.Cut, cut)
+	ts.Cut = append(ts.Cut, sharded)
 	if ts.Others == nil {
-		ts.Others = make([][]*tensors.Tensor, len(parts)-1)
+		ts.Others = make([][]*tensors.Tensor, len(values)-1)
 	}
-	for d, part := range parts[1:] {
-		ts.Others[d] = append(ts.Others[d], part)
+	for d, value := range values[1:] {
+		ts.Others[d] = append(ts.Others[d], value)
 	}
 }
 
-// Plan appends a tensor that is not there, of a whole shape: a part of its rows on each device if cut.
-func (ts *Tensors) Plan(name string, whole shapes.Shape, cut bool) {
+// AddPlanned appends a planned tensor, given its whole shape.
+func (ts *Tensors) Plan(name string, whole shapes.Shape, sharded bool) {
 	local := whole.Clone()
 	if ts.Mesh != nil {
-		ts.Cut = append(ts.Cut, cut)
-		if cut {
+		ts.Cut = append(ts.Cut, sharded)
+		if sharded {
 			local.Dimensions[0] /= ts.Mesh.Shards
 		}
 	}
 	ts.Names, ts.Planned = append(ts.Names, name), append(ts.Planned, local)
 }
 
-// Index returns the place of the tensor called name, or -1.
+// Index returns the index of the tensor called name, or -1.
 func (ts *Tensors) Index(name string) int { return slices.Index(ts.Names, name) }
 
-// Get returns the tensor called name.
+// Get returns the tensor called name on the first device; it is an error if there is none.
 func (ts *Tensors) Get(name string) (*tensors.Tensor, error) {
 	if i := ts.Index(name); i >= 0 {
 		return ts.Values[i], nil
@@ -93,7 +94,7 @@ func (ts *Tensors) Get(name string) (*tensors.Tensor, error) {
 	return nil, fmt.Errorf("no tensor %s", name)
 }
 
-// Add appends a tensor. The name must be new.
+// Add appends a tensor of one device. The name must be new.
 func (ts *Tensors) Add(name string, value *tensors.Tensor) {
 	ts.Names = append(ts.Names, name)
 	ts.Values = append(ts.Values, value)
@@ -108,20 +109,20 @@ func (ts *Tensors) Bytes() int64 {
 	return n
 }
 
-// Shapes returns the shapes on each device in order, as Program.Compile takes them.
+// Shapes returns the shapes on each device, in order, as Program.Compile takes them.
 func (ts *Tensors) Shapes() []shapes.Shape {
 	all := make([]shapes.Shape, max(len(ts.Values), len(ts.Planned)))
 	for i := range all {
-		all[i] = ts.local(i)
+		all[i] = ts.localShape(i)
 	}
 	return all
 }
 
-// Finalize frees the tensors now and leaves the set empty. Tensors that a Program consumed are skipped.
+// Finalize frees the tensors and empties the set. It skips tensors that a Program consumed.
 func (ts *Tensors) Finalize() error {
 	var errs []error
-	for _, part := range ts.Group() {
-		for i, t := range part {
+	for _, values := range ts.Group() {
+		for i, t := range values {
 			if err := t.FinalizeAll(); err != nil {
 				errs = append(errs, fmt.Errorf("tensor %s: %w", ts.Names[i], err))
 			}
@@ -131,38 +132,41 @@ func (ts *Tensors) Finalize() error {
 	return errors.Join(errs...)
 }
 
-// UploadAll makes a set of the named tensors, several at a time: upload returns the parts of tensor i, as UploadParts does, and whether they
-// are cut. After an error nothing stays on the devices.
-func UploadAll(m *Mesh, names []string, upload func(i int) (parts []*tensors.Tensor, cut bool, err error)) (*Tensors, error) {
-	parts, cut := make([][]*tensors.Tensor, len(names)), make([]bool, len(names))
+// UploadAll returns the set of the named tensors and uploads several of them at a time. upload returns the values of
+// tensor i on each device, as UploadOnMesh does, and whether the tensor is sharded. After an error nothing stays on the
+// devices.
+func UploadAll(m *Mesh, names []string,
+	upload func(i int) (values []*tensors.Tensor, sharded bool, err error)) (*Tensors, error) {
+	values, sharded := make([][]*tensors.Tensor, len(names)), make([]bool, len(names))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range names {
 		group.Go(func() (err error) {
-			parts[i], cut[i], err = upload(i)
+			values[i], sharded[i], err = upload(i)
 			return err
 		})
 	}
 	err := group.Wait()
 	ts := &Tensors{Mesh: m}
 	for i, name := range names {
-		if parts[i] != nil {
-			ts.AddParts(name, parts[i], cut[i])
+		if values[i] != nil {
+			ts.AddParts(name, values[i], sharded[i])
 		}
 	}
 	if err != nil {
-		ts.Finalize() // the error that is reported is the one that came first
+		ts.Finalize() // the upload's error matters, not one of this clean-up
 		return nil, err
 	}
 	return ts, nil
 }
 
-// Upload makes a tensor on the device from its elements in little-endian row-major order. data is read once, directly into the
-// device's memory, and may lie in a mapped file; it need not be aligned.
+// Upload returns a tensor on the device with the elements in data, in little-endian row-major order. It copies data
+// once, directly into the device's memory; data may be a mapped file and need not be aligned.
 func (d *Device) Upload(shape shapes.Shape, data []byte) (*tensors.Tensor, error) {
 	return d.upload(d.number, shape, data)
 }
 
+// upload is Upload to a device that is counted from 0.
 func (d *Device) upload(device int, shape shapes.Shape, data []byte) (*tensors.Tensor, error) {
 	if want := shape.ByteSize(); want != int64(len(data)) {
 		return nil, fmt.Errorf("upload of %s: %d bytes, want %d", shape, len(data), want)
@@ -174,44 +178,46 @@ func (d *Device) upload(device int, shape shapes.Shape, data []byte) (*tensors.T
 	return t, nil
 }
 
-// UploadParts makes a tensor of a whole shape on every device of a mesh: if cut, a part of its rows each. part returns the elements of a
-// stretch of rows, or of all, and is called once for each distinct part. After an error nothing stays on a device.
-func (d *Device) UploadParts(m *Mesh, shape shapes.Shape, cut bool, part func(fromRow, toRow int) ([]byte, error)) (parts []*tensors.Tensor, err error) {
-	parts = make([]*tensors.Tensor, m.Devices())
+// UploadOnMesh uploads a tensor of the given whole shape to every device of a mesh, sharded along its rows or
+// replicated, and returns its value on each device. read returns the elements of a range of rows; it is called once
+// for each shard, or once for all rows of a replicated tensor. After an error nothing stays on a device.
+func (d *Device) UploadParts(m *Mesh, shape shapes.Shape, sharded bool,
+	read func(fromRow, toRow int) ([]byte, error)) (values []*tensors.Tensor, err error) {
+	values = make([]*tensors.Tensor, m.Devices())
 	defer func() {
 		if err != nil {
-			for _, t := range parts {
+			for _, t := range values {
 				if t != nil {
 					t.MustFinalizeAll()
 				}
 			}
-			parts = nil
+			values = nil
 		}
 	}()
 	local, shards, rows := shape.Clone(), 1, 0
 	if shape.Rank() > 0 {
 		rows = shape.Dimensions[0]
 	}
-	if cut {
+	if sharded {
 		shards, rows = m.Shards, rows/m.Shards
 		local.Dimensions[0] = rows
 	}
 	for shard := range shards {
-		data, err := part(shard*rows, (shard+1)*rows)
+		data, err := read(shard*rows, (shard+1)*rows)
 		if err != nil {
-			return parts, err
+			return values, err
 		}
-		for device := shard; device < len(parts); device += shards {
-			if parts[device], err = d.upload(device, local, data); err != nil {
-				return parts, err
+		for device := shard; device < len(values); device += shards {
+			if values[device], err = d.upload(device, local, data); err != nil {
+				return values, err
 			}
 		}
 	}
-	return parts, nil
+	return values, nil
 }
 
-// aligned returns data, or a copy of it when its address does not suit elements of dtype: safetensors promises no alignment, and
-// Go's typed slices need it.
+// aligned returns data, or a copy if its address is not aligned for elements of dtype: Go's typed slices need
+// alignment, and safetensors files do not guarantee it.
 func aligned(data []byte, dtype dtypes.DType) []byte {
 	if len(data) == 0 || uintptr(unsafe.Pointer(unsafe.SliceData(data)))%uintptr(dtype.Size()) == 0 {
 		return data
@@ -219,27 +225,28 @@ func aligned(data []byte, dtype dtypes.DType) []byte {
 	return slices.Clone(data)
 }
 
-// Whole returns the elements of tensor i, put together from its parts, as Device.Download does.
+// Download returns the elements of the whole tensor i, as Device.Download does; it joins the shards of a sharded
+// tensor.
 func (ts *Tensors) Whole(i int) ([]byte, error) {
 	if !ts.IsCut(i) {
 		return download(ts.Values[i], nil)
 	}
 	data := make([]byte, ts.Shape(i).ByteSize())
-	part := len(data) / ts.Mesh.Shards
+	size := len(data) / ts.Mesh.Shards
 	for shard, values := range ts.Group()[:ts.Mesh.Shards] {
-		if _, err := download(values[i], data[shard*part:(shard+1)*part]); err != nil {
+		if _, err := download(values[i], data[shard*size:(shard+1)*size]); err != nil {
 			return nil, err
 		}
 	}
 	return data, nil
 }
 
-// Download returns the elements of t in little-endian row-major order. It leaves no copy on the host behind in t.
+// Download returns the elements of t in little-endian row-major order. It stores no host copy in t.
 func (d *Device) Download(t *tensors.Tensor) ([]byte, error) { return download(t, nil) }
 
-// download reads t's elements into data, or into new memory where that is nil.
+// download reads t's elements into data, or into new memory if data is nil.
 func download(t *tensors.Tensor, data []byte) ([]byte, error) {
-	if err := t.CheckValid(); err != nil { // as where a program consumed it
+	if err := t.CheckValid(); err != nil { // a program may have consumed it
 		return nil, fmt.Errorf("download: %w", err)
 	}
 	if data == nil {

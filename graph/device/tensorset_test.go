@@ -20,13 +20,13 @@ func TestUploadDownload(t *testing.T) {
 	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		backing := make([]byte, 65)
 		for i := range backing {
-			backing[i] = byte(i) // as bfloat16 and float32: small numbers, no NaN
+			backing[i] = byte(i) // small numbers as bfloat16 and float32, no NaN
 		}
 		for _, shape := range []shapes.Shape{
 			shapes.Make(dtypes.BFloat16, 4, 8), shapes.Make(dtypes.Float32, 16), shapes.Make(dtypes.Int32, 2, 2, 4),
 			shapes.Make(dtypes.Float32), shapes.Make(dtypes.Float32, 0, 3),
 		} {
-			for _, start := range []int{0, 1} { // an odd start: no file of weights promises alignment
+			for _, start := range []int{0, 1} { // weight files do not guarantee alignment
 				data := backing[start : start+int(shape.ByteSize())]
 				x, err := d.Upload(shape, data)
 				if err != nil {
@@ -43,7 +43,7 @@ func TestUploadDownload(t *testing.T) {
 					t.Errorf("%s from byte %d: %v, want %v", shape, start, got, data)
 				}
 				if d.Platform() != device.PlatformGo && x.HasLocal() {
-					t.Error("a download left a copy on the host")
+					t.Error("Download stored a copy on the host")
 				}
 			}
 		}
@@ -59,7 +59,7 @@ func TestTensors(t *testing.T) {
 		set.Add("a", tensors.FromValue([]float32{1, 2}))
 		set.Add("b", tensors.FromValue([][]int32{{3, 4, 5}}))
 		if set.Bytes() != 8+12 || set.Index("b") != 1 || set.Index("c") != -1 {
-			t.Errorf("bytes %d, places %d, %d", set.Bytes(), set.Index("b"), set.Index("c"))
+			t.Errorf("bytes %d, indices %d, %d", set.Bytes(), set.Index("b"), set.Index("c"))
 		}
 		if x, err := set.Get("b"); err != nil || x != set.Values[1] {
 			t.Errorf("b: %v, %v", x, err)
@@ -79,8 +79,9 @@ func TestTensors(t *testing.T) {
 			t.Fatal(err)
 		}
 		set.Values = results[0]
-		if data, err := d.Download(set.Values[1]); err != nil || !bytes.Equal(data[:4], []byte{0xfd, 0xff, 0xff, 0xff}) {
-			t.Errorf("-3 is %v, %v", data, err)
+		data, err := d.Download(set.Values[1])
+		if err != nil || !bytes.Equal(data[:4], []byte{0xfd, 0xff, 0xff, 0xff}) {
+			t.Errorf("the bytes of -3 are %v, %v", data, err)
 		}
 		first := set.Values[0]
 		if err := set.Finalize(); err != nil || first.Ok() || len(set.Names) != 0 {
@@ -89,7 +90,8 @@ func TestTensors(t *testing.T) {
 	})
 }
 
-// Tensors that are uploaded several at a time stand in the order of their names, and go again after an error.
+// UploadAll keeps the order of the names although it uploads several tensors at a time. After an error it frees all
+// tensors.
 func TestUploadAll(t *testing.T) {
 	graphtest.Each(t, func(t *testing.T, d *device.Device) {
 		var names []string
@@ -108,7 +110,7 @@ func TestUploadAll(t *testing.T) {
 		}
 		for i := range names {
 			if data, err := set.Whole(i); err != nil || data[0] != byte(i) {
-				t.Errorf("%s has the elements %v (%v)", names[i], data, err)
+				t.Errorf("%s has elements %v (%v)", names[i], data, err)
 			}
 		}
 		set.Finalize()
@@ -125,7 +127,7 @@ func TestUploadAll(t *testing.T) {
 		}
 		for i, x := range uploaded {
 			if i != 31 && x.Ok() {
-				t.Errorf("%s stayed on the device", names[i])
+				t.Errorf("%s was left on the device", names[i])
 			}
 		}
 	})

@@ -1,5 +1,9 @@
-// Package filecache keeps what is costly to make again in a folder of files, one an entry, named by a hash of all that the entry was
-// made from. Several processes may share a folder.
+// Package filecache keeps results that are expensive to compute in a folder: one file per entry, named by a hash of
+// everything that the entry was computed from. Several processes may share a folder.
+//
+// Every file carries a checksum, so a damaged or half-written entry is a miss and is removed. When the folder exceeds
+// its limit, the entries that were not used for the longest time go first. The package knows nothing about what its
+// entries mean; of this project it imports only graph/atomicfile.
 package filecache
 
 import (
@@ -20,18 +24,18 @@ import (
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
-// Cache is a folder of entries of one kind. Its errors are not the caller's trouble: what cannot be read is made again, what cannot be
-// written is not kept. A Cache is safe for concurrent use and must not be copied.
+// Cache is a folder of entries of one kind. A caller can ignore its errors: an entry that cannot be read is computed
+// again, and one that cannot be written is not kept. A Cache is safe for concurrent use and must not be copied.
 type Cache struct {
-	Dir    string // empty: nothing is kept
-	Magic  string // begins every file; ends in a number that goes up when the layout of an entry or of its key changes
-	Suffix string // of the files' names
-	Limit  int64  // bytes of all entries together
+	Dir    string // if empty, nothing is kept
+	Magic  string // the start of every file; ends in a number that grows when the layout of entries or keys changes
+	Suffix string // the end of every file name
+	Limit  int64  // of the size of all entries together, in bytes
 
-	mu sync.Mutex // one eviction at a time
+	mu sync.Mutex // held during eviction
 }
 
-// Key is the SHA-256 over the lengths and contents of parts.
+// Key returns the SHA-256 of the lengths and contents of parts, in hexadecimal.
 func Key(parts ...[]byte) string {
 	h := sha256.New()
 	for _, p := range parts {
@@ -43,7 +47,8 @@ func Key(parts ...[]byte) string {
 
 func (c *Cache) path(key string) string { return filepath.Join(c.Dir, key+c.Suffix) }
 
-// Get returns the content of an entry if there is a whole one, and marks it as used now. A damaged entry is removed.
+// Get returns the content of an entry and marks it as just used. It returns false if there is none, and removes a
+// damaged one.
 func (c *Cache) Get(key string) ([]byte, bool) {
 	if c.Dir == "" {
 		return nil, false
@@ -65,10 +70,11 @@ func (c *Cache) Get(key string) ([]byte, bool) {
 	return nil, false
 }
 
-// Remove drops an entry that turned out to be unusable.
+// Remove removes an entry that turned out to be unusable.
 func (c *Cache) Remove(key string) { _ = os.Remove(c.path(key)) }
 
-// Put stores an entry by rename and then removes the entries that were not used for longest until the folder fits its limit.
+// Put stores an entry atomically, by a rename. It then removes the entries that were not used for the longest time
+// until the folder is within its limit.
 func (c *Cache) Put(key string, content []byte) error {
 	if c.Dir == "" {
 		return nil
@@ -94,6 +100,7 @@ func (c *Cache) Put(key string, content []byte) error {
 // staleAfter is the age from which on a temporary file can only be what a process that died has left.
 const staleAfter = time.Hour
 
+// evict removes the entries used least recently until the rest is within the limit, and partial files that are stale.
 func (c *Cache) evict() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

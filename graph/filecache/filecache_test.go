@@ -13,10 +13,10 @@ const magic = "test entry 1\n"
 
 func TestKey(t *testing.T) {
 	if Key([]byte("ab"), []byte("c")) == Key([]byte("a"), []byte("bc")) {
-		t.Error("parts run into each other")
+		t.Error("the same bytes split into other parts have the same key")
 	}
 	if Key([]byte("ab")) != Key([]byte("ab")) {
-		t.Error("the key of the same parts differs")
+		t.Error("the same parts have two keys")
 	}
 }
 
@@ -35,7 +35,7 @@ func TestGetPut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refuse := func(what string, damaged []byte) {
+	checkRefused := func(what string, damaged []byte) {
 		t.Helper()
 		if err := os.WriteFile(c.path("a"), damaged, 0o644); err != nil {
 			t.Fatal(err)
@@ -44,21 +44,21 @@ func TestGetPut(t *testing.T) {
 			t.Fatalf("%s: got %q", what, got)
 		}
 		if _, err := os.Stat(c.path("a")); err == nil {
-			t.Fatal("a damaged entry stays")
+			t.Fatalf("%s: the damaged entry was not removed", what)
 		}
 	}
 	for i := range whole {
 		damaged := bytes.Clone(whole)
 		damaged[i] ^= 0x10
-		refuse(fmt.Sprintf("byte %d changed", i), damaged)
-		refuse(fmt.Sprintf("cut after %d bytes", i), whole[:i])
+		checkRefused(fmt.Sprintf("byte %d changed", i), damaged)
+		checkRefused(fmt.Sprintf("truncated to %d bytes", i), whole[:i])
 	}
 	none := &Cache{}
 	if err := none.Put("a", []byte("content")); err != nil {
 		t.Error(err)
 	}
 	if _, ok := none.Get("a"); ok {
-		t.Error("a cache without a folder keeps something")
+		t.Error("a cache without a folder has an entry")
 	}
 }
 
@@ -79,13 +79,13 @@ func TestLimit(t *testing.T) {
 	for i := range 3 {
 		put(i)
 	}
-	if _, ok := c.Get("0"); !ok { // used just now
-		t.Fatal("entry 0 is gone within the limit")
+	if _, ok := c.Get("0"); !ok { // Get marks entry 0 as just used
+		t.Fatal("entry 0 was evicted although the cache is within its limit")
 	}
 	put(3)
 	for i, want := range []bool{true, false, true, true} {
 		if _, err := os.Stat(c.path(fmt.Sprint(i))); (err == nil) != want {
-			t.Errorf("entry %d: there %v, want %v", i, err == nil, want)
+			t.Errorf("entry %d exists: %v, want %v", i, err == nil, want)
 		}
 	}
 }

@@ -1,4 +1,8 @@
-// Package graphtest gives tests a device to run on, or to compile for.
+// Package graphtest opens devices for tests: to run programs on this machine, or to compile them for GPUs. A test is
+// skipped if its device cannot be had here; it fails if a device is broken. The package also makes and compares
+// tensors.
+//
+// Only tests import it. It imports graph/device and the testing package.
 package graphtest
 
 import (
@@ -9,23 +13,26 @@ import (
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
-// Both devices live as long as the test process, so that a package's tests open XLA once.
+// Both devices live as long as the test process, so the tests of a package open XLA only once.
 var (
-	automatic = sync.OnceValues(func() (*device.Device, error) { return device.Open(device.Options{}) })
-	pureGo    = sync.OnceValues(func() (*device.Device, error) { return device.Open(device.Options{Platform: device.PlatformGo}) })
+	best   = sync.OnceValues(func() (*device.Device, error) { return device.Open(device.Options{}) })
+	pureGo = sync.OnceValues(func() (*device.Device, error) {
+		return device.Open(device.Options{Platform: device.PlatformGo})
+	})
 )
 
-// Device returns the best device of this machine: XLA, else the pure Go backend. It is shared by all tests of the process.
+// Device returns the best device of this machine: XLA, else the pure Go backend. All tests of the process share it.
 func Device(t testing.TB) *device.Device {
 	t.Helper()
-	d, err := automatic()
+	d, err := best()
 	if err != nil {
 		t.Fatalf("open a device: %v", err)
 	}
 	return d
 }
 
-// GoDevice returns the pure Go backend, which has no DynamicSlice, no DynamicUpdateSlice and no collectives.
+// GoDevice returns the pure Go backend, which lacks DynamicSlice, DynamicUpdateSlice and collectives. All tests of the
+// process share it.
 func GoDevice(t testing.TB) *device.Device {
 	t.Helper()
 	d, err := pureGo()
@@ -35,12 +42,13 @@ func GoDevice(t testing.TB) *device.Device {
 	return d
 }
 
-// Devices returns so many CPU devices of XLA, for programs on a mesh, or skips where there is no such plugin. They are closed with the test.
+// CPUDevices opens n CPU devices of XLA, for programs on a mesh, and closes them at the end of the test. It skips the
+// test if the device of this machine is not XLA on the CPU.
 func Devices(t testing.TB, n int) *device.Device {
 	t.Helper()
 	shared := Device(t)
 	if shared.Platform() != device.PlatformCPU {
-		t.Skipf("platform %s cannot show %d devices", shared.Platform(), n)
+		t.Skipf("platform %s does not show a processor as %d devices", shared.Platform(), n)
 	}
 	d, err := device.Open(device.Options{Platform: shared.Plugin(), Devices: n, Inspect: true, Log: t.Logf})
 	if err != nil {
@@ -50,17 +58,17 @@ func Devices(t testing.TB, n int) *device.Device {
 	return d
 }
 
-// ahead are the devices that GPUs returned, by kind and number.
-var ahead sync.Map
+// compileOnly holds the devices that CompileOnlyGPUs opened, by model and number.
+var compileOnly sync.Map
 
-// GPUs returns a device whose programs are compiled for so many GPUs of a kind, which need not be here (see graph.OpenFor); the test is
-// skipped where the compiler's wheels cannot be had. It is shared by all tests of the process.
+// CompileOnlyGPUs returns a device that compiles for n GPUs of a model, which need not be present (see
+// device.OpenCompileOnly). It skips the test if the compiler's wheels cannot be had. All tests of the process share it.
 func GPUs(t testing.TB, name string, n int) *device.Device {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("compiling for GPUs fetches 250 MB once: not in short tests")
+		t.Skip("compiling for GPUs downloads 250 MB once: skipped in short mode")
 	}
-	open, _ := ahead.LoadOrStore(fmt.Sprint(name, n), sync.OnceValues(func() (*device.Device, error) {
+	open, _ := compileOnly.LoadOrStore(fmt.Sprint(name, n), sync.OnceValues(func() (*device.Device, error) {
 		gpu, err := device.FindGPU(name)
 		if err != nil {
 			return nil, err
@@ -69,12 +77,12 @@ func GPUs(t testing.TB, name string, n int) *device.Device {
 	}))
 	d, err := open.(func() (*device.Device, error))()
 	if err != nil {
-		t.Skipf("no compiler for GPUs: %v", err)
+		t.Skipf("cannot compile for GPUs: %v", err)
 	}
 	return d
 }
 
-// XLA returns the best device of this machine, and skips the test where that is the pure Go backend.
+// XLA returns the XLA device of this machine, and skips the test if there is only the pure Go backend.
 func XLA(t testing.TB) *device.Device {
 	t.Helper()
 	d := Device(t)
@@ -84,13 +92,13 @@ func XLA(t testing.TB) *device.Device {
 	return d
 }
 
-// Each runs a test on XLA and on the pure Go backend.
+// OnEachBackend runs a test on XLA and on the pure Go backend.
 func Each(t *testing.T, test func(t *testing.T, d *device.Device)) {
 	t.Run("xla", func(t *testing.T) { test(t, XLA(t)) })
 	t.Run("go", func(t *testing.T) { test(t, GoDevice(t)) })
 }
 
-// OpenXLA opens a device of the test's own on the plugin of XLA, with the given cache folder for programs. The caller closes it.
+// OpenXLA opens a new XLA device with its own cache folder. The caller closes it.
 func OpenXLA(t *testing.T, cache string, devices int) *device.Device {
 	t.Helper()
 	d, err := device.Open(device.Options{Platform: XLA(t).Plugin(), CacheDir: cache, Devices: devices, Log: t.Logf})

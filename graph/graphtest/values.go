@@ -8,7 +8,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// Floats copies the values of a float32 tensor.
+// Floats returns a copy of the values of a float32 tensor.
 func Floats(t testing.TB, x *tensors.Tensor) []float32 {
 	t.Helper()
 	values, err := tensors.CopyFlatData[float32](x)
@@ -18,7 +18,7 @@ func Floats(t testing.TB, x *tensors.Tensor) []float32 {
 	return values
 }
 
-// Random returns a float32 tensor of normally distributed values.
+// Random returns a float32 tensor of standard normal values, the same for the same seed.
 func Random(seed int64, dims ...int) *tensors.Tensor {
 	n := 1
 	for _, d := range dims {
@@ -32,7 +32,7 @@ func Random(seed int64, dims ...int) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(values, dims...)
 }
 
-// Relative returns the Euclidean distance between got and want, divided by the length of want.
+// RelativeError returns the Euclidean distance between got and want, divided by the Euclidean norm of want.
 func Relative(got, want []float32) float64 {
 	var diff, norm float64
 	for i := range want {

@@ -7,10 +7,11 @@ import (
 	"testing"
 )
 
+// checkGPU names what is missing, in one line: the device file, then the library, then a new enough driver.
 func TestCheckGPU(t *testing.T) {
 	t.Setenv("LD_LIBRARY_PATH", "")
 	root := t.TempDir()
-	say := func(want ...string) {
+	expect := func(want ...string) {
 		t.Helper()
 		err := checkGPU(root)
 		for _, text := range want {
@@ -22,14 +23,14 @@ func TestCheckGPU(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	touch(t, root, "dev", "nvidiactl") // stays when a GPU falls off the bus
-	say("no NVIDIA GPU", "/dev/nvidia[0-9]*", "-platform=cpu", "bfpo plan")
+	touch(t, root, "dev", "nvidiactl") // this file stays when a GPU drops off the bus
+	expect("no NVIDIA GPU", "/dev/nvidia[0-9]*", "-platform=cpu", "bfpo plan")
 	touch(t, root, "dev", "nvidia0")
-	say("/dev/nvidia0", "libcuda.so.1", "/usr/lib/x86_64-linux-gnu", "580", "--gpus=all")
+	expect("/dev/nvidia0", "libcuda.so.1", "/usr/lib/x86_64-linux-gnu", "580", "--gpus=all")
 	folder := filepath.Join("opt", "driver")
 	t.Setenv("LD_LIBRARY_PATH", folder)
 	touch(t, root, folder, "libcuda.so.1")
-	say()
+	expect()
 	version := touch(t, root, driverVersion)
 	write := func(text string) {
 		t.Helper()
@@ -37,12 +38,13 @@ func TestCheckGPU(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 19:39:15 UTC 2024\nGCC version:  gcc 11.4.0\n")
-	say("version 535", "needs 580", "update the driver")
+	write("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 19:39:15 UTC 2024\n" +
+		"GCC version:  gcc 11.4.0\n")
+	expect("version 535", "needs 580", "update the driver")
 	write("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build\n")
-	say()
+	expect()
 	write("something else\n")
-	say()
+	expect()
 }
 
 func TestCheckCapability(t *testing.T) {
@@ -52,7 +54,8 @@ func TestCheckCapability(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"7.5", "6.1"} {
-		if err := checkCapability(1, text); err == nil || !strings.Contains(err.Error(), "GPU 1 has compute capability "+text) {
+		err := checkCapability(1, text)
+		if err == nil || !strings.Contains(err.Error(), "GPU 1 has compute capability "+text) {
 			t.Errorf("%q: error %v", text, err)
 		}
 	}

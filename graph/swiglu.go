@@ -7,25 +7,26 @@ import (
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 )
 
-// Gated returns silu(gate) * up of one dtype and shape, the middle of Llama's MLP (Shazeer 2020, arXiv 2002.05202, eq. 6), computed in float32
-// and rounded once:
+// SwiGLU returns silu(gate) * up, the activation of Llama's MLP (Shazeer 2020, arXiv 2002.05202, eq. 6), for gate and
+// up of one dtype and shape. It computes in float32 and rounds once:
 //
 //	silu(x) = x s(x),  s(x) = 1 / (1 + exp(-x))
 //
-// The backward pass keeps gate and up alone:
+// The backward pass keeps only gate and up:
 //
 //	dgate = dy up s (1 + gate (1 - s)),  dup = dy gate s
 //
-// Package pjrt computes it by a call where it can: XLA would take the exponential through memory, for each of the two.
+// Where package pjrt has a kernel, it computes the gradient in one call; XLA would write the exponential to memory and
+// read it back for each of the two adjoints.
 func Gated(gate, up *Node) *Node {
 	return withGradient(func(in []*Node) *Node {
 		x, up := inFloat32(in[0]), inFloat32(in[1])
 		return ConvertDType(Mul(Div(x, onePlusExp(x)), up), in[0].DType())
 	}, func(in []*Node, dy *Node) []*Node {
-		in, dy = notBefore(in, dy)
+		in, dy = delayUntil(dy, in)
 		x, up, d := inFloat32(in[0]), inFloat32(in[1]), inFloat32(dy)
 		s := Reciprocal(onePlusExp(x))
-		slope := Mul(s, OnePlus(Mul(MaxScalar(x, -furthest), OneMinus(s))))
+		slope := Mul(s, OnePlus(Mul(MaxScalar(x, -largestExponent), OneMinus(s))))
 		dtype := in[0].DType()
 		adjoints := []*Node{ConvertDType(Mul(Mul(d, up), slope), dtype), ConvertDType(Mul(d, Mul(x, s)), dtype)}
 		if dtype != dtypes.BFloat16 || onGPU(x) {
@@ -35,10 +36,12 @@ func Gated(gate, up *Node) *Node {
 	}, gate, up)
 }
 
-// furthest is how far below zero float32 has exponentials of the negative, and reciprocals of those.
-const furthest = 80
+// largestExponent bounds the argument of exp, so that neither the result nor its reciprocal leaves float32's range.
+const largestExponent = 80
 
-// onePlusExp returns 1 + exp(-x). XLA's own logistic goes through tanh and loses the digits of its lower tail; this keeps them.
-func onePlusExp(x *Node) *Node { return OnePlus(Exp(MinScalar(Neg(x), furthest))) }
+// onePlusExp returns 1 + exp(-x). XLA's own logistic goes through tanh and loses digits of its lower tail; this does
+// not.
+func onePlusExp(x *Node) *Node { return OnePlus(Exp(MinScalar(Neg(x), largestExponent))) }
 
+// inFloat32 returns x in float32.
 func inFloat32(x *Node) *Node { return ConvertDType(x, dtypes.Float32) }

@@ -1,0 +1,27 @@
+package graph
+
+import (
+	"slices"
+
+	"github.com/gomlx/compute"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/bfpo-go/bfpo/graph/pjrt"
+)
+
+// onGPU tells whether x is computed on a GPU. GoMLX lists the gradient of fused attention, which is cuDNN's, for
+// GPUs only.
+func onGPU(x *Node) bool {
+	return x.Graph().Backend().Capabilities().Operations[compute.OpTypeFusedScaledDotProductAttentionVJP]
+}
+
+// markCall tells package pjrt that results are a known function of in, so that it can replace their computation by
+// one kernel call. The mark is the last operand of an optimization barrier over results and in. Without a kernel,
+// XLA computes the results as they are built.
+func marked(mark int32, results []*Node, in ...*Node) []*Node {
+	operands := append(slices.Clone(results), stopGradients(in)...)
+	return OptimizationBarriers(append(operands, Const(in[0].Graph(), mark))...)[:len(results)]
+}
+
+// fitsKernels tells whether kernels take a matrix or head of width n.
+func divides(n int) bool { return n%pjrt.CallWidth == 0 }

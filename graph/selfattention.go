@@ -1,0 +1,18 @@
+package graph
+
+import . "github.com/gomlx/gomlx/core/graph"
+
+// SelfAttention is Attention among the tokens of a row: q [B, S, H, hd], k and v [B, S, K, hd]. mask [B, S, S] must
+// allow no later key and must allow every token itself, as the Mask of one Layout with itself does.
+//
+// It is one cuDNN call on GPUs and one kernel call on CPUs where these fit; elsewhere it is built from products, and
+// the backward pass recomputes it.
+func (w Weights) SelfAttention(q, k, v, mask *Node) *Node {
+	if fusable(q) {
+		return fusedAttention(q, k, v, mask)
+	}
+	if callable(q) {
+		return w.calledAttention(q, k, v, mask)
+	}
+	return w.Again(func(in []*Node) *Node { return selfAttention(in[0], in[1], in[2], mask) }, q, k, v)
+}
