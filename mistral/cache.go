@@ -15,7 +15,7 @@ import (
 // hold whatever was there before, and no query sees them.
 
 // emptyCache returns a cache of b rows and t columns, or with old, one of b rows already, old with more columns.
-func emptyCache(g *Graph, c config.Config, dtype dtypes.DType, b, t int, old []*Node) []*Node {
+func growCache(g *Graph, c config.Config, dtype dtypes.DType, b, t int, old []*Node) []*Node {
 	cache := make([]*Node, 2*c.NumHiddenLayers)
 	for i, shape := range cacheShapes(c, dtype, b, t) {
 		if len(old) == 0 {
@@ -51,7 +51,7 @@ func prefill(c config.Config, w graph.Weights, tokens, length *Node) (logits *No
 	position := Iota(tokens.Graph(), tokens.Shape(), 1) // [1, S]
 	places := graph.Places{Segments: OnesLike(position), Positions: position}
 	mask := graph.Mask(places, places, c.SlidingWindow) // [1, S, S]; nothing sees the padding, which comes last
-	x := hidden(c, w, tokens, position, func(w graph.Weights, _ int, q, k, v *Node) *Node {
+	x := hiddenStates(c, w, tokens, position, func(w graph.Weights, _ int, q, k, v *Node) *Node {
 		cache = append(cache, TransposeAllAxes(k, 0, 2, 1, 3), TransposeAllAxes(v, 0, 2, 3, 1))
 		return w.SelfAttention(q, k, v, mask)
 	}, false) // [1, S, D]
@@ -60,7 +60,7 @@ func prefill(c config.Config, w graph.Weights, tokens, length *Node) (logits *No
 }
 
 // insert puts the cache of one row, with no more columns than all has, into all in place of the given row (int32 scalar).
-func insert(row *Node, all, one []*Node) []*Node {
+func insertRow(row *Node, all, one []*Node) []*Node {
 	next := make([]*Node, len(all))
 	for i, x := range all {
 		shape, axis := x.Shape(), columnAxis(i)
@@ -77,31 +77,31 @@ func insert(row *Node, all, one []*Node) []*Node {
 // each, [B*S, V] float32, and the cache with them.
 func decode(c config.Config, w graph.Weights, tokens, positions *Node, cache []*Node) (logits *Node, next []*Node) {
 	t := cache[0].Shape().Dim(2)
-	now := Add(InsertAxes(positions, -1), Iota(tokens.Graph(), tokens.Shape(), 1)) // [B, S]
+	places := Add(InsertAxes(positions, -1), Iota(tokens.Graph(), tokens.Shape(), 1)) // [B, S]
 	column := Iota(tokens.Graph(), shapes.Make(dtypes.Int32, 1, t), 1)             // [1, T]
 	one := ScalarOne(tokens.Graph(), dtypes.Int32)                                 // a row is one document
-	queries := graph.Places{Segments: BroadcastToShape(one, now.Shape()), Positions: now, Index: now}
+	queries := graph.Places{Segments: BroadcastToShape(one, places.Shape()), Positions: places, Index: places}
 	keys := graph.Places{Segments: BroadcastToShape(one, column.Shape()), Positions: column}
 	mask := graph.Mask(queries, keys, c.SlidingWindow) // [B, S, T]
 
-	rotary := rotary(c, now)
-	step := graph.DecoderStep{X: embeddingRows(w.Get(config.EmbedTokens), tokens), Now: now, Rotary: rotary, Mask: mask, Eps: c.RMSNormEps}
-	x := layers(c, w, step.X, rotary, func(w graph.Weights, layer int, q, k, v *Node) *Node {
-		step.Layers = append(step.Layers, stepLayer(w, layer, cache[2*layer:]))
-		k = put(cache[2*layer], TransposeAllAxes(k, 0, 2, 1, 3), 2, now)   // [B, K, T, hd]
-		v = put(cache[2*layer+1], TransposeAllAxes(v, 0, 2, 3, 1), 3, now) // [B, K, hd, T]
+	rotary := rotaryTables(c, places)
+	step := graph.DecoderStep{X: embed(w.Get(config.EmbedTokens), tokens), Now: places, Rotary: rotary, Mask: mask, Eps: c.RMSNormEps}
+	x := runLayers(c, w, step.X, rotary, func(w graph.Weights, layer int, q, k, v *Node) *Node {
+		step.Layers = append(step.Layers, layerInputs(w, layer, cache[2*layer:]))
+		k = writeColumns(cache[2*layer], TransposeAllAxes(k, 0, 2, 1, 3), 2, places)   // [B, K, T, hd]
+		v = writeColumns(cache[2*layer+1], TransposeAllAxes(v, 0, 2, 3, 1), 3, places) // [B, K, hd, T]
 		next = append(next, k, v)
 		return graph.Attention(q, TransposeAllAxes(k, 0, 2, 1, 3), TransposeAllAxes(v, 0, 3, 1, 2), mask)
 	}, false) // [B, S, D]
 	x, next = w.CalledDecoder(step, x, next)
-	return graph.Logits(Reshape(finalStates(c, w, x), -1, c.HiddenSize), Head(c, w)), next
+	return graph.Logits(Reshape(finalNorm(c, w, x), -1, c.HiddenSize), Head(c, w)), next
 }
 
 // stepLayer is one layer of a step, on its part of the cache.
-func stepLayer(w graph.Weights, layer int, cache []*Node) graph.DecoderLayer {
+func layerInputs(w graph.Weights, layer int, cache []*Node) graph.DecoderLayer {
 	l := graph.DecoderLayer{Keys: cache[0], Values: cache[1]}
 	for i, part := range []string{config.InputNorm, config.QProj, config.KProj, config.VProj, config.OProj, config.PostAttentionNorm, config.GateProj, config.UpProj, config.DownProj} {
-		l.Weights[i] = w.Get(config.LayerTensor(layer, part))
+		l.Weights[i] = w.Get(config.LayerTensorName(layer, part))
 	}
 	return l
 }
@@ -111,7 +111,7 @@ func stepLayer(w graph.Weights, layer int, cache []*Node) graph.DecoderLayer {
 // A scatter is in place where the cache is donated, and both backends have it. Measured on XLA's CPU at 8 rows of 256 columns, a
 // step takes 0.64 times as long as with a Where over the whole cache, and as long as with DynamicUpdateSlice, which the Go
 // backend lacks and which knows no column for each row.
-func put(cache, x *Node, axis int, columns *Node) *Node {
+func writeColumns(cache, x *Node, axis int, columns *Node) *Node {
 	dims := append(slices.Clone(x.Shape().Dimensions[:axis+1]), 1) // [B, K, S, 1] or [B, K, hd, S, 1]
 	var index []*Node
 	for i := range axis {

@@ -29,22 +29,22 @@ func wideConfig() config.Config {
 const unwritten = 1000
 
 // decoded is what the network says of texts [B][..] and what its cache holds then, when it reads so many tokens a step.
-type decoded struct {
+type cachedDecoder struct {
 	t      *testing.T
 	c      config.Config
 	decode *device.Program
-	weight []*tensors.Tensor
+	weights []*tensors.Tensor
 	cache  []*tensors.Tensor
 }
 
-func newDecoded(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DType, norms []dtypes.DType, weights *device.Tensors, rows, columns int) *decoded {
+func newCachedDecoder(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DType, norms []dtypes.DType, weights *device.Tensors, rows, columns int) *cachedDecoder {
 	t.Helper()
 	p := device.NewProgram(d, "decode", func(in [][]*Node) [][]*Node {
-		logits, cache := decode(c, viewOf(weights.Names, in[0], dtype, norms), in[1][0], in[1][1], in[2])
+		logits, cache := decode(c, weightsView(weights.Names, in[0], dtype, norms), in[1][0], in[1][1], in[2])
 		return [][]*Node{{logits}, cache}
 	}, 2)
 	t.Cleanup(p.Close)
-	n := &decoded{t: t, c: c, decode: p, weight: weights.Values}
+	n := &cachedDecoder{t: t, c: c, decode: p, weights: weights.Values}
 	n.cache = constants(t, d, func(g *Graph) (cache []*Node) {
 		for _, s := range cacheShapes(c, dtype, rows, columns) {
 			cache = append(cache, AddScalar(Zeros(g, s), unwritten))
@@ -55,7 +55,7 @@ func newDecoded(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DT
 }
 
 // viewOf are weights with matrices of one type and norms of others, in turn.
-func viewOf(names []string, nodes []*Node, dtype dtypes.DType, norms []dtypes.DType) graph.Weights {
+func weightsView(names []string, nodes []*Node, dtype dtypes.DType, norms []dtypes.DType) graph.Weights {
 	cast := slices.Clone(nodes)
 	vectors := 0
 	for i, x := range cast {
@@ -80,13 +80,13 @@ func constants(t *testing.T, d *device.Device, build func(g *Graph) []*Node) []*
 }
 
 // step reads the next n tokens of each text, beginning at positions, and returns the logits behind each, [B*n][V].
-func (n *decoded) step(texts [][]int32, positions []int32, length int) [][]float32 {
+func (n *cachedDecoder) step(texts [][]int32, positions []int32, length int) [][]float32 {
 	n.t.Helper()
 	var tokens []int32
 	for row, text := range texts {
 		tokens = append(tokens, text[positions[row]:][:length]...)
 	}
-	out, err := n.decode.Call(n.weight, []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, len(texts), length), tensors.FromValue(positions)}, n.cache)
+	out, err := n.decode.Call(n.weights, []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, len(texts), length), tensors.FromValue(positions)}, n.cache)
 	if err != nil {
 		n.t.Fatalf("%+v", err)
 	}
@@ -116,10 +116,10 @@ func float32s(t *testing.T, x *tensors.Tensor) (values []float32) {
 }
 
 // wholeTexts are the logits [B][S][V] of texts of one length by the network without a cache.
-func wholeTexts(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DType, norms []dtypes.DType, weights *device.Tensors, texts [][]int32) [][][]float32 {
+func uncachedLogits(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DType, norms []dtypes.DType, weights *device.Tensors, texts [][]int32) [][][]float32 {
 	t.Helper()
 	p := device.NewProgram(d, "whole", func(in [][]*Node) [][]*Node {
-		w, tokens := viewOf(weights.Names, in[0], dtype, norms), in[1][0]
+		w, tokens := weightsView(weights.Names, in[0], dtype, norms), in[1][0]
 		segments := AddScalar(ZerosLike(tokens), 1<<graph.BranchBits)
 		x := Hidden(c, w, Input{Tokens: tokens, Positions: Iota(tokens.Graph(), tokens.Shape(), 1), Segments: segments}, false)
 		return [][]*Node{{graph.Logits(Reshape(x, -1, c.HiddenSize), Head(c, w))}}
@@ -134,7 +134,7 @@ func wholeTexts(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DT
 }
 
 // farthest is the greatest distance of two vectors, by the length of the second, or NaN where one is.
-func farthest(a, b [][]float32) (most float64) {
+func worstDistance(a, b [][]float32) (most float64) {
 	for i := range a {
 		distance, length := 0.0, 0.0
 		for k, x := range a[i] {
@@ -176,7 +176,7 @@ func narrowConfig() config.Config {
 
 func checkDecode(t *testing.T, c config.Config, rows int, dtype dtypes.DType, norms []dtypes.DType) {
 	const length, columns = 40, 64
-	d, weights := graphtest.Device(t), drawnWeights(c)
+	d, weights := graphtest.Device(t), randomWeights(c)
 	random := rand.New(rand.NewPCG(3, 4))
 	texts, wrong := make([][]int32, rows), make([][]int32, rows)
 	for row := range texts {
@@ -184,20 +184,20 @@ func checkDecode(t *testing.T, c config.Config, rows int, dtype dtypes.DType, no
 			texts[row], wrong[row] = append(texts[row], random.Int32N(int32(c.VocabSize))), append(wrong[row], random.Int32N(int32(c.VocabSize)))
 		}
 	}
-	exact := wholeTexts(t, d, c, dtypes.Float32, norms, weights, texts)
+	exact := uncachedLogits(t, d, c, dtypes.Float32, norms, weights, texts)
 	bound := 2e-5
 	if dtype != dtypes.Float32 {
-		own := wholeTexts(t, d, c, dtype, norms, weights, texts)
-		bound = 1.5 * farthest(slices.Concat(own...), slices.Concat(exact...))
+		own := uncachedLogits(t, d, c, dtype, norms, weights, texts)
+		bound = 1.5 * worstDistance(slices.Concat(own...), slices.Concat(exact...))
 	}
-	n := newDecoded(t, d, c, dtype, norms, weights, rows, columns)
+	n := newCachedDecoder(t, d, c, dtype, norms, weights, rows, columns)
 	positions := make([]int32, rows)
 	for i, tokens := range []int{1, 4, 16 / rows, 1, 4, 1} {
 		n.step(wrong, positions, tokens) // a draft that is taken back
 		said := n.step(texts, positions, tokens)
 		for row := range positions {
 			want := exact[row][positions[row]:][:tokens]
-			if r := farthest(said[row*tokens:][:tokens], want); !(r <= bound) {
+			if r := worstDistance(said[row*tokens:][:tokens], want); !(r <= bound) {
 				t.Fatalf("step %d of %d tokens, row %d: relative difference %g, want %g at most", i, tokens, row, r, bound)
 			}
 			if row != i%3 { // else the same again
@@ -221,7 +221,7 @@ func checkDecode(t *testing.T, c config.Config, rows int, dtype dtypes.DType, no
 
 // Where there are kernels, all layers of a step are one call, on the cache in its place; also in the loop of a greedy run. Of more tokens, or other widths,
 // they are not.
-func TestDecodeIsCalled(t *testing.T) {
+func TestDecodeUsesKernel(t *testing.T) {
 	d := graphtest.Devices(t, 1)
 	if !kernels.Available() {
 		t.Skip("no kernels for this processor")
@@ -234,22 +234,22 @@ func TestDecodeIsCalled(t *testing.T) {
 			calls int
 		}{{"one row", wideConfig(), 1, 1}, {"two rows", wideConfig(), 2, 1}, {"many rows", wideConfig(), 16, 1}, {"too many", wideConfig(), 17, 0},
 			{"narrow heads", narrowConfig(), 1, 0}} {
-			weights := drawnWeights(x.c)
+			weights := randomWeights(x.c)
 			g := NewGenerator(d, x.c, weights, nil, dtype)
 			defer g.Close()
 			const columns = 2048
 			row, cache := shapes.Make(dtypes.Int32, x.rows), cacheShapes(x.c, dtype, x.rows, columns)
 			tokens, text := shapes.Make(dtypes.Int32, x.rows, 1), shapes.Make(dtypes.Int32, x.rows, columns)
-			checkCalls(t, fmt.Sprintf("%s, %s, a step", x.name, dtype), x.calls, cache, g.devices[0].decode, shapesOf(weights.Values), nil,
+			checkKernelCalls(t, fmt.Sprintf("%s, %s, a step", x.name, dtype), x.calls, cache, g.devices[0].decode, shapesOf(weights.Values), nil,
 				[]shapes.Shape{tokens, row}, cache)
 			rows := []shapes.Shape{text, row, row, shapes.Make(dtypes.Int32)}
-			checkCalls(t, fmt.Sprintf("%s, %s, a run", x.name, dtype), x.calls, cache, g.devices[0].greedy, shapesOf(weights.Values), nil, rows, cache)
+			checkKernelCalls(t, fmt.Sprintf("%s, %s, a run", x.name, dtype), x.calls, cache, g.devices[0].greedy, shapesOf(weights.Values), nil, rows, cache)
 		}
 	}
 }
 
 // checkCalls checks that a program has so many calls and, besides, the head, and that it works in the cache's place.
-func checkCalls(t *testing.T, name string, want int, cache []shapes.Shape, p *device.Program, in ...[]shapes.Shape) {
+func checkKernelCalls(t *testing.T, name string, want int, cache []shapes.Shape, p *device.Program, in ...[]shapes.Shape) {
 	t.Helper()
 	compiled, err := p.Compile(in...)
 	if err != nil {
@@ -277,11 +277,11 @@ func checkCalls(t *testing.T, name string, want int, cache []shapes.Shape, p *de
 // Compiled for a GPU, a greedy run has no call of a processor's, and works in the cache's place.
 func TestGreedyRunOnGPU(t *testing.T) {
 	d, c := graphtest.GPUs(t, "h100", 1), wideConfig()
-	weights := drawnWeights(c)
+	weights := randomWeights(c)
 	g := NewGenerator(d, c, weights, nil, dtypes.BFloat16)
 	defer g.Close()
 	const columns = 2048
 	row, cache := shapes.Make(dtypes.Int32, 1), cacheShapes(c, dtypes.BFloat16, 1, columns)
-	checkCalls(t, "a run", 0, cache, g.devices[0].greedy, shapesOf(weights.Values), nil,
+	checkKernelCalls(t, "a run", 0, cache, g.devices[0].greedy, shapesOf(weights.Values), nil,
 		[]shapes.Shape{shapes.Make(dtypes.Int32, 1, columns), row, row, shapes.Make(dtypes.Int32)}, cache)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // spread opens so many devices with a copy of the tiny model on each.
-func spread(t *testing.T, devices int) (*device.Device, *mistral.Model) {
+func tinyOnDevices(t *testing.T, devices int) (*device.Device, *mistral.Model) {
 	t.Helper()
 	d := graphtest.Devices(t, devices)
 	checkpoint, err := pretrained.Open(pretrained.Tiny)
@@ -36,14 +36,14 @@ func spread(t *testing.T, devices int) (*device.Device, *mistral.Model) {
 }
 
 // Several devices give the scores of one device to the last bit, and its texts.
-func TestDevicesShareTheWork(t *testing.T) {
+func TestDevicesShareWork(t *testing.T) {
 	type said struct {
 		scores []mistral.Score
 		texts  [2][]mistral.Completion // greedy and drawn
 		calls  int
 	}
 	run := func(devices int) (s said) {
-		d, m := spread(t, devices)
+		d, m := tinyOnDevices(t, devices)
 		prompts := raggedPrompts(m.Config, 23)
 		var sequences []mistral.Sequence
 		for i, prompt := range prompts {

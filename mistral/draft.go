@@ -12,11 +12,11 @@ import (
 
 // draftTokens is the length of a draft. A step of more rows takes longer with drafts than without, and with four rows on a processor by more than drafts
 // save in chats: draftRows have them at most.
-const draftTokens, draftRows = 3, 2
+const draftTokens, maxDraftRows = 3, 2
 
 // drafted is the length of the drafts of so many rows.
-func drafted(rows int) int {
-	if rows > draftRows {
+func draftLength(rows int) int {
+	if rows > maxDraftRows {
 		return 0
 	}
 	return draftTokens

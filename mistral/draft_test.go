@@ -74,7 +74,7 @@ func TestDraft(t *testing.T) {
 }
 
 // drawnWeights are random weights of a network.
-func drawnWeights(c config.Config) *device.Tensors {
+func randomWeights(c config.Config) *device.Tensors {
 	random, weights := rand.New(rand.NewPCG(1, 2)), &device.Tensors{}
 	for _, spec := range c.Tensors() {
 		values := make([]float32, spec.Elements())
@@ -87,12 +87,12 @@ func drawnWeights(c config.Config) *device.Tensors {
 }
 
 // generateIn generates with a row in each of the first slots, and tells in how many steps.
-func generateIn(t *testing.T, slots int, g *generator, prompts [][]int32, o GenerateOptions) (texts []Completion, steps int) {
+func generateInSlots(t *testing.T, slots int, g *deviceGenerator, prompts [][]int32, o GenerateOptions) (texts []Completion, steps int) {
 	t.Helper()
-	b := &generation{generator: g, slots: make([]*slot, slots), task: &task{options: o, prompts: prompts, completions: make([]Completion, len(prompts))}}
+	b := &worker{deviceGenerator: g, slots: make([]*slot, slots), request: &request{options: o, prompts: prompts, completions: make([]Completion, len(prompts))}}
 	defer func() { finalize(b.cache) }()
 	for row := range prompts {
-		if err := b.begin(row, row); err != nil {
+		if err := b.beginRow(row, row); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,7 +100,7 @@ func generateIn(t *testing.T, slots int, g *generator, prompts [][]int32, o Gene
 		if err := b.step(); err != nil {
 			t.Fatal(err)
 		}
-		steps += b.steps
+		steps += b.lastSteps
 	}
 	return b.completions, steps
 }
@@ -112,10 +112,10 @@ func TestDraftsSaveSteps(t *testing.T) {
 	prompts := [][]int32{{1, 2, 3, 4, 1, 2, 3}, {5, 6, 7, 8, 1}}
 	for _, d := range []*device.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
 		steps := func(c config.Config, o GenerateOptions) (texts []Completion, few, many int) {
-			g := NewGenerator(d, c, drawnWeights(c), nil, dtypes.Float32)
+			g := NewGenerator(d, c, randomWeights(c), nil, dtypes.Float32)
 			defer g.Close()
-			texts, few = generateIn(t, 2, g.devices[0], prompts, o)
-			plain, many := generateIn(t, 4, g.devices[0], prompts, o) // too many for drafts
+			texts, few = generateInSlots(t, 2, g.devices[0], prompts, o)
+			plain, many := generateInSlots(t, 4, g.devices[0], prompts, o) // too many for drafts
 			if !reflect.DeepEqual(texts, plain) {
 				t.Errorf("%s, %+v: %v with drafts, %v without", d.Platform(), o, texts, plain)
 			}
@@ -143,13 +143,13 @@ func TestDraftsSaveSteps(t *testing.T) {
 }
 
 // A row whose logits are no numbers is an error.
-func TestLargest(t *testing.T) {
+func TestArgMax(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	rows := [][]float32{{1, 3, 2, 0}, {-5, -2, -9, -2}, {-inf, 4, -inf, 4}, {0, 0, 0, 0}, {1, nan, 5, 2},
 		{nan, nan, nan, nan}, {1, inf, 2, 3}, {-inf, -inf, -inf, -inf}, {7, 1, 2, nan}}
 	want := []int32{1, 1, 1, 0, -1, -1, -1, -1, -1}
 	for _, d := range []*device.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
-		p := device.NewProgram(d, "largest", func(in [][]*Node) [][]*Node { return [][]*Node{{largest(in[0][0])}} })
+		p := device.NewProgram(d, "largest", func(in [][]*Node) [][]*Node { return [][]*Node{{argMax(in[0][0])}} })
 		defer p.Close()
 		out, err := p.Call([]*tensors.Tensor{tensors.FromValue(rows)})
 		if err != nil {
@@ -165,7 +165,7 @@ func TestLargest(t *testing.T) {
 func TestGenerateDiverged(t *testing.T) {
 	c := wideConfig()
 	for _, temperature := range []float64{0, 1} {
-		o, prompts, weights := GenerateOptions{MaxTokens: 1, Temperature: temperature}, [][]int32{{1, 2}}, drawnWeights(c)
+		o, prompts, weights := GenerateOptions{MaxTokens: 1, Temperature: temperature}, [][]int32{{1, 2}}, randomWeights(c)
 		g := NewGenerator(graphtest.Device(t), c, weights, nil, dtypes.Float32)
 		defer g.Close()
 		texts, err := g.Generate(context.Background(), prompts, o, nil)

@@ -21,28 +21,28 @@ func Hidden(c config.Config, w graph.Weights, in Input, remat bool) *Node {
 	places := graph.Places{Segments: in.Segments, Positions: in.Positions}
 	mask := graph.Mask(places, places, c.SlidingWindow) // [B, S, S]
 	attend := func(w graph.Weights, _ int, q, k, v *Node) *Node { return w.SelfAttention(q, k, v, mask) }
-	return hidden(c, w, in.Tokens, in.Positions, attend, remat)
+	return hiddenStates(c, w, in.Tokens, in.Positions, attend, remat)
 }
 
 // hidden is Hidden for tokens and positions [B, S] with the attention of each layer (see layerView) left to the caller.
-func hidden(c config.Config, w graph.Weights, tokens, positions *Node, attend attention, remat bool) *Node {
-	rotary := rotary(c, positions)
-	return finalStates(c, w, layers(c, w, embeddingRows(w.Get(config.EmbedTokens), tokens), rotary, attend, remat))
+func hiddenStates(c config.Config, w graph.Weights, tokens, positions *Node, attend attentionFunc, remat bool) *Node {
+	rotary := rotaryTables(c, positions)
+	return finalNorm(c, w, runLayers(c, w, embed(w.Get(config.EmbedTokens), tokens), rotary, attend, remat))
 }
 
 // attention is that of one layer: see layerView.
-type attention func(w graph.Weights, layer int, q, k, v *Node) *Node
+type attentionFunc func(w graph.Weights, layer int, q, k, v *Node) *Node
 
 // layers is what all layers make of x [B, S, D].
-func layers(c config.Config, w graph.Weights, x *Node, rotary graph.Rotary, attend attention, remat bool) *Node {
+func runLayers(c config.Config, w graph.Weights, x *Node, rotary graph.Rotary, attend attentionFunc, remat bool) *Node {
 	for layer := range c.NumHiddenLayers {
 		parts := []func(w graph.Weights, x *Node) *Node{
 			func(w graph.Weights, x *Node) *Node {
-				l := layerView{c, w, layer}
-				q, k, v := l.heads(x, rotary)
-				return l.mixed(x, attend(w, layer, q, k, v))
+				l := decoderLayer{c, w, layer}
+				q, k, v := l.projectQKV(x, rotary)
+				return l.attentionResidual(x, attend(w, layer, q, k, v))
 			},
-			func(w graph.Weights, x *Node) *Node { return layerView{c, w, layer}.fed(x) },
+			func(w graph.Weights, x *Node) *Node { return decoderLayer{c, w, layer}.mlpResidual(x) },
 		}
 		for _, part := range parts {
 			if remat { // each by itself: so that attention need not be computed again for the MLP
@@ -56,12 +56,12 @@ func layers(c config.Config, w graph.Weights, x *Node, rotary graph.Rotary, atte
 }
 
 // finalStates are the hidden states after the final norm, for what the last layer says.
-func finalStates(c config.Config, w graph.Weights, x *Node) *Node {
+func finalNorm(c config.Config, w graph.Weights, x *Node) *Node {
 	return ConvertDType(w.RMSNorm(x, config.FinalNorm, c.RMSNormEps), w.Get(config.EmbedTokens).DType())
 }
 
 // embeddingRows returns the rows of the embedding [V, D] for tokens [B, S], as layers take them: [B, S, D].
-func embeddingRows(embedding, tokens *Node) *Node {
+func embed(embedding, tokens *Node) *Node {
 	return ConvertDType(Gather(embedding, InsertAxes(tokens, -1)), dtypes.Float32)
 }
 
@@ -79,7 +79,7 @@ func HeadName(c config.Config) string {
 }
 
 // rotary returns the tables for positions [B, S] under c's scaling, which Validate has checked.
-func rotary(c config.Config, positions *Node) graph.Rotary {
+func rotaryTables(c config.Config, positions *Node) graph.Rotary {
 	freqs := graph.RotaryFrequencies(c.HeadDim, c.RopeTheta)
 	switch s := c.RopeScaling; s.Type {
 	case "linear":

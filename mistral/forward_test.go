@@ -36,11 +36,11 @@ func TestForwardSmall(t *testing.T) {
 				defer p.Close()
 				for _, name := range cases {
 					prefix := variant + "/" + name + "/"
-					got, err := p.Call(local(weights.Values), g.rows(prefix).input())
+					got, err := p.Call(localCopies(weights.Values), g.rows(prefix).input())
 					if err != nil {
 						t.Fatalf("%+v", err)
 					}
-					if diff := worst(floats(t, got[0][0]), g.floats(prefix+"logits"), g.ints(prefix+"valid")); !(diff <= tolerance) {
+					if diff := worstDifference(floats(t, got[0][0]), g.floats(prefix+"logits"), g.ints(prefix+"valid")); !(diff <= tolerance) {
 						t.Errorf("%s on %s: logits off by %.2g, tolerance %g", name, d.Platform(), diff, tolerance)
 					}
 				}
@@ -56,7 +56,7 @@ func TestForwardSmall(t *testing.T) {
 }
 
 // local returns copies that any device can take: a tensor belongs to the first device that used it.
-func local(values []*tensors.Tensor) []*tensors.Tensor {
+func localCopies(values []*tensors.Tensor) []*tensors.Tensor {
 	copies := make([]*tensors.Tensor, len(values))
 	for i, v := range values {
 		copies[i], _ = v.LocalClone()
@@ -65,7 +65,7 @@ func local(values []*tensors.Tensor) []*tensors.Tensor {
 }
 
 // worst returns the largest absolute difference between rows of got and want where valid is not 0.
-func worst(got, want []float32, valid []int32) float64 {
+func worstDifference(got, want []float32, valid []int32) float64 {
 	width, diff := len(want)/len(valid), 0.0
 	for i, v := range valid {
 		for j := i * width; v != 0 && j < (i+1)*width; j++ {
@@ -108,10 +108,10 @@ func TestForwardTiny(t *testing.T) {
 			return [][]*Node{{TransposeAllAxes(sub, 2, 1, 0), Log(ReduceSum(Exp(all), -1)), logp}, {ArgMax(all, -1)}}
 		}, weights.Values, r.input(), []*tensors.Tensor{tensors.FromValue(index), tensors.FromValue(labels)})
 
-		if diff := worst(floats(t, result[0][0]), g.floats(name+"/logits_sub"), r.at(rowsAt)); !(diff <= tolerance) {
+		if diff := worstDifference(floats(t, result[0][0]), g.floats(name+"/logits_sub"), r.at(rowsAt)); !(diff <= tolerance) {
 			t.Errorf("%s: logits off by %.2g", name, diff)
 		}
-		if diff := worst(floats(t, result[0][1]), g.floats(name+"/logsumexp"), r.attention); !(diff <= tolerance) {
+		if diff := worstDifference(floats(t, result[0][1]), g.floats(name+"/logsumexp"), r.attention); !(diff <= tolerance) {
 			t.Errorf("%s: log-sum-exp off by %.2g", name, diff)
 		}
 		want := g.floats(name + "/next_token_logprob")

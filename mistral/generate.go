@@ -3,32 +3,18 @@ package mistral
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"sync"
 
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/graph/device"
-	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"golang.org/x/sync/errgroup"
-)
 
-// GenerateOptions say how to continue prompts. Only MaxTokens must be set.
-type GenerateOptions struct {
-	MaxTokens   int     // tokens to generate at most for each row
-	Temperature float64 // 0 = greedy
-	TopP        float64 // mass of the nucleus; 0 or 1 = the whole vocabulary. Without meaning when greedy
-	TopK        int     // how many of the most probable tokens to draw from; 0 = all. Without meaning when greedy
-	Seed        int64   // of the random numbers, together with the row
-	// Stop, if not nil, is asked after every token whether the row ends here. ids are the row's generated tokens so far; they must
-	// not be kept or changed.
-	Stop func(row int, ids []int32) bool
-}
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
+)
 
 // Why a row ended.
 const (
@@ -37,24 +23,8 @@ const (
 	StopLength = "length" // at MaxTokens, or where prompt and text fill Config.MaxPositionEmbeddings
 )
 
-// Completion is the continuation of one prompt.
-type Completion struct {
-	IDs  []int32 // the generated tokens, an end token included
-	Stop string  // StopEOS, StopCaller or StopLength; empty when the row was interrupted
-}
-
 // Generator continues prompts, many at a time, with a cache of keys and values. It may be used by several goroutines at once.
-type Generator struct{ devices []*generator }
-
-// generator is what one device does of it.
-type generator struct {
-	network
-	cast, prefill, grow, insert, greedy, decode *device.Program
-	preparing                                   sync.WaitGroup // programs that are compiled ahead
-}
-
-// generatedRows are generated together at most.
-const generatedRows = graph.DecoderRows
+type Generator struct{ devices []*deviceGenerator }
 
 // NewGenerator returns a generator of the network with these base weights and, in front of them unless nil, overlay: the policy.
 // It computes in dtype. Both sets stay the caller's; they are read at each call of Generate, so overlay may be trained on between
@@ -63,42 +33,16 @@ const generatedRows = graph.DecoderRows
 // Where the weights lie on a mesh, every device must have all of them; the devices then share the prompts.
 func NewGenerator(d *device.Device, c config.Config, base, overlay *device.Tensors, dtype dtypes.DType) *Generator {
 	g := &Generator{}
-	for _, n := range (network{config: c, base: base, overlay: overlay, dtype: dtype}).onEach() {
-		g.devices = append(g.devices, newGenerator(d.At(n.number), n))
+	for _, n := range (network{config: c, base: base, masters: overlay, dtype: dtype}).perDevice() {
+		g.devices = append(g.devices, newGenerator(d.At(n.deviceNumber), n))
 	}
 	return g
-}
-
-func newGenerator(d *device.Device, n network) *generator {
-	c, dtype := n.config, n.dtype
-	return &generator{
-		network: n,
-		cast: device.NewProgram(d, "cast", func(in [][]*Node) [][]*Node {
-			return [][]*Node{castMatrices(in[0], dtype)}
-		}),
-		prefill: device.NewProgram(d, "prefill", func(in [][]*Node) [][]*Node {
-			logits, cache := prefill(c, n.view(in[0], in[1]).WithoutGradient(), in[2][0], in[2][1])
-			return [][]*Node{{logits}, cache}
-		}),
-		grow: device.NewProgram(d, "grow_cache", func(in [][]*Node) [][]*Node {
-			rows, columns := in[0][0], in[0][1] // only their lengths count
-			return [][]*Node{emptyCache(rows.Graph(), c, dtype, rows.Shape().Size(), columns.Shape().Size(), in[1])}
-		}, 1),
-		insert: device.NewProgram(d, "insert_row", func(in [][]*Node) [][]*Node {
-			return [][]*Node{insert(in[0][0], in[1], in[2])}
-		}, 1, 2),
-		greedy: device.NewProgram(d, "greedy_run", n.greedyRun, 3),
-		decode: device.NewProgram(d, "decode", func(in [][]*Node) [][]*Node {
-			logits, cache := decode(c, n.view(in[0], in[1]).WithoutGradient(), in[2][0], in[2][1], in[3])
-			return [][]*Node{{logits}, cache}
-		}, 3),
-	}
 }
 
 // Close frees the compiled programs. The weights stay.
 func (g *Generator) Close() {
 	for _, own := range g.devices {
-		own.preparing.Wait()
+		own.compiling.Wait()
 		for _, p := range []*device.Program{own.cast, own.prefill, own.grow, own.insert, own.greedy, own.decode} {
 			p.Close()
 		}
@@ -127,13 +71,13 @@ func (g *Generator) Generate(ctx context.Context, prompts [][]int32, o GenerateO
 	}
 	// Long prompts come last, because from the first of them on the cache is that long for all rows.
 	slices.SortStableFunc(waiting, func(a, b int) int { return cmp.Compare(len(prompts[a]), len(prompts[b])) })
-	task := &task{options: o, onToken: onToken, prompts: prompts, waiting: waiting, completions: make([]Completion, len(prompts))}
+	task := &request{options: o, onToken: onToken, prompts: prompts, waiting: waiting, completions: make([]Completion, len(prompts))}
 	each := (len(prompts) + len(g.devices) - 1) / len(g.devices)
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range min(len(prompts), len(g.devices)) {
 		group.Go(func() error {
-			b := &generation{generator: g.devices[i], task: task, slots: make([]*slot, powerOfTwo(min(each, generatedRows), 1))}
-			return b.all(ctx)
+			b := &worker{deviceGenerator: g.devices[i], request: task, slots: make([]*slot, powerOfTwo(min(each, maxRows), 1))}
+			return b.run(ctx)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -142,80 +86,95 @@ func (g *Generator) Generate(ctx context.Context, prompts [][]int32, o GenerateO
 	return task.completions, nil
 }
 
-func (o GenerateOptions) validate() error {
-	switch {
-	case o.MaxTokens < 1:
-		return fmt.Errorf("generate: %d tokens at most: want 1 or more", o.MaxTokens)
-	case !(o.Temperature >= 0) || math.IsInf(o.Temperature, 0):
-		return fmt.Errorf("generate: temperature %g: want 0 (greedy) or a positive number", o.Temperature)
-	case !(o.TopP >= 0 && o.TopP <= 1):
-		return fmt.Errorf("generate: top-p %g: want a number from 0 to 1", o.TopP)
-	case o.TopK < 0:
-		return fmt.Errorf("generate: top-k %d: want 0 or more", o.TopK)
+// all generates until no row is left.
+func (b *worker) run(ctx context.Context) error {
+	trained, release, err := b.castMasters()
+	if err != nil {
+		return err
 	}
+	defer release()
+	b.masters = trained
+	b.compileAhead()
+	defer func() { finalize(b.cache) }()
+	return b.loop(ctx)
+}
+
+func (b *worker) loop(ctx context.Context) error {
+	for {
+		for i := range b.slots {
+			for b.slots[i] == nil {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				row, ok := b.nextRow()
+				if !ok {
+					break
+				}
+				if err := b.beginRow(i, row); err != nil {
+					return fmt.Errorf("row %d: %w", row, err)
+				}
+			}
+		}
+		if !slices.ContainsFunc(b.slots, func(s *slot) bool { return s != nil }) {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := b.step(); err != nil {
+			return err
+		}
+	}
+}
+
+// begin reads the prompt of a row, draws its first token and, unless that ends it, puts it into a slot.
+func (b *worker) beginRow(place, row int) error {
+	prompt := b.prompts[row]
+	tokens := make([]int32, paddedLength(len(prompt)))
+	copy(tokens, prompt)
+	in := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, 1, len(tokens)), tensors.FromScalar(int32(len(prompt)))}
+	defer finalize(in)
+	out, err := b.prefill.Call(b.baseValues(), b.masters, in)
+	if err != nil {
+		return err
+	}
+	defer finalize(out[1])
+	s, live := &slot{row: row, sampler: newSampler(b.options, row), text: slices.Clone(prompt)}, false
+	s.lookahead = slices.Repeat(prompt[len(prompt)-1:], b.draftLength()) // it has said nothing yet
+	if err := withLogits(out[0], func(logits []float32) (err error) {
+		live, err = b.sampleToken(s, logits)
+		return err
+	}); err != nil || !live {
+		return err
+	}
+	if err := b.reserve(b.likelyColumns(len(prompt))); err != nil {
+		return err
+	}
+	at := []*tensors.Tensor{tensors.FromScalar(int32(place))}
+	defer finalize(at)
+	inserted, err := b.insert.Call(at, b.cache, out[1])
+	if err != nil {
+		return err
+	}
+	b.cache, b.slots[place] = inserted[0], s
 	return nil
 }
 
-func (g *generator) checkPrompt(ids []int32) error {
-	if len(ids) == 0 {
-		return errors.New("the prompt is empty: there is nothing to continue (put the BOS token there)")
+// ahead has the steps' programs compiled while the first prompt is read.
+func (b *worker) compileAhead() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.waiting) == 0 || b.options.MaxTokens == 1 {
+		return
 	}
-	if limit := g.config.MaxPositionEmbeddings; len(ids) >= limit {
-		return fmt.Errorf("the prompt has %d tokens and the model %d positions (max_position_embeddings): none is left for an answer", len(ids), limit)
+	longest := b.prompts[b.waiting[min(len(b.slots), len(b.waiting))-1]] // of those that the first step has: they come in the order of their lengths
+	cache := cacheShapes(b.config, b.dtype, len(b.slots), cacheLength(b.likelyColumns(len(longest))))
+	program, rows := b.decode, len(b.slots)
+	in := []shapes.Shape{shapes.Make(dtypes.Int32, rows, 1), shapes.Make(dtypes.Int32, rows)}
+	if b.options.Temperature == 0 {
+		text, each := cache[0].Dim(2), in[1]
+		program, in = b.greedy, []shapes.Shape{shapes.Make(dtypes.Int32, rows, text), each, each, shapes.Make(dtypes.Int32)}
 	}
-	return g.checkTokens(ids)
-}
-
-// trainedIn returns the overlay in the dtype of the computation, so that not every step must convert it, and how to release it.
-func (g *generator) trainedIn() (trained []*tensors.Tensor, release func(), err error) {
-	trained = g.trained()
-	if !slices.ContainsFunc(trained, func(t *tensors.Tensor) bool { return t.Rank() > 1 && t.DType() != g.dtype }) {
-		return trained, func() {}, nil
-	}
-	out, err := g.cast.Call(trained)
-	if err != nil {
-		return nil, nil, err
-	}
-	return out[0], func() { finalize(out[0]) }, nil
-}
-
-// castMatrices converts all but the vectors (the weights of norms) to dtype.
-func castMatrices(weights []*Node, dtype dtypes.DType) []*Node {
-	cast := slices.Clone(weights)
-	for i, w := range cast {
-		if w.Rank() > 1 {
-			cast[i] = ConvertDType(w, dtype)
-		}
-	}
-	return cast
-}
-
-// paddedLength returns what n tokens are padded to, so that few shapes are compiled: 64, 96, 128, 192, 256, ...
-func paddedLength(n int) int {
-	return roundedUp(n, 64)
-}
-
-// roundedUp returns the smallest of least, least*3/2, least*2, least*3, least*4, ... that is at least n.
-func roundedUp(n, least int) int {
-	p := powerOfTwo(n, least)
-	if middle := p / 4 * 3; middle >= least && n <= middle {
-		return middle
-	}
-	return p
-}
-
-// powerOfTwo returns the smallest power of two that is at least n and least.
-func powerOfTwo(n, least int) int {
-	p := least
-	for p < n {
-		p *= 2
-	}
-	return p
-}
-
-// finalize frees tensors now: the garbage collector does not see how much memory of the device they hold.
-func finalize(values []*tensors.Tensor) {
-	for _, t := range values {
-		_ = t.FinalizeAll() // of a tensor that nobody uses any more
-	}
+	weights, trained := shapesOf(b.baseValues()), shapesOf(b.masters)       // now: the trained ones may be gone before the goroutines begin
+	b.compiling.Go(func() { program.Compile(weights, trained, in, cache) }) // its error comes with the first step
 }

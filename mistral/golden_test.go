@@ -36,7 +36,7 @@ func openGolden(t *testing.T, name string) golden {
 }
 
 // words returns the 32-bit elements of a tensor, and its shape.
-func (g golden) words(name string) ([]uint32, []int) {
+func (g golden) rawWords(name string) ([]uint32, []int) {
 	g.t.Helper()
 	data, err := g.Tensor(name)
 	if err != nil {
@@ -51,7 +51,7 @@ func (g golden) words(name string) ([]uint32, []int) {
 
 func (g golden) floats(name string) []float32 {
 	g.t.Helper()
-	raw, _ := g.words(name)
+	raw, _ := g.rawWords(name)
 	values := make([]float32, len(raw))
 	for i, bits := range raw {
 		values[i] = math.Float32frombits(bits)
@@ -61,7 +61,7 @@ func (g golden) floats(name string) []float32 {
 
 func (g golden) ints(name string) []int32 {
 	g.t.Helper()
-	raw, _ := g.words(name)
+	raw, _ := g.rawWords(name)
 	values := make([]int32, len(raw))
 	for i, bits := range raw {
 		values[i] = int32(bits)
@@ -72,7 +72,7 @@ func (g golden) ints(name string) []int32 {
 // tensor returns a float32 tensor.
 func (g golden) tensor(name string) *tensors.Tensor {
 	g.t.Helper()
-	_, dims := g.words(name)
+	_, dims := g.rawWords(name)
 	return tensors.FromFlatDataAndDimensions(g.floats(name), dims...)
 }
 
@@ -125,7 +125,7 @@ type rows struct {
 // rows reads case prefix: input_ids, and where they exist attention_mask (else all ones) and position_ids (else 0, 1, 2, ...).
 func (g golden) rows(prefix string) rows {
 	g.t.Helper()
-	raw, dims := g.words(prefix + "input_ids")
+	raw, dims := g.rawWords(prefix + "input_ids")
 	r := rows{length: dims[1], tokens: g.ints(prefix + "input_ids"), positions: make([]int32, len(raw)), attention: make([]int32, len(raw))}
 	for i := range raw {
 		r.positions[i], r.attention[i] = int32(i%dims[1]), 1
@@ -178,7 +178,7 @@ func floats(t *testing.T, x *tensors.Tensor) []float32 {
 }
 
 // relative returns the Euclidean distance of got from want, divided by the length of want.
-func relative(got, want []float32) float64 {
+func relativeError(got, want []float32) float64 {
 	var diff, norm float64
 	for i := range want {
 		d := float64(got[i]) - float64(want[i])

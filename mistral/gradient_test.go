@@ -30,7 +30,7 @@ func bfpo(policy, reference, chosenSafe, rejectedSafe *Node) *Node {
 }
 
 // at returns element i of x [n] as a scalar.
-func at(x *Node, i int) *Node { return Squeeze(SliceAxis(x, 0, AxisElem(i))) }
+func element(x *Node, i int) *Node { return Squeeze(SliceAxis(x, 0, AxisElem(i))) }
 
 // Log-probabilities, BFPO and SFT losses and the gradient of every tensor equal those of transformers and torch.
 func TestGradients(t *testing.T) {
@@ -88,21 +88,21 @@ func TestGradients(t *testing.T) {
 						wrt = append(wrt, w.Get(name))
 					}
 					results := [][]*Node{{sums, reference, losses, sft}}
-					for _, loss := range []*Node{at(losses, 0), at(losses, 1), at(losses, 2), ReduceAllMean(losses), sft}[skip:] {
+					for _, loss := range []*Node{element(losses, 0), element(losses, 1), element(losses, 2), ReduceAllMean(losses), sft}[skip:] {
 						results = append(results, Gradient(loss, wrt...))
 					}
 					return results
 				}, base.Values, policy.Values, batch, safe)
 
 				for i, name := range []string{"policy_logps", "ref_logps", "bfpo_losses", "sft_loss"} {
-					if r := relative(floats(t, result[0][i]), g.floats(variant+"/"+name)); !(r <= 1e-5) {
+					if r := relativeError(floats(t, result[0][i]), g.floats(variant+"/"+name)); !(r <= 1e-5) {
 						t.Errorf("%s is off by %.2g", name, r)
 					}
 				}
 				names := []string{"grad_bfpo_example0", "grad_bfpo_example1", "grad_bfpo_example2", "grad_bfpo_mean", "grad_sft"}
 				for i, name := range names[skip:] {
 					for j, weight := range trained {
-						if r := relative(floats(t, result[i+1][j]), g.floats(variant+"/"+name+"/"+weight)); !(r <= tolerance) {
+						if r := relativeError(floats(t, result[i+1][j]), g.floats(variant+"/"+name+"/"+weight)); !(r <= tolerance) {
 							t.Errorf("%s of %s is off by %.2g, tolerance %g", name, weight, r, tolerance)
 						}
 					}

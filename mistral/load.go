@@ -41,9 +41,7 @@ func LoadOn(d *device.Device, mesh *device.Mesh, c *pretrained.Checkpoint, dtype
 	if err != nil {
 		return nil, err
 	}
-	if f, ok := c.Source.(*pretrained.Folder); ok {
-		f.Forget() // the device has the weights
-	}
+	c.ReleasePages() // the device has its own copy of the weights
 	return &Model{Config: c.Config, Base: base, Checkpoint: c}, nil
 }
 

@@ -14,55 +14,55 @@ import (
 // network is a model that programs are built for: its base weights and, in front of them, trained ones.
 type network struct {
 	config        config.Config
-	base, overlay *device.Tensors // overlay may be nil
+	base, masters *device.Tensors // overlay may be nil
 	dtype         dtypes.DType    // of the computation
-	number        int             // of the device whose weights count
+	deviceNumber        int             // of the device whose weights count
 }
 
 // onEach returns the network as each device of the mesh sees it that the base lies on; all have all of it.
-func (n network) onEach() []network {
+func (n network) perDevice() []network {
 	each := make([]network, n.base.Mesh.Devices())
 	for i := range each {
 		each[i] = n
-		each[i].number = i
+		each[i].deviceNumber = i
 	}
 	return each
 }
 
 // weights returns the base's tensors.
-func (n network) weights() []*tensors.Tensor { return n.base.Group()[n.number] }
+func (n network) baseValues() []*tensors.Tensor { return n.base.Group()[n.deviceNumber] }
 
 // view returns the policy's view of the nodes of base and overlay.
-func (n network) view(base, overlay []*Node) graph.Weights {
+func (n network) policyWeights(base, overlay []*Node) graph.Weights {
 	w := graph.NewWeights(n.base.Names, base)
-	if n.overlay != nil {
-		w = w.Overlay(n.overlay.Names, overlay)
+	if n.masters != nil {
+		w = w.Overlay(n.masters.Names, overlay)
 	}
 	return w.WithDType(n.dtype)
 }
 
 // trained returns the overlay's tensors as they are now; training replaces them at each step.
-func (n network) trained() []*tensors.Tensor {
-	if n.overlay == nil {
+func (n network) masterValues() []*tensors.Tensor {
+	if n.masters == nil {
 		return nil
 	}
-	return n.overlay.Group()[n.number]
+	return n.masters.Group()[n.deviceNumber]
 }
 
 // seen returns the tensors by their names as the policy sees them now: the trained one where there is one.
-func (n network) seen() map[string]*tensors.Tensor {
+func (n network) policyTensors() map[string]*tensors.Tensor {
 	seen := map[string]*tensors.Tensor{}
-	for i, t := range n.weights() {
+	for i, t := range n.baseValues() {
 		seen[n.base.Names[i]] = t
 	}
-	for i, t := range n.trained() {
-		seen[n.overlay.Names[i]] = t
+	for i, t := range n.masterValues() {
+		seen[n.masters.Names[i]] = t
 	}
 	return seen
 }
 
 // called returns the tensors of these names.
-func called(all map[string]*tensors.Tensor, names ...string) []*tensors.Tensor {
+func selectTensors(all map[string]*tensors.Tensor, names ...string) []*tensors.Tensor {
 	values := make([]*tensors.Tensor, len(names))
 	for i, name := range names {
 		values[i] = all[name]

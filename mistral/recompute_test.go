@@ -16,18 +16,18 @@ import (
 
 // With heads as wide as those that attention is called for, layers that are computed again have the numbers and the gradients of layers that are not,
 // and a policy with the base's weights has its numbers, to the last bit.
-func TestRecomputedLayers(t *testing.T) {
+func TestRematEqualsKept(t *testing.T) {
 	c := config.Config{VocabSize: 97, HiddenSize: 64, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 32,
 		RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
 	weights := seededWeights(c, 1)
-	rows := &layout{length: 40}
-	rows.row()
+	rows := &rowBuilder{length: 40}
+	rows.startRow()
 	ids := make([]int32, 37)
 	for i := range ids {
 		ids[i] = int32(i*i*7+5) % int32(c.VocabSize)
 	}
-	rows.put(0, 0, 1<<graph.BranchBits, ids[:1], false, 0)
-	rows.put(1, 1, 1<<graph.BranchBits, ids[1:], true, 0)
+	rows.write(0, 0, 1<<graph.BranchBits, ids[:1], false, 0)
+	rows.write(1, 1, 1<<graph.BranchBits, ids[1:], true, 0)
 	names := append([]string{"log-probabilities"}, weights.Names...)
 	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
 		var kept [][]float32
@@ -55,7 +55,7 @@ func TestRecomputedLayers(t *testing.T) {
 				kept = all[1:]
 			}
 			for i, name := range names {
-				if r := relative(all[i+1], kept[i]); !(r <= 1e-5) {
+				if r := relativeError(all[i+1], kept[i]); !(r <= 1e-5) {
 					t.Errorf("%s: %s differ by %g", mode, name, r)
 				}
 			}

@@ -45,7 +45,7 @@ func (s *sampler) next(logits []float32) (int32, error) {
 	}
 	s.softmax(logits, float64(logits[best]))
 	if s.topP > 0 && s.topP < 1 || s.topK > 0 && s.topK < len(logits) {
-		return s.nucleus(), nil
+		return s.drawNucleus(), nil
 	}
 	return s.draw(), nil
 }
@@ -87,20 +87,20 @@ func (s *sampler) draw() int32 {
 //
 // It takes tokens off a heap one by one: the set is nearly always small, and sorting the whole vocabulary at every token would
 // take as long as a small network does.
-func (s *sampler) nucleus() int32 {
+func (s *sampler) drawNucleus() int32 {
 	s.order = s.order[:0]
 	for i := range s.probs {
 		s.order = append(s.order, int32(i))
 	}
 	for i := len(s.order)/2 - 1; i >= 0; i-- {
-		s.sink(s.order, i)
+		s.siftDown(s.order, i)
 	}
 	var mass float64
 	var set []int32
 	if s.topK == 0 || s.topK >= len(s.order) {
 		mass, set = s.pop(len(s.order), s.topP)
 	} else if mass, set = s.pop(s.topK, math.Inf(1)); s.topP > 0 && s.topP < 1 {
-		mass, set = s.likeliest(set, s.topP*mass)
+		mass, set = s.keepMass(set, s.topP*mass)
 	}
 	left := s.random.Float64() * mass
 	for i := len(set) - 1; i > 0; i-- { // the most probable token is the last
@@ -119,13 +119,13 @@ func (s *sampler) pop(most int, wanted float64) (mass float64, set []int32) {
 		n--
 		s.order[0], s.order[n] = s.order[n], s.order[0]
 		mass += s.probs[s.order[n]]
-		s.sink(s.order[:n], 0)
+		s.siftDown(s.order[:n], 0)
 	}
 	return mass, s.order[n:]
 }
 
 // likeliest is the end of a set in the order of pop that has the mass.
-func (s *sampler) likeliest(set []int32, wanted float64) (mass float64, likeliest []int32) {
+func (s *sampler) keepMass(set []int32, wanted float64) (mass float64, likeliest []int32) {
 	n := len(set)
 	for mass < wanted && n > 0 {
 		n--
@@ -135,16 +135,16 @@ func (s *sampler) likeliest(set []int32, wanted float64) (mass float64, likelies
 }
 
 // sink restores the heap, most probable token on top, after its element i has changed.
-func (s *sampler) sink(heap []int32, i int) {
+func (s *sampler) siftDown(heap []int32, i int) {
 	for {
 		child := 2*i + 1
 		if child >= len(heap) {
 			return
 		}
-		if child+1 < len(heap) && s.before(heap[child+1], heap[child]) {
+		if child+1 < len(heap) && s.moreProbable(heap[child+1], heap[child]) {
 			child++
 		}
-		if s.before(heap[i], heap[child]) {
+		if s.moreProbable(heap[i], heap[child]) {
 			return
 		}
 		heap[i], heap[child] = heap[child], heap[i]
@@ -152,6 +152,6 @@ func (s *sampler) sink(heap []int32, i int) {
 	}
 }
 
-func (s *sampler) before(a, b int32) bool {
+func (s *sampler) moreProbable(a, b int32) bool {
 	return s.probs[a] > s.probs[b] || s.probs[a] == s.probs[b] && a < b
 }

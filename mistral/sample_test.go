@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func logs(probs ...float64) []float32 {
+func logitsOf(probs ...float64) []float32 {
 	logits := make([]float32, len(probs))
 	for i, p := range probs {
 		logits[i] = float32(math.Log(p))
@@ -40,23 +40,23 @@ func TestSampleDistribution(t *testing.T) {
 		logits []float32
 		want   []float64
 	}{
-		{"softmax", GenerateOptions{Temperature: 1}, logs(.1, .2, .3, .4), []float64{.1, .2, .3, .4}},
-		{"all of them", GenerateOptions{Temperature: 1, TopP: 1}, logs(.1, .2, .3, .4), []float64{.1, .2, .3, .4}},
-		{"temperature squares", GenerateOptions{Temperature: .5}, logs(1, 3), []float64{.1, .9}}, // 1:9
-		{"temperature takes the root", GenerateOptions{Temperature: 2}, logs(1, 9), []float64{.25, .75}},
-		{"nucleus of two", GenerateOptions{Temperature: 1, TopP: .6}, logs(.1, .2, .3, .4), []float64{0, 0, 3. / 7, 4. / 7}},
-		{"nucleus of three", GenerateOptions{Temperature: 1, TopP: .71}, logs(.1, .2, .3, .4), []float64{0, 2. / 9, 3. / 9, 4. / 9}},
-		{"nucleus of all", GenerateOptions{Temperature: 1, TopP: .95}, logs(.1, .2, .3, .4), []float64{.1, .2, .3, .4}},
-		{"at least one", GenerateOptions{Temperature: 1, TopP: 1e-9}, logs(.3, .4, .3), []float64{0, 1, 0}},
-		{"exactly the mass", GenerateOptions{Temperature: 1, TopP: .5}, logs(1, 1, 1, 1), []float64{.5, .5, 0, 0}},
-		{"just above the mass", GenerateOptions{Temperature: 1, TopP: .51}, logs(1, 1, 1, 1), []float64{1. / 3, 1. / 3, 1. / 3, 0}},
+		{"softmax", GenerateOptions{Temperature: 1}, logitsOf(.1, .2, .3, .4), []float64{.1, .2, .3, .4}},
+		{"all of them", GenerateOptions{Temperature: 1, TopP: 1}, logitsOf(.1, .2, .3, .4), []float64{.1, .2, .3, .4}},
+		{"temperature squares", GenerateOptions{Temperature: .5}, logitsOf(1, 3), []float64{.1, .9}}, // 1:9
+		{"temperature takes the root", GenerateOptions{Temperature: 2}, logitsOf(1, 9), []float64{.25, .75}},
+		{"nucleus of two", GenerateOptions{Temperature: 1, TopP: .6}, logitsOf(.1, .2, .3, .4), []float64{0, 0, 3. / 7, 4. / 7}},
+		{"nucleus of three", GenerateOptions{Temperature: 1, TopP: .71}, logitsOf(.1, .2, .3, .4), []float64{0, 2. / 9, 3. / 9, 4. / 9}},
+		{"nucleus of all", GenerateOptions{Temperature: 1, TopP: .95}, logitsOf(.1, .2, .3, .4), []float64{.1, .2, .3, .4}},
+		{"at least one", GenerateOptions{Temperature: 1, TopP: 1e-9}, logitsOf(.3, .4, .3), []float64{0, 1, 0}},
+		{"exactly the mass", GenerateOptions{Temperature: 1, TopP: .5}, logitsOf(1, 1, 1, 1), []float64{.5, .5, 0, 0}},
+		{"just above the mass", GenerateOptions{Temperature: 1, TopP: .51}, logitsOf(1, 1, 1, 1), []float64{1. / 3, 1. / 3, 1. / 3, 0}},
 		// Temperature first: 1:4:16 becomes 1:2:4, of which 4/7 is not yet 0.6.
-		{"nucleus after temperature", GenerateOptions{Temperature: 2, TopP: .6}, logs(1, 4, 16), []float64{0, 2. / 6, 4. / 6}},
-		{"two of four", GenerateOptions{Temperature: 1, TopK: 2}, logs(.1, .2, .3, .4), []float64{0, 0, 3. / 7, 4. / 7}},
-		{"more than there are", GenerateOptions{Temperature: 1, TopK: 9}, logs(.1, .2, .3, .4), []float64{.1, .2, .3, .4}},
+		{"nucleus after temperature", GenerateOptions{Temperature: 2, TopP: .6}, logitsOf(1, 4, 16), []float64{0, 2. / 6, 4. / 6}},
+		{"two of four", GenerateOptions{Temperature: 1, TopK: 2}, logitsOf(.1, .2, .3, .4), []float64{0, 0, 3. / 7, 4. / 7}},
+		{"more than there are", GenerateOptions{Temperature: 1, TopK: 9}, logitsOf(.1, .2, .3, .4), []float64{.1, .2, .3, .4}},
 		// Of the three that are left, the first has 4/9 of the mass, the first two 7/9.
-		{"nucleus of the three", GenerateOptions{Temperature: 1, TopK: 3, TopP: .7}, logs(.1, .2, .3, .4), []float64{0, 0, 3. / 7, 4. / 7}},
-		{"greedy by the number", GenerateOptions{Temperature: 1, TopK: 1, TopP: .7}, logs(.3, .4, .3), []float64{0, 1, 0}},
+		{"nucleus of the three", GenerateOptions{Temperature: 1, TopK: 3, TopP: .7}, logitsOf(.1, .2, .3, .4), []float64{0, 0, 3. / 7, 4. / 7}},
+		{"greedy by the number", GenerateOptions{Temperature: 1, TopK: 1, TopP: .7}, logitsOf(.3, .4, .3), []float64{0, 1, 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, counts := newSampler(c.o, 0), make([]int, len(c.want))

@@ -7,16 +7,12 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/bfpo-go/bfpo/graph/device"
-	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/gomlx/compute/dtypes"
 	"golang.org/x/sync/errgroup"
-)
 
-// Sequence is a response to be scored after its prompt. Ids are taken as they stand: nothing is put before or behind them.
-type Sequence struct {
-	PromptIDs, ResponseIDs []int32
-}
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
+)
 
 // Score says how probable a response is after its prompt.
 type Score struct {
@@ -28,8 +24,8 @@ type Score struct {
 
 // Scorer computes the log-probabilities of responses. It may be used by several goroutines at once.
 type Scorer struct {
-	devices []scorer
-	batch   int // tokens of a batch, roughly
+	devices     []deviceScorer
+	batchTokens int // tokens of a batch, roughly
 }
 
 // NewScorer returns a scorer of the network with these base weights and, in front of them unless nil, overlay: the policy. Without
@@ -39,12 +35,12 @@ type Scorer struct {
 // Where the weights lie on a mesh, every device must have all of them; the devices then share the batches, each of which is computed
 // as on one device.
 func NewScorer(d *device.Device, c config.Config, base, overlay *device.Tensors, dtype dtypes.DType) *Scorer {
-	s := &Scorer{batch: scoredTokensGPU}
+	s := &Scorer{batchTokens: batchTokensGPU}
 	if d.Platform() != device.PlatformCUDA {
-		s.batch = scoredTokens
+		s.batchTokens = batchTokensCPU
 	}
-	for _, n := range (network{config: c, base: base, overlay: overlay, dtype: dtype}).onEach() {
-		s.devices = append(s.devices, newScorer(d.At(n.number), n))
+	for _, n := range (network{config: c, base: base, masters: overlay, dtype: dtype}).perDevice() {
+		s.devices = append(s.devices, newScorer(d.At(n.deviceNumber), n))
 	}
 	return s
 }
@@ -83,7 +79,7 @@ func (s *Scorer) Score(ctx context.Context, sequences []Sequence) ([]Score, erro
 		n := len(q.ResponseIDs)
 		scores[row] = Score{Tokens: n, Greedy: true, TokenLogProbs: make([]float32, n)}
 	}
-	if err := s.runAll(ctx, scoreBatches(sharePrompts(sequences), s.batch), scores); err != nil {
+	if err := s.scoreBatches(ctx, makeBatches(groupByPrefix(sequences), s.batchTokens), scores); err != nil {
 		return nil, fmt.Errorf("score: %w", err)
 	}
 	for row := range scores {
@@ -95,7 +91,7 @@ func (s *Scorer) Score(ctx context.Context, sequences []Sequence) ([]Score, erro
 }
 
 // runAll lets the devices take the batches in turn. No two batches have tokens of one sequence.
-func (s *Scorer) runAll(ctx context.Context, batches []*scoreBatch, scores []Score) error {
+func (s *Scorer) scoreBatches(ctx context.Context, batches []*scoreBatch, scores []Score) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var taken atomic.Int64
 	for _, device := range s.devices {
@@ -104,7 +100,7 @@ func (s *Scorer) runAll(ctx context.Context, batches []*scoreBatch, scores []Sco
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := device.run(batches[i], scores); err != nil {
+				if err := device.scoreBatch(batches[i], scores); err != nil {
 					return err
 				}
 			}
@@ -114,7 +110,7 @@ func (s *Scorer) runAll(ctx context.Context, batches []*scoreBatch, scores []Sco
 	return group.Wait()
 }
 
-func (s scorer) checkSequence(q Sequence) error {
+func (s deviceScorer) checkSequence(q Sequence) error {
 	if len(q.PromptIDs) == 0 && len(q.ResponseIDs) > 0 {
 		return errors.New("the prompt is empty: the first token of the response has nothing that predicts it (put the BOS token there)")
 	}
@@ -133,14 +129,14 @@ func (s scorer) checkSequence(q Sequence) error {
 }
 
 // run computes a batch and enters its log-probabilities into the scores of all sequences.
-func (s scorer) run(b *scoreBatch, scores []Score) error {
-	x, err := s.compute(b)
+func (s deviceScorer) scoreBatch(b *scoreBatch, scores []Score) error {
+	x, err := s.hiddenStates(b)
 	if err != nil {
 		return err
 	}
 	defer finalize(x)
 	for targets := range slices.Chunk(b.targets, b.chunk) {
-		logp, greedy, err := s.predicted(x, b.asked(targets))
+		logp, greedy, err := s.logProbs(x, b.targetTensors(targets))
 		if err != nil {
 			return err
 		}

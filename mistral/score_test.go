@@ -171,7 +171,7 @@ func TestScoreBF16x3(t *testing.T) {
 func TestScoreOverlay(t *testing.T) {
 	c, d := smallConfig(), graphtest.Device(t)
 	base, other := seededWeights(c, 1), seededWeights(c, 2)
-	name := config.LayerTensor(1, config.DownProj)
+	name := config.LayerTensorName(1, config.DownProj)
 	overlay := &device.Tensors{}
 	overlay.Add(name, base.Values[base.Index(name)])
 	policy, reference := mistral.NewScorer(d, c, base, overlay, dtypes.BFloat16), mistral.NewScorer(d, c, base, nil, dtypes.BFloat16)

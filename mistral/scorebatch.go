@@ -11,8 +11,8 @@ type scoreBatch struct {
 
 	rows, length int     // B and S
 	segments     []int32 // [B*S], as graph.Places has them
-	filling      []int32 // [B*S], the places of the rows' tokens
-	origin       []int32 // [T], where a token is in the rows
+	rowTokens      []int32 // [B*S], the places of the rows' tokens
+	tokenPlaces       []int32 // [T], where a token is in the rows
 
 	targets []scoredTarget
 	chunk   int // C, the number of targets whose logits are computed together
@@ -29,17 +29,17 @@ type scoredToken struct{ sequence, token int }
 
 const (
 	// scoredTokens and scoredTokensGPU are about the sizes of a batch in tokens: enough to keep the device busy. That of GPUs is a guess.
-	scoredTokens, scoredTokensGPU = 1024, 4096
+	batchTokensCPU, batchTokensGPU = 1024, 4096
 	// scoredChunk is the number of targets whose logits are in memory together, at most, and targetStep divides it.
-	scoredChunk, targetStep = 256, 32
+	maxChunk, targetStep = 256, 32
 	// shortestRow is the length of the rows that shorter documents share.
-	shortestRow = 64
+	minRowLength = 64
 	// shapeBatches is the number of batches from which rows half as long save more time than it takes to compile for them.
-	shapeBatches = 6
+	minShapeBatches = 6
 )
 
 // scoreBatches puts documents into batches of about size tokens. Those of rows of one length have one shape.
-func scoreBatches(documents []*scoredDocument, size int) []*scoreBatch {
+func makeBatches(documents []*scoredDocument, size int) []*scoreBatch {
 	packed, sizes := packDocuments(documents, size)
 	batches := make([]*scoreBatch, len(packed))
 	lengths := rowLengths(packed)
@@ -49,10 +49,10 @@ func scoreBatches(documents []*scoredDocument, size int) []*scoreBatch {
 		batches[i] = b
 		targets, rows[b.length] = max(targets, len(b.targets)), max(rows[b.length], b.rows)
 	}
-	chunks := (targets + scoredChunk - 1) / scoredChunk
+	chunks := (targets + maxChunk - 1) / maxChunk
 	for _, b := range batches {
 		b.addRows(rows[b.length] - b.rows)
-		b.chunk = multiple((targets+chunks-1)/chunks, targetStep)
+		b.chunk = roundUpToMultiple((targets+chunks-1)/chunks, targetStep)
 	}
 	return batches
 }
@@ -63,11 +63,11 @@ func rowLengths(packed [][]*scoredDocument) []int {
 	number := map[int]int{}
 	for i, documents := range packed {
 		longest := documents[0].length
-		own[i] = min(powerOfTwo(longest, shortestRow), multiple(longest, longStep))
+		own[i] = min(powerOfTwo(longest, minRowLength), roundUpToMultiple(longest, longBatchStep))
 		number[own[i]]++
 	}
 	for i := 1; i < len(own); i++ {
-		if number[own[i]] < shapeBatches && own[i-1] <= 2*own[i] {
+		if number[own[i]] < minShapeBatches && own[i-1] <= 2*own[i] {
 			own[i] = own[i-1]
 		}
 	}
@@ -76,8 +76,8 @@ func rowLengths(packed [][]*scoredDocument) []int {
 
 // newScoreBatch writes documents into a batch of so many tokens and into rows of a length.
 func newScoreBatch(documents []*scoredDocument, size, length int) *scoreBatch {
-	b := &scoreBatch{tokens: make([]int32, size), positions: make([]int32, size), origin: make([]int32, size), length: length}
-	rows := inRows(documents, length)
+	b := &scoreBatch{tokens: make([]int32, size), positions: make([]int32, size), tokenPlaces: make([]int32, size), length: length}
+	rows := packRows(documents, length)
 	b.addRows(paddedRows(len(rows)))
 	at := 0
 	for i, row := range rows {
@@ -93,7 +93,7 @@ func newScoreBatch(documents []*scoredDocument, size, length int) *scoreBatch {
 // paddedRows returns what n rows are padded to, so that few shapes are compiled.
 func paddedRows(n int) int {
 	if n > 8 {
-		return multiple(n, 4)
+		return roundUpToMultiple(n, 4)
 	}
 	return n
 }
@@ -102,7 +102,7 @@ func paddedRows(n int) int {
 func (b *scoreBatch) addRows(n int) {
 	b.rows += n
 	b.segments = append(b.segments, make([]int32, n*b.length)...)
-	b.filling = append(b.filling, make([]int32, n*b.length)...)
+	b.rowTokens = append(b.rowTokens, make([]int32, n*b.length)...)
 }
 
 // add writes a document, the given one of its row, at a place and at one in the rows, and its targets.
@@ -111,8 +111,8 @@ func (b *scoreBatch) add(d *scoredDocument, at, in, number int) {
 	known := map[[2]int32]int{} // targets by place and label
 	write := func(ids []int32, position, segment int) {
 		for i, id := range ids {
-			b.tokens[at], b.positions[at], b.origin[at] = id, int32(position+i), int32(in)
-			b.segments[in], b.filling[in] = int32(segment), int32(at)
+			b.tokens[at], b.positions[at], b.tokenPlaces[at] = id, int32(position+i), int32(in)
+			b.segments[in], b.rowTokens[in] = int32(segment), int32(at)
 			at, in = at+1, in+1
 		}
 	}
@@ -144,18 +144,18 @@ func (b *scoreBatch) add(d *scoredDocument, at, in, number int) {
 }
 
 // read returns tokens and positions [1, T] and the rows' segments [B, S].
-func (b *scoreBatch) read() []*tensors.Tensor {
+func (b *scoreBatch) inputs() []*tensors.Tensor {
 	return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(b.tokens, 1, len(b.tokens)),
 		tensors.FromFlatDataAndDimensions(b.positions, 1, len(b.tokens)), tensors.FromFlatDataAndDimensions(b.segments, b.rows, b.length)}
 }
 
 // layout returns how rows are filled from tokens [B, S], and tokens found in rows [T].
-func (b *scoreBatch) layout() []*tensors.Tensor {
-	return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(b.filling, b.rows, b.length), tensors.FromValue(b.origin)}
+func (b *scoreBatch) rowIndices() []*tensors.Tensor {
+	return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(b.rowTokens, b.rows, b.length), tensors.FromValue(b.tokenPlaces)}
 }
 
 // asked returns the places and labels [C] of targets.
-func (b *scoreBatch) asked(targets []scoredTarget) []*tensors.Tensor {
+func (b *scoreBatch) targetTensors(targets []scoredTarget) []*tensors.Tensor {
 	places, labels := make([]int32, b.chunk), make([]int32, b.chunk)
 	for i, t := range targets {
 		places[i], labels[i] = t.place, t.label

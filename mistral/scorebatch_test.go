@@ -15,7 +15,7 @@ func TestScoreBatchLayout(t *testing.T) {
 		{[]int32{9}, nil},                  // not scored
 		{[]int32{1, 2}, []int32{3, 4, 11}}, // whose first tokens are computed and known already
 	}
-	batches := scoreBatches(sharePrompts(sequences), scoredTokens)
+	batches := makeBatches(groupByPrefix(sequences), batchTokensCPU)
 	if len(batches) != 1 || batches[0].rows != 1 || batches[0].length != 64 || len(batches[0].tokens) != 64 || batches[0].chunk != 32 {
 		t.Fatalf("%d batches, the first %+v, want one of 64 tokens in one row", len(batches), batches[0])
 	}
@@ -34,8 +34,8 @@ func TestScoreBatchLayout(t *testing.T) {
 		{"tokens", b.tokens[:7], []int32{1, 2, 3, 4, 7, 9, 0}},
 		{"positions", b.positions[:7], []int32{0, 1, 2, 3, 2, 0, 0}},
 		{"segments", b.segments[:7], []int32{256, 256, 258, 258, 259, 512, 0}}, // document<<graph.BranchBits | branch
-		{"filling", b.filling[:7], []int32{0, 1, 2, 3, 4, 5, 0}},
-		{"origin", b.origin[:7], []int32{0, 1, 2, 3, 4, 5, 0}},
+		{"filling", b.rowTokens[:7], []int32{0, 1, 2, 3, 4, 5, 0}},
+		{"origin", b.tokenPlaces[:7], []int32{0, 1, 2, 3, 4, 5, 0}},
 	} {
 		if !slices.Equal(c.got, c.want) {
 			t.Errorf("%s %v, want %v", c.name, c.got, c.want)
@@ -45,15 +45,15 @@ func TestScoreBatchLayout(t *testing.T) {
 
 // Tokens lie without gaps, whatever the rows; filling and origin lead from the one to the other.
 func TestScoreBatchRows(t *testing.T) {
-	documents := sharePrompts([]Sequence{{make([]int32, 50), []int32{1}}, {[]int32{7, 7}, make([]int32, 39)}, {[]int32{8}, make([]int32, 30)}})
+	documents := groupByPrefix([]Sequence{{make([]int32, 50), []int32{1}}, {[]int32{7, 7}, make([]int32, 39)}, {[]int32{8}, make([]int32, 30)}})
 	b := newScoreBatch(documents, 128, 64)
 	if b.rows != 3 {
 		t.Fatalf("%d rows, want 3: 50, 40 and 30 tokens", b.rows)
 	}
 	for at := range 120 {
-		in := b.origin[at]
-		if b.filling[in] != int32(at) || b.segments[in] == 0 {
-			t.Errorf("token %d is at %d, whose token is %d of segment %d", at, in, b.filling[in], b.segments[in])
+		in := b.tokenPlaces[at]
+		if b.rowTokens[in] != int32(at) || b.segments[in] == 0 {
+			t.Errorf("token %d is at %d, whose token is %d of segment %d", at, in, b.rowTokens[in], b.segments[in])
 		}
 	}
 	filled := 0
@@ -68,7 +68,7 @@ func TestScoreBatchRows(t *testing.T) {
 }
 
 // What sequences begin with is computed once, as long as that saves something and rows stay short.
-func TestSharePrompts(t *testing.T) {
+func TestGroupByPrefix(t *testing.T) {
 	counting := func(from, n int32) (ids []int32) {
 		for i := range n {
 			ids = append(ids, from+i)
@@ -87,7 +87,7 @@ func TestSharePrompts(t *testing.T) {
 		Sequence{counting(5, 2), counting(400, 30)}, // 2 are too few
 		Sequence{counting(9, 1), counting(80, 12)}, Sequence{counting(9, 1), slices.Concat(counting(80, 5), counting(95, 3))})
 	var got []string
-	for _, d := range sharePrompts(sequences) {
+	for _, d := range groupByPrefix(sequences) {
 		got = append(got, fmt.Sprint(len(d.trunk), len(d.branches), d.length))
 	}
 	want := []string{"1 61 61", "8 2 17", "31 1 31", "6 2 14", "400 2 800", "600 1 600", "100 2 256", "178 1 178"}
@@ -97,7 +97,7 @@ func TestSharePrompts(t *testing.T) {
 }
 
 // Whatever the lengths, every token is scored once, batches keep to the budget and little of them is padding.
-func TestScoreBatchesPackEverything(t *testing.T) {
+func TestMakeBatchesPackEverything(t *testing.T) {
 	var sequences []Sequence
 	tokens := 0
 	for i := range 500 {
@@ -108,7 +108,7 @@ func TestScoreBatchesPackEverything(t *testing.T) {
 	sequences = append(sequences, Sequence{[]int32{1000}, make([]int32, 3000)}) // longer than the budget: alone
 	tokens += 3000
 	seen, places := map[scoredToken]bool{}, 0
-	for _, b := range scoreBatches(sharePrompts(sequences), scoredTokens) {
+	for _, b := range makeBatches(groupByPrefix(sequences), batchTokensCPU) {
 		places += len(b.tokens)
 		for _, target := range b.targets {
 			for _, token := range target.tokens {

@@ -8,9 +8,9 @@ import (
 
 const (
 	// mostBranches is the number of branches that a segment number can tell apart.
-	mostBranches = 1<<graph.BranchBits - 1
+	maxBranches = 1<<graph.BranchBits - 1
 	// branchedLength is the length that a document may grow to by branches unless its trunk is half of it: in longer rows attention grows.
-	branchedLength = 256
+	maxBranchedLength = 256
 )
 
 // scoredDocument is sequences that begin alike: what all begin with is its trunk, the rest of each its branch. As the last token of a
@@ -35,9 +35,9 @@ type scoredMember struct {
 }
 
 // sharePrompts puts sequences into documents.
-func sharePrompts(sequences []Sequence) []*scoredDocument {
+func groupByPrefix(sequences []Sequence) []*scoredDocument {
 	var all []*scoredDocument
-	for _, b := range scoredBranches(sequences) {
+	for _, b := range sortedBranches(sequences) {
 		if len(all) == 0 || !all[len(all)-1].join(b) {
 			all = append(all, &scoredDocument{b.ids, []scoredBranch{b}, len(b.ids)})
 		}
@@ -46,7 +46,7 @@ func sharePrompts(sequences []Sequence) []*scoredDocument {
 }
 
 // scoredBranches returns the sequences in the order of their ids, such that those that begin alike are neighbours.
-func scoredBranches(sequences []Sequence) []scoredBranch {
+func sortedBranches(sequences []Sequence) []scoredBranch {
 	var all []scoredBranch
 	for i, q := range sequences {
 		if n := len(q.ResponseIDs); n > 0 {
@@ -74,9 +74,14 @@ func (d *scoredDocument) join(b scoredBranch) bool {
 	}
 	saved := common - (len(d.branches)-1)*(len(d.trunk)-common)
 	length := d.length + len(b.ids) - saved
-	if 4*saved < len(b.ids) || len(d.branches) == mostBranches || length > max(branchedLength, 2*common) {
+	if 4*saved < len(b.ids) || len(d.branches) == maxBranches || length > max(maxBranchedLength, 2*common) {
 		return false
 	}
 	d.trunk, d.length, d.branches = d.trunk[:common], length, append(d.branches, b)
 	return true
+}
+
+// Sequence is a response to be scored after its prompt. Ids are taken as they stand: nothing is put before or behind them.
+type Sequence struct {
+	PromptIDs, ResponseIDs []int32
 }

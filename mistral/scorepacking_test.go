@@ -7,7 +7,7 @@ import (
 )
 
 // ofLengths returns documents of one branch each.
-func ofLengths(lengths ...int) (documents []*scoredDocument) {
+func documentsOfLengths(lengths ...int) (documents []*scoredDocument) {
 	for _, n := range lengths {
 		ids := make([]int32, n)
 		documents = append(documents, &scoredDocument{ids, []scoredBranch{{ids: ids}}, n})
@@ -15,7 +15,7 @@ func ofLengths(lengths ...int) (documents []*scoredDocument) {
 	return documents
 }
 
-func TestFillRow(t *testing.T) {
+func TestClosestSum(t *testing.T) {
 	for _, c := range []struct {
 		lengths []int
 		space   int
@@ -30,8 +30,8 @@ func TestFillRow(t *testing.T) {
 		{[]int{30, 7}, 0, nil},
 		{nil, 10, nil},
 	} {
-		left := newRemaining(ofLengths(c.lengths...))
-		if got := left.fill(c.space); !slices.Equal(got, c.want) {
+		left := newUnpacked(documentsOfLengths(c.lengths...))
+		if got := left.closestSum(c.space); !slices.Equal(got, c.want) {
 			t.Errorf("%v into %d: %v, want %v", c.lengths, c.space, got, c.want)
 		}
 	}
@@ -54,7 +54,7 @@ func TestPackDocuments(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, sep := "", ""
-			batches, sizes := packDocuments(ofLengths(c.lengths...), c.size)
+			batches, sizes := packDocuments(documentsOfLengths(c.lengths...), c.size)
 			for i, documents := range batches {
 				total := 0
 				for _, d := range documents {
@@ -69,9 +69,9 @@ func TestPackDocuments(t *testing.T) {
 	}
 }
 
-func TestDocumentsInRows(t *testing.T) {
+func TestPackRows(t *testing.T) {
 	var got [][]int
-	for _, row := range inRows(ofLengths(10, 50, 30, 64, 20, 14), 64) {
+	for _, row := range packRows(documentsOfLengths(10, 50, 30, 64, 20, 14), 64) {
 		var lengths []int
 		for _, d := range row {
 			lengths = append(lengths, d.length)
@@ -86,10 +86,10 @@ func TestDocumentsInRows(t *testing.T) {
 // Rows are as long as the longest document asks for, but few batches are not worth a length of their own.
 func TestRowLengths(t *testing.T) {
 	var packed [][]*scoredDocument
-	for _, longest := range append([]int{3000, 500, 300, 250, 200, 128, 120}, slices.Repeat([]int{64}, shapeBatches)...) {
-		packed = append(packed, ofLengths(longest, 5))
+	for _, longest := range append([]int{3000, 500, 300, 250, 200, 128, 120}, slices.Repeat([]int{64}, minShapeBatches)...) {
+		packed = append(packed, documentsOfLengths(longest, 5))
 	}
-	want := append([]int{3072, 512, 512, 512, 512, 128, 128}, slices.Repeat([]int{64}, shapeBatches)...)
+	want := append([]int{3072, 512, 512, 512, 512, 128, 128}, slices.Repeat([]int{64}, minShapeBatches)...)
 	if got := rowLengths(packed); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

@@ -12,26 +12,26 @@ import (
 
 // scorer is what one device does of a Scorer. All layers are calls of one program, so that a shape costs a layer's compilation instead of a whole
 // network's.
-type scorer struct {
+type deviceScorer struct {
 	network
-	begin, layer, head *device.Program
+	embed, layer, head *device.Program
 }
 
-func newScorer(d *device.Device, n network) scorer {
+func newScorer(d *device.Device, n network) deviceScorer {
 	c := n.config
-	s := scorer{
+	s := deviceScorer{
 		network: n,
-		begin: device.NewProgram(d, "score_begin", func(in [][]*Node) [][]*Node {
+		embed: device.NewProgram(d, "score_begin", func(in [][]*Node) [][]*Node {
 			tokens, positions, rows := in[1][0], in[1][1], graph.Places{Segments: in[1][2]}
-			r := rotary(c, positions)
-			return [][]*Node{{embeddingRows(in[0][0], tokens)}, {r.Cos, r.Sin, graph.Mask(rows, rows, c.SlidingWindow)}}
+			r := rotaryTables(c, positions)
+			return [][]*Node{{embed(in[0][0], tokens)}, {r.Cos, r.Sin, graph.Mask(rows, rows, c.SlidingWindow)}}
 		}),
 		layer: device.NewProgram(d, "score_layer", func(in [][]*Node) [][]*Node {
-			w := graph.NewWeights(config.LayerNames(0), in[0]).WithDType(n.dtype)
+			w := graph.NewWeights(config.LayerTensorNames(0), in[0]).WithDType(n.dtype)
 			x, rotary, mask := in[1][0], graph.Rotary{Cos: in[2][0], Sin: in[2][1]}, in[2][2]
-			l := layerView{c, w, 0}
-			q, k, v := l.heads(x, rotary)
-			return [][]*Node{{l.fed(l.mixed(x, attendInRows(w, []*Node{q, k, v}, mask, in[3][0], in[3][1])))}}
+			l := decoderLayer{c, w, 0}
+			q, k, v := l.projectQKV(x, rotary)
+			return [][]*Node{{l.mlpResidual(l.attentionResidual(x, attendInRows(w, []*Node{q, k, v}, mask, in[3][0], in[3][1])))}}
 		}, 1),
 		head: device.NewProgram(d, "score_head", func(in [][]*Node) [][]*Node {
 			w := graph.NewWeights([]string{config.FinalNorm, config.LMHead}, in[0]).WithDType(n.dtype)
@@ -55,18 +55,18 @@ func attendInRows(w graph.Weights, qkv []*Node, mask, filling, origin *Node) *No
 }
 
 // compute runs the network over a batch and returns what comes out of its last layer, [1, T, D].
-func (s scorer) compute(b *scoreBatch) ([]*tensors.Tensor, error) {
-	read, layout := b.read(), b.layout()
+func (s deviceScorer) hiddenStates(b *scoreBatch) ([]*tensors.Tensor, error) {
+	read, layout := b.inputs(), b.rowIndices()
 	defer finalize(slices.Concat(read, layout))
-	seen := s.seen()
-	begun, err := s.begin.Call(called(seen, config.EmbedTokens), read)
+	seen := s.policyTensors()
+	begun, err := s.embed.Call(selectTensors(seen, config.EmbedTokens), read)
 	if err != nil {
 		return nil, err
 	}
 	x, around := begun[0], begun[1]
 	defer finalize(around)
 	for layer := range s.config.NumHiddenLayers {
-		out, err := s.layer.Call(called(seen, config.LayerNames(layer)...), x, around, layout)
+		out, err := s.layer.Call(selectTensors(seen, config.LayerTensorNames(layer)...), x, around, layout)
 		if err != nil {
 			return nil, err
 		}
@@ -76,9 +76,9 @@ func (s scorer) compute(b *scoreBatch) ([]*tensors.Tensor, error) {
 }
 
 // predicted returns the log-probabilities of targets, places and labels, after what compute returned, and whether they are the most probable tokens.
-func (s scorer) predicted(x, targets []*tensors.Tensor) (logp []float32, greedy []bool, err error) {
+func (s deviceScorer) logProbs(x, targets []*tensors.Tensor) (logp []float32, greedy []bool, err error) {
 	defer finalize(targets)
-	out, err := s.head.Call(called(s.seen(), config.FinalNorm, HeadName(s.config)), x, targets)
+	out, err := s.head.Call(selectTensors(s.policyTensors(), config.FinalNorm, HeadName(s.config)), x, targets)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,8 +90,8 @@ func (s scorer) predicted(x, targets []*tensors.Tensor) (logp []float32, greedy 
 	return logp, greedy, err
 }
 
-func (s scorer) close() {
-	for _, p := range []*device.Program{s.begin, s.layer, s.head} {
+func (s deviceScorer) close() {
+	for _, p := range []*device.Program{s.embed, s.layer, s.head} {
 		p.Close()
 	}
 }

@@ -14,36 +14,35 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// Tiny is the name of the built-in model.
-const Tiny = "tiny"
-
-// Checkpoint is an open model on disk: weights, config and tokenizer files, whatever form they have there.
+// Checkpoint is an open pretrained model: its config, its weights and its tokenizer files. It has the same form for
+// a Hugging Face folder, a GGUF file and the built-in model.
 type Checkpoint struct {
 	Path   string // as given to Open
 	Config config.Config
 
-	Source   source
-	template *string // replaces the chat template of the source
+	source   source
+	template *string // replaces the chat template of the source, unless nil
 }
 
-// source is one form of a checkpoint: a Hugging Face folder, a GGUF file, or the built-in model.
+// source is where a checkpoint comes from: a Hugging Face folder, a GGUF file, or the built-in model.
 type source interface {
-	Names() []string                                // tensors
-	Info(name string) (safetensors.Tensor, bool)    // a tensor without its Bytes
-	Tensor(name string) (safetensors.Tensor, error) // safe for several goroutines
-	FileNames() ([]string, error)                   // files of the Hugging Face folder besides the weights
-	ReadFile(name string) ([]byte, error)           // fs.ErrNotExist when there is none
+	Names() []string                                // of the tensors
+	Info(name string) (safetensors.Tensor, bool)    // the tensor without its Bytes
+	Tensor(name string) (safetensors.Tensor, error) // may be called from several goroutines
+	FileNames() ([]string, error)                   // of the Hugging Face folder, without the weights
+	ReadFile(name string) ([]byte, error)           // fs.ErrNotExist if there is no such file
 	Close() error
 }
 
-// Open opens a checkpoint: a Hugging Face folder (config.json, model.safetensors or model.safetensors.index.json), a .gguf file of
-// the llama architecture, or the built-in model Tiny. Weights are mapped, not read.
+// Open opens a pretrained model: a Hugging Face folder (config.json, and model.safetensors or
+// model.safetensors.index.json), a .gguf file of the llama architecture, or the built-in model Tiny. The weights
+// are mapped into memory, not read.
 func Open(path string) (*Checkpoint, error) {
 	src, err := openSource(path)
 	if err != nil {
 		return nil, err
 	}
-	c := &Checkpoint{Path: path, Source: src}
+	c := &Checkpoint{Path: path, source: src}
 	data, err := src.ReadFile(config.ConfigFile)
 	if err == nil {
 		c.Config, err = config.Parse(filepath.Join(path, config.ConfigFile), data)
@@ -71,31 +70,34 @@ func openSource(path string) (source, error) {
 	return nil, fmt.Errorf("model %s: neither a Hugging Face folder nor a .gguf file", path)
 }
 
-// Tensor returns a tensor by its Hugging Face name. Bytes of a folder lie in the mapped file and are valid until Close; those of a
-// GGUF file are made anew at each call: float32 where the file has a quantised type.
+// Tensor returns a tensor by its Hugging Face name. The Bytes of a folder's tensor are part of the mapped file and
+// valid until Close. The Bytes of a GGUF file's tensor are made by each call, as float32 if the file's type is
+// quantised.
 func (c *Checkpoint) Tensor(name string) (safetensors.Tensor, error) {
-	return c.Source.Tensor(name)
+	return c.source.Tensor(name)
 }
 
-// CheckTensors checks that the weights are those of the config: every tensor present, of the right shape and of a float type, and
-// none that the network would leave out of the computation. The error names the tensor.
+// CheckTensors checks the weights against the config: every tensor is present with the right shape and a float
+// type, and there is no tensor that the network would leave out of the computation. The error names the tensor.
 func (c *Checkpoint) CheckTensors() error {
-	known := map[string]bool{config.LMHead: true} // a tied model may hold its head all the same
+	known := map[string]bool{config.LMHead: true} // a tied model may store its head nevertheless
 	for _, spec := range c.Config.Tensors() {
 		known[spec.Name] = true
-		t, ok := c.Source.Info(spec.Name)
+		t, ok := c.source.Info(spec.Name)
 		if !ok {
 			return fmt.Errorf("%s: tensor %s is missing", c.Path, spec.Name)
 		}
 		if !slices.Equal(t.Dims, spec.Dims) {
-			return fmt.Errorf("%s: tensor %s has shape %v, the config wants %v", c.Path, spec.Name, t.Dims, spec.Dims)
+			return fmt.Errorf("%s: tensor %s has shape %v, the config asks for %v", c.Path, spec.Name, t.Dims, spec.Dims)
 		}
-		if load, _ := loader(t.DType); load == nil {
-			return fmt.Errorf("%s: tensor %s: dtype %s is not supported (supported: float32, bfloat16, float16)", c.Path, spec.Name, t.DType)
+		if load, _ := loadFunc(t.DType); load == nil {
+			return fmt.Errorf("%s: tensor %s: dtype %s is not supported (supported: float32, bfloat16, float16)",
+				c.Path, spec.Name, t.DType)
 		}
 	}
-	for _, name := range c.Source.Names() {
-		// Old checkpoints keep the rotary frequencies, and reward models a head of their own outside "model.".
+	for _, name := range c.source.Names() {
+		// Old checkpoints store the rotary frequencies. Reward models store another head, whose name does not begin
+		// with "model.".
 		if !known[name] && strings.HasPrefix(name, "model.") && !strings.HasSuffix(name, ".rotary_emb.inv_freq") {
 			return fmt.Errorf("%s: tensor %s is not part of a plain %s", c.Path, name, c.Config.Architecture)
 		}
@@ -103,39 +105,39 @@ func (c *Checkpoint) CheckTensors() error {
 	return nil
 }
 
-// ReadFile returns a file of the Hugging Face folder (tokenizer.json, ...), made from the metadata when the checkpoint is a GGUF
-// file. The error is fs.ErrNotExist when the checkpoint has none of that name.
+// ReadFile returns a file of the Hugging Face folder, such as tokenizer.json. For a GGUF file it is built from the
+// metadata. The error is fs.ErrNotExist if there is no such file.
 func (c *Checkpoint) ReadFile(name string) ([]byte, error) {
 	if c.template != nil {
 		switch name {
-		case config.TemplateFile:
+		case config.ChatTemplateFile:
 			return []byte(*c.template), nil
-		case config.TokenizerConf:
-			return c.templatedConfig()
+		case config.TokenizerConfigFile:
+			return c.tokenizerConfigWithTemplate()
 		}
 	}
-	return c.Source.ReadFile(name)
+	return c.source.ReadFile(name)
 }
 
-// FileNames lists the files that ReadFile knows, sorted, weights left out.
+// FileNames lists the files that ReadFile can return, sorted.
 func (c *Checkpoint) FileNames() ([]string, error) {
-	names, err := c.Source.FileNames()
+	names, err := c.source.FileNames()
 	if err != nil {
 		return nil, err
 	}
 	if c.template != nil {
-		names = append(names, config.TemplateFile, config.TokenizerConf)
+		names = append(names, config.ChatTemplateFile, config.TokenizerConfigFile)
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
 }
 
-// SetChatTemplate makes the checkpoint, and what is exported from it, carry another chat template: the one it was trained with.
+// SetChatTemplate replaces the chat template, such as by the template of the training. Export writes the new template.
 func (c *Checkpoint) SetChatTemplate(template string) { c.template = &template }
 
-// templatedConfig is tokenizer_config.json with the chat template in it.
-func (c *Checkpoint) templatedConfig() ([]byte, error) {
-	data, err := c.Source.ReadFile(config.TokenizerConf)
+// tokenizerConfigWithTemplate returns tokenizer_config.json with the replaced chat template in it.
+func (c *Checkpoint) tokenizerConfigWithTemplate() ([]byte, error) {
+	data, err := c.source.ReadFile(config.TokenizerConfigFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		data, err = []byte("{}"), nil
 	}
@@ -145,5 +147,30 @@ func (c *Checkpoint) templatedConfig() ([]byte, error) {
 	return withTemplate(data, *c.template)
 }
 
-// Close releases the files. Bytes that Tensor handed out must not be used any more.
-func (c *Checkpoint) Close() error { return c.Source.Close() }
+// chatTemplate returns the checkpoint's chat template: chat_template.jinja if there is one, else the template in
+// tokenizer_config.json, or "" without either.
+func (c *Checkpoint) chatTemplate() (string, error) {
+	data, err := c.ReadFile(config.ChatTemplateFile)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return string(data), err
+	}
+	data, err = c.ReadFile(config.TokenizerConfigFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return parseTemplate(data)
+}
+
+// ReleasePages lets the system drop the weights of a Hugging Face folder that are in memory; weights that are used
+// again are read again. For other checkpoints it does nothing.
+func (c *Checkpoint) ReleasePages() {
+	if f, ok := c.source.(*folder); ok {
+		f.ReleasePages()
+	}
+}
+
+// Close closes the files. The Bytes of its tensors must not be used afterwards.
+func (c *Checkpoint) Close() error { return c.source.Close() }
