@@ -30,11 +30,11 @@ const unwritten = 1000
 
 // decoded is what the network says of texts [B][..] and what its cache holds then, when it reads so many tokens a step.
 type cachedDecoder struct {
-	t      *testing.T
-	c      config.Config
-	decode *device.Program
+	t       *testing.T
+	c       config.Config
+	decode  *device.Program
 	weights []*tensors.Tensor
-	cache  []*tensors.Tensor
+	cache   []*tensors.Tensor
 }
 
 func newCachedDecoder(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DType, norms []dtypes.DType, weights *device.Tensors, rows, columns int) *cachedDecoder {
@@ -146,8 +146,8 @@ func worstDistance(a, b [][]float32) (most float64) {
 	return most
 }
 
-// Steps of one and of several tokens, right ones and such as are taken back, say what the network says of the whole text, and leave alone what lies behind them
-// in the cache.
+// Steps of one and of several tokens, right ones and such as are taken back, say what the network says of the whole
+// text, and leave alone what lies behind them in the cache.
 func TestDecodeSteps(t *testing.T) {
 	plain, shared, tied, windowed, each := wideConfig(), wideConfig(), wideConfig(), wideConfig(), wideConfig()
 	shared.NumKeyValueHeads, shared.HeadDim = 1, 64
@@ -219,8 +219,8 @@ func checkDecode(t *testing.T, c config.Config, rows int, dtype dtypes.DType, no
 	}
 }
 
-// Where there are kernels, all layers of a step are one call, on the cache in its place; also in the loop of a greedy run. Of more tokens, or other widths,
-// they are not.
+// Where there are kernels, all layers of a step are one call, on the cache in its place; also in the loop of a
+// greedy run. Of more tokens, or other widths, they are not.
 func TestDecodeUsesKernel(t *testing.T) {
 	d := graphtest.Devices(t, 1)
 	if !kernels.Available() {

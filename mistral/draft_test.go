@@ -105,7 +105,8 @@ func generateInSlots(t *testing.T, slots int, g *deviceGenerator, prompts [][]in
 	return b.completions, steps
 }
 
-// Drafts change no token, whether they are right or wrong, and no end of a row, and they save steps where a text repeats itself.
+// Drafts change no token, whether they are right or wrong, and no end of a row, and they save steps where a text
+// repeats itself.
 func TestDraftsSaveSteps(t *testing.T) {
 	c := config.Config{VocabSize: 31, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 8,
 		RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}

@@ -17,8 +17,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// Writes what testdata/check_export.py --logits compares: the float32 logits of the model at BFPO_LOGITS_MODEL for the tokens that
-// check_export.py --write-ids has put into BFPO_LOGITS_IDS, to the file BFPO_LOGITS_OUT.
+// Writes what testdata/check_export.py --logits compares: the float32 logits of the model at BFPO_LOGITS_MODEL for
+// the tokens that check_export.py --write-ids has put into BFPO_LOGITS_IDS, to the file BFPO_LOGITS_OUT.
 func TestDumpLogits(t *testing.T) {
 	path, ids, out := os.Getenv("BFPO_LOGITS_MODEL"), os.Getenv("BFPO_LOGITS_IDS"), os.Getenv("BFPO_LOGITS_OUT")
 	if path == "" || ids == "" || out == "" {

@@ -78,8 +78,8 @@ func worstDifference(got, want []float32, valid []int32) float64 {
 	return diff
 }
 
-// The reference checkpoint on real text: logits, log-sum-exp, log-probabilities and greedy tokens, padded on either side, with a
-// window that is too wide to matter and with one of 16.
+// The reference checkpoint on real text: logits, log-sum-exp, log-probabilities and greedy tokens, padded on either
+// side, with a window that is too wide to matter and with one of 16.
 func TestForwardTiny(t *testing.T) {
 	const tolerance = 5e-5
 	g := openGolden(t, "forward_tiny.safetensors")

@@ -63,8 +63,8 @@ func generate(t *testing.T, g *mistral.Generator, prompts [][]int32, o mistral.G
 	return completions
 }
 
-// checkGreedy runs the network over the whole texts at once, without a cache, and checks that every generated token is the most
-// probable one of its place: the same as to compute the whole text anew for each token.
+// checkGreedy runs the network over the whole texts at once, without a cache, and checks that every generated token
+// is the most probable one of its place: the same as to compute the whole text anew for each token.
 func checkGreedy(t *testing.T, d *device.Device, c config.Config, weights *device.Tensors, prompts [][]int32, completions []mistral.Completion) {
 	t.Helper()
 	length := 0
@@ -137,7 +137,8 @@ func TestGenerateGrowsCache(t *testing.T) {
 	checkGreedy(t, d, c, weights, prompts, generate(t, g, prompts, mistral.GenerateOptions{MaxTokens: 600}))
 }
 
-// A row's text depends on its number and its prompt, not on its batch: alone, among few, and where rows wait for free slots.
+// A row's text depends on its number and its prompt, not on its batch: alone, among few, and where rows wait for
+// free slots.
 func TestGenerateBatchInvariance(t *testing.T) {
 	c, d := smallConfig(), graphtest.Device(t)
 	c.EOSTokenIDs = []int32{3, 8, 11} // so that rows end at different times
@@ -262,7 +263,8 @@ func TestGenerateInterrupted(t *testing.T) {
 	}
 }
 
-// A trained overlay counts instead of the base, as it is at the time of each call; in bfloat16 it is rounded as a base would be.
+// A trained overlay counts instead of the base, as it is at the time of each call; in bfloat16 it is rounded as a
+// base would be.
 func TestGenerateOverlay(t *testing.T) {
 	c, d := smallConfig(), graphtest.Device(t)
 	prompts, o := raggedPrompts(c, 3), mistral.GenerateOptions{MaxTokens: 12}

@@ -122,7 +122,8 @@ type rows struct {
 	tokens, positions, attention []int32
 }
 
-// rows reads case prefix: input_ids, and where they exist attention_mask (else all ones) and position_ids (else 0, 1, 2, ...).
+// rows reads case prefix: input_ids, and where they exist attention_mask (else all ones) and position_ids (else 0,
+// 1, 2, ...).
 func (g golden) rows(prefix string) rows {
 	g.t.Helper()
 	raw, dims := g.rawWords(prefix + "input_ids")
@@ -139,7 +140,8 @@ func (g golden) rows(prefix string) rows {
 	return r
 }
 
-// input returns tokens, positions and segments [B, S]: places that the attention mask hides are padding, others document 1.
+// input returns tokens, positions and segments [B, S]: places that the attention mask hides are padding, others
+// document 1.
 func (r rows) input() []*tensors.Tensor {
 	segments := make([]int32, len(r.attention))
 	for i, seen := range r.attention {

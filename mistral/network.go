@@ -3,23 +3,24 @@ package mistral
 import (
 	"fmt"
 
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/graph/device"
-	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// network is a model that programs are built for: its base weights and, in front of them, trained ones.
+// network is a model that programs are built for: base weights and, for the policy, masters that replace some of them.
 type network struct {
 	config        config.Config
-	base, masters *device.Tensors // overlay may be nil
+	base, masters *device.Tensors // masters is nil for the base model
 	dtype         dtypes.DType    // of the computation
-	deviceNumber        int             // of the device whose weights count
+	deviceNumber  int             // the device of the mesh whose copy of the weights is used
 }
 
-// onEach returns the network as each device of the mesh sees it that the base lies on; all have all of it.
+// perDevice returns the network once for each device of the base weights' mesh. Every device has all weights.
 func (n network) perDevice() []network {
 	each := make([]network, n.base.Mesh.Devices())
 	for i := range each {
@@ -29,19 +30,10 @@ func (n network) perDevice() []network {
 	return each
 }
 
-// weights returns the base's tensors.
+// baseValues returns the base weights on the network's device.
 func (n network) baseValues() []*tensors.Tensor { return n.base.Group()[n.deviceNumber] }
 
-// view returns the policy's view of the nodes of base and overlay.
-func (n network) policyWeights(base, overlay []*Node) graph.Weights {
-	w := graph.NewWeights(n.base.Names, base)
-	if n.masters != nil {
-		w = w.Overlay(n.masters.Names, overlay)
-	}
-	return w.WithDType(n.dtype)
-}
-
-// trained returns the overlay's tensors as they are now; training replaces them at each step.
+// masterValues returns the current masters on the network's device. Training replaces them at every step.
 func (n network) masterValues() []*tensors.Tensor {
 	if n.masters == nil {
 		return nil
@@ -49,32 +41,41 @@ func (n network) masterValues() []*tensors.Tensor {
 	return n.masters.Group()[n.deviceNumber]
 }
 
-// seen returns the tensors by their names as the policy sees them now: the trained one where there is one.
-func (n network) policyTensors() map[string]*tensors.Tensor {
-	seen := map[string]*tensors.Tensor{}
-	for i, t := range n.baseValues() {
-		seen[n.base.Names[i]] = t
+// policyWeights returns the policy's weights in a graph, given the nodes of the base weights and of the masters.
+func (n network) policyWeights(base, masters []*Node) graph.Weights {
+	w := graph.NewWeights(n.base.Names, base)
+	if n.masters != nil {
+		w = w.Overlay(n.masters.Names, masters)
 	}
-	for i, t := range n.masterValues() {
-		seen[n.masters.Names[i]] = t
-	}
-	return seen
+	return w.WithDType(n.dtype)
 }
 
-// called returns the tensors of these names.
-func selectTensors(all map[string]*tensors.Tensor, names ...string) []*tensors.Tensor {
+// policyTensors returns the policy's current tensors by name: the master if there is one, else the base weight.
+func (n network) policyTensors() map[string]*tensors.Tensor {
+	byName := map[string]*tensors.Tensor{}
+	for i, t := range n.baseValues() {
+		byName[n.base.Names[i]] = t
+	}
+	for i, t := range n.masterValues() {
+		byName[n.masters.Names[i]] = t
+	}
+	return byName
+}
+
+// selectTensors returns the tensors with the given names.
+func selectTensors(byName map[string]*tensors.Tensor, names ...string) []*tensors.Tensor {
 	values := make([]*tensors.Tensor, len(names))
 	for i, name := range names {
-		values[i] = all[name]
+		values[i] = byName[name]
 	}
 	return values
 }
 
-// checkTokens returns an error unless all ids are tokens of the vocabulary.
+// checkTokens returns an error unless all ids are in the vocabulary.
 func (n network) checkTokens(ids []int32) error {
 	for i, id := range ids {
 		if id < 0 || int(id) >= n.config.VocabSize {
-			return fmt.Errorf("token %d at place %d is outside the vocabulary of %d", id, i, n.config.VocabSize)
+			return fmt.Errorf("token %d at position %d is outside the vocabulary of %d", id, i, n.config.VocabSize)
 		}
 	}
 	return nil

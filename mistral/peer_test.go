@@ -13,9 +13,10 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// The forward pass in bfloat16 is no farther from that in float32 than torch's on the rows, and with the figures, that
-// testdata/peer_bf16.py has written to the file BFPO_PEER: token by token, on average. A response's distance is a sum of errors of either
-// sign, and some thirty of them give a mean with a standard error of a fifth, about what the two differ by; it is logged and not compared.
+// The forward pass in bfloat16 is no farther from that in float32 than torch's on the rows, and with the figures,
+// that testdata/peer_bf16.py has written to the file BFPO_PEER: token by token, on average. A response's distance
+// is a sum of errors of either sign, and some thirty of them give a mean with a standard error of a fifth, about
+// what the two differ by; it is logged and not compared.
 func TestPeerBFloat16(t *testing.T) {
 	path := os.Getenv("BFPO_PEER")
 	if path == "" {

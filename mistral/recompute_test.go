@@ -14,8 +14,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// With heads as wide as those that attention is called for, layers that are computed again have the numbers and the gradients of layers that are not,
-// and a policy with the base's weights has its numbers, to the last bit.
+// With heads as wide as those that attention is called for, layers that are computed again have the numbers and the
+// gradients of layers that are not, and a policy with the base's weights has its numbers, to the last bit.
 func TestRematEqualsKept(t *testing.T) {
 	c := config.Config{VocabSize: 97, HiddenSize: 64, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 32,
 		RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}

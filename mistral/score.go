@@ -28,12 +28,12 @@ type Scorer struct {
 	batchTokens int // tokens of a batch, roughly
 }
 
-// NewScorer returns a scorer of the network with these base weights and, in front of them unless nil, overlay: the policy. Without
-// overlay it is the reference. It computes in dtype. Both sets stay the caller's; they are read at each call of Score, so overlay
-// may be trained on between calls, but keeps its names.
+// NewScorer returns a scorer of the network with these base weights and, in front of them unless nil, overlay: the
+// policy. Without overlay it is the reference. It computes in dtype. Both sets stay the caller's; they are read at
+// each call of Score, so overlay may be trained on between calls, but keeps its names.
 //
-// Where the weights lie on a mesh, every device must have all of them; the devices then share the batches, each of which is computed
-// as on one device.
+// Where the weights lie on a mesh, every device must have all of them; the devices then share the batches, each of
+// which is computed as on one device.
 func NewScorer(d *device.Device, c config.Config, base, overlay *device.Tensors, dtype dtypes.DType) *Scorer {
 	s := &Scorer{batchTokens: batchTokensGPU}
 	if d.Platform() != device.PlatformCUDA {
@@ -45,9 +45,10 @@ func NewScorer(d *device.Device, c config.Config, base, overlay *device.Tensors,
 	return s
 }
 
-// WithBF16x3 lets a scorer in float32 multiply numbers rounded to 16 bits where that is faster (see graph.Program.WithBF16x3), before its first
-// Score. Log-probabilities then differ some thirty times as much as they do for sums in another order: on SmolLM2, of whole answers, by 7e-4 nat
-// (bfpo/evaluate's TestEvaluationGolden). It returns s.
+// WithBF16x3 lets a scorer in float32 multiply numbers rounded to 16 bits where that is faster (see
+// graph.Program.WithBF16x3), before its first Score. Log-probabilities then differ some thirty times as much as
+// they do for sums in another order: on SmolLM2, of whole answers, by 7e-4 nat (bfpo/evaluate's
+// TestEvaluationGolden). It returns s.
 func (s *Scorer) WithBF16x3() *Scorer {
 	for _, device := range s.devices {
 		device.layer.WithBF16x3()
@@ -63,13 +64,13 @@ func (s *Scorer) Close() {
 	}
 }
 
-// Score returns the scores of sequences in their order. Sequences with the same prompt, and neighbours, share what they begin with in the
-// computation, so that the options of a question cost little more than the question. A sequence's score does not depend on the others (but for the
-// rounding of sums).
+// Score returns the scores of sequences in their order. Sequences with the same prompt, and neighbours, share what
+// they begin with in the computation, so that the options of a question cost little more than the question. A
+// sequence's score does not depend on the others (but for the rounding of sums).
 //
-// An error names the row that has no prompt (the first token of a response needs a token before it), a token outside the
-// vocabulary, or more tokens than Config.MaxPositionEmbeddings (the
-// last one, which predicts nothing, not counted). An empty response scores 0.
+// An error names the row that has no prompt (the first token of a response needs a token before it), a token
+// outside the vocabulary, or more tokens than Config.MaxPositionEmbeddings (the last one, which predicts nothing,
+// not counted). An empty response scores 0.
 func (s *Scorer) Score(ctx context.Context, sequences []Sequence) ([]Score, error) {
 	scores := make([]Score, len(sequences))
 	for row, q := range sequences {

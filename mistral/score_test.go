@@ -17,8 +17,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// scoredSequences have prompts and responses of many lengths; every fourth shares its prompt with its neighbours, and some responses
-// have one token or none.
+// scoredSequences have prompts and responses of many lengths; every fourth shares its prompt with its neighbours,
+// and some responses have one token or none.
 func scoredSequences(c config.Config, n int) []mistral.Sequence {
 	prompts := raggedPrompts(c, n)
 	sequences := make([]mistral.Sequence, n)
@@ -142,7 +142,8 @@ func TestScoreBatchInvariance(t *testing.T) {
 	}
 }
 
-// With products of 16 bits a score is nearly that of 24 (within 0.0018 nat a token, of random weights), and does not depend on the sequences beside it either.
+// With products of 16 bits a score is nearly that of 24 (within 0.0018 nat a token, of random weights), and does
+// not depend on the sequences beside it either.
 func TestScoreBF16x3(t *testing.T) {
 	c, d := smallConfig(), graphtest.Device(t)
 	weights, sequences := seededWeights(c, 4), scoredSequences(c, 100)

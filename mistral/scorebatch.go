@@ -5,14 +5,15 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// scoreBatch is a batch of documents. Its tokens lie one behind the other without gaps, and are put into rows for attention alone.
+// scoreBatch is a batch of documents. Its tokens lie one behind the other without gaps, and are put into rows for
+// attention alone.
 type scoreBatch struct {
 	tokens, positions []int32 // [T]
 
 	rows, length int     // B and S
 	segments     []int32 // [B*S], as graph.Places has them
-	rowTokens      []int32 // [B*S], the places of the rows' tokens
-	tokenPlaces       []int32 // [T], where a token is in the rows
+	rowTokens    []int32 // [B*S], the places of the rows' tokens
+	tokenPlaces  []int32 // [T], where a token is in the rows
 
 	targets []scoredTarget
 	chunk   int // C, the number of targets whose logits are computed together
@@ -28,7 +29,8 @@ type scoredTarget struct {
 type scoredToken struct{ sequence, token int }
 
 const (
-	// scoredTokens and scoredTokensGPU are about the sizes of a batch in tokens: enough to keep the device busy. That of GPUs is a guess.
+	// scoredTokens and scoredTokensGPU are about the sizes of a batch in tokens: enough to keep the device busy. That
+	// of GPUs is a guess.
 	batchTokensCPU, batchTokensGPU = 1024, 4096
 	// scoredChunk is the number of targets whose logits are in memory together, at most, and targetStep divides it.
 	maxChunk, targetStep = 256, 32
@@ -57,7 +59,8 @@ func makeBatches(documents []*scoredDocument, size int) []*scoreBatch {
 	return batches
 }
 
-// rowLengths returns the length of the rows of each batch; the batches are those of packDocuments, which begin with their longest document.
+// rowLengths returns the length of the rows of each batch; the batches are those of packDocuments, which begin with
+// their longest document.
 func rowLengths(packed [][]*scoredDocument) []int {
 	own := make([]int, len(packed))
 	number := map[int]int{}

@@ -9,12 +9,14 @@ import (
 const (
 	// mostBranches is the number of branches that a segment number can tell apart.
 	maxBranches = 1<<graph.BranchBits - 1
-	// branchedLength is the length that a document may grow to by branches unless its trunk is half of it: in longer rows attention grows.
+	// branchedLength is the length that a document may grow to by branches unless its trunk is half of it: in longer
+	// rows attention grows.
 	maxBranchedLength = 256
 )
 
-// scoredDocument is sequences that begin alike: what all begin with is its trunk, the rest of each its branch. As the last token of a
-// sequence predicts nothing it is not computed, so after the same prompt yes and no are the same branch.
+// scoredDocument is sequences that begin alike: what all begin with is its trunk, the rest of each its branch. As
+// the last token of a sequence predicts nothing it is not computed, so after the same prompt yes and no are the
+// same branch.
 type scoredDocument struct {
 	trunk    []int32
 	branches []scoredBranch
@@ -65,8 +67,9 @@ func sortedBranches(sequences []Sequence) []scoredBranch {
 	return different
 }
 
-// join takes a branch in, if that saves a fourth of its tokens: those of the trunk that the two have in common, less what the other branches
-// then have to compute each for itself. It takes none where the document has enough or would become too long.
+// join takes a branch in, if that saves a fourth of its tokens: those of the trunk that the two have in common,
+// less what the other branches then have to compute each for itself. It takes none where the document has enough or
+// would become too long.
 func (d *scoredDocument) join(b scoredBranch) bool {
 	common := 0
 	for common < min(len(d.trunk), len(b.ids)) && d.trunk[common] == b.ids[common] {
@@ -81,7 +84,8 @@ func (d *scoredDocument) join(b scoredBranch) bool {
 	return true
 }
 
-// Sequence is a response to be scored after its prompt. Ids are taken as they stand: nothing is put before or behind them.
+// Sequence is a response to be scored after its prompt. Ids are taken as they stand: nothing is put before or
+// behind them.
 type Sequence struct {
 	PromptIDs, ResponseIDs []int32
 }

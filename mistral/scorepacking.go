@@ -8,8 +8,8 @@ import (
 // longStep divides the size of a batch that is for one long document.
 const longBatchStep = 256
 
-// packDocuments puts documents into batches, longest first, and returns them and their sizes in tokens, which are about size, and as few as can
-// be: each is to be compiled for. A document that is longer has a batch for itself.
+// packDocuments puts documents into batches, longest first, and returns them and their sizes in tokens, which are
+// about size, and as few as can be: each is to be compiled for. A document that is longer has a batch for itself.
 func packDocuments(documents []*scoredDocument, size int) (batches [][]*scoredDocument, sizes []int) {
 	var short []*scoredDocument
 	for _, d := range documents {
@@ -31,8 +31,8 @@ func packDocuments(documents []*scoredDocument, size int) (batches [][]*scoredDo
 	return batches, sizes
 }
 
-// evenSize returns the size of batches of about the given one, such that the last is as full as the others. A sixty-fourth more is for what does
-// not fit.
+// evenSize returns the size of batches of about the given one, such that the last is as full as the others. A
+// sixty-fourth more is for what does not fit.
 func evenSize(documents []*scoredDocument, size int) int {
 	total, longest := 0, 0
 	for _, d := range documents {
@@ -45,7 +45,8 @@ func evenSize(documents []*scoredDocument, size int) int {
 	return max(roundUpToMultiple(total/batches+total/batches/64, 64), roundUpToMultiple(longest, 64))
 }
 
-// inRows puts documents one behind the other into rows of a length that none exceeds, each into the first that has room.
+// inRows puts documents one behind the other into rows of a length that none exceeds, each into the first that has
+// room.
 func packRows(documents []*scoredDocument, length int) (rows [][]*scoredDocument) {
 	documents = slices.Clone(documents)
 	slices.SortStableFunc(documents, func(a, b *scoredDocument) int { return cmp.Compare(b.length, a.length) })
@@ -92,7 +93,8 @@ func (r *unpacked) take(length int) *scoredDocument {
 	return same[0]
 }
 
-// fill returns the lengths of documents that together come closest to n tokens without exceeding them, long ones rather than short ones.
+// fill returns the lengths of documents that together come closest to n tokens without exceeding them, long ones
+// rather than short ones.
 func (r *unpacked) closestSum(n int) (lengths []int) {
 	last := make([]int, n+1)   // a sum's last document; 0 = no documents have this sum
 	number := make([]int, n+1) // of documents of the length at hand in a sum

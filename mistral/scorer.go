@@ -10,8 +10,8 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// scorer is what one device does of a Scorer. All layers are calls of one program, so that a shape costs a layer's compilation instead of a whole
-// network's.
+// scorer is what one device does of a Scorer. All layers are calls of one program, so that a shape costs a layer's
+// compilation instead of a whole network's.
 type deviceScorer struct {
 	network
 	embed, layer, head *device.Program
@@ -44,8 +44,9 @@ func newScorer(d *device.Device, n network) deviceScorer {
 	return s
 }
 
-// attendInRows is SelfAttention for tokens that lie in rows for it alone: q, k and v are [1, T, heads, hd], filling [B, S] and origin [T] say which
-// token lies where and where a token lies, and mask [B, S, S] what is seen. It returns [1, T, H*hd].
+// attendInRows is SelfAttention for tokens that lie in rows for it alone: q, k and v are [1, T, heads, hd], filling
+// [B, S] and origin [T] say which token lies where and where a token lies, and mask [B, S, S] what is seen. It
+// returns [1, T, H*hd].
 func attendInRows(w graph.Weights, qkv []*Node, mask, filling, origin *Node) *Node {
 	rows := make([]*Node, len(qkv))
 	for i, x := range qkv {
@@ -75,7 +76,8 @@ func (s deviceScorer) hiddenStates(b *scoreBatch) ([]*tensors.Tensor, error) {
 	return x, nil
 }
 
-// predicted returns the log-probabilities of targets, places and labels, after what compute returned, and whether they are the most probable tokens.
+// predicted returns the log-probabilities of targets, places and labels, after what compute returned, and whether
+// they are the most probable tokens.
 func (s deviceScorer) logProbs(x, targets []*tensors.Tensor) (logp []float32, greedy []bool, err error) {
 	defer finalize(targets)
 	out, err := s.head.Call(selectTensors(s.policyTensors(), config.FinalNorm, HeadName(s.config)), x, targets)

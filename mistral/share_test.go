@@ -28,7 +28,8 @@ func (l *rowBuilder) startRow() {
 	}
 }
 
-// put writes ids into the last row from column at on. With scored, each is a target, the first one predicted at column before.
+// put writes ids into the last row from column at on. With scored, each is a target, the first one predicted at
+// column before.
 func (l *rowBuilder) write(at, position int, segment int32, ids []int32, scored bool, before int) {
 	row := len(l.tokens) - l.length
 	for i, id := range ids {
@@ -64,8 +65,8 @@ func randomWeights(c config.Config, scale float64) *device.Tensors {
 	return set
 }
 
-// A prompt shared by two responses, packed with another document and padding into one row, gives the log-probabilities and the
-// gradient of three rows with one document each.
+// A prompt shared by two responses, packed with another document and padding into one row, gives the
+// log-probabilities and the gradient of three rows with one document each.
 func TestSharedPrompt(t *testing.T) {
 	c := config.Config{VocabSize: 50, HiddenSize: 24, IntermediateSize: 40, NumHiddenLayers: 2, NumAttentionHeads: 6, NumKeyValueHeads: 2,
 		HeadDim: 4, RMSNormEps: 1e-5, RopeTheta: 1e4}

@@ -128,7 +128,8 @@ func TestScoreSmolLM2(t *testing.T) {
 	t.Logf("%d sequences, worst difference %.2g", len(sequences), worst)
 }
 
-// goldenSequences returns chats and preference pairs, and the log-probabilities of their responses: of the sum from some token on.
+// goldenSequences returns chats and preference pairs, and the log-probabilities of their responses: of the sum from
+// some token on.
 func goldenSequences(t *testing.T) (sequences []mistral.Sequence, want []map[int]float64) {
 	t.Helper()
 	add := func(ids []int32, prompt int, sums map[int]float64) {
@@ -165,7 +166,8 @@ func goldenSequences(t *testing.T) (sequences []mistral.Sequence, want []map[int
 	return sequences, want
 }
 
-// BenchmarkGenerate measures steps at 1 and 8 rows after prompts of 120 tokens; one iteration is a text of 32 tokens a row.
+// BenchmarkGenerate measures steps at 1 and 8 rows after prompts of 120 tokens; one iteration is a text of 32
+// tokens a row.
 func BenchmarkGenerate(b *testing.B) {
 	d, m := smolLM2(b)
 	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
@@ -208,7 +210,8 @@ func BenchmarkGenerate(b *testing.B) {
 	}
 }
 
-// BenchmarkScore measures scoring of pairs with a common prompt and of long texts, in tokens of prompts and responses as given.
+// BenchmarkScore measures scoring of pairs with a common prompt and of long texts, in tokens of prompts and
+// responses as given.
 func BenchmarkScore(b *testing.B) {
 	d, m := smolLM2(b)
 	ids := make([]int32, 1024)
