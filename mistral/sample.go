@@ -136,7 +136,8 @@ func (s *sampler) keepMass(set []int32, wanted float64) (mass float64, kept []in
 	return mass, set[n:]
 }
 
-// siftDown moves element i of a heap down until neither of its children is more probable. The most probable token is on top.
+// siftDown moves element i of a heap down until neither of its children is more probable. The most probable token
+// is on top.
 func (s *sampler) siftDown(heap []int32, i int) {
 	for {
 		child := 2*i + 1

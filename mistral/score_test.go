@@ -202,8 +202,8 @@ func TestScoreErrors(t *testing.T) {
 		want string
 	}{
 		{mistral.Sequence{ResponseIDs: []int32{2}}, "row 1: the prompt is empty"},
-		{mistral.Sequence{PromptIDs: []int32{1, 97}, ResponseIDs: []int32{2}}, "row 1: prompt: token 97 at place 1"},
-		{mistral.Sequence{PromptIDs: []int32{1}, ResponseIDs: []int32{-2}}, "row 1: response: token -2 at place 0"},
+		{mistral.Sequence{PromptIDs: []int32{1, 97}, ResponseIDs: []int32{2}}, "row 1: prompt: token 97 at position 1"},
+		{mistral.Sequence{PromptIDs: []int32{1}, ResponseIDs: []int32{-2}}, "row 1: response: token -2 at position 0"},
 		{mistral.Sequence{PromptIDs: make([]int32, 1000), ResponseIDs: make([]int32, 26)}, "row 1: prompt and response have 1026 tokens and the model 1024"},
 	} {
 		if _, err := s.Score(context.Background(), []mistral.Sequence{good, e.bad}); err == nil || !strings.Contains(err.Error(), e.want) {

@@ -22,7 +22,7 @@ func TestScoreBatchLayout(t *testing.T) {
 	b := batches[0]
 	var targets []string
 	for _, target := range b.targets {
-		targets = append(targets, fmt.Sprint(target.place, target.label, target.tokens))
+		targets = append(targets, fmt.Sprint(target.predictor, target.label, target.tokens))
 	}
 	if want := []string{"1 6 [{1 0}]", "1 3 [{0 0} {5 0}]", "2 4 [{0 1} {5 1}]", "3 5 [{0 2}]", "3 11 [{5 2}]", "1 7 [{2 0}]", "4 8 [{2 1}]", "5 10 [{3 0}]"}; !slices.Equal(targets, want) {
 		t.Errorf("targets %q, want %q", targets, want)
