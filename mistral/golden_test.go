@@ -18,13 +18,13 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// golden is an open file of reference numbers.
+// golden is an open file of recorded numbers.
 type golden struct {
 	*safetensors.File
 	t *testing.T
 }
 
-// openGolden opens a safetensors file of the reference folder, or skips the test where that folder is not at hand.
+// openGolden opens a safetensors file of recorded numbers. It skips the test if the file is missing.
 func openGolden(t *testing.T, name string) golden {
 	t.Helper()
 	file, err := safetensors.Open(mistral.Shared(t, "golden", name))
@@ -35,7 +35,7 @@ func openGolden(t *testing.T, name string) golden {
 	return golden{file, t}
 }
 
-// words returns the 32-bit elements of a tensor, and its shape.
+// rawWords returns the 32-bit elements of a tensor and its dimensions.
 func (g golden) rawWords(name string) ([]uint32, []int) {
 	g.t.Helper()
 	data, err := g.Tensor(name)
@@ -76,7 +76,7 @@ func (g golden) tensor(name string) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(g.floats(name), dims...)
 }
 
-// weights returns all tensors whose name starts with prefix, under the rest of their names.
+// weights returns all tensors whose names begin with prefix, without the prefix in their names.
 func (g golden) weights(prefix string) *device.Tensors {
 	g.t.Helper()
 	set := &device.Tensors{}
@@ -88,7 +88,7 @@ func (g golden) weights(prefix string) *device.Tensors {
 	return set
 }
 
-// goldenConfigs reads the configurations of the models of a reference file.
+// goldenConfigs reads the configs of the models in a file of recorded numbers, by variant.
 func goldenConfigs(t *testing.T, name string) map[string]config.Config {
 	t.Helper()
 	raw, err := os.ReadFile(mistral.Shared(t, "golden", name))
@@ -116,18 +116,19 @@ func goldenConfigs(t *testing.T, name string) map[string]config.Config {
 	return configs
 }
 
-// rows is a batch of token rows with one document each, as the reference describes it.
+// rows is a recorded batch of token rows with one document each.
 type rows struct {
 	length                       int
 	tokens, positions, attention []int32
 }
 
-// rows reads case prefix: input_ids, and where they exist attention_mask (else all ones) and position_ids (else 0,
-// 1, 2, ...).
+// rows reads the input_ids of the case prefix and, if recorded, its attention_mask (else all ones) and position_ids
+// (else 0, 1, 2, ...).
 func (g golden) rows(prefix string) rows {
 	g.t.Helper()
 	raw, dims := g.rawWords(prefix + "input_ids")
-	r := rows{length: dims[1], tokens: g.ints(prefix + "input_ids"), positions: make([]int32, len(raw)), attention: make([]int32, len(raw))}
+	r := rows{length: dims[1], tokens: g.ints(prefix + "input_ids"),
+		positions: make([]int32, len(raw)), attention: make([]int32, len(raw))}
 	for i := range raw {
 		r.positions[i], r.attention[i] = int32(i%dims[1]), 1
 	}
@@ -140,12 +141,12 @@ func (g golden) rows(prefix string) rows {
 	return r
 }
 
-// input returns tokens, positions and segments [B, S]: places that the attention mask hides are padding, others
+// input returns tokens, positions and segments [B, S]. Tokens that the attention mask hides are padding, all others
 // document 1.
 func (r rows) input() []*tensors.Tensor {
 	segments := make([]int32, len(r.attention))
-	for i, seen := range r.attention {
-		segments[i] = seen << graph.BranchBits
+	for i, visible := range r.attention {
+		segments[i] = visible << graph.BranchBits
 	}
 	var in []*tensors.Tensor
 	for _, values := range [][]int32{r.tokens, r.positions, segments} {
@@ -158,8 +159,9 @@ func asInput(in []*Node) mistral.Input {
 	return mistral.Input{Tokens: in[0], Positions: in[1], Segments: in[2]}
 }
 
-// run compiles and calls a program once.
-func run(t *testing.T, d *device.Device, build func(in [][]*Node) [][]*Node, groups ...[]*tensors.Tensor) [][]*tensors.Tensor {
+// run compiles a program and calls it once.
+func run(t *testing.T, d *device.Device, build func(in [][]*Node) [][]*Node,
+	groups ...[]*tensors.Tensor) [][]*tensors.Tensor {
 	t.Helper()
 	p := device.NewProgram(d, t.Name(), build)
 	defer p.Close()
@@ -179,7 +181,7 @@ func floats(t *testing.T, x *tensors.Tensor) []float32 {
 	return values
 }
 
-// relative returns the Euclidean distance of got from want, divided by the length of want.
+// relativeError returns the Euclidean norm of got - want divided by the norm of want.
 func relativeError(got, want []float32) float64 {
 	var diff, norm float64
 	for i := range want {

@@ -15,24 +15,25 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// rowSums adds up values [N] by their owners [N], which are rows 0 to n-1: [n].
+// rowSums returns the sums of values [N] by row, [n]. owner [N] is the row of each value, from 0 to n-1.
 func rowSums(values, owner *Node, n int) *Node {
 	row := Iota(values.Graph(), shapes.Make(dtypes.Int32, n, 1), 0)
 	mine := ConvertDType(Equal(row, InsertAxes(owner, 0)), dtypes.Float32) // [n, N]
 	return ReduceSum(Mul(mine, InsertAxes(values, 0)), -1)
 }
 
-// bfpo is (h - s/beta)^2 of rows 0-2 (chosen) against rows 3-5 (rejected), with b1 = 3, alpha = 0.5, beta = 0.01: [3].
+// bfpo returns the BFPO losses (h - s/beta)^2, [3], of rows 0-2 (chosen) and rows 3-5 (rejected), with b1 = 3,
+// alpha = 0.5 and beta = 0.01.
 func bfpo(policy, reference, chosenSafe, rejectedSafe *Node) *Node {
 	margin := func(x *Node) *Node { return Sub(SliceAxis(x, 0, AxisRange(0, 3)), SliceAxis(x, 0, AxisRange(3, 6))) }
 	s := AddScalar(Sub(MulScalar(chosenSafe, 1.5), MulScalar(rejectedSafe, 0.5)), -0.5)
 	return Square(Sub(Sub(margin(policy), margin(reference)), DivScalar(s, 0.01)))
 }
 
-// at returns element i of x [n] as a scalar.
+// element returns element i of x [n] as a scalar.
 func element(x *Node, i int) *Node { return Squeeze(SliceAxis(x, 0, AxisElem(i))) }
 
-// Log-probabilities, BFPO and SFT losses and the gradient of every tensor equal those of transformers and torch.
+// Log-probabilities, BFPO and SFT losses and the gradients of all tensors equal those of transformers and torch.
 func TestGradients(t *testing.T) {
 	const tolerance = 1e-4
 	g := openGolden(t, "gradients.safetensors")
@@ -48,7 +49,7 @@ func TestGradients(t *testing.T) {
 		for _, mode := range modes {
 			t.Run(fmt.Sprintf("%s,frozen=%v,remat=%v", variant, mode.frozen, mode.remat), func(t *testing.T) {
 				base, policy := g.weights(variant+"/reference/"), g.weights(variant+"/policy/")
-				skip := 0 // single pairs are checked once, the mean over pairs and SFT always
+				skip := 0 // the losses of single pairs are checked in one mode, the mean loss and SFT in all
 				if mode.frozen || mode.remat {
 					skip = 3
 				}
@@ -75,7 +76,8 @@ func TestGradients(t *testing.T) {
 					w := graph.NewWeights(base.Names, in[0]).Overlay(policy.Names, in[1])
 					logps := func(w graph.Weights, frozen bool) *Node {
 						h := mistral.Hidden(c, w, asInput(in[2]), mode.remat)
-						logp, _ := graph.TokenLogProbs(h, in[2][3], in[2][4], mistral.Head(c, w), graph.HeadGradient{Hidden: true, Head: !frozen}, 16)
+						gradient := graph.HeadGradient{Hidden: true, Head: !frozen}
+						logp, _ := graph.TokenLogProbs(h, in[2][3], in[2][4], mistral.Head(c, w), gradient, 16)
 						return logp
 					}
 					tokens := logps(w, mode.frozen)
@@ -88,7 +90,8 @@ func TestGradients(t *testing.T) {
 						wrt = append(wrt, w.Get(name))
 					}
 					results := [][]*Node{{sums, reference, losses, sft}}
-					for _, loss := range []*Node{element(losses, 0), element(losses, 1), element(losses, 2), ReduceAllMean(losses), sft}[skip:] {
+					all := []*Node{element(losses, 0), element(losses, 1), element(losses, 2), ReduceAllMean(losses), sft}
+					for _, loss := range all[skip:] {
 						results = append(results, Gradient(loss, wrt...))
 					}
 					return results
