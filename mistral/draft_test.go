@@ -33,8 +33,8 @@ func drafter(t *testing.T, d *device.Device) func(text, lookahead []int32) []int
 		t.Helper()
 		row := make([]int32, columns)
 		copy(row[copy(row, text):], lookahead)
-		in := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(row, 1, columns), tensors.FromValue([]int32{int32(len(text))})}
-		out, err := p.Call(in)
+		length := tensors.FromValue([]int32{int32(len(text))})
+		out, err := p.Call([]*tensors.Tensor{tensors.FromFlatDataAndDimensions(row, 1, columns), length})
 		if err != nil {
 			t.Fatalf("%+v", err)
 		}
@@ -187,7 +187,8 @@ func TestGenerateDiverged(t *testing.T) {
 		weights.Values[i] = tensors.FromFlatDataAndDimensions(rows, c.VocabSize, c.HiddenSize)
 		o.MaxTokens = 9
 		texts, err = g.Generate(context.Background(), prompts, o, nil)
-		if err == nil || !strings.Contains(err.Error(), "row 0: ") || !strings.Contains(err.Error(), "the weights have diverged") {
+		if err == nil || !strings.Contains(err.Error(), "row 0: ") ||
+			!strings.Contains(err.Error(), "the weights have diverged") {
 			t.Errorf("temperature %g: error %v", temperature, err)
 		}
 		if len(texts[0].IDs) != 1 {
@@ -204,7 +205,8 @@ func TestDraftsOfChats(t *testing.T) {
 			Greedy []int32 `json:"greedy_ids"`
 		}
 	}
-	data, err := os.ReadFile(Shared(t, "golden", filepath.Join("..", "golden-eval", "chat_generate_and_sft_logprobs.json")))
+	path := Shared(t, "golden", filepath.Join("..", "golden-eval", "chat_generate_and_sft_logprobs.json"))
+	data, err := os.ReadFile(path)
 	if err == nil {
 		err = json.Unmarshal(data, &golden)
 	}

