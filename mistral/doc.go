@@ -1,7 +1,7 @@
 // Package mistral runs Mistral and Llama networks: the forward pass for training, generation, and the scoring of
 // responses.
 //
-// Load puts the weights of a pretrained.Checkpoint on a device, and LoadOn on the devices of a mesh. These base
+// Load puts the weights of a pretrained model on a device, and LoadOnMesh on the devices of a mesh. These base
 // weights never change. What training changes are Masters: float32 copies of the tensors that Trainable selects.
 // Hidden builds the forward pass that training differentiates. A Generator continues prompts with a KV cache,
 // greedily with drafts or by sampling, and a Scorer computes log-probabilities of responses with shared prefixes.

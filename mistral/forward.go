@@ -9,7 +9,7 @@ import (
 )
 
 // Input is a batch of token rows, each tensor int32 [B, S]. Segments and Positions have the meaning they have in
-// graph.Places.
+// graph.Layout.
 type Input struct {
 	Tokens, Positions, Segments *Node
 }

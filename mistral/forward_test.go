@@ -81,7 +81,7 @@ func worstDifference(got, want []float32, valid []int32) float64 {
 	return diff
 }
 
-// A small checkpoint on real text: its logits, log-sum-exp, log-probabilities and greedy tokens equal the recorded
+// A small model on real text: its logits, log-sum-exp, log-probabilities and greedy tokens equal the recorded
 // ones, with padding on either side, and with a window that is wider than the text and a window of 16.
 func TestForwardTiny(t *testing.T) {
 	const tolerance = 5e-5

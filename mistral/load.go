@@ -17,18 +17,18 @@ import (
 type Model struct {
 	Config     config.Config
 	Base       *device.Tensors        // the base weights in the order of Config.Tensors; training does not change them
-	Checkpoint *pretrained.Checkpoint // the source of the weights; Masters and Export need it open
+	Checkpoint *pretrained.Checkpoint // the source of the weights; LoadMasters and Export need it open
 }
 
-// Load puts the weights of a checkpoint on a device: the matrices in dtype, the norms ([D]) in float32. It checks
-// the checkpoint against its config before it uploads anything. At most one tensor per processor core is in memory
+// Load puts the weights of a pretrained model on a device: the matrices in dtype, the norms ([D]) in float32. It checks
+// them against the model's config before it uploads anything. At most one tensor per processor core is in memory
 // at a time.
 func Load(d *device.Device, c *pretrained.Checkpoint, dtype dtypes.DType) (*Model, error) {
 	return LoadOn(d, nil, c, dtype)
 }
 
-// LoadOn is Load for the devices of a mesh. Each device gets only its own shard of a sharded weight, read from the
-// checkpoint's bytes.
+// LoadOnMesh is Load for the devices of a mesh. Each device gets only its own shard of a sharded weight, read from the
+// model's files.
 func LoadOn(d *device.Device, mesh *device.Mesh, c *pretrained.Checkpoint, dtype dtypes.DType) (*Model, error) {
 	if err := c.CheckTensors(); err != nil {
 		return nil, err
@@ -84,5 +84,5 @@ func upload(d *device.Device, mesh *device.Mesh, sharded func(name string, dims 
 	})
 }
 
-// Close frees the weights on the device. The checkpoint stays open.
+// Close frees the weights on the device. The pretrained model stays open.
 func (m *Model) Close() error { return m.Base.Finalize() }

@@ -59,7 +59,7 @@ func TestLoad(t *testing.T) {
 		}
 		source, _ := c.Tensor(spec.Name)
 		if rounded, _ := pretrained.Convert(source, want, nil); string(got) != string(rounded) {
-			t.Errorf("%s: the values are not the checkpoint's", spec.Name)
+			t.Errorf("%s: the values are not those of the file", spec.Name)
 		}
 	}
 	masters, err := Masters(d, m, []string{config.LMHead, config.FinalNorm})
@@ -69,7 +69,7 @@ func TestLoad(t *testing.T) {
 	defer masters.Finalize()
 	got, err := d.Download(masters.Values[0])
 	if source, _ := c.Tensor(config.LMHead); err != nil || string(got) != string(source.Bytes) {
-		t.Errorf("the master is not the checkpoint's tensor in full precision (%v)", err)
+		t.Errorf("the master is not the file's tensor in full precision (%v)", err)
 	}
 	if _, err := Masters(d, m, []string{"w"}); err == nil {
 		t.Error("Masters accepted a tensor that the model does not have")

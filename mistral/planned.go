@@ -8,7 +8,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// Planned returns the model that Load would put on a mesh, with shapes instead of weights. Programs can be compiled
+// PlanModel returns the model that Load would put on a mesh, with shapes instead of weights. Programs can be compiled
 // for it.
 func Planned(c config.Config, m *device.Mesh, dtype dtypes.DType) *Model {
 	base := &device.Tensors{Mesh: m}
@@ -22,7 +22,7 @@ func Planned(c config.Config, m *device.Mesh, dtype dtypes.DType) *Model {
 	return &Model{Config: c, Base: base}
 }
 
-// PlannedMasters returns the masters that Masters would return for a planned model, with shapes instead of values.
+// PlanMasters returns the masters that LoadMasters would return for a planned model, with shapes instead of values.
 func PlannedMasters(model *Model, names []string) *device.Tensors {
 	m := model.Base.Mesh
 	masters := &device.Tensors{Mesh: m}

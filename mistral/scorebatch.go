@@ -11,7 +11,7 @@ type scoreBatch struct {
 	tokens, positions []int32 // [T]
 
 	rows, length int     // B and S
-	segments     []int32 // [B*S], with the meaning they have in graph.Places
+	segments     []int32 // [B*S], with the meaning they have in graph.Layout
 	rowTokens    []int32 // [B*S], the index in tokens of the token at each place of the rows
 	tokenPlaces  []int32 // [T], the place of each token in the rows; the inverse of rowTokens
 

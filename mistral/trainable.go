@@ -38,8 +38,8 @@ func Trainable(c config.Config, patterns []string) ([]string, error) {
 	}), nil
 }
 
-// Masters returns float32 copies of the named tensors on the model's devices. They are read from the model's
-// checkpoint rather than copied from Base, whose values may have been rounded. They may be donated to programs.
+// LoadMasters returns float32 copies of the named tensors on the model's devices. They are read from the pretrained
+// model rather than copied from Base, whose values may have been rounded. They may be donated to programs.
 func Masters(d *device.Device, m *Model, names []string) (*device.Tensors, error) {
 	specs := make([]config.TensorSpec, len(names))
 	all := m.Config.Tensors()

@@ -87,7 +87,7 @@ func Marshal(v any) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// GenerationJSON returns a generation_config.json for a checkpoint that has none.
+// GenerationJSON returns a generation_config.json for a model that has none.
 func (c Config) GenerationJSON() ([]byte, error) {
 	return Marshal(Object{
 		"_from_model_config": true, "bos_token_id": nullIfAbsent(c.BOSTokenID),

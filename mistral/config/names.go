@@ -2,7 +2,7 @@ package config
 
 import "fmt"
 
-// Names of the tensors outside the decoder layers, as in a Hugging Face checkpoint. V is the vocabulary size, D the
+// Names of the tensors outside the decoder layers, as in a Hugging Face model. V is the vocabulary size, D the
 // hidden size.
 const (
 	EmbedTokens = "model.embed_tokens.weight" // [V, D]
@@ -41,7 +41,7 @@ func LayerTensorNames(layer int) []string {
 	return parts
 }
 
-// TensorSpec is the name and the shape of one tensor of a checkpoint. Matrices are [out, in].
+// TensorSpec is the name and the shape of one tensor of a model. Matrices are [out, in].
 type TensorSpec struct {
 	Name string
 	Dims []int

@@ -1,4 +1,4 @@
-// Package gguf opens GGUF files of the llama architecture and presents them as a Hugging Face checkpoint.
+// Package gguf opens GGUF files of the llama architecture and presents them as a Hugging Face model.
 //
 // A File lists its tensors under their Hugging Face names and dequantises them to float32 as they are read. It
 // builds the folder's other files (config.json, generation_config.json, tokenizer.json, tokenizer_config.json,

@@ -15,7 +15,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// File is an open GGUF file of the llama architecture, with the tensor names of a Hugging Face checkpoint.
+// File is an open GGUF file of the llama architecture, with the tensor names of a Hugging Face model.
 // Quantised tensors are dequantised to float32 on every read; nothing is cached.
 type File struct {
 	path    string

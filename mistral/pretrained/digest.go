@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Digest returns a hash of the config and the weights. Checkpoints with the same digest compute the same function.
+// Digest returns a hash of the config and the weights. Models with the same digest compute the same function.
 // It is the SHA-256 of the config and of a 128-bit XXH3 of each tensor, which is computed as fast as memory
 // delivers the weights. It is not a signature: XXH3 is not cryptographic, so that weights with a given digest can
 // be forged.

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestDigest checks that copies of a checkpoint have the same digest, and that one bit of a weight or one value of
+// TestDigest checks that copies of a model have the same digest, and that one bit of a weight or one value of
 // the config changes it.
 func TestDigest(t *testing.T) {
 	digest := func(change func(dir string)) []byte {

@@ -18,7 +18,7 @@ import (
 
 // Export writes a Hugging Face folder: the weights in dtype (float32, bfloat16 or float16), config.json,
 // generation_config.json, the tokenizer files and the chat template. The tensors in trained (float32 masters, or
-// nil) come from the device, all others from the checkpoint.
+// nil) come from the device, all others from c.
 //
 // The folder appears under its name when it is complete and on disk; an error, such as a full disk, leaves nothing
 // behind. A folder that Export wrote before is replaced; it is an error if dir is any other folder with files in
@@ -96,7 +96,7 @@ func tensorSources(c *Checkpoint, trained *device.Tensors, dtype dtypes.DType) (
 	return sources, nil
 }
 
-// trainedOrLoaded returns a tensor as it is after training: the trained tensor if there is one, else the checkpoint's.
+// trainedOrLoaded returns a tensor as it is after training: the trained tensor if there is one, else c's.
 func trainedOrLoaded(c *Checkpoint, trained *device.Tensors, spec config.TensorSpec) (safetensors.Tensor, error) {
 	at := trained.Index(spec.Name)
 	if at < 0 {

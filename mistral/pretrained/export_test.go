@@ -30,13 +30,13 @@ func allFiles() []string {
 }
 
 func TestExport(t *testing.T) {
-	c := openCheckpoint(t, Tiny)
+	c := openModel(t, Tiny)
 	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
 		dir := filepath.Join(t.TempDir(), "new", "model")
 		if err := Export(dir, c, trainedNorm(), dtype); err != nil {
 			t.Fatal(err)
 		}
-		reopened := openCheckpoint(t, dir)
+		reopened := openModel(t, dir)
 		if err := reopened.CheckTensors(); err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +68,7 @@ func TestExport(t *testing.T) {
 // TestExportReplacesOnlyExports checks that Export replaces its own folders but no others, and that the same export
 // gives the same bytes.
 func TestExportReplacesOnlyExports(t *testing.T) {
-	c := openCheckpoint(t, Tiny)
+	c := openModel(t, Tiny)
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "model")
 	var written [2][]byte
@@ -101,7 +101,7 @@ func TestExportReplacesOnlyExports(t *testing.T) {
 }
 
 func TestExportErrors(t *testing.T) {
-	c := openCheckpoint(t, Tiny)
+	c := openModel(t, Tiny)
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "model")
 	other := trainedNorm()
@@ -131,7 +131,7 @@ func TestExportErrors(t *testing.T) {
 
 func TestWriteShards(t *testing.T) {
 	dir := tinyFolder(t)
-	c := openCheckpoint(t, Tiny)
+	c := openModel(t, Tiny)
 	sources, err := tensorSources(c, nil, dtypes.Float32)
 	if err != nil {
 		t.Fatal(err)
@@ -140,7 +140,7 @@ func TestWriteShards(t *testing.T) {
 	if err := writeShards(dir, sources, 200_000); err != nil { // the embedding takes 131,072 bytes, all weights 607,488
 		t.Fatal(err)
 	}
-	reopened := openCheckpoint(t, dir)
+	reopened := openModel(t, dir)
 	if err := reopened.CheckTensors(); err != nil {
 		t.Fatal(err)
 	}

@@ -103,6 +103,7 @@ func (f *folder) openShard(file string) (*safetensors.File, error) {
 	return s, nil
 }
 
+// Names returns the names of all tensors, sorted.
 func (f *folder) Names() []string {
 	names := make([]string, 0, len(f.shardOf))
 	for name := range f.shardOf {
@@ -112,6 +113,7 @@ func (f *folder) Names() []string {
 	return names
 }
 
+// Info returns a tensor without its Bytes, and whether there is one of this name.
 func (f *folder) Info(name string) (safetensors.Tensor, bool) {
 	shard, ok := f.shardOf[name]
 	if !ok {
@@ -122,6 +124,7 @@ func (f *folder) Info(name string) (safetensors.Tensor, bool) {
 	return t, err == nil
 }
 
+// Tensor returns a tensor, whose Bytes are part of the mapped weight file.
 func (f *folder) Tensor(name string) (safetensors.Tensor, error) {
 	shard, ok := f.shardOf[name]
 	if !ok {
@@ -146,6 +149,7 @@ func (f *folder) FileNames() ([]string, error) {
 	return names, nil
 }
 
+// ReadFile reads a file of the folder. The name must not lead out of it.
 func (f *folder) ReadFile(name string) ([]byte, error) {
 	if name != filepath.Base(name) {
 		return nil, fmt.Errorf("%s: %q is not the name of a file in this folder", f.path, name)
@@ -153,6 +157,7 @@ func (f *folder) ReadFile(name string) ([]byte, error) {
 	return os.ReadFile(filepath.Join(f.path, name))
 }
 
+// Close closes all weight files.
 func (f *folder) Close() error {
 	var errs []error
 	for _, s := range f.shards {

@@ -18,7 +18,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// openGGUFBytes writes data to a file and opens it as a checkpoint.
+// openGGUFBytes writes data to a file and opens it as a model.
 func openGGUFBytes(t testing.TB, data []byte) (*Checkpoint, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "m.gguf")

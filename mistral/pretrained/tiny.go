@@ -81,14 +81,17 @@ func tinyWeight(t, i uint64) float32 {
 	return float32(s) * tinyScale
 }
 
+// Names returns the names of all tensors in the order of Config.Tensors.
 func (m *tinyModel) Names() []string { return m.order }
 
+// Info returns a tensor without its Bytes, and whether there is one of this name.
 func (m *tinyModel) Info(name string) (safetensors.Tensor, bool) {
 	t, ok := m.tensors[name]
 	t.Bytes = nil
 	return t, ok
 }
 
+// Tensor returns a tensor. All calls share its Bytes.
 func (m *tinyModel) Tensor(name string) (safetensors.Tensor, error) {
 	t, ok := m.tensors[name]
 	if !ok {
@@ -97,6 +100,7 @@ func (m *tinyModel) Tensor(name string) (safetensors.Tensor, error) {
 	return t, nil
 }
 
+// FileNames lists the embedded files.
 func (m *tinyModel) FileNames() ([]string, error) {
 	matches, err := fs.Glob(tinyFiles, Tiny+"/*")
 	for i, name := range matches {
@@ -105,8 +109,10 @@ func (m *tinyModel) FileNames() ([]string, error) {
 	return matches, err
 }
 
+// ReadFile returns an embedded file.
 func (m *tinyModel) ReadFile(name string) ([]byte, error) {
 	return tinyFiles.ReadFile(path.Join(Tiny, name))
 }
 
+// Close does nothing.
 func (m *tinyModel) Close() error { return nil }

@@ -3,4 +3,4 @@
 package safetensors
 
 // releasePages leaves the pages of a mapped file to the system.
-func forget([]byte) {}
+func releasePages([]byte) {}

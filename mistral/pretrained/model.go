@@ -14,7 +14,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// Checkpoint is an open pretrained model: its config, its weights and its tokenizer files. It has the same form for
+// Model is an open pretrained model: its config, its weights and its tokenizer files. It has the same form for
 // a Hugging Face folder, a GGUF file and the built-in model.
 type Checkpoint struct {
 	Path   string // as given to Open
@@ -24,7 +24,7 @@ type Checkpoint struct {
 	template *string // replaces the chat template of the source, unless nil
 }
 
-// source is where a checkpoint comes from: a Hugging Face folder, a GGUF file, or the built-in model.
+// source is where a model comes from: a Hugging Face folder, a GGUF file, or the built-in model.
 type source interface {
 	Names() []string                                // of the tensors
 	Info(name string) (safetensors.Tensor, bool)    // the tensor without its Bytes
@@ -96,7 +96,7 @@ func (c *Checkpoint) CheckTensors() error {
 		}
 	}
 	for _, name := range c.source.Names() {
-		// Old checkpoints store the rotary frequencies. Reward models store another head, whose name does not begin
+		// Old models store the rotary frequencies. Reward models store another head, whose name does not begin
 		// with "model.".
 		if !known[name] && strings.HasPrefix(name, "model.") && !strings.HasSuffix(name, ".rotary_emb.inv_freq") {
 			return fmt.Errorf("%s: tensor %s is not part of a plain %s", c.Path, name, c.Config.Architecture)
@@ -147,7 +147,7 @@ func (c *Checkpoint) tokenizerConfigWithTemplate() ([]byte, error) {
 	return withTemplate(data, *c.template)
 }
 
-// chatTemplate returns the checkpoint's chat template: chat_template.jinja if there is one, else the template in
+// chatTemplate returns the model's chat template: chat_template.jinja if there is one, else the template in
 // tokenizer_config.json, or "" without either.
 func (c *Checkpoint) chatTemplate() (string, error) {
 	data, err := c.ReadFile(config.ChatTemplateFile)
@@ -165,7 +165,7 @@ func (c *Checkpoint) chatTemplate() (string, error) {
 }
 
 // ReleasePages lets the system drop the weights of a Hugging Face folder that are in memory; weights that are used
-// again are read again. For other checkpoints it does nothing.
+// again are read again. For other models it does nothing.
 func (c *Checkpoint) ReleasePages() {
 	if f, ok := c.source.(*folder); ok {
 		f.ReleasePages()

@@ -20,8 +20,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// openCheckpoint opens a checkpoint and closes it at the end of the test.
-func openCheckpoint(t testing.TB, path string) *Checkpoint {
+// openModel opens a model and closes it at the end of the test.
+func openModel(t testing.TB, path string) *Checkpoint {
 	t.Helper()
 	c, err := Open(path)
 	if err != nil {
@@ -33,7 +33,7 @@ func openCheckpoint(t testing.TB, path string) *Checkpoint {
 
 // TestTinyWeights pins the bits of the built-in model's weights.
 func TestTinyWeights(t *testing.T) {
-	c := openCheckpoint(t, Tiny)
+	c := openModel(t, Tiny)
 	if err := c.CheckTensors(); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestTinyWeights(t *testing.T) {
 
 // TestTinyFiles checks that the tokenizer and the config of the built-in model agree.
 func TestTinyFiles(t *testing.T) {
-	c := openCheckpoint(t, Tiny)
+	c := openModel(t, Tiny)
 	data, err := c.ReadFile(config.TokenizerFile)
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestTinyFiles(t *testing.T) {
 
 // TestOpenSharded opens a folder with two weight files.
 func TestOpenSharded(t *testing.T) {
-	c := openCheckpoint(t, sharedtest.Path(t, "golden", "model"))
+	c := openModel(t, sharedtest.Path(t, "golden", "model"))
 	if err := c.CheckTensors(); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestOpenSharded(t *testing.T) {
 func tinyFolder(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "model")
-	if err := Export(dir, openCheckpoint(t, Tiny), nil, dtypes.Float32); err != nil {
+	if err := Export(dir, openModel(t, Tiny), nil, dtypes.Float32); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -113,7 +113,7 @@ func tinyFolder(t testing.TB) string {
 // rewriteWeights replaces the weights of a folder by the results of change for each tensor of the built-in model.
 func rewriteWeights(t *testing.T, dir string, change func(safetensors.Source) []safetensors.Source) {
 	t.Helper()
-	c := openCheckpoint(t, Tiny)
+	c := openModel(t, Tiny)
 	sources, err := tensorSources(c, nil, dtypes.Float32)
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +166,7 @@ func TestCheckTensors(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := tinyFolder(t)
 			rewriteWeights(t, dir, test.change)
-			err := openCheckpoint(t, dir).CheckTensors()
+			err := openModel(t, dir).CheckTensors()
 			if test.want == "" && err == nil {
 				return
 			}
@@ -221,7 +221,7 @@ func TestOpenErrors(t *testing.T) {
 			}
 		})
 	}
-	for _, path := range []string{filepath.Join(t.TempDir(), "absent"), "checkpoint_test.go"} {
+	for _, path := range []string{filepath.Join(t.TempDir(), "absent"), "model_test.go"} {
 		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -230,13 +230,13 @@ func TestOpenErrors(t *testing.T) {
 
 func TestChatTemplate(t *testing.T) {
 	dir := tinyFolder(t)
-	c := openCheckpoint(t, dir)
+	c := openModel(t, dir)
 	c.SetChatTemplate("{{ 'new' }}")
 	out := filepath.Join(t.TempDir(), "out")
 	if err := Export(out, c, nil, dtypes.BFloat16); err != nil {
 		t.Fatal(err)
 	}
-	reopened := openCheckpoint(t, out)
+	reopened := openModel(t, out)
 	if template, err := reopened.ReadFile(config.ChatTemplateFile); err != nil || string(template) != "{{ 'new' }}" {
 		t.Errorf("%s, %v", template, err)
 	}
@@ -253,7 +253,7 @@ func TestChatTemplate(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, config.TokenizerConfigFile), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := openCheckpoint(t, dir).chatTemplate(); got != want || err != nil {
+		if got, err := openModel(t, dir).chatTemplate(); got != want || err != nil {
 			t.Errorf("%s: %q, %v", text, got, err)
 		}
 	}
