@@ -36,7 +36,7 @@ func tinyOnDevices(t *testing.T, devices int) (*device.Device, *mistral.Model) {
 }
 
 // Several devices give the scores and the texts of one device to the last bit.
-func TestDevicesShareWork(t *testing.T) {
+func TestDevicesShareTheWork(t *testing.T) {
 	type results struct {
 		scores []mistral.Score
 		texts  [2][]mistral.Completion // greedy and sampled
