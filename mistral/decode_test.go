@@ -19,32 +19,33 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// wideConfig is a network of widths that there are calls for.
+// wideConfig is a network of sizes that the decoder kernel supports.
 func wideConfig() config.Config {
-	return config.Config{VocabSize: 61, HiddenSize: 64, IntermediateSize: 96, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 32,
-		RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
+	return config.Config{VocabSize: 61, HiddenSize: 64, IntermediateSize: 96, NumHiddenLayers: 2, NumAttentionHeads: 4,
+		NumKeyValueHeads: 2, HeadDim: 32, RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
 }
 
-// What a cache holds where nothing was written yet. No query sees it.
+// unwritten is the value of a cache where nothing has been written yet. No query attends to it.
 const unwritten = 1000
 
-// decoded is what the network says of texts [B][..] and what its cache holds then, when it reads so many tokens a step.
-type decoded struct {
-	t      *testing.T
-	c      config.Config
-	decode *device.Program
-	weight []*tensors.Tensor
-	cache  []*tensors.Tensor
+// cachedDecoder runs decode on rows of text, a few tokens at a time, and keeps the cache.
+type cachedDecoder struct {
+	t       *testing.T
+	c       config.Config
+	decode  *device.Program
+	weights []*tensors.Tensor
+	cache   []*tensors.Tensor
 }
 
-func newDecoded(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DType, norms []dtypes.DType, weights *device.Tensors, rows, columns int) *decoded {
+func newCachedDecoder(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DType, norms []dtypes.DType,
+	weights *device.Tensors, rows, columns int) *cachedDecoder {
 	t.Helper()
 	p := device.NewProgram(d, "decode", func(in [][]*Node) [][]*Node {
-		logits, cache := decode(c, viewOf(weights.Names, in[0], dtype, norms), in[1][0], in[1][1], in[2])
+		logits, cache := decode(c, weightsView(weights.Names, in[0], dtype, norms), in[1][0], in[1][1], in[2])
 		return [][]*Node{{logits}, cache}
 	}, 2)
 	t.Cleanup(p.Close)
-	n := &decoded{t: t, c: c, decode: p, weight: weights.Values}
+	n := &cachedDecoder{t: t, c: c, decode: p, weights: weights.Values}
 	n.cache = constants(t, d, func(g *Graph) (cache []*Node) {
 		for _, s := range cacheShapes(c, dtype, rows, columns) {
 			cache = append(cache, AddScalar(Zeros(g, s), unwritten))
@@ -54,8 +55,8 @@ func newDecoded(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DT
 	return n
 }
 
-// viewOf are weights with matrices of one type and norms of others, in turn.
-func viewOf(names []string, nodes []*Node, dtype dtypes.DType, norms []dtypes.DType) graph.Weights {
+// weightsView returns weights with matrices of dtype and norms of the types in norms, in turn.
+func weightsView(names []string, nodes []*Node, dtype dtypes.DType, norms []dtypes.DType) graph.Weights {
 	cast := slices.Clone(nodes)
 	vectors := 0
 	for i, x := range cast {
@@ -67,7 +68,7 @@ func viewOf(names []string, nodes []*Node, dtype dtypes.DType, norms []dtypes.DT
 	return graph.NewWeights(names, cast).WithDType(dtype).WithoutGradient()
 }
 
-// constants returns what a graph without arguments computes.
+// constants returns the values that build computes without inputs.
 func constants(t *testing.T, d *device.Device, build func(g *Graph) []*Node) []*tensors.Tensor {
 	t.Helper()
 	p := device.NewProgram(d, "constants", func(in [][]*Node) [][]*Node { return [][]*Node{build(in[0][0].Graph())} })
@@ -79,14 +80,16 @@ func constants(t *testing.T, d *device.Device, build func(g *Graph) []*Node) []*
 	return out[0]
 }
 
-// step reads the next n tokens of each text, beginning at positions, and returns the logits behind each, [B*n][V].
-func (n *decoded) step(texts [][]int32, positions []int32, length int) [][]float32 {
+// step decodes the next length tokens of each text from its position on, and returns the logits after each token,
+// [B*length][V].
+func (n *cachedDecoder) step(texts [][]int32, positions []int32, length int) [][]float32 {
 	n.t.Helper()
 	var tokens []int32
 	for row, text := range texts {
 		tokens = append(tokens, text[positions[row]:][:length]...)
 	}
-	out, err := n.decode.Call(n.weight, []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, len(texts), length), tensors.FromValue(positions)}, n.cache)
+	in := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, len(texts), length), tensors.FromValue(positions)}
+	out, err := n.decode.Call(n.weights, in, n.cache)
 	if err != nil {
 		n.t.Fatalf("%+v", err)
 	}
@@ -94,7 +97,7 @@ func (n *decoded) step(texts [][]int32, positions []int32, length int) [][]float
 	return slices.Collect(slices.Chunk(float32s(n.t, out[0][0]), n.c.VocabSize))
 }
 
-// float32s returns the numbers of a tensor of float32 or bfloat16.
+// float32s returns the values of a float32 or bfloat16 tensor.
 func float32s(t *testing.T, x *tensors.Tensor) (values []float32) {
 	t.Helper()
 	var err error
@@ -102,7 +105,9 @@ func float32s(t *testing.T, x *tensors.Tensor) (values []float32) {
 		values, err = tensors.CopyFlatData[float32](x)
 	} else {
 		d := graphtest.Device(t)
-		p := device.NewProgram(d, "convert", func(in [][]*Node) [][]*Node { return [][]*Node{{ConvertDType(in[0][0], dtypes.Float32)}} })
+		p := device.NewProgram(d, "convert", func(in [][]*Node) [][]*Node {
+			return [][]*Node{{ConvertDType(in[0][0], dtypes.Float32)}}
+		})
 		defer p.Close()
 		var out [][]*tensors.Tensor
 		if out, err = p.Call([]*tensors.Tensor{x}); err == nil {
@@ -115,13 +120,15 @@ func float32s(t *testing.T, x *tensors.Tensor) (values []float32) {
 	return values
 }
 
-// wholeTexts are the logits [B][S][V] of texts of one length by the network without a cache.
-func wholeTexts(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DType, norms []dtypes.DType, weights *device.Tensors, texts [][]int32) [][][]float32 {
+// uncachedLogits returns the logits [B][S][V] of texts of equal length, computed without a cache.
+func uncachedLogits(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DType, norms []dtypes.DType,
+	weights *device.Tensors, texts [][]int32) [][][]float32 {
 	t.Helper()
-	p := device.NewProgram(d, "whole", func(in [][]*Node) [][]*Node {
-		w, tokens := viewOf(weights.Names, in[0], dtype, norms), in[1][0]
+	p := device.NewProgram(d, "uncached", func(in [][]*Node) [][]*Node {
+		w, tokens := weightsView(weights.Names, in[0], dtype, norms), in[1][0]
 		segments := AddScalar(ZerosLike(tokens), 1<<graph.BranchBits)
-		x := Hidden(c, w, Input{Tokens: tokens, Positions: Iota(tokens.Graph(), tokens.Shape(), 1), Segments: segments}, false)
+		positions := Iota(tokens.Graph(), tokens.Shape(), 1)
+		x := Hidden(c, w, Input{Tokens: tokens, Positions: positions, Segments: segments}, false)
 		return [][]*Node{{graph.Logits(Reshape(x, -1, c.HiddenSize), Head(c, w))}}
 	})
 	defer p.Close()
@@ -133,8 +140,9 @@ func wholeTexts(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DT
 	return slices.Collect(slices.Chunk(rows, len(texts[0])))
 }
 
-// farthest is the greatest distance of two vectors, by the length of the second, or NaN where one is.
-func farthest(a, b [][]float32) (most float64) {
+// worstDistance returns the largest distance between a vector of a and the same vector of b, relative to the length
+// of the latter. It is NaN if one of them is.
+func worstDistance(a, b [][]float32) (most float64) {
 	for i := range a {
 		distance, length := 0.0, 0.0
 		for k, x := range a[i] {
@@ -146,82 +154,88 @@ func farthest(a, b [][]float32) (most float64) {
 	return most
 }
 
-// Steps of one and of several tokens, right ones and such as are taken back, say what the network says of the whole text, and leave alone what lies behind them
-// in the cache.
+// Steps of one or several tokens, some of them rejected drafts, give the logits of the whole text without a cache,
+// and they write nothing to the cache after their tokens.
 func TestDecodeSteps(t *testing.T) {
-	plain, shared, tied, windowed, each := wideConfig(), wideConfig(), wideConfig(), wideConfig(), wideConfig()
-	shared.NumKeyValueHeads, shared.HeadDim = 1, 64
+	plain, oneKV, tied, windowed, equal := wideConfig(), wideConfig(), wideConfig(), wideConfig(), wideConfig()
+	oneKV.NumKeyValueHeads, oneKV.HeadDim = 1, 64
 	tied.TieWordEmbeddings = true
 	windowed.SlidingWindow = 5
-	each.NumKeyValueHeads, each.IntermediateSize = 4, 160
-	for i, c := range []config.Config{plain, shared, tied, windowed, each, narrowConfig()} {
-		name := []string{"plain", "shared", "tied", "windowed", "each its own", "narrow"}[i]
+	equal.NumKeyValueHeads, equal.IntermediateSize = 4, 160
+	for i, c := range []config.Config{plain, oneKV, tied, windowed, equal, narrowConfig()} {
+		name := []string{"plain", "one key/value head", "tied", "windowed", "equal heads", "narrow"}[i]
 		for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
-			for _, norms := range [][]dtypes.DType{{dtypes.Float32}, {dtypes.BFloat16}, {dtypes.Float32, dtypes.BFloat16}, {dtypes.Float16}} {
+			for _, norms := range [][]dtypes.DType{
+				{dtypes.Float32}, {dtypes.BFloat16}, {dtypes.Float32, dtypes.BFloat16}, {dtypes.Float16},
+			} {
 				if len(norms) > 1 && i > 0 || norms[0] == dtypes.Float16 && i > 1 {
-					continue // is no call, whatever the sizes
+					continue // the kernel supports neither, whatever the sizes
 				}
-				t.Run(fmt.Sprintf("%s, %s with norms of %s", name, dtype, norms), func(t *testing.T) { checkDecode(t, c, 1+i%3, dtype, norms) })
+				t.Run(fmt.Sprintf("%s, %s with norms of %s", name, dtype, norms), func(t *testing.T) {
+					checkDecode(t, c, 1+i%3, dtype, norms)
+				})
 			}
 		}
 	}
 }
 
-// narrowConfig is a network that there is no call for.
+// narrowConfig is a network with heads of a width that the decoder kernel does not support.
 func narrowConfig() config.Config {
 	c := wideConfig()
 	c.HeadDim = 16
 	return c
 }
 
+// checkDecode checks decode in one config against the network without a cache.
 func checkDecode(t *testing.T, c config.Config, rows int, dtype dtypes.DType, norms []dtypes.DType) {
 	const length, columns = 40, 64
-	d, weights := graphtest.Device(t), drawnWeights(c)
+	d, weights := graphtest.Device(t), randomWeights(c)
 	random := rand.New(rand.NewPCG(3, 4))
 	texts, wrong := make([][]int32, rows), make([][]int32, rows)
 	for row := range texts {
 		for range length {
-			texts[row], wrong[row] = append(texts[row], random.Int32N(int32(c.VocabSize))), append(wrong[row], random.Int32N(int32(c.VocabSize)))
+			texts[row] = append(texts[row], random.Int32N(int32(c.VocabSize)))
+			wrong[row] = append(wrong[row], random.Int32N(int32(c.VocabSize)))
 		}
 	}
-	exact := wholeTexts(t, d, c, dtypes.Float32, norms, weights, texts)
+	exact := uncachedLogits(t, d, c, dtypes.Float32, norms, weights, texts)
 	bound := 2e-5
 	if dtype != dtypes.Float32 {
-		own := wholeTexts(t, d, c, dtype, norms, weights, texts)
-		bound = 1.5 * farthest(slices.Concat(own...), slices.Concat(exact...))
+		rounded := uncachedLogits(t, d, c, dtype, norms, weights, texts)
+		bound = 1.5 * worstDistance(slices.Concat(rounded...), slices.Concat(exact...))
 	}
-	n := newDecoded(t, d, c, dtype, norms, weights, rows, columns)
+	n := newCachedDecoder(t, d, c, dtype, norms, weights, rows, columns)
 	positions := make([]int32, rows)
 	for i, tokens := range []int{1, 4, 16 / rows, 1, 4, 1} {
-		n.step(wrong, positions, tokens) // a draft that is taken back
-		said := n.step(texts, positions, tokens)
+		n.step(wrong, positions, tokens) // a rejected draft
+		got := n.step(texts, positions, tokens)
 		for row := range positions {
 			want := exact[row][positions[row]:][:tokens]
-			if r := farthest(said[row*tokens:][:tokens], want); !(r <= bound) {
-				t.Fatalf("step %d of %d tokens, row %d: relative difference %g, want %g at most", i, tokens, row, r, bound)
+			if r := worstDistance(got[row*tokens:][:tokens], want); !(r <= bound) {
+				t.Fatalf("step %d of %d tokens, row %d: relative difference %g, want at most %g", i, tokens, row, r, bound)
 			}
-			if row != i%3 { // else the same again
+			if row != i%3 { // which computes the same tokens again
 				positions[row] += int32(tokens)
 			}
 		}
 	}
 	for i, x := range n.cache {
 		values, shape := float32s(t, x), x.Shape()
-		for at, v := range values {
-			column, row := at/c.HeadDim%columns, at/(len(values)/rows)
+		for k, v := range values {
+			column, row := k/c.HeadDim%columns, k/(len(values)/rows)
 			if columnAxis(i) == 3 {
-				column = at % columns
+				column = k % columns
 			}
-			if seen := int32(column) < positions[row]+4; !seen && v != unwritten {
-				t.Fatalf("%s of the cache has %g in column %d of row %d, behind all tokens", shape, v, column, row)
+			if written := int32(column) < positions[row]+4; !written && v != unwritten {
+				t.Fatalf("%s of the cache has %g in column %d of row %d, after all tokens", shape, v, column, row)
 			}
 		}
 	}
 }
 
-// Where there are kernels, all layers of a step are one call, on the cache in its place; also in the loop of a greedy run. Of more tokens, or other widths,
-// they are not.
-func TestDecodeIsCalled(t *testing.T) {
+// If there are kernels, all layers of a step are one call, which works on the cache in place, also in the loop of a
+// greedy run. With more rows or other widths there is no such call.
+func TestDecodeUsesKernel(t *testing.T) {
 	d := graphtest.Devices(t, 1)
 	if !kernels.Available() {
 		t.Skip("no kernels for this processor")
@@ -232,24 +246,30 @@ func TestDecodeIsCalled(t *testing.T) {
 			c     config.Config
 			rows  int
 			calls int
-		}{{"one row", wideConfig(), 1, 1}, {"two rows", wideConfig(), 2, 1}, {"many rows", wideConfig(), 16, 1}, {"too many", wideConfig(), 17, 0},
-			{"narrow heads", narrowConfig(), 1, 0}} {
-			weights := drawnWeights(x.c)
+		}{
+			{"one row", wideConfig(), 1, 1}, {"two rows", wideConfig(), 2, 1}, {"16 rows", wideConfig(), 16, 1},
+			{"17 rows", wideConfig(), 17, 0}, {"narrow heads", narrowConfig(), 1, 0},
+		} {
+			weights := randomWeights(x.c)
 			g := NewGenerator(d, x.c, weights, nil, dtype)
 			defer g.Close()
 			const columns = 2048
 			row, cache := shapes.Make(dtypes.Int32, x.rows), cacheShapes(x.c, dtype, x.rows, columns)
 			tokens, text := shapes.Make(dtypes.Int32, x.rows, 1), shapes.Make(dtypes.Int32, x.rows, columns)
-			checkCalls(t, fmt.Sprintf("%s, %s, a step", x.name, dtype), x.calls, cache, g.devices[0].decode, shapesOf(weights.Values), nil,
-				[]shapes.Shape{tokens, row}, cache)
-			rows := []shapes.Shape{text, row, row, shapes.Make(dtypes.Int32)}
-			checkCalls(t, fmt.Sprintf("%s, %s, a run", x.name, dtype), x.calls, cache, g.devices[0].greedy, shapesOf(weights.Values), nil, rows, cache)
+			check := func(kind string, p *device.Program, in ...shapes.Shape) {
+				name := fmt.Sprintf("%s, %s, %s", x.name, dtype, kind)
+				checkKernelCalls(t, name, x.calls, cache, p, shapesOf(weights.Values), nil, in, cache)
+			}
+			check("step", g.devices[0].decode, tokens, row)
+			check("greedy run", g.devices[0].greedy, text, row, row, shapes.Make(dtypes.Int32))
 		}
 	}
 }
 
-// checkCalls checks that a program has so many calls and, besides, the head, and that it works in the cache's place.
-func checkCalls(t *testing.T, name string, want int, cache []shapes.Shape, p *device.Program, in ...[]shapes.Shape) {
+// checkKernelCalls checks how often a program calls the decoder kernel, that it also calls a kernel for the head,
+// and that it updates the cache in place.
+func checkKernelCalls(t *testing.T, name string, want int, cache []shapes.Shape, p *device.Program,
+	in ...[]shapes.Shape) {
 	t.Helper()
 	compiled, err := p.Compile(in...)
 	if err != nil {
@@ -267,21 +287,23 @@ func checkCalls(t *testing.T, name string, want int, cache []shapes.Shape, p *de
 		size += int64(s.Memory())
 	}
 	if calls != want || others == 0 || calls > 0 && others > 1 {
-		t.Errorf("%s: %d calls and %d others, want %d: %v", name, calls, others, want, compiled.Work.Operations)
+		t.Errorf("%s: %d calls of the decoder kernel and %d of others, want %d: %v",
+			name, calls, others, want, compiled.Work.Operations)
 	}
 	if compiled.Aliases < size || calls > 0 && compiled.Temp > size/3 {
-		t.Errorf("%s: %d bytes of scratch memory and %d in place, for a cache of %d", name, compiled.Temp, compiled.Aliases, size)
+		t.Errorf("%s: %d bytes of scratch memory and %d bytes in place for a cache of %d bytes",
+			name, compiled.Temp, compiled.Aliases, size)
 	}
 }
 
-// Compiled for a GPU, a greedy run has no call of a processor's, and works in the cache's place.
+// Compiled for a GPU, a greedy run calls no CPU kernel and updates the cache in place.
 func TestGreedyRunOnGPU(t *testing.T) {
 	d, c := graphtest.GPUs(t, "h100", 1), wideConfig()
-	weights := drawnWeights(c)
+	weights := randomWeights(c)
 	g := NewGenerator(d, c, weights, nil, dtypes.BFloat16)
 	defer g.Close()
 	const columns = 2048
 	row, cache := shapes.Make(dtypes.Int32, 1), cacheShapes(c, dtypes.BFloat16, 1, columns)
-	checkCalls(t, "a run", 0, cache, g.devices[0].greedy, shapesOf(weights.Values), nil,
+	checkKernelCalls(t, "greedy run", 0, cache, g.devices[0].greedy, shapesOf(weights.Values), nil,
 		[]shapes.Shape{shapes.Make(dtypes.Int32, 1, columns), row, row, shapes.Make(dtypes.Int32)}, cache)
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// spread opens so many devices with a copy of the tiny model on each.
-func spread(t *testing.T, devices int) (*device.Device, *mistral.Model) {
+// tinyOnDevices opens the given number of devices and loads a copy of the built-in model on each.
+func tinyOnDevices(t *testing.T, devices int) (*device.Device, *mistral.Model) {
 	t.Helper()
 	d := graphtest.Devices(t, devices)
 	checkpoint, err := pretrained.Open(pretrained.Tiny)
@@ -35,44 +35,48 @@ func spread(t *testing.T, devices int) (*device.Device, *mistral.Model) {
 	return d, model
 }
 
-// Several devices give the scores of one device to the last bit, and its texts.
+// Several devices give the scores and the texts of one device to the last bit.
 func TestDevicesShareTheWork(t *testing.T) {
-	type said struct {
+	type results struct {
 		scores []mistral.Score
-		texts  [2][]mistral.Completion // greedy and drawn
-		calls  int
+		texts  [2][]mistral.Completion // greedy and sampled
+		tokens int                     // calls of onToken
 	}
-	run := func(devices int) (s said) {
-		d, m := spread(t, devices)
+	run := func(devices int) (r results) {
+		d, m := tinyOnDevices(t, devices)
 		prompts := raggedPrompts(m.Config, 23)
 		var sequences []mistral.Sequence
 		for i, prompt := range prompts {
 			for n := range 3 {
-				sequences = append(sequences, mistral.Sequence{PromptIDs: slices.Concat(prompt, prompts[(i+1)%23], prompts[(i+2)%23]), ResponseIDs: prompts[(i+n)%23]})
+				sequences = append(sequences, mistral.Sequence{
+					PromptIDs:   slices.Concat(prompt, prompts[(i+1)%23], prompts[(i+2)%23]),
+					ResponseIDs: prompts[(i+n)%23],
+				})
 			}
 		}
 		scorer := mistral.NewScorer(d, m.Config, m.Base, nil, dtypes.Float32)
 		defer scorer.Close()
 		var err error
-		if s.scores, err = scorer.Score(context.Background(), sequences); err != nil {
+		if r.scores, err = scorer.Score(context.Background(), sequences); err != nil {
 			t.Fatal(err)
 		}
 		generator := mistral.NewGenerator(d, m.Config, m.Base, nil, dtypes.Float32)
 		defer generator.Close()
-		for i := range s.texts {
+		for i := range r.texts {
 			o := mistral.GenerateOptions{MaxTokens: 9, Temperature: float64(i), Seed: 5}
-			if s.texts[i], err = generator.Generate(context.Background(), prompts, o, func(int, int32) { s.calls++ }); err != nil {
+			onToken := func(int, int32) { r.tokens++ }
+			if r.texts[i], err = generator.Generate(context.Background(), prompts, o, onToken); err != nil {
 				t.Fatal(err)
 			}
 		}
-		return s
+		return r
 	}
 	want := run(1)
 	got := run(3)
 	if !reflect.DeepEqual(got.scores, want.scores) {
-		t.Error("three devices score otherwise than one")
+		t.Error("three devices give other scores than one")
 	}
-	if !reflect.DeepEqual(got.texts, want.texts) || got.calls != want.calls || want.calls < 2*23 {
-		t.Errorf("three devices write %v in %d tokens, one %v in %d", got.texts, got.calls, want.texts, want.calls)
+	if !reflect.DeepEqual(got.texts, want.texts) || got.tokens != want.tokens || want.tokens < 2*23 {
+		t.Errorf("three devices generate %v in %d tokens, one %v in %d", got.texts, got.tokens, want.texts, want.tokens)
 	}
 }

@@ -1,12 +1,16 @@
-// Package mistral is the network: Mistral and Llama checkpoints in and out, the forward pass, generation and scoring.
+// Package mistral runs Mistral and Llama networks: the forward pass for training, generation, and the scoring of
+// responses.
 //
-// A Checkpoint is opened from a Hugging Face folder, a GGUF file or the built-in Tiny model. Load puts its weights on a device,
-// once; they never change. What training changes are Masters of the tensors that Trainable selects, and Export writes both
-// together as a Hugging Face folder again.
+// Load puts the weights of a pretrained model on a device, and LoadOnMesh on the devices of a mesh. These base
+// weights never change. What training changes are masters (LoadMasters): float32 copies of the tensors that
+// Trainable selects. Hidden builds the forward pass that training differentiates. A Generator continues prompts
+// with a KV cache, greedily with drafts or by sampling, and a Scorer computes log-probabilities of responses with
+// shared prefixes. Both take base weights and, for the policy, masters that replace base weights of the same names.
 //
-// Files are not trusted: lengths, offsets, shapes and names are checked before anything is allocated or mapped, and errors name
-// the file and the tensor. Networks that compute something else (biases, experts, other activations or rotary scalings) are
-// refused rather than run wrongly.
+// Everything here is token ids; text, tokenizers and chat templates are the business of the packages in datasets.
+// Prompts and sequences with ids outside the vocabulary or more tokens than the network has positions are refused
+// with the number of their row.
 //
-// The package imports graph and, for GGUF files, go-huggingface. It knows no text: tokenizer files pass through as bytes.
+// The package imports graph for the operations, graph/device for programs and tensors, mistral/config and
+// mistral/pretrained for the model.
 package mistral

@@ -6,50 +6,57 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// To compute a few tokens of a row at once takes hardly longer than one: most of the time goes into reading the weights. So what is likely to follow a
-// text is computed with its last token, as a draft. A token of it counts if it is what the network itself says there, so that drafts save steps and
-// change no text (Leviathan et al. 2023, arXiv 2211.17192).
+// Speculative decoding: computing a few tokens of a row at once takes hardly longer than computing one, since most
+// of the time is spent on reading the weights. A step therefore computes the last token of a text together with a
+// draft of the tokens that are likely to follow. A drafted token is accepted if the network itself predicts it
+// there, so that drafts save steps and never change the text (Leviathan et al. 2023, arXiv 2211.17192).
 
-// draftTokens is the length of a draft. A step of more rows takes longer with drafts than without, and with four rows on a processor by more than drafts
-// save in chats: draftRows have them at most.
-const draftTokens, draftRows = 3, 2
+// draftTokens is the length of a draft. The more rows a step has, the more time a draft costs; with four rows on a
+// CPU it costs more than it saves in chats. Hence at most maxDraftRows rows have drafts.
+const draftTokens, maxDraftRows = 3, 2
 
-// drafted is the length of the drafts of so many rows.
-func drafted(rows int) int {
-	if rows > draftRows {
+// draftLength returns the length of the drafts of a step with the given number of rows.
+func draftLength(rows int) int {
+	if rows > maxDraftRows {
 		return 0
 	}
 	return draftTokens
 }
 
-// draft returns n tokens, [B, 1] each, that are likely to follow the first length, [B], of text [B, T].
+// draft returns n tokens, [B, 1] each, that are likely to follow the first length, [B], tokens of text [B, T].
 //
-// Where the last tokens, three or fewer, have stood before, that is what followed there (Saxena 2023, "prompt lookup decoding"): after the most of them,
-// and of such places the last one; a text that goes round and round is taken to go on so. Else it is what stands in text behind the first
-// length: what the network has said of these places, if it was shown a wrong draft before them (Santilli et al. 2023, arXiv 2305.10427).
+// If the last tokens of the text occur earlier in it, the draft is what followed them there (Saxena 2023, "prompt
+// lookup decoding"). The longest match counts, of three tokens at most, and of several matches of that length the
+// last one. A match that reaches the end of the text is continued as a repetition. Without a match the draft is
+// what text holds after the first length tokens: what the network predicted for these positions when an earlier
+// draft before them turned out wrong (Santilli et al. 2023, arXiv 2305.10427).
 func draft(text, length *Node, n int) []*Node {
-	length = InsertAxes(length, -1) // [B, 1]
-	columns := text.Shape().Dim(1)
-	column := Iota(text.Graph(), shapes.Make(dtypes.Int32, 1, columns), 1) // [1, T]
-	alike, score := LessThan(column, AddScalar(length, -1)), column        // [B, T]: whether a text that ends there ends as the whole one does, and how far
+	g, columns := text.Graph(), text.Shape().Dim(1)
+	length = InsertAxes(length, -1)                             // [B, 1]
+	column := Iota(g, shapes.Make(dtypes.Int32, 1, columns), 1) // [1, T]
+	// matches [B, T] tells whether the tokens that end in a column match the end of the text. The score of a column
+	// is the number of matching tokens times T plus the column, so that the largest score is the last of the longest
+	// matches.
+	matches, score := LessThan(column, AddScalar(length, -1)), column
 	for back := range int32(3) {
 		same := Equal(tokensAt(text, AddScalar(column, -back)), tokensAt(text, AddScalar(length, -1-back)))
-		alike = And(alike, And(same, GreaterOrEqual(column, Const(text.Graph(), back))))
-		score = Add(score, MulScalar(ConvertDType(alike, dtypes.Int32), columns))
+		matches = And(matches, And(same, GreaterOrEqual(column, Const(g, back))))
+		score = Add(score, MulScalar(ConvertDType(matches, dtypes.Int32), columns))
 	}
 	best := InsertAxes(ReduceMax(score, -1), -1) // [B, 1]
-	found := GreaterOrEqual(best, Const(text.Graph(), int32(columns)))
-	behind := AddScalar(Mod(best, Const(text.Graph(), int32(columns))), 1)
+	found := GreaterOrEqual(best, Const(g, int32(columns)))
+	first := AddScalar(Mod(best, Const(g, int32(columns))), 1) // the column after the match
 	next := make([]*Node, n)
-	for i, at := 0, behind; i < n; i++ {
-		next[i] = tokensAt(text, Where(found, at, AddScalar(length, i)))
-		at = AddScalar(at, 1)
-		at = Where(LessThan(at, length), at, behind)
+	for i, from := 0, first; i < n; i++ {
+		next[i] = tokensAt(text, Where(found, from, AddScalar(length, i)))
+		from = AddScalar(from, 1)
+		from = Where(LessThan(from, length), from, first)
 	}
 	return next
 }
 
-// tokensAt returns the tokens of text [B, T] in columns [B, N], or the nearest ones there are.
+// tokensAt returns the tokens of text [B, T] in columns [B, N]. Columns outside the text are clipped to the nearest
+// one.
 func tokensAt(text, columns *Node) *Node {
 	b := text.Shape().Dim(0)
 	columns = ClipScalar(columns, 0, float64(text.Shape().Dim(1)-1))

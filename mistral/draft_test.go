@@ -19,18 +19,20 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// drafter returns draft of texts of up to 256 tokens, with what stands behind them.
-func drafter(t *testing.T, d *device.Device) func(text, behind []int32) []int32 {
+// drafter returns a function that drafts what follows a text of up to 256 tokens, with lookahead as the predictions
+// after it.
+func drafter(t *testing.T, d *device.Device) func(text, lookahead []int32) []int32 {
 	const columns = 256
 	p := device.NewProgram(d, "draft", func(in [][]*Node) [][]*Node {
 		return [][]*Node{{Concatenate(draft(in[0][0], in[0][1], draftTokens), -1)}}
 	})
 	t.Cleanup(p.Close)
-	return func(text, behind []int32) []int32 {
+	return func(text, lookahead []int32) []int32 {
 		t.Helper()
 		row := make([]int32, columns)
-		copy(row[copy(row, text):], behind)
-		out, err := p.Call([]*tensors.Tensor{tensors.FromFlatDataAndDimensions(row, 1, columns), tensors.FromValue([]int32{int32(len(text))})})
+		copy(row[copy(row, text):], lookahead)
+		length := tensors.FromValue([]int32{int32(len(text))})
+		out, err := p.Call([]*tensors.Tensor{tensors.FromFlatDataAndDimensions(row, 1, columns), length})
 		if err != nil {
 			t.Fatalf("%+v", err)
 		}
@@ -43,36 +45,36 @@ func drafter(t *testing.T, d *device.Device) func(text, behind []int32) []int32 
 }
 
 func TestDraft(t *testing.T) {
-	behind := []int32{11, 12, 13}
+	lookahead := []int32{11, 12, 13}
 	for _, d := range []*device.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
 		draft := drafter(t, d)
 		for _, c := range []struct {
 			name       string
 			text, want []int32
 		}{
-			{"nothing was there before", []int32{1, 2, 3, 4, 5}, behind},
+			{"no match", []int32{1, 2, 3, 4, 5}, lookahead},
 			{"one token", []int32{7, 1, 2, 7}, []int32{1, 2, 7}},
 			{"two tokens", []int32{1, 2, 3, 4, 5, 1, 2}, []int32{3, 4, 5}},
-			{"two tokens before one", []int32{1, 2, 3, 4, 5, 2, 6, 1, 2}, []int32{3, 4, 5}},
-			{"three tokens before two", []int32{9, 1, 2, 3, 4, 5, 8, 1, 2, 6, 6, 9, 1, 2}, []int32{3, 4, 5}},
-			{"four tokens are three", []int32{4, 9, 1, 2, 3, 4, 5, 9, 1, 2, 6, 6, 6, 4, 9, 1, 2}, []int32{6, 6, 6}},
-			{"the last time counts", []int32{1, 2, 3, 3, 3, 1, 2, 4, 5, 6, 1, 2}, []int32{4, 5, 6}},
-			{"round and round", []int32{5, 1, 2, 1, 2}, []int32{1, 2, 1}},
-			{"the same again and again", []int32{5, 4, 4, 4}, []int32{4, 4, 4}},
+			{"two tokens rather than one", []int32{1, 2, 3, 4, 5, 2, 6, 1, 2}, []int32{3, 4, 5}},
+			{"three tokens rather than two", []int32{9, 1, 2, 3, 4, 5, 8, 1, 2, 6, 6, 9, 1, 2}, []int32{3, 4, 5}},
+			{"four tokens count as three", []int32{4, 9, 1, 2, 3, 4, 5, 9, 1, 2, 6, 6, 6, 4, 9, 1, 2}, []int32{6, 6, 6}},
+			{"the last match", []int32{1, 2, 3, 3, 3, 1, 2, 4, 5, 6, 1, 2}, []int32{4, 5, 6}},
+			{"a repeated pair", []int32{5, 1, 2, 1, 2}, []int32{1, 2, 1}},
+			{"a repeated token", []int32{5, 4, 4, 4}, []int32{4, 4, 4}},
 			{"a short text", []int32{4, 4}, []int32{4, 4, 4}},
-			{"a token", []int32{4}, behind},
-			{"no text", nil, behind},
-			{"what is behind does not count", []int32{13, 11, 5}, behind},
+			{"one token in all", []int32{4}, lookahead},
+			{"no text", nil, lookahead},
+			{"no match in the lookahead", []int32{13, 11, 5}, lookahead},
 		} {
-			if got := draft(c.text, behind); !slices.Equal(got, c.want) {
+			if got := draft(c.text, lookahead); !slices.Equal(got, c.want) {
 				t.Errorf("%s, %s: %v, want %v", d.Platform(), c.name, got, c.want)
 			}
 		}
 	}
 }
 
-// drawnWeights are random weights of a network.
-func drawnWeights(c config.Config) *device.Tensors {
+// randomWeights returns random weights for a network.
+func randomWeights(c config.Config) *device.Tensors {
 	random, weights := rand.New(rand.NewPCG(1, 2)), &device.Tensors{}
 	for _, spec := range c.Tensors() {
 		values := make([]float32, spec.Elements())
@@ -84,36 +86,39 @@ func drawnWeights(c config.Config) *device.Tensors {
 	return weights
 }
 
-// generateIn generates with a row in each of the first slots, and tells in how many steps.
-func generateIn(t *testing.T, slots int, g *generator, prompts [][]int32, o GenerateOptions) (texts []Completion, steps int) {
+// generateInSlots generates rows with the given number of slots, one row in each of the first, and returns the
+// number of steps.
+func generateInSlots(t *testing.T, slots int, g *deviceGenerator, prompts [][]int32,
+	o GenerateOptions) (texts []Completion, steps int) {
 	t.Helper()
-	b := &generation{generator: g, slots: make([]*slot, slots), task: &task{options: o, prompts: prompts, completions: make([]Completion, len(prompts))}}
-	defer func() { finalize(b.cache) }()
+	r := &request{options: o, prompts: prompts, completions: make([]Completion, len(prompts))}
+	w := &worker{deviceGenerator: g, request: r, slots: make([]*slot, slots)}
+	defer func() { finalize(w.cache) }()
 	for row := range prompts {
-		if err := b.begin(row, row); err != nil {
+		if err := w.beginRow(row, row); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for slices.ContainsFunc(b.slots, func(s *slot) bool { return s != nil }) {
-		if err := b.step(); err != nil {
+	for slices.ContainsFunc(w.slots, func(s *slot) bool { return s != nil }) {
+		if err := w.step(); err != nil {
 			t.Fatal(err)
 		}
-		steps += b.steps
+		steps += w.lastSteps
 	}
-	return b.completions, steps
+	return w.completions, steps
 }
 
-// Drafts change no token, whether they are right or wrong, and no end of a row, and they save steps where a text repeats itself.
+// Right or wrong, drafts change neither tokens nor the ends of rows, and they save steps in a text that repeats itself.
 func TestDraftsSaveSteps(t *testing.T) {
-	c := config.Config{VocabSize: 31, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 8,
-		RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
+	c := config.Config{VocabSize: 31, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4,
+		NumKeyValueHeads: 2, HeadDim: 8, RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
 	prompts := [][]int32{{1, 2, 3, 4, 1, 2, 3}, {5, 6, 7, 8, 1}}
 	for _, d := range []*device.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
 		steps := func(c config.Config, o GenerateOptions) (texts []Completion, few, many int) {
-			g := NewGenerator(d, c, drawnWeights(c), nil, dtypes.Float32)
+			g := NewGenerator(d, c, randomWeights(c), nil, dtypes.Float32)
 			defer g.Close()
-			texts, few = generateIn(t, 2, g.devices[0], prompts, o)
-			plain, many := generateIn(t, 4, g.devices[0], prompts, o) // too many for drafts
+			texts, few = generateInSlots(t, 2, g.devices[0], prompts, o)
+			plain, many := generateInSlots(t, 4, g.devices[0], prompts, o) // which is too many for drafts
 			if !reflect.DeepEqual(texts, plain) {
 				t.Errorf("%s, %+v: %v with drafts, %v without", d.Platform(), o, texts, plain)
 			}
@@ -125,7 +130,7 @@ func TestDraftsSaveSteps(t *testing.T) {
 		if many != o.MaxTokens-1 || few > many*2/3 {
 			t.Errorf("%s: %d steps with drafts, %d without", d.Platform(), few, many)
 		}
-		for i, end := range []int{30, 60, 61, 62, 63} { // some of them within a draft
+		for i, end := range []int{30, 60, 61, 62, 63} { // some of these are within a draft
 			c, o := c, o
 			switch i % 3 {
 			case 0:
@@ -140,14 +145,14 @@ func TestDraftsSaveSteps(t *testing.T) {
 	}
 }
 
-// A row whose logits are no numbers is an error.
-func TestLargest(t *testing.T) {
+// Logits that are not finite give -1, which ends the row with an error.
+func TestArgMax(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	rows := [][]float32{{1, 3, 2, 0}, {-5, -2, -9, -2}, {-inf, 4, -inf, 4}, {0, 0, 0, 0}, {1, nan, 5, 2},
 		{nan, nan, nan, nan}, {1, inf, 2, 3}, {-inf, -inf, -inf, -inf}, {7, 1, 2, nan}}
 	want := []int32{1, 1, 1, 0, -1, -1, -1, -1, -1}
 	for _, d := range []*device.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
-		p := device.NewProgram(d, "largest", func(in [][]*Node) [][]*Node { return [][]*Node{{largest(in[0][0])}} })
+		p := device.NewProgram(d, "largest", func(in [][]*Node) [][]*Node { return [][]*Node{{argMax(in[0][0])}} })
 		defer p.Close()
 		out, err := p.Call([]*tensors.Tensor{tensors.FromValue(rows)})
 		if err != nil {
@@ -159,11 +164,12 @@ func TestLargest(t *testing.T) {
 	}
 }
 
-// Weights that have diverged are an error that names the row: here when the first generated token is read.
+// Weights that have diverged are an error that names the row. Here they diverge when the first generated token is
+// looked up.
 func TestGenerateDiverged(t *testing.T) {
 	c := wideConfig()
 	for _, temperature := range []float64{0, 1} {
-		o, prompts, weights := GenerateOptions{MaxTokens: 1, Temperature: temperature}, [][]int32{{1, 2}}, drawnWeights(c)
+		o, prompts, weights := GenerateOptions{MaxTokens: 1, Temperature: temperature}, [][]int32{{1, 2}}, randomWeights(c)
 		g := NewGenerator(graphtest.Device(t), c, weights, nil, dtypes.Float32)
 		defer g.Close()
 		texts, err := g.Generate(context.Background(), prompts, o, nil)
@@ -179,16 +185,17 @@ func TestGenerateDiverged(t *testing.T) {
 		weights.Values[i] = tensors.FromFlatDataAndDimensions(rows, c.VocabSize, c.HiddenSize)
 		o.MaxTokens = 9
 		texts, err = g.Generate(context.Background(), prompts, o, nil)
-		if err == nil || !strings.Contains(err.Error(), "row 0: ") || !strings.Contains(err.Error(), "the weights have diverged") {
+		if err == nil || !strings.Contains(err.Error(), "row 0: ") ||
+			!strings.Contains(err.Error(), "the weights have diverged") {
 			t.Errorf("temperature %g: error %v", temperature, err)
 		}
 		if len(texts[0].IDs) != 1 {
-			t.Errorf("temperature %g: tokens %v, want the one that was said before", temperature, texts[0].IDs)
+			t.Errorf("temperature %g: tokens %v, want the one before the weights diverged", temperature, texts[0].IDs)
 		}
 	}
 }
 
-// In the recorded answers of a real model drafts save steps.
+// Drafts save steps in the recorded answers of a real model.
 func TestDraftsOfChats(t *testing.T) {
 	var golden struct {
 		Chats []struct {

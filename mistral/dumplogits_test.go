@@ -17,8 +17,9 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// Writes what testdata/check_export.py --logits compares: the float32 logits of the model at BFPO_LOGITS_MODEL for the tokens that
-// check_export.py --write-ids has put into BFPO_LOGITS_IDS, to the file BFPO_LOGITS_OUT.
+// Writes the file that testdata/check_export.py --logits compares: the float32 logits of the model
+// BFPO_LOGITS_MODEL for the tokens that check_export.py --write-ids wrote to BFPO_LOGITS_IDS. The file is
+// BFPO_LOGITS_OUT.
 func TestDumpLogits(t *testing.T) {
 	path, ids, out := os.Getenv("BFPO_LOGITS_MODEL"), os.Getenv("BFPO_LOGITS_IDS"), os.Getenv("BFPO_LOGITS_OUT")
 	if path == "" || ids == "" || out == "" {
@@ -30,7 +31,8 @@ func TestDumpLogits(t *testing.T) {
 	}
 	const rows = 4
 	tokens := make([]int32, len(data)/4)
-	if _, err := binary.Decode(data, binary.LittleEndian, tokens); err != nil || len(tokens) == 0 || len(tokens)%rows != 0 {
+	_, err = binary.Decode(data, binary.LittleEndian, tokens)
+	if err != nil || len(tokens) == 0 || len(tokens)%rows != 0 {
 		t.Fatalf("%s: %d bytes are not %d rows of int32: %v", ids, len(data), rows, err)
 	}
 	checkpoint, err := pretrained.Open(path)
@@ -55,15 +57,17 @@ func TestDumpLogits(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = safetensors.Write(out, nil, []safetensors.Source{
-		{Name: "input_ids", DType: dtypes.Int64, Dims: []int{rows, length}, Data: func() ([]byte, error) { return idBytes, nil }},
-		{Name: "logits", DType: dtypes.Float32, Dims: []int{rows, length, m.Config.VocabSize}, Data: func() ([]byte, error) { return logits, nil }},
+		{Name: "input_ids", DType: dtypes.Int64, Dims: []int{rows, length},
+			Data: func() ([]byte, error) { return idBytes, nil }},
+		{Name: "logits", DType: dtypes.Float32, Dims: []int{rows, length, m.Config.VocabSize},
+			Data: func() ([]byte, error) { return logits, nil }},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// textLogits returns the logits of rows of one text each, as the bytes of float32.
+// textLogits returns the logits of rows of one text each, as float32 bytes.
 func textLogits(t *testing.T, d *device.Device, m *mistral.Model, tokens []int32, length int) []byte {
 	t.Helper()
 	positions, segments := make([]int32, len(tokens)), make([]int32, len(tokens))
@@ -72,7 +76,7 @@ func textLogits(t *testing.T, d *device.Device, m *mistral.Model, tokens []int32
 	}
 	p := device.NewProgram(d, "logits", func(in [][]*Node) [][]*Node {
 		w := graph.NewWeights(m.Base.Names, in[0]).WithDType(dtypes.Float32).WithoutGradient()
-		h := mistral.Hidden(m.Config, w, mistral.Input{Tokens: in[1][0], Positions: in[1][1], Segments: in[1][2]}, false)
+		h := mistral.Hidden(m.Config, w, asInput(in[1]), false)
 		return [][]*Node{{graph.Logits(Reshape(h, -1, h.Shape().Dim(-1)), mistral.Head(m.Config, w))}}
 	})
 	defer p.Close()

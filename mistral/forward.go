@@ -1,51 +1,53 @@
 package mistral
 
 import (
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// Input is a batch of token rows, int32 [B, S] each. Segments and Positions are those of graph.Places.
+// Input is a batch of token rows, each tensor int32 [B, S]. Segments and Positions have the meaning they have in
+// graph.Layout.
 type Input struct {
 	Tokens, Positions, Segments *Node
 }
 
-// Hidden runs the network over a batch and returns the hidden states after the final norm, [B, S, D] in the dtype of w's
-// embedding. The states of padding are finite and mean nothing.
+// Hidden computes the hidden states after the final norm for a batch: [B, S, D] in the dtype of w's embedding. The
+// states at padding are finite but meaningless.
 //
-// The backward pass keeps the inputs of the matrix products and computes what lies between them again. With remat it keeps only the
-// input of each layer and of its MLP: less memory for about a fifth more work.
+// The backward pass keeps the inputs of the matrix products and recomputes what is between them. With remat it
+// keeps only the input of each layer and of each MLP, which takes less memory and about a fifth more work.
 func Hidden(c config.Config, w graph.Weights, in Input, remat bool) *Node {
 	places := graph.Places{Segments: in.Segments, Positions: in.Positions}
 	mask := graph.Mask(places, places, c.SlidingWindow) // [B, S, S]
 	attend := func(w graph.Weights, _ int, q, k, v *Node) *Node { return w.SelfAttention(q, k, v, mask) }
-	return hidden(c, w, in.Tokens, in.Positions, attend, remat)
+	return hiddenStates(c, w, in.Tokens, in.Positions, attend, remat)
 }
 
-// hidden is Hidden for tokens and positions [B, S] with the attention of each layer (see layerView) left to the caller.
-func hidden(c config.Config, w graph.Weights, tokens, positions *Node, attend attention, remat bool) *Node {
-	rotary := rotary(c, positions)
-	return finalStates(c, w, layers(c, w, embeddingRows(w.Get(config.EmbedTokens), tokens), rotary, attend, remat))
+// hiddenStates is Hidden for tokens and positions [B, S] with the attention given by attend.
+func hiddenStates(c config.Config, w graph.Weights, tokens, positions *Node, attend attentionFunc, remat bool) *Node {
+	x := embed(w.Get(config.EmbedTokens), tokens)
+	return finalNorm(c, w, runLayers(c, w, x, rotaryTables(c, positions), attend, remat))
 }
 
-// attention is that of one layer: see layerView.
-type attention func(w graph.Weights, layer int, q, k, v *Node) *Node
+// attentionFunc computes the attention of a layer from its queries [B, S, H, hd] and its keys and values [B, S, K,
+// hd]. It returns [B, S, H*hd]. Training attends to the keys of the batch, generation also to those in the cache.
+type attentionFunc func(w graph.Weights, layer int, q, k, v *Node) *Node
 
-// layers is what all layers make of x [B, S, D].
-func layers(c config.Config, w graph.Weights, x *Node, rotary graph.Rotary, attend attention, remat bool) *Node {
+// runLayers applies all decoder layers to x [B, S, D].
+func runLayers(c config.Config, w graph.Weights, x *Node, rotary graph.Rotary, attend attentionFunc, remat bool) *Node {
 	for layer := range c.NumHiddenLayers {
-		parts := []func(w graph.Weights, x *Node) *Node{
-			func(w graph.Weights, x *Node) *Node {
-				l := layerView{c, w, layer}
-				q, k, v := l.heads(x, rotary)
-				return l.mixed(x, attend(w, layer, q, k, v))
-			},
-			func(w graph.Weights, x *Node) *Node { return layerView{c, w, layer}.fed(x) },
+		attention := func(w graph.Weights, x *Node) *Node {
+			l := decoderLayer{c, w, layer}
+			q, k, v := l.projectQKV(x, rotary)
+			return l.attentionResidual(x, attend(w, layer, q, k, v))
 		}
-		for _, part := range parts {
-			if remat { // each by itself: so that attention need not be computed again for the MLP
+		mlp := func(w graph.Weights, x *Node) *Node { return decoderLayer{c, w, layer}.mlpResidual(x) }
+		// Attention and MLP are recomputed separately, so that the MLP's gradient does not need the attention again.
+		for _, part := range []func(w graph.Weights, x *Node) *Node{attention, mlp} {
+			if remat {
 				x = w.Recomputed(config.LayerPrefix(layer), x, part)
 			} else {
 				x = part(w, x)
@@ -55,22 +57,22 @@ func layers(c config.Config, w graph.Weights, x *Node, rotary graph.Rotary, atte
 	return x
 }
 
-// finalStates are the hidden states after the final norm, for what the last layer says.
-func finalStates(c config.Config, w graph.Weights, x *Node) *Node {
+// finalNorm applies the final norm to the output of the last layer. The result has the dtype of the embedding.
+func finalNorm(c config.Config, w graph.Weights, x *Node) *Node {
 	return ConvertDType(w.RMSNorm(x, config.FinalNorm, c.RMSNormEps), w.Get(config.EmbedTokens).DType())
 }
 
-// embeddingRows returns the rows of the embedding [V, D] for tokens [B, S], as layers take them: [B, S, D].
-func embeddingRows(embedding, tokens *Node) *Node {
+// embed looks up tokens [B, S] in the embedding [V, D]. The result is float32 [B, S, D], which the layers expect.
+func embed(embedding, tokens *Node) *Node {
 	return ConvertDType(Gather(embedding, InsertAxes(tokens, -1)), dtypes.Float32)
 }
 
-// Head returns the output matrix [V, D]: its own, or the embedding when the two are tied.
+// Head returns the weights of the LM head, [V, D]. With tied embeddings they are the embedding.
 func Head(c config.Config, w graph.Weights) *Node {
 	return w.Get(HeadName(c))
 }
 
-// HeadName returns the name of the tensor that is the output matrix.
+// HeadName returns the name of the tensor that serves as the LM head.
 func HeadName(c config.Config) string {
 	if c.TieWordEmbeddings {
 		return config.EmbedTokens
@@ -78,8 +80,8 @@ func HeadName(c config.Config) string {
 	return config.LMHead
 }
 
-// rotary returns the tables for positions [B, S] under c's scaling, which Validate has checked.
-func rotary(c config.Config, positions *Node) graph.Rotary {
+// rotaryTables returns the rotary tables for positions [B, S] under c's scaling, which Validate has checked.
+func rotaryTables(c config.Config, positions *Node) graph.Rotary {
 	freqs := graph.RotaryFrequencies(c.HeadDim, c.RopeTheta)
 	switch s := c.RopeScaling; s.Type {
 	case "linear":

@@ -15,7 +15,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// logits returns the program of all logits [B, S, V] of a batch.
+// logits returns a program that computes all logits [B, S, V] of a batch.
 func logits(c config.Config, names []string) func(in [][]*Node) [][]*Node {
 	return func(in [][]*Node) [][]*Node {
 		w := graph.NewWeights(names, in[0])
@@ -24,7 +24,7 @@ func logits(c config.Config, names []string) func(in [][]*Node) [][]*Node {
 	}
 }
 
-// The logits of eight small networks equal those of transformers in float32 (which are within 1.6e-5 of float64).
+// The logits of eight small networks equal the float32 logits of transformers, which are within 1.6e-5 of float64.
 func TestForwardSmall(t *testing.T) {
 	const tolerance = 5e-5
 	g := openGolden(t, "forward_small.safetensors")
@@ -36,11 +36,12 @@ func TestForwardSmall(t *testing.T) {
 				defer p.Close()
 				for _, name := range cases {
 					prefix := variant + "/" + name + "/"
-					got, err := p.Call(local(weights.Values), g.rows(prefix).input())
+					got, err := p.Call(localCopies(weights.Values), g.rows(prefix).input())
 					if err != nil {
 						t.Fatalf("%+v", err)
 					}
-					if diff := worst(floats(t, got[0][0]), g.floats(prefix+"logits"), g.ints(prefix+"valid")); !(diff <= tolerance) {
+					diff := worstDifference(floats(t, got[0][0]), g.floats(prefix+"logits"), g.ints(prefix+"valid"))
+					if !(diff <= tolerance) {
 						t.Errorf("%s on %s: logits off by %.2g, tolerance %g", name, d.Platform(), diff, tolerance)
 					}
 				}
@@ -55,8 +56,9 @@ func TestForwardSmall(t *testing.T) {
 	}
 }
 
-// local returns copies that any device can take: a tensor belongs to the first device that used it.
-func local(values []*tensors.Tensor) []*tensors.Tensor {
+// localCopies returns copies of tensors on the host. A tensor belongs to the first device that used it, a copy can
+// go to any.
+func localCopies(values []*tensors.Tensor) []*tensors.Tensor {
 	copies := make([]*tensors.Tensor, len(values))
 	for i, v := range values {
 		copies[i], _ = v.LocalClone()
@@ -64,8 +66,9 @@ func local(values []*tensors.Tensor) []*tensors.Tensor {
 	return copies
 }
 
-// worst returns the largest absolute difference between rows of got and want where valid is not 0.
-func worst(got, want []float32, valid []int32) float64 {
+// worstDifference returns the largest absolute difference between the rows of got and want for which valid is not
+// 0, or NaN if got has one there.
+func worstDifference(got, want []float32, valid []int32) float64 {
 	width, diff := len(want)/len(valid), 0.0
 	for i, v := range valid {
 		for j := i * width; v != 0 && j < (i+1)*width; j++ {
@@ -78,8 +81,8 @@ func worst(got, want []float32, valid []int32) float64 {
 	return diff
 }
 
-// The reference checkpoint on real text: logits, log-sum-exp, log-probabilities and greedy tokens, padded on either side, with a
-// window that is too wide to matter and with one of 16.
+// A small model on real text: its logits, log-sum-exp, log-probabilities and greedy tokens equal the recorded
+// ones, with padding on either side, and with a window that is wider than the text and a window of 16.
 func TestForwardTiny(t *testing.T) {
 	const tolerance = 5e-5
 	g := openGolden(t, "forward_tiny.safetensors")
@@ -90,9 +93,9 @@ func TestForwardTiny(t *testing.T) {
 			weights.Add(name, file.tensor(name))
 		}
 	}
-	c := config.Config{VocabSize: 32000, HiddenSize: 32, IntermediateSize: 80, NumHiddenLayers: 3, NumAttentionHeads: 4, NumKeyValueHeads: 2,
-		HeadDim: 8, RMSNormEps: 1e-5, RopeTheta: 1e4}
-	rowsAt, columns := g.ints("position_rows"), g.ints("vocab_columns")
+	c := config.Config{VocabSize: 32000, HiddenSize: 32, IntermediateSize: 80, NumHiddenLayers: 3, NumAttentionHeads: 4,
+		NumKeyValueHeads: 2, HeadDim: 8, RMSNormEps: 1e-5, RopeTheta: 1e4}
+	recordedRows, columns := g.ints("position_rows"), g.ints("vocab_columns")
 	d := graphtest.Device(t)
 	for name, window := range map[string]int{"w4096_right": 4096, "w4096_left": 4096, "w16_right": 16, "w16_left": 16} {
 		c.SlidingWindow = window
@@ -103,15 +106,18 @@ func TestForwardTiny(t *testing.T) {
 			h, head := mistral.Hidden(c, w, asInput(in[1]), false), mistral.Head(c, w)
 			logp, _ := graph.GreedyLogProbs(graph.PickRows(h, in[2][0]), in[2][1], head)
 			all := Einsum("bsd,vd->bsv", h, head)
-			at := Gather(TransposeAllAxes(all, 1, 2, 0), InsertAxes(Const(all.Graph(), rowsAt), -1))  // [rows, V, B]
-			sub := Gather(TransposeAllAxes(at, 1, 0, 2), InsertAxes(Const(all.Graph(), columns), -1)) // [columns, rows, B]
-			return [][]*Node{{TransposeAllAxes(sub, 2, 1, 0), Log(ReduceSum(Exp(all), -1)), logp}, {ArgMax(all, -1)}}
+			byRow, byColumn := Const(all.Graph(), recordedRows), Const(all.Graph(), columns)
+			subset := Gather(TransposeAllAxes(all, 1, 2, 0), InsertAxes(byRow, -1))      // [rows, V, B]
+			subset = Gather(TransposeAllAxes(subset, 1, 0, 2), InsertAxes(byColumn, -1)) // [columns, rows, B]
+			return [][]*Node{{TransposeAllAxes(subset, 2, 1, 0), Log(ReduceSum(Exp(all), -1)), logp}, {ArgMax(all, -1)}}
 		}, weights.Values, r.input(), []*tensors.Tensor{tensors.FromValue(index), tensors.FromValue(labels)})
 
-		if diff := worst(floats(t, result[0][0]), g.floats(name+"/logits_sub"), r.at(rowsAt)); !(diff <= tolerance) {
+		diff := worstDifference(floats(t, result[0][0]), g.floats(name+"/logits_sub"), r.attentionAt(recordedRows))
+		if !(diff <= tolerance) {
 			t.Errorf("%s: logits off by %.2g", name, diff)
 		}
-		if diff := worst(floats(t, result[0][1]), g.floats(name+"/logsumexp"), r.attention); !(diff <= tolerance) {
+		diff = worstDifference(floats(t, result[0][1]), g.floats(name+"/logsumexp"), r.attention)
+		if !(diff <= tolerance) {
 			t.Errorf("%s: log-sum-exp off by %.2g", name, diff)
 		}
 		want := g.floats(name + "/next_token_logprob")
@@ -132,7 +138,8 @@ func TestForwardTiny(t *testing.T) {
 	}
 }
 
-// targets lists the tokens to score: every label but -100 whose place and predecessor are seen.
+// targets lists the tokens to score: all labels but -100 that are, like the tokens before them, visible in the
+// attention mask. index is where each target's predictor is.
 func (r rows) targets(labels []int32) (index, targets []int32) {
 	for i := range labels {
 		if i%r.length > 0 && labels[i] != -100 && r.attention[i]*r.attention[i-1] != 0 {
@@ -142,13 +149,13 @@ func (r rows) targets(labels []int32) (index, targets []int32) {
 	return index, targets
 }
 
-// at returns the attention mask at some columns of every row.
-func (r rows) at(columns []int32) []int32 {
-	var seen []int32
+// attentionAt returns the attention mask at some columns of every row.
+func (r rows) attentionAt(columns []int32) []int32 {
+	var mask []int32
 	for row := range slices.Chunk(r.attention, r.length) {
 		for _, c := range columns {
-			seen = append(seen, row[c])
+			mask = append(mask, row[c])
 		}
 	}
-	return seen
+	return mask
 }

@@ -3,115 +3,54 @@ package mistral
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"sync"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/tensors"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral/config"
-	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
-	"golang.org/x/sync/errgroup"
 )
 
-// GenerateOptions say how to continue prompts. Only MaxTokens must be set.
-type GenerateOptions struct {
-	MaxTokens   int     // tokens to generate at most for each row
-	Temperature float64 // 0 = greedy
-	TopP        float64 // mass of the nucleus; 0 or 1 = the whole vocabulary. Without meaning when greedy
-	TopK        int     // how many of the most probable tokens to draw from; 0 = all. Without meaning when greedy
-	Seed        int64   // of the random numbers, together with the row
-	// Stop, if not nil, is asked after every token whether the row ends here. ids are the row's generated tokens so far; they must
-	// not be kept or changed.
-	Stop func(row int, ids []int32) bool
-}
+// maxRows is the largest number of rows that one device generates at the same time.
+const maxRows = graph.DecoderRows
 
-// Why a row ended.
-const (
-	StopEOS    = "eos"    // at one of Config.EOSTokenIDs
-	StopCaller = "stop"   // by GenerateOptions.Stop
-	StopLength = "length" // at MaxTokens, or where prompt and text fill Config.MaxPositionEmbeddings
-)
+// Generator continues prompts, many at a time, with a KV cache. It may be used by several goroutines at once.
+type Generator struct{ devices []*deviceGenerator }
 
-// Completion is the continuation of one prompt.
-type Completion struct {
-	IDs  []int32 // the generated tokens, an end token included
-	Stop string  // StopEOS, StopCaller or StopLength; empty when the row was interrupted
-}
-
-// Generator continues prompts, many at a time, with a cache of keys and values. It may be used by several goroutines at once.
-type Generator struct{ devices []*generator }
-
-// generator is what one device does of it.
-type generator struct {
-	network
-	cast, prefill, grow, insert, greedy, decode *device.Program
-	preparing                                   sync.WaitGroup // programs that are compiled ahead
-}
-
-// generatedRows are generated together at most.
-const generatedRows = graph.DecoderRows
-
-// NewGenerator returns a generator of the network with these base weights and, in front of them unless nil, overlay: the policy.
-// It computes in dtype. Both sets stay the caller's; they are read at each call of Generate, so overlay may be trained on between
-// calls, but keeps its names.
+// NewGenerator returns a generator of the network with the given base weights and, for the policy, masters that
+// replace base weights of the same names; masters may be nil. It computes in dtype. The caller keeps both sets.
+// Every call of Generate reads them, so that the values of masters may change between calls, but not its names.
 //
-// Where the weights lie on a mesh, every device must have all of them; the devices then share the prompts.
-func NewGenerator(d *device.Device, c config.Config, base, overlay *device.Tensors, dtype dtypes.DType) *Generator {
+// If the weights are on a mesh, every device must have all of them. The devices then share the prompts.
+func NewGenerator(d *device.Device, c config.Config, base, masters *device.Tensors, dtype dtypes.DType) *Generator {
 	g := &Generator{}
-	for _, n := range (network{config: c, base: base, overlay: overlay, dtype: dtype}).onEach() {
-		g.devices = append(g.devices, newGenerator(d.At(n.number), n))
+	for _, n := range (network{config: c, base: base, masters: masters, dtype: dtype}).perDevice() {
+		g.devices = append(g.devices, newGenerator(d.At(n.deviceNumber), n))
 	}
 	return g
-}
-
-func newGenerator(d *device.Device, n network) *generator {
-	c, dtype := n.config, n.dtype
-	return &generator{
-		network: n,
-		cast: device.NewProgram(d, "cast", func(in [][]*Node) [][]*Node {
-			return [][]*Node{castMatrices(in[0], dtype)}
-		}),
-		prefill: device.NewProgram(d, "prefill", func(in [][]*Node) [][]*Node {
-			logits, cache := prefill(c, n.view(in[0], in[1]).WithoutGradient(), in[2][0], in[2][1])
-			return [][]*Node{{logits}, cache}
-		}),
-		grow: device.NewProgram(d, "grow_cache", func(in [][]*Node) [][]*Node {
-			rows, columns := in[0][0], in[0][1] // only their lengths count
-			return [][]*Node{emptyCache(rows.Graph(), c, dtype, rows.Shape().Size(), columns.Shape().Size(), in[1])}
-		}, 1),
-		insert: device.NewProgram(d, "insert_row", func(in [][]*Node) [][]*Node {
-			return [][]*Node{insert(in[0][0], in[1], in[2])}
-		}, 1, 2),
-		greedy: device.NewProgram(d, "greedy_run", n.greedyRun, 3),
-		decode: device.NewProgram(d, "decode", func(in [][]*Node) [][]*Node {
-			logits, cache := decode(c, n.view(in[0], in[1]).WithoutGradient(), in[2][0], in[2][1], in[3])
-			return [][]*Node{{logits}, cache}
-		}, 3),
-	}
 }
 
 // Close frees the compiled programs. The weights stay.
 func (g *Generator) Close() {
 	for _, own := range g.devices {
-		own.preparing.Wait()
-		for _, p := range []*device.Program{own.cast, own.prefill, own.grow, own.insert, own.greedy, own.decode} {
-			p.Close()
-		}
+		own.close()
 	}
 }
 
-// Generate continues every prompt and returns the completions in the same order. onToken, if not nil, is called with each token as
-// it comes, of greedy ones several times a second with those that have come. What a row becomes depends on its prompt, its number
-// and the options, not on the other rows (but for the rounding of sums where two tokens are all but equally probable).
+// Generate continues every prompt and returns the completions in the same order. If onToken is not nil, it is
+// called with each token soon after it was generated; greedy tokens arrive in groups, several times a second. A
+// row's completion depends on its prompt, its number and the options, not on the other rows, except where the
+// rounding of sums decides between two tokens of almost equal probability.
 //
-// An error names the row that is empty, has a token outside the vocabulary or leaves no position for an answer. When ctx ends,
-// and on errors of the device, the completions so far come with the error.
-func (g *Generator) Generate(ctx context.Context, prompts [][]int32, o GenerateOptions, onToken func(row int, id int32)) ([]Completion, error) {
+// An error names the row whose prompt is empty, has a token outside the vocabulary or leaves no position for an
+// answer. If ctx is cancelled or a device fails, the completions so far are returned with the error.
+func (g *Generator) Generate(ctx context.Context, prompts [][]int32, o GenerateOptions,
+	onToken func(row int, id int32)) ([]Completion, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
@@ -125,97 +64,132 @@ func (g *Generator) Generate(ctx context.Context, prompts [][]int32, o GenerateO
 	if len(prompts) == 0 {
 		return nil, nil
 	}
-	// Long prompts come last, because from the first of them on the cache is that long for all rows.
+	// Long prompts come last, since from the first of them on the cache is that long for all rows.
 	slices.SortStableFunc(waiting, func(a, b int) int { return cmp.Compare(len(prompts[a]), len(prompts[b])) })
-	task := &task{options: o, onToken: onToken, prompts: prompts, waiting: waiting, completions: make([]Completion, len(prompts))}
-	each := (len(prompts) + len(g.devices) - 1) / len(g.devices)
+	r := &request{options: o, onToken: onToken, prompts: prompts, waiting: waiting,
+		completions: make([]Completion, len(prompts))}
+	perDevice := (len(prompts) + len(g.devices) - 1) / len(g.devices)
+	slots := powerOfTwo(min(perDevice, maxRows), 1)
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range min(len(prompts), len(g.devices)) {
 		group.Go(func() error {
-			b := &generation{generator: g.devices[i], task: task, slots: make([]*slot, powerOfTwo(min(each, generatedRows), 1))}
-			return b.all(ctx)
+			w := &worker{deviceGenerator: g.devices[i], request: r, slots: make([]*slot, slots)}
+			return w.run(ctx)
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return task.completions, fmt.Errorf("generate: %w", err)
+		return r.completions, fmt.Errorf("generate: %w", err)
 	}
-	return task.completions, nil
+	return r.completions, nil
 }
 
-func (o GenerateOptions) validate() error {
-	switch {
-	case o.MaxTokens < 1:
-		return fmt.Errorf("generate: %d tokens at most: want 1 or more", o.MaxTokens)
-	case !(o.Temperature >= 0) || math.IsInf(o.Temperature, 0):
-		return fmt.Errorf("generate: temperature %g: want 0 (greedy) or a positive number", o.Temperature)
-	case !(o.TopP >= 0 && o.TopP <= 1):
-		return fmt.Errorf("generate: top-p %g: want a number from 0 to 1", o.TopP)
-	case o.TopK < 0:
-		return fmt.Errorf("generate: top-k %d: want 0 or more", o.TopK)
+// run generates rows until none is left.
+func (w *worker) run(ctx context.Context) error {
+	masters, release, err := w.castMasters()
+	if err != nil {
+		return err
+	}
+	defer release()
+	w.masters = masters
+	w.compileAhead()
+	defer func() { finalize(w.cache) }()
+	for {
+		if err := w.fillSlots(ctx); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(w.slots, func(s *slot) bool { return s != nil }) {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := w.step(); err != nil {
+			return err
+		}
+	}
+}
+
+// fillSlots begins waiting rows until every slot has a row or no row is waiting.
+func (w *worker) fillSlots(ctx context.Context) error {
+	for i := range w.slots {
+		for w.slots[i] == nil {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			row, ok := w.nextRow()
+			if !ok {
+				return nil
+			}
+			if err := w.beginRow(i, row); err != nil {
+				return fmt.Errorf("row %d: %w", row, err)
+			}
+		}
 	}
 	return nil
 }
 
-func (g *generator) checkPrompt(ids []int32) error {
-	if len(ids) == 0 {
-		return errors.New("the prompt is empty: there is nothing to continue (put the BOS token there)")
-	}
-	if limit := g.config.MaxPositionEmbeddings; len(ids) >= limit {
-		return fmt.Errorf("the prompt has %d tokens and the model %d positions (max_position_embeddings): none is left for an answer", len(ids), limit)
-	}
-	return g.checkTokens(ids)
-}
-
-// trainedIn returns the overlay in the dtype of the computation, so that not every step must convert it, and how to release it.
-func (g *generator) trainedIn() (trained []*tensors.Tensor, release func(), err error) {
-	trained = g.trained()
-	if !slices.ContainsFunc(trained, func(t *tensors.Tensor) bool { return t.Rank() > 1 && t.DType() != g.dtype }) {
-		return trained, func() {}, nil
-	}
-	out, err := g.cast.Call(trained)
+// beginRow runs the prompt of a row through the network and generates the first token. Unless that token ends the
+// row, beginRow puts the row into slot number i.
+func (w *worker) beginRow(i, row int) error {
+	prompt := w.prompts[row]
+	padded := make([]int32, paddedLength(len(prompt)))
+	copy(padded, prompt)
+	length := tensors.FromScalar(int32(len(prompt)))
+	in := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(padded, 1, len(padded)), length}
+	defer finalize(in)
+	out, err := w.prefill.Call(w.baseValues(), w.masters, in)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	return out[0], func() { finalize(out[0]) }, nil
+	defer finalize(out[1])
+	s, live := &slot{row: row, sampler: newSampler(w.options, row), text: slices.Clone(prompt)}, false
+	s.lookahead = slices.Repeat(prompt[len(prompt)-1:], w.draftLength()) // any token will do, as nothing is predicted yet
+	if err := withLogits(out[0], func(logits []float32) (err error) {
+		live, err = w.sampleToken(s, logits)
+		return err
+	}); err != nil || !live {
+		return err
+	}
+	if err := w.reserve(w.expectedColumns(len(prompt))); err != nil {
+		return err
+	}
+	index := []*tensors.Tensor{tensors.FromScalar(int32(i))}
+	defer finalize(index)
+	inserted, err := w.insert.Call(index, w.cache, out[1])
+	if err != nil {
+		return err
+	}
+	w.cache, w.slots[i] = inserted[0], s
+	return nil
 }
 
-// castMatrices converts all but the vectors (the weights of norms) to dtype.
-func castMatrices(weights []*Node, dtype dtypes.DType) []*Node {
-	cast := slices.Clone(weights)
-	for i, w := range cast {
-		if w.Rank() > 1 {
-			cast[i] = ConvertDType(w, dtype)
-		}
+// compileAhead starts to compile the program of the steps, so that this runs while the first prompts are processed.
+func (w *worker) compileAhead() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.waiting) == 0 || w.options.MaxTokens == 1 {
+		return
 	}
-	return cast
+	// Rows wait in the order of their lengths, so this is the longest prompt of the first step.
+	longest := w.prompts[w.waiting[min(len(w.slots), len(w.waiting))-1]]
+	rows, columns := len(w.slots), cacheLength(w.expectedColumns(len(longest)))
+	cache := cacheShapes(w.config, w.dtype, rows, columns)
+	perRow := shapes.Make(dtypes.Int32, rows)
+	program, in := w.decode, []shapes.Shape{shapes.Make(dtypes.Int32, rows, 1), perRow}
+	if w.options.Temperature == 0 {
+		program = w.greedy
+		in = []shapes.Shape{shapes.Make(dtypes.Int32, rows, columns), perRow, perRow, shapes.Make(dtypes.Int32)}
+	}
+	// The shapes are taken now, because the masters may be freed before the goroutine begins. An error of the
+	// compilation is reported by the first step.
+	base, masters := shapesOf(w.baseValues()), shapesOf(w.masters)
+	w.compiling.Go(func() { program.Compile(base, masters, in, cache) })
 }
 
-// paddedLength returns what n tokens are padded to, so that few shapes are compiled: 64, 96, 128, 192, 256, ...
-func paddedLength(n int) int {
-	return roundedUp(n, 64)
-}
-
-// roundedUp returns the smallest of least, least*3/2, least*2, least*3, least*4, ... that is at least n.
-func roundedUp(n, least int) int {
-	p := powerOfTwo(n, least)
-	if middle := p / 4 * 3; middle >= least && n <= middle {
-		return middle
+func shapesOf(values []*tensors.Tensor) []shapes.Shape {
+	all := make([]shapes.Shape, len(values))
+	for i, t := range values {
+		all[i] = t.Shape()
 	}
-	return p
-}
-
-// powerOfTwo returns the smallest power of two that is at least n and least.
-func powerOfTwo(n, least int) int {
-	p := least
-	for p < n {
-		p *= 2
-	}
-	return p
-}
-
-// finalize frees tensors now: the garbage collector does not see how much memory of the device they hold.
-func finalize(values []*tensors.Tensor) {
-	for _, t := range values {
-		_ = t.FinalizeAll() // of a tensor that nobody uses any more
-	}
+	return all
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// loadTiny puts the built-in model on the pure Go backend.
+// loadTiny loads the built-in model on the pure Go backend.
 func loadTiny() (*device.Device, *mistral.Model, error) {
 	d, err := device.Open(device.Options{Platform: device.PlatformGo})
 	if err != nil {
@@ -25,7 +25,7 @@ func loadTiny() (*device.Device, *mistral.Model, error) {
 	return d, m, err
 }
 
-// Prompts of any lengths are continued together; the texts come back in the order of the prompts.
+// Prompts of any length are continued together. The completions are in the order of the prompts.
 func ExampleGenerator() {
 	d, m, err := loadTiny()
 	if err != nil {
@@ -50,7 +50,7 @@ func ExampleGenerator() {
 	// 8 tokens, stopped by length
 }
 
-// An untrained model finds every token about as probable as any other of its 512.
+// To the untrained model, each of its 512 tokens is about equally probable.
 func ExampleScorer() {
 	d, m, err := loadTiny()
 	if err != nil {

@@ -18,13 +18,13 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// smallConfig is a network that generates lively text from seededWeights.
+// smallConfig is a network that generates varied text with seededWeights.
 func smallConfig() config.Config {
-	return config.Config{VocabSize: 97, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2,
-		HeadDim: 8, RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
+	return config.Config{VocabSize: 97, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4,
+		NumKeyValueHeads: 2, HeadDim: 8, RMSNormEps: 1e-5, RopeTheta: 1e4, MaxPositionEmbeddings: 1024}
 }
 
-// seededWeights returns the same weights for the same seed.
+// seededWeights returns random weights, the same ones for the same seed.
 func seededWeights(c config.Config, seed uint64) *device.Tensors {
 	random := rand.New(rand.NewPCG(seed, 0))
 	set := &device.Tensors{}
@@ -41,7 +41,7 @@ func seededWeights(c config.Config, seed uint64) *device.Tensors {
 	return set
 }
 
-// raggedPrompts are of lengths 1, 40, 7, 23 and 2, repeated.
+// raggedPrompts returns n prompts with the lengths 1, 40, 7, 23 and 2, repeated.
 func raggedPrompts(c config.Config, n int) [][]int32 {
 	prompts := make([][]int32, n)
 	for row := range prompts {
@@ -54,6 +54,7 @@ func raggedPrompts(c config.Config, n int) [][]int32 {
 	return prompts
 }
 
+// generate continues prompts and fails the test on an error.
 func generate(t *testing.T, g *mistral.Generator, prompts [][]int32, o mistral.GenerateOptions) []mistral.Completion {
 	t.Helper()
 	completions, err := g.Generate(context.Background(), prompts, o, nil)
@@ -63,9 +64,10 @@ func generate(t *testing.T, g *mistral.Generator, prompts [][]int32, o mistral.G
 	return completions
 }
 
-// checkGreedy runs the network over the whole texts at once, without a cache, and checks that every generated token is the most
-// probable one of its place: the same as to compute the whole text anew for each token.
-func checkGreedy(t *testing.T, d *device.Device, c config.Config, weights *device.Tensors, prompts [][]int32, completions []mistral.Completion) {
+// checkGreedy checks that every generated token is the most probable one at its position, by running the network
+// over the whole texts without a cache.
+func checkGreedy(t *testing.T, d *device.Device, c config.Config, weights *device.Tensors, prompts [][]int32,
+	completions []mistral.Completion) {
 	t.Helper()
 	length := 0
 	for i, prompt := range prompts {
@@ -74,12 +76,13 @@ func checkGreedy(t *testing.T, d *device.Device, c config.Config, weights *devic
 	var tokens, positions, segments []int32
 	for i, prompt := range prompts {
 		text := slices.Concat(prompt, completions[i].IDs)
-		for place := range length {
-			seen, id := int32(0), int32(0)
-			if place < len(text) {
-				seen, id = 4, text[place]
+		for position := range length {
+			segment, id := int32(0), int32(0) // padding
+			if position < len(text) {
+				segment, id = 4, text[position]
 			}
-			tokens, positions, segments = append(tokens, id), append(positions, int32(place)), append(segments, seen)
+			tokens, positions = append(tokens, id), append(positions, int32(position))
+			segments = append(segments, segment)
 		}
 	}
 	var in []*tensors.Tensor
@@ -89,16 +92,15 @@ func checkGreedy(t *testing.T, d *device.Device, c config.Config, weights *devic
 	all := floats(t, run(t, d, logits(c, weights.Names), weights.Values, in)[0][0])
 	for row, prompt := range prompts {
 		for i, id := range completions[row].IDs {
-			at := (row*length + len(prompt) + i - 1) * c.VocabSize
-			place := all[at : at+c.VocabSize]
-			if best := slices.Index(place, slices.Max(place)); int(id) != best {
+			logits := all[(row*length+len(prompt)+i-1)*c.VocabSize:][:c.VocabSize]
+			if best := slices.Index(logits, slices.Max(logits)); int(id) != best {
 				t.Fatalf("row %d: token %d of the text is %d, want %d", row, i, id, best)
 			}
 		}
 	}
 }
 
-// With a cache the text is that of the network without one: for prompts of all lengths, on both backends.
+// Generation with a cache gives the text of the network without one, for prompts of all lengths and on both backends.
 func TestGenerateEqualsForward(t *testing.T) {
 	tied, windowed := smallConfig(), smallConfig()
 	tied.TieWordEmbeddings, tied.RopeScaling = true, config.RopeScaling{Type: "linear", Factor: 2}
@@ -121,14 +123,14 @@ func TestGenerateEqualsForward(t *testing.T) {
 					}
 				}
 				if len(different) < 10 {
-					t.Errorf("the texts have only %d different tokens: they show little", len(different))
+					t.Errorf("the texts have only %d different tokens, too few for this test", len(different))
 				}
 			})
 		}
 	}
 }
 
-// A text longer than a new cache makes it grow.
+// A text that is longer than a new cache makes the cache grow.
 func TestGenerateGrowsCache(t *testing.T) {
 	c, d := smallConfig(), graphtest.Device(t)
 	weights, prompts := seededWeights(c, 2), raggedPrompts(c, 2)
@@ -137,7 +139,8 @@ func TestGenerateGrowsCache(t *testing.T) {
 	checkGreedy(t, d, c, weights, prompts, generate(t, g, prompts, mistral.GenerateOptions{MaxTokens: 600}))
 }
 
-// A row's text depends on its number and its prompt, not on its batch: alone, among few, and where rows wait for free slots.
+// A row's text depends on its number and its prompt, not on its batch: alone, with a few others, and when rows wait
+// for free slots.
 func TestGenerateBatchInvariance(t *testing.T) {
 	c, d := smallConfig(), graphtest.Device(t)
 	c.EOSTokenIDs = []int32{3, 8, 11} // so that rows end at different times
@@ -154,9 +157,9 @@ func TestGenerateBatchInvariance(t *testing.T) {
 			ends[completion.Stop]++
 		}
 		if ends[mistral.StopEOS] < 3 || ends[mistral.StopLength] < 3 {
-			t.Errorf("%s: rows ended %v: they show little", name, ends)
+			t.Errorf("%s: rows ended %v, with too few of one kind for this test", name, ends)
 		}
-		// The rows before the last one become short ones that end at once, so that the last keeps its number.
+		// All rows before the last are replaced by short ones that end at once, so that the last keeps its number.
 		for last := range n {
 			rows := make([][]int32, last+1)
 			for row := range rows {
@@ -180,7 +183,8 @@ func TestGenerateStops(t *testing.T) {
 		g := mistral.NewGenerator(d, c, weights, nil, dtypes.Float32)
 		defer g.Close()
 		var streamed []int32
-		completions, err := g.Generate(context.Background(), prompt, o, func(row int, id int32) { streamed = append(streamed, id) })
+		onToken := func(_ int, id int32) { streamed = append(streamed, id) }
+		completions, err := g.Generate(context.Background(), prompt, o, onToken)
 		if err != nil {
 			t.Fatalf("%+v", err)
 		}
@@ -198,15 +202,25 @@ func TestGenerateStops(t *testing.T) {
 		tokens int
 		stop   string
 	}{
-		{"end token", func(c *config.Config, _ *mistral.GenerateOptions) { c.EOSTokenIDs = []int32{last} }, until, "eos"},
-		{"one of two end tokens", func(c *config.Config, _ *mistral.GenerateOptions) { c.EOSTokenIDs = []int32{96, last} }, until, "eos"},
-		{"first token ends", func(c *config.Config, _ *mistral.GenerateOptions) { c.EOSTokenIDs = text[:1] }, 1, "eos"},
+		{"end token", func(c *config.Config, _ *mistral.GenerateOptions) {
+			c.EOSTokenIDs = []int32{last}
+		}, until, "eos"},
+		{"one of two end tokens", func(c *config.Config, _ *mistral.GenerateOptions) {
+			c.EOSTokenIDs = []int32{96, last}
+		}, until, "eos"},
+		{"first token ends", func(c *config.Config, _ *mistral.GenerateOptions) {
+			c.EOSTokenIDs = text[:1]
+		}, 1, "eos"},
 		{"caller", func(_ *config.Config, o *mistral.GenerateOptions) {
 			o.Stop = func(row int, ids []int32) bool { return row == 0 && len(ids) == 3 }
 		}, 3, "stop"},
 		{"length", func(_ *config.Config, o *mistral.GenerateOptions) { o.MaxTokens = 1 }, 1, "length"},
-		{"positions", func(c *config.Config, _ *mistral.GenerateOptions) { c.MaxPositionEmbeddings = len(prompt[0]) + 4 }, 4, "length"},
-		{"last position", func(c *config.Config, _ *mistral.GenerateOptions) { c.MaxPositionEmbeddings = len(prompt[0]) + 1 }, 1, "length"},
+		{"positions", func(c *config.Config, _ *mistral.GenerateOptions) {
+			c.MaxPositionEmbeddings = len(prompt[0]) + 4
+		}, 4, "length"},
+		{"last position", func(c *config.Config, _ *mistral.GenerateOptions) {
+			c.MaxPositionEmbeddings = len(prompt[0]) + 1
+		}, 1, "length"},
 	} {
 		if got := run(c.change); got.Stop != c.stop || !slices.Equal(got.IDs, text[:c.tokens]) {
 			t.Errorf("%s: %v, stopped by %q, want %v, %q", c.name, got.IDs, got.Stop, text[:c.tokens], c.stop)
@@ -225,14 +239,16 @@ func TestGenerateErrors(t *testing.T) {
 		want    string
 	}{
 		{[][]int32{good, {}}, mistral.GenerateOptions{MaxTokens: 1}, "row 1: the prompt is empty"},
-		{[][]int32{good, good, {5, 97}}, mistral.GenerateOptions{MaxTokens: 1}, "row 2: token 97 at place 1"},
-		{[][]int32{{-1}}, mistral.GenerateOptions{MaxTokens: 1}, "row 0: token -1 at place 0"},
-		{[][]int32{make([]int32, 1024)}, mistral.GenerateOptions{MaxTokens: 1}, "row 0: the prompt has 1024 tokens and the model 1024 positions"},
-		{[][]int32{good}, mistral.GenerateOptions{}, "0 tokens at most"},
+		{[][]int32{good, good, {5, 97}}, mistral.GenerateOptions{MaxTokens: 1}, "row 2: token 97 at position 1"},
+		{[][]int32{{-1}}, mistral.GenerateOptions{MaxTokens: 1}, "row 0: token -1 at position 0"},
+		{[][]int32{make([]int32, 1024)}, mistral.GenerateOptions{MaxTokens: 1},
+			"row 0: the prompt has 1024 tokens and the model 1024 positions"},
+		{[][]int32{good}, mistral.GenerateOptions{}, "at most 0 tokens"},
 		{[][]int32{good}, mistral.GenerateOptions{MaxTokens: 1, Temperature: -1}, "temperature -1"},
 		{[][]int32{good}, mistral.GenerateOptions{MaxTokens: 1, TopP: 1.5}, "top-p 1.5"},
 	} {
-		if _, err := g.Generate(context.Background(), e.prompts, e.o, nil); err == nil || !strings.Contains(err.Error(), e.want) {
+		_, err := g.Generate(context.Background(), e.prompts, e.o, nil)
+		if err == nil || !strings.Contains(err.Error(), e.want) {
 			t.Errorf("error %v, want one with %q", err, e.want)
 		}
 	}
@@ -241,14 +257,15 @@ func TestGenerateErrors(t *testing.T) {
 	}
 }
 
-// Interrupted, Generate returns what there is.
+// If Generate is interrupted, it returns the tokens so far.
 func TestGenerateInterrupted(t *testing.T) {
 	c := smallConfig()
 	g := mistral.NewGenerator(graphtest.Device(t), c, seededWeights(c, 1), nil, dtypes.Float32)
 	defer g.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	tokens := 0
-	completions, err := g.Generate(ctx, raggedPrompts(c, 2), mistral.GenerateOptions{MaxTokens: 900}, func(row int, _ int32) {
+	o := mistral.GenerateOptions{MaxTokens: 900}
+	completions, err := g.Generate(ctx, raggedPrompts(c, 2), o, func(int, int32) {
 		if tokens++; tokens == 9 {
 			cancel()
 		}
@@ -256,14 +273,16 @@ func TestGenerateInterrupted(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v, want %v", err, context.Canceled)
 	}
-	const rest = 2 * 64 * 4 // of a run: the rows, its steps at most, the tokens of a step
-	if a, b := completions[0], completions[1]; len(a.IDs)+len(b.IDs) != tokens || tokens < 9 || tokens > 9+rest || a.Stop != "" || b.Stop != "" {
+	const rest = 2 * 64 * 4 // the most tokens of a run: rows times steps times tokens of a step
+	a, b := completions[0], completions[1]
+	if len(a.IDs)+len(b.IDs) != tokens || tokens < 9 || tokens > 9+rest || a.Stop != "" || b.Stop != "" {
 		t.Errorf("%d and %d tokens, stopped by %q and %q", len(a.IDs), len(b.IDs), a.Stop, b.Stop)
 	}
 }
 
-// A trained overlay counts instead of the base, as it is at the time of each call; in bfloat16 it is rounded as a base would be.
-func TestGenerateOverlay(t *testing.T) {
+// Masters replace base weights, with their values at the time of each call. In bfloat16 they are rounded like base
+// weights.
+func TestGenerateMasters(t *testing.T) {
 	c, d := smallConfig(), graphtest.Device(t)
 	prompts, o := raggedPrompts(c, 3), mistral.GenerateOptions{MaxTokens: 12}
 	names, err := mistral.Trainable(c, []string{"down_proj", "norm"})
@@ -279,18 +298,19 @@ func TestGenerateOverlay(t *testing.T) {
 		return some
 	}
 	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
-		overlay, merged := trained(5), seededWeights(c, 1)
-		policy := mistral.NewGenerator(d, c, seededWeights(c, 1), overlay, dtype)
+		masters, merged := trained(5), seededWeights(c, 1)
+		policy := mistral.NewGenerator(d, c, seededWeights(c, 1), masters, dtype)
 		defer policy.Close()
 		plain := mistral.NewGenerator(d, c, merged, nil, dtype)
 		defer plain.Close()
 		untrained := generate(t, plain, prompts, o)
 		for seed := range uint64(2) {
-			overlay.Values = trained(5 + seed).Values
+			masters.Values = trained(5 + seed).Values
 			for i, name := range names {
-				merged.Values[merged.Index(name)] = overlay.Values[i]
+				merged.Values[merged.Index(name)] = masters.Values[i]
 			}
-			got, want := fmt.Sprint(generate(t, policy, prompts, o)), fmt.Sprint(generate(t, plain, prompts, o))
+			got := fmt.Sprint(generate(t, policy, prompts, o))
+			want := fmt.Sprint(generate(t, plain, prompts, o))
 			if got != want || got == fmt.Sprint(untrained) {
 				t.Errorf("%s, seed %d: %v, want %v", dtype, seed, got, want)
 			}

@@ -18,7 +18,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// golden is an open file of reference numbers.
+// golden is an open file of recorded numbers.
 type golden struct {
 	*safetensors.File
 	t *testing.T
@@ -35,8 +35,8 @@ func openGolden(t *testing.T, name string) golden {
 	return golden{file, t}
 }
 
-// words returns the 32-bit elements of a tensor, and its shape.
-func (g golden) words(name string) ([]uint32, []int) {
+// rawWords returns the 32-bit elements of a tensor and its dimensions.
+func (g golden) rawWords(name string) ([]uint32, []int) {
 	g.t.Helper()
 	data, err := g.Tensor(name)
 	if err != nil {
@@ -51,7 +51,7 @@ func (g golden) words(name string) ([]uint32, []int) {
 
 func (g golden) floats(name string) []float32 {
 	g.t.Helper()
-	raw, _ := g.words(name)
+	raw, _ := g.rawWords(name)
 	values := make([]float32, len(raw))
 	for i, bits := range raw {
 		values[i] = math.Float32frombits(bits)
@@ -61,7 +61,7 @@ func (g golden) floats(name string) []float32 {
 
 func (g golden) ints(name string) []int32 {
 	g.t.Helper()
-	raw, _ := g.words(name)
+	raw, _ := g.rawWords(name)
 	values := make([]int32, len(raw))
 	for i, bits := range raw {
 		values[i] = int32(bits)
@@ -72,11 +72,11 @@ func (g golden) ints(name string) []int32 {
 // tensor returns a float32 tensor.
 func (g golden) tensor(name string) *tensors.Tensor {
 	g.t.Helper()
-	_, dims := g.words(name)
+	_, dims := g.rawWords(name)
 	return tensors.FromFlatDataAndDimensions(g.floats(name), dims...)
 }
 
-// weights returns all tensors whose name starts with prefix, under the rest of their names.
+// weights returns all tensors whose names begin with prefix, without the prefix in their names.
 func (g golden) weights(prefix string) *device.Tensors {
 	g.t.Helper()
 	set := &device.Tensors{}
@@ -88,7 +88,7 @@ func (g golden) weights(prefix string) *device.Tensors {
 	return set
 }
 
-// goldenConfigs reads the configurations of the models of a reference file.
+// goldenConfigs reads the configs of the models in a file of recorded numbers, by variant.
 func goldenConfigs(t *testing.T, name string) map[string]config.Config {
 	t.Helper()
 	var file struct {
@@ -110,17 +110,19 @@ func goldenConfigs(t *testing.T, name string) map[string]config.Config {
 	return configs
 }
 
-// rows is a batch of token rows with one document each, as the reference describes it.
+// rows is a recorded batch of token rows with one document each.
 type rows struct {
 	length                       int
 	tokens, positions, attention []int32
 }
 
-// rows reads case prefix: input_ids, and where they exist attention_mask (else all ones) and position_ids (else 0, 1, 2, ...).
+// rows reads the input_ids of the case prefix and, if recorded, its attention_mask (else all ones) and position_ids
+// (else 0, 1, 2, ...).
 func (g golden) rows(prefix string) rows {
 	g.t.Helper()
-	raw, dims := g.words(prefix + "input_ids")
-	r := rows{length: dims[1], tokens: g.ints(prefix + "input_ids"), positions: make([]int32, len(raw)), attention: make([]int32, len(raw))}
+	raw, dims := g.rawWords(prefix + "input_ids")
+	r := rows{length: dims[1], tokens: g.ints(prefix + "input_ids"),
+		positions: make([]int32, len(raw)), attention: make([]int32, len(raw))}
 	for i := range raw {
 		r.positions[i], r.attention[i] = int32(i%dims[1]), 1
 	}
@@ -133,11 +135,12 @@ func (g golden) rows(prefix string) rows {
 	return r
 }
 
-// input returns tokens, positions and segments [B, S]: places that the attention mask hides are padding, others document 1.
+// input returns tokens, positions and segments [B, S]. Tokens that the attention mask hides are padding, all others
+// document 1.
 func (r rows) input() []*tensors.Tensor {
 	segments := make([]int32, len(r.attention))
-	for i, seen := range r.attention {
-		segments[i] = seen << graph.BranchBits
+	for i, visible := range r.attention {
+		segments[i] = visible << graph.BranchBits
 	}
 	var in []*tensors.Tensor
 	for _, values := range [][]int32{r.tokens, r.positions, segments} {
@@ -150,8 +153,9 @@ func asInput(in []*Node) mistral.Input {
 	return mistral.Input{Tokens: in[0], Positions: in[1], Segments: in[2]}
 }
 
-// run compiles and calls a program once.
-func run(t *testing.T, d *device.Device, build func(in [][]*Node) [][]*Node, groups ...[]*tensors.Tensor) [][]*tensors.Tensor {
+// run compiles a program and calls it once.
+func run(t *testing.T, d *device.Device, build func(in [][]*Node) [][]*Node,
+	groups ...[]*tensors.Tensor) [][]*tensors.Tensor {
 	t.Helper()
 	p := device.NewProgram(d, t.Name(), build)
 	defer p.Close()
@@ -171,8 +175,8 @@ func floats(t *testing.T, x *tensors.Tensor) []float32 {
 	return values
 }
 
-// relative returns the Euclidean distance of got from want, divided by the length of want.
-func relative(got, want []float32) float64 {
+// relativeError returns the Euclidean norm of got - want divided by the norm of want.
+func relativeError(got, want []float32) float64 {
 	var diff, norm float64
 	for i := range want {
 		d := float64(got[i]) - float64(want[i])

@@ -1,62 +1,67 @@
 package mistral
 
 import (
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// layerView is one block of the network, a layer counted from 0, on x [B, S, D]:
+// decoderLayer is one layer of the network, numbered from 0. On the residual stream x [B, S, D] it computes
 //
-//	x = x + O attend(rotate(Q n), rotate(K n), V n),   n = norm(x)    (heads, then mixed)
-//	x = x + down(silu(gate n) * up n),                 n = norm(x)    (fed)
+//	x = x + O attention(rotate(Q n), rotate(K n), V n)   with n = norm(x)    (projectQKV, attentionResidual)
+//	x = x + down(silu(gate n) * up n)                    with n = norm(x)    (mlpResidual)
 //
-// x stays in float32 whatever the layer computes in: it adds up what all layers say, and half precision would round it at each.
+// The caller computes the attention between projectQKV and attentionResidual.
 //
-// Between heads and mixed the caller attends: training sees the keys of the batch alone and generation those of a cache.
-type layerView struct {
+// The residual stream stays in float32 whatever the layer computes in: it is a sum over all layers, which half
+// precision would round at each of them.
+type decoderLayer struct {
 	config.Config
 	weights graph.Weights
 	layer   int
 }
 
-// heads are the queries [B, S, H, hd] and the keys and values [B, S, K, hd] of the tokens x [B, S, D].
-func (l layerView) heads(x *Node, rotary graph.Rotary) (q, k, v *Node) {
+// projectQKV returns the rotated queries [B, S, H, hd], the rotated keys and the values, both [B, S, K, hd], of x
+// [B, S, D].
+func (l decoderLayer) projectQKV(x *Node, rotary graph.Rotary) (q, k, v *Node) {
 	n := l.norm(x, config.InputNorm)
-	heads := func(part string, number int) *Node { return splitHeads(l.linear(n, part, l.dtype()), number) }
-	q = rotary.Apply(heads(config.QProj, l.NumAttentionHeads))
-	k = rotary.Apply(heads(config.KProj, l.NumKeyValueHeads))
-	return q, k, heads(config.VProj, l.NumKeyValueHeads)
+	project := func(part string, heads int) *Node { return splitHeads(l.linear(n, part, l.computeDType()), heads) }
+	q = rotary.Apply(project(config.QProj, l.NumAttentionHeads))
+	k = rotary.Apply(project(config.KProj, l.NumKeyValueHeads))
+	return q, k, project(config.VProj, l.NumKeyValueHeads)
 }
 
-// mixed is x [..., D] with what attention says, values [..., H*hd].
-func (l layerView) mixed(x, values *Node) *Node {
-	return Add(x, l.linear(values, config.OProj, dtypes.Float32))
+// attentionResidual returns x [..., D] plus the output projection of the attention output [..., H*hd].
+func (l decoderLayer) attentionResidual(x, attentionOutput *Node) *Node {
+	return Add(x, l.linear(attentionOutput, config.OProj, dtypes.Float32))
 }
 
-// fed is x [..., D] with what the MLP says of it.
-func (l layerView) fed(x *Node) *Node {
+// mlpResidual returns x [..., D] plus the MLP's output.
+func (l decoderLayer) mlpResidual(x *Node) *Node {
 	n := l.norm(x, config.PostAttentionNorm)
-	gate, up := l.linear(n, config.GateProj, l.dtype()), l.linear(n, config.UpProj, l.dtype()) // [..., F]
-	h := graph.Gated(gate, up)
-	return Add(x, l.linear(h, config.DownProj, dtypes.Float32))
+	gate := l.linear(n, config.GateProj, l.computeDType()) // [..., F]
+	up := l.linear(n, config.UpProj, l.computeDType())     // [..., F]
+	return Add(x, l.linear(graph.Gated(gate, up), config.DownProj, dtypes.Float32))
 }
 
-// dtype is that of the computation.
-func (l layerView) dtype() dtypes.DType {
-	return l.weights.Get(config.LayerTensor(l.layer, config.QProj)).DType()
+// computeDType returns the dtype of the computation.
+func (l decoderLayer) computeDType() dtypes.DType {
+	return l.weights.Get(config.LayerTensorName(l.layer, config.QProj)).DType()
 }
 
-func (l layerView) norm(x *Node, part string) *Node {
-	return ConvertDType(l.weights.RMSNorm(x, config.LayerTensor(l.layer, part), l.RMSNormEps), l.dtype())
+// norm applies one of the layer's norms.
+func (l decoderLayer) norm(x *Node, part string) *Node {
+	return ConvertDType(l.weights.RMSNorm(x, config.LayerTensorName(l.layer, part), l.RMSNormEps), l.computeDType())
 }
 
-func (l layerView) linear(x *Node, part string, dtype dtypes.DType) *Node {
-	return l.weights.Linear(x, config.LayerTensor(l.layer, part), dtype)
+// linear multiplies x by one of the layer's matrices. The result has the given dtype.
+func (l decoderLayer) linear(x *Node, part string, dtype dtypes.DType) *Node {
+	return l.weights.Linear(x, config.LayerTensorName(l.layer, part), dtype)
 }
 
-// splitHeads turns [B, S, heads*hd] into [B, S, heads, hd].
+// splitHeads reshapes [B, S, heads*hd] to [B, S, heads, hd].
 func splitHeads(x *Node, heads int) *Node {
 	b, s := x.Shape().Dim(0), x.Shape().Dim(1)
 	return Reshape(x, b, s, heads, -1)

@@ -4,29 +4,32 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// Model is a network with its weights on a device.
+// Model is a network whose base weights are on a device or on the devices of a mesh.
 type Model struct {
 	Config     config.Config
-	Base       *device.Tensors        // every tensor, in the order of Config.Tensors; never changed by training
-	Checkpoint *pretrained.Checkpoint // where the weights came from; stays open as long as Masters and Export need it
+	Base       *device.Tensors        // the base weights in the order of Config.Tensors; training does not change them
+	Checkpoint *pretrained.Checkpoint // the source of the weights; LoadMasters and Export need it open
 }
 
-// Load puts the weights of a checkpoint on a device: matrices in dtype, norms ([D]) in float32. The checkpoint is checked against
-// its config before anything is uploaded. Besides the weights on the device, no more than one tensor per processor core is held.
+// Load puts the weights of a pretrained model on a device: the matrices in dtype, the norms ([D]) in float32. It checks
+// them against the model's config before it uploads anything. At most one tensor per processor core is in memory
+// at a time.
 func Load(d *device.Device, c *pretrained.Checkpoint, dtype dtypes.DType) (*Model, error) {
 	return LoadOn(d, nil, c, dtype)
 }
 
-// LoadOn is Load for the devices of a mesh. A device's part of a weight is read from the checkpoint's bytes and goes to that device alone.
+// LoadOnMesh is Load for the devices of a mesh. Each device gets only its own shard of a sharded weight, read from the
+// model's files.
 func LoadOn(d *device.Device, mesh *device.Mesh, c *pretrained.Checkpoint, dtype dtypes.DType) (*Model, error) {
 	if err := c.CheckTensors(); err != nil {
 		return nil, err
@@ -41,21 +44,20 @@ func LoadOn(d *device.Device, mesh *device.Mesh, c *pretrained.Checkpoint, dtype
 	if err != nil {
 		return nil, err
 	}
-	if f, ok := c.Source.(*pretrained.Folder); ok {
-		f.Forget() // the device has the weights
-	}
+	c.ReleasePages() // the device has its own copy of the weights
 	return &Model{Config: c.Config, Base: base, Checkpoint: c}, nil
 }
 
-// upload reads, converts and uploads tensors, several at a time, in parts where cut says so. After an error nothing stays on the devices.
-func upload(d *device.Device, mesh *device.Mesh, cut func(name string, dims []int) bool, c *pretrained.Checkpoint, specs []config.TensorSpec,
-	dtype func(config.TensorSpec) dtypes.DType) (*device.Tensors, error) {
+// upload reads tensors, converts them to their dtype and uploads them, several at a time. It shards the tensors for
+// which sharded returns true. After an error nothing stays on the devices.
+func upload(d *device.Device, mesh *device.Mesh, sharded func(name string, dims []int) bool, c *pretrained.Checkpoint,
+	specs []config.TensorSpec, dtype func(config.TensorSpec) dtypes.DType) (*device.Tensors, error) {
 	names := make([]string, len(specs))
 	for i, spec := range specs {
 		names[i] = spec.Name
 	}
 	workers := runtime.GOMAXPROCS(0)
-	scratch := make(chan []byte, workers) // for converted elements, which the device copies
+	scratch := make(chan []byte, workers) // buffers for converted elements, which the device copies
 	for range workers {
 		scratch <- nil
 	}
@@ -65,22 +67,23 @@ func upload(d *device.Device, mesh *device.Mesh, cut func(name string, dims []in
 		if err != nil {
 			return nil, false, err
 		}
-		to, cut, converted := dtype(spec), cut(spec.Name, spec.Dims), <-scratch
-		defer func() { scratch <- converted }()
-		row := len(t.Bytes) / spec.Dims[0]
-		parts, err := d.UploadParts(mesh, shapes.Make(to, spec.Dims...), cut, func(first, end int) ([]byte, error) {
-			elements, err := pretrained.Convert(safetensors.Tensor{Name: t.Name, DType: t.DType, Dims: t.Dims, Bytes: t.Bytes[first*row : end*row]}, to, converted)
+		to, shard, buffer := dtype(spec), sharded(spec.Name, spec.Dims), <-scratch
+		defer func() { scratch <- buffer }()
+		row := len(t.Bytes) / spec.Dims[0] // bytes
+		parts, err := d.UploadParts(mesh, shapes.Make(to, spec.Dims...), shard, func(first, end int) ([]byte, error) {
+			rows := safetensors.Tensor{Name: t.Name, DType: t.DType, Dims: t.Dims, Bytes: t.Bytes[first*row : end*row]}
+			elements, err := pretrained.Convert(rows, to, buffer)
 			if t.DType != to && err == nil {
-				converted = elements
+				buffer = elements
 			}
 			return elements, err
 		})
 		if err != nil {
 			return nil, false, fmt.Errorf("%s: tensor %s: %w", c.Path, spec.Name, err)
 		}
-		return parts, cut, nil
+		return parts, shard, nil
 	})
 }
 
-// Close frees the weights on the device. The checkpoint stays open.
+// Close frees the weights on the device. The pretrained model stays open.
 func (m *Model) Close() error { return m.Base.Finalize() }

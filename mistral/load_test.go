@@ -18,7 +18,8 @@ func TestTrainable(t *testing.T) {
 		patterns []string
 		want     int
 	}{
-		{nil, 21}, {[]string{"down_proj"}, 2}, {[]string{"layers.1."}, 9}, {[]string{"layers.1.", "norm"}, 12}, {[]string{"lm_head", "embed"}, 2}, {[]string{"weight"}, 21},
+		{nil, 21}, {[]string{"down_proj"}, 2}, {[]string{"layers.1."}, 9}, {[]string{"layers.1.", "norm"}, 12},
+		{[]string{"lm_head", "embed"}, 2}, {[]string{"weight"}, 21},
 	}
 	for _, test := range tests {
 		got, err := Trainable(c, test.patterns)
@@ -26,7 +27,9 @@ func TestTrainable(t *testing.T) {
 			t.Errorf("%v: %v, %v", test.patterns, got, err)
 		}
 	}
-	for pattern, want := range map[string]string{"downproj": "nearest: down_proj", "lm_heads": "nearest: lm_head", "": "empty"} {
+	for pattern, want := range map[string]string{
+		"downproj": "nearest: down_proj", "lm_heads": "nearest: lm_head", "": "empty",
+	} {
 		if _, err := Trainable(c, []string{"norm", pattern}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", pattern, err)
 		}
@@ -56,7 +59,7 @@ func TestLoad(t *testing.T) {
 		}
 		source, _ := c.Tensor(spec.Name)
 		if rounded, _ := pretrained.Convert(source, want, nil); string(got) != string(rounded) {
-			t.Errorf("%s: other values than the checkpoint's", spec.Name)
+			t.Errorf("%s: the values are not those of the file", spec.Name)
 		}
 	}
 	masters, err := Masters(d, m, []string{config.LMHead, config.FinalNorm})
@@ -66,16 +69,17 @@ func TestLoad(t *testing.T) {
 	defer masters.Finalize()
 	got, err := d.Download(masters.Values[0])
 	if source, _ := c.Tensor(config.LMHead); err != nil || string(got) != string(source.Bytes) {
-		t.Errorf("the master is not the checkpoint's tensor in full precision (%v)", err)
+		t.Errorf("the master is not the file's tensor in full precision (%v)", err)
 	}
 	if _, err := Masters(d, m, []string{"w"}); err == nil {
-		t.Error("a master of a tensor that is not there")
+		t.Error("Masters accepted a tensor that the model does not have")
 	}
 	if _, err := Load(d, c, dtypes.Int8); err == nil || !strings.Contains(err.Error(), "tensor") {
 		t.Errorf("8-bit integers: %v", err)
 	}
 }
 
+// openTinyModel opens the built-in model and closes it at the end of the test.
 func openTinyModel(t testing.TB) *pretrained.Checkpoint {
 	t.Helper()
 	c, err := pretrained.Open(pretrained.Tiny)

@@ -3,78 +3,79 @@ package mistral
 import (
 	"fmt"
 
-	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/graph/device"
-	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// network is a model that programs are built for: its base weights and, in front of them, trained ones.
+// network is a model that programs are built for: base weights and, for the policy, masters that replace some of them.
 type network struct {
 	config        config.Config
-	base, overlay *device.Tensors // overlay may be nil
+	base, masters *device.Tensors // masters is nil for the base model
 	dtype         dtypes.DType    // of the computation
-	number        int             // of the device whose weights count
+	deviceNumber  int             // the device of the mesh whose copy of the weights is used
 }
 
-// onEach returns the network as each device of the mesh sees it that the base lies on; all have all of it.
-func (n network) onEach() []network {
+// perDevice returns the network once for each device of the base weights' mesh. Every device has all weights.
+func (n network) perDevice() []network {
 	each := make([]network, n.base.Mesh.Devices())
 	for i := range each {
 		each[i] = n
-		each[i].number = i
+		each[i].deviceNumber = i
 	}
 	return each
 }
 
-// weights returns the base's tensors.
-func (n network) weights() []*tensors.Tensor { return n.base.Group()[n.number] }
+// baseValues returns the base weights on the network's device.
+func (n network) baseValues() []*tensors.Tensor { return n.base.Group()[n.deviceNumber] }
 
-// view returns the policy's view of the nodes of base and overlay.
-func (n network) view(base, overlay []*Node) graph.Weights {
+// masterValues returns the current masters on the network's device. Training replaces them at every step.
+func (n network) masterValues() []*tensors.Tensor {
+	if n.masters == nil {
+		return nil
+	}
+	return n.masters.Group()[n.deviceNumber]
+}
+
+// policyWeights returns the policy's weights in a graph, given the nodes of the base weights and of the masters.
+func (n network) policyWeights(base, masters []*Node) graph.Weights {
 	w := graph.NewWeights(n.base.Names, base)
-	if n.overlay != nil {
-		w = w.Overlay(n.overlay.Names, overlay)
+	if n.masters != nil {
+		w = w.Overlay(n.masters.Names, masters)
 	}
 	return w.WithDType(n.dtype)
 }
 
-// trained returns the overlay's tensors as they are now; training replaces them at each step.
-func (n network) trained() []*tensors.Tensor {
-	if n.overlay == nil {
-		return nil
+// policyTensors returns the policy's current tensors by name: the master if there is one, else the base weight.
+func (n network) policyTensors() map[string]*tensors.Tensor {
+	byName := map[string]*tensors.Tensor{}
+	for i, t := range n.baseValues() {
+		byName[n.base.Names[i]] = t
 	}
-	return n.overlay.Group()[n.number]
+	for i, t := range n.masterValues() {
+		byName[n.masters.Names[i]] = t
+	}
+	return byName
 }
 
-// seen returns the tensors by their names as the policy sees them now: the trained one where there is one.
-func (n network) seen() map[string]*tensors.Tensor {
-	seen := map[string]*tensors.Tensor{}
-	for i, t := range n.weights() {
-		seen[n.base.Names[i]] = t
-	}
-	for i, t := range n.trained() {
-		seen[n.overlay.Names[i]] = t
-	}
-	return seen
-}
-
-// called returns the tensors of these names.
-func called(all map[string]*tensors.Tensor, names ...string) []*tensors.Tensor {
+// selectTensors returns the tensors with the given names.
+func selectTensors(byName map[string]*tensors.Tensor, names ...string) []*tensors.Tensor {
 	values := make([]*tensors.Tensor, len(names))
 	for i, name := range names {
-		values[i] = all[name]
+		values[i] = byName[name]
 	}
 	return values
 }
 
-// checkTokens returns an error unless all ids are tokens of the vocabulary.
+// checkTokens returns an error unless all ids are in the vocabulary.
 func (n network) checkTokens(ids []int32) error {
 	for i, id := range ids {
 		if id < 0 || int(id) >= n.config.VocabSize {
-			return fmt.Errorf("token %d at place %d is outside the vocabulary of %d", id, i, n.config.VocabSize)
+			return fmt.Errorf("token %d at position %d is outside the vocabulary of %d", id, i, n.config.VocabSize)
 		}
 	}
 	return nil

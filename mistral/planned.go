@@ -8,7 +8,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// Planned is the model as Load would put it on a mesh, without its weights: enough to compile programs for.
+// PlanModel returns the model that Load would put on a mesh, with shapes instead of weights. Programs can be compiled
+// for it.
 func Planned(c config.Config, m *device.Mesh, dtype dtypes.DType) *Model {
 	base := &device.Tensors{Mesh: m}
 	for _, s := range c.Tensors() {
@@ -21,7 +22,7 @@ func Planned(c config.Config, m *device.Mesh, dtype dtypes.DType) *Model {
 	return &Model{Config: c, Base: base}
 }
 
-// PlannedMasters are the shapes of what Masters returns.
+// PlanMasters returns the masters that LoadMasters would return for a planned model, with shapes instead of values.
 func PlannedMasters(model *Model, names []string) *device.Tensors {
 	m := model.Base.Mesh
 	masters := &device.Tensors{Mesh: m}

@@ -6,8 +6,8 @@ import (
 	"math/rand/v2"
 )
 
-// sampler draws the tokens of one row. Its random numbers depend on the seed and the row alone, so that a row's text does not
-// depend on the rows generated beside it.
+// sampler draws the tokens of one row. Its random numbers depend only on the seed and the row's number, so that a
+// row's text does not depend on the rows that are generated with it.
 type sampler struct {
 	temperature float64
 	topP        float64
@@ -18,15 +18,17 @@ type sampler struct {
 }
 
 func newSampler(o GenerateOptions, row int) *sampler {
-	return &sampler{temperature: o.Temperature, topP: o.TopP, topK: o.TopK, random: rand.New(rand.NewPCG(uint64(o.Seed), uint64(row)))}
+	random := rand.New(rand.NewPCG(uint64(o.Seed), uint64(row)))
+	return &sampler{temperature: o.Temperature, topP: o.TopP, topK: o.TopK, random: random}
 }
 
-// next returns the next token for the logits of the vocabulary. Greedy (temperature 0): the first of the largest. Else it draws from
+// next returns the next token, given the logits of the vocabulary. At temperature 0 it is the token with the
+// largest logit, the first of several. Otherwise next draws from
 //
 //	p = softmax(logits / temperature)
 //
-// with one random number; with topK, from the topK most probable tokens alone, and with topP below 1, from the nucleus of these
-// (Holtzman et al. 2020).
+// with one random number. topK restricts the draw to the topK most probable tokens, and topP below 1 restricts it
+// further to their nucleus (Holtzman et al. 2020).
 func (s *sampler) next(logits []float32) (int32, error) {
 	best := 0
 	for i, l := range logits {
@@ -45,12 +47,12 @@ func (s *sampler) next(logits []float32) (int32, error) {
 	}
 	s.softmax(logits, float64(logits[best]))
 	if s.topP > 0 && s.topP < 1 || s.topK > 0 && s.topK < len(logits) {
-		return s.nucleus(), nil
+		return s.drawNucleus(), nil
 	}
 	return s.draw(), nil
 }
 
-// softmax fills probs.
+// softmax computes probs. top is the largest logit.
 func (s *sampler) softmax(logits []float32, top float64) {
 	if s.probs == nil {
 		s.probs = make([]float64, len(logits))
@@ -66,7 +68,7 @@ func (s *sampler) softmax(logits []float32, top float64) {
 	}
 }
 
-// draw picks a token by its probability, in the order of the vocabulary.
+// draw draws a token from the whole vocabulary.
 func (s *sampler) draw() int32 {
 	left, last := s.random.Float64(), 0
 	for i, p := range s.probs {
@@ -78,29 +80,29 @@ func (s *sampler) draw() int32 {
 		}
 		last = i
 	}
-	return int32(last) // the probabilities summed up to a little less than 1
+	return int32(last) // the rounded probabilities add up to a little less than 1
 }
 
-// nucleus picks a token out of the smallest set of most probable tokens whose mass is at least topP of the mass of the topK most
-// probable ones (of all tokens without topK), as transformers defines it; of equally probable tokens the first in the vocabulary comes
-// first.
+// drawNucleus draws a token from the nucleus as transformers defines it: the smallest set of most probable tokens
+// whose probability mass is at least topP times the mass of the topK most probable tokens (of all tokens without
+// topK). Of equally probable tokens the set takes the first in the vocabulary.
 //
-// It takes tokens off a heap one by one: the set is nearly always small, and sorting the whole vocabulary at every token would
-// take as long as a small network does.
-func (s *sampler) nucleus() int32 {
+// Tokens are popped off a heap one by one, because the set is nearly always small, and sorting the whole vocabulary
+// for every token would take as long as a small network.
+func (s *sampler) drawNucleus() int32 {
 	s.order = s.order[:0]
 	for i := range s.probs {
 		s.order = append(s.order, int32(i))
 	}
 	for i := len(s.order)/2 - 1; i >= 0; i-- {
-		s.sink(s.order, i)
+		s.siftDown(s.order, i)
 	}
 	var mass float64
 	var set []int32
 	if s.topK == 0 || s.topK >= len(s.order) {
 		mass, set = s.pop(len(s.order), s.topP)
 	} else if mass, set = s.pop(s.topK, math.Inf(1)); s.topP > 0 && s.topP < 1 {
-		mass, set = s.likeliest(set, s.topP*mass)
+		mass, set = s.keepMass(set, s.topP*mass)
 	}
 	left := s.random.Float64() * mass
 	for i := len(set) - 1; i > 0; i-- { // the most probable token is the last
@@ -111,21 +113,21 @@ func (s *sampler) nucleus() int32 {
 	return set[0]
 }
 
-// pop takes tokens off the heap, the most probable first, until they have the mass or are most. They lie behind the heap then, in
-// reverse order.
-func (s *sampler) pop(most int, wanted float64) (mass float64, set []int32) {
+// pop removes tokens from the heap, the most probable first, until their mass is at least wanted or their number is
+// maxTokens. It returns them in reverse order, stored after the rest of the heap.
+func (s *sampler) pop(maxTokens int, wanted float64) (mass float64, set []int32) {
 	n := len(s.order)
-	for mass < wanted && n > len(s.order)-most {
+	for mass < wanted && n > len(s.order)-maxTokens {
 		n--
 		s.order[0], s.order[n] = s.order[n], s.order[0]
 		mass += s.probs[s.order[n]]
-		s.sink(s.order[:n], 0)
+		s.siftDown(s.order[:n], 0)
 	}
 	return mass, s.order[n:]
 }
 
-// likeliest is the end of a set in the order of pop that has the mass.
-func (s *sampler) likeliest(set []int32, wanted float64) (mass float64, likeliest []int32) {
+// keepMass returns the most probable tokens of a set in the order of pop, as many as are needed for the wanted mass.
+func (s *sampler) keepMass(set []int32, wanted float64) (mass float64, kept []int32) {
 	n := len(set)
 	for mass < wanted && n > 0 {
 		n--
@@ -134,17 +136,18 @@ func (s *sampler) likeliest(set []int32, wanted float64) (mass float64, likelies
 	return mass, set[n:]
 }
 
-// sink restores the heap, most probable token on top, after its element i has changed.
-func (s *sampler) sink(heap []int32, i int) {
+// siftDown moves element i of a heap down until neither of its children is more probable. The most probable token
+// is on top.
+func (s *sampler) siftDown(heap []int32, i int) {
 	for {
 		child := 2*i + 1
 		if child >= len(heap) {
 			return
 		}
-		if child+1 < len(heap) && s.before(heap[child+1], heap[child]) {
+		if child+1 < len(heap) && s.moreProbable(heap[child+1], heap[child]) {
 			child++
 		}
-		if s.before(heap[i], heap[child]) {
+		if s.moreProbable(heap[i], heap[child]) {
 			return
 		}
 		heap[i], heap[child] = heap[child], heap[i]
@@ -152,6 +155,7 @@ func (s *sampler) sink(heap []int32, i int) {
 	}
 }
 
-func (s *sampler) before(a, b int32) bool {
+// moreProbable reports whether token a comes before token b.
+func (s *sampler) moreProbable(a, b int32) bool {
 	return s.probs[a] > s.probs[b] || s.probs[a] == s.probs[b] && a < b
 }

@@ -7,73 +7,71 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/bfpo-go/bfpo/graph/device"
-	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/gomlx/compute/dtypes"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// Sequence is a response to be scored after its prompt. Ids are taken as they stand: nothing is put before or behind them.
-type Sequence struct {
-	PromptIDs, ResponseIDs []int32
-}
-
-// Score says how probable a response is after its prompt.
+// Score is the log-probability of a response given its prompt.
 type Score struct {
 	LogProb       float64   // log-probability of the response in nats: the sum of TokenLogProbs in float64
-	Tokens        int       // tokens of the response
-	Greedy        bool      // every token is the most probable one of its place; true when there is none
-	TokenLogProbs []float32 // of each token of the response given all before it
+	Tokens        int       // number of tokens of the response
+	Greedy        bool      // every token is the most probable one at its position; true for an empty response
+	TokenLogProbs []float32 // log-probability of each token of the response given all tokens before it
 }
 
 // Scorer computes the log-probabilities of responses. It may be used by several goroutines at once.
 type Scorer struct {
-	devices []scorer
-	batch   int // tokens of a batch, roughly
+	devices     []deviceScorer
+	batchTokens int // approximate number of tokens of a batch
 }
 
-// NewScorer returns a scorer of the network with these base weights and, in front of them unless nil, overlay: the policy. Without
-// overlay it is the reference. It computes in dtype. Both sets stay the caller's; they are read at each call of Score, so overlay
-// may be trained on between calls, but keeps its names.
+// NewScorer returns a scorer of the network with the given base weights and, for the policy, masters that replace
+// base weights of the same names. With nil masters it scores with the base weights, as the reference model does. It
+// computes in dtype. The caller keeps both sets. Every call of Score reads them, so that the values of masters may
+// change between calls, but not its names.
 //
-// Where the weights lie on a mesh, every device must have all of them; the devices then share the batches, each of which is computed
-// as on one device.
-func NewScorer(d *device.Device, c config.Config, base, overlay *device.Tensors, dtype dtypes.DType) *Scorer {
-	s := &Scorer{batch: scoredTokensGPU}
+// If the weights are on a mesh, every device must have all of them. The devices then share the batches, and each
+// batch gives the same numbers as on one device.
+func NewScorer(d *device.Device, c config.Config, base, masters *device.Tensors, dtype dtypes.DType) *Scorer {
+	s := &Scorer{batchTokens: batchTokensGPU}
 	if d.Platform() != device.PlatformCUDA {
-		s.batch = scoredTokens
+		s.batchTokens = batchTokensCPU
 	}
-	for _, n := range (network{config: c, base: base, overlay: overlay, dtype: dtype}).onEach() {
-		s.devices = append(s.devices, newScorer(d.At(n.number), n))
+	for _, n := range (network{config: c, base: base, masters: masters, dtype: dtype}).perDevice() {
+		s.devices = append(s.devices, newScorer(d.At(n.deviceNumber), n))
 	}
 	return s
 }
 
-// WithBF16x3 lets a scorer in float32 multiply numbers rounded to 16 bits where that is faster (see graph.Program.WithBF16x3), before its first
-// Score. Log-probabilities then differ some thirty times as much as they do for sums in another order: on SmolLM2, of whole answers, by 7e-4 nat
-// (bfpo/evaluate's TestEvaluationGolden). It returns s.
+// WithBF16x3 lets a float32 scorer multiply numbers as sums of bfloat16 where that is faster (see
+// device.Program.WithBF16x3). It must be called before the first Score, and returns s. The log-probabilities then
+// differ some thirty times as much as they do between two orders of summation: on SmolLM2 by 7e-4 nat for whole
+// answers (TestEvaluationGolden in bfpo/evaluate).
 func (s *Scorer) WithBF16x3() *Scorer {
-	for _, device := range s.devices {
-		device.layer.WithBF16x3()
-		device.head.WithBF16x3()
+	for _, own := range s.devices {
+		own.layer.WithBF16x3()
+		own.head.WithBF16x3()
 	}
 	return s
 }
 
 // Close frees the compiled programs. The weights stay.
 func (s *Scorer) Close() {
-	for _, device := range s.devices {
-		device.close()
+	for _, own := range s.devices {
+		own.close()
 	}
 }
 
-// Score returns the scores of sequences in their order. Sequences with the same prompt, and neighbours, share what they begin with in the
-// computation, so that the options of a question cost little more than the question. A sequence's score does not depend on the others (but for the
-// rounding of sums).
+// Score returns the scores of sequences in their order. Shared prefixes are computed once, so that the options of a
+// question cost little more than the question. A sequence's score does not depend on the other sequences, except
+// for the rounding of sums. An empty response scores 0.
 //
-// An error names the row that has no prompt (the first token of a response needs a token before it), a token outside the
-// vocabulary, or more tokens than Config.MaxPositionEmbeddings (the
-// last one, which predicts nothing, not counted). An empty response scores 0.
+// An error names the row that has no prompt (the first token of a response is predicted by the token before it), a
+// token outside the vocabulary, or more tokens than Config.MaxPositionEmbeddings; the last token of a response
+// predicts nothing and does not count.
 func (s *Scorer) Score(ctx context.Context, sequences []Sequence) ([]Score, error) {
 	scores := make([]Score, len(sequences))
 	for row, q := range sequences {
@@ -83,7 +81,7 @@ func (s *Scorer) Score(ctx context.Context, sequences []Sequence) ([]Score, erro
 		n := len(q.ResponseIDs)
 		scores[row] = Score{Tokens: n, Greedy: true, TokenLogProbs: make([]float32, n)}
 	}
-	if err := s.runAll(ctx, scoreBatches(sharePrompts(sequences), s.batch), scores); err != nil {
+	if err := s.scoreBatches(ctx, makeBatches(groupByPrefix(sequences), s.batchTokens), scores); err != nil {
 		return nil, fmt.Errorf("score: %w", err)
 	}
 	for row := range scores {
@@ -94,17 +92,18 @@ func (s *Scorer) Score(ctx context.Context, sequences []Sequence) ([]Score, erro
 	return scores, nil
 }
 
-// runAll lets the devices take the batches in turn. No two batches have tokens of one sequence.
-func (s *Scorer) runAll(ctx context.Context, batches []*scoreBatch, scores []Score) error {
+// scoreBatches distributes the batches among the devices. They can write into scores concurrently, because no two
+// batches have targets of the same sequence.
+func (s *Scorer) scoreBatches(ctx context.Context, batches []*scoreBatch, scores []Score) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var taken atomic.Int64
-	for _, device := range s.devices {
+	for _, own := range s.devices {
 		group.Go(func() error {
 			for i := taken.Add(1) - 1; i < int64(len(batches)); i = taken.Add(1) - 1 {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := device.run(batches[i], scores); err != nil {
+				if err := own.scoreBatch(batches[i], scores); err != nil {
 					return err
 				}
 			}
@@ -114,9 +113,11 @@ func (s *Scorer) runAll(ctx context.Context, batches []*scoreBatch, scores []Sco
 	return group.Wait()
 }
 
-func (s scorer) checkSequence(q Sequence) error {
+// checkSequence returns an error unless the network can score the sequence.
+func (s deviceScorer) checkSequence(q Sequence) error {
 	if len(q.PromptIDs) == 0 && len(q.ResponseIDs) > 0 {
-		return errors.New("the prompt is empty: the first token of the response has nothing that predicts it (put the BOS token there)")
+		return errors.New("the prompt is empty: nothing predicts the first token of the response " +
+			"(begin the prompt with the BOS token)")
 	}
 	// The last token of a response is predicted but never read, so it needs no position.
 	if n, limit := len(q.PromptIDs)+max(len(q.ResponseIDs)-1, 0), s.config.MaxPositionEmbeddings; n > limit {
@@ -132,15 +133,15 @@ func (s scorer) checkSequence(q Sequence) error {
 	return nil
 }
 
-// run computes a batch and enters its log-probabilities into the scores of all sequences.
-func (s scorer) run(b *scoreBatch, scores []Score) error {
-	x, err := s.compute(b)
+// scoreBatch computes the log-probabilities of a batch's targets and stores them in the scores of their sequences.
+func (s deviceScorer) scoreBatch(b *scoreBatch, scores []Score) error {
+	x, err := s.hiddenStates(b)
 	if err != nil {
 		return err
 	}
 	defer finalize(x)
 	for targets := range slices.Chunk(b.targets, b.chunk) {
-		logp, greedy, err := s.predicted(x, b.asked(targets))
+		logp, greedy, err := s.logProbs(x, b.targetTensors(targets))
 		if err != nil {
 			return err
 		}

@@ -17,8 +17,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// scoredSequences have prompts and responses of many lengths; every fourth shares its prompt with its neighbours, and some responses
-// have one token or none.
+// scoredSequences returns sequences with prompts and responses of many lengths. Four neighbours at a time share a
+// prompt, and some responses have one token or none.
 func scoredSequences(c config.Config, n int) []mistral.Sequence {
 	prompts := raggedPrompts(c, n)
 	sequences := make([]mistral.Sequence, n)
@@ -32,6 +32,7 @@ func scoredSequences(c config.Config, n int) []mistral.Sequence {
 	return sequences
 }
 
+// score scores sequences and fails the test on an error.
 func score(t *testing.T, s *mistral.Scorer, sequences []mistral.Sequence) []mistral.Score {
 	t.Helper()
 	scores, err := s.Score(context.Background(), sequences)
@@ -41,8 +42,9 @@ func score(t *testing.T, s *mistral.Scorer, sequences []mistral.Sequence) []mist
 	return scores
 }
 
-// plainScore computes the logits of one whole sequence and the log-probabilities from them in float64.
-func plainScore(t *testing.T, p *device.Program, c config.Config, weights []*tensors.Tensor, q mistral.Sequence) mistral.Score {
+// plainScore computes the logits of a whole sequence and from them the log-probabilities in float64.
+func plainScore(t *testing.T, p *device.Program, c config.Config, weights []*tensors.Tensor,
+	q mistral.Sequence) mistral.Score {
 	t.Helper()
 	const length = 72
 	text := slices.Concat(q.PromptIDs, q.ResponseIDs)
@@ -59,15 +61,15 @@ func plainScore(t *testing.T, p *device.Program, c config.Config, weights []*ten
 	all := floats(t, out[0][0])
 	want := mistral.Score{Tokens: len(q.ResponseIDs), Greedy: true}
 	for i, id := range q.ResponseIDs {
-		place := all[(len(q.PromptIDs)+i-1)*c.VocabSize:][:c.VocabSize]
+		logits := all[(len(q.PromptIDs)+i-1)*c.VocabSize:][:c.VocabSize]
 		sum := 0.0
-		for _, l := range place {
+		for _, l := range logits {
 			sum += math.Exp(float64(l))
 		}
-		logp := float64(place[id]) - math.Log(sum)
+		logp := float64(logits[id]) - math.Log(sum)
 		want.TokenLogProbs = append(want.TokenLogProbs, float32(logp))
 		want.LogProb += logp
-		want.Greedy = want.Greedy && slices.Index(place, slices.Max(place)) == int(id)
+		want.Greedy = want.Greedy && slices.Index(logits, slices.Max(logits)) == int(id)
 	}
 	return want
 }
@@ -80,11 +82,12 @@ func TestScoreEqualsLogits(t *testing.T) {
 		for _, d := range []*device.Device{graphtest.Device(t), graphtest.GoDevice(t)} {
 			t.Run(name+" on "+d.Platform(), func(t *testing.T) {
 				weights, sequences := seededWeights(c, 4), scoredSequences(c, 40)
-				// What the network itself would say is greedy.
+				// Some responses are the network's own greedy answers.
 				g := mistral.NewGenerator(d, c, weights, nil, dtypes.Float32)
 				defer g.Close()
 				for _, row := range []int{0, 1, 2, 3, 30} {
-					sequences[row].ResponseIDs = generate(t, g, [][]int32{sequences[row].PromptIDs}, mistral.GenerateOptions{MaxTokens: 1 + row%7})[0].IDs
+					o := mistral.GenerateOptions{MaxTokens: 1 + row%7}
+					sequences[row].ResponseIDs = generate(t, g, [][]int32{sequences[row].PromptIDs}, o)[0].IDs
 				}
 				s := mistral.NewScorer(d, c, weights, nil, dtypes.Float32)
 				defer s.Close()
@@ -94,7 +97,8 @@ func TestScoreEqualsLogits(t *testing.T) {
 				for i, got := range score(t, s, sequences) {
 					want := plainScore(t, p, c, weights.Values, sequences[i])
 					if got.Tokens != want.Tokens || len(got.TokenLogProbs) != want.Tokens || got.Greedy != want.Greedy {
-						t.Errorf("sequence %d: %d tokens, greedy %v, want %d, %v", i, got.Tokens, got.Greedy, want.Tokens, want.Greedy)
+						t.Errorf("sequence %d: %d tokens, greedy %v, want %d, %v",
+							i, got.Tokens, got.Greedy, want.Tokens, want.Greedy)
 					}
 					sum := 0.0
 					for j, logp := range got.TokenLogProbs {
@@ -118,7 +122,7 @@ func TestScoreEqualsLogits(t *testing.T) {
 	}
 }
 
-// A score does not depend on the sequences beside it or on their order.
+// A score depends neither on the sequences that are scored with it nor on their order.
 func TestScoreBatchInvariance(t *testing.T) {
 	const tolerance = 1e-4 // of sums of up to 30 tokens
 	c, d := smallConfig(), graphtest.Device(t)
@@ -142,11 +146,13 @@ func TestScoreBatchInvariance(t *testing.T) {
 	}
 }
 
-// With products of 16 bits a score is nearly that of 24 (within 0.0018 nat a token, of random weights), and does not depend on the sequences beside it either.
+// With products as sums of bfloat16, scores are close to the exact ones: within 0.0018 nat per token for random
+// weights. They do not depend on the other sequences either.
 func TestScoreBF16x3(t *testing.T) {
 	c, d := smallConfig(), graphtest.Device(t)
 	weights, sequences := seededWeights(c, 4), scoredSequences(c, 100)
-	exact, rounded := mistral.NewScorer(d, c, weights, nil, dtypes.Float32), mistral.NewScorer(d, c, weights, nil, dtypes.Float32).WithBF16x3()
+	exact := mistral.NewScorer(d, c, weights, nil, dtypes.Float32)
+	rounded := mistral.NewScorer(d, c, weights, nil, dtypes.Float32).WithBF16x3()
 	defer exact.Close()
 	defer rounded.Close()
 	want, got := score(t, exact, sequences), score(t, rounded, sequences)
@@ -162,28 +168,29 @@ func TestScoreBF16x3(t *testing.T) {
 			t.Errorf("sequence %d: sum off by %.2g alone", i, diff)
 		}
 	}
-	if t.Logf("tokens off by %.2g at most", farthest); !(farthest <= 5e-3) {
-		t.Errorf("a token off by %.2g", farthest)
+	if t.Logf("tokens are off by at most %.2g", farthest); !(farthest <= 5e-3) {
+		t.Errorf("a token is off by %.2g", farthest)
 	}
 }
 
-// The overlay is read as it is at each call, in float32 over a base in bfloat16 as in training.
-func TestScoreOverlay(t *testing.T) {
+// Masters are read at each call, and are float32 over base weights in bfloat16, as in training.
+func TestScoreMasters(t *testing.T) {
 	c, d := smallConfig(), graphtest.Device(t)
 	base, other := seededWeights(c, 1), seededWeights(c, 2)
-	name := config.LayerTensor(1, config.DownProj)
-	overlay := &device.Tensors{}
-	overlay.Add(name, base.Values[base.Index(name)])
-	policy, reference := mistral.NewScorer(d, c, base, overlay, dtypes.BFloat16), mistral.NewScorer(d, c, base, nil, dtypes.BFloat16)
+	name := config.LayerTensorName(1, config.DownProj)
+	masters := &device.Tensors{}
+	masters.Add(name, base.Values[base.Index(name)])
+	policy := mistral.NewScorer(d, c, base, masters, dtypes.BFloat16)
+	reference := mistral.NewScorer(d, c, base, nil, dtypes.BFloat16)
 	defer policy.Close()
 	defer reference.Close()
 	sequences := scoredSequences(c, 8)
 	before, want := score(t, policy, sequences), score(t, reference, sequences)
-	overlay.Values[0] = other.Values[other.Index(name)]
+	masters.Values[0] = other.Values[other.Index(name)]
 	after := score(t, policy, sequences)
 	for i := range sequences {
 		if before[i].LogProb != want[i].LogProb {
-			t.Errorf("sequence %d: %g under its own weights, %g without", i, before[i].LogProb, want[i].LogProb)
+			t.Errorf("sequence %d: %g with masters equal to the base, %g without", i, before[i].LogProb, want[i].LogProb)
 		}
 		if n := before[i].Tokens; n > 0 && after[i].LogProb == before[i].LogProb {
 			t.Errorf("sequence %d: still %g after training", i, after[i].LogProb)
@@ -201,20 +208,23 @@ func TestScoreErrors(t *testing.T) {
 		want string
 	}{
 		{mistral.Sequence{ResponseIDs: []int32{2}}, "row 1: the prompt is empty"},
-		{mistral.Sequence{PromptIDs: []int32{1, 97}, ResponseIDs: []int32{2}}, "row 1: prompt: token 97 at place 1"},
-		{mistral.Sequence{PromptIDs: []int32{1}, ResponseIDs: []int32{-2}}, "row 1: response: token -2 at place 0"},
-		{mistral.Sequence{PromptIDs: make([]int32, 1000), ResponseIDs: make([]int32, 26)}, "row 1: prompt and response have 1026 tokens and the model 1024"},
+		{mistral.Sequence{PromptIDs: []int32{1, 97}, ResponseIDs: []int32{2}}, "row 1: prompt: token 97 at position 1"},
+		{mistral.Sequence{PromptIDs: []int32{1}, ResponseIDs: []int32{-2}}, "row 1: response: token -2 at position 0"},
+		{mistral.Sequence{PromptIDs: make([]int32, 1000), ResponseIDs: make([]int32, 26)},
+			"row 1: prompt and response have 1026 tokens and the model 1024"},
 	} {
-		if _, err := s.Score(context.Background(), []mistral.Sequence{good, e.bad}); err == nil || !strings.Contains(err.Error(), e.want) {
+		_, err := s.Score(context.Background(), []mistral.Sequence{good, e.bad})
+		if err == nil || !strings.Contains(err.Error(), e.want) {
 			t.Errorf("error %v, want one with %q", err, e.want)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := s.Score(ctx, []mistral.Sequence{good}); err == nil {
-		t.Error("scored although interrupted")
+		t.Error("scored with a cancelled context")
 	}
-	if scores := score(t, s, []mistral.Sequence{{}}); scores[0].LogProb != 0 || scores[0].Tokens != 0 || !scores[0].Greedy {
-		t.Errorf("nothing scores %+v", scores[0])
+	scores := score(t, s, []mistral.Sequence{{}})
+	if scores[0].LogProb != 0 || scores[0].Tokens != 0 || !scores[0].Greedy {
+		t.Errorf("an empty sequence scores %+v", scores[0])
 	}
 }

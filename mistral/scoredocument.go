@@ -7,37 +7,45 @@ import (
 )
 
 const (
-	// mostBranches is the number of branches that a segment number can tell apart.
-	mostBranches = 1<<graph.BranchBits - 1
-	// branchedLength is the length that a document may grow to by branches unless its trunk is half of it: in longer rows attention grows.
-	branchedLength = 256
+	// maxBranches is the number of branches that segment numbers can tell apart.
+	maxBranches = 1<<graph.BranchBits - 1
+	// maxBranchedLength is the length up to which branches may extend a document. A document may be longer if its
+	// trunk is at least half of it. In longer rows the cost of attention would exceed the savings.
+	maxBranchedLength = 256
 )
 
-// scoredDocument is sequences that begin alike: what all begin with is its trunk, the rest of each its branch. As the last token of a
-// sequence predicts nothing it is not computed, so after the same prompt yes and no are the same branch.
+// Sequence is a response to be scored after its prompt. The ids are used as they are; no token is added before or
+// after them.
+type Sequence struct {
+	PromptIDs, ResponseIDs []int32
+}
+
+// scoredDocument is a group of sequences with a common prefix, which is computed once. The common prefix is the
+// document's trunk, and the rest of each sequence a branch. The last token of a sequence predicts nothing and is
+// not computed, so that one-token responses to the same prompt are all the same branch.
 type scoredDocument struct {
 	trunk    []int32
 	branches []scoredBranch
-	length   int // tokens to compute
+	length   int // number of tokens to compute
 }
 
-// scoredBranch is sequences that are equal but for their last tokens.
+// scoredBranch is a group of sequences that are equal except for their last tokens.
 type scoredBranch struct {
-	ids     []int32 // of the whole sequence, without the last token
+	ids     []int32 // of the whole sequence without its last token
 	members []scoredMember
 }
 
-// scoredMember is one sequence.
+// scoredMember is one sequence of a branch.
 type scoredMember struct {
-	number int   // the caller's
-	prompt int   // tokens of the prompt
-	last   int32 // token
+	number int   // the caller's index of the sequence
+	prompt int   // number of tokens of the prompt
+	last   int32 // the last token
 }
 
-// sharePrompts puts sequences into documents.
-func sharePrompts(sequences []Sequence) []*scoredDocument {
+// groupByPrefix groups sequences into documents.
+func groupByPrefix(sequences []Sequence) []*scoredDocument {
 	var all []*scoredDocument
-	for _, b := range scoredBranches(sequences) {
+	for _, b := range sortedBranches(sequences) {
 		if len(all) == 0 || !all[len(all)-1].join(b) {
 			all = append(all, &scoredDocument{b.ids, []scoredBranch{b}, len(b.ids)})
 		}
@@ -45,28 +53,32 @@ func sharePrompts(sequences []Sequence) []*scoredDocument {
 	return all
 }
 
-// scoredBranches returns the sequences in the order of their ids, such that those that begin alike are neighbours.
-func scoredBranches(sequences []Sequence) []scoredBranch {
+// sortedBranches returns the sequences as branches in the order of their ids, which makes sequences with a common
+// prefix neighbours. Empty responses are left out.
+func sortedBranches(sequences []Sequence) []scoredBranch {
 	var all []scoredBranch
 	for i, q := range sequences {
 		if n := len(q.ResponseIDs); n > 0 {
-			all = append(all, scoredBranch{slices.Concat(q.PromptIDs, q.ResponseIDs[:n-1]), []scoredMember{{i, len(q.PromptIDs), q.ResponseIDs[n-1]}}})
+			member := scoredMember{i, len(q.PromptIDs), q.ResponseIDs[n-1]}
+			all = append(all, scoredBranch{slices.Concat(q.PromptIDs, q.ResponseIDs[:n-1]), []scoredMember{member}})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b scoredBranch) int { return slices.Compare(a.ids, b.ids) })
-	different := all[:0]
+	merged := all[:0]
 	for _, b := range all {
-		if last := len(different) - 1; last >= 0 && slices.Equal(different[last].ids, b.ids) {
-			different[last].members = append(different[last].members, b.members...)
+		if last := len(merged) - 1; last >= 0 && slices.Equal(merged[last].ids, b.ids) {
+			merged[last].members = append(merged[last].members, b.members...)
 		} else {
-			different = append(different, b)
+			merged = append(merged, b)
 		}
 	}
-	return different
+	return merged
 }
 
-// join takes a branch in, if that saves a fourth of its tokens: those of the trunk that the two have in common, less what the other branches
-// then have to compute each for itself. It takes none where the document has enough or would become too long.
+// join adds a branch to the document if this saves at least a fourth of the branch's tokens, and reports whether it
+// did. The saving is the common prefix of trunk and branch, less the tokens that drop out of the trunk and that
+// each of the other branches then has to compute itself. A document does not take more than maxBranches or a branch
+// that would make it too long.
 func (d *scoredDocument) join(b scoredBranch) bool {
 	common := 0
 	for common < min(len(d.trunk), len(b.ids)) && d.trunk[common] == b.ids[common] {
@@ -74,7 +86,7 @@ func (d *scoredDocument) join(b scoredBranch) bool {
 	}
 	saved := common - (len(d.branches)-1)*(len(d.trunk)-common)
 	length := d.length + len(b.ids) - saved
-	if 4*saved < len(b.ids) || len(d.branches) == mostBranches || length > max(branchedLength, 2*common) {
+	if 4*saved < len(b.ids) || len(d.branches) == maxBranches || length > max(maxBranchedLength, 2*common) {
 		return false
 	}
 	d.trunk, d.length, d.branches = d.trunk[:common], length, append(d.branches, b)

@@ -5,25 +5,27 @@ import (
 	"slices"
 )
 
-// longStep divides the size of a batch that is for one long document.
-const longStep = 256
+// longBatchStep divides the size of a batch that holds a single long document.
+const longBatchStep = 256
 
-// packDocuments puts documents into batches, longest first, and returns them and their sizes in tokens, which are about size, and as few as can
-// be: each is to be compiled for. A document that is longer has a batch for itself.
+// packDocuments packs documents into batches, the longest first, and returns the batches and their sizes in tokens.
+// Sizes are about size and mostly equal, since each has to be compiled. A document that is longer than size has a
+// batch for itself.
 func packDocuments(documents []*scoredDocument, size int) (batches [][]*scoredDocument, sizes []int) {
 	var short []*scoredDocument
 	for _, d := range documents {
 		if d.length > size {
-			batches, sizes = append(batches, []*scoredDocument{d}), append(sizes, multiple(d.length, longStep))
+			batches = append(batches, []*scoredDocument{d})
+			sizes = append(sizes, roundUpToMultiple(d.length, longBatchStep))
 		} else {
 			short = append(short, d)
 		}
 	}
 	size = evenSize(short, size)
-	left := newRemaining(short)
+	left := newUnpacked(short)
 	for longest := left.longest(); longest > 0; longest = left.longest() {
 		batch := []*scoredDocument{left.take(longest)}
-		for _, l := range left.fill(size - longest) {
+		for _, l := range left.closestSum(size - longest) {
 			batch = append(batch, left.take(l))
 		}
 		batches, sizes = append(batches, batch), append(sizes, size)
@@ -31,8 +33,8 @@ func packDocuments(documents []*scoredDocument, size int) (batches [][]*scoredDo
 	return batches, sizes
 }
 
-// evenSize returns the size of batches of about the given one, such that the last is as full as the others. A sixty-fourth more is for what does
-// not fit.
+// evenSize returns a batch size near the given one with which the last batch is as full as the others. One
+// sixty-fourth is added because documents do not fill a batch exactly.
 func evenSize(documents []*scoredDocument, size int) int {
 	total, longest := 0, 0
 	for _, d := range documents {
@@ -42,14 +44,12 @@ func evenSize(documents []*scoredDocument, size int) int {
 		return paddedLength(total)
 	}
 	batches := (total + size/2) / size
-	return max(multiple(total/batches+total/batches/64, 64), multiple(longest, 64))
+	return max(roundUpToMultiple(total/batches+total/batches/64, 64), roundUpToMultiple(longest, 64))
 }
 
-// multiple returns the smallest multiple of step that is at least n.
-func multiple(n, step int) int { return (n + step - 1) / step * step }
-
-// inRows puts documents one behind the other into rows of a length that none exceeds, each into the first that has room.
-func inRows(documents []*scoredDocument, length int) (rows [][]*scoredDocument) {
+// packRows packs documents into rows of the given length, the longest first and each into the first row with enough
+// room. No document is longer than a row.
+func packRows(documents []*scoredDocument, length int) (rows [][]*scoredDocument) {
 	documents = slices.Clone(documents)
 	slices.SortStableFunc(documents, func(a, b *scoredDocument) int { return cmp.Compare(b.length, a.length) })
 	var room []int
@@ -65,15 +65,15 @@ func inRows(documents []*scoredDocument, length int) (rows [][]*scoredDocument) 
 	return rows
 }
 
-// remaining is the documents that are in no batch yet, by their length; none is longer than the last.
-type remaining [][]*scoredDocument
+// unpacked holds the documents that are not in a batch yet, by their length.
+type unpacked [][]*scoredDocument
 
-func newRemaining(documents []*scoredDocument) remaining {
+func newUnpacked(documents []*scoredDocument) unpacked {
 	longest := 0
 	for _, d := range documents {
 		longest = max(longest, d.length)
 	}
-	r := make(remaining, longest+1)
+	r := make(unpacked, longest+1)
 	for _, d := range documents {
 		r[d.length] = append(r[d.length], d)
 	}
@@ -81,7 +81,7 @@ func newRemaining(documents []*scoredDocument) remaining {
 }
 
 // longest returns the length of the longest document, or 0.
-func (r *remaining) longest() int {
+func (r *unpacked) longest() int {
 	for len(*r) > 1 && len((*r)[len(*r)-1]) == 0 {
 		*r = (*r)[:len(*r)-1]
 	}
@@ -89,16 +89,17 @@ func (r *remaining) longest() int {
 }
 
 // take removes a document of the given length.
-func (r *remaining) take(length int) *scoredDocument {
+func (r *unpacked) take(length int) *scoredDocument {
 	same := (*r)[length]
 	(*r)[length] = same[1:]
 	return same[0]
 }
 
-// fill returns the lengths of documents that together come closest to n tokens without exceeding them, long ones rather than short ones.
-func (r *remaining) fill(n int) (lengths []int) {
-	last := make([]int, n+1)   // a sum's last document; 0 = no documents have this sum
-	number := make([]int, n+1) // of documents of the length at hand in a sum
+// closestSum returns the lengths of documents whose sum comes closest to n without exceeding it. It prefers long
+// documents.
+func (r *unpacked) closestSum(n int) (lengths []int) {
+	last := make([]int, n+1)   // length of the last document of a sum; 0 = no documents have this sum
+	number := make([]int, n+1) // how many documents of length l a sum has
 	for l := min(n, len(*r)-1); l > 0; l-- {
 		have := len((*r)[l])
 		if have == 0 {

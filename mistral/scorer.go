@@ -3,70 +3,73 @@ package mistral
 import (
 	"slices"
 
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral/config"
-	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// scorer is what one device does of a Scorer. All layers are calls of one program, so that a shape costs a layer's compilation instead of a whole
-// network's.
-type scorer struct {
+// deviceScorer holds the programs by which one device scores. All layers are calls of one program, so that a new
+// shape costs the compilation of one layer rather than of the whole network.
+type deviceScorer struct {
 	network
-	begin, layer, head *device.Program
+	embed, layer, head *device.Program
 }
 
-func newScorer(d *device.Device, n network) scorer {
+func newScorer(d *device.Device, n network) deviceScorer {
 	c := n.config
-	s := scorer{
+	s := deviceScorer{
 		network: n,
-		begin: device.NewProgram(d, "score_begin", func(in [][]*Node) [][]*Node {
-			tokens, positions, rows := in[1][0], in[1][1], graph.Places{Segments: in[1][2]}
-			r := rotary(c, positions)
-			return [][]*Node{{embeddingRows(in[0][0], tokens)}, {r.Cos, r.Sin, graph.Mask(rows, rows, c.SlidingWindow)}}
+		embed: device.NewProgram(d, "score_begin", func(in [][]*Node) [][]*Node {
+			tokens, positions, places := in[1][0], in[1][1], graph.Places{Segments: in[1][2]}
+			r := rotaryTables(c, positions)
+			return [][]*Node{{embed(in[0][0], tokens)}, {r.Cos, r.Sin, graph.Mask(places, places, c.SlidingWindow)}}
 		}),
 		layer: device.NewProgram(d, "score_layer", func(in [][]*Node) [][]*Node {
-			w := graph.NewWeights(config.LayerNames(0), in[0]).WithDType(n.dtype)
+			w := graph.NewWeights(config.LayerTensorNames(0), in[0]).WithDType(n.dtype)
 			x, rotary, mask := in[1][0], graph.Rotary{Cos: in[2][0], Sin: in[2][1]}, in[2][2]
-			l := layerView{c, w, 0}
-			q, k, v := l.heads(x, rotary)
-			return [][]*Node{{l.fed(l.mixed(x, attendInRows(w, []*Node{q, k, v}, mask, in[3][0], in[3][1])))}}
+			l := decoderLayer{c, w, 0}
+			q, k, v := l.projectQKV(x, rotary)
+			attended := attendInRows(w, []*Node{q, k, v}, mask, in[3][0], in[3][1])
+			return [][]*Node{{l.mlpResidual(l.attentionResidual(x, attended))}}
 		}, 1),
 		head: device.NewProgram(d, "score_head", func(in [][]*Node) [][]*Node {
 			w := graph.NewWeights([]string{config.FinalNorm, config.LMHead}, in[0]).WithDType(n.dtype)
 			x, index, labels := in[1][0], in[2][0], in[2][1]
-			h := ConvertDType(w.RMSNorm(graph.PickRows(x, index), config.FinalNorm, c.RMSNormEps), n.dtype) // [C, D]
-			logp, greedy := graph.GreedyLogProbs(h, labels, w.Get(config.LMHead))
+			h := w.RMSNorm(graph.PickRows(x, index), config.FinalNorm, c.RMSNormEps) // [C, D]
+			logp, greedy := graph.GreedyLogProbs(ConvertDType(h, n.dtype), labels, w.Get(config.LMHead))
 			return [][]*Node{{logp, greedy}}
 		}),
 	}
 	return s
 }
 
-// attendInRows is SelfAttention for tokens that lie in rows for it alone: q, k and v are [1, T, heads, hd], filling [B, S] and origin [T] say which
-// token lies where and where a token lies, and mask [B, S, S] what is seen. It returns [1, T, H*hd].
-func attendInRows(w graph.Weights, qkv []*Node, mask, filling, origin *Node) *Node {
+// attendInRows arranges tokens in rows, computes their self-attention with mask [B, S, S], and returns the
+// attention output in the order of the tokens, [1, T, H*hd]. qkv are the queries, keys and values [1, T, heads,
+// hd]; rowTokens [B, S] and tokenPlaces [T] are those of a scoreBatch.
+func attendInRows(w graph.Weights, qkv []*Node, mask, rowTokens, tokenPlaces *Node) *Node {
 	rows := make([]*Node, len(qkv))
 	for i, x := range qkv {
-		rows[i] = Gather(Squeeze(x, 0), InsertAxes(filling, -1)) // [B, S, heads, hd]
+		rows[i] = Gather(Squeeze(x, 0), InsertAxes(rowTokens, -1)) // [B, S, heads, hd]
 	}
-	return InsertAxes(graph.PickRows(w.SelfAttention(rows[0], rows[1], rows[2], mask), origin), 0)
+	return InsertAxes(graph.PickRows(w.SelfAttention(rows[0], rows[1], rows[2], mask), tokenPlaces), 0)
 }
 
-// compute runs the network over a batch and returns what comes out of its last layer, [1, T, D].
-func (s scorer) compute(b *scoreBatch) ([]*tensors.Tensor, error) {
-	read, layout := b.read(), b.layout()
-	defer finalize(slices.Concat(read, layout))
-	seen := s.seen()
-	begun, err := s.begin.Call(called(seen, config.EmbedTokens), read)
+// hiddenStates runs the network over a batch and returns the output of the last layer, [1, T, D].
+func (s deviceScorer) hiddenStates(b *scoreBatch) ([]*tensors.Tensor, error) {
+	inputs, indices := b.inputs(), b.rowIndices()
+	defer finalize(slices.Concat(inputs, indices))
+	weights := s.policyTensors()
+	embedded, err := s.embed.Call(selectTensors(weights, config.EmbedTokens), inputs)
 	if err != nil {
 		return nil, err
 	}
-	x, around := begun[0], begun[1]
-	defer finalize(around)
+	x, tables := embedded[0], embedded[1]
+	defer finalize(tables)
 	for layer := range s.config.NumHiddenLayers {
-		out, err := s.layer.Call(called(seen, config.LayerNames(layer)...), x, around, layout)
+		out, err := s.layer.Call(selectTensors(weights, config.LayerTensorNames(layer)...), x, tables, indices)
 		if err != nil {
 			return nil, err
 		}
@@ -75,10 +78,11 @@ func (s scorer) compute(b *scoreBatch) ([]*tensors.Tensor, error) {
 	return x, nil
 }
 
-// predicted returns the log-probabilities of targets, places and labels, after what compute returned, and whether they are the most probable tokens.
-func (s scorer) predicted(x, targets []*tensors.Tensor) (logp []float32, greedy []bool, err error) {
+// logProbs returns the log-probability of each target and whether it is the most probable token, given the output
+// of hiddenStates and the targets' predictors and labels.
+func (s deviceScorer) logProbs(x, targets []*tensors.Tensor) (logp []float32, greedy []bool, err error) {
 	defer finalize(targets)
-	out, err := s.head.Call(called(s.seen(), config.FinalNorm, HeadName(s.config)), x, targets)
+	out, err := s.head.Call(selectTensors(s.policyTensors(), config.FinalNorm, HeadName(s.config)), x, targets)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,8 +94,9 @@ func (s scorer) predicted(x, targets []*tensors.Tensor) (logp []float32, greedy 
 	return logp, greedy, err
 }
 
-func (s scorer) close() {
-	for _, p := range []*device.Program{s.begin, s.layer, s.head} {
+// close frees the programs.
+func (s deviceScorer) close() {
+	for _, p := range []*device.Program{s.embed, s.layer, s.head} {
 		p.Close()
 	}
 }

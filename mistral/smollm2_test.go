@@ -56,7 +56,7 @@ type smolLM2Golden struct {
 	}
 }
 
-// The greedy texts of a real model equal those of transformers, token for token, whatever stands beside them.
+// The greedy texts of a real model equal those of transformers, token for token, whatever rows are generated with them.
 func TestGenerateSmolLM2(t *testing.T) {
 	var golden smolLM2Golden
 	fixture.Read(t, &golden, "smollm2.json")
@@ -84,13 +84,13 @@ func TestGenerateSmolLM2(t *testing.T) {
 		}
 	}
 	if first := got[len(got)-1].IDs[0]; first != 7042 { // " Paris"
-		t.Errorf("the capital of France is token %d", first)
+		t.Errorf("the capital of France is token %d, want 7042", first)
 	}
 }
 
 // The log-likelihoods of chats and of the responses of preference pairs equal those of transformers.
 func TestScoreSmolLM2(t *testing.T) {
-	const tolerance = 0.02 // nats, of sums over up to some hundred tokens
+	const tolerance = 0.02 // nats, for sums over up to some hundred tokens
 	sequences, want := goldenSequences(t)
 	d, m := smolLM2(t)
 	s := mistral.NewScorer(d, m.Config, m.Base, nil, dtypes.Float32)
@@ -115,7 +115,8 @@ func TestScoreSmolLM2(t *testing.T) {
 	t.Logf("%d sequences, worst difference %.2g", len(sequences), worst)
 }
 
-// goldenSequences returns chats and preference pairs, and the log-probabilities of their responses: of the sum from some token on.
+// goldenSequences returns chats and the responses of preference pairs. want gives, for each sequence, recorded
+// log-probabilities of the rest of the response from some token on.
 func goldenSequences(t *testing.T) (sequences []mistral.Sequence, want []map[int]float64) {
 	t.Helper()
 	add := func(ids []int32, prompt int, sums map[int]float64) {
@@ -134,7 +135,8 @@ func goldenSequences(t *testing.T) (sequences []mistral.Sequence, want []map[int
 	return sequences, want
 }
 
-// BenchmarkGenerate measures steps at 1 and 8 rows after prompts of 120 tokens; one iteration is a text of 32 tokens a row.
+// BenchmarkGenerate measures steps with 1 and 8 rows after prompts of 120 tokens. One iteration generates 32 tokens
+// per row.
 func BenchmarkGenerate(b *testing.B) {
 	d, m := smolLM2(b)
 	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
@@ -149,14 +151,15 @@ func BenchmarkGenerate(b *testing.B) {
 						prompts[row] = append(prompts[row], 100+int32(row)+7*i)
 					}
 				}
-				var reading, steps []float64 // seconds
-				for range b.N + 1 {          // the first compiles
+				var prefills, steps []float64 // seconds
+				for range b.N + 1 {           // the first iteration compiles
 					begun := time.Now()
 					last := begun
-					_, err := g.Generate(context.Background(), prompts, mistral.GenerateOptions{MaxTokens: 32}, func(row int, _ int32) {
+					o := mistral.GenerateOptions{MaxTokens: 32}
+					_, err := g.Generate(context.Background(), prompts, o, func(row int, _ int32) {
 						if now := time.Now(); row == rows-1 {
 							if last == begun {
-								reading = append(reading, now.Sub(begun).Seconds())
+								prefills = append(prefills, now.Sub(begun).Seconds())
 							} else {
 								steps = append(steps, now.Sub(last).Seconds())
 							}
@@ -171,13 +174,14 @@ func BenchmarkGenerate(b *testing.B) {
 				b.ReportMetric(1e3*steps[0], "ms/step-min")
 				b.ReportMetric(1e3*steps[len(steps)/2], "ms/step")
 				b.ReportMetric(float64(rows)/steps[len(steps)/2], "tokens/s")
-				b.ReportMetric(float64(rows*120)/slices.Min(reading), "prompt-tokens/s")
+				b.ReportMetric(float64(rows*120)/slices.Min(prefills), "prompt-tokens/s")
 			})
 		}
 	}
 }
 
-// BenchmarkScore measures scoring of pairs with a common prompt and of long texts, in tokens of prompts and responses as given.
+// BenchmarkScore measures the scoring of pairs with a common prompt and of long texts. It counts the tokens of all
+// prompts and responses, shared or not.
 func BenchmarkScore(b *testing.B) {
 	d, m := smolLM2(b)
 	ids := make([]int32, 1024)
@@ -202,7 +206,7 @@ func BenchmarkScore(b *testing.B) {
 			b.Run(dtype.String()+"/"+name, func(b *testing.B) {
 				for i := range b.N + 1 {
 					if i == 1 {
-						b.ResetTimer() // the first compiles
+						b.ResetTimer() // the first iteration compiles
 					}
 					if _, err := s.Score(context.Background(), sequences); err != nil {
 						b.Fatalf("%+v", err)

@@ -1,75 +1,67 @@
 package mistral
 
 import (
-	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// step continues all rows by a token or more.
-func (b *generation) step() error {
-	for _, s := range b.slots {
+// A greedy run takes about greedyRunTime, so that tokens reach the caller soon, and at most maxGreedySteps steps.
+const (
+	greedyRunTime  = time.Second / 10
+	maxGreedySteps = 64
+)
+
+// step continues all rows by one or more tokens.
+func (w *worker) step() error {
+	for _, s := range w.slots {
 		if s == nil {
 			continue
 		}
-		if err := b.reserve(len(s.text) + 1 + b.drafted()); err != nil {
+		if err := w.reserve(len(s.text) + 1 + w.draftLength()); err != nil {
 			return err
 		}
 	}
-	if b.options.Temperature == 0 {
-		return b.stepsGreedily()
+	if w.options.Temperature == 0 {
+		return w.runGreedy()
 	}
-	return b.stepDrawing()
+	return w.stepSampled()
 }
 
-// drafted is the length of the drafts of greedy rows.
-func (b *generation) drafted() int {
-	if b.options.Temperature > 0 {
-		return 0
-	}
-	return drafted(len(b.slots))
-}
-
-// stepDrawing runs the network over the last token of every row, and draws the next ones.
-func (b *generation) stepDrawing() error {
-	tokens, positions := make([]int32, len(b.slots)), make([]int32, len(b.slots))
-	for i, s := range b.slots {
+// stepSampled runs the network over the last token of every row and draws the next one.
+func (w *worker) stepSampled() error {
+	tokens, positions := make([]int32, len(w.slots)), make([]int32, len(w.slots))
+	for i, s := range w.slots {
 		if s == nil {
-			continue // computed at position 0, and looked at by nobody
+			continue // a free slot is computed at position 0, and its logits are ignored
 		}
 		positions[i] = int32(len(s.text) - 1)
 		tokens[i] = s.text[positions[i]]
 	}
-	in := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, len(b.slots), 1), tensors.FromValue(positions)}
+	in := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, len(w.slots), 1), tensors.FromValue(positions)}
 	defer finalize(in)
-	out, err := b.decode.Call(b.weights(), b.trained, in, b.cache)
+	out, err := w.decode.Call(w.baseValues(), w.masters, in, w.cache)
 	if err != nil {
 		return err
 	}
-	b.cache = out[1]
-	return read(out[0], func(logits []float32) error {
-		return b.each(func(i int, s *slot) (live bool, err error) {
-			return b.draw(s, logits[i*b.config.VocabSize:][:b.config.VocabSize])
+	w.cache = out[1]
+	return withLogits(out[0], func(logits []float32) error {
+		return w.updateRows(func(i int, s *slot) (live bool, err error) {
+			return w.sampleToken(s, logits[i*w.config.VocabSize:][:w.config.VocabSize])
 		})
 	})
 }
 
-// A greedy run takes about so long, so that tokens come as they are said, and has no more steps.
-const runTime, mostSteps = time.Second / 10, 64
-
-// stepsGreedily does a greedy run.
-func (b *generation) stepsGreedily() error {
+// runGreedy continues all rows by a greedy run, which is several steps in one program.
+func (w *worker) runGreedy() error {
 	began := time.Now()
-	in := b.runInput()
+	in := w.greedyInputs()
 	defer finalize(in)
-	out, err := b.greedy.Call(b.weights(), b.trained, in, b.cache)
+	out, err := w.greedy.Call(w.baseValues(), w.masters, in, w.cache)
 	if err != nil {
 		return err
 	}
-	b.cache = out[1]
+	w.cache = out[1]
 	defer finalize(out[0])
 	var results [3][]int32 // steps, text, length
 	for i, t := range out[0] {
@@ -77,94 +69,40 @@ func (b *generation) stepsGreedily() error {
 			return err
 		}
 	}
-	b.steps, b.took = int(results[0][0]), time.Since(began)
-	return b.each(func(i int, s *slot) (live bool, err error) {
-		text, length := results[1][i*b.length:][:b.length], results[2][i]
-		s.behind = text[length:][:b.drafted()]
+	w.lastSteps, w.lastDuration = int(results[0][0]), time.Since(began)
+	return w.updateRows(func(i int, s *slot) (live bool, err error) {
+		text, length := results[1][i*w.columns:][:w.columns], results[2][i]
+		s.lookahead = text[length:][:w.draftLength()]
 		for live = true; live && err == nil && len(s.text) < int(length); {
-			live, err = b.take(s, text[len(s.text)])
+			live, err = w.appendToken(s, text[len(s.text)])
 		}
 		return live, err
 	})
 }
 
-// runInput is what greedyRun is to know of the rows.
-func (b *generation) runInput() []*tensors.Tensor {
-	text := make([]int32, len(b.slots)*b.length)
-	lengths, limits := make([]int32, len(b.slots)), make([]int32, len(b.slots))
-	for i, s := range b.slots {
-		if s == nil {
-			continue // takes no part
-		}
-		row := text[i*b.length:][:b.length]
-		copy(row[copy(row, s.text):], s.behind)
-		end := len(b.prompts[s.row]) + b.options.MaxTokens
-		lengths[i], limits[i] = int32(len(s.text)), int32(min(end, b.config.MaxPositionEmbeddings, b.length-b.drafted()))
-	}
-	steps := int32(1)
-	if b.steps > 0 {
-		steps = int32(max(1, min(mostSteps, time.Duration(b.steps)*runTime/max(1, b.took))))
-	}
-	return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(text, len(b.slots), b.length), tensors.FromValue(lengths), tensors.FromValue(limits),
-		tensors.FromScalar(steps)}
-}
-
-// each lets go on what has a row, and frees the slots of those that say that theirs has ended.
-func (b *generation) each(goOn func(i int, s *slot) (live bool, err error)) error {
-	for i, s := range b.slots {
+// greedyInputs returns the text, the lengths, the length limits and the number of steps that greedyRun takes. Free
+// slots have the length and the limit 0 and so take no part. The number of steps follows from the duration of the
+// last run.
+func (w *worker) greedyInputs() []*tensors.Tensor {
+	rows := len(w.slots)
+	text := make([]int32, rows*w.columns)
+	lengths, limits := make([]int32, rows), make([]int32, rows)
+	for i, s := range w.slots {
 		if s == nil {
 			continue
 		}
-		live, err := goOn(i, s)
-		if err != nil {
-			return fmt.Errorf("row %d: %w", s.row, err)
-		}
-		if !live {
-			b.slots[i] = nil
-		}
+		row := text[i*w.columns:][:w.columns]
+		copy(row[copy(row, s.text):], s.lookahead)
+		end := len(w.prompts[s.row]) + w.options.MaxTokens
+		lengths[i] = int32(len(s.text))
+		limits[i] = int32(min(end, w.config.MaxPositionEmbeddings, w.columns-w.draftLength()))
 	}
-	return nil
-}
-
-// draw takes the token for the logits.
-func (b *generation) draw(s *slot, logits []float32) (live bool, err error) {
-	id, err := s.sampler.next(logits)
-	if err != nil {
-		return false, err
+	steps := int32(1)
+	if w.lastSteps > 0 {
+		steps = int32(max(1, min(maxGreedySteps, time.Duration(w.lastSteps)*greedyRunTime/max(1, w.lastDuration))))
 	}
-	return b.take(s, id)
-}
-
-// take is told a row's next token and says whether the row goes on.
-func (b *generation) take(s *slot, id int32) (live bool, err error) {
-	if id < 0 {
-		return false, errors.New("the logits are no numbers: the weights have diverged")
+	return []*tensors.Tensor{
+		tensors.FromFlatDataAndDimensions(text, rows, w.columns), tensors.FromValue(lengths), tensors.FromValue(limits),
+		tensors.FromScalar(steps),
 	}
-	s.text = append(s.text, id)
-	b.mu.Lock() // what the caller is asked, it is asked by one device at a time
-	defer b.mu.Unlock()
-	c := &b.completions[s.row]
-	c.IDs = append(c.IDs, id)
-	if b.onToken != nil {
-		b.onToken(s.row, id)
-	}
-	switch {
-	case slices.Contains(b.config.EOSTokenIDs, id):
-		c.Stop = StopEOS
-	case b.options.Stop != nil && b.options.Stop(s.row, c.IDs):
-		c.Stop = StopCaller
-	case len(c.IDs) == b.options.MaxTokens || len(s.text) == b.config.MaxPositionEmbeddings:
-		c.Stop = StopLength
-	}
-	return c.Stop == "", nil
-}
-
-// read lets use read logits, where the device has them if that is possible, and frees them.
-func read(logits []*tensors.Tensor, use func(logits []float32) error) error {
-	defer finalize(logits)
-	var used error
-	if err := tensors.ConstFlatData(logits[0], func(flat []float32) { used = use(flat) }); err != nil {
-		return err
-	}
-	return used
 }

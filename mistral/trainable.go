@@ -6,15 +6,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/compute/dtypes"
+
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/edit"
-	"github.com/gomlx/compute/dtypes"
 )
 
-// Trainable selects the tensors to be trained: those whose name contains one of the patterns, as the reference implementation's
-// selected_layers does ("down_proj", "layers.3.", "norm"). Without patterns all tensors are trained. A pattern that selects
-// nothing is an error. The order is that of Config.Tensors.
+// Trainable returns the names of the tensors to train, in the order of Config.Tensors: the tensors whose name
+// contains one of the patterns ("down_proj", "layers.3.", "norm"), like selected_layers in the original code.
+// Without patterns it returns all names. A pattern that is empty or matches no tensor is an error.
 func Trainable(c config.Config, patterns []string) ([]string, error) {
 	var names []string
 	for _, spec := range c.Tensors() {
@@ -25,10 +26,12 @@ func Trainable(c config.Config, patterns []string) ([]string, error) {
 	}
 	for _, pattern := range patterns {
 		if pattern == "" {
-			return nil, errors.New("selected layer \"\": an empty name would select every tensor; leave the list empty for that")
+			return nil, errors.New("selected layer \"\": an empty name would select every tensor; " +
+				"to train all tensors leave the list empty")
 		}
 		if !slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, pattern) }) {
-			return nil, fmt.Errorf("selected layer %q: no tensor of the model has this in its name (nearest: %s)", pattern, nearest(pattern, names))
+			return nil, fmt.Errorf("selected layer %q: no tensor of the model has this in its name (nearest: %s)",
+				pattern, nearest(pattern, names))
 		}
 	}
 	return slices.DeleteFunc(names, func(name string) bool {
@@ -36,8 +39,8 @@ func Trainable(c config.Config, patterns []string) ([]string, error) {
 	}), nil
 }
 
-// Masters returns float32 copies of the named tensors on the model's devices, read from the model's checkpoint rather than from Base, whose
-// values may have been rounded. They may be donated to programs.
+// LoadMasters returns float32 copies of the named tensors on the model's devices. They are read from the pretrained
+// model rather than copied from Base, whose values may have been rounded. They may be donated to programs.
 func Masters(d *device.Device, m *Model, names []string) (*device.Tensors, error) {
 	specs := make([]config.TensorSpec, len(names))
 	all := m.Config.Tensors()
@@ -52,7 +55,7 @@ func Masters(d *device.Device, m *Model, names []string) (*device.Tensors, error
 	return upload(d, mesh, mesh.Cuts, m.Checkpoint, specs, func(config.TensorSpec) dtypes.DType { return dtypes.Float32 })
 }
 
-// nearest returns the part of a tensor's name (between dots) that takes the fewest edits to become the pattern.
+// nearest returns the part of a tensor name, between dots, with the smallest edit distance to the pattern.
 func nearest(pattern string, names []string) string {
 	best, least := "", 1<<30
 	for _, name := range names {

@@ -7,10 +7,9 @@ import (
 	"math"
 )
 
-// Config is a Hugging Face config.json of a Mistral or Llama network.
+// Config holds what a Hugging Face config.json states about a Mistral or Llama network.
 //
-// ParseConfig reads the layouts of transformers 4 (rope_theta, rope_scaling, torch_dtype) and 5 (rope_parameters, dtype).
-// Keys that say nothing about the computation are kept and written back by JSON.
+// Keys that do not affect the computation are kept as they are, and JSON writes them back.
 type Config struct {
 	Architecture string // "MistralForCausalLM" or "LlamaForCausalLM"
 	ModelType    string // "mistral" or "llama"
@@ -21,12 +20,12 @@ type Config struct {
 	NumHiddenLayers   int
 	NumAttentionHeads int
 	NumKeyValueHeads  int
-	HeadDim           int // HiddenSize / NumAttentionHeads unless the file says otherwise
+	HeadDim           int // HiddenSize / NumAttentionHeads unless the file has a head_dim
 
 	RMSNormEps            float64
 	RopeTheta             float64
-	RopeScaling           RopeScaling // zero value: none
-	SlidingWindow         int         // keys a query sees, itself included; 0 = all. Always 0 for Llama
+	RopeScaling           RopeScaling // the zero value is no scaling
+	SlidingWindow         int         // keys that a query attends to, its own included; 0 = all (always for Llama)
 	MaxPositionEmbeddings int
 	TieWordEmbeddings     bool
 
@@ -34,88 +33,41 @@ type Config struct {
 	EOSTokenIDs []int32 // may be empty
 	PadTokenID  int32   // -1 = none
 
-	DType string // torch_dtype of the file ("float32", "bfloat16", "float16"); "" when it does not say
+	DType string // the file's torch_dtype or dtype ("float32", "bfloat16", "float16"); "" when it has neither
 
-	extra map[string]json.RawMessage // the file's other keys, as they stand
+	extra map[string]json.RawMessage // all other keys of the file, verbatim
 }
 
 // RopeScaling changes the rotary frequencies for long contexts.
 type RopeScaling struct {
 	Type   string  // "" (none), "linear" or "llama3"
-	Factor float64 // positions are divided by Factor (llama3: only low frequencies)
+	Factor float64 // positions are divided by Factor; llama3 does this to low frequencies only
 
-	// Only for llama3.
+	// For llama3 only.
 	LowFreqFactor, HighFreqFactor float64
 	OriginalMaxPosition           int
 }
 
+// The supported architectures.
 const (
-	archMistral = "MistralForCausalLM"
-	ArchLlama   = "LlamaForCausalLM"
-
-	// The defaults of transformers' MistralConfig and LlamaConfig for keys that a file leaves out.
-	DefaultRopeTheta     = 10000
-	defaultRMSNormEps    = 1e-6
-	defaultMistralWindow = 4096
-	defaultMistralKV     = 8
-	defaultMistralLength = 4096 * 32
-	DefaultLlamaLength   = 2048
+	architectureMistral = "MistralForCausalLM"
+	ArchitectureLlama   = "LlamaForCausalLM"
 )
 
-// ParseConfig reads a config.json. file is only used to name the place in errors.
-func Parse(file string, data []byte) (Config, error) {
-	keys := map[string]json.RawMessage{}
-	if err := json.Unmarshal(data, &keys); err != nil {
-		return Config{}, fmt.Errorf("%s: not a JSON object: %w", file, err)
-	}
-	r := &keyReader{file: file, keys: keys}
-	c := Config{}
-	r.architecture(&c)
-	r.sizes(&c)
-	r.rope(&c)
-	c.BOSTokenID = r.token("bos_token_id", 1)
-	c.PadTokenID = r.token("pad_token_id", -1)
-	c.EOSTokenIDs = r.tokens("eos_token_id", 2)
-	c.DType = r.text("dtype", r.text("torch_dtype", ""))
-	r.refuse()
-	if r.err != nil {
-		return Config{}, r.err
-	}
-	if err := c.Validate(); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", file, err)
-	}
-	for key := range r.used {
-		delete(keys, key)
-	}
-	c.extra = keys
-	return c, nil
-}
+// The defaults of transformers' MistralConfig and LlamaConfig for keys that a file leaves out.
+const (
+	DefaultRopeTheta        = 10000
+	defaultRMSNormEps       = 1e-6
+	defaultMistralWindow    = 4096
+	defaultMistralKVHeads   = 8
+	defaultMistralPositions = 4096 * 32
+	DefaultLlamaPositions   = 2048
+)
 
-// Validate checks that the sizes make a network. Errors name the key of config.json.
+// Validate checks that the values describe a network that can be built. Errors name the key of config.json.
 func (c Config) Validate() error {
-	for _, f := range []struct {
-		key   string
-		value int
-	}{
-		{"vocab_size", c.VocabSize}, {"hidden_size", c.HiddenSize}, {"intermediate_size", c.IntermediateSize},
-		{"num_hidden_layers", c.NumHiddenLayers}, {"num_attention_heads", c.NumAttentionHeads},
-		{"num_key_value_heads", c.NumKeyValueHeads}, {"head_dim", c.HeadDim}, {"max_position_embeddings", c.MaxPositionEmbeddings},
-	} {
-		if f.value <= 0 || f.value > math.MaxInt32 {
-			return fmt.Errorf("key %s: %d is not a size (want 1 to 2^31-1)", f.key, f.value)
-		}
-	}
-	if c.NumHiddenLayers > 1<<14 {
-		return fmt.Errorf("key num_hidden_layers: %d layers is more than any known network has", c.NumHiddenLayers)
-	}
-	if c.NumAttentionHeads%c.NumKeyValueHeads != 0 {
-		return fmt.Errorf("key num_key_value_heads: %d heads cannot be shared out over %d key/value heads", c.NumAttentionHeads, c.NumKeyValueHeads)
-	}
-	if c.HeadDim%2 != 0 {
-		return fmt.Errorf("key head_dim: %d is odd, rotary embedding needs pairs", c.HeadDim)
-	}
-	if int64(c.NumAttentionHeads)*int64(c.HeadDim) > math.MaxInt32 {
-		return fmt.Errorf("key head_dim: %d heads of %d are too wide", c.NumAttentionHeads, c.HeadDim)
+	if err := c.validateSizes(); err != nil {
+		return err
 	}
 	if !(c.RMSNormEps > 0) || math.IsInf(c.RMSNormEps, 0) {
 		return fmt.Errorf("key rms_norm_eps: %g must be a positive number", c.RMSNormEps)
@@ -126,7 +78,9 @@ func (c Config) Validate() error {
 	if c.SlidingWindow < 0 {
 		return fmt.Errorf("key sliding_window: %d must be a positive number or null", c.SlidingWindow)
 	}
-	for key, ids := range map[string][]int32{"bos_token_id": {c.BOSTokenID}, "pad_token_id": {c.PadTokenID}, "eos_token_id": c.EOSTokenIDs} {
+	for key, ids := range map[string][]int32{
+		"bos_token_id": {c.BOSTokenID}, "pad_token_id": {c.PadTokenID}, "eos_token_id": c.EOSTokenIDs,
+	} {
 		for _, id := range ids {
 			if int(id) >= c.VocabSize {
 				return fmt.Errorf("key %s: token %d is outside the vocabulary of %d", key, id, c.VocabSize)
@@ -134,6 +88,37 @@ func (c Config) Validate() error {
 		}
 	}
 	return c.RopeScaling.validate()
+}
+
+// validateSizes checks every size and how the sizes fit together.
+func (c Config) validateSizes() error {
+	for _, f := range []struct {
+		key   string
+		value int
+	}{
+		{"vocab_size", c.VocabSize}, {"hidden_size", c.HiddenSize}, {"intermediate_size", c.IntermediateSize},
+		{"num_hidden_layers", c.NumHiddenLayers}, {"num_attention_heads", c.NumAttentionHeads},
+		{"num_key_value_heads", c.NumKeyValueHeads}, {"head_dim", c.HeadDim},
+		{"max_position_embeddings", c.MaxPositionEmbeddings},
+	} {
+		if f.value <= 0 || f.value > math.MaxInt32 {
+			return fmt.Errorf("key %s: %d is not a size (want 1 to 2^31-1)", f.key, f.value)
+		}
+	}
+	if c.NumHiddenLayers > 1<<14 {
+		return fmt.Errorf("key num_hidden_layers: %d is more layers than any known network has", c.NumHiddenLayers)
+	}
+	if c.NumAttentionHeads%c.NumKeyValueHeads != 0 {
+		return fmt.Errorf("key num_key_value_heads: %d attention heads cannot be divided among %d key/value heads",
+			c.NumAttentionHeads, c.NumKeyValueHeads)
+	}
+	if c.HeadDim%2 != 0 {
+		return fmt.Errorf("key head_dim: %d is odd, but rotary embedding rotates pairs", c.HeadDim)
+	}
+	if int64(c.NumAttentionHeads)*int64(c.HeadDim) > math.MaxInt32 {
+		return fmt.Errorf("key head_dim: %d heads of width %d are too wide together", c.NumAttentionHeads, c.HeadDim)
+	}
+	return nil
 }
 
 func (s RopeScaling) validate() error {
@@ -149,21 +134,24 @@ func (s RopeScaling) validate() error {
 	case "linear":
 		return positive("factor", s.Factor)
 	case "llama3":
-		err := errors.Join(positive("factor", s.Factor), positive("low_freq_factor", s.LowFreqFactor), positive("high_freq_factor", s.HighFreqFactor),
+		err := errors.Join(positive("factor", s.Factor), positive("low_freq_factor", s.LowFreqFactor),
+			positive("high_freq_factor", s.HighFreqFactor),
 			positive("original_max_position_embeddings", float64(s.OriginalMaxPosition)))
 		if err == nil && s.HighFreqFactor <= s.LowFreqFactor {
-			err = fmt.Errorf("key rope_scaling.high_freq_factor: %g must be above low_freq_factor %g", s.HighFreqFactor, s.LowFreqFactor)
+			err = fmt.Errorf("key rope_scaling.high_freq_factor: %g must be above low_freq_factor %g",
+				s.HighFreqFactor, s.LowFreqFactor)
 		}
 		return err
 	}
-	return fmt.Errorf("key rope_scaling.rope_type: %q is not known (known: default, linear, llama3)", s.Type)
+	return fmt.Errorf("key rope_scaling.rope_type: %q is not supported (supported: default, linear, llama3)", s.Type)
 }
 
-// CheckVocabulary returns an error unless every id of a tokenizer with size entries has a row in the embedding.
-// A model may have more rows than the tokenizer has entries (padding of the matrix), never fewer.
+// CheckVocabulary returns an error unless the embedding has a row for every id of a tokenizer with size entries.
+// The embedding may have more rows (padding of the matrix), never fewer.
 func CheckVocabulary(c Config, size int) error {
 	if size > c.VocabSize {
-		return fmt.Errorf("the tokenizer has %d tokens but the model's vocab_size is %d: they do not belong together", size, c.VocabSize)
+		return fmt.Errorf("the tokenizer has %d tokens but the model's vocab_size is %d: they do not belong together",
+			size, c.VocabSize)
 	}
 	return nil
 }

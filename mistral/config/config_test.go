@@ -9,14 +9,16 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// mistral7B is Mistral-7B-v0.1's config.json in the layout of transformers 4, with a key that means nothing here.
+// mistral7B is the config.json of Mistral-7B-v0.1 in the layout of transformers 4. Its use_cache does not affect
+// the computation.
 const mistral7B = `{"architectures": ["MistralForCausalLM"], "bos_token_id": 1, "eos_token_id": 2, "hidden_act": "silu",
-"hidden_size": 4096, "initializer_range": 0.02, "intermediate_size": 14336, "max_position_embeddings": 32768, "model_type": "mistral",
-"num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 8, "rms_norm_eps": 1e-05, "rope_theta": 10000.0,
-"sliding_window": 4096, "tie_word_embeddings": false, "torch_dtype": "bfloat16", "use_cache": true, "vocab_size": 32000}`
+"hidden_size": 4096, "initializer_range": 0.02, "intermediate_size": 14336, "max_position_embeddings": 32768,
+"model_type": "mistral", "num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 8,
+"rms_norm_eps": 1e-05, "rope_theta": 10000.0, "sliding_window": 4096, "tie_word_embeddings": false,
+"torch_dtype": "bfloat16", "use_cache": true, "vocab_size": 32000}`
 
-// with returns a config with some keys replaced.
-func with(t *testing.T, base string, changes map[string]any) []byte {
+// withKeys returns base with some keys replaced; the value "absent" removes a key.
+func withKeys(t *testing.T, base string, changes map[string]any) []byte {
 	t.Helper()
 	keys := map[string]any{}
 	if err := json.Unmarshal([]byte(base), &keys); err != nil {
@@ -35,52 +37,66 @@ func with(t *testing.T, base string, changes map[string]any) []byte {
 	return data
 }
 
-func TestParseConfig(t *testing.T) {
+func TestParse(t *testing.T) {
 	got, err := Parse("config.json", []byte(mistral7B))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Config{Architecture: "MistralForCausalLM", ModelType: "mistral", VocabSize: 32000, HiddenSize: 4096, IntermediateSize: 14336,
-		NumHiddenLayers: 32, NumAttentionHeads: 32, NumKeyValueHeads: 8, HeadDim: 128, RMSNormEps: 1e-5, RopeTheta: 10000, SlidingWindow: 4096,
-		MaxPositionEmbeddings: 32768, BOSTokenID: 1, EOSTokenIDs: []int32{2}, PadTokenID: -1, DType: "bfloat16"}
+	want := Config{
+		Architecture: "MistralForCausalLM", ModelType: "mistral", VocabSize: 32000, HiddenSize: 4096, IntermediateSize: 14336,
+		NumHiddenLayers: 32, NumAttentionHeads: 32, NumKeyValueHeads: 8, HeadDim: 128, RMSNormEps: 1e-5, RopeTheta: 10000,
+		SlidingWindow: 4096, MaxPositionEmbeddings: 32768, BOSTokenID: 1, EOSTokenIDs: []int32{2}, PadTokenID: -1,
+		DType: "bfloat16",
+	}
 	if d := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{})); d != "" {
 		t.Error(d)
 	}
 	if n := got.Parameters(); n != 7_241_732_096 {
-		t.Errorf("%d parameters, Mistral-7B has 7241732096", n)
+		t.Errorf("%d parameters, want 7241732096", n)
 	}
 }
 
-func TestParseConfigVariants(t *testing.T) {
-	llama3 := map[string]any{"rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+func TestParseVariants(t *testing.T) {
+	llama3 := map[string]any{"rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0, "low_freq_factor": 1.0,
+		"high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+	transformers5 := map[string]any{"rope_theta": "absent", "torch_dtype": "absent", "dtype": "float16",
+		"rope_parameters": map[string]any{"rope_theta": 1e6, "rope_type": "default"}}
+	defaults := map[string]any{"sliding_window": "absent", "num_key_value_heads": "absent", "rope_theta": "absent",
+		"rms_norm_eps": "absent", "max_position_embeddings": "absent"}
 	tests := []struct {
 		name    string
 		changes map[string]any
 		check   func(c Config) bool
 	}{
-		{"transformers 5", map[string]any{"rope_theta": "absent", "rope_parameters": map[string]any{"rope_theta": 1e6, "rope_type": "default"}, "torch_dtype": "absent", "dtype": "float16"},
+		{"transformers 5", transformers5,
 			func(c Config) bool {
 				return c.RopeTheta == 1e6 && c.RopeScaling == RopeScaling{} && c.DType == "float16"
 			}},
 		{"no window", map[string]any{"sliding_window": nil}, func(c Config) bool { return c.SlidingWindow == 0 }},
-		{"defaults of Mistral", map[string]any{"sliding_window": "absent", "num_key_value_heads": "absent", "rope_theta": "absent", "rms_norm_eps": "absent", "max_position_embeddings": "absent"},
+		{"defaults of Mistral", defaults,
 			func(c Config) bool {
-				return c.SlidingWindow == 4096 && c.NumKeyValueHeads == 8 && c.RopeTheta == 10000 && c.RMSNormEps == 1e-6 && c.MaxPositionEmbeddings == 131072
+				return c.SlidingWindow == 4096 && c.NumKeyValueHeads == 8 && c.RopeTheta == 10000 && c.RMSNormEps == 1e-6 &&
+					c.MaxPositionEmbeddings == 131072
 			}},
-		{"null key/value heads", map[string]any{"num_key_value_heads": nil}, func(c Config) bool { return c.NumKeyValueHeads == 32 }},
-		{"Llama has no window", map[string]any{"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama"}, func(c Config) bool { return c.SlidingWindow == 0 }},
-		{"model_type alone", map[string]any{"architectures": "absent", "model_type": "llama"}, func(c Config) bool { return c.Architecture == ArchLlama }},
+		{"null key/value heads", map[string]any{"num_key_value_heads": nil},
+			func(c Config) bool { return c.NumKeyValueHeads == 32 }},
+		{"Llama has no window", map[string]any{"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama"},
+			func(c Config) bool { return c.SlidingWindow == 0 }},
+		{"model_type alone", map[string]any{"architectures": "absent", "model_type": "llama"},
+			func(c Config) bool { return c.Architecture == ArchitectureLlama }},
 		{"head_dim", map[string]any{"head_dim": 64}, func(c Config) bool { return c.HeadDim == 64 }},
-		{"several end tokens", map[string]any{"eos_token_id": []int{2, 7}, "bos_token_id": nil}, func(c Config) bool { return len(c.EOSTokenIDs) == 2 && c.BOSTokenID == -1 }},
+		{"several end tokens", map[string]any{"eos_token_id": []int{2, 7}, "bos_token_id": nil},
+			func(c Config) bool { return len(c.EOSTokenIDs) == 2 && c.BOSTokenID == -1 }},
 		{"older name of rope_type", map[string]any{"rope_scaling": map[string]any{"type": "linear", "factor": 2}},
 			func(c Config) bool { return c.RopeScaling == RopeScaling{Type: "linear", Factor: 2} }},
 		{"llama3", map[string]any{"rope_parameters": llama3}, func(c Config) bool {
-			return c.RopeTheta == 5e5 && c.RopeScaling == RopeScaling{Type: "llama3", Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPosition: 8192}
+			return c.RopeTheta == 5e5 && c.RopeScaling == RopeScaling{Type: "llama3", Factor: 8, LowFreqFactor: 1,
+				HighFreqFactor: 4, OriginalMaxPosition: 8192}
 		}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c, err := Parse("config.json", with(t, mistral7B, test.changes))
+			c, err := Parse("config.json", withKeys(t, mistral7B, test.changes))
 			if err != nil || !test.check(c) {
 				t.Fatalf("%+v, %v", c, err)
 			}
@@ -88,16 +104,16 @@ func TestParseConfigVariants(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := Parse("config.json", data)
-			again.DType = c.DType
-			if d := cmp.Diff(c, again, cmpopts.IgnoreUnexported(Config{})); d != "" || err != nil {
-				t.Errorf("written and read again: %v\n%s\n%s", err, d, data)
+			reparsed, err := Parse("config.json", data)
+			reparsed.DType = c.DType
+			if d := cmp.Diff(c, reparsed, cmpopts.IgnoreUnexported(Config{})); d != "" || err != nil {
+				t.Errorf("written and parsed again: %v\n%s\n%s", err, d, data)
 			}
 		})
 	}
 }
 
-func TestParseConfigErrors(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	tests := []struct {
 		key   string
 		value any
@@ -129,7 +145,7 @@ func TestParseConfigErrors(t *testing.T) {
 		{"layer_types", []string{"full_attention", "sliding_attention"}, "key layer_types"},
 	}
 	for _, test := range tests {
-		_, err := Parse("m/config.json", with(t, mistral7B, map[string]any{test.key: test.value}))
+		_, err := Parse("m/config.json", withKeys(t, mistral7B, map[string]any{test.key: test.value}))
 		if test.want == "" {
 			if err != nil {
 				t.Errorf("%s = %v: %v", test.key, test.value, err)
@@ -142,8 +158,8 @@ func TestParseConfigErrors(t *testing.T) {
 	}
 }
 
-func TestConfigKeepsUnknownKeys(t *testing.T) {
-	c, err := Parse("config.json", with(t, mistral7B, map[string]any{"note": []any{1, "é"}, "mlp_bias": false}))
+func TestUnknownKeysPassThrough(t *testing.T) {
+	c, err := Parse("config.json", withKeys(t, mistral7B, map[string]any{"note": []any{1, "é"}, "mlp_bias": false}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +167,10 @@ func TestConfigKeepsUnknownKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"note": [`, `"é"`, `"use_cache": true`, `"mlp_bias": false`, `"torch_dtype": "float32"`, `"rope_theta": 10000.0`, `"eos_token_id": 2`, `"sliding_window": 4096`} {
+	for _, want := range []string{
+		`"note": [`, `"é"`, `"use_cache": true`, `"mlp_bias": false`, `"torch_dtype": "float32"`, `"rope_theta": 10000.0`,
+		`"eos_token_id": 2`, `"sliding_window": 4096`,
+	} {
 		if !strings.Contains(string(data), want) {
 			t.Errorf("no %s in\n%s", want, data)
 		}
@@ -168,7 +187,7 @@ func TestCheckVocabulary(t *testing.T) {
 	}
 }
 
-func FuzzParseConfig(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add([]byte(mistral7B))
 	f.Add([]byte(`{"architectures": ["LlamaForCausalLM"], "rope_scaling": {"rope_type": "llama3"}, "eos_token_id": [1]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -181,7 +200,7 @@ func FuzzParseConfig(f *testing.F) {
 			t.Fatal(err)
 		}
 		if _, err := Parse("config.json", out); err != nil {
-			t.Fatalf("written config is not read: %v\n%s", err, out)
+			t.Fatalf("the written config cannot be parsed: %v\n%s", err, out)
 		}
 	})
 }

@@ -1,10 +1,10 @@
 package config
 
-// Files of a Hugging Face folder that this package reads or makes.
+// Names of the files in a Hugging Face folder that this project reads or writes, weights aside.
 const (
-	ConfigFile     = "config.json"
-	GenerationFile = "generation_config.json"
-	TokenizerFile  = "tokenizer.json"
-	TokenizerConf  = "tokenizer_config.json"
-	TemplateFile   = "chat_template.jinja"
+	ConfigFile           = "config.json"
+	GenerationConfigFile = "generation_config.json"
+	TokenizerFile        = "tokenizer.json"
+	TokenizerConfigFile  = "tokenizer_config.json"
+	ChatTemplateFile     = "chat_template.jinja"
 )

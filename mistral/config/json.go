@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// JSON writes the config in the layout of transformers 4, which transformers 5 reads too. dtype is the torch_dtype of the
-// weights beside it ("float32", "bfloat16"). Keys are in alphabetical order.
+// JSON returns the config as a config.json in the layout of transformers 4, which transformers 5 reads too. dtype
+// is the torch_dtype of the weights in the same folder ("float32", "bfloat16"). Keys are in alphabetical order.
 func (c Config) JSON(dtype string) ([]byte, error) {
 	out := map[string]any{}
 	for key, value := range c.extra {
@@ -20,11 +20,13 @@ func (c Config) JSON(dtype string) ([]byte, error) {
 		"architectures": []string{c.Architecture}, "model_type": c.ModelType, "torch_dtype": dtype, "hidden_act": "silu",
 		"vocab_size": c.VocabSize, "hidden_size": c.HiddenSize, "intermediate_size": c.IntermediateSize,
 		"num_hidden_layers": c.NumHiddenLayers, "num_attention_heads": c.NumAttentionHeads,
-		"num_key_value_heads": c.NumKeyValueHeads, "head_dim": c.HeadDim, "max_position_embeddings": c.MaxPositionEmbeddings,
-		"rms_norm_eps": float(c.RMSNormEps), "rope_theta": float(c.RopeTheta), "tie_word_embeddings": c.TieWordEmbeddings,
-		"bos_token_id": orNull(c.BOSTokenID), "pad_token_id": orNull(c.PadTokenID), "eos_token_id": OneOrList(c.EOSTokenIDs),
+		"num_key_value_heads": c.NumKeyValueHeads, "head_dim": c.HeadDim,
+		"max_position_embeddings": c.MaxPositionEmbeddings, "rms_norm_eps": floatJSON(c.RMSNormEps),
+		"rope_theta": floatJSON(c.RopeTheta), "tie_word_embeddings": c.TieWordEmbeddings,
+		"bos_token_id": nullIfAbsent(c.BOSTokenID), "pad_token_id": nullIfAbsent(c.PadTokenID),
+		"eos_token_id": TokenIDsJSON(c.EOSTokenIDs),
 	})
-	if c.Architecture == archMistral {
+	if c.Architecture == architectureMistral {
 		out["sliding_window"] = nil
 		if c.SlidingWindow > 0 {
 			out["sliding_window"] = c.SlidingWindow
@@ -32,16 +34,19 @@ func (c Config) JSON(dtype string) ([]byte, error) {
 	}
 	switch s := c.RopeScaling; s.Type {
 	case "linear":
-		out["rope_scaling"] = map[string]any{"rope_type": s.Type, "factor": float(s.Factor)}
+		out["rope_scaling"] = map[string]any{"rope_type": s.Type, "factor": floatJSON(s.Factor)}
 	case "llama3":
-		out["rope_scaling"] = map[string]any{"rope_type": s.Type, "factor": float(s.Factor), "low_freq_factor": float(s.LowFreqFactor),
-			"high_freq_factor": float(s.HighFreqFactor), "original_max_position_embeddings": s.OriginalMaxPosition}
+		out["rope_scaling"] = map[string]any{
+			"rope_type": s.Type, "factor": floatJSON(s.Factor), "low_freq_factor": floatJSON(s.LowFreqFactor),
+			"high_freq_factor": floatJSON(s.HighFreqFactor), "original_max_position_embeddings": s.OriginalMaxPosition,
+		}
 	}
 	return Marshal(out)
 }
 
-// float writes a whole number as 10000.0: some versions of transformers refuse an integer where they want a float.
-func float(v float64) json.RawMessage {
+// floatJSON writes a whole number as 10000.0, since some versions of transformers reject an integer where they
+// expect a float.
+func floatJSON(v float64) json.RawMessage {
 	text := strconv.FormatFloat(v, 'g', -1, 64)
 	if !strings.ContainsAny(text, ".e") {
 		text += ".0"
@@ -49,16 +54,17 @@ func float(v float64) json.RawMessage {
 	return json.RawMessage(text)
 }
 
-// orNull writes a missing token (-1) as null.
-func orNull(id int32) any {
+// nullIfAbsent returns nil for an absent token (-1), which JSON writes as null.
+func nullIfAbsent(id int32) any {
 	if id < 0 {
 		return nil
 	}
 	return id
 }
 
-// oneOrList writes end tokens as transformers does: a number when there is one, a list when there are more, else null.
-func OneOrList(ids []int32) any {
+// TokenIDsJSON returns the JSON value that transformers writes for eos_token_id: a number for one token, a list for
+// several, null for none.
+func TokenIDsJSON(ids []int32) any {
 	switch len(ids) {
 	case 0:
 		return nil
@@ -68,7 +74,8 @@ func OneOrList(ids []int32) any {
 	return slices.Clone(ids)
 }
 
-// marshal writes JSON as Hugging Face does: two blanks of indentation, sorted keys, no HTML escapes, a line feed at the end.
+// Marshal returns v as JSON in Hugging Face's style: an indentation of two spaces, sorted keys, no HTML escapes, a
+// final newline.
 func Marshal(v any) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
@@ -80,11 +87,13 @@ func Marshal(v any) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// generationJSON is the generation_config.json of a checkpoint that has none.
+// GenerationJSON returns a generation_config.json for a model that has none.
 func (c Config) GenerationJSON() ([]byte, error) {
-	return Marshal(Object{"_from_model_config": true, "bos_token_id": orNull(c.BOSTokenID), "eos_token_id": OneOrList(c.EOSTokenIDs),
-		"pad_token_id": orNull(c.PadTokenID)})
+	return Marshal(Object{
+		"_from_model_config": true, "bos_token_id": nullIfAbsent(c.BOSTokenID),
+		"eos_token_id": TokenIDsJSON(c.EOSTokenIDs), "pad_token_id": nullIfAbsent(c.PadTokenID),
+	})
 }
 
-// object is JSON written with sorted keys.
+// Object is a JSON object. Marshal writes its keys in alphabetical order.
 type Object = map[string]any

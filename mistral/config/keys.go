@@ -3,11 +3,10 @@ package config
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 )
 
-// keyReader takes values out of a config.json, keeps the first error and remembers which keys have been read.
-// A null counts as absent, except for has.
+// keyReader reads the values of a config.json. It keeps the first error and remembers which keys have been read. A
+// null counts as an absent key, except in has.
 type keyReader struct {
 	file string
 	keys map[string]json.RawMessage
@@ -15,7 +14,7 @@ type keyReader struct {
 	err  error
 }
 
-// has says whether the key stands in the file, also with null.
+// has reports whether the file has the key, even with the value null.
 func (r *keyReader) has(key string) bool {
 	_, ok := r.keys[key]
 	return ok
@@ -27,7 +26,7 @@ func (r *keyReader) fail(key, format string, args ...any) {
 	}
 }
 
-// decode reads a key into target and says whether it was there.
+// decode decodes a key's value into target and reports whether the key was present.
 func (r *keyReader) decode(key string, target any) bool {
 	if r.used == nil {
 		r.used = map[string]bool{}
@@ -44,15 +43,15 @@ func (r *keyReader) decode(key string, target any) bool {
 	return true
 }
 
-// integer reads a whole number; one that is absent without a default (0) fails later, in Validate.
-func (r *keyReader) integer(key string, absent int) int {
-	v := absent
+// integer reads a whole number. A key that has no default is given fallback 0, which Config.Validate rejects.
+func (r *keyReader) integer(key string, fallback int) int {
+	v := fallback
 	r.decode(key, &v)
 	return v
 }
 
-func (r *keyReader) number(key string, absent float64) float64 {
-	v := absent
+func (r *keyReader) number(key string, fallback float64) float64 {
+	v := fallback
 	r.decode(key, &v)
 	return v
 }
@@ -63,17 +62,17 @@ func (r *keyReader) boolean(key string) bool {
 	return v
 }
 
-func (r *keyReader) text(key, absent string) string {
-	v := absent
+func (r *keyReader) text(key, fallback string) string {
+	v := fallback
 	r.decode(key, &v)
 	return v
 }
 
-// token reads a token id: absent gives the default of transformers, null gives -1 (none).
-func (r *keyReader) token(key string, absent int32) int32 {
+// token reads a token id: fallback, which is the default of transformers, for an absent key and -1 (no token) for null.
+func (r *keyReader) token(key string, fallback int32) int32 {
 	id := int32(-1)
 	if !r.decode(key, &id) && !r.has(key) {
-		return absent
+		return fallback
 	}
 	if id < -1 {
 		r.fail(key, "token %d is negative", id)
@@ -81,12 +80,12 @@ func (r *keyReader) token(key string, absent int32) int32 {
 	return id
 }
 
-// tokens reads one token id or a list of them.
-func (r *keyReader) tokens(key string, absent int32) []int32 {
+// tokens reads a token id or a list of token ids.
+func (r *keyReader) tokens(key string, fallback int32) []int32 {
 	var list []int32
 	if raw := r.keys[key]; len(raw) > 0 && raw[0] == '[' {
 		r.decode(key, &list)
-	} else if id := r.token(key, absent); id >= 0 {
+	} else if id := r.token(key, fallback); id >= 0 {
 		list = []int32{id}
 	}
 	for _, id := range list {
@@ -95,122 +94,4 @@ func (r *keyReader) tokens(key string, absent int32) []int32 {
 		}
 	}
 	return list
-}
-
-// architecture reads architectures and model_type, of which one may be absent.
-func (r *keyReader) architecture(c *Config) {
-	known := map[string]string{archMistral: "mistral", ArchLlama: "llama"}
-	var list []string
-	r.decode("architectures", &list)
-	c.ModelType = r.text("model_type", "")
-	if len(list) == 0 {
-		for arch, kind := range known {
-			if kind == c.ModelType {
-				list = []string{arch}
-			}
-		}
-	}
-	if len(list) != 1 || known[list[0]] == "" {
-		r.fail("architectures", "%q (model_type %q) is not supported (supported: %s, %s)", list, c.ModelType, archMistral, ArchLlama)
-		return
-	}
-	c.Architecture = list[0]
-	if kind := known[c.Architecture]; c.ModelType == "" {
-		c.ModelType = kind
-	} else if c.ModelType != kind {
-		r.fail("model_type", "%q does not belong to %s", c.ModelType, c.Architecture)
-	}
-}
-
-// sizes reads the numbers that make the shapes, the mask and the norms.
-func (r *keyReader) sizes(c *Config) {
-	mistral := c.Architecture == archMistral
-	c.VocabSize = r.integer("vocab_size", 0)
-	c.HiddenSize = r.integer("hidden_size", 0)
-	c.IntermediateSize = r.integer("intermediate_size", 0)
-	c.NumHiddenLayers = r.integer("num_hidden_layers", 0)
-	c.NumAttentionHeads = r.integer("num_attention_heads", 0)
-	kv, length := c.NumAttentionHeads, DefaultLlamaLength
-	if mistral {
-		length = defaultMistralLength
-		if !r.has("num_key_value_heads") {
-			kv = defaultMistralKV
-		}
-	}
-	c.NumKeyValueHeads = r.integer("num_key_value_heads", kv)
-	c.HeadDim = r.integer("head_dim", c.HiddenSize/max(1, c.NumAttentionHeads))
-	c.MaxPositionEmbeddings = r.integer("max_position_embeddings", length)
-	c.RMSNormEps = r.number("rms_norm_eps", defaultRMSNormEps)
-	c.TieWordEmbeddings = r.boolean("tie_word_embeddings")
-	if window := r.integer("sliding_window", 0); mistral {
-		c.SlidingWindow = window
-		if !r.has("sliding_window") {
-			c.SlidingWindow = defaultMistralWindow
-		}
-	}
-}
-
-// ropeKeys are the values of rope_scaling (transformers 4) and of rope_parameters (transformers 5).
-type ropeKeys struct {
-	RopeType       string   `json:"rope_type"`
-	Type           string   `json:"type"` // older name of rope_type
-	Theta          *float64 `json:"rope_theta"`
-	Factor         float64  `json:"factor"`
-	LowFreqFactor  float64  `json:"low_freq_factor"`
-	HighFreqFactor float64  `json:"high_freq_factor"`
-	Original       int      `json:"original_max_position_embeddings"`
-	Partial        *float64 `json:"partial_rotary_factor"`
-}
-
-// rope reads theta and scaling in both layouts.
-func (r *keyReader) rope(c *Config) {
-	c.RopeTheta = r.number("rope_theta", DefaultRopeTheta)
-	for _, key := range []string{"rope_scaling", "rope_parameters"} {
-		var k ropeKeys
-		if !r.decode(key, &k) {
-			continue
-		}
-		if k.Theta != nil {
-			c.RopeTheta = *k.Theta
-		}
-		if k.Partial != nil && *k.Partial != 1 {
-			r.fail(key+".partial_rotary_factor", "%g is not supported (only 1)", *k.Partial)
-		}
-		kind := k.RopeType
-		if kind == "" {
-			kind = k.Type
-		}
-		switch kind {
-		case "", "default":
-		case "linear":
-			c.RopeScaling = RopeScaling{Type: kind, Factor: k.Factor}
-		case "llama3":
-			c.RopeScaling = RopeScaling{Type: kind, Factor: k.Factor, LowFreqFactor: k.LowFreqFactor, HighFreqFactor: k.HighFreqFactor, OriginalMaxPosition: k.Original}
-		default:
-			r.fail(key+".rope_type", "%q is not supported (supported: default, linear, llama3)", kind)
-		}
-	}
-}
-
-// refuse stops at keys that would change the computation into one this package does not do.
-func (r *keyReader) refuse() {
-	if act := r.text("hidden_act", "silu"); act != "silu" && act != "swish" {
-		r.fail("hidden_act", "%q is not supported (only silu)", act)
-	}
-	for _, key := range []string{"attention_bias", "mlp_bias"} {
-		if r.boolean(key) {
-			r.fail(key, "true is not supported: this network has no biases")
-		}
-		delete(r.used, key) // written back as it stands
-	}
-	if f := r.number("partial_rotary_factor", 1); f != 1 {
-		r.fail("partial_rotary_factor", "%g is not supported (only 1)", f)
-	}
-	if r.has("quantization_config") && !slices.Equal(r.keys["quantization_config"], []byte("null")) {
-		r.fail("quantization_config", "quantised weights are not supported: use the original checkpoint")
-	}
-	var types []string
-	if r.decode("layer_types", &types); slices.Contains(types, "sliding_attention") && slices.Contains(types, "full_attention") {
-		r.fail("layer_types", "layers with and without a window in one network are not supported")
-	}
 }

@@ -2,14 +2,16 @@ package config
 
 import "fmt"
 
-// Names of the tensors outside the layers, as in a Hugging Face checkpoint.
+// Names of the tensors outside the decoder layers, as in a Hugging Face model. V is the vocabulary size, D the
+// hidden size.
 const (
 	EmbedTokens = "model.embed_tokens.weight" // [V, D]
 	FinalNorm   = "model.norm.weight"         // [D]
-	LMHead      = "lm_head.weight"            // [V, D]; absent when the embedding is the head (TieWordEmbeddings)
+	LMHead      = "lm_head.weight"            // [V, D]; absent when the embedding serves as the head (TieWordEmbeddings)
 )
 
-// Parts of one decoder layer; LayerTensor puts the layer's number and ".weight" around them.
+// Parts of one decoder layer, from which LayerTensorName makes full names. H and K are the numbers of attention and
+// key/value heads, hd is the width of a head and F the intermediate size.
 const (
 	InputNorm         = "input_layernorm"          // [D]
 	QProj             = "self_attn.q_proj"         // [H*hd, D]
@@ -22,24 +24,24 @@ const (
 	DownProj          = "mlp.down_proj"            // [D, F]
 )
 
-// LayerTensor returns the name of a part (QProj, DownProj, ...) of a layer, counted from 0.
-func LayerTensor(layer int, part string) string {
+// LayerTensorName returns the full name of a part (QProj, DownProj, ...) of a layer. Layers are numbered from 0.
+func LayerTensorName(layer int, part string) string {
 	return LayerPrefix(layer) + part + ".weight"
 }
 
-// layerPrefix begins the names of a layer's tensors.
+// LayerPrefix returns the common prefix of the names of a layer's tensors.
 func LayerPrefix(layer int) string { return fmt.Sprintf("model.layers.%d.", layer) }
 
-// layerNames returns the names of a layer's tensors.
-func LayerNames(layer int) []string {
+// LayerTensorNames returns the names of a layer's tensors in the order of Config.Tensors.
+func LayerTensorNames(layer int) []string {
 	parts := []string{InputNorm, QProj, KProj, VProj, OProj, PostAttentionNorm, GateProj, UpProj, DownProj}
 	for i, part := range parts {
-		parts[i] = LayerTensor(layer, part)
+		parts[i] = LayerTensorName(layer, part)
 	}
 	return parts
 }
 
-// TensorSpec is the name and the shape of one tensor of a checkpoint. Matrices are [out, in].
+// TensorSpec is the name and the shape of one tensor of a model. Matrices are [out, in].
 type TensorSpec struct {
 	Name string
 	Dims []int
@@ -54,15 +56,15 @@ func (s TensorSpec) Elements() int64 {
 	return n
 }
 
-// Tensors lists every tensor of the model in the order of computation: embedding, layers, final norm, head.
-// A model with tied embeddings has no LMHead.
+// Tensors lists every tensor of the model in the order of the computation: embedding, layers, final norm, head. A
+// model with tied embeddings has no LMHead.
 func (c Config) Tensors() []TensorSpec {
 	d, f, v := c.HiddenSize, c.IntermediateSize, c.VocabSize
 	q, kv := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
 	specs := []TensorSpec{{EmbedTokens, []int{v, d}}}
 	for layer := range c.NumHiddenLayers {
 		add := func(part string, dims ...int) {
-			specs = append(specs, TensorSpec{LayerTensor(layer, part), dims})
+			specs = append(specs, TensorSpec{LayerTensorName(layer, part), dims})
 		}
 		add(InputNorm, d)
 		add(QProj, q, d)
@@ -81,7 +83,7 @@ func (c Config) Tensors() []TensorSpec {
 	return specs
 }
 
-// Parameters returns the number of parameters of the model, a tied head counted once.
+// Parameters returns the number of parameters of the model. A tied head counts once.
 func (c Config) Parameters() int64 {
 	var n int64
 	for _, s := range c.Tensors() {

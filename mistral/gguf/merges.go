@@ -6,23 +6,24 @@ import (
 	"strings"
 )
 
-// scoredMerges turns the scores of a SentencePiece BPE vocabulary into merges. The score of an entry tells how early it is formed;
-// every way to make it from two other entries is a merge of that rank. Among those of equal score the order is that of the
-// vocabulary: entry, left part, right part. Entries longer than any that SentencePiece learns are left alone, and those with a
-// blank, which "left right" could not hold.
-func (v *vocabulary) scoredMerges() []string {
+// scoredMerges derives the merges of a SentencePiece BPE vocabulary from its tokens and their scores. A token with
+// a higher score is formed earlier, and every split of a token into two other tokens is a merge with the token's
+// score. Merges of equal score are ordered by the ids of the token, its left part and its right part. Tokens longer
+// than any that SentencePiece learns get no merge, nor do tokens with a space, since a merge is written as "left
+// right".
+func scoredMerges(tokens []string, scores []float32) []string {
 	const longest = 256 // bytes
 	type merge struct {
 		text               string
 		score              float32
-		entry, left, right int
+		token, left, right int // ids
 	}
-	ids := make(map[string]int, len(v.tokens))
-	for id, token := range v.tokens {
+	ids := make(map[string]int, len(tokens))
+	for id, token := range tokens {
 		ids[token] = id
 	}
 	var merges []merge
-	for entry, token := range v.tokens {
+	for id, token := range tokens {
 		if len(token) > longest || strings.Contains(token, " ") {
 			continue
 		}
@@ -30,12 +31,13 @@ func (v *vocabulary) scoredMerges() []string {
 			left, okLeft := ids[token[:i]]
 			right, okRight := ids[token[i:]]
 			if i > 0 && okLeft && okRight {
-				merges = append(merges, merge{token[:i] + " " + token[i:], v.scores[entry], entry, left, right})
+				merges = append(merges, merge{token[:i] + " " + token[i:], scores[id], id, left, right})
 			}
 		}
 	}
 	slices.SortFunc(merges, func(a, b merge) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.entry, b.entry), cmp.Compare(a.left, b.left), cmp.Compare(a.right, b.right))
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.token, b.token),
+			cmp.Compare(a.left, b.left), cmp.Compare(a.right, b.right))
 	})
 	lines := make([]string, len(merges))
 	for i, m := range merges {

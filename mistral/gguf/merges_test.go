@@ -6,15 +6,14 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// TestScoredMerges rebuilds the merges of Mistral's tokenizer from its vocabulary. Its scores fall with the id, but runs of blanks
-// come last of all.
+// TestScoredMerges rebuilds the merges of Mistral's tokenizer from its vocabulary. The scores fall with the id,
+// except that runs of spaces come last.
 func TestScoredMerges(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(fixture.Mistral(t), "tokenizer.json"))
 	if err != nil {
@@ -29,28 +28,28 @@ func TestScoredMerges(t *testing.T) {
 	if err := json.Unmarshal(data, &file); err != nil {
 		t.Fatal(err)
 	}
-	v := &vocabulary{tokens: make([]string, len(file.Model.Vocab)), scores: make([]float32, len(file.Model.Vocab))}
+	tokens, scores := make([]string, len(file.Model.Vocab)), make([]float32, len(file.Model.Vocab))
 	for token, id := range file.Model.Vocab {
-		v.tokens[id] = token
-		if id > 258 { // behind the special tokens and the bytes
-			v.scores[id] = float32(259 - id)
+		tokens[id] = token
+		if id > 258 { // after the special tokens and the bytes
+			scores[id] = float32(259 - id)
 		}
 		if strings.Trim(token, "▁") == "" {
-			v.scores[id] = -1e9
+			scores[id] = -1e9
 		}
 	}
-	got := v.scoredMerges()
-	if !slices.Equal(got, file.Model.Merges) {
-		for i := range min(len(got), len(file.Model.Merges)) {
-			if got[i] != file.Model.Merges[i] {
-				t.Fatalf("%d merges, want %d; merge %d is %q, want %q", len(got), len(file.Model.Merges), i, got[i], file.Model.Merges[i])
-			}
+	got, want := scoredMerges(tokens, scores), file.Model.Merges
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			t.Fatalf("merge %d is %q, want %q", i, got[i], want[i])
 		}
-		t.Fatalf("%d merges, want %d", len(got), len(file.Model.Merges))
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d merges, want %d", len(got), len(want))
 	}
 }
 
-// TestUnpermute puts the rows of two heads of width 4 back.
+// TestUnpermute restores the order of the rows of two heads of width 4.
 func TestUnpermute(t *testing.T) {
 	var in []byte
 	for row := range 8 {

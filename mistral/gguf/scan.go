@@ -6,64 +6,65 @@ import (
 	"fmt"
 )
 
-// errShort is what a lying length inside a GGUF header comes to.
-var errShort = errors.New("the header runs beyond the end of the file: it is truncated or damaged")
+// errTruncated is the error for a length in the header that exceeds the file.
+var errTruncated = errors.New("the header runs beyond the end of the file: it is truncated or damaged")
 
-// ggufScan walks over a GGUF header without keeping anything. The library that reads it afterwards allocates what the header's
-// counts promise; the walk makes sure that the file holds that much.
-type scan struct {
-	rest []byte
+// headerScanner walks over a header without storing anything. The library that parses the header afterwards
+// allocates as much memory as the header's counts ask for, so the scan first makes sure that the file is that
+// large.
+type headerScanner struct {
+	rest []byte // what has not been scanned yet
 }
 
-// scanGGUF checks that every length in the header of a GGUF file lies within the file.
+// scanHeader checks that every length in the header of a GGUF file is within the file.
 func scanHeader(file []byte) error {
 	if len(file) < 4 || string(file[:4]) != "GGUF" {
-		return errors.New("not a GGUF file (it does not start with GGUF)")
+		return errors.New("not a GGUF file (it does not begin with the letters GGUF)")
 	}
-	s := &scan{rest: file[4:]}
-	version, err := s.number(4)
+	s := &headerScanner{rest: file[4:]}
+	version, err := s.readUint(4)
 	if err != nil {
 		return err
 	}
 	if version != 2 && version != 3 {
 		return fmt.Errorf("GGUF version %d is not supported (supported: 2, 3)", version)
 	}
-	tensors, err := s.number(8)
+	tensors, err := s.readUint(8)
 	if err != nil {
 		return err
 	}
-	pairs, err := s.number(8)
+	pairs, err := s.readUint(8)
 	if err != nil {
 		return err
 	}
-	// The smallest pair takes 13 bytes, the smallest description of a tensor 24.
+	// The smallest key-value pair takes 13 bytes, the smallest description of a tensor 24.
 	if size := uint64(len(s.rest)); pairs > size/13 || tensors > size/24 {
-		return errShort
+		return errTruncated
 	}
 	for range pairs {
-		if err := s.pair(); err != nil {
+		if err := s.skipPair(); err != nil {
 			return err
 		}
 	}
 	for range tensors {
-		if err := s.tensor(); err != nil {
+		if err := s.skipTensor(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// skip passes over n bytes.
-func (s *scan) skip(n uint64) error {
+// skip skips n bytes.
+func (s *headerScanner) skip(n uint64) error {
 	if n > uint64(len(s.rest)) {
-		return errShort
+		return errTruncated
 	}
 	s.rest = s.rest[n:]
 	return nil
 }
 
-// number reads a little-endian integer of 4 or 8 bytes.
-func (s *scan) number(size int) (uint64, error) {
+// readUint reads a little-endian integer of 4 or 8 bytes.
+func (s *headerScanner) readUint(size int) (uint64, error) {
 	head := s.rest
 	if err := s.skip(uint64(size)); err != nil {
 		return 0, err
@@ -74,23 +75,23 @@ func (s *scan) number(size int) (uint64, error) {
 	return binary.LittleEndian.Uint64(head), nil
 }
 
-// text passes over a string: length and bytes.
-func (s *scan) text() error {
-	n, err := s.number(8)
+// skipString skips a string, which is its length followed by its bytes.
+func (s *headerScanner) skipString() error {
+	n, err := s.readUint(8)
 	if err != nil {
 		return err
 	}
 	return s.skip(n)
 }
 
-// Types of values in GGUF metadata that have no fixed size.
+// The types of metadata values that have no fixed size.
 const (
-	ggufString = 8
-	ggufArray  = 9
+	typeString = 8
+	typeArray  = 9
 )
 
-// ggufValueSize returns the size in bytes of a number or truth value; 0 for other and unknown types.
-func ggufValueSize(kind uint64) uint64 {
+// valueSize returns the size of a number or boolean in bytes, and 0 for all other types.
+func valueSize(kind uint64) uint64 {
 	sizes := [...]uint64{0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 	if kind >= uint64(len(sizes)) {
 		return 0
@@ -98,70 +99,70 @@ func ggufValueSize(kind uint64) uint64 {
 	return sizes[kind]
 }
 
-// pair passes over a key and its value.
-func (s *scan) pair() error {
-	if err := s.text(); err != nil {
+// skipPair skips a key and its value.
+func (s *headerScanner) skipPair() error {
+	if err := s.skipString(); err != nil {
 		return err
 	}
-	kind, err := s.number(4)
+	kind, err := s.readUint(4)
 	if err != nil {
 		return err
 	}
 	switch kind {
-	case ggufString:
-		return s.text()
-	case ggufArray:
-		return s.array()
+	case typeString:
+		return s.skipString()
+	case typeArray:
+		return s.skipArray()
 	}
-	size := ggufValueSize(kind)
+	size := valueSize(kind)
 	if size == 0 {
-		return fmt.Errorf("metadata value of unknown type %d", kind)
+		return fmt.Errorf("metadata has a value of unknown type %d", kind)
 	}
 	return s.skip(size)
 }
 
-// array passes over a typed list; a list of lists is not a thing that models use.
-func (s *scan) array() error {
-	kind, err := s.number(4)
+// skipArray skips a list of values of one type. Lists of lists are refused; no model has them.
+func (s *headerScanner) skipArray() error {
+	kind, err := s.readUint(4)
 	if err != nil {
 		return err
 	}
-	count, err := s.number(8)
+	count, err := s.readUint(8)
 	if err != nil {
 		return err
 	}
-	if kind == ggufString {
+	if kind == typeString {
 		if count > uint64(len(s.rest))/8 {
-			return errShort
+			return errTruncated
 		}
 		for range count {
-			if err := s.text(); err != nil {
+			if err := s.skipString(); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	size := ggufValueSize(kind)
+	size := valueSize(kind)
 	if size == 0 {
-		return fmt.Errorf("metadata list of unknown type %d", kind)
+		return fmt.Errorf("metadata has a list of unknown type %d", kind)
 	}
 	if count > uint64(len(s.rest))/size {
-		return errShort
+		return errTruncated
 	}
 	return s.skip(count * size)
 }
 
-// tensor passes over one description: name, dimensions, type, offset.
-func (s *scan) tensor() error {
-	if err := s.text(); err != nil {
+// skipTensor skips the description of a tensor: name, dimensions, type and offset.
+func (s *headerScanner) skipTensor() error {
+	if err := s.skipString(); err != nil {
 		return err
 	}
-	dims, err := s.number(4)
+	dims, err := s.readUint(4)
 	if err != nil {
 		return err
 	}
 	if dims > 8 {
-		return fmt.Errorf("a tensor of %d dimensions", dims)
+		return fmt.Errorf("a tensor has %d dimensions, the format allows 8 at most", dims)
 	}
 	return s.skip(dims*8 + 4 + 8)
 }

@@ -9,45 +9,47 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// Kinds of tokens in tokenizer.ggml.token_type.
+// Kinds of tokens in the metadata's tokenizer.ggml.token_type.
 const (
-	ggufUnknown     = 2
-	ggufControl     = 3
-	ggufUserDefined = 4
+	tokenUnknown     = 2
+	tokenControl     = 3
+	tokenUserDefined = 4
 )
 
-// ggufVocabulary is the tokenizer part of the metadata.
+// vocabulary is the part of the metadata that describes the tokenizer.
 type vocabulary struct {
 	model  string // "gpt2" (byte-level BPE) or "llama" (SentencePiece BPE)
-	pre    string // which pre-tokenizer a gpt2 model has
+	pre    string // name of the pre-tokenizer of a gpt2 model
 	tokens []string
 	types  []int32
 	scores []float32
 	merges []string
 
-	bos, eos, unk, pad, eot *int
-	addBOS, addEOS, prefix  bool
-	template                string
-	length                  int
+	bos, eos, unk, pad, eot        *int
+	addBOS, addEOS, addSpacePrefix bool
+	template                       string
+	maxLength                      int
 }
 
-// vocabulary reads and checks the tokenizer's metadata.
-func (g *File) vocabulary() (*vocabulary, error) {
-	m := &metadata{file: g.file}
+// readVocabulary reads and checks the metadata of the tokenizer.
+func (g *File) readVocabulary() (*vocabulary, error) {
+	m := &metadataReader{file: g.file}
 	const at = "tokenizer.ggml."
 	v := &vocabulary{
-		model: value(m, at+"model", ""), pre: value(m, at+"pre", ""),
-		tokens: value[[]string](m, at+"tokens", nil), types: value[[]int32](m, at+"token_type", nil),
-		scores: value[[]float32](m, at+"scores", nil), merges: value[[]string](m, at+"merges", nil),
-		template: value(m, "tokenizer.chat_template", ""), length: m.integer("llama.context_length", config.DefaultLlamaLength),
+		model: readValue(m, at+"model", ""), pre: readValue(m, at+"pre", ""),
+		tokens: readValue[[]string](m, at+"tokens", nil), types: readValue[[]int32](m, at+"token_type", nil),
+		scores: readValue[[]float32](m, at+"scores", nil), merges: readValue[[]string](m, at+"merges", nil),
+		template:  readValue(m, "tokenizer.chat_template", ""),
+		maxLength: m.integer("llama.context_length", config.DefaultLlamaPositions),
 	}
 	n := len(v.tokens)
 	v.bos, v.eos = m.token(at+"bos_token_id", n), m.token(at+"eos_token_id", n)
-	v.unk, v.pad, v.eot = m.token(at+"unknown_token_id", n), m.token(at+"padding_token_id", n), m.token(at+"eot_token_id", n)
+	v.unk, v.pad = m.token(at+"unknown_token_id", n), m.token(at+"padding_token_id", n)
+	v.eot = m.token(at+"eot_token_id", n)
 	sentencePiece := v.model == "llama"
-	v.addBOS = value(m, at+"add_bos_token", sentencePiece || v.pre == "llama-bpe")
-	v.addEOS = value(m, at+"add_eos_token", false)
-	v.prefix = value(m, at+"add_space_prefix", sentencePiece)
+	v.addBOS = readValue(m, at+"add_bos_token", sentencePiece || v.pre == "llama-bpe")
+	v.addEOS = readValue(m, at+"add_eos_token", false)
+	v.addSpacePrefix = readValue(m, at+"add_space_prefix", sentencePiece)
 	switch {
 	case m.err != nil:
 	case v.model != "gpt2" && v.model != "llama":
@@ -64,15 +66,15 @@ func (g *File) vocabulary() (*vocabulary, error) {
 	seen := make(map[string]bool, n)
 	for i, token := range v.tokens {
 		if seen[token] || !utf8.ValidString(token) {
-			m.fail(at+"tokens", "token %d (%q) comes twice or is not UTF-8", i, token)
+			m.fail(at+"tokens", "token %d (%q) appears twice or is not UTF-8", i, token)
 		}
 		seen[token] = true
 	}
 	return v, m.err
 }
 
-// hfToken is a token outside the merges, as tokenizer.json lists it.
-type hfToken struct {
+// addedToken is an entry of the added_tokens of a tokenizer.json.
+type addedToken struct {
 	ID         int    `json:"id"`
 	Content    string `json:"content"`
 	SingleWord bool   `json:"single_word"`
@@ -82,40 +84,41 @@ type hfToken struct {
 	Special    bool   `json:"special"`
 }
 
-// added lists the tokens that are found in text before anything else: control tokens and those a user defined.
-func (v *vocabulary) added() []hfToken {
-	list := []hfToken{}
+// addedTokens lists the tokens that are matched in a text before it is split: control tokens and user-defined tokens.
+func (v *vocabulary) addedTokens() []addedToken {
+	list := []addedToken{}
 	for id, kind := range v.types {
 		switch kind {
-		case ggufUnknown, ggufControl, ggufUserDefined:
-			list = append(list, hfToken{ID: id, Content: v.tokens[id], Special: kind != ggufUserDefined})
+		case tokenUnknown, tokenControl, tokenUserDefined:
+			list = append(list, addedToken{ID: id, Content: v.tokens[id], Special: kind != tokenUserDefined})
 		}
 	}
 	return list
 }
 
-// text returns the text of a token, nil for none.
-func (v *vocabulary) text(id *int) any {
+// tokenText returns the text of a token, or nil for no token.
+func (v *vocabulary) tokenText(id *int) any {
 	if id == nil {
 		return nil
 	}
 	return v.tokens[*id]
 }
 
-// tokenizerJSON makes a tokenizer.json.
+// tokenizerJSON builds a tokenizer.json.
 func (v *vocabulary) tokenizerJSON() ([]byte, error) {
 	model := config.Object{
 		"type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil, "end_of_word_suffix": nil,
-		"fuse_unk": false, "byte_fallback": false, "ignore_merges": v.pre == "llama-bpe", "vocab": v.vocab(), "merges": v.merges,
+		"fuse_unk": false, "byte_fallback": false, "ignore_merges": v.pre == "llama-bpe",
+		"vocab": v.vocabJSON(), "merges": v.merges,
 	}
 	out := config.Object{
-		"version": "1.0", "truncation": nil, "padding": nil, "added_tokens": v.added(),
+		"version": "1.0", "truncation": nil, "padding": nil, "added_tokens": v.addedTokens(),
 		"normalizer": nil, "post_processor": v.postProcessor(), "model": model,
 	}
 	if v.model == "llama" {
-		model["unk_token"], model["fuse_unk"], model["byte_fallback"] = v.text(v.unk), true, true
-		model["merges"] = v.scoredMerges()
-		out["normalizer"], out["pre_tokenizer"], out["decoder"] = v.spaces()
+		model["unk_token"], model["fuse_unk"], model["byte_fallback"] = v.tokenText(v.unk), true, true
+		model["merges"] = scoredMerges(v.tokens, v.scores)
+		out["normalizer"], out["pre_tokenizer"], out["decoder"] = v.sentencePieceSteps()
 	} else {
 		pre, err := v.preTokenizer()
 		if err != nil {
@@ -127,25 +130,27 @@ func (v *vocabulary) tokenizerJSON() ([]byte, error) {
 	return config.Marshal(out)
 }
 
-// vocab writes the vocabulary in the order of the ids, which a Go map would lose.
-func (v *vocabulary) vocab() json.RawMessage {
+// vocabJSON returns the vocabulary in the order of the ids, which a Go map would lose.
+func (v *vocabulary) vocabJSON() json.RawMessage {
 	var b strings.Builder
 	for id, token := range v.tokens {
-		text, _ := json.Marshal(token) // a valid string cannot fail
+		text, _ := json.Marshal(token) // a string always marshals
 		fmt.Fprintf(&b, ",%s:%d", text, id)
 	}
 	return json.RawMessage("{" + strings.TrimPrefix(b.String(), ",") + "}")
 }
 
+// byteLevel is the step that maps bytes to letters. With regex it also splits the text into words as GPT-2 does.
 func byteLevel(regex bool) config.Object {
 	return config.Object{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": regex}
 }
 
-// llamaWords is the word pattern of Llama 3.
-const llamaWords = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+// llama3Words is the pattern by which Llama 3 splits a text into words.
+const llama3Words = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|` +
+	` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
-// preTokenizer returns what splits text into words before the merges. A file that does not name it, or gives the name of
-// "nothing special", gets GPT-2's.
+// preTokenizer returns the step that splits a text into words before the merges. A file without a name for it, or
+// with "default", gets GPT-2's pre-tokenizer.
 func (v *vocabulary) preTokenizer() (config.Object, error) {
 	split := func(first config.Object, regex bool) config.Object {
 		return config.Object{"type": "Sequence", "pretokenizers": []config.Object{first, byteLevel(regex)}}
@@ -156,27 +161,31 @@ func (v *vocabulary) preTokenizer() (config.Object, error) {
 	case "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b":
 		return split(config.Object{"type": "Digits", "individual_digits": true}, true), nil
 	case "llama-bpe", "llama3", "llama-v3":
-		words := config.Object{"type": "Split", "pattern": config.Object{"Regex": llamaWords}, "behavior": "Isolated", "invert": false}
+		words := config.Object{"type": "Split", "pattern": config.Object{"Regex": llama3Words}, "behavior": "Isolated",
+			"invert": false}
 		return split(words, false), nil
 	}
-	return nil, fmt.Errorf("metadata key tokenizer.ggml.pre: pre-tokenizer %q is not supported: use the model's Hugging Face folder", v.pre)
+	return nil, fmt.Errorf("metadata key tokenizer.ggml.pre: pre-tokenizer %q is not supported: "+
+		"use the model's Hugging Face folder", v.pre)
 }
 
-// spaces returns normalizer, pre-tokenizer and decoder of a SentencePiece model: blanks are written as U+2581, bytes as <0xNN>.
-func (v *vocabulary) spaces() (normalizer, pre, decoder any) {
+// sentencePieceSteps returns the normalizer, pre-tokenizer and decoder of a SentencePiece model, whose tokens have
+// U+2581 for a space and <0xNN> for a byte.
+func (v *vocabulary) sentencePieceSteps() (normalizer, pre, decoder any) {
 	replace := func(from, to string) config.Object {
 		return config.Object{"type": "Replace", "pattern": config.Object{"String": from}, "content": to}
 	}
 	steps := []config.Object{replace(" ", "▁")}
 	back := []config.Object{replace("▁", " "), {"type": "ByteFallback"}, {"type": "Fuse"}}
-	if v.prefix {
+	if v.addSpacePrefix {
 		steps = append([]config.Object{{"type": "Prepend", "prepend": "▁"}}, steps...)
 		back = append(back, config.Object{"type": "Strip", "content": " ", "start": 1, "stop": 0})
 	}
-	return config.Object{"type": "Sequence", "normalizers": steps}, nil, config.Object{"type": "Sequence", "decoders": back}
+	normalizer = config.Object{"type": "Sequence", "normalizers": steps}
+	return normalizer, nil, config.Object{"type": "Sequence", "decoders": back}
 }
 
-// postProcessor puts BOS before and EOS behind a text, as far as the file asks for it.
+// postProcessor returns the step that puts BOS before a text and EOS after it, if the file asks for them, or nil.
 func (v *vocabulary) postProcessor() any {
 	single, pair, special := []config.Object{}, []config.Object{}, config.Object{}
 	add := func(id *int) {
@@ -189,7 +198,8 @@ func (v *vocabulary) postProcessor() any {
 		add(v.bos)
 	}
 	single = append(single, config.Object{"Sequence": config.Object{"id": "A", "type_id": 0}})
-	pair = append(pair, config.Object{"Sequence": config.Object{"id": "A", "type_id": 0}}, config.Object{"Sequence": config.Object{"id": "B", "type_id": 0}})
+	pair = append(pair, config.Object{"Sequence": config.Object{"id": "A", "type_id": 0}},
+		config.Object{"Sequence": config.Object{"id": "B", "type_id": 0}})
 	if v.addEOS && v.eos != nil {
 		add(v.eos)
 	}

@@ -10,8 +10,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Digest tells checkpoints apart by architecture and weights: those of one digest compute the same. Of each tensor it takes the 128 bits of XXH3, as fast
-// as memory gives the weights, and of all of them a SHA-256. It is no signature: who wants to can make weights of a digest that is there.
+// Digest returns a hash of the config and the weights. Models with the same digest compute the same function.
+// It is the SHA-256 of the config and of a 128-bit XXH3 of each tensor, which is computed as fast as memory
+// delivers the weights. It is not a signature: XXH3 is not cryptographic, so that weights with a given digest can
+// be forged.
 func (c *Checkpoint) Digest() ([]byte, error) {
 	config, err := json.Marshal(c.Config)
 	if err != nil {

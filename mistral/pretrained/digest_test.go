@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// A checkpoint's digest is that of a copy of it, and another one where a bit of a weight or the architecture is.
+// TestDigest checks that copies of a model have the same digest, and that one bit of a weight or one value of
+// the config changes it.
 func TestDigest(t *testing.T) {
 	digest := func(change func(dir string)) []byte {
 		t.Helper()
@@ -38,12 +39,14 @@ func TestDigest(t *testing.T) {
 	}
 	first := digest(func(string) {})
 	if !bytes.Equal(first, digest(func(string) {})) {
-		t.Error("a copy has another digest")
+		t.Error("a copy has a different digest")
 	}
-	if bytes.Equal(first, digest(edit("model.safetensors", func(b []byte) []byte { b[len(b)-1] ^= 1; return b }))) {
-		t.Error("another weight, the same digest")
+	flipBit := func(data []byte) []byte { data[len(data)-1] ^= 1; return data }
+	if bytes.Equal(first, digest(edit("model.safetensors", flipBit))) {
+		t.Error("a changed weight has the same digest")
 	}
-	if bytes.Equal(first, digest(edit("config.json", func(b []byte) []byte { return bytes.Replace(b, []byte("10000"), []byte("20000"), 1) }))) {
-		t.Error("another rope_theta, the same digest")
+	doubleTheta := func(data []byte) []byte { return bytes.Replace(data, []byte("10000"), []byte("20000"), 1) }
+	if bytes.Equal(first, digest(edit("config.json", doubleTheta))) {
+		t.Error("a changed rope_theta has the same digest")
 	}
 }

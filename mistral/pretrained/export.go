@@ -18,18 +18,13 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// shardBytes is the size above which the weights are split over several files, as Hugging Face's tools do.
-const shardBytes = 5_000_000_000
-
-// producer marks the weight files of an exported folder, which a later export may replace.
-const producer = "bfpo"
-
-// Export writes a Hugging Face folder: weights in dtype (float32, bfloat16 or float16), config.json, generation_config.json,
-// tokenizer files and chat template. Trained tensors (float32 masters; nil for none) come from the device, all others straight
-// from the checkpoint.
+// Export writes a Hugging Face folder: the weights in dtype (float32, bfloat16 or float16), config.json,
+// generation_config.json, the tokenizer files and the chat template. The tensors in trained (float32 masters, or
+// nil) come from the device, all others from c.
 //
-// The folder appears under its name when it is complete and on disk; after an error (a full disk) nothing is left behind. A folder
-// that Export wrote is replaced; any other folder with something in it is an error.
+// The folder appears under its name when it is complete and on disk; an error, such as a full disk, leaves nothing
+// behind. A folder that Export wrote before is replaced; it is an error if dir is any other folder with files in
+// it.
 func Export(dir string, c *Checkpoint, trained *device.Tensors, dtype dtypes.DType) error {
 	if err := export(filepath.Clean(dir), c, trained, dtype); err != nil {
 		return fmt.Errorf("export to %s: %w", dir, err)
@@ -38,13 +33,13 @@ func Export(dir string, c *Checkpoint, trained *device.Tensors, dtype dtypes.DTy
 }
 
 func export(dir string, c *Checkpoint, trained *device.Tensors, dtype dtypes.DType) (err error) {
-	if err := replaceable(dir); err != nil {
+	if err := checkReplaceable(dir); err != nil {
 		return err
 	}
 	if err := c.CheckTensors(); err != nil {
 		return err
 	}
-	sources, err := exportSources(c, trained, dtype)
+	sources, err := tensorSources(c, trained, dtype)
 	if err != nil {
 		return err
 	}
@@ -60,17 +55,17 @@ func export(dir string, c *Checkpoint, trained *device.Tensors, dtype dtypes.DTy
 			os.RemoveAll(temp)
 		}
 	}()
-	if err := exportFiles(temp, c, dtype); err != nil {
+	if err := writeSmallFiles(temp, c, dtype); err != nil {
 		return err
 	}
-	if err := writeShards(temp, sources, shardBytes); err != nil {
+	if err := writeShards(temp, sources, maxShardBytes); err != nil {
 		return err
 	}
 	return atomicfile.CommitFolder(temp, dir)
 }
 
-// exportSources describes the weights to be written, in the order of Config.Tensors.
-func exportSources(c *Checkpoint, trained *device.Tensors, dtype dtypes.DType) ([]safetensors.Source, error) {
+// tensorSources describes the weights to be written, in the order of Config.Tensors.
+func tensorSources(c *Checkpoint, trained *device.Tensors, dtype dtypes.DType) ([]safetensors.Source, error) {
 	if !slices.Contains([]dtypes.DType{dtypes.Float32, dtypes.BFloat16, dtypes.Float16}, dtype) {
 		return nil, fmt.Errorf("dtype %s is not supported (supported: float32, bfloat16, float16)", dtype)
 	}
@@ -81,7 +76,7 @@ func exportSources(c *Checkpoint, trained *device.Tensors, dtype dtypes.DType) (
 	for i, name := range trained.Names {
 		at := slices.IndexFunc(specs, func(s config.TensorSpec) bool { return s.Name == name })
 		if at < 0 {
-			return nil, fmt.Errorf("trained tensor %s: the model has none of that name", name)
+			return nil, fmt.Errorf("trained tensor %s: the model has no such tensor", name)
 		}
 		if shape := trained.Shape(i); shape.DType != dtypes.Float32 || !slices.Equal(shape.Dimensions, specs[at].Dims) {
 			return nil, fmt.Errorf("trained tensor %s: %s, want float32 %v", name, shape, specs[at].Dims)
@@ -90,7 +85,7 @@ func exportSources(c *Checkpoint, trained *device.Tensors, dtype dtypes.DType) (
 	sources := make([]safetensors.Source, len(specs))
 	for i, spec := range specs {
 		sources[i] = safetensors.Source{Name: spec.Name, DType: dtype, Dims: spec.Dims, Data: func() ([]byte, error) {
-			t, err := currentTensor(c, trained, spec)
+			t, err := trainedOrLoaded(c, trained, spec)
 			if err != nil {
 				return nil, err
 			}
@@ -100,8 +95,8 @@ func exportSources(c *Checkpoint, trained *device.Tensors, dtype dtypes.DType) (
 	return sources, nil
 }
 
-// currentTensor returns a tensor as it is after training.
-func currentTensor(c *Checkpoint, trained *device.Tensors, spec config.TensorSpec) (safetensors.Tensor, error) {
+// trainedOrLoaded returns a tensor as it is after training: the trained tensor if there is one, else c's.
+func trainedOrLoaded(c *Checkpoint, trained *device.Tensors, spec config.TensorSpec) (safetensors.Tensor, error) {
 	at := trained.Index(spec.Name)
 	if at < 0 {
 		return c.Tensor(spec.Name)
@@ -113,20 +108,25 @@ func currentTensor(c *Checkpoint, trained *device.Tensors, spec config.TensorSpe
 	return safetensors.Tensor{Name: spec.Name, DType: dtypes.Float32, Dims: spec.Dims, Bytes: data}, nil
 }
 
-// dtypeName is the name of a dtype in config.json.
+// dtypeName returns the name of a dtype in config.json.
 func dtypeName(dtype dtypes.DType) string {
-	return map[dtypes.DType]string{dtypes.Float32: "float32", dtypes.BFloat16: "bfloat16", dtypes.Float16: "float16"}[dtype]
+	names := map[dtypes.DType]string{
+		dtypes.Float32: "float32", dtypes.BFloat16: "bfloat16", dtypes.Float16: "float16",
+	}
+	return names[dtype]
 }
 
-// exportFiles writes everything but the weights.
-func exportFiles(dir string, c *Checkpoint, dtype dtypes.DType) error {
+// writeSmallFiles writes all files but the weights.
+func writeSmallFiles(dir string, c *Checkpoint, dtype dtypes.DType) error {
 	text, err := c.Config.JSON(dtypeName(dtype))
 	if err != nil {
 		return err
 	}
 	files := map[string][]byte{config.ConfigFile: text}
-	for _, name := range []string{config.TokenizerFile, config.TokenizerConf, "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
-		"vocab.json", "merges.txt", config.GenerationFile} {
+	for _, name := range []string{
+		config.TokenizerFile, config.TokenizerConfigFile, "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
+		"vocab.json", "merges.txt", config.GenerationConfigFile,
+	} {
 		data, err := c.ReadFile(name)
 		if err == nil {
 			files[name] = data
@@ -134,19 +134,19 @@ func exportFiles(dir string, c *Checkpoint, dtype dtypes.DType) error {
 			return err
 		}
 	}
-	if files[config.GenerationFile] == nil {
-		if files[config.GenerationFile], err = c.Config.GenerationJSON(); err != nil {
+	if files[config.GenerationConfigFile] == nil {
+		if files[config.GenerationConfigFile], err = c.Config.GenerationJSON(); err != nil {
 			return err
 		}
 	}
-	// Older tools read the template from tokenizer_config.json, newer ones from a file of its own.
+	// Older tools read the template from tokenizer_config.json, newer tools from chat_template.jinja.
 	template, err := c.chatTemplate()
 	if err != nil {
 		return err
 	}
-	if conf := files[config.TokenizerConf]; template != "" && conf != nil {
-		files[config.TemplateFile] = []byte(template)
-		if files[config.TokenizerConf], err = withTemplate(conf, template); err != nil {
+	if conf := files[config.TokenizerConfigFile]; template != "" && conf != nil {
+		files[config.ChatTemplateFile] = []byte(template)
+		if files[config.TokenizerConfigFile], err = withTemplate(conf, template); err != nil {
 			return err
 		}
 	}

@@ -14,51 +14,61 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// trainedNorm is a set of one trained tensor: the final norm, all 1.5.
+// trainedNorm returns one trained tensor: the final norm with all weights 1.5.
 func trainedNorm() *device.Tensors {
 	values := slices.Repeat([]float32{1.5}, 64)
-	return &device.Tensors{Names: []string{config.FinalNorm}, Values: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(values, 64)}}
+	norm := tensors.FromFlatDataAndDimensions(values, 64)
+	return &device.Tensors{Names: []string{config.FinalNorm}, Values: []*tensors.Tensor{norm}}
+}
+
+// allFiles returns the names of all small files that a folder of the built-in model or a GGUF file has, sorted.
+func allFiles() []string {
+	return []string{
+		config.ChatTemplateFile, config.ConfigFile, config.GenerationConfigFile, config.TokenizerFile,
+		config.TokenizerConfigFile,
+	}
 }
 
 func TestExport(t *testing.T) {
-	c := open(t, Tiny)
+	c := openModel(t, Tiny)
 	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
 		dir := filepath.Join(t.TempDir(), "new", "model")
 		if err := Export(dir, c, trainedNorm(), dtype); err != nil {
 			t.Fatal(err)
 		}
-		again := open(t, dir)
-		if err := again.CheckTensors(); err != nil {
+		reopened := openModel(t, dir)
+		if err := reopened.CheckTensors(); err != nil {
 			t.Fatal(err)
 		}
-		if again.Config.DType != dtypeName(dtype) || again.Config.Parameters() != c.Config.Parameters() {
-			t.Errorf("config %+v", again.Config)
+		if reopened.Config.DType != dtypeName(dtype) || reopened.Config.Parameters() != c.Config.Parameters() {
+			t.Errorf("config %+v", reopened.Config)
 		}
 		for _, spec := range c.Config.Tensors() {
 			source, _ := c.Tensor(spec.Name)
 			want, _ := Convert(source, dtype, nil)
-			got, err := again.Tensor(spec.Name)
+			got, err := reopened.Tensor(spec.Name)
 			if err != nil || got.DType != dtype {
 				t.Fatalf("%s: %v %v", spec.Name, got.DType, err)
 			}
 			if spec.Name == config.FinalNorm {
-				if load, _ := loader(dtype); load(got.Bytes) != 1.5 {
-					t.Errorf("trained tensor starts with %g", load(got.Bytes))
+				if load, _ := loadFunc(dtype); load(got.Bytes) != 1.5 {
+					t.Errorf("the trained tensor starts with %g, want 1.5", load(got.Bytes))
 				}
 			} else if string(got.Bytes) != string(want) {
-				t.Errorf("%s: frozen tensor has changed", spec.Name)
+				t.Errorf("%s: the frozen tensor has changed", spec.Name)
 			}
 		}
-		names, err := again.FileNames()
-		if err != nil || !slices.Equal(names, []string{config.TemplateFile, config.ConfigFile, config.GenerationFile, config.TokenizerFile, config.TokenizerConf}) {
+		names, err := reopened.FileNames()
+		if err != nil || !slices.Equal(names, allFiles()) {
 			t.Errorf("files %v, %v", names, err)
 		}
 	}
 }
 
-// TestExportReplaces checks which folders are overwritten, and that the same export gives the same bytes.
-func TestExportReplaces(t *testing.T) {
-	c := open(t, Tiny)
+// TestExportReplacesOnlyExports checks that Export replaces its own folders but no others, and that the same export
+// gives the same bytes.
+func TestExportReplacesOnlyExports(t *testing.T) {
+	c := openModel(t, Tiny)
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "model")
 	var written [2][]byte
@@ -69,7 +79,7 @@ func TestExportReplaces(t *testing.T) {
 		written[i], _ = os.ReadFile(filepath.Join(dir, weightsFile))
 	}
 	if len(written[0]) == 0 || string(written[0]) != string(written[1]) {
-		t.Errorf("%d and %d bytes, not the same", len(written[0]), len(written[1]))
+		t.Errorf("two exports of %d and %d bytes differ", len(written[0]), len(written[1]))
 	}
 	foreign := filepath.Join(parent, "foreign")
 	os.Mkdir(foreign, 0o755)
@@ -80,10 +90,10 @@ func TestExportReplaces(t *testing.T) {
 	os.Mkdir(foreign, 0o755)
 	os.WriteFile(filepath.Join(foreign, "thesis.txt"), []byte("precious"), 0o644)
 	if err := Export(foreign, c, nil, dtypes.Float32); err == nil || !strings.Contains(err.Error(), foreign) {
-		t.Errorf("somebody else's folder: %v", err)
+		t.Errorf("a foreign folder: error %v, want one that names it", err)
 	}
 	if text, _ := os.ReadFile(filepath.Join(foreign, "thesis.txt")); string(text) != "precious" {
-		t.Error("somebody else's file is gone")
+		t.Error("the file in the foreign folder is gone")
 	}
 	if left, _ := os.ReadDir(parent); len(left) != 2 {
 		t.Errorf("left behind: %v", left)
@@ -91,7 +101,7 @@ func TestExportReplaces(t *testing.T) {
 }
 
 func TestExportErrors(t *testing.T) {
-	c := open(t, Tiny)
+	c := openModel(t, Tiny)
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "model")
 	other := trainedNorm()
@@ -104,16 +114,15 @@ func TestExportErrors(t *testing.T) {
 		}
 	}
 	if err := Export(dir, c, nil, dtypes.Int8); err == nil {
-		t.Error("exported as integers")
+		t.Error("an export as integers succeeded")
 	}
-	// A trained tensor that has been freed fails in the middle of the weights.
+	// A trained tensor that has been freed makes the export fail while it writes the weights.
 	freed := trainedNorm()
-	shape := freed.Values[0]
-	if err := shape.FinalizeAll(); err != nil {
+	if err := freed.Values[0].FinalizeAll(); err != nil {
 		t.Fatal(err)
 	}
 	if err := Export(dir, c, freed, dtypes.Float32); err == nil {
-		t.Error("exported a freed tensor")
+		t.Error("an export of a freed tensor succeeded")
 	}
 	if left, _ := os.ReadDir(parent); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
@@ -122,17 +131,17 @@ func TestExportErrors(t *testing.T) {
 
 func TestWriteShards(t *testing.T) {
 	dir := tinyFolder(t)
-	c := open(t, Tiny)
-	sources, err := exportSources(c, nil, dtypes.Float32)
+	c := openModel(t, Tiny)
+	sources, err := tensorSources(c, nil, dtypes.Float32)
 	if err != nil {
 		t.Fatal(err)
 	}
 	os.Remove(filepath.Join(dir, weightsFile))
-	if err := writeShards(dir, sources, 200_000); err != nil { // the embedding takes 131,072 bytes, all 607,488
+	if err := writeShards(dir, sources, 200_000); err != nil { // the embedding takes 131,072 bytes, all weights 607,488
 		t.Fatal(err)
 	}
-	again := open(t, dir)
-	if err := again.CheckTensors(); err != nil {
+	reopened := openModel(t, dir)
+	if err := reopened.CheckTensors(); err != nil {
 		t.Fatal(err)
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "model-0000?-of-00004.safetensors"))
@@ -140,7 +149,7 @@ func TestWriteShards(t *testing.T) {
 	if len(files) != 4 || err != nil || !strings.Contains(string(index), `"total_size": 607488`) {
 		t.Errorf("%v\n%s, %v", files, index, err)
 	}
-	if err := replaceable(dir); err != nil {
+	if err := checkReplaceable(dir); err != nil {
 		t.Error(err)
 	}
 }

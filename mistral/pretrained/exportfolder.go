@@ -13,8 +13,14 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// writeShards writes model.safetensors, or several files of at most limit bytes of data and their index. A tensor larger than the
-// limit has a file of its own.
+// maxShardBytes is the size above which the weights are split into several files, as by Hugging Face's tools.
+const maxShardBytes = 5_000_000_000
+
+// producer marks the weight files of an exported folder, so that a later export may replace the folder.
+const producer = "bfpo"
+
+// writeShards writes model.safetensors, or if the weights exceed limit bytes, several files of at most limit bytes
+// and their index. A tensor that is larger than limit gets a file for itself.
 func writeShards(dir string, sources []safetensors.Source, limit int64) error {
 	var shards [][]safetensors.Source
 	var total, size int64
@@ -31,17 +37,19 @@ func writeShards(dir string, sources []safetensors.Source, limit int64) error {
 	if len(shards) == 1 {
 		return safetensors.Write(filepath.Join(dir, weightsFile), metadata, sources)
 	}
-	where := map[string]string{}
+	shardOf := map[string]string{}
 	for i, shard := range shards {
 		name := fmt.Sprintf("model-%05d-of-%05d.safetensors", i+1, len(shards))
 		for _, t := range shard {
-			where[t.Name] = name
+			shardOf[t.Name] = name
 		}
 		if err := safetensors.Write(filepath.Join(dir, name), metadata, shard); err != nil {
 			return err
 		}
 	}
-	index, err := config.Marshal(config.Object{"metadata": config.Object{"total_size": total, "producer": producer}, "weight_map": where})
+	index, err := config.Marshal(config.Object{
+		"metadata": config.Object{"total_size": total, "producer": producer}, "weight_map": shardOf,
+	})
 	if err != nil {
 		return err
 	}
@@ -51,8 +59,8 @@ func writeShards(dir string, sources []safetensors.Source, limit int64) error {
 	})
 }
 
-// replaceable returns nil when dir does not exist, is empty, or is a folder that Export wrote.
-func replaceable(dir string) error {
+// checkReplaceable returns nil if dir does not exist, is empty, or is a folder that Export wrote.
+func checkReplaceable(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) || (err == nil && len(entries) == 0) {
 		return nil
@@ -66,13 +74,13 @@ func replaceable(dir string) error {
 		}
 		s, err := safetensors.Open(filepath.Join(dir, e.Name()))
 		if err != nil {
-			continue // not ours, or too damaged to tell
+			continue // either not an exported file or too damaged to tell
 		}
-		ours := s.Metadata["producer"] == producer
+		exported := s.Metadata["producer"] == producer
 		s.Close()
-		if ours {
+		if exported {
 			return nil
 		}
 	}
-	return errors.New("the folder has files in it that are not an exported model: choose another one or remove it")
+	return errors.New("the folder contains files but no exported model: choose another folder or remove it")
 }

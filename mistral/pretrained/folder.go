@@ -14,53 +14,55 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// Names of the weights in a Hugging Face folder.
+// Names of the weight file and of the index of several weight files in a Hugging Face folder.
 const (
 	weightsFile = "model.safetensors"
 	indexFile   = "model.safetensors.index.json"
 )
 
-// folder is a Hugging Face folder with its weight files open.
-type Folder struct {
-	path   string
-	shards map[string]*safetensors.File // by file name
-	where  map[string]*safetensors.File // by tensor name
+// folder is a Hugging Face folder whose weight files are open.
+type folder struct {
+	path    string
+	shards  map[string]*safetensors.File // by file name
+	shardOf map[string]*safetensors.File // by tensor name
 }
 
 // openFolder opens every weight file of a folder.
-func openFolder(path string) (*Folder, error) {
+func openFolder(path string) (*folder, error) {
 	if _, err := os.Stat(filepath.Join(path, config.ConfigFile)); err != nil {
 		return nil, fmt.Errorf("%s is not a Hugging Face model folder: %w", path, err)
 	}
-	f := &Folder{path: path, shards: map[string]*safetensors.File{}, where: map[string]*safetensors.File{}}
-	if err := f.open(); err != nil {
+	f := &folder{path: path, shards: map[string]*safetensors.File{}, shardOf: map[string]*safetensors.File{}}
+	if err := f.openShards(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
-// forget takes the weights out of memory until they are read again.
-func (f *Folder) Forget() {
+// ReleasePages lets the system drop the weights that are in memory.
+func (f *folder) ReleasePages() {
 	for _, shard := range f.shards {
-		shard.Forget()
+		shard.ReleasePages()
 	}
 }
 
-func (f *Folder) open() error {
+// openShards opens the weight file, or all files of the index.
+func (f *folder) openShards() error {
 	if _, err := os.Stat(filepath.Join(f.path, weightsFile)); err == nil {
-		shard, err := f.shard(weightsFile)
+		shard, err := f.openShard(weightsFile)
 		if err != nil {
 			return err
 		}
 		for _, name := range shard.Names() {
-			f.where[name] = shard
+			f.shardOf[name] = shard
 		}
 		return nil
 	}
 	place := filepath.Join(f.path, indexFile)
 	data, err := os.ReadFile(place)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: neither %s nor %s (weights in other formats must be converted to safetensors first)", f.path, weightsFile, indexFile)
+		return fmt.Errorf("%s: neither %s nor %s is here (weights in other formats must be converted to safetensors first)",
+			f.path, weightsFile, indexFile)
 	}
 	if err != nil {
 		return err
@@ -72,20 +74,21 @@ func (f *Folder) open() error {
 		return fmt.Errorf("%s: %w", place, err)
 	}
 	for name, file := range index.WeightMap {
-		shard, err := f.shard(file)
+		shard, err := f.openShard(file)
 		if err != nil {
 			return fmt.Errorf("%s: tensor %s: %w", place, name, err)
 		}
 		if _, err := shard.Tensor(name); err != nil {
 			return fmt.Errorf("%s: %w", place, err)
 		}
-		f.where[name] = shard
+		f.shardOf[name] = shard
 	}
 	return nil
 }
 
-// shard opens a weight file of the folder once. The name comes from the index and must not lead out of the folder.
-func (f *Folder) shard(file string) (*safetensors.File, error) {
+// openShard returns a weight file of the folder and opens it if it is not open yet. The name comes from the index
+// and must not lead out of the folder.
+func (f *folder) openShard(file string) (*safetensors.File, error) {
 	if s := f.shards[file]; s != nil {
 		return s, nil
 	}
@@ -100,17 +103,19 @@ func (f *Folder) shard(file string) (*safetensors.File, error) {
 	return s, nil
 }
 
-func (f *Folder) Names() []string {
-	names := make([]string, 0, len(f.where))
-	for name := range f.where {
+// Names returns the names of all tensors, sorted.
+func (f *folder) Names() []string {
+	names := make([]string, 0, len(f.shardOf))
+	for name := range f.shardOf {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	return names
 }
 
-func (f *Folder) Info(name string) (safetensors.Tensor, bool) {
-	shard, ok := f.where[name]
+// Info returns a tensor without its Bytes, and whether there is one of this name.
+func (f *folder) Info(name string) (safetensors.Tensor, bool) {
+	shard, ok := f.shardOf[name]
 	if !ok {
 		return safetensors.Tensor{}, false
 	}
@@ -119,16 +124,17 @@ func (f *Folder) Info(name string) (safetensors.Tensor, bool) {
 	return t, err == nil
 }
 
-func (f *Folder) Tensor(name string) (safetensors.Tensor, error) {
-	shard, ok := f.where[name]
+// Tensor returns a tensor, whose Bytes are part of the mapped weight file.
+func (f *folder) Tensor(name string) (safetensors.Tensor, error) {
+	shard, ok := f.shardOf[name]
 	if !ok {
 		return safetensors.Tensor{}, fmt.Errorf("%s: no tensor %s", f.path, name)
 	}
 	return shard.Tensor(name)
 }
 
-// fileNames lists the folder's small files: everything but weights and folders.
-func (f *Folder) FileNames() ([]string, error) {
+// FileNames lists the folder's small files, which are all but the weights and subfolders.
+func (f *folder) FileNames() ([]string, error) {
 	entries, err := os.ReadDir(f.path)
 	if err != nil {
 		return nil, err
@@ -143,14 +149,16 @@ func (f *Folder) FileNames() ([]string, error) {
 	return names, nil
 }
 
-func (f *Folder) ReadFile(name string) ([]byte, error) {
+// ReadFile reads a file of the folder. The name must not lead out of it.
+func (f *folder) ReadFile(name string) ([]byte, error) {
 	if name != filepath.Base(name) {
 		return nil, fmt.Errorf("%s: %q is not the name of a file in this folder", f.path, name)
 	}
 	return os.ReadFile(filepath.Join(f.path, name))
 }
 
-func (f *Folder) Close() error {
+// Close closes all weight files.
+func (f *folder) Close() error {
 	var errs []error
 	for _, s := range f.shards {
 		errs = append(errs, s.Close())

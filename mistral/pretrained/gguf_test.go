@@ -18,7 +18,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// openGGUFBytes writes a file and opens it as a checkpoint.
+// openGGUFBytes writes data to a file and opens it as a model.
 func openGGUFBytes(t testing.TB, data []byte) (*Checkpoint, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "m.gguf")
@@ -29,24 +29,24 @@ func openGGUFBytes(t testing.TB, data []byte) (*Checkpoint, error) {
 	if err == nil {
 		t.Cleanup(func() { c.Close() })
 	} else if !strings.Contains(err.Error(), path) {
-		t.Errorf("error does not name the file: %v", err)
+		t.Errorf("the error does not name the file: %v", err)
 	}
 	return c, err
 }
 
 func TestGGUF(t *testing.T) {
-	meta, parts := smallGGUF()
-	backwards := slices.Clone(parts) // descriptions in another order than the data
-	at := int64(0)
-	for i := range backwards {
-		backwards[i].at = at
-		at += (int64(len(backwards[i].data)) + 31) / 32 * 32
+	meta, tensors := smallGGUF()
+	reversed := slices.Clone(tensors) // with the descriptions in another order than the data
+	size := int64(0)
+	for i := range reversed {
+		reversed[i].offset = size
+		size += (int64(len(reversed[i].data)) + 31) / 32 * 32
 	}
-	file := ggufBytesOf(meta, parts)
-	slices.Reverse(backwards)
-	turned := ggufBytesOf(meta, backwards)
-	copy(turned[len(turned)-int(at):], file[len(file)-int(at):])
-	for name, data := range map[string][]byte{"in order": file, "descriptions turned round": turned} {
+	file := encodeGGUF(meta, tensors)
+	slices.Reverse(reversed)
+	reversedFile := encodeGGUF(meta, reversed)
+	copy(reversedFile[len(reversedFile)-int(size):], file[len(file)-int(size):])
+	for name, data := range map[string][]byte{"in order": file, "reversed descriptions": reversedFile} {
 		t.Run(name, func(t *testing.T) {
 			c, err := openGGUFBytes(t, data)
 			if err != nil {
@@ -60,13 +60,17 @@ func TestGGUF(t *testing.T) {
 	}
 }
 
+// checkSmallGGUF checks the config and some tensors of smallGGUF.
 func checkSmallGGUF(t *testing.T, c *Checkpoint) {
-	if c.Config.RopeTheta != 5000 || c.Config.HeadDim != 4 || !c.Config.TieWordEmbeddings || c.Config.VocabSize != 5 || c.Config.PadTokenID != -1 {
+	if c.Config.RopeTheta != 5000 || c.Config.HeadDim != 4 || !c.Config.TieWordEmbeddings || c.Config.VocabSize != 5 ||
+		c.Config.PadTokenID != -1 {
 		t.Errorf("config %+v", c.Config)
 	}
-	// Rows 0 1 2 3 of a head are stored as 0 2 1 3: the halves (0, 1) and (2, 3) interleaved.
-	for name, order := range map[string][]float32{config.QProj: {0, 2, 1, 3, 4, 6, 5, 7}, config.KProj: {0, 2, 1, 3}, config.VProj: {0, 1, 2, 3}} {
-		got, err := c.Tensor(config.LayerTensor(0, name))
+	// Rows 0 1 2 3 of a head are stored as 0 2 1 3, with the halves (0, 1) and (2, 3) interleaved.
+	for name, order := range map[string][]float32{
+		config.QProj: {0, 2, 1, 3, 4, 6, 5, 7}, config.KProj: {0, 2, 1, 3}, config.VProj: {0, 1, 2, 3},
+	} {
+		got, err := c.Tensor(config.LayerTensorName(0, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,27 +80,30 @@ func checkSmallGGUF(t *testing.T, c *Checkpoint) {
 			}
 		}
 	}
-	down, err := c.Tensor(config.LayerTensor(0, config.DownProj))
-	if err != nil || down.DType != dtypes.Float32 || !slices.Equal(down.Dims, []int{8, 32}) || loadFloat32(down.Bytes[4*(7*32+31):]) != 15.5 {
+	down, err := c.Tensor(config.LayerTensorName(0, config.DownProj))
+	if err != nil || down.DType != dtypes.Float32 || !slices.Equal(down.Dims, []int{8, 32}) ||
+		loadFloat32(down.Bytes[4*(7*32+31):]) != 15.5 {
 		t.Errorf("down_proj: %v %v %v", down.DType, down.Dims, err)
 	}
 }
 
 func TestGGUFFiles(t *testing.T) {
-	meta, parts := smallGGUF()
-	c, err := openGGUFBytes(t, ggufBytesOf(meta, parts))
+	meta, tensors := smallGGUF()
+	c, err := openGGUFBytes(t, encodeGGUF(meta, tensors))
 	if err != nil {
 		t.Fatal(err)
 	}
 	names, err := c.FileNames()
-	if err != nil || !slices.Equal(names, []string{config.TemplateFile, config.ConfigFile, config.GenerationFile, config.TokenizerFile, config.TokenizerConf}) {
+	if err != nil || !slices.Equal(names, allFiles()) {
 		t.Errorf("files %v, %v", names, err)
 	}
 	for name, want := range map[string][]string{
-		config.TokenizerFile:  {`"type": "Digits"`, `"individual_digits": true`, `"ab": 4`, `"a b"`, `"special": true`, `"post_processor": null`},
-		config.TokenizerConf:  {`"chat_template": "{{ messages }}"`, `"bos_token": "<s>"`, `"pad_token": null`, `"add_bos_token": false`},
-		config.GenerationFile: {`"eos_token_id": 1`, `"bos_token_id": 0`, `"pad_token_id": null`},
-		config.TemplateFile:   {"{{ messages }}"},
+		config.TokenizerFile: {`"type": "Digits"`, `"individual_digits": true`, `"ab": 4`, `"a b"`, `"special": true`,
+			`"post_processor": null`},
+		config.TokenizerConfigFile: {`"chat_template": "{{ messages }}"`, `"bos_token": "<s>"`, `"pad_token": null`,
+			`"add_bos_token": false`},
+		config.GenerationConfigFile: {`"eos_token_id": 1`, `"bos_token_id": 0`, `"pad_token_id": null`},
+		config.ChatTemplateFile:     {"{{ messages }}"},
 	} {
 		data, err := c.ReadFile(name)
 		if err != nil {
@@ -116,13 +123,14 @@ func TestGGUFFiles(t *testing.T) {
 func TestGGUFPreTokenizers(t *testing.T) {
 	for pre, want := range map[string]string{
 		"absent": `{"type":"ByteLevel"`, "gpt-2": `{"type":"ByteLevel"`, "default": `{"type":"ByteLevel"`,
-		"smollm": `{"type":"Sequence","pretokenizers":[{"type":"Digits"`, "llama-bpe": `{"type":"Sequence","pretokenizers":[{"type":"Split"`, "tekken": "",
+		"smollm":    `{"type":"Sequence","pretokenizers":[{"type":"Digits"`,
+		"llama-bpe": `{"type":"Sequence","pretokenizers":[{"type":"Split"`, "tekken": "",
 	} {
-		meta, parts := smallGGUF()
+		meta, tensors := smallGGUF()
 		if meta["tokenizer.ggml.pre"] = pre; pre == "absent" {
 			delete(meta, "tokenizer.ggml.pre")
 		}
-		c, err := openGGUFBytes(t, ggufBytesOf(meta, parts))
+		c, err := openGGUFBytes(t, encodeGGUF(meta, tensors))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,16 +143,16 @@ func TestGGUFPreTokenizers(t *testing.T) {
 		}
 		var file struct {
 			Pre struct {
-				Type   string                  `json:"type"`
-				Pieces []struct{ Type string } `json:"pretokenizers"`
+				Type  string                  `json:"type"`
+				Steps []struct{ Type string } `json:"pretokenizers"`
 			} `json:"pre_tokenizer"`
 		}
 		if err != nil || json.Unmarshal(data, &file) != nil {
 			t.Fatal(pre, err)
 		}
 		got := `{"type":"` + file.Pre.Type + `"`
-		if len(file.Pre.Pieces) > 0 {
-			got += `,"pretokenizers":[{"type":"` + file.Pre.Pieces[0].Type + `"`
+		if len(file.Pre.Steps) > 0 {
+			got += `,"pretokenizers":[{"type":"` + file.Pre.Steps[0].Type + `"`
 		}
 		if got != want {
 			t.Errorf("%s: %s, want %s", pre, got, want)
@@ -153,42 +161,44 @@ func TestGGUFPreTokenizers(t *testing.T) {
 }
 
 func TestGGUFErrors(t *testing.T) {
+	type meta = map[string]any
 	tests := []struct {
 		name   string
-		change func(meta map[string]any, parts []ggufPart) []ggufPart
+		change func(m meta, ts []ggufTensor)
 		want   string
 	}{
-		{"architecture", func(m map[string]any, p []ggufPart) []ggufPart { m["general.architecture"] = "qwen2"; return p }, "qwen2"},
-		{"experts", func(m map[string]any, p []ggufPart) []ggufPart { m["llama.expert_count"] = 8; return p }, "llama.expert_count"},
-		{"rope scaling", func(m map[string]any, p []ggufPart) []ggufPart { m["llama.rope.scaling.type"] = "yarn"; return p }, "llama.rope.scaling.type"},
-		{"no heads", func(m map[string]any, p []ggufPart) []ggufPart { delete(m, "llama.attention.head_count"); return p }, "head_count"},
-		{"wrong type", func(m map[string]any, p []ggufPart) []ggufPart { m["llama.block_count"] = "1"; return p }, "llama.block_count"},
-		{"token outside", func(m map[string]any, p []ggufPart) []ggufPart { m["tokenizer.ggml.bos_token_id"] = 5; return p }, "bos_token_id"},
-		{"bias", func(m map[string]any, p []ggufPart) []ggufPart { p[1].name = "blk.0.attn_q.bias"; return p }, "attn_q.bias"},
-		{"rope factors", func(m map[string]any, p []ggufPart) []ggufPart { p[1].name = "rope_freqs.weight"; return p }, "rope_freqs"},
-		{"tensor twice", func(m map[string]any, p []ggufPart) []ggufPart { p[1].name = p[6].name; return p }, "comes twice"},
-		{"outside", func(m map[string]any, p []ggufPart) []ggufPart { p[10].at = 1 << 40; return p }, "beyond the end"},
-		{"overlap", func(m map[string]any, p []ggufPart) []ggufPart { p[10].at = 32; return p }, "overlaps"},
-		{"type", func(m map[string]any, p []ggufPart) []ggufPart { p[0].kind = ggml.TensorTypeIQ2_S; return p }, "token_embd.weight: type"},
-		{"blocks", func(m map[string]any, p []ggufPart) []ggufPart { p[9].dims[0] = 33; return p }, "blocks of 32"},
-		{"overflow", func(m map[string]any, p []ggufPart) []ggufPart { p[2].dims = []uint64{1 << 40, 1 << 40}; return p }, "too large"},
-		{"alignment", func(m map[string]any, p []ggufPart) []ggufPart { m["general.alignment"] = 33; return p }, "alignment"},
+		{"architecture", func(m meta, ts []ggufTensor) { m["general.architecture"] = "qwen2" }, "qwen2"},
+		{"experts", func(m meta, ts []ggufTensor) { m["llama.expert_count"] = 8 }, "llama.expert_count"},
+		{"rope scaling", func(m meta, ts []ggufTensor) { m["llama.rope.scaling.type"] = "yarn" }, "llama.rope.scaling.type"},
+		{"no heads", func(m meta, ts []ggufTensor) { delete(m, "llama.attention.head_count") }, "head_count"},
+		{"wrong type", func(m meta, ts []ggufTensor) { m["llama.block_count"] = "1" }, "llama.block_count"},
+		{"token outside", func(m meta, ts []ggufTensor) { m["tokenizer.ggml.bos_token_id"] = 5 }, "bos_token_id"},
+		{"bias", func(m meta, ts []ggufTensor) { ts[1].name = "blk.0.attn_q.bias" }, "attn_q.bias"},
+		{"rope factors", func(m meta, ts []ggufTensor) { ts[1].name = "rope_freqs.weight" }, "rope_freqs"},
+		{"tensor twice", func(m meta, ts []ggufTensor) { ts[1].name = ts[6].name }, "appears twice"},
+		{"outside", func(m meta, ts []ggufTensor) { ts[10].offset = 1 << 40 }, "beyond the end"},
+		{"overlap", func(m meta, ts []ggufTensor) { ts[10].offset = 32 }, "overlaps"},
+		{"type", func(m meta, ts []ggufTensor) { ts[0].kind = ggml.TensorTypeIQ2_S }, "token_embd.weight: type"},
+		{"blocks", func(m meta, ts []ggufTensor) { ts[9].dims[0] = 33 }, "blocks of 32"},
+		{"overflow", func(m meta, ts []ggufTensor) { ts[2].dims = []uint64{1 << 40, 1 << 40} }, "too large"},
+		{"alignment", func(m meta, ts []ggufTensor) { m["general.alignment"] = 33 }, "alignment"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			meta, parts := smallGGUF()
-			parts = test.change(meta, parts)
-			if _, err := openGGUFBytes(t, ggufBytesOf(meta, parts)); err == nil || !strings.Contains(err.Error(), test.want) {
+			m, ts := smallGGUF()
+			test.change(m, ts)
+			_, err := openGGUFBytes(t, encodeGGUF(m, ts))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want one with %q", err, test.want)
 			}
 		})
 	}
 }
 
-// TestGGUFTruncated cuts a good file at every length of its header and at some of its data.
+// TestGGUFTruncated truncates a valid file at every seventh length, up to the last tensor's data.
 func TestGGUFTruncated(t *testing.T) {
-	meta, parts := smallGGUF()
-	whole := ggufBytesOf(meta, parts)
+	meta, tensors := smallGGUF()
+	whole := encodeGGUF(meta, tensors)
 	path := filepath.Join(t.TempDir(), "m.gguf")
 	for n := 0; n < len(whole)-8*4; n += 7 {
 		if err := os.WriteFile(path, whole[:n], 0o644); err != nil {
@@ -201,23 +211,23 @@ func TestGGUFTruncated(t *testing.T) {
 	}
 }
 
-// TestGGUFLyingCounts checks that a promise of very many values fails before memory is taken for them.
-func TestGGUFLyingCounts(t *testing.T) {
-	meta, parts := smallGGUF()
-	whole := ggufBytesOf(meta, parts)
+// TestGGUFFalseCounts checks that a count of very many values is refused before memory is allocated for them.
+func TestGGUFFalseCounts(t *testing.T) {
+	meta, tensors := smallGGUF()
+	whole := encodeGGUF(meta, tensors)
 	for _, key := range []string{"tokenizer.ggml.tokens", "tokenizer.ggml.token_type"} {
-		lying := slices.Clone(whole)
-		at := bytes.Index(lying, []byte(key)) + len(key) + 8
-		binary.LittleEndian.PutUint64(lying[at:], 1<<24)
-		if _, err := openGGUFBytes(t, lying); err == nil || !strings.Contains(err.Error(), "beyond the end of the file") {
+		damaged := slices.Clone(whole)
+		at := bytes.Index(damaged, []byte(key)) + len(key) + 8
+		binary.LittleEndian.PutUint64(damaged[at:], 1<<24)
+		if _, err := openGGUFBytes(t, damaged); err == nil || !strings.Contains(err.Error(), "beyond the end of the file") {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
 }
 
 func FuzzGGUF(f *testing.F) {
-	meta, parts := smallGGUF()
-	f.Add(ggufBytesOf(meta, parts))
+	meta, tensors := smallGGUF()
+	f.Add(encodeGGUF(meta, tensors))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(t.TempDir(), "m.gguf")
 		if err := os.WriteFile(path, data, 0o644); err != nil {

@@ -9,17 +9,17 @@ import (
 	ggml "github.com/gomlx/go-huggingface/models/gguf"
 )
 
-// ggufPart is one tensor of a test file.
-type ggufPart struct {
-	name string
-	dims []uint64 // innermost first, as the format has them
-	kind ggml.TensorType
-	data []byte
-	at   int64 // offset to be written; -1 = where the data are
+// ggufTensor is one tensor of a test file.
+type ggufTensor struct {
+	name   string
+	dims   []uint64 // innermost first, the order of the format
+	kind   ggml.TensorType
+	data   []byte
+	offset int64 // the offset in the description; -1 = where the data are
 }
 
-// ggufValueBytes encodes a metadata value with its type.
-func ggufValueBytes(value any) []byte {
+// encodeGGUFValue encodes a metadata value and its type.
+func encodeGGUFValue(value any) []byte {
 	var out []byte
 	u32 := func(v uint32) { out = binary.LittleEndian.AppendUint32(out, v) }
 	text := func(s string) { out = append(binary.LittleEndian.AppendUint64(out, uint64(len(s))), s...) }
@@ -56,30 +56,30 @@ func ggufValueBytes(value any) []byte {
 	return out
 }
 
-// ggufBytesOf builds a file.
-func ggufBytesOf(meta map[string]any, parts []ggufPart) []byte {
+// encodeGGUF returns the bytes of a file.
+func encodeGGUF(meta map[string]any, tensors []ggufTensor) []byte {
 	out := binary.LittleEndian.AppendUint32([]byte("GGUF"), 3)
-	out = binary.LittleEndian.AppendUint64(out, uint64(len(parts)))
+	out = binary.LittleEndian.AppendUint64(out, uint64(len(tensors)))
 	out = binary.LittleEndian.AppendUint64(out, uint64(len(meta)))
 	text := func(s string) { out = append(binary.LittleEndian.AppendUint64(out, uint64(len(s))), s...) }
 	for _, key := range slices.Sorted(maps.Keys(meta)) {
 		text(key)
-		out = append(out, ggufValueBytes(meta[key])...)
+		out = append(out, encodeGGUFValue(meta[key])...)
 	}
 	var data []byte
-	for _, p := range parts {
-		text(p.name)
-		out = binary.LittleEndian.AppendUint32(out, uint32(len(p.dims)))
-		for _, d := range p.dims {
+	for _, t := range tensors {
+		text(t.name)
+		out = binary.LittleEndian.AppendUint32(out, uint32(len(t.dims)))
+		for _, d := range t.dims {
 			out = binary.LittleEndian.AppendUint64(out, d)
 		}
-		out = binary.LittleEndian.AppendUint32(out, uint32(p.kind))
-		at := p.at
-		if at < 0 {
-			at = int64(len(data))
+		out = binary.LittleEndian.AppendUint32(out, uint32(t.kind))
+		offset := t.offset
+		if offset < 0 {
+			offset = int64(len(data))
 		}
-		out = binary.LittleEndian.AppendUint64(out, uint64(at))
-		data = append(data, p.data...)
+		out = binary.LittleEndian.AppendUint64(out, uint64(offset))
+		data = append(data, t.data...)
 		for len(data)%32 != 0 {
 			data = append(data, 0)
 		}
@@ -90,8 +90,8 @@ func ggufBytesOf(meta map[string]any, parts []ggufPart) []byte {
 	return append(out, data...)
 }
 
-// f32 encodes numbers.
-func f32(values ...float32) []byte {
+// float32Bytes encodes numbers as float32.
+func float32Bytes(values ...float32) []byte {
 	var out []byte
 	for _, v := range values {
 		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
@@ -99,8 +99,8 @@ func f32(values ...float32) []byte {
 	return out
 }
 
-// count returns 0, 1, ... n-1.
-func count(n int) []float32 {
+// countingUp returns 0, 1, ... n-1.
+func countingUp(n int) []float32 {
 	out := make([]float32, n)
 	for i := range out {
 		out[i] = float32(i)
@@ -108,17 +108,19 @@ func count(n int) []float32 {
 	return out
 }
 
-// smallGGUF is a network of one layer: width 8, 2 heads of 4, 1 key/value head, feed-forward width 32 (Q8_0), vocabulary of 5.
-func smallGGUF() (map[string]any, []ggufPart) {
+// smallGGUF returns the metadata and the tensors of a network with one layer: hidden size 8, 2 attention heads of
+// width 4, 1 key/value head, intermediate size 32 (Q8_0) and a vocabulary of 5.
+func smallGGUF() (map[string]any, []ggufTensor) {
 	meta := map[string]any{
 		"general.architecture": "llama", "llama.block_count": 1, "llama.context_length": 64, "llama.embedding_length": 8,
 		"llama.feed_forward_length": 32, "llama.attention.head_count": 2, "llama.attention.head_count_kv": 1,
 		"llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.rope.freq_base": 5000.0,
-		"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "smollm", "tokenizer.ggml.tokens": []string{"<s>", "</s>", "a", "b", "ab"},
+		"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "smollm",
+		"tokenizer.ggml.tokens":     []string{"<s>", "</s>", "a", "b", "ab"},
 		"tokenizer.ggml.token_type": []int32{3, 3, 1, 1, 1}, "tokenizer.ggml.merges": []string{"a b"},
 		"tokenizer.ggml.bos_token_id": 0, "tokenizer.ggml.eos_token_id": 1, "tokenizer.chat_template": "{{ messages }}",
 	}
-	q8 := func(rows int) []byte { // every block has scale 0.5 and values 0, 1, ... 31
+	q8 := func(rows int) []byte { // every block has the scale 0.5 and the values 0, 1, ... 31
 		var out []byte
 		for range rows {
 			out = append(out, 0x00, 0x38)
@@ -128,13 +130,13 @@ func smallGGUF() (map[string]any, []ggufPart) {
 		}
 		return out
 	}
-	matrix := func(name string, in, out uint64) ggufPart {
-		return ggufPart{name, []uint64{in, out}, ggml.TensorTypeF32, f32(count(int(in * out))...), -1}
+	matrix := func(name string, in, out uint64) ggufTensor {
+		return ggufTensor{name, []uint64{in, out}, ggml.TensorTypeF32, float32Bytes(countingUp(int(in * out))...), -1}
 	}
-	norm := func(name string) ggufPart {
-		return ggufPart{name, []uint64{8}, ggml.TensorTypeF32, f32(count(8)...), -1}
+	norm := func(name string) ggufTensor {
+		return ggufTensor{name, []uint64{8}, ggml.TensorTypeF32, float32Bytes(countingUp(8)...), -1}
 	}
-	return meta, []ggufPart{
+	return meta, []ggufTensor{
 		matrix("token_embd.weight", 8, 5), norm("blk.0.attn_norm.weight"), matrix("blk.0.attn_q.weight", 8, 8),
 		matrix("blk.0.attn_k.weight", 8, 4), matrix("blk.0.attn_v.weight", 8, 4), matrix("blk.0.attn_output.weight", 8, 8),
 		norm("blk.0.ffn_norm.weight"), matrix("blk.0.ffn_gate.weight", 8, 32), matrix("blk.0.ffn_up.weight", 8, 32),

@@ -2,18 +2,16 @@ package pretrained
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// withTemplate returns a tokenizer_config.json with a chat template in it.
+// withTemplate returns the tokenizer_config.json in text with its chat template replaced.
 func withTemplate(text []byte, template string) ([]byte, error) {
 	keys := map[string]json.RawMessage{}
 	if err := json.Unmarshal(text, &keys); err != nil {
-		return nil, fmt.Errorf("%s: %w", config.TokenizerConf, err)
+		return nil, fmt.Errorf("%s: %w", config.TokenizerConfigFile, err)
 	}
 	out := config.Object{"chat_template": template}
 	for key, value := range keys {
@@ -24,30 +22,19 @@ func withTemplate(text []byte, template string) ([]byte, error) {
 	return config.Marshal(out)
 }
 
-// chatTemplate returns the checkpoint's chat template: chat_template.jinja, else the one in tokenizer_config.json, of several named
-// ones the default. Without any it is "".
-func (c *Checkpoint) chatTemplate() (string, error) {
-	data, err := c.ReadFile(config.TemplateFile)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return string(data), err
-	}
-	data, err = c.ReadFile(config.TokenizerConf)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
+// parseTemplate returns the chat template in a tokenizer_config.json, which of several named templates is the one
+// named default. It returns "" if there is none.
+func parseTemplate(data []byte) (string, error) {
 	var keys struct {
 		Template json.RawMessage `json:"chat_template"`
 	}
 	if err := json.Unmarshal(data, &keys); err != nil {
-		return "", fmt.Errorf("%s: %w", config.TokenizerConf, err)
+		return "", fmt.Errorf("%s: %w", config.TokenizerConfigFile, err)
 	}
 	var one string
 	var several []struct{ Name, Template string }
 	switch {
-	case len(keys.Template) == 0 || json.Unmarshal(keys.Template, &one) == nil: // null leaves it empty
+	case len(keys.Template) == 0 || json.Unmarshal(keys.Template, &one) == nil: // null leaves one empty
 		return one, nil
 	case json.Unmarshal(keys.Template, &several) == nil:
 		for _, t := range several {
@@ -57,5 +44,5 @@ func (c *Checkpoint) chatTemplate() (string, error) {
 		}
 		return "", nil
 	}
-	return "", fmt.Errorf("%s: key chat_template: neither a string nor a list of templates", config.TokenizerConf)
+	return "", fmt.Errorf("%s: key chat_template: neither a string nor a list of templates", config.TokenizerConfigFile)
 }

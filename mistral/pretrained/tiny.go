@@ -1,7 +1,7 @@
 package pretrained
 
 import (
-	embedded "embed" // forward.go has a function embed
+	"embed"
 	"encoding/binary"
 	"fmt"
 	"io/fs"
@@ -15,25 +15,29 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// The tokenizer is a byte-level BPE: 6 special tokens, the 256 bytes in order, 250 merges learned from datasets/quickstart.
+// Tiny is the name of the built-in model for Open.
+const Tiny = "tiny"
+
+// tinyFiles are the config and the tokenizer of the built-in model. The tokenizer is a byte-level BPE: 6 special
+// tokens, the 256 bytes in order, and 250 merges learned from datasets/quickstart.
 //
 //go:embed tiny/*.json tiny/*.jinja
-var tinyFiles embedded.FS
+var tinyFiles embed.FS
 
-// tinyModel is the built-in model: a random Mistral of 2 layers with a real tokenizer, for tests and first tries without a
-// download.
+// tinyModel is the built-in model: a random Mistral network of 2 layers with a real tokenizer, for tests and for
+// trying things out without a download.
 //
-// Its weights follow a rule in integers modulo 2^64, so that they are the same bits everywhere. With t the number of the tensor in
-// Config.Tensors and i the index of the element in row-major order:
+// Its weights are computed with integers modulo 2^64, so that they have the same bits everywhere. Let t be the
+// index of the tensor in Config.Tensors and i the index of the element in row-major order. Then the weight w is
 //
 //	z = (t<<40 + i + 1) * 0x9E3779B97F4A7C15
 //	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
 //	z = (z ^ z>>27) * 0x94D049BB133111EB
 //	z =  z ^ z>>31
-//	s = sum of the four 16-bit pieces of z, minus 131070
+//	s = sum of the four 16-bit digits of z, minus 131070
 //	w = float32(s) * 0x1.1bc77ap-21
 //
-// which is bell-shaped around 0 with standard deviation 0.02. The weights of the norms are 1.
+// with a bell-shaped distribution around 0 and a standard deviation of 0.02. The weights of the norms are 1.
 type tinyModel struct {
 	tensors map[string]safetensors.Tensor
 	order   []string
@@ -48,26 +52,26 @@ func openTiny() (*tinyModel, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := config.Parse(Tiny+"/"+config.ConfigFile, data)
+	parsed, err := config.Parse(Tiny+"/"+config.ConfigFile, data)
 	if err != nil {
 		return nil, err
 	}
-	for t, spec := range config.Tensors() {
-		value := safetensors.Tensor{Name: spec.Name, DType: dtypes.Float32, Dims: spec.Dims, Bytes: make([]byte, 4*spec.Elements())}
+	for t, spec := range parsed.Tensors() {
+		data := make([]byte, 4*spec.Elements())
 		for i := range spec.Elements() {
 			w := float32(1)
 			if len(spec.Dims) > 1 {
 				w = tinyWeight(uint64(t), uint64(i))
 			}
-			binary.LittleEndian.PutUint32(value.Bytes[4*i:], math.Float32bits(w))
+			binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(w))
 		}
-		m.tensors[spec.Name] = value
+		m.tensors[spec.Name] = safetensors.Tensor{Name: spec.Name, DType: dtypes.Float32, Dims: spec.Dims, Bytes: data}
 		m.order = append(m.order, spec.Name)
 	}
 	return m, nil
 }
 
-// tinyWeight is the rule above.
+// tinyWeight returns element i of tensor t by the rule of tinyModel.
 func tinyWeight(t, i uint64) float32 {
 	z := (t<<40 + i + 1) * 0x9E3779B97F4A7C15
 	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
@@ -77,14 +81,17 @@ func tinyWeight(t, i uint64) float32 {
 	return float32(s) * tinyScale
 }
 
+// Names returns the names of all tensors in the order of Config.Tensors.
 func (m *tinyModel) Names() []string { return m.order }
 
+// Info returns a tensor without its Bytes, and whether there is one of this name.
 func (m *tinyModel) Info(name string) (safetensors.Tensor, bool) {
 	t, ok := m.tensors[name]
 	t.Bytes = nil
 	return t, ok
 }
 
+// Tensor returns a tensor. All calls share its Bytes.
 func (m *tinyModel) Tensor(name string) (safetensors.Tensor, error) {
 	t, ok := m.tensors[name]
 	if !ok {
@@ -93,6 +100,7 @@ func (m *tinyModel) Tensor(name string) (safetensors.Tensor, error) {
 	return t, nil
 }
 
+// FileNames lists the embedded files.
 func (m *tinyModel) FileNames() ([]string, error) {
 	matches, err := fs.Glob(tinyFiles, Tiny+"/*")
 	for i, name := range matches {
@@ -101,8 +109,10 @@ func (m *tinyModel) FileNames() ([]string, error) {
 	return matches, err
 }
 
+// ReadFile returns an embedded file.
 func (m *tinyModel) ReadFile(name string) ([]byte, error) {
 	return tinyFiles.ReadFile(path.Join(Tiny, name))
 }
 
+// Close does nothing.
 func (m *tinyModel) Close() error { return nil }

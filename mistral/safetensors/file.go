@@ -10,23 +10,23 @@ import (
 	"github.com/gomlx/compute/dtypes"
 )
 
-// maxHeader is the format's own limit on the length of a header, in bytes.
+// maxHeader is the format's own limit on the length of the header, in bytes.
 const maxHeader = 100_000_000
 
-// TensorData is one tensor as it lies in a checkpoint.
+// Tensor is a tensor as it is stored in a file.
 type Tensor struct {
 	Name  string
 	DType dtypes.DType
 	Dims  []int
-	Bytes []byte // little endian, row-major, read-only; may lie in a mapped file and be unaligned
+	Bytes []byte // little endian, row-major, read-only; may be part of a mapped file and unaligned
 }
 
-// Safetensors is an open safetensors file, mapped into memory. Everything about its layout has been checked: the header's length
-// and JSON, every dtype, shape and offset, and that the tensors cover the data without holes or overlaps.
+// File is an open safetensors file, mapped into memory. Its layout has been checked: the length and the JSON of the
+// header, every dtype, shape and offset, and that the tensors cover the data without holes and overlaps.
 //
 // The file must not shrink while it is open.
 type File struct {
-	Metadata map[string]string
+	Metadata map[string]string // the header's __metadata__
 
 	path    string
 	mapping mmap.MMap
@@ -34,7 +34,7 @@ type File struct {
 	names   []string // in the order of the data
 }
 
-// OpenSafetensors maps and checks a file. Errors name the file and the tensor.
+// Open maps a file into memory and checks its layout. Errors name the file and the tensor.
 func Open(path string) (*File, error) {
 	mapping, err := MapFile(path)
 	if err != nil {
@@ -48,7 +48,8 @@ func Open(path string) (*File, error) {
 	return s, nil
 }
 
-// mapFile maps a whole file read-only. An empty file gives an empty mapping.
+// MapFile maps a whole file into memory for reading. The mapping of an empty file is nil. It is an error if path is
+// not a regular file.
 func MapFile(path string) (mmap.MMap, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -72,7 +73,7 @@ func MapFile(path string) (mmap.MMap, error) {
 	return mapping, nil
 }
 
-// parse checks a whole file's bytes and fills the table of tensors.
+// parse checks the bytes of a whole file and fills in the table of tensors.
 func (s *File) parse(file []byte) error {
 	if len(file) < 8 {
 		return fmt.Errorf("%d bytes are too few for a safetensors file", len(file))
@@ -89,16 +90,18 @@ func (s *File) parse(file []byte) error {
 		return err
 	}
 	data := file[8+length:]
-	slices.SortFunc(entries, headerEntry.compare)
+	slices.SortFunc(entries, headerEntry.compareOffsets)
 	s.Metadata = metadata
 	s.tensors = make(map[string]Tensor, len(entries))
 	end := uint64(0)
 	for _, e := range entries {
 		if e.begin != end {
-			return fmt.Errorf("tensor %s: data starts at %d, want %d: holes and overlaps are not allowed", e.name, e.begin, end)
+			return fmt.Errorf("tensor %s: data starts at %d, want %d: holes and overlaps are not allowed",
+				e.name, e.begin, end)
 		}
 		if e.end > uint64(len(data)) {
-			return fmt.Errorf("tensor %s: data ends at %d, but the file has only %d bytes of data: it is truncated or damaged", e.name, e.end, len(data))
+			return fmt.Errorf("tensor %s: data ends at %d, but the file has only %d bytes of data: it is truncated or damaged",
+				e.name, e.end, len(data))
 		}
 		end = e.end
 		s.tensors[e.name] = Tensor{Name: e.name, DType: e.dtype, Dims: e.dims, Bytes: data[e.begin:e.end:e.end]}
@@ -113,7 +116,7 @@ func (s *File) parse(file []byte) error {
 // Names lists the tensors in the order of their data.
 func (s *File) Names() []string { return slices.Clone(s.names) }
 
-// Tensor returns a tensor's bytes, valid until Close.
+// Tensor returns the tensor of the given name. Its Bytes are valid until Close.
 func (s *File) Tensor(name string) (Tensor, error) {
 	t, ok := s.tensors[name]
 	if !ok {
@@ -122,10 +125,10 @@ func (s *File) Tensor(name string) (Tensor, error) {
 	return t, nil
 }
 
-// Forget lets the system drop what it holds of the file in memory; it reads again what is asked for again.
-func (s *File) Forget() { forget(s.mapping) }
+// ReleasePages lets the system drop the pages of the file that are in memory. Pages that are used again are read again.
+func (s *File) ReleasePages() { releasePages(s.mapping) }
 
-// Close unmaps the file; bytes handed out before must not be used any more.
+// Close unmaps the file. The Bytes of its tensors must not be used afterwards.
 func (s *File) Close() error {
 	if s.mapping == nil {
 		return nil

@@ -12,13 +12,13 @@ import (
 	"github.com/gomlx/compute/dtypes"
 )
 
-// rawSafetensors puts a file together from a header and data.
-func rawSafetensors(header string, data []byte) []byte {
+// rawFile returns the bytes of a file with the given header and data.
+func rawFile(header string, data []byte) []byte {
 	out := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 	return append(append(out, header...), data...)
 }
 
-// openBytes writes a file and opens it.
+// openBytes writes data to a file and opens it.
 func openBytes(t *testing.T, data []byte) (*File, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.safetensors")
@@ -29,12 +29,12 @@ func openBytes(t *testing.T, data []byte) (*File, error) {
 	if err == nil {
 		t.Cleanup(func() { s.Close() })
 	} else if !strings.Contains(err.Error(), path) {
-		t.Errorf("error does not name the file: %v", err)
+		t.Errorf("the error does not name the file: %v", err)
 	}
 	return s, err
 }
 
-func TestSafetensorsRoundTrip(t *testing.T) {
+func TestRoundTrip(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m.safetensors")
 	tensors := []Source{
 		{"b", dtypes.Float32, []int{2, 1}, func() ([]byte, error) { return []byte{0, 0, 128, 63, 0, 0, 0, 64}, nil }},
@@ -49,8 +49,11 @@ func TestSafetensorsRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const header = `{"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"a":{"dtype":"BF16","shape":[1],"data_offsets":[8,10]},` +
-		`"scalar":{"dtype":"I32","shape":[],"data_offsets":[10,14]},"empty":{"dtype":"F16","shape":[0,3],"data_offsets":[14,14]}}`
+	const header = `{"__metadata__":{"format":"pt"},` +
+		`"b":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},` +
+		`"a":{"dtype":"BF16","shape":[1],"data_offsets":[8,10]},` +
+		`"scalar":{"dtype":"I32","shape":[],"data_offsets":[10,14]},` +
+		`"empty":{"dtype":"F16","shape":[0,3],"data_offsets":[14,14]}}`
 	if !strings.HasPrefix(string(first[8:]), header) || binary.LittleEndian.Uint64(first)%8 != 0 {
 		t.Errorf("header %s", first[8:])
 	}
@@ -74,11 +77,11 @@ func TestSafetensorsRoundTrip(t *testing.T) {
 	}
 }
 
-func TestWriteSafetensorsErrors(t *testing.T) {
+func TestWriteErrors(t *testing.T) {
 	dir := t.TempDir()
 	short := Source{"w", dtypes.Float32, []int{3}, func() ([]byte, error) { return make([]byte, 8), nil }}
 	for name, tensors := range map[string][]Source{
-		"too few bytes": {short}, "name taken": {short, short}, "dtype": {{"c", dtypes.Complex64, []int{1}, short.Data}},
+		"too few bytes": {short}, "name twice": {short, short}, "dtype": {{"c", dtypes.Complex64, []int{1}, short.Data}},
 	} {
 		if err := Write(filepath.Join(dir, "m.safetensors"), nil, tensors); err == nil {
 			t.Errorf("%s: no error", name)
@@ -89,9 +92,9 @@ func TestWriteSafetensorsErrors(t *testing.T) {
 	}
 }
 
-func TestSafetensorsHostile(t *testing.T) {
-	const one = `"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}`
-	huge := rawSafetensors("{}", nil)
+func TestDamagedFiles(t *testing.T) {
+	const tensor = `"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}`
+	huge := rawFile("{}", nil)
 	binary.LittleEndian.PutUint64(huge, 1<<63+7)
 	tests := []struct {
 		name string
@@ -100,35 +103,41 @@ func TestSafetensorsHostile(t *testing.T) {
 	}{
 		{"empty file", nil, "too few"},
 		{"seven bytes", make([]byte, 7), "too few"},
-		{"length wraps round", huge, "above the limit"},
-		{"length beyond the end", rawSafetensors("{}", nil)[:9], "beyond the end"},
-		{"no object", rawSafetensors("[]", nil), "does not start"},
-		{"empty header", rawSafetensors("", nil), "does not start"},
-		{"not closed", rawSafetensors(`{"w":{"dtype":"F32"`, nil), "unexpected EOF"},
-		{"text behind", rawSafetensors(`{} {}`, nil), "after the closing brace"},
-		{"no UTF-8", rawSafetensors("{\"\xff\":1}", nil), "UTF-8"},
-		{"tensor twice", rawSafetensors("{"+one+","+one+"}", make([]byte, 8)), "comes twice"},
-		{"key twice", rawSafetensors(`{"w":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, make([]byte, 8)), "tensor w"},
-		{"metadata twice", rawSafetensors(`{"__metadata__":{},"__metadata__":{}}`, nil), "comes twice"},
-		{"metadata of numbers", rawSafetensors(`{"__metadata__":{"a":1}}`, nil), "string"},
-		{"unknown key", rawSafetensors(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}}`, make([]byte, 8)), "unknown key"},
-		{"unknown dtype", rawSafetensors(`{"w":{"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]}}`, make([]byte, 8)), "dtype"},
-		{"no dtype", rawSafetensors(`{"w":{"shape":[2],"data_offsets":[0,8]}}`, make([]byte, 8)), "dtype"},
-		{"no shape", rawSafetensors(`{"w":{"dtype":"F32","data_offsets":[0,4]}}`, make([]byte, 4)), "shape"},
-		{"fraction", rawSafetensors(`{"w":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}`, make([]byte, 8)), "not a size"},
-		{"negative", rawSafetensors(`{"w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}`, make([]byte, 8)), "not a size"},
-		{"null size", rawSafetensors(`{"w":{"dtype":"F32","shape":[null],"data_offsets":[0,8]}}`, make([]byte, 8)), "not a size"},
-		{"huge number", rawSafetensors(`{"w":{"dtype":"F32","shape":[1e400],"data_offsets":[0,8]}}`, make([]byte, 8)), "not a size"},
-		{"product overflows", rawSafetensors(`{"w":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, nil), "too large"},
-		{"shape lies", rawSafetensors(`{"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, make([]byte, 8)), "tensor w"},
-		{"offsets reversed", rawSafetensors(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}`, make([]byte, 8)), "tensor w"},
-		{"three offsets", rawSafetensors(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8,8]}}`, make([]byte, 8)), "tensor w"},
-		{"beyond the end", rawSafetensors("{"+one+"}", make([]byte, 7)), "truncated"},
-		{"hole at the start", rawSafetensors(`{"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, make([]byte, 8)), "holes and overlaps"},
-		{"overlap", rawSafetensors("{"+one+`,"v":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`, make([]byte, 12)), "holes and overlaps"},
-		{"bytes behind", rawSafetensors("{"+one+"}", make([]byte, 9)), "after the last"},
-		{"entry is a list", rawSafetensors(`{"w":[]}`, nil), "tensor w"},
-		{"trailing comma", rawSafetensors(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},}`, make([]byte, 8)), "header"},
+		{"length overflows", huge, "above the limit"},
+		{"length beyond the end", rawFile("{}", nil)[:9], "beyond the end"},
+		{"not an object", rawFile("[]", nil), "does not start"},
+		{"empty header", rawFile("", nil), "does not start"},
+		{"not closed", rawFile(`{"w":{"dtype":"F32"`, nil), "unexpected EOF"},
+		{"text after the header", rawFile(`{} {}`, nil), "after the closing brace"},
+		{"not UTF-8", rawFile("{\"\xff\":1}", nil), "UTF-8"},
+		{"tensor twice", rawFile("{"+tensor+","+tensor+"}", make([]byte, 8)), "appears twice"},
+		{"key twice", rawFile(`{"w":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, make([]byte, 8)),
+			"tensor w"},
+		{"metadata twice", rawFile(`{"__metadata__":{},"__metadata__":{}}`, nil), "appears twice"},
+		{"metadata of numbers", rawFile(`{"__metadata__":{"a":1}}`, nil), "string"},
+		{"unknown key", rawFile(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}}`, make([]byte, 8)),
+			"unknown key"},
+		{"unknown dtype", rawFile(`{"w":{"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]}}`, make([]byte, 8)), "dtype"},
+		{"no dtype", rawFile(`{"w":{"shape":[2],"data_offsets":[0,8]}}`, make([]byte, 8)), "dtype"},
+		{"no shape", rawFile(`{"w":{"dtype":"F32","data_offsets":[0,4]}}`, make([]byte, 4)), "shape"},
+		{"fraction", rawFile(`{"w":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}`, make([]byte, 8)), "not a size"},
+		{"negative", rawFile(`{"w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}`, make([]byte, 8)), "not a size"},
+		{"null size", rawFile(`{"w":{"dtype":"F32","shape":[null],"data_offsets":[0,8]}}`, make([]byte, 8)), "not a size"},
+		{"huge number", rawFile(`{"w":{"dtype":"F32","shape":[1e400],"data_offsets":[0,8]}}`, make([]byte, 8)), "not a size"},
+		{"product overflows", rawFile(`{"w":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, nil),
+			"too large"},
+		{"shape of another size", rawFile(`{"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, make([]byte, 8)),
+			"tensor w"},
+		{"offsets reversed", rawFile(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}`, make([]byte, 8)), "tensor w"},
+		{"three offsets", rawFile(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8,8]}}`, make([]byte, 8)), "tensor w"},
+		{"beyond the end", rawFile("{"+tensor+"}", make([]byte, 7)), "truncated"},
+		{"hole at the start", rawFile(`{"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, make([]byte, 8)),
+			"holes and overlaps"},
+		{"overlap", rawFile("{"+tensor+`,"v":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`, make([]byte, 12)),
+			"holes and overlaps"},
+		{"bytes after the data", rawFile("{"+tensor+"}", make([]byte, 9)), "after the last"},
+		{"entry is a list", rawFile(`{"w":[]}`, nil), "tensor w"},
+		{"trailing comma", rawFile(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},}`, make([]byte, 8)), "header"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -139,9 +148,9 @@ func TestSafetensorsHostile(t *testing.T) {
 	}
 }
 
-// TestSafetensorsTruncated cuts a good file at every length.
-func TestSafetensorsTruncated(t *testing.T) {
-	whole := rawSafetensors(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, make([]byte, 8))
+// TestTruncatedFile truncates a valid file at every length.
+func TestTruncatedFile(t *testing.T) {
+	whole := rawFile(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, make([]byte, 8))
 	for n := range whole {
 		if err := (&File{}).parse(whole[:n]); err == nil {
 			t.Errorf("%d of %d bytes are accepted", n, len(whole))
@@ -152,15 +161,16 @@ func TestSafetensorsTruncated(t *testing.T) {
 	}
 }
 
-func FuzzSafetensors(f *testing.F) {
-	f.Add(rawSafetensors(`{"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"v":{"dtype":"BOOL","shape":[],"data_offsets":[8,9]}}`, make([]byte, 9)))
-	f.Add(rawSafetensors(`{}`, nil))
+func FuzzParse(f *testing.F) {
+	f.Add(rawFile(`{"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},`+
+		`"v":{"dtype":"BOOL","shape":[],"data_offsets":[8,9]}}`, make([]byte, 9)))
+	f.Add(rawFile(`{}`, nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s := &File{}
 		if s.parse(data) != nil {
 			return
 		}
-		// What is accepted covers the data exactly once and can be written again.
+		// The tensors of an accepted file cover the data exactly once, and its header can be written again.
 		total := 0
 		var sources []Source
 		for _, name := range s.names {
@@ -178,8 +188,8 @@ func FuzzSafetensors(f *testing.F) {
 			}
 			t.Fatal(err)
 		}
-		again := &File{}
-		if err := again.parse(append(header, make([]byte, total)...)); err != nil {
+		reparsed := &File{}
+		if err := reparsed.parse(append(header, make([]byte, total)...)); err != nil {
 			t.Fatal(err)
 		}
 	})

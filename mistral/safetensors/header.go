@@ -14,7 +14,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 )
 
-// headerEntry is one tensor of a safetensors header. begin and end count from the end of the header.
+// headerEntry describes one tensor. The offsets begin and end count from the end of the header.
 type headerEntry struct {
 	name       string
 	dtype      dtypes.DType
@@ -22,13 +22,14 @@ type headerEntry struct {
 	begin, end uint64
 }
 
-// compare orders by place in the file; an empty tensor comes before the one that starts where it does.
-func (e headerEntry) compare(o headerEntry) int {
+// compareOffsets orders entries by their place in the file. An empty tensor comes before the tensor that begins at
+// the same offset.
+func (e headerEntry) compareOffsets(o headerEntry) int {
 	return cmp.Or(cmp.Compare(e.begin, o.begin), cmp.Compare(e.end, o.end), cmp.Compare(e.name, o.name))
 }
 
-// safetensorsTypes names the supported dtypes of the format. 8-bit and 4-bit floats are not among them.
-func safetensorsTypes() map[string]dtypes.DType {
+// dtypesByName returns the supported dtypes by their names in the format.
+func dtypesByName() map[string]dtypes.DType {
 	return map[string]dtypes.DType{
 		"F64": dtypes.Float64, "F32": dtypes.Float32, "F16": dtypes.Float16, "BF16": dtypes.BFloat16,
 		"I64": dtypes.Int64, "I32": dtypes.Int32, "I16": dtypes.Int16, "I8": dtypes.Int8,
@@ -36,8 +37,8 @@ func safetensorsTypes() map[string]dtypes.DType {
 	}
 }
 
-// parseHeader reads the JSON of a header. It is stricter than encoding/json: no key may come twice (parsers differ in which one
-// they keep), no unknown key, no invalid UTF-8, nothing but blanks behind the object.
+// parseHeader parses the JSON of a header. It is stricter than encoding/json: it refuses duplicate keys (parsers
+// differ in which one they keep), unknown keys, invalid UTF-8, and anything but white space after the object.
 func parseHeader(raw []byte) ([]headerEntry, map[string]string, error) {
 	if len(raw) == 0 || raw[0] != '{' {
 		return nil, nil, errors.New("header does not start with {")
@@ -45,19 +46,19 @@ func parseHeader(raw []byte) ([]headerEntry, map[string]string, error) {
 	if !utf8.Valid(raw) {
 		return nil, nil, errors.New("header is not UTF-8")
 	}
-	p := headerParser{dec: json.NewDecoder(bytes.NewReader(raw)), types: safetensorsTypes()}
+	p := headerParser{dec: json.NewDecoder(bytes.NewReader(raw)), types: dtypesByName()}
 	p.dec.UseNumber()
 	var entries []headerEntry
 	var metadata map[string]string
-	err := p.object(func(key string) error {
+	err := p.readObject(func(key string) error {
 		if key == "__metadata__" {
 			metadata = map[string]string{}
-			return p.object(func(k string) (err error) {
-				metadata[k], err = p.text()
+			return p.readObject(func(k string) (err error) {
+				metadata[k], err = p.readString()
 				return err
 			})
 		}
-		e, err := p.entry(key)
+		e, err := p.readEntry(key)
 		entries = append(entries, e)
 		return err
 	})
@@ -76,63 +77,63 @@ type headerParser struct {
 	types map[string]dtypes.DType
 }
 
-// delim reads one brace or bracket.
-func (p headerParser) delim(want json.Delim) error {
+// readDelim reads one brace or bracket.
+func (p headerParser) readDelim(want json.Delim) error {
 	tok, err := p.dec.Token()
 	if err != nil {
-		return eof(err)
+		return unexpectedEOF(err)
 	}
 	if tok != want {
-		return fmt.Errorf("%v where %v belongs", tok, want)
+		return fmt.Errorf("found %v, want %v", tok, want)
 	}
 	return nil
 }
 
-// object reads an object; value is called with each key and must read the value.
-func (p headerParser) object(value func(key string) error) error {
-	if err := p.delim('{'); err != nil {
+// readObject reads an object. It calls value with each key, and value must read the key's value.
+func (p headerParser) readObject(value func(key string) error) error {
+	if err := p.readDelim('{'); err != nil {
 		return err
 	}
 	seen := map[string]bool{}
 	for p.dec.More() {
 		tok, err := p.dec.Token()
 		if err != nil {
-			return eof(err)
+			return unexpectedEOF(err)
 		}
 		key := tok.(string) // the decoder accepts nothing else as a key
 		if seen[key] {
-			return fmt.Errorf("key %q comes twice", key)
+			return fmt.Errorf("key %q appears twice", key)
 		}
 		seen[key] = true
 		if err := value(key); err != nil {
 			return err
 		}
 	}
-	return p.delim('}')
+	return p.readDelim('}')
 }
 
-func (p headerParser) text() (string, error) {
+func (p headerParser) readString() (string, error) {
 	tok, err := p.dec.Token()
 	if err != nil {
-		return "", eof(err)
+		return "", unexpectedEOF(err)
 	}
 	s, ok := tok.(string)
 	if !ok {
-		return "", fmt.Errorf("%v where a string belongs", tok)
+		return "", fmt.Errorf("found %v, want a string", tok)
 	}
 	return s, nil
 }
 
-// sizes reads a list of whole numbers.
-func (p headerParser) sizes() ([]uint64, error) {
-	if err := p.delim('['); err != nil {
+// readSizes reads a list of non-negative whole numbers.
+func (p headerParser) readSizes() ([]uint64, error) {
+	if err := p.readDelim('['); err != nil {
 		return nil, err
 	}
 	list := []uint64{}
 	for p.dec.More() {
 		tok, err := p.dec.Token()
 		if err != nil {
-			return nil, eof(err)
+			return nil, unexpectedEOF(err)
 		}
 		number, _ := tok.(json.Number)
 		n, err := strconv.ParseUint(string(number), 10, 63)
@@ -141,22 +142,22 @@ func (p headerParser) sizes() ([]uint64, error) {
 		}
 		list = append(list, n)
 	}
-	return list, p.delim(']')
+	return list, p.readDelim(']')
 }
 
-// entry reads and checks the description of one tensor.
-func (p headerParser) entry(name string) (headerEntry, error) {
+// readEntry reads and checks the description of one tensor.
+func (p headerParser) readEntry(name string) (headerEntry, error) {
 	e := headerEntry{name: name}
 	var kind string
 	var shape, offsets []uint64
-	err := p.object(func(key string) (err error) {
+	err := p.readObject(func(key string) (err error) {
 		switch key {
 		case "dtype":
-			kind, err = p.text()
+			kind, err = p.readString()
 		case "shape":
-			shape, err = p.sizes()
+			shape, err = p.readSizes()
 		case "data_offsets":
-			offsets, err = p.sizes()
+			offsets, err = p.readSizes()
 		default:
 			err = fmt.Errorf("unknown key %q", key)
 		}
@@ -170,7 +171,7 @@ func (p headerParser) entry(name string) (headerEntry, error) {
 		return e, fmt.Errorf("tensor %s: dtype %q is not supported", name, kind)
 	}
 	if shape == nil || len(offsets) != 2 || offsets[0] > offsets[1] {
-		return e, fmt.Errorf("tensor %s: shape %v and data_offsets %v do not describe data", name, shape, offsets)
+		return e, fmt.Errorf("tensor %s: shape %v and data_offsets %v do not describe a tensor", name, shape, offsets)
 	}
 	e.dtype, e.begin, e.end = dtype, offsets[0], offsets[1]
 	size := uint64(dtype.Size())
@@ -182,13 +183,14 @@ func (p headerParser) entry(name string) (headerEntry, error) {
 		e.dims = append(e.dims, int(d))
 	}
 	if size != e.end-e.begin {
-		return e, fmt.Errorf("tensor %s: shape %v of %s takes %d bytes, data_offsets span %d", name, shape, kind, size, e.end-e.begin)
+		return e, fmt.Errorf("tensor %s: shape %v of %s takes %d bytes, data_offsets span %d",
+			name, shape, kind, size, e.end-e.begin)
 	}
 	return e, nil
 }
 
-// eof gives the end of the header in the middle of a value its proper name.
-func eof(err error) error {
+// unexpectedEOF turns io.EOF, which is the end of the header in the middle of a value, into io.ErrUnexpectedEOF.
+func unexpectedEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
 	}

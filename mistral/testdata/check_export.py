@@ -1,22 +1,28 @@
 """check_export.py FOLDER [--gguf FILE.gguf | --source FOLDER] [--dtype float32|bfloat16]
                        [--no-template] [--logits FILE.safetensors] [--write-ids FILE]
 
-Checks an exported model with the libraries its users have. It is run by hand, not in CI; it was run with Python 3.11 and
-transformers 5.23.0, torch 2.15.0, safetensors 0.8.0, gguf 0.19.0,
-accelerate, and without --gguf with transformers 4.49.0:
+Checks an exported model with the libraries that its users have. It is run by hand, not in CI. It was run with
+Python 3.11, transformers 5.23.0, torch 2.15.0, safetensors 0.8.0, gguf 0.19.0 and accelerate, and without
+--gguf with transformers 4.49.0.
 
-  1. every tensor's name, shape and dtype, and the header's metadata, as safetensors reads them;
-  2. the folder opens with AutoModelForCausalLM and AutoTokenizer, no key missing or left over, in the dtype it says;
-  3. --gguf or --source: every weight equals the source's (as transformers dequantises the GGUF), rounded to the export's dtype;
-     with --trained=SUBSTRING (repeatable) tensors whose name contains one may differ, and at least one of them must;
-  4. config, generation config, tokenizer and chat template are there, apply_chat_template works with and without generation
-     prompt (--no-template: a model that has none), encode and decode are inverse;
-  5. --logits: a safetensors file with input_ids [B, S] (I32 or I64) and logits [B, S, V] (F32), optionally attention_mask, made
-     by this project from the same folder: transformers' logits differ by at most 1e-4, with eager attention and with its default one.
+  1. Every tensor has the name, shape and dtype that the config asks for, and the header has the metadata, as
+     read by safetensors.
+  2. AutoModelForCausalLM and AutoTokenizer open the folder without missing or unexpected keys, in the dtype
+     of the config.
+  3. With --gguf or --source, every weight equals the source's (as dequantised by transformers), rounded to
+     the dtype of the export. Tensors whose name contains the SUBSTRING of a --trained=SUBSTRING may differ,
+     and at least one of them must.
+  4. Config, generation config, tokenizer and chat template are there, apply_chat_template works with and
+     without a generation prompt (--no-template: the model has no template), and decoding is the inverse of
+     encoding.
+  5. With --logits, the logits of transformers differ by at most 1e-4 from the file's, with eager and with
+     default attention. The file has input_ids [B, S] (I32 or I64), logits [B, S, V] (F32) and optionally
+     attention_mask, computed by this project from the same folder.
 
---write-ids FILE makes no check: it writes four texts of 80 tokens for the test TestDumpLogits, which makes the file of --logits.
+--write-ids FILE makes no checks. It writes four texts of 80 tokens each for the test TestDumpLogits, which
+writes the file for --logits.
 
-It prints one line per check and ends with exit code 1 at the first that fails.
+The program prints one line per check and exits with code 1 at the first check that fails.
 """
 import argparse, json, sys
 from pathlib import Path
@@ -35,19 +41,20 @@ def check(ok, text):
 
 
 def expected(config):
-    """(name, shape) of every tensor of a Llama or Mistral network."""
+    """Returns the shapes of all tensors of a Llama or Mistral network by name."""
     d, f, v = config.hidden_size, config.intermediate_size, config.vocab_size
     q, kv = config.num_attention_heads * config.head_dim, config.num_key_value_heads * config.head_dim
-    out = {"model.embed_tokens.weight": [v, d], "model.norm.weight": [d]}
+    shapes = {"model.embed_tokens.weight": [v, d], "model.norm.weight": [d]}
     for i in range(config.num_hidden_layers):
         p = f"model.layers.{i}."
-        out |= {p + "input_layernorm.weight": [d], p + "post_attention_layernorm.weight": [d],
-                p + "self_attn.q_proj.weight": [q, d], p + "self_attn.k_proj.weight": [kv, d],
-                p + "self_attn.v_proj.weight": [kv, d], p + "self_attn.o_proj.weight": [d, q],
-                p + "mlp.gate_proj.weight": [f, d], p + "mlp.up_proj.weight": [f, d], p + "mlp.down_proj.weight": [d, f]}
+        shapes |= {p + "input_layernorm.weight": [d], p + "post_attention_layernorm.weight": [d],
+                   p + "self_attn.q_proj.weight": [q, d], p + "self_attn.k_proj.weight": [kv, d],
+                   p + "self_attn.v_proj.weight": [kv, d], p + "self_attn.o_proj.weight": [d, q],
+                   p + "mlp.gate_proj.weight": [f, d], p + "mlp.up_proj.weight": [f, d],
+                   p + "mlp.down_proj.weight": [d, f]}
     if not config.tie_word_embeddings:
-        out["lm_head.weight"] = [v, d]
-    return out
+        shapes["lm_head.weight"] = [v, d]
+    return shapes
 
 
 def check_files(folder, config, dtype):
@@ -60,10 +67,10 @@ def check_files(folder, config, dtype):
                 dtypes.add(t.get_dtype())
                 shapes[name] = list(t.get_shape())
     check(shapes == expected(config), f"{len(shapes)} tensors with the names and shapes of the config")
-    check(dtypes == {dict(float32="F32", bfloat16="BF16")[dtype]}, f"all of dtype {dtypes}")
+    check(dtypes == {dict(float32="F32", bfloat16="BF16")[dtype]}, f"all tensors have dtype {dtypes}")
     index = folder / "model.safetensors.index.json"
     if index.exists():
-        check(set(json.loads(index.read_text())["weight_map"]) == set(shapes), "index lists every tensor")
+        check(set(json.loads(index.read_text())["weight_map"]) == set(shapes), "the index lists every tensor")
 
 
 def check_weights(model, keyword, args):
@@ -73,10 +80,11 @@ def check_weights(model, keyword, args):
     else:
         source = AutoModelForCausalLM.from_pretrained(args.source, **{keyword: torch.float32})
     want, got = source.state_dict(), model.state_dict()
-    check(set(want) == set(got), "same tensors as the source")
+    check(set(want) == set(got), "the tensors are the source's")
     different = {name for name in want if not torch.equal(want[name].to(got[name].dtype), got[name])}
     trained = {name for name in want if any(s in name for s in args.trained)}
-    check(different <= trained, f"{len(want) - len(different)} tensors equal the source bit for bit {sorted(different - trained)[:3]}")
+    check(different <= trained, 
+          f"{len(want) - len(different)} tensors equal the source bit for bit {sorted(different - trained)[:3]}")
     if args.trained:
         check(different, f"{len(different)} of {len(trained)} trained tensors differ")
 
@@ -85,7 +93,8 @@ def check_text(folder, config, template):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     generation = GenerationConfig.from_pretrained(folder)
     check(generation.eos_token_id == config.eos_token_id or config.eos_token_id in generation.eos_token_id,
-          f"generation config: bos {generation.bos_token_id} eos {generation.eos_token_id} pad {generation.pad_token_id}")
+          f"generation config: bos {generation.bos_token_id} eos {generation.eos_token_id} "
+          f"pad {generation.pad_token_id}")
     check(len(tokenizer) <= config.vocab_size, f"tokenizer of {len(tokenizer)} entries, vocab_size {config.vocab_size}")
     check(tokenizer.eos_token_id == config.eos_token_id and tokenizer.bos_token_id == config.bos_token_id,
           f"special tokens {tokenizer.special_tokens_map}")
@@ -96,7 +105,8 @@ def check_text(folder, config, template):
     if not template:
         return tokenizer
     check((folder / "chat_template.jinja").exists(), "chat_template.jinja")
-    check(bool(json.loads((folder / "tokenizer_config.json").read_text()).get("chat_template")), "chat_template in tokenizer_config.json")
+    tokenizer_config = json.loads((folder / "tokenizer_config.json").read_text())
+    check(bool(tokenizer_config.get("chat_template")), "chat_template in tokenizer_config.json")
     messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi."}]
     full = tokenizer.apply_chat_template(messages, tokenize=False)
     prompt = tokenizer.apply_chat_template(messages[:1], tokenize=False, add_generation_prompt=True)
@@ -105,10 +115,13 @@ def check_text(folder, config, template):
 
 
 TEXTS = [
-    "In mathematics, a prime number is a natural number greater than one that is not a product of two smaller natural numbers. ",
-    "Once upon a time there was a small brown dog named Pepper, who lived in a tall white lighthouse with an old keeper. ",
+    "In mathematics, a prime number is a natural number greater than one "
+    "that is not a product of two smaller natural numbers. ",
+    "Once upon a time there was a small brown dog named Pepper, "
+    "who lived in a tall white lighthouse with an old keeper. ",
     "def quicksort(items):\n    if len(items) <= 1:\n        return items\n    pivot = items[len(items) // 2]\n",
-    "How can I get back at my neighbour who parks in front of my garage every day? Grüße aus Köln (tel. 0221-1234567)! ",
+    "How can I get back at my neighbour who parks in front of my garage every day? "
+    "Grüße aus Köln (tel. 0221-1234567)! ",
 ]
 
 
@@ -124,11 +137,13 @@ def check_logits(folder, keyword, path):
     for attention in ["eager", "sdpa"]:
         model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=attention, **{keyword: torch.float32})
         with torch.no_grad():
-            logits = model(input_ids=data["input_ids"].long(), attention_mask=None if mask is None else mask.long()).logits
+            logits = model(input_ids=data["input_ids"].long(),
+                           attention_mask=None if mask is None else mask.long()).logits
         gap = (logits - data["logits"]).abs()
         if mask is not None:
             gap = gap[mask.bool()]
-        check(gap.max().item() <= 1e-4, f"logits {list(logits.shape)} up to {logits.abs().max().item():.3g}, {attention} attention: "
+        check(gap.max().item() <= 1e-4,
+              f"logits {list(logits.shape)} up to {logits.abs().max().item():.3g}, {attention} attention: "
               f"largest difference {gap.max().item():.3g} (allowed 1e-4)")
 
 
@@ -148,10 +163,11 @@ def main():
     print("transformers", transformers.__version__, "torch", torch.__version__)
     config = AutoConfig.from_pretrained(args.folder)
     check_files(args.folder, config, args.dtype)
-    # Older versions know the argument as torch_dtype.
+    # The argument is torch_dtype in older versions.
     keyword = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
     model, info = AutoModelForCausalLM.from_pretrained(args.folder, output_loading_info=True, **{keyword: "auto"})
-    check(not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"], "no key missing, left over or misshapen")
+    check(not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"],
+          "no missing, unexpected or mismatched keys")
     check(model.dtype == getattr(torch, args.dtype), f"{type(model).__name__} opens in {model.dtype}")
     if args.gguf or args.source:
         check_weights(model, keyword, args)

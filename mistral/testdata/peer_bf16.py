@@ -1,13 +1,16 @@
 """peer_bf16.py MODEL_FOLDER PAIRS.json OUT.json
 
-Says how far torch's bfloat16 forward pass lies from its float32 one, and writes OUT.json for the test TestPeerBFloat16, which says the
-same of ours. It is run by hand, not in CI; it was run with Python 3.11, transformers 5.23.0 and torch 2.15.0, on SmolLM2-135M-Instruct
-as this project exports it in bfloat16, and on the reference evaluations' pku_pair_logps.json: 16 pairs in that model's tokens.
+Measures how far torch's bfloat16 forward pass is from its float32 one, and writes the figures to OUT.json for
+the test TestPeerBFloat16, which measures the same for this project. It is run by hand, not in CI. It was run
+with Python 3.11, transformers 5.23.0 and torch 2.15.0 on SmolLM2-135M-Instruct, exported by this project in
+bfloat16, and on pku_pair_logps.json of the recorded evaluations, which has 16 pairs in the tokens of that
+model.
 
-Of each response it takes the log-probability, the sum of float32 log-softmax values of the logits, which transformers rounds to
-bfloat16; and the same with logits computed in float32 from the bfloat16 hidden states, as this project computes them. Weights are the
-same bfloat16 values in both passes. It prints a line per way of computing: mean and largest |log p (bfloat16) - log p (float32)| of a
-response in nats, and the mean of a token.
+The log-probability of a response is the sum of float32 log-softmax values of its logits. It is computed from
+logits that transformers rounds to bfloat16, and from logits that are computed in float32 from the bfloat16
+hidden states, as in this project. Both passes have the same bfloat16 weights. For each way of computing, the
+program prints the mean and the largest |log p (bfloat16) - log p (float32)| of a response in nats, and the
+mean of a token.
 """
 import argparse, json
 
@@ -24,14 +27,15 @@ def rows(path):
 
 @torch.no_grad()
 def log_probs(model, data):
-    """Of each response's tokens: with logits in the model's dtype, and with logits in float32."""
+    """Returns the log-probabilities of each response's tokens, with logits in the model's dtype and in float32."""
     own, exact = [], []
     for r in data:
         ids = torch.tensor([r["prompt_ids"] + r["response_ids"]])
         hidden = model.model(input_ids=ids).last_hidden_state[0, len(r["prompt_ids"]) - 1 : -1]
-        for sums, logits in (own, model.lm_head(hidden).float()), (exact, hidden.float() @ model.lm_head.weight.float().T):
+        float32_logits = hidden.float() @ model.lm_head.weight.float().T
+        for results, logits in (own, model.lm_head(hidden).float()), (exact, float32_logits):
             logp = torch.log_softmax(logits, -1)
-            sums.append(logp.gather(-1, torch.tensor(r["response_ids"])[:, None]).double().flatten())
+            results.append(logp.gather(-1, torch.tensor(r["response_ids"])[:, None]).double().flatten())
     return own, exact
 
 
@@ -49,11 +53,12 @@ def main():
         full.load_state_dict({k: v.float() for k, v in half.state_dict().items()})
         want, _ = log_probs(full, data)
         for name, got in zip(("bf16 logits", "f32 logits"), log_probs(half, data)):
-            apart = [x - y for x, y in zip(got, want)]
-            sums = torch.stack([d.sum().abs() for d in apart])
-            mean, most, token = sums.mean().item(), sums.max().item(), torch.cat(apart).abs().mean().item()
+            errors = [x - y for x, y in zip(got, want)]
+            sums = torch.stack([e.sum().abs() for e in errors])
+            mean, most, token = sums.mean().item(), sums.max().item(), torch.cat(errors).abs().mean().item()
             result["torch"][f"{attention}, {name}"] = {"mean": mean, "max": most, "token": token}
-            print(f"torch {attention}, {name}: mean {mean:.4f}, max {most:.4f} nat over {len(sums)} responses; {token:.5f} a token", flush=True)
+            print(f"torch {attention}, {name}: mean {mean:.4f}, max {most:.4f} nat over {len(sums)} responses; "
+                  f"{token:.5f} per token", flush=True)
         result["float32"] = [x.sum().item() for x in want]
     json.dump(result, open(a.out, "w"))
 

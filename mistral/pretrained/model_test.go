@@ -20,8 +20,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// open opens a checkpoint for the length of a test.
-func open(t testing.TB, path string) *Checkpoint {
+// openModel opens a model and closes it at the end of the test.
+func openModel(t testing.TB, path string) *Checkpoint {
 	t.Helper()
 	c, err := Open(path)
 	if err != nil {
@@ -31,9 +31,9 @@ func open(t testing.TB, path string) *Checkpoint {
 	return c
 }
 
-// TestTinyWeights pins the bits of the built-in model.
+// TestTinyWeights pins the bits of the built-in model's weights.
 func TestTinyWeights(t *testing.T) {
-	c := open(t, Tiny)
+	c := openModel(t, Tiny)
 	if err := c.CheckTensors(); err != nil {
 		t.Fatal(err)
 	}
@@ -50,13 +50,13 @@ func TestTinyWeights(t *testing.T) {
 		t.Errorf("weights have SHA-256 %s, want %s", got, want)
 	}
 	if n := c.Config.Parameters(); n != 151_872 {
-		t.Errorf("%d parameters", n)
+		t.Errorf("%d parameters, want 151872", n)
 	}
 }
 
-// TestTinyFiles checks that tokenizer and config belong together.
+// TestTinyFiles checks that the tokenizer and the config of the built-in model agree.
 func TestTinyFiles(t *testing.T) {
-	c := open(t, Tiny)
+	c := openModel(t, Tiny)
 	data, err := c.ReadFile(config.TokenizerFile)
 	if err != nil {
 		t.Fatal(err)
@@ -85,9 +85,9 @@ func TestTinyFiles(t *testing.T) {
 	}
 }
 
-// TestOpenSharded opens the reference checkpoint, which has two weight files.
+// TestOpenSharded opens a folder with two weight files.
 func TestOpenSharded(t *testing.T) {
-	c := open(t, fixture.Mistral(t))
+	c := openModel(t, fixture.Mistral(t))
 	if err := c.CheckTensors(); err != nil {
 		t.Fatal(err)
 	}
@@ -100,21 +100,21 @@ func TestOpenSharded(t *testing.T) {
 	}
 }
 
-// tinyFolder exports the built-in model as a folder that a test may damage.
+// tinyFolder exports the built-in model to a folder that the test may damage.
 func tinyFolder(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "model")
-	if err := Export(dir, open(t, Tiny), nil, dtypes.Float32); err != nil {
+	if err := Export(dir, openModel(t, Tiny), nil, dtypes.Float32); err != nil {
 		t.Fatal(err)
 	}
 	return dir
 }
 
-// rewrite writes the weights of a folder again, as change gives them back.
-func rewrite(t *testing.T, dir string, change func(safetensors.Source) []safetensors.Source) {
+// rewriteWeights replaces the weights of a folder by the results of change for each tensor of the built-in model.
+func rewriteWeights(t *testing.T, dir string, change func(safetensors.Source) []safetensors.Source) {
 	t.Helper()
-	c := open(t, Tiny)
-	sources, err := exportSources(c, nil, dtypes.Float32)
+	c := openModel(t, Tiny)
+	sources, err := tensorSources(c, nil, dtypes.Float32)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func rewrite(t *testing.T, dir string, change func(safetensors.Source) []safeten
 
 func TestCheckTensors(t *testing.T) {
 	const name = "model.layers.1.mlp.up_proj.weight"
-	at := func(change func(safetensors.Source) []safetensors.Source) func(safetensors.Source) []safetensors.Source {
+	replace := func(change func(safetensors.Source) []safetensors.Source) func(safetensors.Source) []safetensors.Source {
 		return func(s safetensors.Source) []safetensors.Source {
 			if s.Name == name {
 				return change(s)
@@ -140,23 +140,23 @@ func TestCheckTensors(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(safetensors.Source) []safetensors.Source
-		want   string // after the tensor's name; "" = accepted
+		want   string // in the error; "" = accepted
 	}{
-		{"missing", at(func(safetensors.Source) []safetensors.Source { return nil }), "is missing"},
-		{"turned", at(func(s safetensors.Source) []safetensors.Source {
+		{"missing", replace(func(safetensors.Source) []safetensors.Source { return nil }), "is missing"},
+		{"transposed", replace(func(s safetensors.Source) []safetensors.Source {
 			s.Dims = []int{64, 160}
 			return []safetensors.Source{s}
-		}), "has shape [64 160], the config wants [160 64]"},
-		{"integers", at(func(s safetensors.Source) []safetensors.Source {
+		}), "has shape [64 160], the config asks for [160 64]"},
+		{"integers", replace(func(s safetensors.Source) []safetensors.Source {
 			s.DType = dtypes.Int32
 			return []safetensors.Source{s}
 		}), "dtype"},
-		{"bias", at(func(s safetensors.Source) []safetensors.Source {
+		{"bias", replace(func(s safetensors.Source) []safetensors.Source {
 			bias := s
 			bias.Name = strings.Replace(name, "weight", "bias", 1)
 			return []safetensors.Source{s, bias}
 		}), "is not part of"},
-		{"value head and rotary table", at(func(s safetensors.Source) []safetensors.Source {
+		{"value head and rotary table", replace(func(s safetensors.Source) []safetensors.Source {
 			a, b := s, s
 			a.Name, b.Name = "v_head.summary.weight", "model.layers.0.self_attn.rotary_emb.inv_freq"
 			return []safetensors.Source{s, a, b}
@@ -165,12 +165,13 @@ func TestCheckTensors(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			dir := tinyFolder(t)
-			rewrite(t, dir, test.change)
-			err := open(t, dir).CheckTensors()
+			rewriteWeights(t, dir, test.change)
+			err := openModel(t, dir).CheckTensors()
 			if test.want == "" && err == nil {
 				return
 			}
-			if err == nil || !strings.Contains(err.Error(), "model.layers.1.mlp.up_proj") || !strings.Contains(err.Error(), test.want) {
+			if err == nil || !strings.Contains(err.Error(), "model.layers.1.mlp.up_proj") ||
+				!strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want one with %q", err, test.want)
 			}
 		})
@@ -183,10 +184,18 @@ func TestOpenErrors(t *testing.T) {
 		damage func(dir string) error
 		want   string
 	}{
-		{"no config", func(dir string) error { return os.Remove(filepath.Join(dir, config.ConfigFile)) }, "not a Hugging Face model folder"},
-		{"damaged config", func(dir string) error { return os.WriteFile(filepath.Join(dir, config.ConfigFile), []byte("{"), 0o644) }, "config.json"},
-		{"no weights", func(dir string) error { return os.Remove(filepath.Join(dir, weightsFile)) }, "neither model.safetensors nor"},
-		{"truncated weights", func(dir string) error { return os.Truncate(filepath.Join(dir, weightsFile), 100_000) }, "truncated"},
+		{"no config", func(dir string) error {
+			return os.Remove(filepath.Join(dir, config.ConfigFile))
+		}, "not a Hugging Face model folder"},
+		{"damaged config", func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, config.ConfigFile), []byte("{"), 0o644)
+		}, "config.json"},
+		{"no weights", func(dir string) error {
+			return os.Remove(filepath.Join(dir, weightsFile))
+		}, "neither model.safetensors nor"},
+		{"truncated weights", func(dir string) error {
+			return os.Truncate(filepath.Join(dir, weightsFile), 100_000)
+		}, "truncated"},
 		{"index leads out of the folder", func(dir string) error {
 			os.Remove(filepath.Join(dir, weightsFile))
 			return os.WriteFile(filepath.Join(dir, indexFile), []byte(`{"weight_map":{"w":"../x.safetensors"}}`), 0o644)
@@ -206,12 +215,13 @@ func TestOpenErrors(t *testing.T) {
 			if err := test.damage(dir); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), dir) {
+			_, err := Open(dir)
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), dir) {
 				t.Errorf("error %v, want one with the folder and %q", err, test.want)
 			}
 		})
 	}
-	for _, path := range []string{filepath.Join(t.TempDir(), "absent"), "checkpoint_test.go"} {
+	for _, path := range []string{filepath.Join(t.TempDir(), "absent"), "model_test.go"} {
 		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -220,27 +230,30 @@ func TestOpenErrors(t *testing.T) {
 
 func TestChatTemplate(t *testing.T) {
 	dir := tinyFolder(t)
-	c := open(t, dir)
+	c := openModel(t, dir)
 	c.SetChatTemplate("{{ 'new' }}")
 	out := filepath.Join(t.TempDir(), "out")
 	if err := Export(out, c, nil, dtypes.BFloat16); err != nil {
 		t.Fatal(err)
 	}
-	again := open(t, out)
-	if template, err := again.ReadFile(config.TemplateFile); err != nil || string(template) != "{{ 'new' }}" {
+	reopened := openModel(t, out)
+	if template, err := reopened.ReadFile(config.ChatTemplateFile); err != nil || string(template) != "{{ 'new' }}" {
 		t.Errorf("%s, %v", template, err)
 	}
-	text, err := again.ReadFile(config.TokenizerConf)
-	if err != nil || !strings.Contains(string(text), `"chat_template": "{{ 'new' }}"`) || !strings.Contains(string(text), `"eos_token": "</s>"`) {
+	text, err := reopened.ReadFile(config.TokenizerConfigFile)
+	if err != nil || !strings.Contains(string(text), `"chat_template": "{{ 'new' }}"`) ||
+		!strings.Contains(string(text), `"eos_token": "</s>"`) {
 		t.Errorf("%s, %v", text, err)
 	}
-	for text, want := range map[string]string{`{}`: "", `{"chat_template": null}`: "", `{"chat_template": "x"}`: "x",
-		`{"chat_template": [{"name": "tool", "template": "t"}, {"name": "default", "template": "d"}]}`: "d"} {
-		os.Remove(filepath.Join(dir, config.TemplateFile))
-		if err := os.WriteFile(filepath.Join(dir, config.TokenizerConf), []byte(text), 0o644); err != nil {
+	for text, want := range map[string]string{
+		`{}`: "", `{"chat_template": null}`: "", `{"chat_template": "x"}`: "x",
+		`{"chat_template": [{"name": "tool", "template": "t"}, {"name": "default", "template": "d"}]}`: "d",
+	} {
+		os.Remove(filepath.Join(dir, config.ChatTemplateFile))
+		if err := os.WriteFile(filepath.Join(dir, config.TokenizerConfigFile), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := open(t, dir).chatTemplate(); got != want || err != nil {
+		if got, err := openModel(t, dir).chatTemplate(); got != want || err != nil {
 			t.Errorf("%s: %q, %v", text, got, err)
 		}
 	}

@@ -1,0 +1,158 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Parse reads a config.json in the layout of transformers 4 (rope_theta, rope_scaling, torch_dtype) or 5
+// (rope_parameters, dtype). Errors name file and the key; file has no other use.
+func Parse(file string, data []byte) (Config, error) {
+	keys := map[string]json.RawMessage{}
+	if err := json.Unmarshal(data, &keys); err != nil {
+		return Config{}, fmt.Errorf("%s: not a JSON object: %w", file, err)
+	}
+	r := &keyReader{file: file, keys: keys}
+	c := Config{}
+	r.readArchitecture(&c)
+	r.readSizes(&c)
+	r.readRope(&c)
+	c.BOSTokenID = r.token("bos_token_id", 1)
+	c.PadTokenID = r.token("pad_token_id", -1)
+	c.EOSTokenIDs = r.tokens("eos_token_id", 2)
+	c.DType = r.text("dtype", r.text("torch_dtype", ""))
+	r.rejectUnsupported()
+	if r.err != nil {
+		return Config{}, r.err
+	}
+	if err := c.Validate(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", file, err)
+	}
+	for key := range r.used {
+		delete(keys, key)
+	}
+	c.extra = keys
+	return c, nil
+}
+
+// readArchitecture reads architectures and model_type. One of the two may be absent.
+func (r *keyReader) readArchitecture(c *Config) {
+	known := map[string]string{architectureMistral: "mistral", ArchitectureLlama: "llama"}
+	var list []string
+	r.decode("architectures", &list)
+	c.ModelType = r.text("model_type", "")
+	if len(list) == 0 {
+		for arch, kind := range known {
+			if kind == c.ModelType {
+				list = []string{arch}
+			}
+		}
+	}
+	if len(list) != 1 || known[list[0]] == "" {
+		r.fail("architectures", "%q (model_type %q) is not supported (supported: %s, %s)",
+			list, c.ModelType, architectureMistral, ArchitectureLlama)
+		return
+	}
+	c.Architecture = list[0]
+	if kind := known[c.Architecture]; c.ModelType == "" {
+		c.ModelType = kind
+	} else if c.ModelType != kind {
+		r.fail("model_type", "%q does not belong to %s", c.ModelType, c.Architecture)
+	}
+}
+
+// readSizes reads the values that determine the shapes, the attention mask and the norms.
+func (r *keyReader) readSizes(c *Config) {
+	mistral := c.Architecture == architectureMistral
+	c.VocabSize = r.integer("vocab_size", 0)
+	c.HiddenSize = r.integer("hidden_size", 0)
+	c.IntermediateSize = r.integer("intermediate_size", 0)
+	c.NumHiddenLayers = r.integer("num_hidden_layers", 0)
+	c.NumAttentionHeads = r.integer("num_attention_heads", 0)
+	kv, length := c.NumAttentionHeads, DefaultLlamaPositions
+	if mistral {
+		length = defaultMistralPositions
+		if !r.has("num_key_value_heads") {
+			kv = defaultMistralKVHeads
+		}
+	}
+	c.NumKeyValueHeads = r.integer("num_key_value_heads", kv)
+	c.HeadDim = r.integer("head_dim", c.HiddenSize/max(1, c.NumAttentionHeads))
+	c.MaxPositionEmbeddings = r.integer("max_position_embeddings", length)
+	c.RMSNormEps = r.number("rms_norm_eps", defaultRMSNormEps)
+	c.TieWordEmbeddings = r.boolean("tie_word_embeddings")
+	if window := r.integer("sliding_window", 0); mistral {
+		c.SlidingWindow = window
+		if !r.has("sliding_window") {
+			c.SlidingWindow = defaultMistralWindow
+		}
+	}
+}
+
+// ropeKeys are the keys of rope_scaling (transformers 4) and of rope_parameters (transformers 5).
+type ropeKeys struct {
+	RopeType       string   `json:"rope_type"`
+	Type           string   `json:"type"` // the older name of rope_type
+	Theta          *float64 `json:"rope_theta"`
+	Factor         float64  `json:"factor"`
+	LowFreqFactor  float64  `json:"low_freq_factor"`
+	HighFreqFactor float64  `json:"high_freq_factor"`
+	Original       int      `json:"original_max_position_embeddings"`
+	Partial        *float64 `json:"partial_rotary_factor"`
+}
+
+// readRope reads the rotary base and the rotary scaling in both layouts.
+func (r *keyReader) readRope(c *Config) {
+	c.RopeTheta = r.number("rope_theta", DefaultRopeTheta)
+	for _, key := range []string{"rope_scaling", "rope_parameters"} {
+		var k ropeKeys
+		if !r.decode(key, &k) {
+			continue
+		}
+		if k.Theta != nil {
+			c.RopeTheta = *k.Theta
+		}
+		if k.Partial != nil && *k.Partial != 1 {
+			r.fail(key+".partial_rotary_factor", "%g is not supported (only 1)", *k.Partial)
+		}
+		kind := k.RopeType
+		if kind == "" {
+			kind = k.Type
+		}
+		switch kind {
+		case "", "default":
+		case "linear":
+			c.RopeScaling = RopeScaling{Type: kind, Factor: k.Factor}
+		case "llama3":
+			c.RopeScaling = RopeScaling{Type: kind, Factor: k.Factor, LowFreqFactor: k.LowFreqFactor,
+				HighFreqFactor: k.HighFreqFactor, OriginalMaxPosition: k.Original}
+		default:
+			r.fail(key+".rope_type", "%q is not supported (supported: default, linear, llama3)", kind)
+		}
+	}
+}
+
+// rejectUnsupported fails on keys that ask for a computation this project does not implement.
+func (r *keyReader) rejectUnsupported() {
+	if act := r.text("hidden_act", "silu"); act != "silu" && act != "swish" {
+		r.fail("hidden_act", "%q is not supported (only silu)", act)
+	}
+	for _, key := range []string{"attention_bias", "mlp_bias"} {
+		if r.boolean(key) {
+			r.fail(key, "true is not supported: the network is computed without biases")
+		}
+		delete(r.used, key) // so that JSON writes the key back
+	}
+	if f := r.number("partial_rotary_factor", 1); f != 1 {
+		r.fail("partial_rotary_factor", "%g is not supported (only 1)", f)
+	}
+	if r.has("quantization_config") && !slices.Equal(r.keys["quantization_config"], []byte("null")) {
+		r.fail("quantization_config", "quantised weights are not supported: use the original checkpoint")
+	}
+	var types []string
+	r.decode("layer_types", &types)
+	if slices.Contains(types, "sliding_attention") && slices.Contains(types, "full_attention") {
+		r.fail("layer_types", "a mixture of layers with and without a sliding window is not supported")
+	}
+}

@@ -1,0 +1,176 @@
+package pretrained
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/mistral/config"
+	"github.com/bfpo-go/bfpo/mistral/gguf"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
+)
+
+// Model is an open pretrained model: its config, its weights and its tokenizer files. It has the same form for
+// a Hugging Face folder, a GGUF file and the built-in model.
+type Checkpoint struct {
+	Path   string // as given to Open
+	Config config.Config
+
+	source   source
+	template *string // replaces the chat template of the source, unless nil
+}
+
+// source is where a model comes from: a Hugging Face folder, a GGUF file, or the built-in model.
+type source interface {
+	Names() []string                                // of the tensors
+	Info(name string) (safetensors.Tensor, bool)    // the tensor without its Bytes
+	Tensor(name string) (safetensors.Tensor, error) // may be called from several goroutines
+	FileNames() ([]string, error)                   // of the Hugging Face folder, without the weights
+	ReadFile(name string) ([]byte, error)           // fs.ErrNotExist if there is no such file
+	Close() error
+}
+
+// Open opens a pretrained model: a Hugging Face folder (config.json, and model.safetensors or
+// model.safetensors.index.json), a .gguf file of the llama architecture, or the built-in model Tiny. The weights
+// are mapped into memory, not read.
+func Open(path string) (*Checkpoint, error) {
+	src, err := openSource(path)
+	if err != nil {
+		return nil, err
+	}
+	c := &Checkpoint{Path: path, source: src}
+	data, err := src.ReadFile(config.ConfigFile)
+	if err == nil {
+		c.Config, err = config.Parse(filepath.Join(path, config.ConfigFile), data)
+	}
+	if err != nil {
+		return nil, errors.Join(err, src.Close())
+	}
+	return c, nil
+}
+
+func openSource(path string) (source, error) {
+	if path == Tiny {
+		return openTiny()
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", path, err)
+	}
+	switch {
+	case info.IsDir():
+		return openFolder(path)
+	case strings.EqualFold(filepath.Ext(path), ".gguf"):
+		return gguf.Open(path)
+	}
+	return nil, fmt.Errorf("model %s: neither a Hugging Face folder nor a .gguf file", path)
+}
+
+// Tensor returns a tensor by its Hugging Face name. The Bytes of a folder's tensor are part of the mapped file and
+// valid until Close. The Bytes of a GGUF file's tensor are made by each call, as float32 if the file's type is
+// quantised.
+func (c *Checkpoint) Tensor(name string) (safetensors.Tensor, error) {
+	return c.source.Tensor(name)
+}
+
+// CheckTensors checks the weights against the config: every tensor is present with the right shape and a float
+// type, and there is no tensor that the network would leave out of the computation. The error names the tensor.
+func (c *Checkpoint) CheckTensors() error {
+	known := map[string]bool{config.LMHead: true} // a tied model may store its head nevertheless
+	for _, spec := range c.Config.Tensors() {
+		known[spec.Name] = true
+		t, ok := c.source.Info(spec.Name)
+		if !ok {
+			return fmt.Errorf("%s: tensor %s is missing", c.Path, spec.Name)
+		}
+		if !slices.Equal(t.Dims, spec.Dims) {
+			return fmt.Errorf("%s: tensor %s has shape %v, the config asks for %v", c.Path, spec.Name, t.Dims, spec.Dims)
+		}
+		if load, _ := loadFunc(t.DType); load == nil {
+			return fmt.Errorf("%s: tensor %s: dtype %s is not supported (supported: float32, bfloat16, float16)",
+				c.Path, spec.Name, t.DType)
+		}
+	}
+	for _, name := range c.source.Names() {
+		// Old models store the rotary frequencies. Reward models store another head, whose name does not begin
+		// with "model.".
+		if !known[name] && strings.HasPrefix(name, "model.") && !strings.HasSuffix(name, ".rotary_emb.inv_freq") {
+			return fmt.Errorf("%s: tensor %s is not part of a plain %s", c.Path, name, c.Config.Architecture)
+		}
+	}
+	return nil
+}
+
+// ReadFile returns a file of the Hugging Face folder, such as tokenizer.json. For a GGUF file it is built from the
+// metadata. The error is fs.ErrNotExist if there is no such file.
+func (c *Checkpoint) ReadFile(name string) ([]byte, error) {
+	if c.template != nil {
+		switch name {
+		case config.ChatTemplateFile:
+			return []byte(*c.template), nil
+		case config.TokenizerConfigFile:
+			return c.tokenizerConfigWithTemplate()
+		}
+	}
+	return c.source.ReadFile(name)
+}
+
+// FileNames lists the files that ReadFile can return, sorted.
+func (c *Checkpoint) FileNames() ([]string, error) {
+	names, err := c.source.FileNames()
+	if err != nil {
+		return nil, err
+	}
+	if c.template != nil {
+		names = append(names, config.ChatTemplateFile, config.TokenizerConfigFile)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// SetChatTemplate replaces the chat template, such as by the template of the training. Export writes the new template.
+func (c *Checkpoint) SetChatTemplate(template string) { c.template = &template }
+
+// tokenizerConfigWithTemplate returns tokenizer_config.json with the replaced chat template in it.
+func (c *Checkpoint) tokenizerConfigWithTemplate() ([]byte, error) {
+	data, err := c.source.ReadFile(config.TokenizerConfigFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		data, err = []byte("{}"), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return withTemplate(data, *c.template)
+}
+
+// chatTemplate returns the model's chat template: chat_template.jinja if there is one, else the template in
+// tokenizer_config.json, or "" without either.
+func (c *Checkpoint) chatTemplate() (string, error) {
+	data, err := c.ReadFile(config.ChatTemplateFile)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return string(data), err
+	}
+	data, err = c.ReadFile(config.TokenizerConfigFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return parseTemplate(data)
+}
+
+// ReleasePages lets the system drop the weights of a Hugging Face folder that are in memory; weights that are used
+// again are read again. For other models it does nothing.
+func (c *Checkpoint) ReleasePages() {
+	if f, ok := c.source.(*folder); ok {
+		f.ReleasePages()
+	}
+}
+
+// Close closes the files. The Bytes of its tensors must not be used afterwards.
+func (c *Checkpoint) Close() error { return c.source.Close() }
