@@ -17,7 +17,8 @@ type target struct {
 	Label   int32
 }
 
-// visible returns the tokens that the token at flat position q attends to, by the rule at Batch, in the order of the row.
+// visible returns the tokens that the token at flat position q attends to, by the rule at Batch, in the order of the
+// row.
 func visible(b Batch, q int) (ids, positions []int32) {
 	row := q / b.Length * b.Length
 	sq := b.Segments[q]
@@ -74,8 +75,8 @@ func drawPair(t *rapid.T, i int) Pair {
 	}
 }
 
-// TestFillKeepsPairs checks in both layouts that every target of every pair, with its context, can be read back from the
-// batches.
+// TestFillKeepsPairs checks in both layouts that every target of every pair, with its context, can be read back from
+// the batches.
 func TestFillKeepsPairs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var pairs []Pair
@@ -171,7 +172,8 @@ func TestFillKeepsDocuments(t *testing.T) {
 // TestFillByHand compares with one pair worked out by hand: prompt 1 5, chosen 6 2, rejected 7 8 2.
 func TestFillByHand(t *testing.T) {
 	pair := Pair{
-		ID: "set#0", Chosen: Sequence{[]int32{1, 5, 6, 2}, 2}, Rejected: Sequence{[]int32{1, 5, 7, 8, 2}, 2}, ChosenSafe: true,
+		ID: "set#0", Chosen: Sequence{[]int32{1, 5, 6, 2}, 2}, Rejected: Sequence{[]int32{1, 5, 7, 8, 2}, 2},
+		ChosenSafe: true,
 	}
 	have, err := Fill([]Pair{pair}, Shared, []Shape{{Rows: 1, Length: 8, Targets: 6, Responses: 4}})
 	if err != nil {
@@ -204,7 +206,8 @@ func TestFillNoShape(t *testing.T) {
 	}
 }
 
-// TestPlanShapes checks that every micro-batch can be split into the planned shapes, and that there are no more than the limit.
+// TestPlanShapes checks that every micro-batch can be split into the planned shapes, and that there are no more than
+// the limit.
 func TestPlanShapes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var microBatches [][]Pair
@@ -253,8 +256,8 @@ func TestPlanShapesByHand(t *testing.T) {
 	}
 }
 
-// TestSplitByHand splits documents of 300, 40, 40 and 300 tokens into shapes of 96 and 320. The two short ones together cost
-// less than apart, and less than together with a long one: 64 + 96(1 + 96/4096) + 2(64 + 320(1 + 320/4096)).
+// TestSplitByHand splits documents of 300, 40, 40 and 300 tokens into shapes of 96 and 320. The two short ones together
+// cost less than apart, and less than together with a long one: 64 + 96(1 + 96/4096) + 2(64 + 320(1 + 320/4096)).
 func TestSplitByHand(t *testing.T) {
 	document := func(n int) Document { return Document{ID: fmt.Sprint(n), IDs: make([]int32, n), Starts: []int{0}} }
 	docs := []Document{document(300), document(40), document(40), document(300)}
@@ -273,7 +276,8 @@ func TestSplitByHand(t *testing.T) {
 	}
 }
 
-// TestPairsShareTheirPrefix checks that the words which both answers begin with are stored once and are targets of both.
+// TestPairsShareTheirPrefix checks that the words which both answers begin with are stored once and are targets of
+// both.
 func TestPairsShareTheirPrefix(t *testing.T) {
 	p := Pair{ID: "p", Chosen: Sequence{[]int32{1, 2, 7, 8, 3}, 2}, Rejected: Sequence{[]int32{1, 2, 7, 9, 4}, 2}}
 	b, err := Fill([]Pair{p}, Shared, []Shape{{Rows: 1, Length: 8, Targets: 6, Responses: 2}})

@@ -50,8 +50,8 @@ func TestLoaderFileOrder(t *testing.T) {
 	}
 }
 
-// TestLoaderResumes checks that a loader which continues from a stored cursor returns the micro-batches of an uninterrupted
-// run, and that Ahead changes nothing.
+// TestLoaderResumes checks that a loader which continues from a stored cursor returns the micro-batches of an
+// uninterrupted run, and that Ahead changes nothing.
 func TestLoaderResumes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n, size := rapid.IntRange(1, 20).Draw(t, "rows"), rapid.IntRange(1, 7).Draw(t, "size")
