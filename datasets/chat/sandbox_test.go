@@ -36,8 +36,9 @@ func TestSandbox(t *testing.T) {
 			source: `{% set n = namespace(x='xxxx') %}{% for i in range(64) %}{% set n.x = n.x ~ n.x %}{% endfor %}`,
 			err:    "larger than"},
 		{name: "doubling list",
-			+source: `{% set n = namespace(x=[1]) %}{% for i in range(64) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}`,
-			err:     "larger than"},
+			source: `{% set n = namespace(x=[1]) %}` +
+				`{% for i in range(64) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}`,
+			err: "larger than"},
 		{name: "long join", source: "{{ 'x'" + strings.Repeat(" ~ 'x'", 100) + " }}", err: "more than 64 joins"},
 		{name: "repeat", source: `{{ 'x' * 1000000000000 }}`, err: "operator * is not supported"},
 		{name: "power", source: `{{ 9 ** 9 }}`, err: "operator ** is not supported"},
@@ -48,8 +49,9 @@ func TestSandbox(t *testing.T) {
 			source: `{% set x %}{% for i in range(9999) %}xxxxxxxxxx{% endfor %}{% endset %}{{ x.replace('x', x) }}`,
 			err:    "replace makes a text larger"},
 		{name: "join",
-			+source: `{% set x %}{% for i in range(9999) %}xxxxxxxxxx{% endfor %}{% endset %}{{ range(9999) | join(x) }}`,
-			err:     "join makes a text larger"},
+			source: `{% set x %}{% for i in range(9999) %}xxxxxxxxxx{% endfor %}{% endset %}` +
+				`{{ range(9999) | join(x) }}`,
+			err: "join makes a text larger"},
 		{name: "split",
 			source: `{% set x %}{% for i in range(9999) %}x x x {% endfor %}{% endset %}{{ x.split() }}`,
 			err:    "more than 10000 items"},
@@ -98,7 +100,8 @@ func TestSandbox(t *testing.T) {
 // FuzzTemplate checks that no template makes parsing or rendering panic or run without end.
 func FuzzTemplate(f *testing.F) {
 	for _, source := range []string{
-		ZephyrTemplate, smolTemplate, mistralTemplate, llama3Template, newerTemplate, "{{", "{% set x %}", "{{ x[::-1] }}",
+		ZephyrTemplate, smolTemplate, mistralTemplate, llama3Template, newerTemplate,
+		"{{", "{% set x %}", "{{ x[::-1] }}",
 	} {
 		f.Add(source, "Hi")
 	}
