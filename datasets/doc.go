@@ -1,14 +1,20 @@
-// Package datasets turns files of preferences and dialogues into batches of token ids.
+// Package datasets reads data files as preferences and dialogues, and tokenises them for training.
 //
-// One example's way is written in its types:
+// The way of a row, with the functions that take each step:
 //
-//	row ─Preference─▶ template + tokenizer ─Pair─▶ Loader ─Batch
+//	row of a file
+//	  │  readExample: the schema that fits the row's columns
+//	Preference, Dialogue
+//	  │  chat.Template.Render, tokenizer.Tokenizer.Encode: TextFormat.Pairs, TextFormat.Documents
+//	batch.Pair, batch.Document
+//	  │  batch.Loader.Next: a micro-batch
+//	  │  batch.Split, batch.Fill: the static shapes of the programs
+//	batch.Batch
 //
-// The package knows no tensors and imports no GoMLX: package bfpo carries a Batch onto a device.
+// OpenSource finds the files of a data set: embedded, local or on a hub (package hub). A Mixture reads several sets,
+// takes their fractions and shuffles them. What does not fit is cut, dropped or packed by TextFormat and listed in
+// Drops. Prompts reads prompts that are to be answered.
 //
-// Hub has its own client, although go-huggingface reads the same cache. That library (v0.4.0) compares no hash or size,
-// begins an interrupted file again, returns no error when a connection breaks in the middle of a file, asks for a
-// revision's commit once and never again, and takes neither a context for the listing nor an http.Client. Hub checks
-// every file against the listing, continues downloads, falls back to the cache where no server answers, and only the
-// listing would be left for the library, which is 40 lines here.
+// The package imports no tensors: package bfpo carries a Batch onto a device. A row that fits no layout, a broken file
+// and a missing split are errors that name the set, the file and the row.
 package datasets

@@ -8,7 +8,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// BenchmarkFill lays out one batch of 8 real pairs of up to 1,024 tokens.
+// BenchmarkFill lays out one micro-batch of 8 real pairs of up to 1,024 tokens.
 func BenchmarkFill(b *testing.B) {
 	format := goldenFormat(b, false)
 	format.MaxLength, format.MaxPromptLength = 1024, 512
@@ -26,9 +26,9 @@ func BenchmarkFill(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		examples, _ := l.Next()
-		parts, err := batch.Split(examples, batch.Shared, shapes)
-		for i := 0; i < len(parts) && err == nil; i++ {
-			_, err = batch.Fill(parts[i], batch.Shared, shapes)
+		split, err := batch.Split(examples, batch.Shared, shapes)
+		for i := 0; i < len(split) && err == nil; i++ {
+			_, err = batch.Fill(split[i], batch.Shared, shapes)
 		}
 		if err != nil {
 			b.Fatal(err)

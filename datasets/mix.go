@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"strings"
 
@@ -15,25 +14,26 @@ import (
 
 // Part is one data set of a mixture.
 type Part struct {
-	Name     string  // as OpenSource takes it
-	Fraction float64 // share of the first rows that is used, of a train split; other splits are used whole
+	Name     string  // see OpenSource
+	Fraction float64 // 0 to 1: of a train split, its first rows are used; other splits are used in full
 }
 
-// Mixture names data sets that are read, cut to their fractions, put one after the other and shuffled together.
+// Mixture names data sets. They are read in their order, their fractions are concatenated, and all rows are shuffled
+// together.
 type Mixture struct {
 	Parts   []Part
 	Split   string // train, train_sft, test_prefs, …
-	HeldOut bool   // the sets are named for evaluation alone: a single file serves whatever split is asked for
+	HeldOut bool   // the sets are for evaluation only: a set that is a single file serves as any split
 	Base    string // folder that local names are relative to
-	Shuffle bool   // false keeps the rows in file order
-	Seed    uint64 // of the shuffle: datasets.Dataset.shuffle(seed)
+	Shuffle bool   // false keeps the rows in the order of the files
+	Seed    uint64 // of the shuffle, which is datasets.Dataset.shuffle(seed) in Python
 	Hub     *hub.Hub
 }
 
-// PartCount says what a data set gave to a mixture.
+// PartCount counts the rows that a data set contributes to a mixture.
 type PartCount struct {
 	Name  string
-	Split string // as the set names it; "" if the set lacks it, which is no error for a test split while another set has one
+	Split string // the name it has in the set; "" for a test split that this set lacks and another set has
 	Rows  int    // in the split
 	Used  int    // of them in the mixture
 }
@@ -41,11 +41,12 @@ type PartCount struct {
 // OpenMixture is a mixture whose files have been found.
 type OpenMixture struct {
 	mixture Mixture
-	sources []Source // one a part; no Files where the part lacks the split
+	sources []Source // one per set; without Files where a set lacks the split
 	missing error    // why the last of those lacks it
 }
 
-// Preferences reads the mixture as preference pairs. Errors name the file, the row and what was expected.
+// Preferences reads the mixture as preferences, and counts the rows of each set. Errors name the file, the row and what
+// was expected.
 func (m Mixture) Preferences(ctx context.Context) ([]Preference, []PartCount, error) {
 	o, err := m.Open(ctx)
 	if err != nil {
@@ -54,7 +55,8 @@ func (m Mixture) Preferences(ctx context.Context) ([]Preference, []PartCount, er
 	return o.Preferences(ctx)
 }
 
-// Dialogues reads the mixture as supervised dialogues. Errors name the file, the row and what was expected.
+// Dialogues reads the mixture as dialogues, and counts the rows of each set. Errors name the file, the row and what was
+// expected.
 func (m Mixture) Dialogues(ctx context.Context) ([]Dialogue, []PartCount, error) {
 	o, err := m.Open(ctx)
 	if err != nil {
@@ -63,7 +65,8 @@ func (m Mixture) Dialogues(ctx context.Context) ([]Dialogue, []PartCount, error)
 	return o.Dialogues(ctx)
 }
 
-// Open finds the files of all parts, for Digest to tell whether they were read before.
+// Open finds the files of all sets but does not read them: by their Digest a caller can tell whether it read them
+// before.
 func (m Mixture) Open(ctx context.Context) (OpenMixture, error) {
 	o := OpenMixture{mixture: m}
 	for _, part := range m.Parts {
@@ -74,7 +77,7 @@ func (m Mixture) Open(ctx context.Context) (OpenMixture, error) {
 		if m.HeldOut && errors.Is(err, errSingleFile) {
 			source, err = OpenSource(ctx, part.Name, "train", m.Base, m.Hub)
 		}
-		if errors.Is(err, ErrNoSplit) && !m.train() {
+		if errors.Is(err, ErrNoSplit) && !m.isTrain() {
 			o.missing, err = err, nil
 		}
 		if err != nil {
@@ -85,13 +88,13 @@ func (m Mixture) Open(ctx context.Context) (OpenMixture, error) {
 	return o, nil
 }
 
-// train says that fractions count.
-func (m Mixture) train() bool { return strings.Contains(m.Split, "train") }
+// isTrain reports whether the split is a train split, of which fractions are used.
+func (m Mixture) isTrain() bool { return strings.Contains(m.Split, "train") }
 
-// Digest is a SHA-256 over all that the mixture's rows depend on, the contents of its files among it.
+// Digest returns a SHA-256 of everything that the rows of the mixture depend on, including the contents of its files.
 func (o OpenMixture) Digest() ([]byte, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "%t %t %d\n", o.mixture.train(), o.mixture.Shuffle, o.mixture.Seed)
+	fmt.Fprintf(h, "%t %t %d\n", o.mixture.isTrain(), o.mixture.Shuffle, o.mixture.Seed)
 	for i, part := range o.mixture.Parts {
 		fmt.Fprintf(h, "%q %v %q\n", part.Name, part.Fraction, o.sources[i].Split)
 		for _, file := range o.sources[i].Files {
@@ -105,39 +108,30 @@ func (o OpenMixture) Digest() ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
-// digest is the SHA-256 of a file's content.
-func (s Source) digest(file string) ([]byte, error) {
-	f, err := s.files.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return h.Sum(nil), err
-}
-
-// Preferences is Mixture.Preferences.
+// Preferences does the work of Mixture.Preferences.
 func (o OpenMixture) Preferences(ctx context.Context) ([]Preference, []PartCount, error) {
 	schemas := preferenceSchemas()
 	return readMixture(ctx, o, func(id string, r row) (Preference, error) {
-		p, err := readRow(schemas, r)
+		p, err := readExample(schemas, r)
 		p.ID = id
 		return p, err
 	})
 }
 
-// Dialogues is Mixture.Dialogues.
+// Dialogues does the work of Mixture.Dialogues.
 func (o OpenMixture) Dialogues(ctx context.Context) ([]Dialogue, []PartCount, error) {
 	schemas := dialogueSchemas()
 	return readMixture(ctx, o, func(id string, r row) (Dialogue, error) {
-		d, err := readRow(schemas, r)
+		d, err := readExample(schemas, r)
 		d.ID = id
 		return d, err
 	})
 }
 
-func readMixture[T any](ctx context.Context, o OpenMixture, read func(id string, r row) (T, error)) ([]T, []PartCount, error) {
+// readMixture reads the rows of all sets with read, takes their fractions and shuffles them.
+func readMixture[T any](
+	ctx context.Context, o OpenMixture, read func(id string, r row) (T, error),
+) ([]T, []PartCount, error) {
 	var rows []T
 	var counts []PartCount
 	for i, part := range o.mixture.Parts {
@@ -159,7 +153,7 @@ func readMixture[T any](ctx context.Context, o OpenMixture, read func(id string,
 			return nil, nil, err
 		}
 		used := len(all)
-		if o.mixture.train() {
+		if o.mixture.isTrain() {
 			used = int(part.Fraction * float64(len(all)))
 		}
 		rows = append(rows, all[:used]...)

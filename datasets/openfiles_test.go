@@ -35,7 +35,8 @@ func TestOpenFiles(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("rows %v, want %v", got, want)
 	}
-	if _, err := OpenFiles("mine", []string{filepath.Join(dir, "a.csv")}); err == nil || !strings.Contains(err.Error(), "a.csv") {
-		t.Errorf("a file of an unknown kind gives %v", err)
+	if _, err := OpenFiles("mine", []string{filepath.Join(dir, "a.csv")}); err == nil ||
+		!strings.Contains(err.Error(), "a.csv") {
+		t.Errorf("a file of an unknown kind gives the error %v", err)
 	}
 }

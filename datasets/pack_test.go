@@ -14,7 +14,8 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// The seed's packed rows. The reference shuffles rows after packing (with Python's generator), so the rows are compared as a set.
+// TestSeedDocumentsGolden compares with rows that the original code packed. It shuffles them after packing, with
+// Python's generator, so they are compared without their order.
 func TestSeedDocumentsGolden(t *testing.T) {
 	var golden struct {
 		Config struct {
@@ -50,7 +51,8 @@ func TestSeedDocumentsGolden(t *testing.T) {
 	}
 }
 
-// The mixture, its fraction, its shuffle and the text give the order of texts that the seed packed.
+// TestSeedMixtureGolden checks that mixture, fraction, shuffle and template give the texts of the original code in its
+// order.
 func TestSeedMixtureGolden(t *testing.T) {
 	var golden struct {
 		Orders struct {
@@ -86,7 +88,8 @@ func TestSeedMixtureGolden(t *testing.T) {
 	}
 }
 
-// The order and ids of the preference rows the seed trained on, from the raw file on.
+// TestSeedPreferencesGolden compares with the preferences that the original code trained on, their order and token ids,
+// from the raw file on.
 func TestSeedPreferencesGolden(t *testing.T) {
 	var golden struct {
 		Config struct {
@@ -114,14 +117,15 @@ func TestSeedPreferencesGolden(t *testing.T) {
 		t.Fatal(err, len(pairs))
 	}
 	for i, want := range golden.Orders.Train {
-		if !slices.Equal(want.Chosen, pairs[i].Chosen.IDs) || !slices.Equal(want.Rejected, pairs[i].Rejected.IDs) || (want.ChosenSafe == 1) != pairs[i].ChosenSafe {
-			t.Errorf("row %d (%s) differs", i, pairs[i].ID)
+		have := pairs[i]
+		if !slices.Equal(want.Chosen, have.Chosen.IDs) || !slices.Equal(want.Rejected, have.Rejected.IDs) ||
+			(want.ChosenSafe == 1) != have.ChosenSafe {
+			t.Errorf("row %d (%s) differs", i, have.ID)
 		}
 	}
 }
 
 func TestPackByHand(t *testing.T) {
-	f := TextFormat{MaxLength: 6, Packing: true}
 	doc := func(id string, n int32) tokenized {
 		d := tokenized{id: id}
 		for i := range n {
@@ -129,9 +133,10 @@ func TestPackByHand(t *testing.T) {
 		}
 		return d
 	}
-	var drops Drops
-	have := f.pack([]tokenized{doc("a", 4), doc("b", 3), doc("c", 2), doc("d", 7), doc("e", 3)}, &drops)
-	// c fills a's row; d is longer than a row: 3 of it go beside b, 4 begin a row; e does not fit beside them.
+	docs := []tokenized{doc("a", 4), doc("b", 3), doc("c", 2), doc("d", 7), doc("e", 3)}
+	have, splitIDs := packRows(docs, 6, maxOpenRows)
+	// c fills the row of a. d is longer than a row: 3 of its tokens go after b, and 4 begin a row, where e does not
+	// fit.
 	want := []batch.Document{
 		{ID: "a,c", IDs: []int32{1, 2, 3, 4, 1, 2}, Starts: []int{0, 4}},
 		{ID: "b,d", IDs: []int32{1, 2, 3, 1, 2, 3}, Starts: []int{0, 3}},
@@ -141,8 +146,8 @@ func TestPackByHand(t *testing.T) {
 	if diff := gocmp.Diff(want, have); diff != "" {
 		t.Errorf("rows (-want +have):\n%s", diff)
 	}
-	if !slices.Equal(drops.Cut, []string{"d"}) {
-		t.Errorf("cut %v", drops.Cut)
+	if !slices.Equal(splitIDs, []string{"d"}) {
+		t.Errorf("split %v, want [d]", splitIDs)
 	}
 }
 
@@ -177,18 +182,19 @@ func TestCleanDocuments(t *testing.T) {
 		t.Errorf("unpacked: %d rows, %v", len(docs), err)
 	}
 	for _, bad := range []Dialogue{{InputIDs: []int32{5, 1 << 30}}, {InputIDs: make([]int32, 65)}} {
-		if _, _, err := format.Documents(context.Background(), []Dialogue{bad}); err == nil || !strings.Contains(err.Error(), "input_ids") {
-			t.Errorf("have %v", err)
+		_, _, err := format.Documents(context.Background(), []Dialogue{bad})
+		if err == nil || !strings.Contains(err.Error(), "input_ids") {
+			t.Errorf("error %v", err)
 		}
 	}
 }
 
 func TestSplitEvenly(t *testing.T) {
-	for _, test := range []struct{ n, max, parts int }{{5, 0, 1}, {5, 5, 1}, {6, 5, 2}, {11, 5, 3}} {
-		parts := split(make([]int32, test.n), test.max)
-		shortest := slices.MinFunc(parts, func(a, b []int32) int { return cmp.Compare(len(a), len(b)) })
-		if len(parts) != test.parts || test.n > 1 && len(shortest) < 2 {
-			t.Errorf("%+v: %d parts, the shortest of %d", test, len(parts), len(shortest))
+	for _, test := range []struct{ n, limit, runs int }{{5, 0, 1}, {5, 5, 1}, {6, 5, 2}, {11, 5, 3}} {
+		runs := splitEvenly(make([]int32, test.n), test.limit)
+		shortest := slices.MinFunc(runs, func(a, b []int32) int { return cmp.Compare(len(a), len(b)) })
+		if len(runs) != test.runs || test.n > 1 && len(shortest) < 2 {
+			t.Errorf("%+v: %d runs, the shortest of %d", test, len(runs), len(shortest))
 		}
 	}
 }

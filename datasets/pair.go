@@ -10,22 +10,15 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
-// Reasons of Drops.
-const (
-	DropIdentical = "chosen and rejected are identical"
-	DropEmpty     = "empty response"
-	DropNoPrompt  = "empty prompt"
-	DropTooLong   = "response longer than max_length minus prompt"
-	DropNoText    = "empty document"
-)
-
-// Pairs tokenises preferences; the pairs keep the rows' order.
+// Pairs tokenises preferences; the pairs keep the order of the rows.
 //
-// Clean: a pair whose longer row fits MaxLength stays whole. Otherwise its prompt is cut to MaxPromptLength on TruncationSide, BOS
-// kept; if a response still does not fit, the pair is dropped, since an answer without its end teaches not to end. Identical or empty
-// responses are dropped too.
+// The clean format leaves a pair as it is when its longer row fits MaxLength. Otherwise its prompt is cut to
+// MaxPromptLength on TruncationSide, but keeps BOS. If a response still does not fit, the pair is dropped, since an
+// answer without its end teaches the model not to end. Pairs with an empty response or two identical ones are dropped
+// too.
 //
-// Seed: nothing is dropped; the over-long prompt loses BOS with its left side, then the response loses its end.
+// The original format (Seed) drops nothing: a prompt that is too long loses BOS with its left side, and then the
+// response loses its end.
 func (f TextFormat) Pairs(ctx context.Context, rows []Preference) ([]batch.Pair, Drops, error) {
 	var drops Drops
 	if err := f.check(); err != nil {
@@ -34,12 +27,8 @@ func (f TextFormat) Pairs(ctx context.Context, rows []Preference) ([]batch.Pair,
 	if f.Seed && (f.MaxLength == 0 || f.MaxPromptLength == 0) {
 		return nil, drops, fmt.Errorf("text format seed: max_length and max_prompt_length must be set")
 	}
-	outcomes, err := eachRow(ctx, rows, func(p Preference) (pairOutcome, error) {
-		tokenize := f.cleanPair
-		if f.Seed {
-			tokenize = f.seedPair
-		}
-		out, err := tokenize(p)
+	outcomes, err := mapRows(ctx, rows, func(p Preference) (pairOutcome, error) {
+		out, err := f.pair(p)
 		if err != nil {
 			return out, fmt.Errorf("row %s: %w", p.ID, err)
 		}
@@ -63,69 +52,41 @@ func (f TextFormat) Pairs(ctx context.Context, rows []Preference) ([]batch.Pair,
 	return pairs, drops, nil
 }
 
+// pairOutcome is what becomes of a preference.
 type pairOutcome struct {
 	pair    batch.Pair
-	dropped string
-	cut     bool
+	dropped string // the reason; "" for a pair that is used
+	cut     bool   // the prompt or a response lost tokens
 }
 
-// Texts are the three texts of a preference as Pairs tokenises them: a row is prompt+chosen and prompt+rejected.
-func (f TextFormat) Texts(p Preference) (prompt, chosen, rejected string, err error) {
-	switch {
-	case p.Prompt == nil:
-		return p.PromptText, p.ChosenText, p.RejectedText, nil
-	case f.Seed:
-		// Each part by itself, so that the answers begin with the assistant's header.
-		if prompt, err = f.render(withSystem(p.Prompt), false); err != nil {
-			return
-		}
-		if chosen, err = f.render(p.Chosen, false); err != nil {
-			return
-		}
-		rejected, err = f.render(p.Rejected, false)
-		return
+// pair tokenises one preference in the format's way.
+func (f TextFormat) pair(p Preference) (pairOutcome, error) {
+	if f.Seed {
+		pair, cut, err := f.originalPair(p)
+		return pairOutcome{pair: pair, cut: cut}, err
 	}
-	if prompt, err = f.render(p.Prompt, true); err != nil {
-		return
-	}
-	if chosen, err = f.answer(prompt, p.Prompt, p.Chosen); err != nil {
-		return
-	}
-	rejected, err = f.answer(prompt, p.Prompt, p.Rejected)
-	return
+	return f.cleanPair(p)
 }
 
-// answer is what the template writes after the generation prompt when the answer is there.
-func (f TextFormat) answer(prompt string, question, answer []chat.Message) (string, error) {
-	whole, err := f.render(slices.Concat(question, answer), false)
-	if err != nil {
-		return "", err
-	}
-	text, ok := strings.CutPrefix(whole, prompt)
-	if !ok {
-		return "", fmt.Errorf("the chat template writes another text before an answer than it asks for one with (add_generation_prompt): " +
-			"answers cannot be told from prompts; set chat_template to one where the second continues the first")
-	}
-	return text, nil
-}
-
+// cleanPair tokenises one preference in the clean format.
 func (f TextFormat) cleanPair(p Preference) (pairOutcome, error) {
-	out := pairOutcome{pair: batch.Pair{ID: p.ID}}
+	var out pairOutcome
 	prompt, chosen, rejected, err := f.Texts(p)
 	if err != nil {
 		return out, err
 	}
-	if blank(p.Chosen) || blank(p.Rejected) {
+	if isBlank(p.Chosen) || isBlank(p.Rejected) {
 		out.dropped = DropEmpty
 		return out, nil
 	}
-	head := f.Tokenizer.Encode(prompt, false)
+	encoded := f.Tokenizer.Encode(prompt, false)
 	eos, _ := f.Tokenizer.EOS()
-	chosenIDs := append(f.follow(prompt, head, f.body(chosen)), eos)
-	rejectedIDs := append(f.follow(prompt, head, f.body(rejected)), eos)
-	promptIDs := f.begin(head)
+	chosenIDs := append(f.encodeAfter(prompt, encoded, f.trimEOS(chosen)), eos)
+	rejectedIDs := append(f.encodeAfter(prompt, encoded, f.trimEOS(rejected)), eos)
+	promptIDs := f.prependBOS(encoded)
 	longer := max(len(chosenIDs), len(rejectedIDs))
-	if f.MaxLength > 0 && len(promptIDs)+longer > f.MaxLength && f.MaxPromptLength > 0 && len(promptIDs) > f.MaxPromptLength {
+	tooLong := func() bool { return f.MaxLength > 0 && len(promptIDs)+longer > f.MaxLength }
+	if tooLong() && f.MaxPromptLength > 0 && len(promptIDs) > f.MaxPromptLength {
 		promptIDs = f.cutPrompt(promptIDs)
 		out.cut = true
 	}
@@ -136,7 +97,7 @@ func (f TextFormat) cleanPair(p Preference) (pairOutcome, error) {
 		out.dropped = DropEmpty
 	case slices.Equal(chosenIDs, rejectedIDs):
 		out.dropped = DropIdentical
-	case f.MaxLength > 0 && len(promptIDs)+longer > f.MaxLength:
+	case tooLong():
 		out.dropped = DropTooLong
 	}
 	out.pair.Chosen = batch.Sequence{IDs: slices.Concat(promptIDs, chosenIDs), Prompt: len(promptIDs)}
@@ -144,7 +105,7 @@ func (f TextFormat) cleanPair(p Preference) (pairOutcome, error) {
 	return out, nil
 }
 
-// cutPrompt shortens a prompt to MaxPromptLength; what the tokenizer puts before a text (BOS) stays.
+// cutPrompt shortens a prompt to MaxPromptLength. What the tokenizer puts before a text (BOS) stays.
 func (f TextFormat) cutPrompt(ids []int32) []int32 {
 	before := len(f.Tokenizer.Prefix())
 	if f.TruncationSide == "right" || before >= f.MaxPromptLength {
@@ -153,8 +114,8 @@ func (f TextFormat) cutPrompt(ids []int32) []int32 {
 	return slices.Concat(ids[:before], ids[len(ids)-f.MaxPromptLength+before:])
 }
 
-// blank tells whether an answer given as messages says nothing.
-func blank(answer []chat.Message) bool {
+// isBlank reports whether an answer is given as messages and has no text.
+func isBlank(answer []chat.Message) bool {
 	for _, m := range answer {
 		if strings.TrimSpace(m.Content) != "" {
 			return false

@@ -18,7 +18,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 )
 
-// goldenFormat is the text format of the reference runs: the Mistral tokenizer and the zephyr template.
+// goldenFormat is the text format of the recorded runs: the Mistral tokenizer and the zephyr template.
 func goldenFormat(t testing.TB, seed bool) TextFormat {
 	t.Helper()
 	template, err := chat.NewTemplate(chat.ZephyrTemplate, "<s>", "</s>")
@@ -28,7 +28,7 @@ func goldenFormat(t testing.TB, seed bool) TextFormat {
 	return TextFormat{Tokenizer: mistralTokenizer(t), Template: template, Seed: seed}
 }
 
-// goldenRows are the rows of a recorded .jsonl file.
+// goldenRows returns the rows of a recorded .jsonl file.
 func goldenRows(t testing.TB, name string) []row {
 	t.Helper()
 	f, err := os.Open(fixture.Path(t, "data", name))
@@ -43,11 +43,12 @@ func goldenRows(t testing.TB, name string) []row {
 	return rows
 }
 
+// edgePairs returns the recorded edge cases of preferences.
 func edgePairs(t testing.TB) []Preference {
 	t.Helper()
 	var out []Preference
 	for _, r := range goldenRows(t, "edge_pairs.jsonl") {
-		p, err := readRow(preferenceSchemas(), r)
+		p, err := readExample(preferenceSchemas(), r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +58,7 @@ func edgePairs(t testing.TB) []Preference {
 	return out
 }
 
-// The seed's tokenize_row on 61 edge cases and five settings, exactly.
+// TestSeedPairsGolden compares with tokenize_row of the original code on 61 edge cases and five settings.
 func TestSeedPairsGolden(t *testing.T) {
 	var golden struct {
 		Settings map[string][]struct {
@@ -73,7 +74,8 @@ func TestSeedPairsGolden(t *testing.T) {
 	for setting, cases := range golden.Settings {
 		format := goldenFormat(t, true)
 		var mode string
-		if _, err := fmt.Sscanf(setting, "max_length=%d,max_prompt_length=%d,%s", &format.MaxLength, &format.MaxPromptLength, &mode); err != nil {
+		const pattern = "max_length=%d,max_prompt_length=%d,%s"
+		if _, err := fmt.Sscanf(setting, pattern, &format.MaxLength, &format.MaxPromptLength, &mode); err != nil {
 			t.Fatal(err)
 		}
 		if mode == "keep_start" {
@@ -85,17 +87,19 @@ func TestSeedPairsGolden(t *testing.T) {
 		}
 		for _, want := range cases {
 			i := slices.IndexFunc(pairs, func(p batch.Pair) bool { return p.ID == want.Name })
-			if diff := cmp.Diff(batch.Sequence{IDs: want.Chosen, Prompt: want.ChosenStart}, pairs[i].Chosen); diff != "" {
+			chosen := batch.Sequence{IDs: want.Chosen, Prompt: want.ChosenStart}
+			if diff := cmp.Diff(chosen, pairs[i].Chosen); diff != "" {
 				t.Errorf("%s: %s: chosen (-want +have):\n%s", setting, want.Name, diff)
 			}
-			if diff := cmp.Diff(batch.Sequence{IDs: want.Rejected, Prompt: want.RejectedStart}, pairs[i].Rejected); diff != "" {
+			rejected := batch.Sequence{IDs: want.Rejected, Prompt: want.RejectedStart}
+			if diff := cmp.Diff(rejected, pairs[i].Rejected); diff != "" {
 				t.Errorf("%s: %s: rejected (-want +have):\n%s", setting, want.Name, diff)
 			}
 		}
 	}
 }
 
-// The seed's texts and labels for rows of every schema it knows.
+// TestSeedTextsGolden compares with the texts and labels of the original code for rows of every layout that it reads.
 func TestSeedTextsGolden(t *testing.T) {
 	var golden []struct {
 		Raw                      json.RawMessage
@@ -112,7 +116,7 @@ func TestSeedTextsGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		if g.SFT != nil {
-			d, err := readRow(dialogueSchemas(), raw)
+			d, err := readExample(dialogueSchemas(), raw)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +126,7 @@ func TestSeedTextsGolden(t *testing.T) {
 			}
 			continue
 		}
-		p, err := readRow(preferenceSchemas(), raw)
+		p, err := readExample(preferenceSchemas(), raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,17 +142,23 @@ func TestSeedTextsGolden(t *testing.T) {
 	}
 }
 
+// question returns a preference of one turn.
 func question(prompt, chosen, rejected string) Preference {
 	return Preference{
-		ID:     "test#0",
-		Prompt: []chat.Message{{Role: "user", Content: prompt}}, Chosen: []chat.Message{{Role: "assistant", Content: chosen}}, Rejected: []chat.Message{{Role: "assistant", Content: rejected}},
+		ID:       "test#0",
+		Prompt:   []chat.Message{{Role: "user", Content: prompt}},
+		Chosen:   []chat.Message{{Role: "assistant", Content: chosen}},
+		Rejected: []chat.Message{{Role: "assistant", Content: rejected}},
 	}
 }
 
-// A clean pair decodes to the template's text, begins with one BOS, ends with one EOS, and its prompt is what generation would see.
+// TestCleanPair checks that a clean pair decodes to the template's text, begins with one BOS and ends with one EOS, and
+// that its prompt has the ids of a prompt for generation.
 func TestCleanPair(t *testing.T) {
 	format := goldenFormat(t, false)
-	for _, answer := range []string{"Hello there", " leading blank", "\nleading newline", "trailing blank \n", "a</s>\n", "안녕", "<|assistant|>"} {
+	for _, answer := range []string{
+		"Hello there", " leading space", "\nleading newline", "trailing space \n", "a</s>\n", "안녕", "<|assistant|>",
+	} {
 		p := question("Hi!", answer, "No.")
 		pairs, drops, err := format.Pairs(context.Background(), []Preference{p})
 		if err != nil || len(pairs) != 1 {
@@ -157,14 +167,14 @@ func TestCleanPair(t *testing.T) {
 		chosen := pairs[0].Chosen
 		prompt := format.Tokenizer.Encode("<|user|>\nHi!</s>\n<|assistant|>\n", true)
 		if !slices.Equal(chosen.IDs[:chosen.Prompt], prompt) {
-			t.Errorf("%q: prompt ids %v, generation sees %v", answer, chosen.IDs[:chosen.Prompt], prompt)
+			t.Errorf("%q: prompt ids %v, for generation %v", answer, chosen.IDs[:chosen.Prompt], prompt)
 		}
 		if n := len(chosen.IDs); chosen.IDs[n-1] != 2 || chosen.IDs[n-2] == 2 || slices.Contains(chosen.IDs[1:], 1) {
 			t.Errorf("%q: BOS or EOS is missing or doubled: %v", answer, chosen.IDs)
 		}
 		text := format.Tokenizer.Decode(chosen.IDs[1:], false)
 		want := "<|user|>\nHi!</s>\n<|assistant|>\n" + strings.TrimSuffix(answer, "</s>\n") + "</s>"
-		// Before a special token's neighbours this tokenizer writes a blank, which is no part of the text.
+		// This tokenizer writes a space after a special token, which is not in the text.
 		if strings.ReplaceAll(text, "</s> \n", "</s>\n") != want {
 			t.Errorf("%q: decodes to %q, want %q", answer, text, want)
 		}
@@ -201,15 +211,15 @@ func TestCleanDrops(t *testing.T) {
 		t.Fatalf("%d drops, %d pairs", drops.Total(), len(pairs))
 	}
 	cut := pairs[1].Chosen
-	whole := format.begin(format.Tokenizer.Encode("<|user|>\n"+long+"</s>\n<|assistant|>\n", false))
-	if cut.Prompt != 24 || cut.IDs[0] != 1 || !slices.Equal(cut.IDs[1:24], whole[len(whole)-23:]) {
+	uncut := format.prependBOS(format.Tokenizer.Encode("<|user|>\n"+long+"</s>\n<|assistant|>\n", false))
+	if cut.Prompt != 24 || cut.IDs[0] != 1 || !slices.Equal(cut.IDs[1:24], uncut[len(uncut)-23:]) {
 		t.Errorf("left cut: %v", cut)
 	}
 	format.TruncationSide = "right"
 	if pairs, _, err = format.Pairs(context.Background(), rows[4:5]); err != nil {
 		t.Fatal(err)
 	}
-	if cut := pairs[0].Chosen; cut.Prompt != 24 || !slices.Equal(cut.IDs[:24], whole[:24]) {
+	if cut := pairs[0].Chosen; cut.Prompt != 24 || !slices.Equal(cut.IDs[:24], uncut[:24]) {
 		t.Errorf("right cut: %v", cut)
 	}
 }

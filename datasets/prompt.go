@@ -10,14 +10,16 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/hub"
 )
 
-// Prompt is something to answer: messages, which the chat template renders, or text to go on from as it stands.
+// Prompt is a prompt to answer: messages, which the chat template renders, or else a text, which the model continues as
+// it is.
 type Prompt struct {
-	ID       string
+	ID       string // as Preference.ID; "" for a prompt of ParsePrompt
 	Messages []chat.Message
 	Text     string
 }
 
-// Prompts reads the rows {"messages": [{role, content}, …]} or {"prompt": text} of a source's train split, or the lines of a .txt file.
+// Prompts reads the rows {"messages": [{role, content}, …]} or {"prompt": text} of the train split of a data set (see
+// OpenSource), or the lines of a .txt file.
 func Prompts(ctx context.Context, name, base string, hub *hub.Hub) (prompts []Prompt, err error) {
 	var source Source
 	read := readPrompt
@@ -45,7 +47,7 @@ func Prompts(ctx context.Context, name, base string, hub *hub.Hub) (prompts []Pr
 	return prompts, err
 }
 
-// ParsePrompt reads one row of JSON.
+// ParsePrompt reads one row, as JSON.
 func ParsePrompt(line []byte) (Prompt, error) {
 	var r row
 	if err := json.Unmarshal(line, &r); err != nil {
@@ -66,8 +68,8 @@ func readPrompt(r row) (p Prompt, err error) {
 	return p, err
 }
 
-// PromptIDs is a prompt as the model sees it before it answers: the template's text with its generation prompt, or the text as it
-// stands; BOS first, if the tokenizer adds one.
+// PromptIDs returns the token ids of a prompt as the model reads it before it answers: BOS, if the tokenizer adds one,
+// and the template's text with its generation prompt, or the text as it is.
 func (f TextFormat) PromptIDs(p Prompt) ([]int32, error) {
 	text := p.Text
 	if p.Messages != nil {
@@ -76,12 +78,12 @@ func (f TextFormat) PromptIDs(p Prompt) ([]int32, error) {
 			return nil, err
 		}
 	}
-	return f.begin(f.Tokenizer.Encode(text, false)), nil
+	return f.prependBOS(f.Tokenizer.Encode(text, false)), nil
 }
 
-// Continuation is the ids of a text and of what follows it, such that no token spans the boundary: what score takes from text. BOS comes
-// first, if the tokenizer adds one; no EOS is added.
+// Continuation returns the token ids of a prompt and of a response that continues it, both plain text; no token spans
+// the boundary. The prompt begins with BOS, if the tokenizer adds one; no EOS is added.
 func (f TextFormat) Continuation(prompt, response string) (promptIDs, responseIDs []int32) {
-	head := f.Tokenizer.Encode(prompt, false)
-	return f.begin(head), f.follow(prompt, head, response)
+	encoded := f.Tokenizer.Encode(prompt, false)
+	return f.prependBOS(encoded), f.encodeAfter(prompt, encoded, response)
 }

@@ -15,9 +15,10 @@ import (
 func TestPrompts(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"lines.txt":  "How do I?\nShould I?\n",
-		"rows.jsonl": `{"prompt": "How do I?", "other": 1}` + "\n" + `{"messages": [{"role": "user", "content": "Should I?"}]}` + "\n",
-		"bad.jsonl":  `{"question": "How?"}` + "\n",
+		"lines.txt": "How do I?\nShould I?\n",
+		"rows.jsonl": `{"prompt": "How do I?", "other": 1}` + "\n" +
+			`{"messages": [{"role": "user", "content": "Should I?"}]}` + "\n",
+		"bad.jsonl": `{"question": "How?"}` + "\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// Real sets in the hub's layouts: everything is read, labelled, tokenised and laid out; run with -v for the figures.
+// TestRealPreferences reads, tokenises and lays out real sets in the layouts of the hub; -v prints figures.
 func TestRealPreferences(t *testing.T) {
 	tests := []struct {
 		set, split string
@@ -47,7 +47,8 @@ func TestRealPreferences(t *testing.T) {
 			cases[i]++
 		}
 		if len(rows) != test.rows || test.cases != [4]int{} && cases != test.cases {
-			t.Errorf("%s %s: %d rows, label cases %v; want %d, %v", test.set, test.split, len(rows), cases, test.rows, test.cases)
+			t.Errorf("%s %s: %d rows, label cases %v; want %d, %v",
+				test.set, test.split, len(rows), cases, test.rows, test.cases)
 		}
 		begin := time.Now()
 		pairs, drops, err := format.Pairs(context.Background(), rows)
@@ -59,14 +60,15 @@ func TestRealPreferences(t *testing.T) {
 			t.Errorf("%s %s: %d pairs, %d drops of %d rows", test.set, test.split, len(pairs), drops.Total(), len(rows))
 		}
 		t.Logf("%s %s: %d rows, labels %v, tokenised in %v, cut %d, dropped %s", test.set, test.split, len(rows), cases,
-			time.Since(begin).Round(time.Millisecond), len(drops.Cut), counts(drops))
+			time.Since(begin).Round(time.Millisecond), len(drops.Cut), describeDrops(drops))
 		for _, size := range []int{4, 8} {
 			checkLayout(t, pairs, size)
 		}
 	}
 }
 
-func counts(d Drops) string {
+// describeDrops counts the dropped rows of each reason.
+func describeDrops(d Drops) string {
 	var out []string
 	for reason, ids := range d.Dropped {
 		out = append(out, fmt.Sprintf("%d %s", len(ids), reason))
@@ -75,7 +77,8 @@ func counts(d Drops) string {
 	return strings.Join(out, ", ")
 }
 
-// checkLayout fills two epochs of batches and compares the tokens computed with those of rows padded to the batch's longest.
+// checkLayout fills the batches of two epochs and checks that they have fewer tokens, padding included, than separate
+// rows that are padded to the longest of their micro-batch.
 func checkLayout(t *testing.T, pairs []batch.Pair, size int) {
 	t.Helper()
 	l := batch.Loader[batch.Pair]{Rows: pairs, Size: size, Epochs: 2, Shuffle: true, Seed: 42}
@@ -96,9 +99,11 @@ func checkLayout(t *testing.T, pairs []batch.Pair, size int) {
 		padded += 2 * len(examples) * longest
 	}
 	if computed >= padded {
-		t.Errorf("batches of %d: %d tokens computed, %d in separate rows padded to the longest", size, computed, padded)
+		t.Errorf("micro-batches of %d: %d tokens computed, %d in separate rows padded to the longest",
+			size, computed, padded)
 	}
-	t.Logf("  batches of %d: real tokens %d; computed %d (%.2f per real token); separate padded rows %d (%.2f); planned in %v, filled in %v; %v",
+	t.Logf("  micro-batches of %d: real tokens %d; computed %d (%.2f per real token); separate padded rows %d (%.2f); "+
+		"planned in %v, filled in %v; %v",
 		size, real, computed, float64(computed)/float64(real), padded, float64(padded)/float64(real),
 		planned.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond), shapes)
 }
@@ -124,21 +129,23 @@ func TestRealDialogues(t *testing.T) {
 		if fill < 0.9 {
 			t.Errorf("%s: rows are only %.0f %% full", split, 100*fill)
 		}
-		t.Logf("%s: %d dialogues, %d tokens in %d rows of %d (%.1f %% full), split %d, dropped %s", split, len(rows), tokens, len(docs), format.MaxLength,
-			100*fill, len(drops.Cut), counts(drops))
+		t.Logf("%s: %d dialogues, %d tokens in %d rows of %d (%.1f %% full), split %d, dropped %s",
+			split, len(rows), tokens, len(docs), format.MaxLength, 100*fill, len(drops.Cut), describeDrops(drops))
 	}
 }
 
-// Raw hh-rlhf dialogues are no layout we know; the error says which are.
+// TestRealUnknownLayout checks that the raw dialogues of hh-rlhf, which have no known layout, give an error that lists
+// the known ones.
 func TestRealUnknownLayout(t *testing.T) {
 	m := Mixture{Parts: []Part{{"hh_rlhf", 1}}, Split: "test", Base: fixture.Shared(t, "data")}
 	_, _, err := m.Preferences(context.Background())
-	if err == nil || !strings.Contains(err.Error(), "harmless-base-test.jsonl, row 0") || !strings.Contains(err.Error(), "plain {prompt, chosen, rejected}") {
+	if err == nil || !strings.Contains(err.Error(), "harmless-base-test.jsonl, row 0") ||
+		!strings.Contains(err.Error(), "plain {prompt, chosen, rejected}") {
 		t.Errorf("error %v", err)
 	}
 }
 
-// The embedded quickstart sets are sound.
+// TestQuickstart reads the embedded sets.
 func TestQuickstart(t *testing.T) {
 	rows, _, err := Mixture{Parts: []Part{{"quickstart/safety", 1}}, Split: "train"}.Preferences(context.Background())
 	if err != nil || len(rows) < 100 {
@@ -150,14 +157,16 @@ func TestQuickstart(t *testing.T) {
 	}
 }
 
-// fillBatches lays examples out in the batches that cost least.
-func fillBatches[T batch.Example](t interface{ Fatal(...any) }, examples []T, layout batch.Layout, shapes []batch.Shape) (batches []batch.Batch) {
-	parts, err := batch.Split(examples, layout, shapes)
+// fillBatches splits examples into batches and fills them.
+func fillBatches[T batch.Example](t testing.TB, examples []T, layout batch.Layout, shapes []batch.Shape) []batch.Batch {
+	t.Helper()
+	split, err := batch.Split(examples, layout, shapes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range parts {
-		b, err := batch.Fill(part, layout, shapes)
+	var batches []batch.Batch
+	for _, members := range split {
+		b, err := batch.Fill(members, layout, shapes)
 		if err != nil {
 			t.Fatal(err)
 		}

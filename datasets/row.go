@@ -12,7 +12,8 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
-// row is one row of a file, column name to value: string, bool, json.Number, an integer or float of parquet, nil, []any or map[string]any.
+// row is one row of a file: the values by the names of their columns. A value is a string, a bool, a json.Number, a
+// number of a parquet file, nil, a []any or a map[string]any.
 type row map[string]any
 
 // columns lists the row's columns for an error message.
@@ -20,6 +21,7 @@ func (r row) columns() string {
 	return strings.Join(slices.Sorted(maps.Keys(r)), ", ")
 }
 
+// has reports whether the row has all of the columns.
 func (r row) has(columns ...string) bool {
 	for _, c := range columns {
 		if _, ok := r[c]; !ok {
@@ -29,12 +31,13 @@ func (r row) has(columns ...string) bool {
 	return true
 }
 
+// isList reports whether the value of a column is a list.
 func (r row) isList(column string) bool {
 	_, ok := r.list(column)
 	return ok
 }
 
-// list unwraps a list column. Older parquet writers leave the three-level layout visible as {list: [{item: …}]}.
+// list returns the value of a column that is a list. Older parquet writers write a list as {list: [{item: …}, …]}.
 func (r row) list(column string) ([]any, bool) {
 	switch v := r[column].(type) {
 	case []any:
@@ -59,6 +62,7 @@ func (r row) list(column string) ([]any, bool) {
 	return nil, false
 }
 
+// text returns the value of a column that is a text.
 func (r row) text(column string) (string, error) {
 	if s, ok := r[column].(string); ok {
 		return s, nil
@@ -66,7 +70,7 @@ func (r row) text(column string) (string, error) {
 	return "", r.wrong(column, "text")
 }
 
-// flag reads a label: true or false, or 1 or 0.
+// flag returns the value of a column that is true or false, or 1 or 0.
 func (r row) flag(column string) (bool, error) {
 	if b, ok := r[column].(bool); ok {
 		return b, nil
@@ -77,7 +81,7 @@ func (r row) flag(column string) (bool, error) {
 	return false, r.wrong(column, "true or false")
 }
 
-// safe reads an optional safety label; a row without one counts as safe.
+// safe returns the safety label of a column; an answer without a label counts as safe.
 func (r row) safe(column string) (bool, error) {
 	if r[column] == nil {
 		return true, nil
@@ -85,7 +89,7 @@ func (r row) safe(column string) (bool, error) {
 	return r.flag(column)
 }
 
-// choice reads which of two answers is meant: the numbers first and first+1, or their digits as text.
+// choice returns the value of a column that chooses one of two answers: first or first+1, as a number or as text.
 func (r row) choice(column string, first int) (int, error) {
 	n, ok := integer(r[column])
 	if s, isText := r[column].(string); isText {
@@ -98,7 +102,7 @@ func (r row) choice(column string, first int) (int, error) {
 	return int(n), nil
 }
 
-// messages reads a list of {role, content}.
+// messages returns the value of a column that is a list of {role, content}; it must not be empty.
 func (r row) messages(column string) ([]chat.Message, error) {
 	list, ok := r.list(column)
 	if !ok {
@@ -113,14 +117,15 @@ func (r row) messages(column string) ([]chat.Message, error) {
 		role, okRole := m["role"].(string)
 		content, okContent := m["content"].(string)
 		if !okRole || !okContent {
-			return nil, fmt.Errorf("column %s: message %d: want {role: text, content: text}, have %s", column, i, describe(e))
+			return nil, fmt.Errorf("column %s: message %d: want {role: text, content: text}, have %s",
+				column, i, describe(e))
 		}
 		out[i] = chat.Message{Role: role, Content: content}
 	}
 	return out, nil
 }
 
-// ids reads a list of token ids.
+// ids returns the value of a column that is a list of token ids.
 func (r row) ids(column string) ([]int32, error) {
 	list, ok := r.list(column)
 	if !ok {
@@ -137,6 +142,7 @@ func (r row) ids(column string) ([]int32, error) {
 	return out, nil
 }
 
+// wrong is the error for a column that is missing or has the wrong type.
 func (r row) wrong(column, want string) error {
 	if !r.has(column) {
 		return fmt.Errorf("column %s is missing (want %s); the row has %s", column, want, r.columns())
@@ -144,6 +150,7 @@ func (r row) wrong(column, want string) error {
 	return fmt.Errorf("column %s: want %s, have %s", column, want, describe(r[column]))
 }
 
+// integer returns a value that is a whole number.
 func integer(v any) (int64, bool) {
 	switch v := v.(type) {
 	case json.Number:
@@ -164,7 +171,7 @@ func integer(v any) (int64, bool) {
 	return 0, false
 }
 
-// describe names a value's kind and, if it is short, the value.
+// describe returns a value for an error message: the value if it is short, or else its type and size.
 func describe(v any) string {
 	switch v := v.(type) {
 	case nil:

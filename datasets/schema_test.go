@@ -20,30 +20,34 @@ func parseRow(t testing.TB, text string) row {
 }
 
 func TestPreferenceSchemas(t *testing.T) {
-	asked := func(chosen, rejected string, chosenSafe, rejectedSafe bool) Preference {
-		return Preference{
-			Prompt: []chat.Message{{Role: "user", Content: "q"}}, Chosen: []chat.Message{{Role: "assistant", Content: chosen}}, Rejected: []chat.Message{{Role: "assistant", Content: rejected}},
-			ChosenSafe: chosenSafe, RejectedSafe: rejectedSafe,
-		}
+	answered := func(chosen, rejected string, chosenSafe, rejectedSafe bool) Preference {
+		p := question("q", chosen, rejected)
+		p.ID, p.ChosenSafe, p.RejectedSafe = "", chosenSafe, rejectedSafe
+		return p
 	}
 	tests := []struct {
 		row  string
 		want Preference
 	}{
-		{`{"prompt": "q", "response_0": "a", "response_1": "b", "is_response_0_safe": true, "is_response_1_safe": false, "better_response_id": 1, "safer_response_id": 0}`,
-			asked("b", "a", false, true)},
-		{`{"prompt": "q", "response_0": "a", "response_1": "b", "better_response_id": 0}`, asked("a", "b", true, true)},
-		{`{"prompt": "q", "modeloutput1": "a", "modeloutput2": "b", "better_modelout": "2", "is_modelout1_safe": false, "is_modelout2_safe": true}`,
-			asked("b", "a", true, false)},
+		{`{"prompt": "q", "response_0": "a", "response_1": "b", "is_response_0_safe": true, "is_response_1_safe": false,
+		   "better_response_id": 1, "safer_response_id": 0}`,
+			answered("b", "a", false, true)},
+		{`{"prompt": "q", "response_0": "a", "response_1": "b", "better_response_id": 0}`,
+			answered("a", "b", true, true)},
+		{`{"prompt": "q", "modeloutput1": "a", "modeloutput2": "b", "better_modelout": "2", "is_modelout1_safe": false,
+		   "is_modelout2_safe": true}`,
+			answered("b", "a", true, false)},
 		{`{"prompt": "q", "chosen": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}],
-		   "rejected": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "b"}], "score_chosen": 8.5}`, asked("a", "b", true, true)},
+		   "rejected": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "b"}], "score_chosen": 8.5}`,
+			answered("a", "b", true, true)},
 		{`{"prompt": [{"role": "user", "content": "q"}], "chosen": [{"role": "assistant", "content": "a"}],
-		   "rejected": [{"role": "assistant", "content": "b"}], "is_chosen_safe": 0, "is_rejected_safe": null}`, asked("a", "b", false, true)},
+		   "rejected": [{"role": "assistant", "content": "b"}], "is_chosen_safe": 0, "is_rejected_safe": null}`,
+			answered("a", "b", false, true)},
 		{`{"prompt": "q", "chosen": "a", "rejected": "b", "is_rejected_safe": false}`,
 			Preference{PromptText: "q", ChosenText: "a", RejectedText: "b", ChosenSafe: true}},
 	}
 	for _, test := range tests {
-		have, err := readRow(preferenceSchemas(), parseRow(t, test.row))
+		have, err := readExample(preferenceSchemas(), parseRow(t, test.row))
 		if diff := cmp.Diff(test.want, have); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +have):\n%s", test.row, err, diff)
 		}
@@ -52,20 +56,27 @@ func TestPreferenceSchemas(t *testing.T) {
 
 func TestPreferenceErrors(t *testing.T) {
 	tests := []struct{ row, want string }{
-		{`{"chosen": "a", "rejected": "b"}`, "fit no known layout: PKU-SafeRLHF {prompt, response_0, response_1, better_response_id}; red-teaming"},
-		{`{"prompt": "q", "response_0": "a", "response_1": "b", "better_response_id": 2}`, "column better_response_id: want 0 or 1, have 2"},
-		{`{"prompt": "q", "response_0": "a", "response_1": null, "better_response_id": 0}`, "column response_1: want text, have null"},
-		{`{"prompt": "q", "response_0": "a", "response_1": "b", "better_response_id": 0, "is_response_0_safe": "yes"}`, `column is_response_0_safe: want true or false, have "yes"`},
+		{`{"chosen": "a", "rejected": "b"}`,
+			"fit no known layout: PKU-SafeRLHF {prompt, response_0, response_1, better_response_id}; red-teaming"},
+		{`{"prompt": "q", "response_0": "a", "response_1": "b", "better_response_id": 2}`,
+			"column better_response_id: want 0 or 1, have 2"},
+		{`{"prompt": "q", "response_0": "a", "response_1": null, "better_response_id": 0}`,
+			"column response_1: want text, have null"},
+		{`{"prompt": "q", "response_0": "a", "response_1": "b", "better_response_id": 0, "is_response_0_safe": "yes"}`,
+			`column is_response_0_safe: want true or false, have "yes"`},
 		{`{"prompt": "q", "modeloutput1": "a", "modeloutput2": "b", "better_modelout": 0}`, "want 1 or 2, have 0"},
-		{`{"prompt": "q", "chosen": [{"role": "assistant", "content": "a"}], "rejected": [{"role": "assistant", "content": "b"}]}`, "without the question"},
+		{`{"prompt": "q", "chosen": [{"role": "assistant", "content": "a"}],
+		   "rejected": [{"role": "assistant", "content": "b"}]}`, "without the question"},
 		{`{"chosen": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}],
-		   "rejected": [{"role": "user", "content": "p"}, {"role": "assistant", "content": "b"}]}`, "different dialogues"},
+		   "rejected": [{"role": "user", "content": "p"}, {"role": "assistant", "content": "b"}]}`,
+			"different dialogues"},
 		{`{"prompt": [], "chosen": [], "rejected": []}`, "column prompt: no messages"},
-		{`{"prompt": [{"role": "user"}], "chosen": [], "rejected": []}`, "message 0: want {role: text, content: text}, have {role}"},
+		{`{"prompt": [{"role": "user"}], "chosen": [], "rejected": []}`,
+			"message 0: want {role: text, content: text}, have {role}"},
 		{`{"prompt": "q", "chosen": "a", "rejected": 3}`, "column rejected: want text, have 3"},
 	}
 	for _, test := range tests {
-		_, err := readRow(preferenceSchemas(), parseRow(t, test.row))
+		_, err := readExample(preferenceSchemas(), parseRow(t, test.row))
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want %q", test.row, err, test.want)
 		}
@@ -79,24 +90,28 @@ func TestDialogueSchemas(t *testing.T) {
 	}{
 		{`{"prompt": "q", "response_0": "a", "response_1": "b", "safer_response_id": 1, "better_response_id": 0}`,
 			Dialogue{Messages: []chat.Message{{Role: "user", Content: "q"}, {Role: "assistant", Content: "b"}}}},
-		{`{"prompt": "q", "prompt_id": "x", "messages": [{"role": "user", "content": "q"}]}`, Dialogue{Messages: []chat.Message{{Role: "user", Content: "q"}}}},
+		{`{"prompt": "q", "prompt_id": "x", "messages": [{"role": "user", "content": "q"}]}`,
+			Dialogue{Messages: []chat.Message{{Role: "user", Content: "q"}}}},
 		{`{"text": "t"}`, Dialogue{Text: "t"}},
 		{`{"input_ids": [1, 2.0, 3], "text": "t"}`, Dialogue{InputIDs: []int32{1, 2, 3}}},
 	}
 	for _, test := range tests {
-		have, err := readRow(dialogueSchemas(), parseRow(t, test.row))
+		have, err := readExample(dialogueSchemas(), parseRow(t, test.row))
 		if diff := cmp.Diff(test.want, have); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +have):\n%s", test.row, err, diff)
 		}
 	}
-	for _, bad := range []string{`{"input_ids": [1, -2]}`, `{"input_ids": "1 2"}`, `{"messages": {}}`, `{"input_ids": [1.5]}`} {
-		if _, err := readRow(dialogueSchemas(), parseRow(t, bad)); err == nil || !strings.Contains(err.Error(), "want") {
+	for _, bad := range []string{
+		`{"input_ids": [1, -2]}`, `{"input_ids": "1 2"}`, `{"messages": {}}`, `{"input_ids": [1.5]}`,
+	} {
+		_, err := readExample(dialogueSchemas(), parseRow(t, bad))
+		if err == nil || !strings.Contains(err.Error(), "want") {
 			t.Errorf("%s: error %v", bad, err)
 		}
 	}
 }
 
-// Parquet's list layouts: today's, and the older one that keeps list and item visible.
+// TestParquetLists reads lists of both parquet layouts: today's, and the older {list: [{item: …}, …]}.
 func TestParquetLists(t *testing.T) {
 	type message struct {
 		Role    string `parquet:"role"`
@@ -116,8 +131,10 @@ func TestParquetLists(t *testing.T) {
 	}
 	old := older{}
 	old.Messages.List = []item{{message{"user", "q"}}}
-	for _, content := range []string{parqueted(t, today{[]message{{"user", "q"}}, []int32{1, 2}}), parqueted(t, old)} {
-		source, err := OpenSource(t.Context(), "a.parquet", "train", writeFiles(t, map[string]string{"a.parquet": content}), nil)
+	now := today{[]message{{"user", "q"}}, []int32{1, 2}}
+	for _, content := range []string{parquetFile(t, now), parquetFile(t, old)} {
+		dir := writeFiles(t, map[string]string{"a.parquet": content})
+		source, err := OpenSource(t.Context(), "a.parquet", "train", dir, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,32 +158,36 @@ func TestParquetLists(t *testing.T) {
 	}
 }
 
-// Whatever the file holds, reading it gives rows or an error, and a row that was read survives being read again.
+// FuzzRows checks that reading any file gives rows or an error, and that texts of rows stay as they are.
 func FuzzRows(f *testing.F) {
 	for _, seed := range []string{
 		`{"prompt": "q", "chosen": "a", "rejected": "b"}`,
-		`[{"prompt": [{"role": "user", "content": "q"}], "chosen": [{"role": "assistant", "content": "a"}], "rejected": [], "is_chosen_safe": 1}]`,
+		`[{"prompt": [{"role": "user", "content": "q"}], "chosen": [{"role": "assistant", "content": "a"}],
+		   "rejected": [], "is_chosen_safe": 1}]`,
 		`{"prompt": "q", "response_0": "a", "response_1": "b", "better_response_id": 1e0}`,
-		`{"input_ids": [1, 2, 9e99]}`, "\xef\xbb\xbf[]", "{}{}", `{"messages": {"list": [{"item": {"role": "", "content": ""}}]}}`,
+		`{"input_ids": [1, 2, 9e99]}`, "\xef\xbb\xbf[]", "{}{}",
+		`{"messages": {"list": [{"item": {"role": "", "content": ""}}]}}`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		readJSON(bytes.NewReader(data), func(r row) error {
-			if p, err := readRow(preferenceSchemas(), r); err == nil && p.Prompt == nil && p.PromptText != r["prompt"] {
-				t.Errorf("prompt %q became %q", r["prompt"], p.PromptText)
+			p, err := readExample(preferenceSchemas(), r)
+			if err == nil && p.Prompt == nil && p.PromptText != r["prompt"] {
+				t.Errorf("prompt %q is read as %q", r["prompt"], p.PromptText)
 			}
-			if d, err := readRow(dialogueSchemas(), r); err == nil && d.InputIDs == nil && d.Messages == nil && d.Text != r["text"] {
-				t.Errorf("text %q became %q", r["text"], d.Text)
+			d, err := readExample(dialogueSchemas(), r)
+			if err == nil && d.InputIDs == nil && d.Messages == nil && d.Text != r["text"] {
+				t.Errorf("text %q is read as %q", r["text"], d.Text)
 			}
 			return nil
 		})
 	})
 }
 
-// A damaged parquet file is an error, never a crash.
+// FuzzParquet checks that a damaged parquet file is an error, never a panic.
 func FuzzParquet(f *testing.F) {
-	f.Add([]byte(parqueted(f, struct {
+	f.Add([]byte(parquetFile(f, struct {
 		Text string   `parquet:"text"`
 		List []string `parquet:"list,list"`
 	}{"one", []string{"a", "b"}})))

@@ -2,8 +2,11 @@ package datasets
 
 import (
 	"context"
+	"crypto/sha256"
+	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -17,43 +20,49 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/hub"
 )
 
-// ErrNoSplit is wrapped by OpenSource when a data set exists but lacks the split that was asked for.
+// ErrNoSplit is wrapped by the errors of OpenSource for a data set that exists but lacks the split that was asked for.
 var ErrNoSplit = errors.New("no such split")
 
-// errSingleFile is wrapped by OpenSource, beside ErrNoSplit, when the set is one file.
+// errSingleFile is wrapped together with ErrNoSplit when the set is a single file.
 var errSingleFile = errors.New("a single file is the train split")
 
-// pkuSafeRLHF is read at the revision the reference implementation pins.
+// quickstartFiles are the small sets that are embedded in the program, named quickstart/….
+//
+//go:embed quickstart/*.jsonl
+var quickstartFiles embed.FS
+
+// PKU-SafeRLHF is read at the revision that the original code pins, unless the recipe names another.
 const (
 	pkuSafeRLHF         = "PKU-Alignment/PKU-SafeRLHF"
 	pkuSafeRLHFRevision = "ff7ba91063016c78a225b0f74e1c0860bb18230f"
 )
 
-// Source is the files of one split of one data set.
+// Source is the files of one split of a data set.
 type Source struct {
-	Name  string   // as the recipe names it
-	Split string   // the split found: train for train_prefs where the set has only train
-	Files []string // in reading order, slash-separated within the set
+	Name  string   // the name in the recipe
+	Split string   // the split that was found: train for train_prefs where the set has only train
+	Files []string // in the order of reading, as slash-separated paths in the set
 
 	files  fs.FS
-	folder bool // Name is a folder or a hub id, so that only the file's name says where a row comes from
+	folder bool // Name is a folder or a hub id, so IDs of rows need the name of the file too
 }
 
 var (
 	dataFile = regexp.MustCompile(`\.(parquet|jsonl|json)(\.gz|\.zst|\.xz)?$`)
-	shard    = regexp.MustCompile(`^(.+)-(\d{5})-of-(\d{5})(?:-[0-9a-f]+)?$`)
+	numbered = regexp.MustCompile(`^(.+)-(\d{5})-of-(\d{5})(?:-[0-9a-f]+)?$`)
 	hubID    = regexp.MustCompile(`^([\w.-]+/[\w.-]+)(?:@(.+))?$`)
 )
 
-// OpenSource finds the files of a split. A name is, in this order:
+// OpenSource finds the files of one split of a data set. The name is the first of these that exists:
 //
-//   - quickstart/NAME: a set embedded in the program;
-//   - a local file (.jsonl, .json or .parquet, also .gz, .zst; relative to base), which is the train split;
-//   - a local folder, whose splits are its split-named files: train.jsonl, data/train-00000-of-00002.parquet, train/0000.parquet;
-//   - ID or ID@REV of a data set on the hub, laid out like such a folder.
+//   - quickstart/NAME: a set that is embedded in the program;
+//   - a local file (.jsonl, .json or .parquet, also .gz, .zst and .xz of one; relative to base): the train split;
+//   - a local folder, whose files are named by their splits: train.jsonl, data/train-00000-of-00002.parquet or
+//     train/0000.parquet;
+//   - ID or ID@REVISION of a data set on the hub, laid out like such a folder.
 //
-// A split train_sft or train_prefs is the split train of a set that has only that, and test likewise. A set without the split is an
-// error that wraps ErrNoSplit.
+// Where a set lacks train_sft or train_prefs, its split train serves, and test likewise. A set that lacks the split is
+// an error that wraps ErrNoSplit.
 func OpenSource(ctx context.Context, name, split, base string, hub *hub.Hub) (Source, error) {
 	if strings.HasPrefix(name, "quickstart/") {
 		file := strings.TrimSuffix(name, ".jsonl") + ".jsonl"
@@ -61,7 +70,7 @@ func OpenSource(ctx context.Context, name, split, base string, hub *hub.Hub) (So
 			have, _ := fs.Glob(quickstartFiles, "quickstart/*.jsonl")
 			return Source{}, fmt.Errorf("data set %s: not embedded; there are %s", name, strings.Join(have, ", "))
 		}
-		return singleFile(name, split, file, quickstartFiles)
+		return openFile(name, split, file, quickstartFiles)
 	}
 
 	local := name
@@ -71,16 +80,17 @@ func OpenSource(ctx context.Context, name, split, base string, hub *hub.Hub) (So
 	info, err := os.Stat(local)
 	switch {
 	case err == nil && info.IsDir():
-		return folder(name, split, local)
+		return openFolder(name, split, local)
 	case err == nil:
-		return singleFile(name, split, filepath.Base(local), os.DirFS(filepath.Dir(local)))
+		return openFile(name, split, filepath.Base(local), os.DirFS(filepath.Dir(local)))
 	case dataFile.MatchString(name) || filepath.IsAbs(name) || strings.HasPrefix(name, "."):
 		return Source{}, fmt.Errorf("data set %s: %w", name, err)
 	}
 
 	id := hubID.FindStringSubmatch(name)
 	if id == nil {
-		return Source{}, fmt.Errorf("data set %s: neither a file or folder under %q nor a hub id like ORG/NAME or ORG/NAME@REVISION", name, base)
+		return Source{}, fmt.Errorf("data set %s: neither a file or folder under %q nor a hub id like ORG/NAME or "+
+			"ORG/NAME@REVISION", name, base)
 	}
 	revision := id[2]
 	if revision == "" && id[1] == pkuSafeRLHF {
@@ -100,20 +110,68 @@ func OpenSource(ctx context.Context, name, split, base string, hub *hub.Hub) (So
 	if len(have) > 0 && !slices.ContainsFunc(have, func(s string) bool { return splitMatches(s, split) }) {
 		return Source{}, noSplit(name, split, have)
 	}
-	return folder(name, split, dir)
+	return openFolder(name, split, dir)
 }
 
-func singleFile(name, split, file string, files fs.FS) (Source, error) {
+// OpenFiles makes a data set of local files, which are read one after the other: .jsonl, .json and .parquet (also .gz,
+// .zst and .xz of one), and .txt, whose lines are rows with the one column text.
+func OpenFiles(name string, files []string) (Source, error) {
+	s := Source{Name: name, files: os.DirFS("/")}
+	for _, f := range files {
+		absolute, err := filepath.Abs(f)
+		if err != nil {
+			return Source{}, fmt.Errorf("data set %s: %w", name, err)
+		}
+		if !dataFile.MatchString(f) && filepath.Ext(f) != ".txt" {
+			return Source{}, fmt.Errorf(
+				"data set %s: file %s: want .jsonl, .json, .parquet (or .gz, .zst of one) or .txt", name, f)
+		}
+		s.Files = append(s.Files, strings.TrimPrefix(filepath.ToSlash(absolute), "/"))
+	}
+	return s, nil
+}
+
+// OpenConfiguration finds the files of one split of a configuration of a data set on the hub: the files in a folder
+// with the configuration's name. Without a configuration it is OpenSource.
+func OpenConfiguration(ctx context.Context, id, configuration, split string, hub *hub.Hub) (Source, error) {
+	match := hubID.FindStringSubmatch(id)
+	if configuration == "" || match == nil || hub == nil {
+		return OpenSource(ctx, id, split, "", hub)
+	}
+	wanted := func(file string) bool {
+		inside := slices.Contains(strings.Split(path.Dir(file), "/"), configuration)
+		return inside && splitMatches(splitOf(file), split)
+	}
+	dir, err := hub.Snapshot(ctx, "datasets", match[1], match[2], wanted)
+	if err != nil {
+		return Source{}, fmt.Errorf("data set %s: configuration %s, split %s: %w", id, configuration, split, err)
+	}
+	s, err := openFolder(id, split, dir)
+	if err != nil {
+		return Source{}, err
+	}
+	// The folder may hold files of other configurations, which were downloaded earlier.
+	s.Files = slices.DeleteFunc(s.Files, func(file string) bool { return !wanted(file) })
+	if len(s.Files) == 0 {
+		return Source{}, fmt.Errorf("data set %s: %w: %s in a folder %s", id, ErrNoSplit, split, configuration)
+	}
+	return s, nil
+}
+
+// openFile makes a source of a single file, which is the train split.
+func openFile(name, split, file string, files fs.FS) (Source, error) {
 	if !dataFile.MatchString(file) {
 		return Source{}, fmt.Errorf("data set %s: want a .jsonl, .json or .parquet file (or .gz, .zst of one)", name)
 	}
 	if !splitMatches("train", split) {
-		return Source{}, fmt.Errorf("data set %s: %w: %w; for %s use a folder with split-named files", name, ErrNoSplit, errSingleFile, split)
+		return Source{}, fmt.Errorf("data set %s: %w: %w; for %s use a folder whose files are named by their splits",
+			name, ErrNoSplit, errSingleFile, split)
 	}
 	return Source{Name: name, Split: "train", Files: []string{file}, files: files}, nil
 }
 
-func folder(name, split, dir string) (Source, error) {
+// openFolder makes a source of the files of a split in a folder.
+func openFolder(name, split, dir string) (Source, error) {
 	files := os.DirFS(dir)
 	splits := map[string][]string{}
 	err := fs.WalkDir(files, ".", func(file string, d fs.DirEntry, err error) error {
@@ -141,30 +199,32 @@ func folder(name, split, dir string) (Source, error) {
 	if len(splits[found]) == 0 {
 		return Source{}, noSplit(name, split, slices.Collect(maps.Keys(splits)))
 	}
-	if err := complete(splits[found]); err != nil {
+	if err := checkComplete(splits[found]); err != nil {
 		return Source{}, fmt.Errorf("data set %s: split %s: %w", name, found, err)
 	}
 	return Source{Name: name, Split: found, Files: splits[found], files: files, folder: true}, nil
 }
 
+// noSplit is the error for a set that lacks a split and has others.
 func noSplit(name, split string, have []string) error {
 	have = slices.DeleteFunc(have, func(s string) bool { return s == "" })
 	slices.Sort(have)
 	if len(have) == 0 {
 		return fmt.Errorf("data set %s: %w: %s (it has no .jsonl, .json or .parquet file)", name, ErrNoSplit, split)
 	}
-	return fmt.Errorf("data set %s: %w: %s (there are: %s)", name, ErrNoSplit, split, strings.Join(slices.Compact(have), ", "))
+	return fmt.Errorf("data set %s: %w: %s (there are: %s)",
+		name, ErrNoSplit, split, strings.Join(slices.Compact(have), ", "))
 }
 
-// splitOf names the split a file belongs to, or "" for a file that holds no data: train for train.jsonl, train-00000-of-00002.parquet,
-// train/0000.parquet and harmless-train.jsonl.gz.
+// splitOf returns the split that a file belongs to: train for train.jsonl, train-00000-of-00002.parquet,
+// train/0000.parquet and harmless-train.jsonl.gz; "" for a file that is not a data file.
 func splitOf(file string) string {
 	ext := dataFile.FindString(file)
 	if ext == "" {
 		return ""
 	}
 	stem := strings.TrimSuffix(path.Base(file), ext)
-	if m := shard.FindStringSubmatch(stem); m != nil {
+	if m := numbered.FindStringSubmatch(stem); m != nil {
 		stem = m[1]
 	}
 	if strings.Trim(stem, "0123456789") == "" {
@@ -178,19 +238,20 @@ func splitOf(file string) string {
 	return stem
 }
 
+// splitMatches reports whether the split have of a set serves as the split want.
 func splitMatches(have, want string) bool {
 	return have != "" && (have == want || want == have+"_sft" || want == have+"_prefs")
 }
 
-// complete reports a shard that is missing from a split's files, and a split that is stored twice in two formats.
-func complete(files []string) error {
+// checkComplete refuses a split of which a numbered file is missing, and a split that is stored in two formats.
+func checkComplete(files []string) error {
 	present := map[string]int{}
 	total := map[string]int{}
 	for _, f := range files {
 		if dataFile.FindStringSubmatch(f)[1] != dataFile.FindStringSubmatch(files[0])[1] {
 			return fmt.Errorf("both %s and %s: keep one format", files[0], f)
 		}
-		if m := shard.FindStringSubmatch(strings.TrimSuffix(f, dataFile.FindString(f))); m != nil {
+		if m := numbered.FindStringSubmatch(strings.TrimSuffix(f, dataFile.FindString(f))); m != nil {
 			present[m[1]]++
 			total[m[1]], _ = strconv.Atoi(m[3])
 		}
@@ -201,4 +262,16 @@ func complete(files []string) error {
 		}
 	}
 	return nil
+}
+
+// digest returns the SHA-256 of a file.
+func (s Source) digest(file string) ([]byte, error) {
+	f, err := s.files.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return h.Sum(nil), err
 }

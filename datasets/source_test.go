@@ -16,7 +16,7 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// writeFiles puts files into a new folder.
+// writeFiles writes files into a new folder and returns it.
 func writeFiles(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -32,7 +32,7 @@ func writeFiles(t testing.TB, files map[string]string) string {
 	return dir
 }
 
-func gzipped(t testing.TB, text string) string {
+func gzipText(t testing.TB, text string) string {
 	t.Helper()
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
@@ -45,7 +45,7 @@ func gzipped(t testing.TB, text string) string {
 	return out.String()
 }
 
-func xzipped(t testing.TB, text string) string {
+func xzText(t testing.TB, text string) string {
 	var b strings.Builder
 	w, err := xz.NewWriter(&b)
 	if err == nil {
@@ -57,7 +57,7 @@ func xzipped(t testing.TB, text string) string {
 	return b.String()
 }
 
-func zstandard(t testing.TB, text string) string {
+func zstdText(t testing.TB, text string) string {
 	t.Helper()
 	w, err := zstd.NewWriter(nil)
 	if err != nil {
@@ -66,7 +66,7 @@ func zstandard(t testing.TB, text string) string {
 	return string(w.EncodeAll([]byte(text), nil))
 }
 
-func parqueted[T any](t testing.TB, rows ...T) string {
+func parquetFile[T any](t testing.TB, rows ...T) string {
 	t.Helper()
 	var out bytes.Buffer
 	if err := parquet.Write(&out, rows); err != nil {
@@ -140,20 +140,24 @@ func TestOpenSource(t *testing.T) {
 	}
 }
 
-// The same rows in every container.
+// TestContainers reads the same rows from every kind of file.
 func TestContainers(t *testing.T) {
 	const lines = `{"text": "one", "extra": null}` + "\n\n" + `{"text": "two"}`
 	const array = "\ufeff [ {\"text\": \"one\"},\n {\"text\": \"two\"} ] "
 	type textRow struct {
 		Text string `parquet:"text"`
 	}
-	table := parqueted(t, textRow{"one"}, textRow{"two"})
+	table := parquetFile(t, textRow{"one"}, textRow{"two"})
 	dir := writeFiles(t, map[string]string{
 		"a.jsonl": lines, "a.json": array, "b.json": lines, "a.parquet": table,
-		"a.jsonl.gz": gzipped(t, lines), "a.jsonl.zst": zstandard(t, lines), "a.jsonl.xz": xzipped(t, lines), "a.parquet.zst": zstandard(t, table),
+		"a.jsonl.gz": gzipText(t, lines), "a.jsonl.zst": zstdText(t, lines), "a.jsonl.xz": xzText(t, lines),
+		"a.parquet.zst": zstdText(t, table),
 	})
-	for _, name := range []string{"a.jsonl", "a.json", "b.json", "a.parquet", "a.jsonl.gz", "a.jsonl.zst", "a.jsonl.xz", "a.parquet.zst"} {
-		rows, counts, err := Mixture{Parts: []Part{{name, 1}}, Split: "train", Base: dir}.Dialogues(context.Background())
+	for _, name := range []string{
+		"a.jsonl", "a.json", "b.json", "a.parquet", "a.jsonl.gz", "a.jsonl.zst", "a.jsonl.xz", "a.parquet.zst",
+	} {
+		m := Mixture{Parts: []Part{{name, 1}}, Split: "train", Base: dir}
+		rows, counts, err := m.Dialogues(context.Background())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -166,11 +170,12 @@ func TestContainers(t *testing.T) {
 }
 
 func TestBadFiles(t *testing.T) {
-	whole := parqueted(t, struct {
+	sound := parquetFile(t, struct {
 		Text string `parquet:"text"`
 	}{"one"})
 	tests := []struct{ name, content, want string }{
-		{"a.jsonl", `{"text": "one"}` + "\n" + `{"text": 1}`, "file a.jsonl, row 1 (counted from 0): read as text: column text: want text, have 1"},
+		{"a.jsonl", `{"text": "one"}` + "\n" + `{"text": 1}`,
+			"file a.jsonl, row 1 (counted from 0): read as text: column text: want text, have 1"},
 		{"a.jsonl", `{"txt": "one"}`, "row 0 (counted from 0): columns {txt} fit no known layout"},
 		{"a.jsonl", "{\"text\": \"one\"}\n{\"text", "row 1 (counted from 0): want a JSON object"},
 		{"a.jsonl", `"text"`, "want a JSON object"},
@@ -178,11 +183,11 @@ func TestBadFiles(t *testing.T) {
 		{"a.json", `[{"text": "one"}] {}`, "text after the closing bracket"},
 		{"a.json", `[{"text": "one"}`, "row 1"},
 		{"a.parquet", "PAR1 and nothing", "parquet"},
-		{"a.parquet", whole[:len(whole)-9] + "XXXXXPAR1", "parquet"},
+		{"a.parquet", sound[:len(sound)-9] + "XXXXXPAR1", "parquet"},
 		{"a.jsonl.gz", "certainly no gzip", "gzip"},
 		{"a.jsonl.zst", "no zstandard", "invalid input"},
 		{"a.jsonl.xz", "no xz", "EOF"},
-		{"a.jsonl.gz", gzipped(t, strings.Repeat(" ", 65<<20)), "more than 200 times"},
+		{"a.jsonl.gz", gzipText(t, strings.Repeat(" ", 65<<20)), "more than 200 times"},
 	}
 	for _, test := range tests {
 		dir := writeFiles(t, map[string]string{test.name: test.content})
@@ -209,14 +214,15 @@ func TestMixture(t *testing.T) {
 	for _, r := range rows {
 		ids = append(ids, r.ID)
 	}
-	if diff := cmp.Diff([]string{"a/train.jsonl#0", "a/train.jsonl#1", "b.jsonl#0", "b.jsonl#1", "b.jsonl#2"}, ids); diff != "" {
+	want := []string{"a/train.jsonl#0", "a/train.jsonl#1", "b.jsonl#0", "b.jsonl#1", "b.jsonl#2"}
+	if diff := cmp.Diff(want, ids); diff != "" {
 		t.Errorf("rows (-want +have):\n%s", diff)
 	}
 	if diff := cmp.Diff([]PartCount{{"a", "train", 10, 2}, {"b.jsonl", "train", 3, 3}}, counts); diff != "" {
 		t.Errorf("counts (-want +have):\n%s", diff)
 	}
 
-	m.Split = "test" // whole, whatever the fraction; b has none
+	m.Split = "test" // used in full, whatever the fraction; b has none
 	if rows, counts, err = m.Dialogues(ctx); err != nil || len(rows) != 3 || counts[1].Split != "" {
 		t.Errorf("test: %d rows, %+v, %v", len(rows), counts, err)
 	}

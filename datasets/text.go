@@ -14,54 +14,35 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 )
 
-// TextFormat turns rows of text into token ids.
+// TextFormat turns examples into token ids.
 //
-// Clean (Seed false) keeps these promises: the template's generation prompt belongs to the prompt; BOS stands once, if the tokenizer
-// adds one; a response and a document end with exactly one EOS; no token spans the boundary of prompt and response; what does not fit
-// is cut or dropped by the rules at Pairs and Documents, and counted.
+// The clean format (Seed false) keeps these promises: the template's generation prompt belongs to the prompt; BOS comes
+// once, if the tokenizer adds one; a response and a document end with exactly one EOS; no token spans the boundary of
+// prompt and response; what does not fit is cut or dropped by the rules at Pairs and Documents, and counted.
 //
-// Seed is the reference implementation to the letter, double EOS and lost BOS included.
+// With Seed the token ids are exactly those of the original code, with its second EOS and its lost BOS.
 type TextFormat struct {
 	Tokenizer *tokenizer.Tokenizer
 	Template  *chat.Template // not needed for rows of text or ids
-	Seed      bool
+	Seed      bool           // the original code's format
 
-	MaxLength       int    // tokens of a row: prompt + response, or a packed row; 0 = no limit
-	MaxPromptLength int    // tokens of a prompt whose row is over-long; 0 = no limit
-	TruncationSide  string // where an over-long prompt loses tokens: left (also "") or right
-	Packing         bool   // several documents in a row
+	MaxLength       int    // tokens of a row: prompt and response, or a packed row; 0: no limit
+	MaxPromptLength int    // tokens of the prompt of a row that is too long; 0: no limit
+	TruncationSide  string // where such a prompt loses tokens: left (also "") or right
+	Packing         bool   // pack several documents into a row
 }
 
-// Drops counts what did not become rows as it was.
-type Drops struct {
-	Dropped map[string][]string // reason -> IDs of rows that are not used
-	Cut     []string            // IDs of rows whose prompt lost tokens, and of documents spread over several rows
-}
-
-func (d *Drops) drop(reason, id string) {
-	if d.Dropped == nil {
-		d.Dropped = map[string][]string{}
-	}
-	d.Dropped[reason] = append(d.Dropped[reason], id)
-}
-
-// Total is the number of rows that are not used.
-func (d Drops) Total() int {
-	n := 0
-	for _, ids := range d.Dropped {
-		n += len(ids)
-	}
-	return n
-}
-
+// check refuses settings that contradict each other.
 func (f TextFormat) check() error {
 	switch {
 	case f.Tokenizer == nil:
 		return errors.New("text format: no tokenizer")
 	case f.MaxLength < 0 || f.MaxPromptLength < 0:
-		return fmt.Errorf("text format: max_length %d and max_prompt_length %d must not be negative", f.MaxLength, f.MaxPromptLength)
+		return fmt.Errorf("text format: max_length %d and max_prompt_length %d must not be negative",
+			f.MaxLength, f.MaxPromptLength)
 	case f.MaxLength > 0 && f.MaxPromptLength >= f.MaxLength:
-		return fmt.Errorf("text format: max_prompt_length %d leaves nothing of max_length %d for a response", f.MaxPromptLength, f.MaxLength)
+		return fmt.Errorf("text format: max_prompt_length %d leaves nothing of max_length %d for a response",
+			f.MaxPromptLength, f.MaxLength)
 	case f.TruncationSide != "" && f.TruncationSide != "left" && f.TruncationSide != "right":
 		return fmt.Errorf("text format: truncation_side %q is neither left nor right", f.TruncationSide)
 	}
@@ -71,6 +52,33 @@ func (f TextFormat) check() error {
 	return nil
 }
 
+// Texts returns the three texts of a preference that Pairs tokenises as prompt+chosen and prompt+rejected.
+func (f TextFormat) Texts(p Preference) (prompt, chosen, rejected string, err error) {
+	switch {
+	case p.Prompt == nil:
+		return p.PromptText, p.ChosenText, p.RejectedText, nil
+	case f.Seed:
+		// Prompt and answers are rendered separately, so that the answers begin with the assistant's header.
+		if prompt, err = f.render(withSystem(p.Prompt), false); err != nil {
+			return
+		}
+		if chosen, err = f.render(p.Chosen, false); err != nil {
+			return
+		}
+		rejected, err = f.render(p.Rejected, false)
+		return
+	}
+	if prompt, err = f.render(p.Prompt, true); err != nil {
+		return
+	}
+	if chosen, err = f.renderAnswer(prompt, p.Prompt, p.Chosen); err != nil {
+		return
+	}
+	rejected, err = f.renderAnswer(prompt, p.Prompt, p.Rejected)
+	return
+}
+
+// render applies the chat template to messages.
 func (f TextFormat) render(messages []chat.Message, generationPrompt bool) (string, error) {
 	if f.Template == nil {
 		return "", errors.New("rows of messages need a chat template")
@@ -78,7 +86,23 @@ func (f TextFormat) render(messages []chat.Message, generationPrompt bool) (stri
 	return f.Template.Render(messages, generationPrompt)
 }
 
-// withSystem puts an empty system message before a dialogue without one, as the reference does.
+// renderAnswer returns the text that the template writes for an answer after prompt, the question with its generation
+// prompt.
+func (f TextFormat) renderAnswer(prompt string, question, answer []chat.Message) (string, error) {
+	dialogue, err := f.render(slices.Concat(question, answer), false)
+	if err != nil {
+		return "", err
+	}
+	text, ok := strings.CutPrefix(dialogue, prompt)
+	if !ok {
+		return "", fmt.Errorf("the chat template writes another text before an answer than it asks for one with " +
+			"(add_generation_prompt): answers cannot be told from prompts; set chat_template to one where the second " +
+			"continues the first")
+	}
+	return text, nil
+}
+
+// withSystem puts an empty system message before a dialogue without one, as the original code does.
 func withSystem(messages []chat.Message) []chat.Message {
 	if len(messages) > 0 && messages[0].Role == "system" {
 		return messages
@@ -86,33 +110,34 @@ func withSystem(messages []chat.Message) []chat.Message {
 	return append([]chat.Message{{Role: "system"}}, messages...)
 }
 
-// body is a text without the EOS tokens that a template wrote at its end and without the white space around them.
-func (f TextFormat) body(text string) string {
+// trimEOS returns a text without the EOS tokens that a template wrote at its end and the white space around them.
+func (f TextFormat) trimEOS(text string) string {
 	eos, _ := f.Tokenizer.EOS()
-	mark := f.Tokenizer.Token(eos)
+	spelled := f.Tokenizer.Token(eos)
 	for {
-		rest, ended := strings.CutSuffix(strings.TrimRight(text, " \t\r\n"), mark)
-		if !ended || mark == "" {
+		rest, ended := strings.CutSuffix(strings.TrimRight(text, " \t\r\n"), spelled)
+		if !ended || spelled == "" {
 			return text
 		}
 		text = rest
 	}
 }
 
-// begin puts before a row's ids what the tokenizer puts before a text (BOS), unless the template wrote it already.
-func (f TextFormat) begin(ids []int32) []int32 {
+// prependBOS puts before the ids of a row what the tokenizer puts before a text (BOS), unless the template wrote it
+// already.
+func (f TextFormat) prependBOS(ids []int32) []int32 {
 	if before := f.Tokenizer.Prefix(); !startsWith(ids, before) {
 		return slices.Concat(before, ids)
 	}
 	return ids
 }
 
-// follow is the ids of a text after a prompt (whose ids are head), such that the two together are how prompt+text is tokenised. Where a
-// token would span the boundary, the text is tokenised behind something that does not merge with it: by itself a SentencePiece-like
-// tokenizer would put a blank before it.
-func (f TextFormat) follow(prompt string, head []int32, text string) []int32 {
-	if all := f.Tokenizer.Encode(prompt+text, false); startsWith(all, head) {
-		return all[len(head):]
+// encodeAfter returns the ids of a text that follows a prompt, whose ids are promptIDs, such that the two together are
+// the ids of prompt+text. Where a token would span the boundary, the text is tokenised after another text that does not
+// merge with it: by itself, a SentencePiece-like tokenizer would put a space before it.
+func (f TextFormat) encodeAfter(prompt string, promptIDs []int32, text string) []int32 {
+	if all := f.Tokenizer.Encode(prompt+text, false); startsWith(all, promptIDs) {
+		return all[len(promptIDs):]
 	}
 	for _, other := range []string{"\n", ".", "a"} {
 		head := f.Tokenizer.Encode(other, false)
@@ -127,8 +152,8 @@ func startsWith(ids, head []int32) bool {
 	return len(ids) >= len(head) && slices.Equal(ids[:len(head)], head)
 }
 
-// eachRow applies f to all rows on all cores; results keep the rows' order.
-func eachRow[T, R any](ctx context.Context, rows []T, f func(T) (R, error)) ([]R, error) {
+// mapRows applies f to all rows on all cores; the results keep the order of the rows.
+func mapRows[T, R any](ctx context.Context, rows []T, f func(T) (R, error)) ([]R, error) {
 	out := make([]R, len(rows))
 	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))

@@ -11,13 +11,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// scored is a token with all its model may look at, written out: the predicting token's context, and the label.
-type scored struct {
+// target is a target written out: all tokens that its prediction may depend on, and its token id.
+type target struct {
 	Context []int32
 	Label   int32
 }
 
-// visible lists the tokens that the token at flat position q sees, by the rule at Batch, in row order.
+// visible returns the tokens that the token at flat position q attends to, by the rule at Batch, in the order of the
+// row.
 func visible(b Batch, q int) (ids, positions []int32) {
 	row := q / b.Length * b.Length
 	sq := b.Segments[q]
@@ -30,9 +31,9 @@ func visible(b Batch, q int) (ids, positions []int32) {
 	return ids, positions
 }
 
-// unpack reads the targets of every response back from a batch and checks that positions count the context.
-func unpack(t interface{ Fatalf(string, ...any) }, b Batch) map[int32][]scored {
-	out := map[int32][]scored{}
+// unpack returns the targets of every response of a batch, and checks that the positions of each context count from 0.
+func unpack(t interface{ Fatalf(string, ...any) }, b Batch) map[int32][]target {
+	out := map[int32][]target{}
 	for n, owner := range b.Owner {
 		if owner < 0 {
 			continue
@@ -43,33 +44,39 @@ func unpack(t interface{ Fatalf(string, ...any) }, b Batch) map[int32][]scored {
 				t.Fatalf("target %d sees positions %v", n, positions)
 			}
 		}
-		out[owner] = append(out[owner], scored{ids, b.Labels[n]})
+		out[owner] = append(out[owner], target{ids, b.Labels[n]})
 	}
 	return out
 }
 
-func targetsOf(s Sequence) []scored {
-	var out []scored
+// targetsOf returns the targets of a sequence by itself.
+func targetsOf(s Sequence) []target {
+	var out []target
 	for i := max(1, s.Prompt); i < len(s.IDs); i++ {
-		out = append(out, scored{s.IDs[:i], s.IDs[i]})
+		out = append(out, target{s.IDs[:i], s.IDs[i]})
 	}
 	return out
 }
 
+// drawPair returns a random pair, in one case of five with two different prompts.
 func drawPair(t *rapid.T, i int) Pair {
 	token := rapid.Int32Range(1, 9)
 	prompt := rapid.SliceOfN(token, 1, 12).Draw(t, "prompt")
 	other := prompt
-	if rapid.IntRange(0, 4).Draw(t, "own prompt") == 0 { // as the seed's truncation makes them
+	if rapid.IntRange(0, 4).Draw(t, "own prompt") == 0 { // truncation in the original code makes pairs like this
 		other = rapid.SliceOfN(token, 1, 12).Draw(t, "other prompt")
 	}
 	sequence := func(prompt []int32) Sequence {
 		return Sequence{slices.Concat(prompt, rapid.SliceOfN(token, 0, 15).Draw(t, "response")), len(prompt)}
 	}
-	return Pair{ID: fmt.Sprint(i), Chosen: sequence(prompt), Rejected: sequence(other), ChosenSafe: i%2 == 0, RejectedSafe: i%3 == 0}
+	return Pair{
+		ID: fmt.Sprint(i), Chosen: sequence(prompt), Rejected: sequence(other),
+		ChosenSafe: i%2 == 0, RejectedSafe: i%3 == 0,
+	}
 }
 
-// Reading a batch's segments back gives every pair's tokens, targets and contexts, in both layouts.
+// TestFillKeepsPairs checks in both layouts that every target of every pair, with its context, can be read back from
+// the batches.
 func TestFillKeepsPairs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var pairs []Pair
@@ -79,10 +86,10 @@ func TestFillKeepsPairs(t *testing.T) {
 		layout := rapid.SampledFrom([]Layout{Shared, Separate}).Draw(t, "layout")
 		rows := rapid.IntRange(1, 3).Draw(t, "rows")
 		if layout == Separate {
-			rows++ // both answers of a pair are in one part
+			rows++ // both answers of a pair belong in one batch
 		}
 		shapes := PlanShapes(slices.Values([][]Pair{pairs, pairs[:1]}), layout, rows, 2)
-		have, names, before := map[int32][]scored{}, 0, int32(0)
+		have, names, before := map[int32][]target{}, 0, int32(0)
 		realTokens := 0
 		for _, b := range fillSplit(t, pairs, layout, shapes) {
 			for owner, targets := range unpack(t, b) {
@@ -97,7 +104,7 @@ func TestFillKeepsPairs(t *testing.T) {
 			before += int32(2 * len(b.IDs))
 			realTokens += b.RealTokens
 		}
-		want := map[int32][]scored{}
+		want := map[int32][]target{}
 		real := 0
 		for i, p := range pairs {
 			for j, s := range []Sequence{p.Chosen, p.Rejected} {
@@ -116,14 +123,14 @@ func TestFillKeepsPairs(t *testing.T) {
 	})
 }
 
-// fillSplit lays a batch out in the parts that Split makes of it.
+// fillSplit splits examples into batches and fills them.
 func fillSplit[T Example](t interface{ Fatal(...any) }, examples []T, layout Layout, shapes []Shape) (batches []Batch) {
-	parts, err := Split(examples, layout, shapes)
+	split, err := Split(examples, layout, shapes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range parts {
-		b, err := Fill(part, layout, shapes)
+	for _, members := range split {
+		b, err := Fill(members, layout, shapes)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,11 +139,11 @@ func fillSplit[T Example](t interface{ Fatal(...any) }, examples []T, layout Lay
 	return batches
 }
 
-// A packed row's documents are read back alone: none sees another.
+// TestFillKeepsDocuments checks that no document of a packed row sees another one.
 func TestFillKeepsDocuments(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var docs []Document
-		want := map[int32][]scored{}
+		want := map[int32][]target{}
 		for i := range rapid.IntRange(1, 6).Draw(t, "rows") {
 			var d Document
 			for range rapid.IntRange(1, 4).Draw(t, "documents") {
@@ -149,7 +156,7 @@ func TestFillKeepsDocuments(t *testing.T) {
 			}
 			docs = append(docs, d)
 		}
-		have, before := map[int32][]scored{}, int32(0)
+		have, before := map[int32][]target{}, int32(0)
 		for _, b := range fillSplit(t, docs, Shared, PlanShapes(slices.Values([][]Document{docs}), Shared, 1, 3)) {
 			for owner, targets := range unpack(t, b) {
 				have[before+owner] = targets
@@ -162,9 +169,12 @@ func TestFillKeepsDocuments(t *testing.T) {
 	})
 }
 
-// One pair worked out by hand: prompt 1 5, chosen 6 2, rejected 7 8 2.
+// TestFillByHand compares with one pair worked out by hand: prompt 1 5, chosen 6 2, rejected 7 8 2.
 func TestFillByHand(t *testing.T) {
-	pair := Pair{ID: "set#0", Chosen: Sequence{[]int32{1, 5, 6, 2}, 2}, Rejected: Sequence{[]int32{1, 5, 7, 8, 2}, 2}, ChosenSafe: true}
+	pair := Pair{
+		ID: "set#0", Chosen: Sequence{[]int32{1, 5, 6, 2}, 2}, Rejected: Sequence{[]int32{1, 5, 7, 8, 2}, 2},
+		ChosenSafe: true,
+	}
 	have, err := Fill([]Pair{pair}, Shared, []Shape{{Rows: 1, Length: 8, Targets: 6, Responses: 4}})
 	if err != nil {
 		t.Fatal(err)
@@ -196,25 +206,26 @@ func TestFillNoShape(t *testing.T) {
 	}
 }
 
-// Every batch fits the planned shapes, and there are no more of them than allowed.
+// TestPlanShapes checks that every micro-batch can be split into the planned shapes, and that there are no more than
+// the limit.
 func TestPlanShapes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var batches [][]Pair
-		for range rapid.IntRange(1, 6).Draw(t, "batches") {
-			var batch []Pair
+		var microBatches [][]Pair
+		for range rapid.IntRange(1, 6).Draw(t, "micro-batches") {
+			var pairs []Pair
 			for i := range rapid.IntRange(1, 4).Draw(t, "pairs") {
-				batch = append(batch, drawPair(t, i))
+				pairs = append(pairs, drawPair(t, i))
 			}
-			batches = append(batches, batch)
+			microBatches = append(microBatches, pairs)
 		}
 		limit := rapid.IntRange(1, 3).Draw(t, "limit")
 		rows := rapid.IntRange(1, 3).Draw(t, "rows")
-		shapes := PlanShapes(slices.Values(batches), Shared, rows, limit)
+		shapes := PlanShapes(slices.Values(microBatches), Shared, rows, limit)
 		if len(shapes) > limit || len(shapes) == 0 {
 			t.Fatalf("%d shapes, limit %d", len(shapes), limit)
 		}
-		for _, batch := range batches {
-			for _, b := range fillSplit(t, batch, Shared, shapes) {
+		for _, pairs := range microBatches {
+			for _, b := range fillSplit(t, pairs, Shared, shapes) {
 				if b.Rows != rows {
 					t.Fatalf("shape %v, want %d rows", b.Shape, rows)
 				}
@@ -223,46 +234,51 @@ func TestPlanShapes(t *testing.T) {
 	})
 }
 
-// Two kinds of batches, short and long, get two shapes; a third would save nothing.
+// TestPlanShapesByHand checks that short and long micro-batches get two shapes, since a third would save nothing.
 func TestPlanShapesByHand(t *testing.T) {
 	pair := func(n int) []Pair {
 		rejected := make([]int32, n)
 		rejected[10] = 1
 		return []Pair{{Chosen: Sequence{make([]int32, n), 10}, Rejected: Sequence{rejected, 10}}}
 	}
-	batches := [][]Pair{pair(40), pair(200), pair(40), pair(40)}
-	want := []Shape{{Rows: 1, Length: 80, Targets: 64, Responses: 2}, {Rows: 1, Length: 400, Targets: 384, Responses: 2}}
-	have := PlanShapes(slices.Values(batches), Shared, 1, 3)
+	microBatches := [][]Pair{pair(40), pair(200), pair(40), pair(40)}
+	want := []Shape{
+		{Rows: 1, Length: 80, Targets: 64, Responses: 2},
+		{Rows: 1, Length: 400, Targets: 384, Responses: 2},
+	}
+	have := PlanShapes(slices.Values(microBatches), Shared, 1, 3)
 	slices.SortFunc(have, func(a, b Shape) int { return a.Length - b.Length })
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Errorf("shapes (-want +have):\n%s", diff)
 	}
 	if PlanShapes(slices.Values([][]Pair(nil)), Shared, 1, 3) != nil {
-		t.Error("no batches have shapes")
+		t.Error("there are shapes without micro-batches")
 	}
 }
 
-// A batch of 300, 40, 40 and 300 tokens in shapes of 96 and 320: the two short ones together cost less than apart, and less than with a
-// long one: 64 + 96(1 + 96/4096) + 2(64 + 320(1 + 320/4096)).
+// TestSplitByHand splits documents of 300, 40, 40 and 300 tokens into shapes of 96 and 320. The two short ones together
+// cost less than apart, and less than together with a long one: 64 + 96(1 + 96/4096) + 2(64 + 320(1 + 320/4096)).
 func TestSplitByHand(t *testing.T) {
 	document := func(n int) Document { return Document{ID: fmt.Sprint(n), IDs: make([]int32, n), Starts: []int{0}} }
 	docs := []Document{document(300), document(40), document(40), document(300)}
 	shapes := []Shape{{1, 96, 96, 4}, {1, 320, 320, 4}}
-	parts, err := Split(docs, Shared, shapes)
-	if diff := cmp.Diff([][]Document{docs[:1], docs[1:3], docs[3:]}, parts); err != nil || diff != "" {
-		t.Errorf("%v, parts (-want +have):\n%s", err, diff)
+	split, err := Split(docs, Shared, shapes)
+	if diff := cmp.Diff([][]Document{docs[:1], docs[1:3], docs[3:]}, split); err != nil || diff != "" {
+		t.Errorf("%v, batches (-want +have):\n%s", err, diff)
 	}
-	cuts, cost := cheapest(stretchesOf(docs, Shared, 1, 320), shapes)
-	if want := 64 + 96*(1+96./4096) + 2*(64+320*(1+320./4096)); len(cuts) != 3 || cost != want {
-		t.Errorf("%d cuts cost %v, want 3 for %v", len(cuts), cost, want)
+	chosen, cost := cheapest(listSpans(docs, Shared, 1, 320), shapes)
+	if want := 64 + 96*(1+96./4096) + 2*(64+320*(1+320./4096)); len(chosen) != 3 || cost != want {
+		t.Errorf("%d spans cost %v, want 3 for %v", len(chosen), cost, want)
 	}
-	if _, err := Split(append(docs, document(321)), Shared, shapes); !errors.Is(err, ErrNoShape) || !strings.Contains(err.Error(), "example 4 of 5") {
+	_, err = Split(append(docs, document(321)), Shared, shapes)
+	if !errors.Is(err, ErrNoShape) || !strings.Contains(err.Error(), "example 4 of 5") {
 		t.Errorf("error %v", err)
 	}
 }
 
-// What both answers begin with lies in the row once and is scored for both.
-func TestPairsShareWhatTheyBeginWith(t *testing.T) {
+// TestPairsShareTheirPrefix checks that the words which both answers begin with are stored once and are targets of
+// both.
+func TestPairsShareTheirPrefix(t *testing.T) {
 	p := Pair{ID: "p", Chosen: Sequence{[]int32{1, 2, 7, 8, 3}, 2}, Rejected: Sequence{[]int32{1, 2, 7, 9, 4}, 2}}
 	b, err := Fill([]Pair{p}, Shared, []Shape{{Rows: 1, Length: 8, Targets: 6, Responses: 2}})
 	if err != nil {
@@ -287,12 +303,11 @@ func TestDivide(t *testing.T) {
 	for _, test := range []struct {
 		n, devices int
 		want       string
-	}{{8, 4, "[[0 1] [2 3] [4 5] [6 7]]"}, {5, 2, "[[0 1] [2 3 4]]"}, {2, 4, "[[0] [1]]"}, {3, 1, "[[0 1 2]]"}, {0, 2, "[]"}} {
-		numbers := make([]int, test.n)
-		for i := range numbers {
-			numbers[i] = i
-		}
-		if got := fmt.Sprint(Divide(numbers, test.devices)); got != test.want {
+	}{
+		{8, 4, "[[0 1] [2 3] [4 5] [6 7]]"}, {5, 2, "[[0 1] [2 3 4]]"}, {2, 4, "[[0] [1]]"},
+		{3, 1, "[[0 1 2]]"}, {0, 2, "[]"},
+	} {
+		if got := fmt.Sprint(Divide(numbers(test.n), test.devices)); got != test.want {
 			t.Errorf("%d for %d devices: %s, want %s", test.n, test.devices, got, test.want)
 		}
 	}

@@ -21,16 +21,16 @@ func numbers(n int) []int {
 func TestLoaderEpochs(t *testing.T) {
 	l := Loader[int]{Rows: numbers(5), Size: 2, Epochs: 2, Shuffle: true, Seed: 42}
 	var have [][]int
-	for batch, ok := l.Next(); ok; batch, ok = l.Next() {
-		have = append(have, batch)
+	for rows, ok := l.Next(); ok; rows, ok = l.Next() {
+		have = append(have, rows)
 	}
 	o := Order(5, 42, 1)
 	want := [][]int{{0, 1}, {2, 3}, {4}, o[0:2], o[2:4], o[4:5]}
 	if diff := cmp.Diff(want, have); diff != "" {
-		t.Errorf("batches (-want +have):\n%s", diff)
+		t.Errorf("micro-batches (-want +have):\n%s", diff)
 	}
 	if l.Batches() != 3 {
-		t.Errorf("%d batches an epoch", l.Batches())
+		t.Errorf("%d micro-batches in an epoch, want 3", l.Batches())
 	}
 }
 
@@ -38,19 +38,20 @@ func TestLoaderFileOrder(t *testing.T) {
 	l := Loader[int]{Rows: numbers(3), Size: 2}
 	var have []int
 	for range 5 {
-		batch, _ := l.Next()
-		have = append(have, batch...)
+		rows, _ := l.Next()
+		have = append(have, rows...)
 	}
 	if !slices.Equal(have, []int{0, 1, 2, 0, 1, 2, 0, 1}) {
 		t.Errorf("have %v", have)
 	}
 	empty := Loader[int]{Size: 2}
 	if _, ok := empty.Next(); ok {
-		t.Error("an empty set gives a batch")
+		t.Error("an empty set has a micro-batch")
 	}
 }
 
-// Stopping anywhere, storing the cursor and going on gives the batches of an uninterrupted run; looking ahead changes nothing.
+// TestLoaderResumes checks that a loader which continues from a stored cursor returns the micro-batches of an
+// uninterrupted run, and that Ahead changes nothing.
 func TestLoaderResumes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n, size := rapid.IntRange(1, 20).Draw(t, "rows"), rapid.IntRange(1, 7).Draw(t, "size")
@@ -60,9 +61,9 @@ func TestLoaderResumes(t *testing.T) {
 			return &Loader[int]{Rows: numbers(n), Size: size, Epochs: epochs, Shuffle: shuffle, Seed: 7}
 		}
 		steps := rapid.IntRange(0, 12).Draw(t, "steps")
-		whole, first := fresh(), fresh()
+		uninterrupted, first := fresh(), fresh()
 		for range steps {
-			whole.Next()
+			uninterrupted.Next()
 			first.Next()
 		}
 		stored, err := json.Marshal(first.Cursor())
@@ -79,13 +80,13 @@ func TestLoaderResumes(t *testing.T) {
 		}
 		ahead := slices.Collect(second.Ahead(6))
 		for i := range 6 {
-			a, okA := whole.Next()
-			b, okB := second.Next()
-			if okA != okB || !slices.Equal(a, b) {
-				t.Fatalf("batch %d after the stop: %v and %v", i, a, b)
+			want, more := uninterrupted.Next()
+			have, ok := second.Next()
+			if ok != more || !slices.Equal(want, have) {
+				t.Fatalf("micro-batch %d after the stop: have %v, want %v", i, have, want)
 			}
-			if okA != (i < len(ahead)) || okA && !slices.Equal(a, ahead[i]) {
-				t.Fatalf("batch %d: looking ahead gave %v", i, ahead)
+			if more != (i < len(ahead)) || more && !slices.Equal(want, ahead[i]) {
+				t.Fatalf("micro-batch %d: have %v, Ahead returned %v", i, want, ahead)
 			}
 		}
 	})
@@ -95,22 +96,22 @@ func TestLoaderSeekOutside(t *testing.T) {
 	l := Loader[int]{Rows: numbers(5), Size: 2, Epochs: 1}
 	for _, c := range []Cursor{{0, 5}, {0, -1}, {-1, 0}, {2, 0}} {
 		if l.Seek(c) == nil {
-			t.Errorf("%+v is no place of 5 rows and 1 epoch", c)
+			t.Errorf("%+v is taken for a place in 5 rows and 1 epoch", c)
 		}
 	}
 }
 
 func ExampleLoader() {
 	l := Loader[string]{Rows: []string{"a", "b", "c"}, Size: 2, Epochs: 1}
-	for batch, ok := l.Next(); ok; batch, ok = l.Next() {
-		fmt.Println(batch, l.Cursor())
+	for rows, ok := l.Next(); ok; rows, ok = l.Next() {
+		fmt.Println(rows, l.Cursor())
 	}
 	// Output:
 	// [a b] {0 2}
 	// [c] {1 0}
 }
 
-// Two answers to one prompt share it in their row.
+// The two answers of a pair share their prompt.
 func ExampleFill() {
 	pair := Pair{
 		ID:       "set.jsonl#0",

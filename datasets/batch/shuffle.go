@@ -2,10 +2,11 @@ package batch
 
 import "math/bits"
 
-// Order is the order in which epoch visits n rows: numpy.random.default_rng([seed, epoch]).permutation(n), bit for bit.
+// Order returns the order in which an epoch visits n rows: numpy.random.default_rng([seed, epoch]).permutation(n), bit
+// for bit.
 //
-// Epoch 0 equals default_rng(seed).permutation(n), which is the order of datasets.Dataset.shuffle(seed), because numpy's seed sequence
-// pads a short seed with zeros.
+// Epoch 0 equals default_rng(seed).permutation(n), which is the order of datasets.Dataset.shuffle(seed) in Python:
+// numpy pads a short seed with zeros.
 func Order(n int, seed uint64, epoch int) []int {
 	r := newPCG64(append(words(seed), words(uint64(epoch))...))
 	order := make([]int, n)
@@ -19,7 +20,7 @@ func Order(n int, seed uint64, epoch int) []int {
 	return order
 }
 
-// words is v as little-endian 32-bit words without leading zeros, at least one.
+// words returns v as 32-bit words, the low word first; a high word of zero is left out.
 func words(v uint64) []uint32 {
 	if v>>32 == 0 {
 		return []uint32{uint32(v)}
@@ -27,7 +28,8 @@ func words(v uint64) []uint32 {
 	return []uint32{uint32(v), uint32(v >> 32)}
 }
 
-// seedWords is numpy's SeedSequence(entropy).generate_state(8): it stirs the entropy into a pool of four words and draws eight.
+// seedWords is numpy's SeedSequence(entropy).generate_state(8): it mixes the entropy into a pool of four words and
+// derives eight words from the pool.
 func seedWords(entropy []uint32) [8]uint32 {
 	const (
 		initA, multA = 0x43b0d7e5, 0x931e8875
@@ -35,7 +37,7 @@ func seedWords(entropy []uint32) [8]uint32 {
 		mixL, mixR   = 0xca01f9dd, 0x4973f715
 	)
 	hash := uint32(initA)
-	stir := func(v uint32) uint32 {
+	scramble := func(v uint32) uint32 {
 		v ^= hash
 		hash *= multA
 		v *= hash
@@ -52,18 +54,18 @@ func seedWords(entropy []uint32) [8]uint32 {
 		if i < len(entropy) {
 			v = entropy[i]
 		}
-		pool[i] = stir(v)
+		pool[i] = scramble(v)
 	}
 	for src := range pool {
 		for dst := range pool {
 			if src != dst {
-				pool[dst] = mix(pool[dst], stir(pool[src]))
+				pool[dst] = mix(pool[dst], scramble(pool[src]))
 			}
 		}
 	}
 	for i := len(pool); i < len(entropy); i++ {
 		for dst := range pool {
-			pool[dst] = mix(pool[dst], stir(entropy[i]))
+			pool[dst] = mix(pool[dst], scramble(entropy[i]))
 		}
 	}
 
@@ -78,11 +80,12 @@ func seedWords(entropy []uint32) [8]uint32 {
 	return out
 }
 
-// pcg64 is the PCG XSL-RR 128/64 generator behind numpy's default_rng (math/rand/v2 has the DXSM variant, whose stream differs).
+// pcg64 is the PCG XSL-RR 128/64 generator of numpy's default_rng. (math/rand/v2 has the DXSM variant, which gives
+// other numbers.)
 type pcg64 struct {
 	hi, lo       uint64 // state
-	incHi, incLo uint64
-	half         uint32 // the unused upper half of the last 64 bits drawn
+	incHi, incLo uint64 // increment
+	half         uint32 // the unused upper half of the last step's 64 bits
 	hasHalf      bool
 }
 
@@ -98,7 +101,7 @@ func newPCG64(entropy []uint32) *pcg64 {
 	return r
 }
 
-// step is state = state*multiplier + increment, modulo 2^128.
+// step sets state = state*multiplier + increment, modulo 2^128.
 func (r *pcg64) step() {
 	const multHi, multLo = 0x2360ed051fc65da4, 0x4385df649fccf645
 	hi, lo := bits.Mul64(r.lo, multLo)
@@ -108,7 +111,7 @@ func (r *pcg64) step() {
 	r.hi, _ = bits.Add64(hi, r.incHi, carry)
 }
 
-// next32 draws 32 bits; two of them come from one step, the lower half first.
+// next32 returns 32 random bits. One step serves two calls, the lower half first.
 func (r *pcg64) next32() uint32 {
 	if r.hasHalf {
 		r.hasHalf = false
@@ -120,7 +123,7 @@ func (r *pcg64) next32() uint32 {
 	return uint32(v)
 }
 
-// bounded draws from 0..max: the low bits that max needs, drawn again while they exceed it.
+// bounded returns a random number in 0..max: the low bits that max needs, drawn again while they exceed it.
 func (r *pcg64) bounded(max uint32) uint32 {
 	mask := uint32(1)<<bits.Len32(max) - 1
 	for {

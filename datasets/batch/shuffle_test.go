@@ -11,7 +11,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// The orders of datasets.Dataset.shuffle(seed=42), recorded from the reference.
+// TestOrderGolden compares with recorded orders of datasets.Dataset.shuffle(seed=42) in Python.
 func TestOrderGolden(t *testing.T) {
 	var golden struct {
 		Orders map[string][]int `json:"datasets_shuffle_seed42"`
@@ -54,6 +54,6 @@ func TestOrderDiffersByEpoch(t *testing.T) {
 		t.Error("two epochs have the same order")
 	}
 	if slices.Equal(Order(100, 1<<32, 1), Order(100, 0, 1)) {
-		t.Error("the upper half of the seed does not count")
+		t.Error("the upper half of the seed is ignored")
 	}
 }

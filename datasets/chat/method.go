@@ -12,7 +12,7 @@ import (
 	"github.com/nikolalohinski/gonja/v2/exec"
 )
 
-// guardFilter makes a filter end with the rendering's budget and refuses results that are too large.
+// guardFilter makes a filter stop when the rendering must end, and refuses results that are too large.
 func guardFilter(filter exec.FilterFunction) exec.FilterFunction {
 	return func(e *exec.Evaluator, in *exec.Value, args *exec.VarArgs) *exec.Value {
 		b := budgetOf(e.Environment.Context)
@@ -36,18 +36,19 @@ func replaceFilter(_ *exec.Evaluator, in *exec.Value, args *exec.VarArgs) *exec.
 }
 
 func joinFilter(_ *exec.Evaluator, in *exec.Value, args *exec.VarArgs) *exec.Value {
-	between := args.GetKeywordArgument("d", args.First().String()).String()
-	var parts []string
+	separator := args.GetKeywordArgument("d", args.First().String()).String()
+	var texts []string
 	size := 0
 	in.Iterate(func(_, _ int, item, _ *exec.Value) bool {
-		parts = append(parts, item.String())
-		size += len(parts[len(parts)-1]) + len(between)
+		text := item.String()
+		texts = append(texts, text)
+		size += len(text) + len(separator)
 		return size <= maxText
 	}, func() {})
 	if size > maxText {
 		return exec.AsValue(fmt.Errorf("join makes a text larger than %d bytes", maxText))
 	}
-	return exec.AsValue(strings.Join(parts, between))
+	return exec.AsValue(strings.Join(texts, separator))
 }
 
 func listFilter(e *exec.Evaluator, in *exec.Value, args *exec.VarArgs) *exec.Value {
@@ -61,7 +62,7 @@ func listFilter(e *exec.Evaluator, in *exec.Value, args *exec.VarArgs) *exec.Val
 	return list(e, in, args)
 }
 
-// isSequence is the test "sequence", which holds for texts too.
+// isSequence is the test "sequence"; as in Jinja, a text is a sequence too.
 func isSequence(_ *exec.Context, in *exec.Value, _ *exec.VarArgs) (bool, error) {
 	return in.IsList() || in.IsString() || in.IsDict(), nil
 }
@@ -87,12 +88,14 @@ func rangeFunction(_ *exec.Evaluator, args *exec.VarArgs) ([]int, error) {
 	return items, nil
 }
 
-// stringMethods are Python's methods of str that chat templates call.
+// stringMethods are the methods of Python's str that chat templates call.
 func stringMethods() map[string]exec.Method[string] {
 	plain := func(f func(string) string) exec.Method[string] {
 		return func(s string, _ *exec.Value, _ *exec.VarArgs) (any, error) { return f(s), nil }
 	}
-	strip := func(ofSet func(s, chars string) string, ofSpace func(s string, f func(rune) bool) string) exec.Method[string] {
+	type stripSet = func(s, chars string) string
+	type stripSpace = func(s string, isSpace func(rune) bool) string
+	strip := func(ofSet stripSet, ofSpace stripSpace) exec.Method[string] {
 		return func(s string, _ *exec.Value, args *exec.VarArgs) (any, error) {
 			if args.First().IsNil() {
 				return ofSpace(s, unicode.IsSpace), nil
@@ -100,7 +103,7 @@ func stringMethods() map[string]exec.Method[string] {
 			return ofSet(s, args.First().String()), nil
 		}
 	}
-	with := func(f func(s, part string) bool) exec.Method[string] {
+	with := func(f func(s, affix string) bool) exec.Method[string] {
 		return func(s string, _ *exec.Value, args *exec.VarArgs) (any, error) {
 			if args.First().IsString() {
 				return f(s, args.First().String()), nil
@@ -123,7 +126,7 @@ func stringMethods() map[string]exec.Method[string] {
 
 func replaceMethod(s string, _ *exec.Value, args *exec.VarArgs) (any, error) {
 	if len(args.Args) < 2 {
-		return nil, errors.New("replace takes what to replace and by what")
+		return nil, errors.New("replace takes the text to replace and its replacement")
 	}
 	from, to, count := args.Args[0].String(), args.Args[1].String(), -1
 	if len(args.Args) > 2 {
@@ -136,24 +139,25 @@ func replaceMethod(s string, _ *exec.Value, args *exec.VarArgs) (any, error) {
 }
 
 func splitMethod(s string, _ *exec.Value, args *exec.VarArgs) (any, error) {
-	var parts []string
+	var texts []string
 	switch separator := args.First(); {
 	case separator.IsNil():
-		parts = strings.Fields(s)
+		texts = strings.Fields(s)
 	case separator.String() == "":
 		return nil, errors.New("split: the separator is empty")
 	case len(args.Args) > 1 && args.Args[1].Integer() >= 0:
-		parts = strings.SplitN(s, separator.String(), args.Args[1].Integer()+1)
+		texts = strings.SplitN(s, separator.String(), args.Args[1].Integer()+1)
 	default:
-		parts = strings.Split(s, separator.String())
+		texts = strings.Split(s, separator.String())
 	}
-	if len(parts) > maxItems {
-		return nil, fmt.Errorf("split makes more than %d parts", maxItems)
+	if len(texts) > maxItems {
+		return nil, fmt.Errorf("split makes more than %d items", maxItems)
 	}
-	return parts, nil
+	return texts, nil
 }
 
-// dictMethods are Python's methods of dict that chat templates call; keys come in sorted order.
+// dictMethods are the methods of Python's dict that chat templates call; keys are sorted, since Go's maps have no
+// order.
 func dictMethods() map[string]exec.Method[map[string]any] {
 	keys := func(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
 	return map[string]exec.Method[map[string]any]{

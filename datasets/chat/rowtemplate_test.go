@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// rowOfTests has a column of every kind.
-var rowOfTests = map[string]any{
+// testRow has columns of every type.
+var testRow = map[string]any{
 	"question": " Why? ", "label": 1, "score": 2.5, "other": 3.25, "flag": true,
 	"targets":  map[string]any{"choices": []any{"a", "b \"c\""}, "labels": []any{int64(0), int64(1)}},
 	"sentence": "The cup fits _ the shelf. ", "option1": "on", "answer": "2", "factual?": "x",
@@ -14,7 +14,7 @@ var rowOfTests = map[string]any{
 
 func TestRowTemplateText(t *testing.T) {
 	for source, want := range map[string]string{
-		"{{question}}\nQ: x\n":                                           " Why? \nQ: x\n", // the last line end stays
+		"{{question}}\nQ: x\n":                                           " Why? \nQ: x\n", // the last newline stays
 		"{{ question.strip() }}|{{ question.rstrip() }}":                 "Why?| Why?",
 		"{% set p = 'Q:\n' %}{{ p + question }}":                         "Q:\n Why? ",
 		"{{ 1 if score + other > 5.5 else 0 }}":                          "1",
@@ -32,7 +32,7 @@ func TestRowTemplateText(t *testing.T) {
 			t.Errorf("%q: %v", source, err)
 			continue
 		}
-		if got, err := template.Text(rowOfTests); err != nil || got != want {
+		if got, err := template.Text(testRow); err != nil || got != want {
 			t.Errorf("%q renders as %q, %v; want %q", source, got, err, want)
 		}
 	}
@@ -52,19 +52,21 @@ func TestRowExpression(t *testing.T) {
 			t.Errorf("%q: %v", source, err)
 			continue
 		}
-		if got, err := expression.Value(rowOfTests); err != nil || !reflect.DeepEqual(got, want) {
+		if got, err := expression.Value(testRow); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q is %#v, %v; want %#v", source, got, err, want)
 		}
 	}
 }
 
 func TestRowTemplateErrors(t *testing.T) {
-	for _, source := range []string{"{{ nothing }}", "{{ targets.nothing }}", "{{ targets.choices.index('z') }}", "{{ sentence.split('#', 1)[1] }}",
-		"{{ raise_exception('no') }}", "{% for i in range(9000) %}{% for j in range(9000) %}{% endfor %}{% endfor %}"} {
+	for _, source := range []string{
+		"{{ nothing }}", "{{ targets.nothing }}", "{{ targets.choices.index('z') }}", "{{ sentence.split('#', 1)[1] }}",
+		"{{ raise_exception('no') }}", "{% for i in range(9000) %}{% for j in range(9000) %}{% endfor %}{% endfor %}",
+	} {
 		template, err := NewRowTemplate(source, nil)
 		if err != nil {
 			t.Errorf("%q: %v", source, err)
-		} else if got, err := template.Text(rowOfTests); err == nil {
+		} else if got, err := template.Text(testRow); err == nil {
 			t.Errorf("%q renders as %q, want an error", source, got)
 		}
 	}
@@ -79,10 +81,10 @@ func FuzzRowTemplate(f *testing.F) {
 	f.Add("{{ question.strip() }}\n{% if flag %}{{ targets.choices[0] }}{% endif %}")
 	f.Fuzz(func(t *testing.T, source string) {
 		if template, err := NewRowTemplate(source, nil); err == nil {
-			template.Text(rowOfTests) // must not panic or hang
+			template.Text(testRow) // must not panic or hang
 		}
 		if expression, err := NewRowExpression(source, nil); err == nil {
-			expression.Value(rowOfTests)
+			expression.Value(testRow)
 		}
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/nikolalohinski/gonja/v2/tokens"
 )
 
-// statements are the {% %} tags of chat templates, each under the rendering's budget.
-func statements() *exec.ControlStructureSet {
+// newStatements returns the {% %} tags that templates can use; each spends from the rendering's budget.
+func newStatements() *exec.ControlStructureSet {
 	all := map[string]parser.ControlStructureParser{
 		"generation": guardStatement(parseGeneration),
 		"set":        guardStatement(parseSet),
@@ -32,9 +32,10 @@ func statements() *exec.ControlStructureSet {
 	return exec.NewControlStructureSet(all)
 }
 
-// guarded is a statement that spends from the rendering's budget and whose output is counted.
+// guarded is a statement that spends from the rendering's budget.
 type guarded struct{ exec.ControlStructure }
 
+// guardStatement makes the statements of a parser guarded.
 func guardStatement(parse parser.ControlStructureParser) parser.ControlStructureParser {
 	return func(p, args *parser.Parser) (nodes.ControlStructure, error) {
 		node, err := parse(p, args)
@@ -59,7 +60,7 @@ func (g guarded) Execute(r *exec.Renderer, tag *nodes.ControlStructureBlock) err
 	return g.ControlStructure.Execute(r, tag)
 }
 
-// statement is what the tags below have in common.
+// statement is the common part of the tags below: where the tag stands.
 type statement struct{ at *tokens.Token }
 
 // Position implements nodes.Node.
@@ -68,7 +69,7 @@ func (s statement) Position() *tokens.Token { return s.at }
 // String implements nodes.Node.
 func (s statement) String() string { return fmt.Sprintf("line %d", s.at.Line) }
 
-// generation marks the assistant's words for masks; it renders as what it encloses.
+// generation is the tag around the assistant's words from which transformers makes masks; it renders its body.
 type generation struct {
 	statement
 	body *nodes.Wrapper
@@ -92,7 +93,7 @@ func (g *generation) Execute(r *exec.Renderer, _ *nodes.ControlStructureBlock) e
 	return r.ExecuteIfWrapper(g.body)
 }
 
-// metered executes a body with its output counted: it stands in a macro's place for the macro's body.
+// metered renders a body through a meter; it takes the place of the body of a macro.
 type metered struct {
 	statement
 	body *nodes.Wrapper
@@ -108,7 +109,7 @@ func (m *metered) Execute(r *exec.Renderer, _ *nodes.ControlStructureBlock) erro
 	return err
 }
 
-// renderBody returns what a body writes.
+// renderBody returns the text that a body writes.
 func renderBody(r *exec.Renderer, body *nodes.Wrapper) (string, error) {
 	out := &meter{budget: budgetOf(r.Environment.Context)}
 	sub := *r
@@ -117,7 +118,7 @@ func renderBody(r *exec.Renderer, body *nodes.Wrapper) (string, error) {
 	return out.text.String(), err
 }
 
-// macro defines a function of the template.
+// macro is the tag that defines a function of the template; its calls spend from the budget.
 type macro struct {
 	statement
 	node *nodes.Macro
@@ -138,7 +139,8 @@ func parseMacro(p, args *parser.Parser) (nodes.ControlStructure, error) {
 		return nil, fmt.Errorf("%s is no macro", node)
 	}
 	body := *parsed.Macro.Wrapper
-	parsed.Macro.Wrapper.Nodes = []nodes.Node{&nodes.ControlStructureBlock{Location: at.at, Name: "macro", ControlStructure: &metered{at, &body}}}
+	block := &nodes.ControlStructureBlock{Location: at.at, Name: "macro", ControlStructure: &metered{at, &body}}
+	parsed.Macro.Wrapper.Nodes = []nodes.Node{block}
 	return &macro{at, parsed.Macro}, nil
 }
 
@@ -169,7 +171,8 @@ func (m *macro) Execute(r *exec.Renderer, _ *nodes.ControlStructureBlock) error 
 	return nil
 }
 
-// set gives a variable, or an attribute of a namespace, a value: {% set x = … %}, or what {% set x %}…{% endset %} writes.
+// set is the tag that assigns to a variable or to an attribute of a namespace: the value of an expression, {% set x = …
+// %}, or the text of a body, {% set x %}…{% endset %}.
 type set struct {
 	statement
 	target                      nodes.Expression
@@ -237,9 +240,10 @@ func (s *set) Execute(r *exec.Renderer, _ *nodes.ControlStructureBlock) error {
 	if err := holder.Set(key, value.Interface()); err != nil {
 		return fmt.Errorf("set: %w", err)
 	}
-	return b.store(holder) // a namespace that holds itself ends here
+	return b.store(holder) // refuses a namespace that contains itself
 }
 
+// evaluate returns the value to assign.
 func (s *set) evaluate(r *exec.Renderer) (*exec.Value, error) {
 	if s.body != nil {
 		text, err := renderBody(r, s.body)

@@ -16,7 +16,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// ensure makes the snapshot's file a link to a blob whose size and hash are those of the listing.
+// ensure makes a file of a snapshot a link to its blob, which it downloads if the cache lacks it.
 func (h *Hub) ensure(ctx context.Context, root, dir, address string, f hubFile) error {
 	link := filepath.Join(dir, filepath.FromSlash(f.Name))
 	if info, err := os.Stat(link); err == nil && info.Size() == f.Size {
@@ -42,8 +42,8 @@ func (h *Hub) ensure(ctx context.Context, root, dir, address string, f hubFile) 
 	return os.Rename(staged, link)
 }
 
-// download fetches a blob under the name BLOB.incomplete, continuing what is there, and gives it its name once size and hash are right.
-// A lock, the one the Python library takes, keeps two processes from writing it at once.
+// download fetches a blob into BLOB.incomplete, continuing an earlier download, and renames the file when its size and
+// hash are right. The Python library's lock keeps two processes from downloading the same blob.
 func (h *Hub) download(ctx context.Context, address, blob string, f hubFile) error {
 	root := filepath.Dir(filepath.Dir(blob))
 	locks := filepath.Join(h.Cache, ".locks", filepath.Base(root))
@@ -58,7 +58,7 @@ func (h *Hub) download(ctx context.Context, address, blob string, f hubFile) err
 	}
 	defer lock.Unlock()
 	if info, err := os.Stat(blob); err == nil && info.Size() == f.Size {
-		return nil // another process was faster
+		return nil // another process has downloaded it
 	}
 	if f.Size > 10<<20 {
 		h.log("downloading %s (%d MB)", f.Name, f.Size>>20)
@@ -79,7 +79,7 @@ func (h *Hub) download(ctx context.Context, address, blob string, f hubFile) err
 		if have <= had || ctx.Err() != nil {
 			return err
 		}
-		had = have // the line is bad, but the file grows
+		had = have // the connection is bad, but the file grows
 	}
 	if err := os.Rename(partial, blob); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (h *Hub) download(ctx context.Context, address, blob string, f hubFile) err
 	return syncFolder(filepath.Dir(blob))
 }
 
-// fetch appends the missing bytes of a file of the given size.
+// fetch appends the bytes that a file of the given size still lacks.
 func (h *Hub) fetch(ctx context.Context, address, partial string, size int64) error {
 	out, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
@@ -107,7 +107,7 @@ func (h *Hub) fetch(ctx context.Context, address, partial string, size int64) er
 		}
 		defer response.Body.Close()
 		if response.StatusCode != http.StatusPartialContent {
-			from = 0 // the server ignores ranges and sends everything
+			from = 0 // the server ignores ranges and sends the file from its beginning
 		}
 		if _, err := out.Seek(from, io.SeekStart); err != nil {
 			return err
@@ -132,10 +132,10 @@ func (h *Hub) fetch(ctx context.Context, address, partial string, size int64) er
 	return out.Sync()
 }
 
-// stallLimit is how long a download may stand still before its connection is given up.
+// stallLimit is the time without a byte after which a download's connection is closed.
 const stallLimit = time.Minute
 
-// watched puts off a timer whenever bytes come.
+// watched restarts a timer whenever bytes arrive.
 type watched struct {
 	io.Reader
 	stalled *time.Timer
@@ -149,8 +149,8 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// checkHash compares a file with the hash by which the hub names its content: SHA-256 in LFS, else git's SHA-1 of a blob. A file that
-// differs is removed.
+// checkHash compares a file with the hash in the hub's listing: SHA-256 for a file in LFS, else git's SHA-1 of a blob.
+// A file that differs is removed.
 func checkHash(name string, f hubFile) error {
 	in, err := os.Open(name)
 	if err != nil {
@@ -182,7 +182,7 @@ func fileSize(name string) int64 {
 	return info.Size()
 }
 
-// writeFile replaces a small file so that a reader sees the old or the new content, never a part.
+// writeFile replaces a small file atomically: a reader sees either the old or the new content.
 func writeFile(name string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 		return err

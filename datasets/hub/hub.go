@@ -17,20 +17,20 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// Hub reads repositories of a Hugging Face hub into the cache folder that the Python libraries use too
-// (models--ORG--NAME/{blobs,refs,snapshots}), so that what either has downloaded serves both.
+// Hub downloads repositories of a Hugging Face hub into a cache folder with the layout of the Python libraries:
+// models--ORG--NAME/{blobs,refs,snapshots}.
 type Hub struct {
 	Endpoint string        // https://huggingface.co, or a mirror
 	Cache    string        // folder of models--… and datasets--…
-	Token    string        // "" = anonymous
-	Offline  bool          // only what the cache has
-	Client   *http.Client  // nil = http.DefaultClient
-	Patience time.Duration // how long failing requests of one file are repeated; 0 = 2 minutes
+	Token    string        // "": anonymous
+	Offline  bool          // use only the files in the cache
+	Client   *http.Client  // nil: http.DefaultClient
+	Patience time.Duration // how long failing requests for one file are repeated; 0: 2 minutes
 	Log      func(format string, args ...any)
 }
 
-// HubFromEnvironment is a hub as HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN, HF_TOKEN_PATH and HF_HUB_OFFLINE describe it. log takes
-// one-line notices.
+// FromEnvironment makes a hub from HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN, HF_TOKEN_PATH and HF_HUB_OFFLINE. log
+// is called with one-line notices.
 func FromEnvironment(log func(format string, args ...any)) *Hub {
 	home := os.Getenv("HF_HOME")
 	if home == "" {
@@ -66,7 +66,7 @@ func FromEnvironment(log func(format string, args ...any)) *Hub {
 type hubFile struct {
 	Name string `json:"rfilename"`
 	Size int64  `json:"size"`
-	Blob string `json:"blobId"` // git's SHA-1, which names the blob of a file that is not in LFS
+	Blob string `json:"blobId"` // git's SHA-1; for a file in LFS, its SHA-256
 	LFS  *struct {
 		SHA256 string `json:"sha256"`
 		Size   int64  `json:"size"`
@@ -79,9 +79,10 @@ var (
 	repoID   = regexp.MustCompile(`^[\w.-]+(/[\w.-]+)?$`)
 )
 
-// Snapshot makes the files of a repository that pass the filter present and returns their folder. kind is models or datasets; revision
-// is a branch, tag or commit ("" = main). Every file's size and hash are checked; an interrupted download continues where it stopped.
-// Without a network, or when Offline, the cached snapshot of the revision serves.
+// Snapshot downloads the files of a repository that pass the filter, unless the cache has them, and returns their
+// folder. kind is models or datasets; revision is a branch, tag or commit ("": main). The size and the hash of every
+// file are checked; an interrupted download continues where it stopped. Without a network, or with Offline, the cached
+// snapshot of the revision is returned.
 func (h *Hub) Snapshot(ctx context.Context, kind, repo, revision string, filter func(name string) bool) (dir string, err error) {
 	if revision == "" {
 		revision = "main"
@@ -110,7 +111,8 @@ func (h *Hub) Snapshot(ctx context.Context, kind, repo, revision string, filter 
 		if !filter(f.Name) {
 			continue
 		}
-		address := h.Endpoint + "/" + map[string]string{"datasets": "datasets/"}[kind] + repo + "/resolve/" + commit + "/" + (&url.URL{Path: f.Name}).EscapedPath()
+		address := h.Endpoint + "/" + map[string]string{"datasets": "datasets/"}[kind] + repo + "/resolve/" + commit + "/" +
+			(&url.URL{Path: f.Name}).EscapedPath()
 		if err := h.ensure(ctx, root, dir, address, f); err != nil {
 			return "", fmt.Errorf("hub %s@%s: file %s: %w", repo, revision, f.Name, err)
 		}
@@ -124,7 +126,7 @@ func (h *Hub) Snapshot(ctx context.Context, kind, repo, revision string, filter 
 	return dir, writeFile(filepath.Join(root, "refs", filepath.FromSlash(revision)), []byte(commit))
 }
 
-// list asks for the commit a revision stands for and for its files.
+// list asks the hub for the commit of a revision and for its files.
 func (h *Hub) list(ctx context.Context, kind, repo, revision string) (string, []hubFile, error) {
 	address := fmt.Sprintf("%s/api/%s/%s/revision/%s?blobs=true", h.Endpoint, kind, repo, url.PathEscape(revision))
 	var answer struct {
@@ -156,7 +158,7 @@ func (h *Hub) list(ctx context.Context, kind, repo, revision string) (string, []
 	return answer.SHA, answer.Siblings, nil
 }
 
-// cachedSnapshot finds a revision in the cache.
+// cachedSnapshot returns the folder of a revision in the cache; why is the reason for not asking the hub.
 func cachedSnapshot(root, repo, revision string, why error) (string, error) {
 	commit := revision
 	if !commitID.MatchString(revision) {
@@ -173,9 +175,11 @@ func cachedSnapshot(root, repo, revision string, why error) (string, error) {
 	return dir, nil
 }
 
+// notCached is the error for a revision that neither the cache nor the hub has.
 func notCached(root, repo, revision string, why error) error {
 	return fmt.Errorf("%s@%s is not in the cache (%s) and cannot be downloaded: %w; "+
-		"name a local folder instead, copy the cache from a machine that has it, or set HF_ENDPOINT to a mirror", repo, revision, root, why)
+		"name a local folder instead, copy the cache from a machine that has it, or set HF_ENDPOINT to a mirror",
+		repo, revision, root, why)
 }
 
 // unreachable is the error of a request that no server answered.
@@ -183,7 +187,7 @@ type unreachable struct{ error }
 
 func (u *unreachable) Unwrap() error { return u.error }
 
-// get asks for an address from the given byte on; answers that are no success become errors that say what to do.
+// get requests an address, from the given byte on. A response other than success is an error with advice.
 func (h *Hub) get(ctx context.Context, address string, from int64) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -211,7 +215,8 @@ func (h *Hub) get(ctx context.Context, address string, from int64) (*http.Respon
 	err = fmt.Errorf("the hub answers %s", response.Status)
 	switch code := response.StatusCode; {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		return nil, backoff.Permanent(fmt.Errorf("%w: it does not exist, or it is private or gated: accept its terms on the hub and set HF_TOKEN", err))
+		return nil, backoff.Permanent(fmt.Errorf("%w: it does not exist, or it is private or gated: "+
+			"accept its terms on the hub and set HF_TOKEN", err))
 	case code == http.StatusNotFound:
 		return nil, backoff.Permanent(fmt.Errorf("%w: no such repository, revision or file", err))
 	case code == http.StatusTooManyRequests || code >= 500:
@@ -220,8 +225,8 @@ func (h *Hub) get(ctx context.Context, address string, from int64) (*http.Respon
 	return nil, backoff.Permanent(err)
 }
 
-// repeat calls f until it succeeds, fails for good, or the patience ends. A machine that does not answer three times in a row is
-// given up.
+// repeat calls f until it succeeds, fails permanently, or the hub's patience ends. It also stops when no server answers
+// three times in a row.
 func (h *Hub) repeat(ctx context.Context, f func() error) error {
 	patience := h.Patience
 	if patience == 0 {

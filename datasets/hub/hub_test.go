@@ -20,7 +20,7 @@ import (
 
 const testCommit = "0123456789abcdef0123456789abcdef01234567"
 
-// fakeHub serves one repository and misbehaves as faults says, one fault a download.
+// fakeHub serves one repository; each download takes the next of the faults.
 type fakeHub struct {
 	sync.Mutex
 	files    map[string]string // name -> content; names ending in .bin are in LFS
@@ -105,6 +105,7 @@ func gitHash(content string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// StartHub starts a server with three files and a Hub that uses it.
 func StartHub(t *testing.T) (*fakeHub, *Hub) {
 	t.Helper()
 	fake := &fakeHub{files: map[string]string{
@@ -121,11 +122,15 @@ func all(string) bool { return true }
 
 func TestHubFaults(t *testing.T) {
 	const big = "data/train-00000-of-00001.bin"
-	for _, faults := range [][]string{nil, {"500", "500"}, {"truncated"}, {"dropped"}, {"dropped", "dropped", "500"}, {"wrong bytes"}, {"too long"}, {"truncated", "no ranges"}} {
+	for _, faults := range [][]string{
+		nil, {"500", "500"}, {"truncated"}, {"dropped"}, {"dropped", "dropped", "500"}, {"wrong bytes"}, {"too long"},
+		{"truncated", "no ranges"},
+	} {
 		t.Run(strings.Join(faults, ","), func(t *testing.T) {
 			fake, hub := StartHub(t)
 			fake.faults = faults
-			dir, err := hub.Snapshot(context.Background(), "datasets", "org/name", "", func(name string) bool { return name == big })
+			onlyBig := func(name string) bool { return name == big }
+			dir, err := hub.Snapshot(context.Background(), "datasets", "org/name", "", onlyBig)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,13 +142,14 @@ func TestHubFaults(t *testing.T) {
 				t.Errorf("the second request starts over: %q", fake.ranges)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "test.jsonl")); err == nil {
-				t.Error("a file that the filter leaves out is there")
+				t.Error("a file that does not pass the filter was downloaded")
 			}
 		})
 	}
 }
 
-// The cache has the layout of the Python library, serves without a network and is not downloaded twice.
+// TestHubCache checks that the cache has the layout of the Python library, is used without a network, and is not
+// downloaded twice.
 func TestHubCache(t *testing.T) {
 	fake, hub := StartHub(t)
 	ctx := context.Background()
@@ -168,7 +174,8 @@ func TestHubCache(t *testing.T) {
 
 	requests := fake.requests
 	hub.Offline = true
-	if have, err := hub.Snapshot(ctx, "datasets", "org/name", "main", all); have != dir || err != nil || fake.requests != requests {
+	have, err := hub.Snapshot(ctx, "datasets", "org/name", "main", all)
+	if have != dir || err != nil || fake.requests != requests {
 		t.Errorf("offline: %s, %v", have, err)
 	}
 	hub.Offline, hub.Endpoint = false, "http://127.0.0.1:1"
@@ -187,7 +194,8 @@ func TestHubErrors(t *testing.T) {
 	}{
 		{"gated", func(f *fakeHub, h *Hub) { f.token = "secret" }, "org/name", []string{"401", "HF_TOKEN"}},
 		{"unknown", func(f *fakeHub, h *Hub) {}, "org/other", []string{"404", "no such repository"}},
-		{"no network", func(f *fakeHub, h *Hub) { h.Endpoint = "http://127.0.0.1:1" }, "org/name", []string{"not in the cache", "HF_ENDPOINT"}},
+		{"no network", func(f *fakeHub, h *Hub) { h.Endpoint = "http://127.0.0.1:1" }, "org/name",
+			[]string{"not in the cache", "HF_ENDPOINT"}},
 		{"offline", func(f *fakeHub, h *Hub) { h.Offline = true }, "org/name", []string{"HF_HUB_OFFLINE", "local folder"}},
 		{"never right", func(f *fakeHub, h *Hub) {
 			h.Patience = 200 * time.Millisecond
@@ -208,7 +216,7 @@ func TestHubErrors(t *testing.T) {
 			}
 			for _, want := range test.want {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("error %q does not say %q", err, want)
+					t.Errorf("error %q does not contain %q", err, want)
 				}
 			}
 		})

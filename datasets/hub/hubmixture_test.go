@@ -8,10 +8,12 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/hub"
 )
 
-// A data set on the hub is read like a folder.
+// TestMixtureFromHub checks that a data set on the hub is read like a folder.
 func TestMixtureFromHub(t *testing.T) {
 	_, hub := hub.StartHub(t)
-	m := datasets.Mixture{Parts: []datasets.Part{{Name: "org/name@main", Fraction: 0.5}}, Split: "train_sft", Base: t.TempDir(), Hub: hub}
+	m := datasets.Mixture{
+		Parts: []datasets.Part{{Name: "org/name@main", Fraction: 0.5}}, Split: "train_sft", Base: t.TempDir(), Hub: hub,
+	}
 	rows, _, err := m.Dialogues(context.Background())
 	if err != nil || len(rows) != 1 || rows[0].Text != "one" || rows[0].ID != "org/name@main/train.jsonl#0" {
 		t.Errorf("have %v, %v", rows, err)

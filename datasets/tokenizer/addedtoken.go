@@ -8,31 +8,34 @@ import (
 	"unicode/utf8"
 )
 
-// maxAddedToken bounds an added token's text in bytes: looking for the tokens in a text takes time in proportion to the longest.
+// maxAddedToken bounds the text of an added token in bytes: the search for added tokens takes time in proportion to the
+// longest.
 const maxAddedToken = 1024
 
-// addedToken is a token recognised in the text before the model sees it, such as </s> or <|im_start|>.
+// addedToken is a token that is found in the text before the model sees it, such as </s> or <|im_start|>.
 type addedToken struct {
 	ID         int64  `json:"id"`
 	Content    string `json:"content"`
-	SingleWord bool   `json:"single_word"` // only where no word character touches it
-	LStrip     bool   `json:"lstrip"`      // takes the white space before it along
-	RStrip     bool   `json:"rstrip"`      // and after it
-	Normalized bool   `json:"normalized"`  // looked for in the normalised text, in its own normalised form
-	Special    bool   `json:"special"`     // left out of decoded text on request
+	SingleWord bool   `json:"single_word"` // matches only where no word character is beside it
+	LStrip     bool   `json:"lstrip"`      // the match includes the white space before it
+	RStrip     bool   `json:"rstrip"`      // the match includes the white space after it
+	Normalized bool   `json:"normalized"`  // its normalised text is matched in the normalised text
+	Special    bool   `json:"special"`     // Decode leaves it out on request
 }
 
-// tokenTrie finds added tokens in a text: at the first place where any begins, the longest.
+// tokenTrie finds added tokens in a text: the first match, and of matches that begin together the longest.
 type tokenTrie struct {
 	next   map[uint32]int32     // node<<8 | byte -> node; the root is 0
 	token  map[int32]addedToken // node -> the token that ends there
-	starts [256]bool
+	starts [256]bool            // by byte: does a token begin with it?
 	nodes  int32
 }
 
+// add makes the trie find a token where pattern stands in a text.
 func (t *tokenTrie) add(pattern string, token addedToken) error {
 	if pattern == "" || len(pattern) > maxAddedToken {
-		return fmt.Errorf("added token %d: its text has %d bytes; 1..%d are supported", token.ID, len(pattern), maxAddedToken)
+		return fmt.Errorf("added token %d: its text has %d bytes; 1..%d are supported",
+			token.ID, len(pattern), maxAddedToken)
 	}
 	if t.next == nil {
 		t.next, t.token = make(map[uint32]int32), make(map[int32]addedToken)
@@ -40,7 +43,7 @@ func (t *tokenTrie) add(pattern string, token addedToken) error {
 	node := int32(0)
 	for i := range len(pattern) {
 		if t.nodes >= 1<<23 {
-			return errors.New("added tokens are longer than 8 MiB together")
+			return errors.New("added tokens are longer than 8 MiB in total")
 		}
 		edge := uint32(node)<<8 | uint32(pattern[i])
 		child, ok := t.next[edge]
@@ -52,14 +55,14 @@ func (t *tokenTrie) add(pattern string, token addedToken) error {
 		node = child
 	}
 	if old, ok := t.token[node]; ok {
-		return fmt.Errorf("added tokens %d and %d look for the same text %q", old.ID, token.ID, pattern)
+		return fmt.Errorf("added tokens %d and %d have the same text %q", old.ID, token.ID, pattern)
 	}
 	t.token[node] = token
 	t.starts[pattern[0]] = true
 	return nil
 }
 
-// find returns the first match at or after from, and ok=false when there is none.
+// find returns the first match at or after from; ok is false when there is none.
 func (t *tokenTrie) find(text string, from int) (token addedToken, start, end int, ok bool) {
 	for start = from; start < len(text); start++ {
 		if !t.starts[text[start]] {
@@ -83,10 +86,11 @@ func (t *tokenTrie) find(text string, from int) (token addedToken, start, end in
 	return addedToken{}, 0, 0, false
 }
 
-// split calls plain for each stretch without added tokens (with its offset in text) and added for each added token, in order.
-// A match that lies in the white space another one has taken still counts, as in the reference library.
-func (t *tokenTrie) split(text string, plain func(part string, offset int), added func(id int32)) {
-	done, stripped := 0, 0 // stripped: the end of the white space last taken along, so that no run is walked twice
+// split calls, in the order of the text, plain for each stretch without added tokens (with its offset in text) and
+// added for each added token. As in the original library, a match inside white space that belongs to another match
+// still counts.
+func (t *tokenTrie) split(text string, plain func(stretch string, offset int), added func(id int32)) {
+	done, stripped := 0, 0 // stripped: the end of the last white space that RStrip included; no run is scanned twice
 	for from := 0; ; {
 		token, start, end, ok := t.find(text, from)
 		if !ok {
@@ -117,17 +121,19 @@ func (t *tokenTrie) split(text string, plain func(part string, offset int), adde
 	}
 }
 
+// wordBefore reports whether text ends with a word character.
 func wordBefore(text string) bool {
 	r, _ := utf8.DecodeLastRuneInString(text)
 	return text != "" && isWord(r)
 }
 
+// wordAfter reports whether text begins with a word character.
 func wordAfter(text string) bool {
 	r, _ := utf8.DecodeRuneInString(text)
 	return text != "" && isWord(r)
 }
 
-// isWord is the \w of regular expressions over Unicode.
+// isWord reports whether a character is a word character, the \w of regular expressions over Unicode.
 func isWord(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.Is(unicode.Nd, r) || unicode.Is(unicode.Nl, r) ||
 		unicode.Is(unicode.Pc, r) || unicode.Is(unicode.Other_Alphabetic, r) || unicode.Is(unicode.Join_Control, r)

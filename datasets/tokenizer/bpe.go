@@ -1,81 +1,27 @@
 package tokenizer
 
 import (
-	"encoding/json"
-	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"unicode/utf8"
 )
 
-// bpe is the byte-pair model: it joins neighbouring symbols of a word, always the pair of lowest rank first and of equal ranks the
-// leftmost, until no listed pair is left.
+// bpe is a byte-pair encoding model. It starts from the characters or bytes of a word and merges neighbouring symbols,
+// the pair of lowest rank first and the leftmost of equal pairs, until no pair of the merge list is left.
 type bpe struct {
 	vocab     *vocabulary
 	ranks     map[uint64]int32 // left id<<32 | right id -> rank
-	merged    []int32          // rank -> id of the joined symbol
-	letters   [256]int32       // byte-level families: byte -> first symbol, -1 where the vocabulary lacks it
+	merged    []int32          // rank -> id of the merged symbol
+	letters   [256]int32       // byte-level models: byte -> id of its letter, -1 where the vocabulary lacks it
 	byteLevel bool
-	fallback  bool             // spell a character missing from the vocabulary in <0xNN> tokens
-	bytes     [256]int32       // the ids of <0xNN>, -1 where missing
-	unknown   int32            // token of a missing character, -1: it is dropped
-	fuse      bool             // one unknown for a run of missing characters
-	whole     map[string]int32 // words that are tokens as they stand and are never split; nil without ignore_merges
+	fallback  bool             // a character that the vocabulary lacks is spelled in <0xNN> tokens
+	bytes     [256]int32       // byte -> id of <0xNN>, -1 where the vocabulary lacks it
+	unknown   int32            // token for a character that the vocabulary lacks; -1: the character is dropped
+	fuse      bool             // a run of characters that the vocabulary lacks becomes one unknown token
+	whole     map[string]int32 // ignore_merges: words that are tokens are not split; nil without it
 }
 
-// modelFile is the "model" of a tokenizer.json.
-type modelFile struct {
-	Type         string          `json:"type"`
-	Dropout      *float64        `json:"dropout"`
-	UnkToken     *string         `json:"unk_token"`
-	Prefix       *string         `json:"continuing_subword_prefix"`
-	Suffix       *string         `json:"end_of_word_suffix"`
-	FuseUnk      bool            `json:"fuse_unk"`
-	ByteFallback bool            `json:"byte_fallback"`
-	IgnoreMerges bool            `json:"ignore_merges"`
-	Vocab        *vocabulary     `json:"vocab"`
-	Merges       json.RawMessage `json:"merges"`
-}
-
-func newBPE(raw json.RawMessage, byteLevel bool) (*bpe, error) {
-	var f modelFile
-	if err := decodeStrict(raw, &f); err != nil {
-		return nil, fmt.Errorf("model: %w", err)
-	}
-	switch {
-	case f.Type != "BPE" && f.Type != "":
-		return nil, fmt.Errorf("model %q is not supported, only BPE is", f.Type)
-	case f.Dropout != nil && *f.Dropout != 0:
-		return nil, fmt.Errorf("model: dropout %g is not supported: encoding must be deterministic", *f.Dropout)
-	case f.Prefix != nil && *f.Prefix != "" || f.Suffix != nil && *f.Suffix != "":
-		return nil, fmt.Errorf("model: continuing_subword_prefix and end_of_word_suffix are not supported")
-	case f.Vocab == nil || len(f.Vocab.ids) == 0:
-		return nil, fmt.Errorf("model: vocab is missing or empty")
-	case byteLevel && f.ByteFallback:
-		return nil, fmt.Errorf("model: byte_fallback together with a ByteLevel pre_tokenizer is not supported")
-	}
-	m := &bpe{vocab: f.Vocab, byteLevel: byteLevel, fallback: f.ByteFallback, unknown: -1, fuse: f.FuseUnk}
-	if f.UnkToken != nil {
-		id, ok := m.vocab.ids[*f.UnkToken]
-		if !ok {
-			return nil, fmt.Errorf("model: unk_token %q is not in vocab", *f.UnkToken)
-		}
-		m.unknown = id
-	}
-	for b, letter := range byteLetters() {
-		m.letters[b] = m.id(string(letter))
-		m.bytes[b] = m.id(fmt.Sprintf("<0x%02X>", b))
-	}
-	if f.IgnoreMerges {
-		m.whole = m.vocab.ids
-		if byteLevel {
-			m.whole = m.vocab.rawBytes()
-		}
-	}
-	return m, m.readMerges(f.Merges)
-}
-
+// id returns the id of a token, -1 where the vocabulary lacks it.
 func (m *bpe) id(text string) int32 {
 	if id, ok := m.vocab.ids[text]; ok {
 		return id
@@ -83,57 +29,23 @@ func (m *bpe) id(text string) int32 {
 	return -1
 }
 
-// readMerges takes both forms of a merge list, "left right" and ["left", "right"].
-func (m *bpe) readMerges(raw json.RawMessage) error {
-	var pairs [][]string
-	if err := json.Unmarshal(raw, &pairs); err != nil {
-		var lines []string
-		if json.Unmarshal(raw, &lines) != nil {
-			return fmt.Errorf("model: merges are neither strings nor pairs of strings: %w", err)
-		}
-		pairs = make([][]string, 0, len(lines))
-		for _, line := range lines {
-			if !strings.HasPrefix(line, "#version") {
-				pairs = append(pairs, strings.Split(line, " "))
-			}
-		}
-	}
-	m.ranks = make(map[uint64]int32, len(pairs))
-	m.merged = make([]int32, len(pairs))
-	for rank, pair := range pairs {
-		if len(pair) != 2 {
-			return fmt.Errorf("model: merge %d has %d parts, not 2: %q", rank, len(pair), pair)
-		}
-		left, right, joined := m.id(pair[0]), m.id(pair[1]), m.id(pair[0]+pair[1])
-		if left < 0 || right < 0 || joined < 0 || pair[0] == "" || pair[1] == "" {
-			return fmt.Errorf("model: merge %d: %q, %q or their join is not in vocab", rank, pair[0], pair[1])
-		}
-		key := pairKey(left, right)
-		if old, ok := m.ranks[key]; ok {
-			return fmt.Errorf("model: merges %d and %d are the same: %q + %q", old, rank, pair[0], pair[1])
-		}
-		m.ranks[key], m.merged[rank] = int32(rank), joined
-	}
-	return nil
-}
-
 func pairKey(left, right int32) uint64 { return uint64(uint32(left))<<32 | uint64(uint32(right)) }
 
-// noRank marks a symbol that cannot be joined with the one after it.
+// noRank is the rank of a pair that the merge list lacks.
 const noRank = math.MaxInt32
 
-// word is the scratch space of one encoding: the symbols of a word as a doubly linked list over slices.
-type word struct {
-	ids, prev, next []int32
-	ranks           []int32  // rank of the pair (symbol, next symbol), noRank when there is none
-	heap            []uint64 // rank<<32 | position: the least is the leftmost pair of lowest rank
+// workspace holds the symbols of one word while it is encoded; it is reused, so that a word allocates nothing.
+type workspace struct {
+	ids, prev, next []int32 // a doubly linked list over positions
+	ranks           []int32 // by position: rank of the pair (symbol, next symbol)
+	heap            minHeap // rank<<32 | position: the least is the leftmost pair of lowest rank
 }
 
-// shortWord is the length up to which scanning for the lowest rank beats a heap.
+// shortWord is the number of symbols up to which a scan for the lowest rank is faster than a heap.
 const shortWord = 24
 
-// encode appends the ids of one word, which for byte-level models is raw bytes. Time O(n log n).
-func (m *bpe) encode(w *word, text string, out []int32) []int32 {
+// encode appends the ids of one word, which is raw bytes for byte-level models. It takes O(n log n) time.
+func (m *bpe) encode(w *workspace, text string, out []int32) []int32 {
 	if id, ok := m.whole[text]; ok {
 		return append(out, id)
 	}
@@ -158,38 +70,40 @@ func (m *bpe) encode(w *word, text string, out []int32) []int32 {
 	return m.mergeLong(w, out)
 }
 
-// splitBytes fills w.ids with one symbol a byte.
-func (m *bpe) splitBytes(w *word, text string) {
-	pending := false // an unknown is held back until the run of missing bytes ends, when unknowns are fused
+// splitBytes fills w.ids with one symbol per byte.
+func (m *bpe) splitBytes(w *workspace, text string) {
+	inUnknown := false
 	for i := range len(text) {
 		if id := m.letters[text[i]]; id >= 0 {
-			w.ids, pending = append(w.ids, id), false
+			w.ids, inUnknown = append(w.ids, id), false
 			continue
 		}
-		pending = m.addUnknown(w, pending)
+		inUnknown = m.addUnknown(w, inUnknown)
 	}
 }
 
-// splitCharacters fills w.ids with one symbol a character; a missing one becomes its bytes, or the unknown token.
-func (m *bpe) splitCharacters(w *word, text string) {
-	pending := false
+// splitCharacters fills w.ids with one symbol per character; a character that the vocabulary lacks becomes its bytes,
+// or else the unknown token.
+func (m *bpe) splitCharacters(w *workspace, text string) {
+	inUnknown := false
 	for i := 0; i < len(text); {
 		_, size := utf8.DecodeRuneInString(text[i:])
 		char := text[i : i+size]
 		i += size
 		if id, ok := m.vocab.ids[char]; ok {
-			w.ids, pending = append(w.ids, id), false
+			w.ids, inUnknown = append(w.ids, id), false
 			continue
 		}
 		if m.fallback && m.addBytes(w, char) {
-			pending = false
+			inUnknown = false
 			continue
 		}
-		pending = m.addUnknown(w, pending)
+		inUnknown = m.addUnknown(w, inUnknown)
 	}
 }
 
-func (m *bpe) addBytes(w *word, char string) bool {
+// addBytes appends the <0xNN> tokens of a character and reports whether the vocabulary has all of them.
+func (m *bpe) addBytes(w *workspace, char string) bool {
 	for i := range len(char) {
 		if m.bytes[char[i]] < 0 {
 			return false
@@ -201,16 +115,19 @@ func (m *bpe) addBytes(w *word, char string) bool {
 	return true
 }
 
-func (m *bpe) addUnknown(w *word, pending bool) bool {
+// addUnknown appends the unknown token, unless the last symbol is one (inUnknown) and the two are fused. It reports
+// whether the last symbol is now an unknown token.
+func (m *bpe) addUnknown(w *workspace, inUnknown bool) bool {
 	if m.unknown < 0 {
 		return false
 	}
-	if !pending || !m.fuse {
+	if !inUnknown || !m.fuse {
 		w.ids = append(w.ids, m.unknown)
 	}
 	return true
 }
 
+// rank returns the rank of a pair of symbols.
 func (m *bpe) rank(left, right int32) int32 {
 	if rank, ok := m.ranks[pairKey(left, right)]; ok {
 		return rank
@@ -218,8 +135,8 @@ func (m *bpe) rank(left, right int32) int32 {
 	return noRank
 }
 
-// mergeShort joins in place, looking through all pairs for each join, and returns the symbols left.
-func (m *bpe) mergeShort(w *word) []int32 {
+// mergeShort merges in place, scanning all pairs for each merge, and returns the symbols that are left.
+func (m *bpe) mergeShort(w *workspace) []int32 {
 	ids, ranks := w.ids, w.ranks
 	for {
 		best := 0
@@ -246,8 +163,9 @@ func (m *bpe) mergeShort(w *word) []int32 {
 	}
 }
 
-// mergeLong joins with a heap of candidate pairs over a linked list. A candidate is stale when its position's rank has changed.
-func (m *bpe) mergeLong(w *word, out []int32) []int32 {
+// mergeLong merges with a heap of candidate pairs over a linked list and appends the symbols that are left to out. A
+// candidate is stale, and skipped, when the rank at its position has changed.
+func (m *bpe) mergeLong(w *workspace, out []int32) []int32 {
 	n := len(w.ids)
 	w.prev, w.next = slices.Grow(w.prev[:0], n)[:n], slices.Grow(w.next[:0], n)[:n]
 	w.heap = w.heap[:0]
@@ -257,25 +175,25 @@ func (m *bpe) mergeLong(w *word, out []int32) []int32 {
 			w.heap = append(w.heap, candidate(w.ranks[i], i))
 		}
 	}
-	w.heapify()
+	w.heap.order()
 	for len(w.heap) > 0 {
-		top := w.pop()
+		top := w.heap.pop()
 		rank, at := int32(top>>32), int32(uint32(top))
 		if w.ranks[at] != rank {
 			continue
 		}
 		w.ids[at] = m.merged[rank]
-		gone := w.next[at]
-		w.ranks[gone] = noRank
-		after := w.next[gone]
+		removed := w.next[at]
+		w.ranks[removed] = noRank
+		after := w.next[removed]
 		w.next[at] = after
 		w.ranks[at] = noRank
 		if int(after) < n {
 			w.prev[after] = at
-			m.refresh(w, at, after)
+			m.rerank(w, at, after)
 		}
 		if before := w.prev[at]; before >= 0 {
-			m.refresh(w, before, at)
+			m.rerank(w, before, at)
 		}
 	}
 	for i := 0; i < n; i = int(w.next[i]) {
@@ -284,12 +202,14 @@ func (m *bpe) mergeLong(w *word, out []int32) []int32 {
 	return out
 }
 
+// candidate is the heap's element for the pair at a position.
 func candidate(rank int32, at int) uint64 { return uint64(rank)<<32 | uint64(at) }
 
-func (m *bpe) refresh(w *word, left, right int32) {
+// rerank looks up the pair at two neighbouring positions and makes it a candidate.
+func (m *bpe) rerank(w *workspace, left, right int32) {
 	rank := m.rank(w.ids[left], w.ids[right])
 	w.ranks[left] = rank
 	if rank != noRank {
-		w.push(candidate(rank, int(left)))
+		w.heap.push(candidate(rank, int(left)))
 	}
 }

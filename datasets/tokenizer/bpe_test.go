@@ -11,9 +11,9 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// naiveEncode is the definition of byte-pair encoding, in quadratic time.
+// naiveEncode is byte-pair encoding as it is defined, in quadratic time.
 func naiveEncode(m *bpe, text string) []int32 {
-	var w word
+	var w workspace
 	if m.byteLevel {
 		m.splitBytes(&w, text)
 	} else {
@@ -35,7 +35,8 @@ func naiveEncode(m *bpe, text string) []int32 {
 	}
 }
 
-// TestBPEDefinition compares short and long words with the definition, for random vocabularies over three letters.
+// TestBPEDefinition compares the encodings of short and long words with the definition, for random vocabularies over
+// three letters.
 func TestBPEDefinition(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	letters := "abc"
@@ -46,7 +47,7 @@ func TestBPEDefinition(t *testing.T) {
 			for i := range text {
 				text[i] = letters[random.IntN(len(letters))]
 			}
-			var w word
+			var w workspace
 			if got, want := m.encode(&w, string(text), nil), naiveEncode(m, string(text)); !slices.Equal(got, want) {
 				t.Fatalf("%s: %v, want %v", text, got, want)
 			}
@@ -54,7 +55,7 @@ func TestBPEDefinition(t *testing.T) {
 	}
 }
 
-// randomBPE joins random tokens 30 times.
+// randomBPE returns a model with 30 random merges.
 func randomBPE(t *testing.T, random *rand.Rand, letters string) *bpe {
 	vocab := make(map[string]int)
 	var tokens []string
@@ -85,7 +86,7 @@ func randomBPE(t *testing.T, random *rand.Rand, letters string) *bpe {
 	return m
 }
 
-// BenchmarkEncode measures the Mistral tokenizer on prose and on the texts that are slow for a quadratic one.
+// BenchmarkEncode measures the Mistral tokenizer on prose and on texts that are slow for a quadratic tokenizer.
 func BenchmarkEncode(b *testing.B) {
 	tokenizer := goldenTokenizer(b)
 	prose, err := os.ReadFile(fixture.Shared(b, "data", "eval", "hendrycks_ethics", "commonsense", "test.jsonl"))

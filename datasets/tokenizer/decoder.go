@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// decoder rewrites the texts of a row of tokens; what is left is joined to the decoded text.
-type decoder func(parts []string) []string
+// decoder rewrites the texts of a row of tokens; joined, the result is the decoded text.
+type decoder func(texts []string) []string
 
 // newDecoder compiles the "decoder" of a tokenizer.json.
 func newDecoder(raw json.RawMessage, depth int) (decode decoder, err error) {
@@ -19,23 +19,23 @@ func newDecoder(raw json.RawMessage, depth int) (decode decoder, err error) {
 	}
 	switch kind {
 	case "":
-		decode = func(parts []string) []string { return []string{strings.Join(parts, " ")} }
+		decode = func(texts []string) []string { return []string{strings.Join(texts, " ")} }
 	case "Sequence":
-		decode, err = decoderSequence(raw, depth)
+		decode, err = newDecoderSequence(raw, depth)
 	case "Replace":
 		var from, to string
-		from, to, err = readReplace(raw)
-		decode = eachPart(func(_ int, part string) string { return strings.ReplaceAll(part, from, to) })
+		from, to, err = parseReplace(raw)
+		decode = rewriteEach(func(_ int, text string) string { return strings.ReplaceAll(text, from, to) })
 	case "ByteFallback":
 		decode = joinByteTokens
 	case "Fuse":
-		decode = func(parts []string) []string { return []string{strings.Join(parts, "")} }
+		decode = func(texts []string) []string { return []string{strings.Join(texts, "")} }
 	case "Strip":
-		decode, err = stripDecoder(raw)
+		decode, err = newStripDecoder(raw)
 	case "ByteLevel":
-		decode = byteLevelDecoder(letterBytes())
+		decode = newByteLevelDecoder(letterBytes())
 	case "Metaspace":
-		decode, err = metaspaceDecoder(raw)
+		decode, err = newMetaspaceDecoder(raw)
 	default:
 		err = fmt.Errorf("is not supported (Sequence, Replace, ByteFallback, Fuse, Strip, ByteLevel and Metaspace are)")
 	}
@@ -45,7 +45,7 @@ func newDecoder(raw json.RawMessage, depth int) (decode decoder, err error) {
 	return decode, nil
 }
 
-func decoderSequence(raw json.RawMessage, depth int) (decoder, error) {
+func newDecoderSequence(raw json.RawMessage, depth int) (decoder, error) {
 	var f struct {
 		Type     string
 		Decoders []json.RawMessage
@@ -54,33 +54,35 @@ func decoderSequence(raw json.RawMessage, depth int) (decoder, error) {
 		return nil, err
 	}
 	steps := make([]decoder, len(f.Decoders))
-	for i, part := range f.Decoders {
-		step, err := newDecoder(part, depth+1)
+	for i, member := range f.Decoders {
+		step, err := newDecoder(member, depth+1)
 		if err != nil {
 			return nil, err
 		}
 		steps[i] = step
 	}
-	return func(parts []string) []string {
+	return func(texts []string) []string {
 		for _, step := range steps {
-			parts = step(parts)
+			texts = step(texts)
 		}
-		return parts
+		return texts
 	}, nil
 }
 
-func eachPart(rewrite func(i int, part string) string) decoder {
-	return func(parts []string) []string {
-		for i, part := range parts {
-			parts[i] = rewrite(i, part)
+// rewriteEach is the decoder that rewrites each text by itself; i counts the texts.
+func rewriteEach(rewrite func(i int, text string) string) decoder {
+	return func(texts []string) []string {
+		for i, text := range texts {
+			texts[i] = rewrite(i, text)
 		}
-		return parts
+		return texts
 	}
 }
 
-// joinByteTokens turns each run of <0xNN> tokens into the text it spells, or, if that is not valid UTF-8, into one U+FFFD a byte.
-func joinByteTokens(parts []string) []string {
-	out := make([]string, 0, len(parts))
+// joinByteTokens replaces each run of <0xNN> tokens by the text that it spells, or by one U+FFFD per byte if that is
+// not valid UTF-8.
+func joinByteTokens(texts []string) []string {
+	out := make([]string, 0, len(texts))
 	var run []byte
 	flush := func() {
 		if len(run) > 0 && utf8.Valid(run) {
@@ -90,19 +92,19 @@ func joinByteTokens(parts []string) []string {
 		}
 		run = run[:0]
 	}
-	for _, part := range parts {
-		if b, ok := byteToken(part); ok {
+	for _, text := range texts {
+		if b, ok := byteToken(text); ok {
 			run = append(run, b)
 			continue
 		}
 		flush()
-		out = append(out, part)
+		out = append(out, text)
 	}
 	flush()
 	return out
 }
 
-// byteToken reads a token of the form <0xNN>.
+// byteToken returns the byte of a token of the form <0xNN>; false for other tokens.
 func byteToken(text string) (byte, bool) {
 	if len(text) != 6 || text[:3] != "<0x" || text[5] != '>' {
 		return 0, false
@@ -111,7 +113,8 @@ func byteToken(text string) (byte, bool) {
 	return byte(b), err == nil
 }
 
-func stripDecoder(raw json.RawMessage) (decoder, error) {
+// newStripDecoder drops up to Start leading and Stop trailing copies of a character from each text.
+func newStripDecoder(raw json.RawMessage) (decoder, error) {
 	var f struct {
 		Type        string
 		Content     string
@@ -121,76 +124,46 @@ func stripDecoder(raw json.RawMessage) (decoder, error) {
 		return nil, err
 	}
 	if utf8.RuneCountInString(f.Content) != 1 || f.Start < 0 || f.Stop < 0 {
-		return nil, fmt.Errorf("content %q, start %d, stop %d: one character and counts from 0 are supported", f.Content, f.Start, f.Stop)
+		return nil, fmt.Errorf("content %q, start %d, stop %d: only one character and counts from 0 are supported",
+			f.Content, f.Start, f.Stop)
 	}
-	return eachPart(func(_ int, part string) string {
-		for i := 0; i < f.Start && strings.HasPrefix(part, f.Content); i++ {
-			part = part[len(f.Content):]
+	return rewriteEach(func(_ int, text string) string {
+		for i := 0; i < f.Start && strings.HasPrefix(text, f.Content); i++ {
+			text = text[len(f.Content):]
 		}
-		for i := 0; i < f.Stop && strings.HasSuffix(part, f.Content); i++ {
-			part = part[:len(part)-len(f.Content)]
+		for i := 0; i < f.Stop && strings.HasSuffix(text, f.Content); i++ {
+			text = text[:len(text)-len(f.Content)]
 		}
-		return part
+		return text
 	}), nil
 }
 
-func metaspaceDecoder(raw json.RawMessage) (decoder, error) {
-	f, err := readMetaspace(raw)
+// newMetaspaceDecoder turns the letters of a Metaspace back into spaces; the first text loses them.
+func newMetaspaceDecoder(raw json.RawMessage) (decoder, error) {
+	f, err := parseMetaspace(raw)
 	if err != nil {
 		return nil, err
 	}
-	return eachPart(func(i int, part string) string {
+	return rewriteEach(func(i int, text string) string {
 		if i == 0 && f.scheme != "never" {
-			return strings.ReplaceAll(part, f.mark, "")
+			return strings.ReplaceAll(text, f.mark, "")
 		}
-		return strings.ReplaceAll(part, f.mark, " ")
+		return strings.ReplaceAll(text, f.mark, " ")
 	}), nil
 }
 
-// byteLevelDecoder turns letters back into bytes. A token with another character in it (an added one) stands for its own text.
-func byteLevelDecoder(inverse map[rune]byte) decoder {
-	return func(parts []string) []string {
+// newByteLevelDecoder turns letters back into bytes. A token with a character that stands for no byte, such as an added
+// token, is its own text.
+func newByteLevelDecoder(inverse map[rune]byte) decoder {
+	return func(texts []string) []string {
 		var b strings.Builder
-		for _, part := range parts {
-			if raw, ok := lettersToBytes(inverse, part); ok {
+		for _, text := range texts {
+			if raw, ok := lettersToBytes(inverse, text); ok {
 				b.WriteString(raw)
 			} else {
-				b.WriteString(part)
+				b.WriteString(text)
 			}
 		}
 		return []string{replaceInvalid(b.String())}
 	}
-}
-
-// replaceInvalid writes one U+FFFD for each maximal beginning of a character that is cut short, and for each other invalid byte,
-// as Unicode recommends and Rust and Python do. (strings.ToValidUTF8 would write one for a whole run.)
-func replaceInvalid(text string) string {
-	if utf8.ValidString(text) {
-		return text
-	}
-	var b strings.Builder
-	for text != "" {
-		r, size := utf8.DecodeRuneInString(text)
-		if r == utf8.RuneError && size == 1 {
-			size = brokenLen(text)
-			b.WriteString("\uFFFD")
-		} else {
-			b.WriteString(text[:size])
-		}
-		text = text[size:]
-	}
-	return b.String()
-}
-
-// brokenLen is how many bytes of text, which starts with an invalid character, could begin a valid one; at least 1.
-func brokenLen(text string) int {
-	n := min(3, len(text))
-	for ; n > 1; n-- {
-		for _, fill := range []string{"\x80", "\x80\x80", "\xBF", "\xBF\xBF"} {
-			if utf8.ValidString(text[:n]+fill) && utf8.RuneCountInString(text[:n]+fill) == 1 {
-				return n
-			}
-		}
-	}
-	return n
 }

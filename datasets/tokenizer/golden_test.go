@@ -16,7 +16,7 @@ func goldenTokenizer(t testing.TB) *Tokenizer {
 	return tokenizer
 }
 
-// TestTokenizerGolden compares with transformers 4.36.2 on the Mistral tokenizer.
+// TestTokenizerGolden compares with the Mistral tokenizer of transformers 4.36.2.
 func TestTokenizerGolden(t *testing.T) {
 	var golden struct {
 		Cases []struct {

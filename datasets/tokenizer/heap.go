@@ -1,41 +1,46 @@
 package tokenizer
 
-// The binary heap of word: container/heap would box every uint64 it pushes and pops.
+// minHeap is a binary heap whose least element is first. (container/heap would box every element that it pushes and
+// pops.)
+type minHeap []uint64
 
-func (w *word) heapify() {
-	for i := len(w.heap)/2 - 1; i >= 0; i-- {
-		w.sink(i)
+// order makes a heap of elements in any order.
+func (h minHeap) order() {
+	for i := len(h)/2 - 1; i >= 0; i-- {
+		h.sink(i)
 	}
 }
 
-func (w *word) push(x uint64) {
-	h := append(w.heap, x)
-	i := len(h) - 1
+// push adds an element.
+func (h *minHeap) push(x uint64) {
+	s := append(*h, x)
+	i := len(s) - 1
 	for i > 0 {
 		parent := (i - 1) / 2
-		if h[parent] <= x {
+		if s[parent] <= x {
 			break
 		}
-		h[i] = h[parent]
+		s[i] = s[parent]
 		i = parent
 	}
-	h[i] = x
-	w.heap = h
+	s[i] = x
+	*h = s
 }
 
 // pop removes and returns the least element; the heap must not be empty.
-func (w *word) pop() uint64 {
-	top, last := w.heap[0], len(w.heap)-1
-	w.heap[0] = w.heap[last]
-	w.heap = w.heap[:last]
+func (h *minHeap) pop() uint64 {
+	s := *h
+	least, last := s[0], len(s)-1
+	s[0] = s[last]
+	*h = s[:last]
 	if last > 0 {
-		w.sink(0)
+		h.sink(0)
 	}
-	return top
+	return least
 }
 
-func (w *word) sink(i int) {
-	h := w.heap
+// sink moves element i down to where no child is less than it.
+func (h minHeap) sink(i int) {
 	x := h[i]
 	for {
 		child := 2*i + 1

@@ -7,59 +7,71 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-func model(file map[string]any) map[string]any { return file["model"].(map[string]any) }
+func model(file object) object { return file["model"].(object) }
 
-// TestTokenizerRefuses: what this package does not know, or what contradicts itself, is an error that names it.
+func vocab(file object) map[string]int { return model(file)["vocab"].(map[string]int) }
+
+// TestTokenizerRefuses checks that each component or key that is not supported, and each contradiction, is an error
+// that names it.
 func TestTokenizerRefuses(t *testing.T) {
-	nested := any(map[string]any{"type": "Digits"})
+	nested := any(object{"type": "Digits"})
 	for range 20 {
-		nested = map[string]any{"type": "Sequence", "pretokenizers": []any{nested}}
+		nested = object{"type": "Sequence", "pretokenizers": list{nested}}
 	}
 	for _, c := range []struct {
 		name string
-		edit func(file map[string]any)
+		edit func(file object)
 		err  string
 	}{
-		{"model type", func(f map[string]any) { model(f)["type"] = "Unigram" }, `"Unigram"`},
-		{"dropout", func(f map[string]any) { model(f)["dropout"] = 0.1 }, "dropout"},
-		{"suffix", func(f map[string]any) { model(f)["end_of_word_suffix"] = "</w>" }, "end_of_word_suffix"},
-		{"model key", func(f map[string]any) { model(f)["magic"] = 1 }, `unknown field "magic"`},
-		{"file key", func(f map[string]any) { f["magic"] = 1 }, `unknown field "magic"`},
-		{"no vocabulary", func(f map[string]any) { model(f)["vocab"] = map[string]int{} }, "vocab is missing or empty"},
-		{"vocabulary list", func(f map[string]any) { model(f)["vocab"] = []int{} }, "vocab is not an object"},
-		{"huge id", func(f map[string]any) { model(f)["vocab"].(map[string]int)["x"] = 1 << 40 }, "ids must lie in"},
-		{"negative id", func(f map[string]any) { model(f)["vocab"].(map[string]int)["x"] = -1 }, "ids must lie in"},
-		{"shared id", func(f map[string]any) { model(f)["vocab"].(map[string]int)["xyz"] = 5 }, "id 5 belongs to two tokens"},
-		{"unknown token", func(f map[string]any) { model(f)["unk_token"] = "[UNK]" }, `unk_token "[UNK]" is not in vocab`},
-		{"merge of three", func(f map[string]any) { model(f)["merges"] = []string{"a b c"} }, "merge 0 has 3 parts"},
-		{"merge of nothing", func(f map[string]any) { model(f)["merges"] = []string{" a"} }, "merge 0"},
-		{"merge unknown", func(f map[string]any) { model(f)["merges"] = [][]string{{"a", "b"}, {"q", "q"}} }, "merge 1"},
-		{"merge twice", func(f map[string]any) { model(f)["merges"] = []string{"a b", "a b"} }, "merges 0 and 1 are the same"},
-		{"merge numbers", func(f map[string]any) { model(f)["merges"] = []int{1} }, "merges are neither"},
-		{"normalizer", func(f map[string]any) { f["normalizer"] = map[string]any{"type": "NFKC"} }, `normalizer "NFKC"`},
-		{"normalizer regex", func(f map[string]any) {
-			f["normalizer"] = map[string]any{"type": "Replace", "pattern": map[string]any{"Regex": "x+"}, "content": ""}
+		{"model type", func(f object) { model(f)["type"] = "Unigram" }, `"Unigram"`},
+		{"dropout", func(f object) { model(f)["dropout"] = 0.1 }, "dropout"},
+		{"suffix", func(f object) { model(f)["end_of_word_suffix"] = "</w>" }, "end_of_word_suffix"},
+		{"model key", func(f object) { model(f)["magic"] = 1 }, `unknown field "magic"`},
+		{"file key", func(f object) { f["magic"] = 1 }, `unknown field "magic"`},
+		{"no vocabulary", func(f object) { model(f)["vocab"] = map[string]int{} }, "vocab is missing or empty"},
+		{"vocabulary list", func(f object) { model(f)["vocab"] = []int{} }, "vocab is not an object"},
+		{"huge id", func(f object) { vocab(f)["x"] = 1 << 40 }, "ids must lie in"},
+		{"negative id", func(f object) { vocab(f)["x"] = -1 }, "ids must lie in"},
+		{"shared id", func(f object) { vocab(f)["xyz"] = 5 }, "id 5 belongs to two tokens"},
+		{"unknown token", func(f object) { model(f)["unk_token"] = "[UNK]" }, `unk_token "[UNK]" is not in vocab`},
+		{"merge of three", func(f object) { model(f)["merges"] = []string{"a b c"} }, "merge 0 has 3 symbols"},
+		{"merge of nothing", func(f object) { model(f)["merges"] = []string{" a"} }, "merge 0"},
+		{"merge unknown", func(f object) { model(f)["merges"] = [][]string{{"a", "b"}, {"q", "q"}} }, "merge 1"},
+		{"merge twice", func(f object) { model(f)["merges"] = []string{"a b", "a b"} },
+			"merges 0 and 1 are the same"},
+		{"merge numbers", func(f object) { model(f)["merges"] = []int{1} }, "merges are neither"},
+		{"normalizer", func(f object) { f["normalizer"] = object{"type": "NFKC"} }, `normalizer "NFKC"`},
+		{"normalizer regex", func(f object) {
+			f["normalizer"] = object{"type": "Replace", "pattern": object{"Regex": "x+"}, "content": ""}
 		}, "normalizer Replace"},
-		{"no type", func(f map[string]any) { f["normalizer"] = map[string]any{"prepend": "x"} }, "has no type"},
-		{"pre-tokenizer", func(f map[string]any) { f["pre_tokenizer"] = map[string]any{"type": "Whitespace"} }, `pre_tokenizer "Whitespace"`},
-		{"regex", func(f map[string]any) {
-			f["pre_tokenizer"] = map[string]any{"type": "Split", "pattern": map[string]any{"Regex": `\w+`}, "behavior": "Isolated", "invert": false}
-		}, `the regular expression "\\w+" is not one of the known ones`},
-		{"nesting", func(f map[string]any) { f["pre_tokenizer"] = nested }, "nest deeper than 8"},
-		{"after bytes", func(f map[string]any) {
-			f["pre_tokenizer"] = map[string]any{"type": "Sequence", "pretokenizers": []any{map[string]any{"type": "ByteLevel"}, map[string]any{"type": "Digits"}}}
+		{"no type", func(f object) { f["normalizer"] = object{"prepend": "x"} }, "has no type"},
+		{"pre-tokenizer", func(f object) { f["pre_tokenizer"] = object{"type": "Whitespace"} },
+			`pre_tokenizer "Whitespace"`},
+		{"regex", func(f object) {
+			f["pre_tokenizer"] = object{
+				"type": "Split", "pattern": object{"Regex": `\w+`}, "behavior": "Isolated", "invert": false}
+		}, `the regular expression "\\w+" is not supported`},
+		{"nesting", func(f object) { f["pre_tokenizer"] = nested }, "nest deeper than 8"},
+		{"after bytes", func(f object) {
+			members := list{object{"type": "ByteLevel"}, object{"type": "Digits"}}
+			f["pre_tokenizer"] = object{"type": "Sequence", "pretokenizers": members}
 		}, "ByteLevel is supported only as its last member"},
-		{"post-processor", func(f map[string]any) { f["post_processor"] = map[string]any{"type": "BertProcessing"} }, `post_processor "BertProcessing"`},
-		{"template token", func(f map[string]any) {
+		{"post-processor", func(f object) { f["post_processor"] = object{"type": "BertProcessing"} },
+			`post_processor "BertProcessing"`},
+		{"template token", func(f object) {
 			f["post_processor"] = bosTemplate("<s>", 99999)
 		}, "adds the id 99999"},
-		{"decoder", func(f map[string]any) { f["decoder"] = map[string]any{"type": "CTC"} }, `decoder "CTC"`},
-		{"added id", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(7, "</s>")} }, `"</s>" has id 7 there and 2 in vocab`},
-		{"added over", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(2, "<end>")} }, "id 2 belongs to two tokens"},
-		{"added huge", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(1<<30, "<end>")} }, "ids must lie in"},
-		{"added empty", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(400, "")} }, "its text has 0 bytes"},
-		{"added long", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(400, strings.Repeat("x", 2000))} }, "its text has 2000 bytes"},
-		{"added twice", func(f map[string]any) { f["added_tokens"] = []any{addedJSON(2, "</s>"), addedJSON(2, "</s>")} }, "look for the same text"},
+		{"decoder", func(f object) { f["decoder"] = object{"type": "CTC"} }, `decoder "CTC"`},
+		{"added id", func(f object) { f["added_tokens"] = list{addedJSON(7, "</s>")} },
+			`"</s>" has id 7 there and 2 in vocab`},
+		{"added over", func(f object) { f["added_tokens"] = list{addedJSON(2, "<end>")} },
+			"id 2 belongs to two tokens"},
+		{"added huge", func(f object) { f["added_tokens"] = list{addedJSON(1<<30, "<end>")} }, "ids must lie in"},
+		{"added empty", func(f object) { f["added_tokens"] = list{addedJSON(400, "")} }, "its text has 0 bytes"},
+		{"added long", func(f object) { f["added_tokens"] = list{addedJSON(400, strings.Repeat("x", 2000))} },
+			"its text has 2000 bytes"},
+		{"added twice", func(f object) { f["added_tokens"] = list{addedJSON(2, "</s>"), addedJSON(2, "</s>")} },
+			"have the same text"},
 	} {
 		file := sentencePieceJSON(c.edit)
 		_, err := New(fixture.FileReader(map[string]string{"tokenizer.json": file}))
@@ -69,7 +81,7 @@ func TestTokenizerRefuses(t *testing.T) {
 	}
 }
 
-// TestTokenizerRefusesText covers what encoding/json's maps cannot write.
+// TestTokenizerRefusesText covers files that encoding/json cannot write from a map.
 func TestTokenizerRefusesText(t *testing.T) {
 	for _, c := range []struct{ text, err string }{
 		{``, "EOF"},
@@ -92,20 +104,22 @@ func TestTokenizerRefusesText(t *testing.T) {
 	}
 }
 
-// FuzzTokenizerFile: no file makes reading or encoding panic.
+// FuzzTokenizerFile checks that no file makes reading or encoding panic.
 func FuzzTokenizerFile(f *testing.F) {
 	f.Add([]byte(sentencePieceJSON(nil)), []byte(`{"bos_token": "<s>", "add_bos_token": true}`), "a b")
 	f.Add([]byte(byteLevelJSON(nil)), []byte(`{"eos_token": {"content": "<|im_end|>"}}`), "<|im_end|> é")
-	f.Add([]byte(`{"model": {"vocab": {"a": 3, "aa": 0}, "merges": ["a a"]}, "pre_tokenizer": {"type": "Metaspace", "replacement": "▁"}}`), []byte(`{}`), "aaa")
+	f.Add([]byte(`{"model": {"vocab": {"a": 3, "aa": 0}, "merges": ["a a"]},
+		"pre_tokenizer": {"type": "Metaspace", "replacement": "▁"}}`), []byte(`{}`), "aaa")
 	f.Fuzz(func(t *testing.T, file, config []byte, text string) {
-		tokenizer, err := New(fixture.FileReader(map[string]string{"tokenizer.json": string(file), "tokenizer_config.json": string(config)}))
+		files := map[string]string{"tokenizer.json": string(file), "tokenizer_config.json": string(config)}
+		tokenizer, err := New(fixture.FileReader(files))
 		if err != nil {
 			return
 		}
 		ids := tokenizer.Encode(text, true)
 		for _, id := range ids {
 			if id < 0 || int(id) >= tokenizer.VocabSize() {
-				t.Fatalf("id %d lies outside the vocabulary of %d", id, tokenizer.VocabSize())
+				t.Fatalf("id %d is outside the vocabulary of %d", id, tokenizer.VocabSize())
 			}
 		}
 		tokenizer.Decode(ids, true)

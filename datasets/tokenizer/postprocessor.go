@@ -6,20 +6,21 @@ import (
 	"slices"
 )
 
-// affixes are the ids that a tokenizer puts before and after an encoded text when special tokens are asked for.
+// affixes are the special tokens that a tokenizer puts before and after a text.
 type affixes struct{ before, after []int32 }
 
-// newAffixes compiles the "post_processor" of a tokenizer.json for a single text; templates for pairs of texts are not used here.
+// newAffixes compiles the "post_processor" of a tokenizer.json for a single text; its template for pairs of texts is
+// ignored.
 func newAffixes(raw json.RawMessage, depth int) (a affixes, err error) {
 	kind, err := componentType(raw, depth)
 	if err != nil {
 		return a, fmt.Errorf("post_processor: %w", err)
 	}
 	switch kind {
-	case "", "ByteLevel": // ByteLevel only trims offsets
+	case "", "ByteLevel": // ByteLevel only changes offsets
 		return a, nil
 	case "TemplateProcessing":
-		a, err = templateAffixes(raw)
+		a, err = newTemplateAffixes(raw)
 	case "Sequence":
 		var f struct {
 			Type       string
@@ -28,8 +29,8 @@ func newAffixes(raw json.RawMessage, depth int) (a affixes, err error) {
 		if err := decodeStrict(raw, &f); err != nil {
 			return a, fmt.Errorf("post_processor Sequence: %w", err)
 		}
-		for _, part := range f.Processors {
-			outer, err := newAffixes(part, depth+1)
+		for _, member := range f.Processors {
+			outer, err := newAffixes(member, depth+1)
 			if err != nil {
 				return a, err
 			}
@@ -45,7 +46,8 @@ func newAffixes(raw json.RawMessage, depth int) (a affixes, err error) {
 	return a, err
 }
 
-type templatePart struct {
+// templateItem is an element of a template: a special token, or the text ("A").
+type templateItem struct {
 	SpecialToken *struct {
 		ID     string
 		TypeID int `json:"type_id"`
@@ -56,10 +58,10 @@ type templatePart struct {
 	}
 }
 
-func templateAffixes(raw json.RawMessage) (a affixes, err error) {
+func newTemplateAffixes(raw json.RawMessage) (a affixes, err error) {
 	var f struct {
 		Type          string
-		Single        []templatePart
+		Single        []templateItem
 		Pair          json.RawMessage
 		SpecialTokens map[string]struct {
 			ID     string
@@ -71,14 +73,14 @@ func templateAffixes(raw json.RawMessage) (a affixes, err error) {
 		return a, err
 	}
 	texts := 0
-	for _, part := range f.Single {
+	for _, item := range f.Single {
 		switch {
-		case part.Sequence != nil && part.Sequence.ID == "A":
+		case item.Sequence != nil && item.Sequence.ID == "A":
 			texts++
-		case part.SpecialToken != nil:
-			special, ok := f.SpecialTokens[part.SpecialToken.ID]
+		case item.SpecialToken != nil:
+			special, ok := f.SpecialTokens[item.SpecialToken.ID]
 			if !ok {
-				return a, fmt.Errorf("special token %q is not in special_tokens", part.SpecialToken.ID)
+				return a, fmt.Errorf("special token %q is not in special_tokens", item.SpecialToken.ID)
 			}
 			if texts == 0 {
 				a.before = append(a.before, special.IDs...)
@@ -86,16 +88,17 @@ func templateAffixes(raw json.RawMessage) (a affixes, err error) {
 				a.after = append(a.after, special.IDs...)
 			}
 		default:
-			return a, fmt.Errorf("single: a part is neither a SpecialToken nor the Sequence A")
+			return a, fmt.Errorf("single: an element is neither a SpecialToken nor the Sequence A")
 		}
 	}
 	if texts != 1 {
-		return a, fmt.Errorf("single: the Sequence A stands there %d times, not once", texts)
+		return a, fmt.Errorf("single: the Sequence A appears %d times, not once", texts)
 	}
 	return a, nil
 }
 
-// force makes the ids before (or after) the text begin (or end) with a token, or not, as add_bos_token and add_eos_token say.
+// force applies add_bos_token and add_eos_token: where set, they decide whether the affixes begin with BOS and end with
+// EOS.
 func (a *affixes) force(addBOS, addEOS *bool, bos, eos int32) error {
 	if addBOS != nil {
 		has := len(a.before) > 0 && bos >= 0 && a.before[0] == bos

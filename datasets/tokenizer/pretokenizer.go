@@ -8,10 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// splitter cuts normalised text into the words that the model encodes one by one. first: the text begins where the input does.
+// splitter splits normalised text into the words that the model encodes one by one. first: the text is the beginning of
+// the input.
 type splitter func(text string, first bool, emit func(word string))
 
-// newSplitter compiles the "pre_tokenizer" of a tokenizer.json. byteLevel: its words are to be encoded as raw bytes.
+// newSplitter compiles the "pre_tokenizer" of a tokenizer.json. byteLevel: the model must encode its words as raw
+// bytes.
 func newSplitter(raw json.RawMessage, depth int) (split splitter, byteLevel bool, err error) {
 	kind, err := componentType(raw, depth)
 	if err != nil {
@@ -21,16 +23,16 @@ func newSplitter(raw json.RawMessage, depth int) (split splitter, byteLevel bool
 	case "":
 		split = func(text string, _ bool, emit func(string)) { emit(text) }
 	case "Sequence":
-		return splitterSequence(raw, depth)
+		return newSplitterSequence(raw, depth)
 	case "ByteLevel":
-		split, err = byteLevelSplitter(raw)
+		split, err = newByteLevelSplitter(raw)
 		byteLevel = true
 	case "Metaspace":
-		split, err = metaspaceSplitter(raw)
+		split, err = newMetaspaceSplitter(raw)
 	case "Split":
-		split, err = regexSplitter(raw)
+		split, err = newRegexSplitter(raw)
 	case "Digits":
-		split, err = digitSplitter(raw)
+		split, err = newDigitSplitter(raw)
 	default:
 		err = fmt.Errorf("is not supported (Sequence, ByteLevel, Metaspace, Split and Digits are)")
 	}
@@ -40,7 +42,7 @@ func newSplitter(raw json.RawMessage, depth int) (split splitter, byteLevel bool
 	return split, byteLevel, nil
 }
 
-func splitterSequence(raw json.RawMessage, depth int) (splitter, bool, error) {
+func newSplitterSequence(raw json.RawMessage, depth int) (splitter, bool, error) {
 	var f struct {
 		Type          string
 		Pretokenizers []json.RawMessage
@@ -50,33 +52,34 @@ func splitterSequence(raw json.RawMessage, depth int) (splitter, bool, error) {
 	}
 	chain := splitter(func(text string, _ bool, emit func(string)) { emit(text) })
 	byteLevel := false
-	for _, part := range f.Pretokenizers {
+	for _, member := range f.Pretokenizers {
 		if byteLevel {
 			return nil, false, fmt.Errorf("pre_tokenizer Sequence: ByteLevel is supported only as its last member")
 		}
-		step, bytes, err := newSplitter(part, depth+1)
+		step, last, err := newSplitter(member, depth+1)
 		if err != nil {
 			return nil, false, err
 		}
-		chain, byteLevel = chainSplitters(chain, step), bytes
+		chain, byteLevel = chainSplitters(chain, step), last
 	}
 	return chain, byteLevel, nil
 }
 
+// chainSplitters is the splitter that splits the words of outer by inner.
 func chainSplitters(outer, inner splitter) splitter {
 	return func(text string, first bool, emit func(string)) {
-		outer(text, first, func(part string) {
-			inner(part, first, emit)
+		outer(text, first, func(word string) {
+			inner(word, first, emit)
 			first = false
 		})
 	}
 }
 
-func byteLevelSplitter(raw json.RawMessage) (splitter, error) {
+func newByteLevelSplitter(raw json.RawMessage) (splitter, error) {
 	f := struct {
 		Type           string
 		AddPrefixSpace bool `json:"add_prefix_space"`
-		TrimOffsets    bool `json:"trim_offsets"` // concerns offsets only, which this package does not give
+		TrimOffsets    bool `json:"trim_offsets"` // about offsets, which this package does not return
 		UseRegex       bool `json:"use_regex"`
 	}{AddPrefixSpace: true, UseRegex: true}
 	if err := decodeStrict(raw, &f); err != nil {
@@ -94,42 +97,8 @@ func byteLevelSplitter(raw json.RawMessage) (splitter, error) {
 	}, nil
 }
 
-// metaspace writes blanks as a visible letter, usually U+2581, and puts one before the text.
-type metaspace struct {
-	mark, scheme string // scheme: always, first (before the beginning of the input only) or never
-	split        bool
-}
-
-// readMetaspace reads a Metaspace component, of pre-tokenizers and decoders alike.
-func readMetaspace(raw json.RawMessage) (m metaspace, err error) {
-	f := struct {
-		Type           string
-		Replacement    string
-		StrRep         string `json:"str_rep"`          // older files; the same as Replacement
-		AddPrefixSpace bool   `json:"add_prefix_space"` // older files
-		PrependScheme  string `json:"prepend_scheme"`
-		Split          bool
-	}{AddPrefixSpace: true, Split: true}
-	if err := decodeStrict(raw, &f); err != nil {
-		return m, err
-	}
-	if utf8.RuneCountInString(f.Replacement) != 1 || f.StrRep != "" && f.StrRep != f.Replacement {
-		return m, fmt.Errorf("replacement %q is not one character", f.Replacement)
-	}
-	if f.PrependScheme == "" {
-		f.PrependScheme = "always"
-		if !f.AddPrefixSpace {
-			f.PrependScheme = "never"
-		}
-	}
-	if f.PrependScheme != "always" && f.PrependScheme != "first" && f.PrependScheme != "never" {
-		return m, fmt.Errorf("prepend_scheme %q is not one of always, first, never", f.PrependScheme)
-	}
-	return metaspace{f.Replacement, f.PrependScheme, f.Split}, nil
-}
-
-func metaspaceSplitter(raw json.RawMessage) (splitter, error) {
-	m, err := readMetaspace(raw)
+func newMetaspaceSplitter(raw json.RawMessage) (splitter, error) {
+	m, err := parseMetaspace(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -151,8 +120,9 @@ func metaspaceSplitter(raw json.RawMessage) (splitter, error) {
 	}, nil
 }
 
-// regexSplitter knows the published word patterns; each has a hand-written scanner, as Go's regular expressions have no lookahead.
-func regexSplitter(raw json.RawMessage) (splitter, error) {
+// newRegexSplitter supports the word patterns of published tokenizers only. Each has a hand-written scanner, since Go's
+// regular expressions have no lookahead.
+func newRegexSplitter(raw json.RawMessage) (splitter, error) {
 	var f struct {
 		Type     string
 		Pattern  pattern
@@ -174,16 +144,19 @@ func regexSplitter(raw json.RawMessage) (splitter, error) {
 	case qwen2Pattern:
 		next = func(text string) int { return llama3Word(text, 1) }
 	default:
-		return nil, fmt.Errorf("the regular expression %q is not one of the known ones (GPT-2's, Llama 3's, Qwen 2's)", *f.Pattern.Regex)
+		return nil, fmt.Errorf("the regular expression %q is not supported (GPT-2's, Llama 3's and Qwen 2's are)",
+			*f.Pattern.Regex)
 	}
-	// The known patterns match every character, so isolating matches and dropping what lies between them are the same.
+	// The patterns above match every character, so isolating the matches and dropping the text between them are the
+	// same.
 	if !(f.Behavior == "Isolated" && !f.Invert || f.Behavior == "Removed" && f.Invert) {
 		return nil, fmt.Errorf("behavior %q with invert %t is not supported", f.Behavior, f.Invert)
 	}
 	return func(text string, _ bool, emit func(string)) { scanWords(text, next, emit) }, nil
 }
 
-func digitSplitter(raw json.RawMessage) (splitter, error) {
+// newDigitSplitter separates numbers from other text, and with individual_digits each digit from the next.
+func newDigitSplitter(raw json.RawMessage) (splitter, error) {
 	var f struct {
 		Type       string
 		Individual bool `json:"individual_digits"`
@@ -202,7 +175,7 @@ func digitSplitter(raw json.RawMessage) (splitter, error) {
 	return func(text string, _ bool, emit func(string)) { scanWords(text, next, emit) }, nil
 }
 
-// scanWords emits the words of text; next gives the length of the word at the start of a text that is not empty.
+// scanWords emits the words of text; next returns the length of the word at the start of a text that is not empty.
 func scanWords(text string, next func(rest string) int, emit func(word string)) {
 	for text != "" {
 		n := next(text)

@@ -2,12 +2,13 @@ package tokenizer
 
 import "strings"
 
-// spaceMark is the letter that SentencePiece writes for a blank.
+// spaceMark is the letter that SentencePiece writes for a space.
 const spaceMark = "\u2581"
 
-// splitsBefore says whether no merge joins a symbol with a following one that begins with mark, unless the first ends with mark. Then
-// text may be cut before each run of marks without changing any id, and a long text becomes many short words.
-func (m *bpe) splitsBefore(mark string) bool {
+// canSplitBefore reports whether text may be split before each run of mark without changing any id. This holds when no
+// merge puts a symbol that does not end with mark before a symbol that begins with it. A long text then becomes many
+// short words.
+func (m *bpe) canSplitBefore(mark string) bool {
 	if m.byteLevel || m.whole != nil || m.id(mark) < 0 {
 		return false
 	}
@@ -21,8 +22,8 @@ func (m *bpe) splitsBefore(mark string) bool {
 	return true
 }
 
-// splitBeforeMark cuts text before each run of spaceMark.
-func splitBeforeMark(text string, _ bool, emit func(word string)) {
+// splitBeforeSpaceMark is a splitter that splits text before each run of spaceMark.
+func splitBeforeSpaceMark(text string, _ bool, emit func(word string)) {
 	scanWords(text, func(rest string) int {
 		n := 0
 		for strings.HasPrefix(rest[n:], spaceMark) {

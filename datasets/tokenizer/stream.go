@@ -5,22 +5,27 @@ import "strings"
 // Stream decodes a row of tokens while it grows. Make it with Tokenizer.NewStream; it is for one goroutine.
 type Stream struct {
 	tokenizer *Tokenizer
-	ids       []int32 // the tokens between the last two places where the text was complete, as context for the decoder, then those after
-	context   int     // how many of ids are context
-	shown     int     // how many of ids were there when text was last given out
-	given     string  // what has been given out of their text
+	ids       []int32 // the context that the decoder needs, then the tokens after it
+	context   int     // how many of ids are context: the tokens between the last two points where the text was complete
+	shown     int     // how many of ids were there when text was last returned
+	given     string  // what of their text has been returned
 }
 
-// maxHeld is how many tokens Push holds back for a character to become complete. A character is at most four byte tokens; the rest
-// is for a model that babbles broken bytes.
-const maxHeld = 32
+// maxPending is the number of tokens that Push holds back until a character is complete. A character takes at most four
+// byte tokens; the rest is for a model that generates invalid bytes.
+const maxPending = 32
+
+// maxContext bounds the tokens that are kept while the text never becomes complete, so that a long row takes linear
+// time.
+const maxContext = 4 * maxPending
 
 // NewStream starts decoding a new row. Special tokens are left out.
 func (t *Tokenizer) NewStream() *Stream { return &Stream{tokenizer: t} }
 
-// Push takes the next token and returns the text that is complete with it: whole characters only, "" while one is cut short.
-// The texts of all Push calls and of Flush, joined, are the row's Decode. (Where byte tokens spell no character at all, only the number
-// of U+FFFD may differ, or a character among them be written that Decode gives up with the rest of its run.)
+// Push takes the next token and returns the text that it completes: whole characters only, "" while a character is
+// incomplete. Joined, the texts of all calls of Push and of Flush are what Decode returns for the row. (They may differ
+// inside runs of byte tokens that are not valid UTF-8: in the number of U+FFFD, and in characters that Decode gives up
+// together with their run.)
 func (s *Stream) Push(id int32) string {
 	if s.tokenizer.Special(id) {
 		return ""
@@ -28,49 +33,47 @@ func (s *Stream) Push(id int32) string {
 	s.ids = append(s.ids, id)
 	text := s.tokenizer.Decode(s.ids, true)
 	if strings.HasSuffix(text, "\uFFFD") {
-		if len(s.ids)-s.shown < maxHeld {
+		if len(s.ids)-s.shown < maxPending {
 			return ""
 		}
-		fresh := s.give(certain(text))
-		s.forget(text)
-		return fresh
+		added := s.give(certain(text))
+		s.dropContext(text)
+		return added
 	}
-	fresh := s.give(text)
+	added := s.give(text)
 	s.ids = append(s.ids[:0], s.ids[s.context:]...)
 	s.context, s.shown = len(s.ids), len(s.ids)
 	s.given = s.tokenizer.Decode(s.ids, true)
-	return fresh
+	return added
 }
 
-// Flush returns what Push held back, with U+FFFD for a character that never became complete.
+// Flush returns the text that Push held back, with U+FFFD for a character that never became complete.
 func (s *Stream) Flush() string { return s.give(s.tokenizer.Decode(s.ids, true)) }
 
-// give returns what a text of ids adds to what has been given out.
+// give returns the end of text, the text of ids, that has not been returned before.
 func (s *Stream) give(text string) string {
-	fresh := strings.TrimPrefix(text, s.given)
+	added := strings.TrimPrefix(text, s.given)
 	s.given, s.shown = text, len(s.ids)
-	return fresh
+	return added
 }
 
-// maxBabble is how many tokens of a text that never becomes complete are kept as context, so that a long one takes linear time.
-const maxBabble = 4 * maxHeld
-
-// forget drops the oldest of too many ids, up to a place where the decoder gives the same text in two parts as in one.
-func (s *Stream) forget(text string) {
-	if len(s.ids) <= maxBabble {
+// dropContext drops the oldest of more than maxContext ids, up to a point where the two halves decode to the same text
+// as the whole.
+func (s *Stream) dropContext(text string) {
+	if len(s.ids) <= maxContext {
 		return
 	}
-	for cut := len(s.ids) - maxHeld; cut < len(s.ids)-maxHeld+4; cut++ {
-		rest := s.tokenizer.Decode(s.ids[cut:], true)
-		if s.tokenizer.Decode(s.ids[:cut], true)+rest == text {
-			s.ids = append(s.ids[:0], s.ids[cut:]...)
+	for split := len(s.ids) - maxPending; split < len(s.ids)-maxPending+4; split++ {
+		rest := s.tokenizer.Decode(s.ids[split:], true)
+		if s.tokenizer.Decode(s.ids[:split], true)+rest == text {
+			s.ids = append(s.ids[:0], s.ids[split:]...)
 			s.context, s.shown, s.given = 0, len(s.ids), certain(rest)
 			return
 		}
 	}
 }
 
-// certain is a text without the U+FFFD at its end that may stand for a character whose last byte is missing.
+// certain returns a text without the U+FFFD at its end that may stand for a character whose last byte is still to come.
 func certain(text string) string {
 	for range 3 {
 		text = strings.TrimSuffix(text, "\uFFFD")

@@ -13,34 +13,43 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// sentencePieceJSON is a Mistral-like tokenizer.json: ids 0-2 special, then the 256 byte tokens, then letters and merges.
-func sentencePieceJSON(edit func(file map[string]any)) string {
+// object and list are the values of a tokenizer.json.
+type (
+	object = map[string]any
+	list   = []any
+)
+
+// sentencePieceJSON is a Mistral-like tokenizer.json: ids 0-2 special, then the 256 byte tokens, then letters and
+// merges.
+func sentencePieceJSON(edit func(file object)) string {
 	vocab := map[string]int{"<unk>": 0, "<s>": 1, "</s>": 2}
 	for b := range 256 {
 		vocab[fmt.Sprintf("<0x%02X>", b)] = 3 + b
 	}
-	for _, token := range []string{"▁", "a", "b", "c", "ab", "abc", "bc", "▁a", "▁ab", "▁▁", "▁▁▁▁", "é", "aa", "aaaa"} {
+	tokens := []string{"▁", "a", "b", "c", "ab", "abc", "bc", "▁a", "▁ab", "▁▁", "▁▁▁▁", "é", "aa", "aaaa"}
+	for _, token := range tokens {
 		vocab[token] = len(vocab)
 	}
-	return tokenizerJSON(map[string]any{
-		"normalizer": map[string]any{"type": "Sequence", "normalizers": []any{
-			map[string]any{"type": "Prepend", "prepend": "▁"},
-			map[string]any{"type": "Replace", "pattern": map[string]any{"String": " "}, "content": "▁"},
+	return tokenizerJSON(object{
+		"normalizer": object{"type": "Sequence", "normalizers": list{
+			object{"type": "Prepend", "prepend": "▁"},
+			object{"type": "Replace", "pattern": object{"String": " "}, "content": "▁"},
 		}},
 		"post_processor": bosTemplate("<s>", 1),
-		"decoder": map[string]any{"type": "Sequence", "decoders": []any{
-			map[string]any{"type": "Replace", "pattern": map[string]any{"String": "▁"}, "content": " "},
-			map[string]any{"type": "ByteFallback"}, map[string]any{"type": "Fuse"},
-			map[string]any{"type": "Strip", "content": " ", "start": 1, "stop": 0},
+		"decoder": object{"type": "Sequence", "decoders": list{
+			object{"type": "Replace", "pattern": object{"String": "▁"}, "content": " "},
+			object{"type": "ByteFallback"}, object{"type": "Fuse"},
+			object{"type": "Strip", "content": " ", "start": 1, "stop": 0},
 		}},
-		"model": map[string]any{"type": "BPE", "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true, "vocab": vocab,
+		"model": object{"type": "BPE", "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true, "vocab": vocab,
 			"merges": []string{"a b", "b c", "ab c", "▁ a", "▁ ab", "▁ ▁", "▁▁ ▁▁", "a a", "aa aa"}},
-		"added_tokens": []any{addedJSON(0, "<unk>"), addedJSON(1, "<s>"), addedJSON(2, "</s>")},
+		"added_tokens": list{addedJSON(0, "<unk>"), addedJSON(1, "<s>"), addedJSON(2, "</s>")},
 	}, edit)
 }
 
-// byteLevelJSON is a GPT-2-like tokenizer.json: ids 0-255 the letters of the bytes, then merges, then two special tokens.
-func byteLevelJSON(edit func(file map[string]any)) string {
+// byteLevelJSON is a GPT-2-like tokenizer.json: ids 0-255 the letters of the bytes, then merges, then two special
+// tokens.
+func byteLevelJSON(edit func(file object)) string {
 	vocab := map[string]int{}
 	for b, letter := range byteLetters() {
 		vocab[string(letter)] = b
@@ -48,16 +57,18 @@ func byteLevelJSON(edit func(file map[string]any)) string {
 	for _, token := range []string{"ab", "abc", "Ġa", "Ġab", "ĠĠ", "ĠĠĠĠ", "aa", "aaaa", "Ã©"} {
 		vocab[token] = len(vocab)
 	}
-	return tokenizerJSON(map[string]any{
-		"pre_tokenizer": map[string]any{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
-		"decoder":       map[string]any{"type": "ByteLevel"},
-		"model": map[string]any{"type": "BPE", "vocab": vocab, "merges": [][2]string{{"a", "b"}, {"ab", "c"}, {"Ġ", "a"}, {"Ġ", "ab"},
-			{"Ġ", "Ġ"}, {"ĠĠ", "ĠĠ"}, {"a", "a"}, {"aa", "aa"}, {"Ã", "©"}}},
-		"added_tokens": []any{addedJSON(265, "<|im_start|>"), addedJSON(266, "<|im_end|>")},
+	return tokenizerJSON(object{
+		"pre_tokenizer": object{
+			"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+		"decoder": object{"type": "ByteLevel"},
+		"model": object{"type": "BPE", "vocab": vocab, "merges": [][2]string{{"a", "b"}, {"ab", "c"}, {"Ġ", "a"},
+			{"Ġ", "ab"}, {"Ġ", "Ġ"}, {"ĠĠ", "ĠĠ"}, {"a", "a"}, {"aa", "aa"}, {"Ã", "©"}}},
+		"added_tokens": list{addedJSON(265, "<|im_start|>"), addedJSON(266, "<|im_end|>")},
 	}, edit)
 }
 
-func tokenizerJSON(file map[string]any, edit func(file map[string]any)) string {
+// tokenizerJSON writes a tokenizer.json after edit, if any, has changed it.
+func tokenizerJSON(file object, edit func(file object)) string {
 	if edit != nil {
 		edit(file)
 	}
@@ -68,16 +79,16 @@ func tokenizerJSON(file map[string]any, edit func(file map[string]any)) string {
 	return string(data)
 }
 
-func addedJSON(id int, content string) map[string]any {
-	return map[string]any{"id": id, "content": content, "special": true, "normalized": false}
+func addedJSON(id int, content string) object {
+	return object{"id": id, "content": content, "special": true, "normalized": false}
 }
 
-func bosTemplate(bos string, id int) map[string]any {
-	return map[string]any{"type": "TemplateProcessing",
-		"single": []any{map[string]any{"SpecialToken": map[string]any{"id": bos, "type_id": 0}},
-			map[string]any{"Sequence": map[string]any{"id": "A", "type_id": 0}}},
-		"pair":           []any{},
-		"special_tokens": map[string]any{bos: map[string]any{"id": bos, "ids": []int{id}, "tokens": []string{bos}}}}
+func bosTemplate(bos string, id int) object {
+	return object{"type": "TemplateProcessing",
+		"single": list{object{"SpecialToken": object{"id": bos, "type_id": 0}},
+			object{"Sequence": object{"id": "A", "type_id": 0}}},
+		"pair":           list{},
+		"special_tokens": object{bos: object{"id": bos, "ids": []int{id}, "tokens": []string{bos}}}}
 }
 
 func mustTokenizer(t testing.TB, tokenizerJSON string) *Tokenizer {
@@ -89,7 +100,7 @@ func mustTokenizer(t testing.TB, tokenizerJSON string) *Tokenizer {
 	return tokenizer
 }
 
-// tokenTexts spells a row of ids for comparison by eye.
+// tokenTexts returns the tokens of a row as the vocabulary spells them, for failures that a reader can understand.
 func tokenTexts(t *Tokenizer, ids []int32) []string {
 	texts := make([]string, len(ids))
 	for i, id := range ids {
@@ -142,9 +153,9 @@ func TestEncodeByteLevel(t *testing.T) {
 }
 
 func TestTokenizerIgnoreMerges(t *testing.T) {
-	// "aab" has no merge that leads to it; as a whole word it is one token.
-	tokenizer := mustTokenizer(t, byteLevelJSON(func(file map[string]any) {
-		model := file["model"].(map[string]any)
+	// No merge leads to "Ġcab"; as a whole word it is one token.
+	tokenizer := mustTokenizer(t, byteLevelJSON(func(file object) {
+		model := file["model"].(object)
 		model["vocab"].(map[string]int)["Ġcab"] = 300
 		model["ignore_merges"] = true
 	}))
@@ -158,8 +169,8 @@ func TestTokenizerUnknown(t *testing.T) {
 		fuse bool
 		want string
 	}{{true, "▁a <unk> a"}, {false, "▁a <unk> <unk> a"}} {
-		tokenizer := mustTokenizer(t, sentencePieceJSON(func(file map[string]any) {
-			model := file["model"].(map[string]any)
+		tokenizer := mustTokenizer(t, sentencePieceJSON(func(file object) {
+			model := file["model"].(object)
 			model["byte_fallback"], model["fuse_unk"] = false, c.fuse
 		}))
 		if got := strings.Join(tokenTexts(tokenizer, tokenizer.Encode("axya", false)), " "); got != c.want {
@@ -176,18 +187,22 @@ func TestTokenizerConfig(t *testing.T) {
 		err                    string
 	}{
 		{name: "none", ids: []int32{1, 266}, bos: -1, eos: -1, pad: -1},
-		{name: "strings and objects", config: `{"bos_token": "<s>", "eos_token": {"content": "</s>"}, "pad_token": null}`,
-			ids: []int32{1, 266}, bos: 1, eos: 2, pad: -1},
-		{name: "map as fallback", config: `{"bos_token": "<s>"}`, specials: `{"eos_token": "</s>", "pad_token": "<unk>"}`,
-			ids: []int32{1, 266}, bos: 1, eos: 2, pad: 0},
-		{name: "no BOS", config: `{"bos_token": "<s>", "add_bos_token": false}`, ids: []int32{266}, bos: 1, eos: -1, pad: -1},
+		{name: "strings and objects",
+			config: `{"bos_token": "<s>", "eos_token": {"content": "</s>"}, "pad_token": null}`,
+			ids:    []int32{1, 266}, bos: 1, eos: 2, pad: -1},
+		{name: "map as fallback", config: `{"bos_token": "<s>"}`,
+			specials: `{"eos_token": "</s>", "pad_token": "<unk>"}`, ids: []int32{1, 266}, bos: 1, eos: 2, pad: 0},
+		{name: "no BOS", config: `{"bos_token": "<s>", "add_bos_token": false}`,
+			ids: []int32{266}, bos: 1, eos: -1, pad: -1},
 		{name: "EOS", config: `{"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": true, "add_eos_token": true}`,
 			ids: []int32{1, 266, 2}, bos: 1, eos: 2, pad: -1},
-		{name: "late token", config: `{"pad_token": "[PAD]", "added_tokens_decoder": {"300": {"content": "[PAD]", "special": true}}}`,
-			ids: []int32{1, 266}, bos: -1, eos: -1, pad: 300},
+		{name: "late token",
+			config: `{"pad_token": "[PAD]", "added_tokens_decoder": {"300": {"content": "[PAD]", "special": true}}}`,
+			ids:    []int32{1, 266}, bos: -1, eos: -1, pad: 300},
 		{name: "missing", config: `{"eos_token": "<end>"}`, err: `tokenizer_config.json: eos_token is "<end>"`},
 		{name: "EOS unnamed", config: `{"add_eos_token": true}`, err: "there is no eos_token"},
-		{name: "late conflict", config: `{"added_tokens_decoder": {"7": {"content": "<s>"}}}`, err: "has id 7 there and 1 in tokenizer.json"},
+		{name: "late conflict", config: `{"added_tokens_decoder": {"7": {"content": "<s>"}}}`,
+			err: "has id 7 there and 1 in tokenizer.json"},
 		{name: "broken", config: `{`, err: "tokenizer_config.json: "},
 	} {
 		files := map[string]string{"tokenizer.json": sentencePieceJSON(nil)}
@@ -217,10 +232,15 @@ func TestTokenizerConfig(t *testing.T) {
 	}
 }
 
-// TestTokenizerLinear: a megabyte of the worst text takes about half a second. Quadratic time would be many minutes, so the limit can
-// leave room for a busy machine.
+// bothFiles are a SentencePiece-like and a byte-level tokenizer.json.
+func bothFiles() map[string]string {
+	return map[string]string{"sentencepiece": sentencePieceJSON(nil), "bytelevel": byteLevelJSON(nil)}
+}
+
+// TestTokenizerLinear checks that encoding does not take quadratic time: a megabyte of the worst text takes about half
+// a second, and would take many minutes in quadratic time, so the limit leaves room for a busy machine.
 func TestTokenizerLinear(t *testing.T) {
-	for family, file := range map[string]string{"sentencepiece": sentencePieceJSON(nil), "bytelevel": byteLevelJSON(nil)} {
+	for family, file := range bothFiles() {
 		tokenizer := mustTokenizer(t, file)
 		for _, unit := range []string{"a", " ", "🙂", "ab ", "</s>", "\n", "'", "ab"} {
 			text := strings.Repeat(unit, 1<<20/len(unit))
@@ -230,7 +250,7 @@ func TestTokenizerLinear(t *testing.T) {
 				t.Errorf("%s: 1 MiB of %q took %v", family, unit, took)
 			}
 			if got := tokenizer.Decode(ids, false); got != text {
-				t.Errorf("%s: 1 MiB of %q does not come back", family, unit)
+				t.Errorf("%s: 1 MiB of %q decodes to another text", family, unit)
 			}
 		}
 	}
@@ -253,24 +273,9 @@ func TestTokenizerConcurrent(t *testing.T) {
 	group.Wait()
 }
 
-func TestStream(t *testing.T) {
-	tokenizer := mustTokenizer(t, byteLevelJSON(nil))
-	stream := tokenizer.NewStream()
-	var parts []string
-	for _, id := range tokenizer.Encode("a🙂<|im_end|>é", false) {
-		parts = append(parts, stream.Push(id))
-	}
-	if want := []string{"a", "", "", "", "🙂", "", "é"}; !slices.Equal(parts, want) {
-		t.Errorf("pushes give %q, want %q", parts, want)
-	}
-	stream.Push(int32(0xF0)) // the first byte of an emoji, and then nothing
-	if got := stream.Flush(); got != "\uFFFD" {
-		t.Errorf("flush gives %q", got)
-	}
-}
-
 func ExampleNew() {
-	read := fixture.FileReader(map[string]string{"tokenizer.json": byteLevelJSON(nil)}) // of a checkpoint: its ReadFile
+	// For a model folder, read is a function that reads its files by name.
+	read := fixture.FileReader(map[string]string{"tokenizer.json": byteLevelJSON(nil)})
 	tokenizer, err := New(read)
 	if err != nil {
 		panic(err)
@@ -288,10 +293,10 @@ func FuzzTokenizer(f *testing.F) {
 		f.Add(seed)
 	}
 	sentencePiece := mustTokenizer(f, sentencePieceJSON(nil))
-	llama3 := func(file map[string]any) {
-		file["pre_tokenizer"] = map[string]any{"type": "Sequence", "pretokenizers": []any{
-			map[string]any{"type": "Split", "pattern": map[string]any{"Regex": llama3Pattern}, "behavior": "Isolated", "invert": false},
-			map[string]any{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
+	llama3 := func(file object) {
+		file["pre_tokenizer"] = object{"type": "Sequence", "pretokenizers": list{
+			object{"type": "Split", "pattern": object{"Regex": llama3Pattern}, "behavior": "Isolated", "invert": false},
+			object{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
 		}}
 	}
 	byteLevels := []*Tokenizer{mustTokenizer(f, byteLevelJSON(nil)), mustTokenizer(f, byteLevelJSON(llama3))}
@@ -300,38 +305,14 @@ func FuzzTokenizer(f *testing.F) {
 		for _, tokenizer := range byteLevels {
 			ids := tokenizer.Encode(text, false)
 			if got := tokenizer.Decode(ids, false); valid && got != text {
-				t.Errorf("byte-level: %q comes back as %q", text, got)
+				t.Errorf("byte-level: %q decodes to %q", text, got)
 			}
 		}
 		ids := sentencePiece.Encode(text, true)
-		// ▁ and a blank are one symbol; text after a special token gets a blank; <0xNN> spelled out is the byte.
+		// ▁ and a space are one symbol, text after a special token gets a space, and <0xNN> spelled out is the byte.
 		plain := !strings.ContainsAny(text, "▁<")
 		if got := sentencePiece.Decode(ids, true); valid && plain && got != text {
-			t.Errorf("sentencepiece: %q comes back as %q", text, got)
+			t.Errorf("sentencepiece: %q decodes to %q", text, got)
 		}
 	})
-}
-
-// The pieces of a row are its text, cut where tokens meet; a character of several tokens belongs to the last of them.
-func TestPieces(t *testing.T) {
-	for name, file := range map[string]string{"sentence piece": sentencePieceJSON(nil), "byte level": byteLevelJSON(nil)} {
-		tokenizer, err := New(fixture.FileReader(map[string]string{"tokenizer.json": file}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, text := range []string{"", "ab abc", " a  b", "日本 é", "a\nb", "</s> ab"} {
-			ids := tokenizer.Encode(text, true)
-			pieces := tokenizer.Pieces(ids)
-			if joined := strings.Join(pieces, ""); len(pieces) != len(ids) || joined != tokenizer.Decode(ids, false) {
-				t.Errorf("%s: %q: pieces %q of %d ids, want %q in parts", name, text, pieces, len(ids), tokenizer.Decode(ids, false))
-			}
-		}
-	}
-	tokenizer, err := New(fixture.FileReader(map[string]string{"tokenizer.json": sentencePieceJSON(nil)}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := tokenizer.Pieces(tokenizer.Encode("ab日abc", true)), []string{"<s>", " ab", "", "", "日", "abc"}; !slices.Equal(got, want) {
-		t.Errorf("pieces %q, want %q", got, want)
-	}
 }

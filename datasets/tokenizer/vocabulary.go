@@ -9,17 +9,19 @@ import (
 	"slices"
 )
 
-// maxTokens bounds the ids a tokenizer file may name: the largest published vocabularies hold about a quarter million.
+// maxTokens bounds the ids of a tokenizer file; the largest published vocabularies hold about a quarter of a million.
 const maxTokens = 1 << 22
 
-// vocabulary maps token text to id and back. Texts are as the file writes them (byte-level families write a byte as a letter).
+// vocabulary maps the text of a token to its id and back. Texts are as the file spells them: byte-level models write
+// each byte as a letter.
 type vocabulary struct {
 	ids    map[string]int32
 	tokens []string // by id
-	used   []bool   // ids may have holes
+	used   []bool   // by id: is there such a token? Ids may have gaps.
 }
 
-// UnmarshalJSON reads {"token": id}. Unlike encoding/json it refuses a token written twice, and two tokens of one id.
+// UnmarshalJSON reads {"token": id, …}. Unlike encoding/json it refuses a token that appears twice and an id that two
+// tokens share.
 func (v *vocabulary) UnmarshalJSON(data []byte) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if open, err := d.Token(); err != nil {
@@ -46,6 +48,7 @@ func (v *vocabulary) UnmarshalJSON(data []byte) error {
 	return err
 }
 
+// add adds a token; its text and its id must be new.
 func (v *vocabulary) add(text string, id int64) error {
 	if id < 0 || id >= maxTokens {
 		return fmt.Errorf("token %q has id %d; ids must lie in 0..%d", text, id, maxTokens-1)
@@ -67,7 +70,7 @@ func (v *vocabulary) add(text string, id int64) error {
 	return nil
 }
 
-// text returns the token of an id; false for an id outside the vocabulary or in a hole of it.
+// text returns the token of an id; false for an id that is not in the vocabulary.
 func (v *vocabulary) text(id int32) (string, bool) {
 	if id < 0 || int(id) >= len(v.tokens) || !v.used[id] {
 		return "", false
@@ -75,8 +78,9 @@ func (v *vocabulary) text(id int32) (string, bool) {
 	return v.tokens[id], true
 }
 
-// byteLetters are the letters that byte-level BPE writes for the 256 byte values, so that vocabulary files hold no white space or
-// control characters: a printable Latin-1 character stands for itself, the n-th other byte for U+0100+n (GPT-2's table).
+// byteLetters returns the letters that byte-level BPE writes for the 256 byte values, so that vocabulary files need no
+// white space or control characters: a printable Latin-1 character stands for itself, and U+0100+n for the n-th other
+// byte (GPT-2's table).
 func byteLetters() (letters [256]rune) {
 	next := rune(0x100)
 	for b := range 256 {
@@ -90,7 +94,7 @@ func byteLetters() (letters [256]rune) {
 	return letters
 }
 
-// letterBytes inverts byteLetters.
+// letterBytes is the inverse of byteLetters.
 func letterBytes() map[rune]byte {
 	inverse := make(map[rune]byte, 256)
 	for b, letter := range byteLetters() {
@@ -99,7 +103,7 @@ func letterBytes() map[rune]byte {
 	return inverse
 }
 
-// lettersToBytes turns the letters of a byte-level token into the bytes they stand for; false when a character stands for none.
+// lettersToBytes turns the letters of a byte-level token into bytes; false when a character stands for no byte.
 func lettersToBytes(inverse map[rune]byte, text string) (string, bool) {
 	raw := make([]byte, 0, len(text))
 	for _, letter := range text {
@@ -112,7 +116,7 @@ func lettersToBytes(inverse map[rune]byte, text string) (string, bool) {
 	return string(raw), true
 }
 
-// rawBytes maps the bytes a byte-level token stands for to its id.
+// rawBytes maps the bytes of each byte-level token to its id.
 func (v *vocabulary) rawBytes() map[string]int32 {
 	inverse := letterBytes()
 	raw := make(map[string]int32, len(v.ids))

@@ -6,32 +6,36 @@ import (
 	"unicode/utf8"
 )
 
-// The word patterns of published byte-level tokenizers, as their files write them. The scanners below match the same words.
+// The word patterns of published byte-level tokenizers, as their files write them. The scanners below match the same
+// words.
 const (
 	gpt2Pattern   = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
-	llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-	qwen2Pattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|` +
+		` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	qwen2Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|` +
+		` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
-// gpt2Word is the length of the match of gpt2Pattern at the start of text.
+// gpt2Word returns the length of the match of gpt2Pattern at the start of text.
 func gpt2Word(text string) int {
 	if n := contraction(text, func(r rune) rune { return r }); n > 0 {
 		return n
 	}
-	blank := 0
+	lead := 0 // a leading space
 	if text[0] == ' ' {
-		blank = 1
+		lead = 1
 	}
-	r, size := utf8.DecodeRuneInString(text[blank:])
+	r, size := utf8.DecodeRuneInString(text[lead:])
 	for _, class := range []func(rune) bool{unicode.IsLetter, unicode.IsNumber, isSymbol} {
 		if size > 0 && class(r) {
-			return blank + size + prefixLen(text[blank+size:], class)
+			return lead + size + prefixLen(text[lead+size:], class)
 		}
 	}
 	return spaceWord(text)
 }
 
-// llama3Word is the length of the match of llama3Pattern (digits 3) or qwen2Pattern (digits 1) at the start of text.
+// llama3Word returns the length of the match of llama3Pattern (digits 3) or qwen2Pattern (digits 1) at the start of
+// text.
 func llama3Word(text string, digits int) int {
 	if n := contraction(text, foldASCII); n > 0 {
 		return n
@@ -56,12 +60,12 @@ func llama3Word(text string, digits int) int {
 		}
 		return n
 	}
-	blank := 0
+	lead := 0 // a leading space
 	if r == ' ' {
-		blank = 1
+		lead = 1
 	}
-	if n := prefixLen(text[blank:], isSymbol); n > 0 {
-		n += blank
+	if n := prefixLen(text[lead:], isSymbol); n > 0 {
+		n += lead
 		return n + prefixLen(text[n:], isLineEnd)
 	}
 	space := prefixLen(text, unicode.IsSpace)
@@ -71,7 +75,8 @@ func llama3Word(text string, digits int) int {
 	return spaceWord(text)
 }
 
-// spaceWord matches \s+(?!\S)|\s+: a run of white space, less its last character when a word follows that could take it.
+// spaceWord returns the length of the match of \s+(?!\S)|\s+ at the start of text: a run of white space, without its
+// last character where a word follows, since that character may belong to the word.
 func spaceWord(text string) int {
 	n := prefixLen(text, unicode.IsSpace)
 	if n == len(text) {
@@ -84,7 +89,7 @@ func spaceWord(text string) int {
 	return n
 }
 
-// contraction is the length of an English clitic ('s 't 're 've 'm 'll 'd) at the start of text, else 0.
+// contraction returns the length of an English clitic ('s 't 're 've 'm 'll 'd) at the start of text, else 0.
 func contraction(text string, fold func(rune) rune) int {
 	if text[0] != '\'' {
 		return 0
@@ -106,7 +111,7 @@ func contraction(text string, fold func(rune) rune) int {
 	return 0
 }
 
-// foldASCII lowers a letter as (?i) compares it: U+017F, the long s, counts as an s.
+// foldASCII maps a letter to lower case as (?i) compares it: U+017F, the long s, counts as an s.
 func foldASCII(r rune) rune {
 	if r == 'ſ' {
 		return 's'
@@ -117,13 +122,14 @@ func foldASCII(r rune) rune {
 	return r
 }
 
+// isSymbol reports whether a character is neither white space nor a letter nor a number.
 func isSymbol(r rune) bool {
 	return !unicode.IsSpace(r) && !unicode.IsLetter(r) && !unicode.IsNumber(r)
 }
 
 func isLineEnd(r rune) bool { return r == '\r' || r == '\n' }
 
-// prefixLen is the number of bytes of text's leading characters of a class.
+// prefixLen returns the length in bytes of the leading characters of text that belong to a class.
 func prefixLen(text string, class func(rune) bool) int {
 	for i, r := range text {
 		if !class(r) {
