@@ -6,7 +6,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // callable tells whether package pjrt may put a call into the place of attention of q [B, S, H, hd].
@@ -20,7 +20,7 @@ func (w Weights) calledAttention(q, k, v, mask *Node) *Node {
 	mask = BroadcastToDims(mask, b, s, s)
 	return withGradient(func(in []*Node) *Node {
 		y := selfAttention(in[0], in[1], in[2], mask)
-		return marked(pjrt.AttentionMark, []*Node{y}, in[0], in[1], in[2], mask)[0]
+		return marked(mlir.AttentionMarker, []*Node{y}, in[0], in[1], in[2], mask)[0]
 	}, func(in []*Node, dy *Node) []*Node {
 		if w.again {
 			in = apart(in)
@@ -28,7 +28,7 @@ func (w Weights) calledAttention(q, k, v, mask *Node) *Node {
 			in, dy = notBefore(in, dy)
 		}
 		gradients := Gradient(ReduceAllSum(Mul(selfAttention(in[0], in[1], in[2], mask), dy)), in...)
-		return marked(pjrt.AttentionGradientMark, gradients, in[0], in[1], in[2], mask, dy)
+		return marked(mlir.AttentionGradientMarker, gradients, in[0], in[1], in[2], mask, dy)
 	}, q, k, v)
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/hlo"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 	"github.com/bfpo-go/bfpo/graph/wheel"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
@@ -30,7 +32,7 @@ type Options struct {
 	// Log receives one-line notices, such as which backend auto chose and why; nil drops them.
 	Log func(format string, args ...any)
 
-	kernels pjrt.Kernels // that programs call on CPUs, from the environment
+	kernels mlir.Kernels // that programs call on CPUs, from the environment
 }
 
 // Device is an open backend: where tensors live and programs run.
@@ -50,7 +52,7 @@ type Device struct {
 type Compiled = pjrt.Compiled
 
 // Work is what a compiled program computes and exchanges.
-type Work = pjrt.Work
+type Work = hlo.Work
 
 // Memory is the state of one device's memory, in bytes.
 type Memory = pjrt.Memory
@@ -76,7 +78,7 @@ func Open(o Options) (*Device, error) {
 		o.Log = func(string, ...any) {}
 	}
 	var err error
-	if o.kernels, err = pjrt.KernelsFromEnvironment(); err != nil {
+	if o.kernels, err = mlir.KernelsFromEnvironment(); err != nil {
 		return nil, err
 	}
 	d, err := open(o)
@@ -192,6 +194,15 @@ func (d *Device) Describe() string {
 
 // Plugin returns the path of the PJRT plugin; empty on the Go backend.
 func (d *Device) Plugin() string { return d.plugin }
+
+// Kernels describes the kernels that programs on the host's processor call and the instructions that these use, for
+// people. It is empty where programs call none: on GPUs, the Go backend, and processors without AVX-512 and bfloat16.
+func (d *Device) Kernels() string {
+	if d.client == nil {
+		return ""
+	}
+	return d.client.Kernels()
+}
 
 // NumDevices returns the number of devices that programs can use.
 func (d *Device) NumDevices() int { return d.Backend.NumDevices() }

@@ -8,7 +8,7 @@ import (
 	"github.com/gomlx/exceptions"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // The axes of a mesh as GoMLX knows them.
@@ -34,7 +34,7 @@ func (m *Mesh) spread(g *Graph) error {
 
 // number adds the parameter that tells a device the number of its part.
 func (m *Mesh) number(g *Graph) {
-	g.AttachState(shardKey{}, Parameter(g, pjrt.ShardName, shapes.Make(dtypes.Int32)))
+	g.AttachState(shardKey{}, Parameter(g, mlir.ShardName, shapes.Make(dtypes.Int32)))
 }
 
 // start is where the device's part begins in a whole tensor of this rank, with rows in each part.

@@ -1,7 +1,7 @@
 package graph
 
 import (
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -37,7 +37,7 @@ func (w Weights) CalledDecoder(step DecoderStep, y *Node, cache []*Node) (*Node,
 	for _, l := range step.Layers {
 		in = append(append(in, l.Keys, l.Values), l.Weights[:]...)
 	}
-	results := marked(pjrt.DecoderMark, append([]*Node{y}, cache...), in...)
+	results := marked(mlir.DecoderMarker, append([]*Node{y}, cache...), in...)
 	return results[0], results[1:]
 }
 
@@ -68,4 +68,4 @@ func (s DecoderStep) callable() bool {
 }
 
 // divides tells whether there are calls for such a width.
-func divides(n int) bool { return n%pjrt.CallWidth == 0 }
+func divides(n int) bool { return n%mlir.CallWidth == 0 }

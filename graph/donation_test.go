@@ -10,7 +10,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/distributed"
 	"github.com/gomlx/compute/dtypes"
@@ -174,7 +174,7 @@ func addGraph(t *testing.T, d *graph.Device, rows, columns int) (*Graph, shapes.
 	g := NewGraph(d.Backend, "add")
 	whole := shapes.Make(dtypes.Float32, rows, columns)
 	if d.NumDevices() == 1 {
-		x := Parameter(g, pjrt.DonatedPrefix+"x", whole)
+		x := Parameter(g, mlir.DonatedPrefix+"x", whole)
 		if err := g.Compile(Add(x, Parameter(g, "y", whole))); err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +191,7 @@ func addGraph(t *testing.T, d *graph.Device, rows, columns int) (*Graph, shapes.
 	if err := g.SetAutoSharding(mesh); err != nil {
 		t.Fatal(err)
 	}
-	x := ShardedParameter(g, pjrt.DonatedPrefix+"x", whole, spec)
+	x := ShardedParameter(g, mlir.DonatedPrefix+"x", whole, spec)
 	sum := Add(x, ShardedParameter(g, "y", whole, spec))
 	if err := g.CompileWithSharding([]*Node{sum}, []*distributed.ShardingSpec{spec}); err != nil {
 		t.Fatal(err)

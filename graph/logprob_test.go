@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/hlo"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -143,7 +143,7 @@ func TestWeighedRowsCall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		called := slices.ContainsFunc(compiled.Work.Operations, func(o pjrt.Operation) bool { return o.Name == "bfpo_weighed_rows" })
+		called := slices.ContainsFunc(compiled.Work.Operations, func(o hlo.Operation) bool { return o.Name == "bfpo_weighted_rows" })
 		if called != (dtype == dtypes.BFloat16) {
 			t.Errorf("%s: %v", dtype, compiled.Work.Operations)
 		}

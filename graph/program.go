@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/exceptions"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -285,7 +285,7 @@ func (p *Program) compile(v *variant) {
 func (p *Program) parameterName(group, index int) string {
 	name := fmt.Sprintf("in%d_%d", group, index)
 	if slices.Contains(p.donate, group) {
-		return pjrt.DonatedPrefix + name
+		return mlir.DonatedPrefix + name
 	}
 	return name
 }

@@ -40,6 +40,9 @@ func runVersion(_ context.Context, o *options, args []string) error {
 	if plugin := rt.Device.Plugin(); plugin != "" {
 		fmt.Fprintf(o.std.out, "plugin    %s\n", plugin)
 	}
+	if kernels := rt.Device.Kernels(); kernels != "" {
+		fmt.Fprintf(o.std.out, "kernels   %s\n", kernels)
+	}
 	fmt.Fprintf(o.std.out, "devices   %d\n", rt.Device.NumDevices())
 	return nil
 }

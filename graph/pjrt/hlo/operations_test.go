@@ -1,4 +1,4 @@
-package pjrt
+package hlo
 
 import (
 	"slices"
@@ -62,7 +62,7 @@ func TestOperations(t *testing.T) {
 		if withConfig {
 			program = message(1, program, 2, "configuration")
 		}
-		got, err := operationsOf(program, withConfig)
+		got, err := Operations(program, withConfig)
 		if err != nil || len(got) != len(want) {
 			t.Fatalf("%v, %v", got, err)
 		}
@@ -84,7 +84,7 @@ func FuzzOperations(f *testing.F) {
 	f.Add(bf16Program())
 	f.Add([]byte{0x1a, 0xff})
 	f.Fuzz(func(t *testing.T, program []byte) {
-		operations, err := operationsOf(program, false)
+		operations, err := Operations(program, false)
 		if err != nil && strings.Contains(err.Error(), "\n") || slices.ContainsFunc(operations, func(o Operation) bool { return o.Count < 1 }) {
 			t.Errorf("%v, %v", operations, err)
 		}

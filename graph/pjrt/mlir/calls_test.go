@@ -1,4 +1,4 @@
-package pjrt
+package mlir
 
 import (
 	"fmt"
@@ -32,7 +32,7 @@ func TestCallMarked(t *testing.T) {
 	mean := strings.Replace(mark, "200870519", "200870522", 1) + "    %10, %11, %12, %13, %14 = \"stablehlo.optimization_barrier\"(%6, %q, %2, %3, %7) : (" +
 		rows + ", " + logits + ", tensor<i32>) -> (" + rows + ", " + logits + ", tensor<i32>)\n"
 	callMean := strings.Replace(mark, "200870519", "200870522", 1) +
-		"    %10 = \"stablehlo.custom_call\"(%q, %2, %3) { call_target_name = \"bfpo_weighed_rows\", api_version = 4 : i32 } : (" + logits + ") -> (" + rows + ")\n"
+		"    %10 = \"stablehlo.custom_call\"(%q, %2, %3) { call_target_name = \"bfpo_weighted_rows\", api_version = 4 : i32 } : (" + logits + ") -> (" + rows + ")\n"
 	five := same + ", " + same + ", " + same + ", " + same + ", " + same
 	gate := strings.Replace(mark, "200870519", "200870523", 1) + "    %10, %11, %12, %13, %14, %15 = \"stablehlo.optimization_barrier\"(%5, %6, %q, %2, %3, %7) : (" +
 		five + ", tensor<i32>) -> (" + five + ", tensor<i32>)\n"
@@ -47,10 +47,10 @@ func TestCallMarked(t *testing.T) {
 		"another function's": {head + mark + use + head + forward, head + mark + use + head + forward},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := callMarked(c.text, true); got != c.want {
+			if got := callMarked(c.text, allKernels()); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
-			if got := callMarked(c.text, false); got != c.text {
+			if got := callMarked(c.text, nil); got != c.text {
 				t.Errorf("without calls: got\n%s\nwant\n%s", got, c.text)
 			}
 		})
@@ -79,12 +79,12 @@ func TestCallDecoder(t *testing.T) {
 	aliases := fmt.Sprintf(alias+", "+alias+", "+alias+", "+alias, 1, 6, 2, 7, 3, 17, 4, 18)
 	call := "    " + names(100, 5) + " = \"stablehlo.custom_call\"(" + names(25, 28) + ") { call_target_name = \"bfpo_decoder\", api_version = 4 : i32, " +
 		"output_operand_aliases = [" + aliases + "] } : (" + in + ") -> (" + x + ", " + cache + ", " + cache + ")\n"
-	if got := callMarked(head+mark+text, true); got != head+mark+call {
+	if got := callMarked(head+mark+text, allKernels()); got != head+mark+call {
 		t.Errorf("got\n%s\nwant\n%s", got, head+mark+call)
 	}
 	results := x + ", " + cache + ", " + cache
 	barrier := "    " + names(100, 5) + " = \"stablehlo.optimization_barrier\"(" + names(20, 5) + ") : (" + results + ") -> (" + results + ")\n"
-	if got := callMarked(head+mark+text, false); got != head+mark+barrier {
+	if got := callMarked(head+mark+text, nil); got != head+mark+barrier {
 		t.Errorf("without calls: got\n%s\nwant\n%s", got, head+mark+barrier)
 	}
 }

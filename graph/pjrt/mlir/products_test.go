@@ -1,4 +1,4 @@
-package pjrt
+package mlir
 
 import (
 	"fmt"
@@ -64,7 +64,7 @@ func TestCallProducts(t *testing.T) {
 `, c.target, c.how, c.left, c.right, c.result)
 		}
 		const around = "    %8 = \"stablehlo.tanh\"(%7) : (tensor<f32>) -> tensor<f32>\n"
-		if got := callProducts(around+text+around, c.rounded); got != around+want+around {
+		if got := callProducts(around+text+around, allKernels(), c.rounded); got != around+want+around {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, want)
 		}
 	}

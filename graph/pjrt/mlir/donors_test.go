@@ -1,11 +1,11 @@
-package pjrt
+package mlir
 
 import (
 	"strings"
 	"testing"
 )
 
-func TestSplitTag(t *testing.T) {
+func TestRemoveTag(t *testing.T) {
 	for _, c := range []struct{ text, untagged, name, tag string }{
 		{"module @step__bfpo12 {\n}", "module @step {\n}", "step", "__bfpo12"},
 		{"module @step__bfpo3 attributes {stablehlo.num_partitions = 4} {", "module @step attributes {stablehlo.num_partitions = 4} {", "step", "__bfpo3"},
@@ -13,14 +13,14 @@ func TestSplitTag(t *testing.T) {
 		{"// no module", "// no module", "", ""},
 		{"module @cut", "module @cut", "", ""},
 	} {
-		untagged, name, tag := splitTag(c.text)
+		untagged, name, tag := RemoveTag(c.text)
 		if untagged != c.untagged || name != c.name || tag != c.tag {
-			t.Errorf("splitTag(%q) = %q, %q, %q", c.text, untagged, name, tag)
+			t.Errorf("RemoveTag(%q) = %q, %q, %q", c.text, untagged, name, tag)
 		}
 	}
 }
 
-func TestMarkDonors(t *testing.T) {
+func TestAliasDonors(t *testing.T) {
 	for _, c := range []struct{ name, from, to string }{
 		{"no donors", "func.func @main(%in0_0: tensor<2xf32>) -> tensor<2xf32> {", "func.func @main(%in0_0: tensor<2xf32>) -> tensor<2xf32> {"},
 		{"one result",
@@ -44,7 +44,7 @@ func TestMarkDonors(t *testing.T) {
 			"func.func @main(%a: tensor<2xf32> { note = \"a, b) -> (\\\"\" }, %donated_b: tensor<2xf32> { tf.aliasing_output = 0 : i32 }) -> tensor<2xf32> {"},
 		{"not a whole program", "func.func @main(%donated_a: tensor<2xf32>", "func.func @main(%donated_a: tensor<2xf32>"},
 	} {
-		if got := markDonors(c.from); got != c.to {
+		if got := aliasDonors(c.from); got != c.to {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.to)
 		}
 	}
@@ -92,7 +92,7 @@ func dotText(left, right, typ, out string, algorithm bool) string {
 
 func zeroText(dependency string) string { return strings.ReplaceAll(zero, "%DEP", dependency) }
 
-func TestFreeDots(t *testing.T) {
+func TestSimplifyDots(t *testing.T) {
 	for _, c := range []struct{ name, from, to string }{
 		{"barrier on the left", zeroText("%w") + dotText("%6", "%w", "bf16", "bf16", true), zeroText("%w") + dotText("%x", "%w", "bf16", "bf16", false)},
 		{"barrier on the right", zeroText("%h") + dotText("%h", "%6", "bf16", "f32", true), zeroText("%h") + dotText("%h", "%x", "bf16", "f32", false)},
@@ -105,7 +105,7 @@ func TestFreeDots(t *testing.T) {
 			zeroText("%w") + "  func.func @second(%6: tensor<4x8xbf16>, %w: tensor<8x16xbf16>) {\n" + dotText("%6", "%w", "bf16", "bf16", false)},
 		{"cut short", `    %7 = "stablehlo.dot_general"(%a, %b) {` + "\n      " + dotAlgorithm + "\n", `    %7 = "stablehlo.dot_general"(%a, %b) {` + "\n      " + dotAlgorithm + "\n"},
 	} {
-		if got := freeDots(c.from); got != c.to {
+		if got := simplifyDots(c.from); got != c.to {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.to)
 		}
 	}
@@ -116,17 +116,17 @@ func FuzzRewrite(f *testing.F) {
 		zeroText("%w") + dotText("%6", "%w", "bf16", "bf16", true))
 	f.Add("func.func @main(\"\\")
 	f.Fuzz(func(t *testing.T, text string) {
-		untagged, _, tag := splitTag(text)
+		untagged, _, tag := RemoveTag(text)
 		if len(untagged)+len(tag) != len(text) {
-			t.Errorf("splitTag lost text of %q", text)
+			t.Errorf("RemoveTag lost text of %q", text)
 		}
-		if got := markDonors(text); len(got) < len(text) && !strings.Contains(text, "%"+DonatedPrefix) {
-			t.Errorf("markDonors lost text of %q", text)
+		if got := aliasDonors(text); len(got) < len(text) && !strings.Contains(text, "%"+DonatedPrefix) {
+			t.Errorf("aliasDonors lost text of %q", text)
 		}
-		if got := freeDots(text); !strings.Contains(text, dotAlgorithm) && got != text {
-			t.Errorf("freeDots changed %q", text)
+		if got := simplifyDots(text); !strings.Contains(text, dotAlgorithm) && got != text {
+			t.Errorf("simplifyDots changed %q", text)
 		}
-		if got := callProducts(text, true); !strings.Contains(text, "dot_general") && got != text {
+		if got := callProducts(text, allKernels(), true); !strings.Contains(text, "dot_general") && got != text {
 			t.Errorf("callProducts changed %q", text)
 		}
 	})
