@@ -11,7 +11,8 @@ import (
 
 // Kernels of another version, and other kernels, give a program another key.
 func TestKernelContext(t *testing.T) {
-	products, both := mlir.Kernels{mlir.ProductTarget: true}, mlir.Kernels{mlir.ProductTarget: true, mlir.RowsTarget: true}
+	products, both := mlir.Kernels{mlir.ProductTarget: true}, mlir.Kernels{mlir.ProductTarget: true,
+		mlir.RowsTarget: true}
 	contexts := []string{
 		kernelContext(nil, "1"), kernelContext(products, "1"), kernelContext(products, "2"), kernelContext(both, "1"),
 	}

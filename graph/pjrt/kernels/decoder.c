@@ -23,7 +23,7 @@ enum { TASK_BYTES = 1 << 19, COLUMNS = 16 };
 typedef struct {
   long norm_phase; // the phase for which normed has been computed
   char *normed;    // [all tokens, width]
-  float *sums;     // of a task: [all tokens, head_width], two of [all tokens, COLUMNS], or scores [tokens, cache_length]
+  float *sums;     // [all tokens, head_width], two of [all tokens, COLUMNS], or scores [tokens, cache_length]
   char *weights;   // exponentials of scores
 } buffers;
 

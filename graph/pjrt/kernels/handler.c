@@ -281,8 +281,9 @@ static bool is_decoder(const call *c, const decoder_inputs *d) {
   const int64_t slots[] = {d->rows, d->tokens}, mask[] = {d->rows, d->tokens, d->cache_length};
   const int64_t angles[] = {d->rows, d->tokens, 1, d->head_width / 2}, x[] = {d->rows, d->tokens, d->width};
   return has_shape(argument(c, ARG_X), TYPE_F32, x, 3) && has_shape(result(c, 0), TYPE_F32, x, 3) &&
-         has_shape(argument(c, ARG_SLOTS), TYPE_S32, slots, 2) && has_shape(argument(c, ARG_COS), TYPE_F32, angles, 4) &&
-         has_shape(argument(c, ARG_SIN), TYPE_F32, angles, 4) && has_shape(argument(c, ARG_MASK), TYPE_PRED, mask, 3);
+         has_shape(argument(c, ARG_SLOTS), TYPE_S32, slots, 2) &&
+         has_shape(argument(c, ARG_COS), TYPE_F32, angles, 4) && has_shape(argument(c, ARG_SIN), TYPE_F32, angles, 4) &&
+         has_shape(argument(c, ARG_MASK), TYPE_PRED, mask, 3);
 }
 
 void *bfpo_decoder(void *frame) {

@@ -57,15 +57,18 @@ func callAttributes(target string, results int) string {
 	var aliases []string
 	for i := range results - 1 {
 		aliases = append(aliases, fmt.Sprintf(
-			"#stablehlo.output_operand_alias<output_tuple_indices = [%d], operand_index = %d, operand_tuple_indices = []>",
+			"#stablehlo.output_operand_alias<output_tuple_indices = [%d], operand_index = %d, operand_tuple_indices = "+
+				"[]>",
 			1+i, decoderArguments+i/layerCache*layerArguments+i%layerCache))
 	}
 	return ", output_operand_aliases = [" + strings.Join(aliases, ", ") + "]"
 }
 
 var (
-	markerConstant = regexp.MustCompile(`^\s*(%\w+) = "stablehlo\.constant"\(\) \{ value = dense<(\d+)> : tensor<i32> \}`)
-	barrier        = regexp.MustCompile(`^(\s*)(%.*) = "stablehlo\.optimization_barrier"\((.*)\) : \((.*)\) -> \(.*\)\s*$`)
+	markerConstant = regexp.MustCompile(`^\s*(%\w+) = "stablehlo\.constant"\(\) \{ value = dense<(\d+)> : tensor<i32> ` +
+		`\}`)
+	barrier = regexp.MustCompile(`^(\s*)(%.*) = "stablehlo\.optimization_barrier"\((.*)\) : \((.*)\) -> ` +
+		`\(.*\)\s*$`)
 )
 
 // callMarked replaces the barriers whose last operand is the marker of a selected kernel by calls. A decoder's

@@ -128,7 +128,8 @@ func (c collectives) writeGather(out *strings.Builder, name string, sum operatio
 	if len(operands) < 2 {
 		return false
 	}
-	fmt.Fprintf(out, "    %s = \"stablehlo.all_gather\"(%s) { all_gather_dim = 0 : i64, %s } : (%s) -> %s\n", name, update.args[1],
+	fmt.Fprintf(out, "    %s = \"stablehlo.all_gather\"(%s) { all_gather_dim = 0 : i64, %s } : (%s) -> %s\n", name,
+		update.args[1],
 		found.groups, operands[1], found.typ)
 	return true
 }
@@ -141,7 +142,8 @@ func (c collectives) writeScatter(out *strings.Builder, line, name string, slice
 		out.WriteString(body)
 	}
 	_, result, _ := strings.Cut(line, ") -> ")
-	fmt.Fprintf(out, "    }) { scatter_dimension = 0 : i64, %s } : (%s) -> %s\n", sum.groups, sum.typ, strings.TrimSpace(result))
+	fmt.Fprintf(out, "    }) { scatter_dimension = 0 : i64, %s } : (%s) -> %s\n", sum.groups, sum.typ,
+		strings.TrimSpace(result))
 }
 
 // operandTypes returns the types of an operation's operands, from its line.

@@ -36,15 +36,18 @@ const meshProgram = `module @proto attributes {stablehlo.num_replicas = 4} {
 func TestFuseCollectives(t *testing.T) {
 	got := fuseCollectives(meshProgram)
 	for _, want := range []string{
-		`%7 = "stablehlo.all_gather"(%w) { all_gather_dim = 0 : i64, replica_groups = dense<[[0, 1], [2, 3]]> : tensor<2x2xi64> } : (tensor<2x3xf32>) -> tensor<4x3xf32>`,
+		`%7 = "stablehlo.all_gather"(%w) { all_gather_dim = 0 : i64, replica_groups = dense<[[0, 1], [2, 3]]> : ` +
+			`tensor<2x2xi64> } : (tensor<2x3xf32>) -> tensor<4x3xf32>`,
 		`%13 = "stablehlo.reduce_scatter"(%10) ({`,
-		`}) { scatter_dimension = 0 : i64, replica_groups = dense<[[0, 2], [1, 3]]> : tensor<2x2xi64> } : (tensor<4x3xf32>) -> tensor<2x3xf32>`,
+		`}) { scatter_dimension = 0 : i64, replica_groups = dense<[[0, 2], [1, 3]]> : tensor<2x2xi64> } : ` +
+			`(tensor<4x3xf32>) -> tensor<2x3xf32>`,
 	} {
 		if strings.Count(got, want) != 1 {
 			t.Errorf("not once: %s", want)
 		}
 	}
-	if strings.Contains(got, "all_reduce") || strings.Contains(got, `"stablehlo.dynamic_slice"`) || strings.Count(got, "stablehlo.add") != 2 {
+	if strings.Contains(got, "all_reduce") || strings.Contains(got, `"stablehlo.dynamic_slice"`) || strings.Count(got,
+		"stablehlo.add") != 2 {
 		t.Errorf("what was replaced is still there:\n%s", got)
 	}
 }

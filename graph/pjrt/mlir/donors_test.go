@@ -8,7 +8,8 @@ import (
 func TestRemoveTag(t *testing.T) {
 	for _, c := range []struct{ text, untagged, name, tag string }{
 		{"module @step__bfpo12 {\n}", "module @step {\n}", "step", "__bfpo12"},
-		{"module @step__bfpo3 attributes {stablehlo.num_partitions = 4} {", "module @step attributes {stablehlo.num_partitions = 4} {", "step", "__bfpo3"},
+		{"module @step__bfpo3 attributes {stablehlo.num_partitions = 4} {",
+			"module @step attributes {stablehlo.num_partitions = 4} {", "step", "__bfpo3"},
 		{"module @plain {", "module @plain {", "plain", ""},
 		{"// no module", "// no module", "", ""},
 		{"module @cut", "module @cut", "", ""},
@@ -22,27 +23,42 @@ func TestRemoveTag(t *testing.T) {
 
 func TestAliasDonors(t *testing.T) {
 	for _, c := range []struct{ name, from, to string }{
-		{"no donors", "func.func @main(%in0_0: tensor<2xf32>) -> tensor<2xf32> {", "func.func @main(%in0_0: tensor<2xf32>) -> tensor<2xf32> {"},
+		{"no donors", "func.func @main(%in0_0: tensor<2xf32>) -> tensor<2xf32> {",
+			"func.func @main(%in0_0: tensor<2xf32>) -> tensor<2xf32> {"},
 		{"one result",
 			"func.func @main(%donated_a: tensor<4x8xf32>, %b: tensor<f32>) -> tensor<4x8xf32> {",
-			"func.func @main(%donated_a: tensor<4x8xf32> { tf.aliasing_output = 0 : i32 }, %b: tensor<f32>) -> tensor<4x8xf32> {"},
+			"func.func @main(%donated_a: tensor<4x8xf32> { tf.aliasing_output = 0 : i32 }, %b: tensor<f32>) -> " +
+				"tensor<4x8xf32> {"},
 		{"results in the order of parameters, other types between",
-			"func.func @main(%donated_a: tensor<2xf32>, %donated_b: tensor<2xf32>, %donated_c: tensor<2xbf16>) -> (tensor<f32>, tensor<2xf32>, tensor<2xf32>) {",
-			"func.func @main(%donated_a: tensor<2xf32> { tf.aliasing_output = 1 : i32 }, %donated_b: tensor<2xf32> { tf.aliasing_output = 2 : i32 }, " +
-				"%donated_c: tensor<2xbf16> { jax.buffer_donor = true }) -> (tensor<f32>, tensor<2xf32>, tensor<2xf32>) {"},
+			"func.func @main(%donated_a: tensor<2xf32>, %donated_b: tensor<2xf32>, %donated_c: tensor<2xbf16>) -> " +
+				"(tensor<f32>, tensor<2xf32>, tensor<2xf32>) {",
+			"func.func @main(%donated_a: tensor<2xf32> { tf.aliasing_output = 1 : i32 }, %donated_b: tensor<2xf32> { " +
+				"tf.aliasing_output = 2 : i32 }, " +
+				"%donated_c: tensor<2xbf16> { jax.buffer_donor = true }) -> (tensor<f32>, tensor<2xf32>, " +
+				"tensor<2xf32>) {"},
 		{"sharded alike",
-			"sdy.mesh @mesh = <[\"x\"=4]>\nfunc.func @main(%donated_a: tensor<4x8xf32> { sdy.sharding = #sdy.sharding<@mesh, [{\"x\"}, {}]> }, %b: tensor<4x8xf32>) -> (tensor<4x8xf32> { sdy.sharding = #sdy.sharding<@mesh, [{\"x\"}, {}]> }) {",
-			"sdy.mesh @mesh = <[\"x\"=4]>\nfunc.func @main(%donated_a: tensor<4x8xf32> { sdy.sharding = #sdy.sharding<@mesh, [{\"x\"}, {}]>, tf.aliasing_output = 0 : i32 }, %b: tensor<4x8xf32>) -> (tensor<4x8xf32> { sdy.sharding = #sdy.sharding<@mesh, [{\"x\"}, {}]> }) {"},
+			"sdy.mesh @mesh = <[\"x\"=4]>\nfunc.func @main(%donated_a: tensor<4x8xf32> { sdy.sharding = " +
+				"#sdy.sharding<@mesh, [{\"x\"}, {}]> }, %b: tensor<4x8xf32>) -> (tensor<4x8xf32> { sdy.sharding = " +
+				"#sdy.sharding<@mesh, [{\"x\"}, {}]> }) {",
+			"sdy.mesh @mesh = <[\"x\"=4]>\nfunc.func @main(%donated_a: tensor<4x8xf32> { sdy.sharding = " +
+				"#sdy.sharding<@mesh, [{\"x\"}, {}]>, tf.aliasing_output = 0 : i32 }, %b: tensor<4x8xf32>) -> " +
+				"(tensor<4x8xf32> { sdy.sharding = #sdy.sharding<@mesh, [{\"x\"}, {}]> }) {"},
 		{"sharded differently",
-			"func.func @main(%donated_a: tensor<4xf32> { sdy.sharding = #sdy.sharding<@m, [{\"x\"}]> }) -> (tensor<4xf32> { sdy.sharding = #sdy.sharding<@m, [{}]> }) {",
-			"func.func @main(%donated_a: tensor<4xf32> { sdy.sharding = #sdy.sharding<@m, [{\"x\"}]>, jax.buffer_donor = true }) -> (tensor<4xf32> { sdy.sharding = #sdy.sharding<@m, [{}]> }) {"},
+			"func.func @main(%donated_a: tensor<4xf32> { sdy.sharding = #sdy.sharding<@m, [{\"x\"}]> }) -> " +
+				"(tensor<4xf32> { sdy.sharding = #sdy.sharding<@m, [{}]> }) {",
+			"func.func @main(%donated_a: tensor<4xf32> { sdy.sharding = #sdy.sharding<@m, [{\"x\"}]>, " +
+				"jax.buffer_donor = true }) -> (tensor<4xf32> { sdy.sharding = #sdy.sharding<@m, [{}]> }) {"},
 		{"on several devices without a sharding",
 			"sdy.mesh @m = <[\"x\"=2]>\nfunc.func @main(%donated_a: tensor<4xf32>) -> tensor<4xf32> {",
-			"sdy.mesh @m = <[\"x\"=2]>\nfunc.func @main(%donated_a: tensor<4xf32> { jax.buffer_donor = true }) -> tensor<4xf32> {"},
+			"sdy.mesh @m = <[\"x\"=2]>\nfunc.func @main(%donated_a: tensor<4xf32> { jax.buffer_donor = true }) -> " +
+				"tensor<4xf32> {"},
 		{"brackets and commas in strings",
-			"func.func @main(%a: tensor<2xf32> { note = \"a, b) -> (\\\"\" }, %donated_b: tensor<2xf32>) -> tensor<2xf32> {",
-			"func.func @main(%a: tensor<2xf32> { note = \"a, b) -> (\\\"\" }, %donated_b: tensor<2xf32> { tf.aliasing_output = 0 : i32 }) -> tensor<2xf32> {"},
-		{"not a whole program", "func.func @main(%donated_a: tensor<2xf32>", "func.func @main(%donated_a: tensor<2xf32>"},
+			"func.func @main(%a: tensor<2xf32> { note = \"a, b) -> (\\\"\" }, %donated_b: tensor<2xf32>) -> " +
+				"tensor<2xf32> {",
+			"func.func @main(%a: tensor<2xf32> { note = \"a, b) -> (\\\"\" }, %donated_b: tensor<2xf32> { " +
+				"tf.aliasing_output = 0 : i32 }) -> tensor<2xf32> {"},
+		{"not a whole program", "func.func @main(%donated_a: tensor<2xf32>",
+			"func.func @main(%donated_a: tensor<2xf32>"},
 	} {
 		if got := aliasDonors(c.from); got != c.to {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.to)
@@ -94,16 +110,24 @@ func zeroText(dependency string) string { return strings.ReplaceAll(zero, "%DEP"
 
 func TestSimplifyDots(t *testing.T) {
 	for _, c := range []struct{ name, from, to string }{
-		{"barrier on the left", zeroText("%w") + dotText("%6", "%w", "bf16", "bf16", true), zeroText("%w") + dotText("%x", "%w", "bf16", "bf16", false)},
-		{"barrier on the right", zeroText("%h") + dotText("%h", "%6", "bf16", "f32", true), zeroText("%h") + dotText("%h", "%x", "bf16", "f32", false)},
+		{"barrier on the left", zeroText("%w") + dotText("%6", "%w", "bf16", "bf16", true), zeroText("%w") +
+			dotText("%x", "%w", "bf16", "bf16", false)},
+		{"barrier on the right", zeroText("%h") + dotText("%h", "%6", "bf16", "f32", true), zeroText("%h") +
+			dotText("%h", "%x", "bf16", "f32", false)},
 		{"no barrier", dotText("%h", "%w", "bf16", "bf16", true), dotText("%h", "%w", "bf16", "bf16", false)},
-		{"a barrier on something else stays", zeroText("%other") + dotText("%6", "%w", "bf16", "bf16", true), zeroText("%other") + dotText("%6", "%w", "bf16", "bf16", false)},
-		{"float32 stays", zeroText("%w") + dotText("%6", "%w", "f32", "f32", true), zeroText("%w") + dotText("%6", "%w", "f32", "f32", true)},
-		{"no attribute stays", zeroText("%w") + dotText("%6", "%w", "bf16", "bf16", false), zeroText("%w") + dotText("%6", "%w", "bf16", "bf16", false)},
+		{"a barrier on something else stays", zeroText("%other") + dotText("%6", "%w", "bf16", "bf16", true),
+			zeroText("%other") + dotText("%6", "%w", "bf16", "bf16", false)},
+		{"float32 stays", zeroText("%w") + dotText("%6", "%w", "f32", "f32", true), zeroText("%w") + dotText("%6",
+			"%w", "f32", "f32", true)},
+		{"no attribute stays", zeroText("%w") + dotText("%6", "%w", "bf16", "bf16", false), zeroText("%w") +
+			dotText("%6", "%w", "bf16", "bf16", false)},
 		{"names of another function do not count",
-			zeroText("%w") + "  func.func @second(%6: tensor<4x8xbf16>, %w: tensor<8x16xbf16>) {\n" + dotText("%6", "%w", "bf16", "bf16", true),
-			zeroText("%w") + "  func.func @second(%6: tensor<4x8xbf16>, %w: tensor<8x16xbf16>) {\n" + dotText("%6", "%w", "bf16", "bf16", false)},
-		{"cut short", `    %7 = "stablehlo.dot_general"(%a, %b) {` + "\n      " + dotAlgorithm + "\n", `    %7 = "stablehlo.dot_general"(%a, %b) {` + "\n      " + dotAlgorithm + "\n"},
+			zeroText("%w") + "  func.func @second(%6: tensor<4x8xbf16>, %w: tensor<8x16xbf16>) {\n" + dotText("%6",
+				"%w", "bf16", "bf16", true),
+			zeroText("%w") + "  func.func @second(%6: tensor<4x8xbf16>, %w: tensor<8x16xbf16>) {\n" + dotText("%6",
+				"%w", "bf16", "bf16", false)},
+		{"cut short", `    %7 = "stablehlo.dot_general"(%a, %b) {` + "\n      " + dotAlgorithm + "\n",
+			`    %7 = "stablehlo.dot_general"(%a, %b) {` + "\n      " + dotAlgorithm + "\n"},
 	} {
 		if got := simplifyDots(c.from); got != c.to {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.to)
@@ -112,7 +136,8 @@ func TestSimplifyDots(t *testing.T) {
 }
 
 func FuzzRewrite(f *testing.F) {
-	f.Add("module @a__bfpo1 {\n  func.func @main(%donated_x: tensor<2xf32> { sdy.sharding = 1 }, %y: f32) -> (tensor<2xf32>) {\n" +
+	f.Add("module @a__bfpo1 {\n  func.func @main(%donated_x: tensor<2xf32> { sdy.sharding = 1 }, %y: f32) -> " +
+		"(tensor<2xf32>) {\n" +
 		zeroText("%w") + dotText("%6", "%w", "bf16", "bf16", true))
 	f.Add("func.func @main(\"\\")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -68,7 +68,8 @@ func productCall(lines []string, dot operation, bf16x3 bool) (call string, ok bo
 	indent, rest, _ := strings.Cut(lines[0], "%")
 	name, _, _ := strings.Cut(rest, " = ")
 	const format = "%[1]s%%%[2]s = \"stablehlo.custom_call\"(%[3]s) {\n" +
-		"%[1]s  call_target_name = %[4]q, api_version = 4 : i32, backend_config = { how = %[5]d : i64 }\n%[1]s} : %[6]s\n"
+		"%[1]s  call_target_name = %[4]q, api_version = 4 : i32, backend_config = { how = %[5]d : i64 }\n%[1]s} : " +
+		"%[6]s\n"
 	return fmt.Sprintf(format, indent, name, strings.Join(dot.args, ", "), target, attribute, p.types), true
 }
 

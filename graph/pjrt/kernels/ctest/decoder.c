@@ -8,7 +8,8 @@
 #include "test.h"
 
 enum { ROWS = 2, TOKENS = 2, ALL = ROWS * TOKENS, WIDTH = 64, HEADS = 4, KV_HEADS = 2, HEAD_WIDTH = 32, HALF = 16 };
-enum { MLP_WIDTH = 96, LENGTH = 64, LAYERS = 2, WEIGHTS = 9, Q_WIDTH = HEADS * HEAD_WIDTH, KV_WIDTH = KV_HEADS * HEAD_WIDTH };
+enum { MLP_WIDTH = 96, LENGTH = 64, LAYERS = 2, WEIGHTS = 9 };
+enum { Q_WIDTH = HEADS * HEAD_WIDTH, KV_WIDTH = KV_HEADS * HEAD_WIDTH };
 enum { INPUT_NORM, Q, K, V, O, POST_NORM, GATE, UP, DOWN };
 
 // network has the inputs of the decoder; the doubles of keys and values become those after the step.

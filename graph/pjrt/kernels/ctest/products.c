@@ -39,8 +39,8 @@ static void test_product(format f, long batch, long rows, long columns, long dep
   matrix a = matrix_of(&left, rows, depth, left_transposed), b = matrix_of(&right, columns, depth, right_transposed);
   run_threads(product_new(batch, a, b, f, out.data, to_bf16, 3));
   char name[128];
-  snprintf(name, sizeof name, "product of format %d, %ld x [%ld, %ld] x [%ld, %ld], layout %d, to_bf16 %d", f, batch, rows,
-           depth, columns, depth, layout, to_bf16);
+  snprintf(name, sizeof name, "product of format %d, %ld x [%ld, %ld] x [%ld, %ld], layout %d, to_bf16 %d", f, batch,
+           rows, depth, columns, depth, layout, to_bf16);
   // bf16 numbers are exact in all formats, so only the sums round; their errors grow with the depth.
   check_near(name, &out, want, to_bf16 ? 3e-3 : fmax(2e-7, 2e-9 * sqrt(depth)));
   array_free(&left), array_free(&right), array_free(&out);
@@ -56,8 +56,10 @@ void test_products(void) {
   for (format f = BF16; f <= F32; f++) {
     if (f == BF16X3 && !amx_available()) continue;
     for (unsigned s = 0; s < sizeof sizes / sizeof *sizes; s++)
-      for (int layout = 0; layout < 4; layout++)
-        test_product(f, sizes[s][0], sizes[s][1], sizes[s][2], sizes[s][3], layout, layout == 3 && has_bf16_elements(f));
+      for (int layout = 0; layout < 4; layout++) {
+        bool to_bf16 = layout == 3 && has_bf16_elements(f);
+        test_product(f, sizes[s][0], sizes[s][1], sizes[s][2], sizes[s][3], layout, to_bf16);
+      }
   }
   float nothing;
   matrix empty = {.data = &nothing, .rows = 0, .depth = 4, .stride = 4};
