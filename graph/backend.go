@@ -204,6 +204,9 @@ func (d *Device) Kernels() string {
 	return d.client.Kernels()
 }
 
+// FastBF16 reports whether products of bfloat16 matrices are faster on the device than products of float32 matrices.
+func (d *Device) FastBF16() bool { return d.client != nil && d.client.FastBF16() }
+
 // NumDevices returns the number of devices that programs can use.
 func (d *Device) NumDevices() int { return d.Backend.NumDevices() }
 

@@ -122,6 +122,10 @@ func (c *Client) Kernels() string {
 	return fmt.Sprintf("%s (%s; version %s)", kernels.Instructions(), strings.Join(names, ", "), kernels.Version())
 }
 
+// FastBF16 reports whether products of bfloat16 matrices are faster than products of float32 matrices: on GPUs, and on
+// processors whose kernels are.
+func (c *Client) FastBF16() bool { return !c.cpu || len(c.kernels) > 0 && kernels.FastBF16() }
+
 // Install runs go-xla's installer, which downloads plugins into go-xla's folder. Their versions are not pinned.
 func Install() error { return xla.AutoInstall() }
 

@@ -43,6 +43,9 @@ func (c *Client) Attribute(int, string) string { return "" }
 // Compiled returns no records.
 func (c *Client) Compiled() []Compiled { return nil }
 
+// FastBF16 returns false.
+func (c *Client) FastBF16() bool { return false }
+
 // Kernels returns nothing.
 func (c *Client) Kernels() string { return "" }
 

@@ -64,7 +64,7 @@ WIDE void pack_f32_panel(format f, const matrix *m, bool right, long row, char *
 // memory, which also reduces rounding errors.
 enum { ROWS = 8, STEPS_AT_ONCE = 4 };
 
-// layout says where elements are in a step, in units of four bytes: one f32 number or a pair of bf16 numbers.
+// layout has the strides of a step, in units of four bytes: one f32 number or a pair of bf16 numbers.
 typedef struct {
   int terms, row;        // units of depth in a step; from one row of a left step to the next
   int term, second_half; // from one unit of depth of a right step to the next; to columns 16 to 31

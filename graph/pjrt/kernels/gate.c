@@ -10,7 +10,7 @@
 
 #include "simd.h"
 
-// A task has so many elements that its arrays fit into the second-level cache.
+// The arrays of TASK_ELEMENTS elements fit into the second-level cache.
 enum { TASK_ELEMENTS = 1 << 15 };
 
 typedef struct {

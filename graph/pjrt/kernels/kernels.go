@@ -33,6 +33,9 @@ func Instructions() string {
 	return "AVX-512, bfloat16 widened to float32"
 }
 
+// FastBF16 reports whether kernels multiply bfloat16 matrices faster than float32 matrices on this processor.
+func FastBF16() bool { return Available() && C.bf16_format() == C.BF16 }
+
 // Product returns the C function of a custom call that multiplies left [M, K] and right [N, K]^T, or a batch of
 // such matrices, in float32 or bfloat16, with sums in float32. The result [M, N] is float32, or bfloat16 if the
 // matrices are. The attribute is an int64, see enum product_attribute in handler.h.

@@ -10,5 +10,8 @@ func Available() bool { return false }
 // AMX returns false.
 func AMX() bool { return false }
 
+// FastBF16 returns false.
+func FastBF16() bool { return false }
+
 // Instructions returns "none".
 func Instructions() string { return "none" }

@@ -22,7 +22,7 @@ typedef struct {
 // outside of the matrix are zero.
 enum { BLOCK = 32 };
 
-// A format says what elements matrices have and how panels store them. Sums are always f32.
+// A format determines the elements of matrices and the layout of panels. Sums are always f32.
 //
 // Panels of BF16 and BF16X3 consist of AMX tiles, 16 rows of 64 bytes each. Without AMX, vdpbf16ps reads BF16 in
 // the same layout. A step of BF16 is two tiles, for 16 rows of the matrix each: a row of a left tile has 32 terms

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A call marker is the last operand of an optimization_barrier and says which custom call can replace the barrier.
+// A call marker is the last operand of an optimization_barrier and selects the custom call that can replace the barrier.
 // The barrier's first operands are results that the program computes with XLA's own operations, and the next ones
 // are the arguments that these results are computed from. If the call is not available, the barrier stays, and the
 // program computes the results as written.

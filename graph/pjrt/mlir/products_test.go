@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// productText is a product as go-xla writes it, with the axes that are summed over and those of batches.
+// productText returns a dot_general as go-xla writes it, with these contracted axes (of both operands) and batch axes.
 func productText(left, right, result, axes, batch string) string {
 	l, r, _ := strings.Cut(axes, " ")
 	return fmt.Sprintf(`    %%7 = "stablehlo.dot_general"(%%a, %%b) {

@@ -2,7 +2,7 @@ package mlir
 
 import "strings"
 
-// TagPrefix begins a tag: the suffix of a program's name that tells its compilations apart.
+// TagPrefix begins a tag: the suffix of a program's name that is unique to one compilation.
 const TagPrefix = "__bfpo"
 
 // RemoveTag takes the tag out of the name of the module in text. It returns the text without it, the module's name
