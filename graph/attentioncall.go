@@ -4,7 +4,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // hasAttentionCall tells whether package pjrt may replace attention for queries q [B, S, H, hd] by a kernel call.
@@ -19,7 +19,7 @@ func (w Weights) calledAttention(q, k, v, mask *Node) *Node {
 	mask = BroadcastToDims(mask, b, s, s)
 	return withGradient(func(in []*Node) *Node {
 		y := selfAttention(in[0], in[1], in[2], mask)
-		return marked(pjrt.AttentionMark, []*Node{y}, in[0], in[1], in[2], mask)[0]
+		return marked(mlir.AttentionMarker, []*Node{y}, in[0], in[1], in[2], mask)[0]
 	}, func(in []*Node, dy *Node) []*Node {
 		if w.inRemat {
 			in = separate(in)
@@ -27,6 +27,6 @@ func (w Weights) calledAttention(q, k, v, mask *Node) *Node {
 			in, dy = delayUntil(dy, in)
 		}
 		gradients := Gradient(ReduceAllSum(Mul(selfAttention(in[0], in[1], in[2], mask), dy)), in...)
-		return marked(pjrt.AttentionGradientMark, gradients, in[0], in[1], in[2], mask, dy)
+		return marked(mlir.AttentionGradientMarker, gradients, in[0], in[1], in[2], mask, dy)
 	}, q, k, v)
 }

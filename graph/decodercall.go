@@ -1,9 +1,10 @@
 package graph
 
 import (
-	"github.com/bfpo-go/bfpo/graph/pjrt"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // MaxFusedTokens is the largest number of tokens in a fused decoder step. For so few tokens, a processor spends its
@@ -40,7 +41,7 @@ func (w Weights) CalledDecoder(step DecoderStep, y *Node, cache []*Node) (*Node,
 	for _, l := range step.Layers {
 		in = append(append(in, l.Keys, l.Values), l.Weights[:]...)
 	}
-	results := marked(pjrt.DecoderMark, append([]*Node{y}, cache...), in...)
+	results := marked(mlir.DecoderMarker, append([]*Node{y}, cache...), in...)
 	return results[0], results[1:]
 }
 

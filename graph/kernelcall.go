@@ -6,7 +6,7 @@ import (
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // onGPU tells whether x is computed on a GPU. GoMLX lists the gradient of fused attention, which is cuDNN's, for
@@ -24,4 +24,4 @@ func marked(mark int32, results []*Node, in ...*Node) []*Node {
 }
 
 // fitsKernels tells whether kernels take a matrix or head of width n.
-func divides(n int) bool { return n%pjrt.CallWidth == 0 }
+func divides(n int) bool { return n%mlir.CallWidth == 0 }

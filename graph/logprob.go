@@ -8,7 +8,7 @@ import (
 	"github.com/gomlx/exceptions"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // TokenLogProbs returns the log-probability of every target token, and the mean logit over the vocabulary of the hidden
@@ -126,7 +126,7 @@ func weighedRows(logits, top, w *Node) *Node {
 	if w.DType() != dtypes.BFloat16 || onGPU(w) {
 		return rows
 	}
-	return marked(pjrt.WeighedRowsMark, []*Node{rows}, logits, Squeeze(top, -1), w)[0]
+	return marked(mlir.WeightedRowsMarker, []*Node{rows}, logits, Squeeze(top, -1), w)[0]
 }
 
 // trainedHead returns logp [N] of labels [N] for x [N, D], chunk by chunk, with gradients with respect to x and w. The

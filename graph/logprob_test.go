@@ -14,7 +14,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/hlo"
 )
 
 // fullLogProbs computes TokenLogProbs by its definition, with all logits at once and GoMLX's gradients.
@@ -154,7 +154,7 @@ func TestWeightedRowsCall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		called := slices.ContainsFunc(compiled.Work.Operations, func(o pjrt.Operation) bool { return o.Name == "bfpo_weighed_rows" })
+		called := slices.ContainsFunc(compiled.Work.Operations, func(o hlo.Operation) bool { return o.Name == "bfpo_weighted_rows" })
 		if called != (dtype == dtypes.BFloat16) {
 			t.Errorf("%s: %v", dtype, compiled.Work.Operations)
 		}

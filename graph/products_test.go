@@ -15,7 +15,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/hlo"
 	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
 )
 
@@ -199,7 +199,7 @@ func TestFewRows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o := compiled.Work.Operations; !slices.ContainsFunc(o, func(o pjrt.Operation) bool { return o.Name == "bfpo_rows" }) {
+		if o := compiled.Work.Operations; !slices.ContainsFunc(o, func(o hlo.Operation) bool { return o.Name == "bfpo_rows" }) {
 			t.Errorf("%s: no call: %v", dtype, o)
 		}
 		multiply := func(x *tensors.Tensor) []float32 {
@@ -248,7 +248,7 @@ func TestTF32(t *testing.T) {
 		case d == tf32 && d.Platform() == device.PlatformCUDA:
 			bound, rounds = 1e-3, true
 		case d == tf32:
-			bound, rounds = 1e-5, kernels.Tiles()
+			bound, rounds = 1e-5, kernels.AMX()
 		}
 		if !(r <= bound) {
 			t.Errorf("relative error %g, want at most %g", r, bound)

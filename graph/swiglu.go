@@ -4,7 +4,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // SwiGLU returns silu(gate) * up, the activation of Llama's MLP (Shazeer 2020, arXiv 2002.05202, eq. 6), for gate and
@@ -32,7 +32,7 @@ func Gated(gate, up *Node) *Node {
 		if dtype != dtypes.BFloat16 || onGPU(x) {
 			return adjoints
 		}
-		return marked(pjrt.GateGradientMark, adjoints, in[0], in[1], dy)
+		return marked(mlir.GateGradientMarker, adjoints, in[0], in[1], dy)
 	}, gate, up)
 }
 

@@ -24,6 +24,18 @@ func runVersion(_ context.Context, o *options, args []string) error {
 	if plugin := rt.Device.Plugin(); plugin != "" {
 		fmt.Fprintf(o.std.out, "plugin    %s\n", plugin)
 	}
+	if kernels := rt.Device.Kernels(); kernels != "" {
+		fmt.Fprintf(o.std.out, "kernels   %s\n", kernels)
+	}
+	fmt.Fprintf(o.std.out, "fast      %s\n", fastDType(rt.Device.FastBF16()))
 	fmt.Fprintf(o.std.out, "devices   %d\n", rt.Device.NumDevices())
 	return nil
+}
+
+// fastDType names the torch_dtype in which matrix products are fastest.
+func fastDType(bf16 bool) string {
+	if bf16 {
+		return "torch_dtype bfloat16"
+	}
+	return "torch_dtype float32"
 }

@@ -6,10 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/graph/pjrt"
-	"github.com/bfpo-go/bfpo/graph/wheel"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
+
+	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/hlo"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
+	"github.com/bfpo-go/bfpo/graph/wheel"
 )
 
 // Options say which device to open and how.
@@ -33,7 +36,7 @@ type Options struct {
 	// Log receives one-line notices, such as which backend auto chose and why; nil discards them.
 	Log func(format string, args ...any)
 
-	kernels pjrt.Kernels // that programs call on CPUs, from the environment
+	kernels mlir.Kernels // that programs call on CPUs, from the environment
 }
 
 // Device is an open backend: where tensors live and programs run.
@@ -54,7 +57,7 @@ type Device struct {
 type Compiled = pjrt.Compiled
 
 // Work is what a compiled program computes and exchanges.
-type Work = pjrt.Work
+type Work = hlo.Work
 
 // Memory is the state of one device's memory, in bytes.
 type Memory = pjrt.Memory
@@ -73,7 +76,7 @@ func Open(o Options) (*Device, error) {
 		o.Log = func(string, ...any) {}
 	}
 	var err error
-	if o.kernels, err = pjrt.KernelsFromEnvironment(); err != nil {
+	if o.kernels, err = mlir.KernelsFromEnvironment(); err != nil {
 		return nil, err
 	}
 	d, err := open(o)
@@ -193,6 +196,18 @@ func (d *Device) Describe() string {
 
 // Plugin returns the path of the PJRT plugin; it is empty on the Go backend.
 func (d *Device) Plugin() string { return d.plugin }
+
+// Kernels describes the kernels that programs on the host's processor call and the instructions that these use, for
+// people. It is empty where programs call none: on GPUs, the Go backend, and processors without AVX-512 and bfloat16.
+func (d *Device) Kernels() string {
+	if d.client == nil {
+		return ""
+	}
+	return d.client.Kernels()
+}
+
+// FastBF16 reports whether products of bfloat16 matrices are faster on the device than products of float32 matrices.
+func (d *Device) FastBF16() bool { return d.client != nil && d.client.FastBF16() }
 
 // NumDevices returns the number of devices that programs can use.
 func (d *Device) NumDevices() int { return d.Backend.NumDevices() }

@@ -17,7 +17,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // adamLike has the buffers of an optimizer step: weights and two moments, which are updated in place, gradients,
@@ -166,7 +166,7 @@ func addGraph(t *testing.T, d *device.Device, rows, columns int) (*Graph, shapes
 	g := NewGraph(d.Backend, "add")
 	whole := shapes.Make(dtypes.Float32, rows, columns)
 	if d.NumDevices() == 1 {
-		x := Parameter(g, pjrt.DonatedPrefix+"x", whole)
+		x := Parameter(g, mlir.DonatedPrefix+"x", whole)
 		if err := g.Compile(Add(x, Parameter(g, "y", whole))); err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +183,7 @@ func addGraph(t *testing.T, d *device.Device, rows, columns int) (*Graph, shapes
 	if err := g.SetAutoSharding(mesh); err != nil {
 		t.Fatal(err)
 	}
-	x := ShardedParameter(g, pjrt.DonatedPrefix+"x", whole, spec)
+	x := ShardedParameter(g, mlir.DonatedPrefix+"x", whole, spec)
 	sum := Add(x, ShardedParameter(g, "y", whole, spec))
 	if err := g.CompileWithSharding([]*Node{sum}, []*distributed.ShardingSpec{spec}); err != nil {
 		t.Fatal(err)

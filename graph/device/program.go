@@ -6,11 +6,12 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/bfpo-go/bfpo/graph/pjrt"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/exceptions"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // Program is a graph function that is compiled once for each combination of argument shapes.
@@ -294,7 +295,7 @@ func (p *Program) compile(v *variant) {
 func (p *Program) parameterName(group, index int) string {
 	name := fmt.Sprintf("in%d_%d", group, index)
 	if slices.Contains(p.donate, group) {
-		return pjrt.DonatedPrefix + name
+		return mlir.DonatedPrefix + name
 	}
 	return name
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/gomlx/exceptions"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/bfpo-go/bfpo/graph/pjrt"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // The names of a mesh's axes in GoMLX.
@@ -34,7 +34,7 @@ func (m *Mesh) spread(g *Graph) error {
 
 // addShardNumber adds the parameter that holds each device's shard number.
 func (m *Mesh) addShardNumber(g *Graph) {
-	g.AttachState(shardKey{}, Parameter(g, pjrt.ShardName, shapes.Make(dtypes.Int32)))
+	g.AttachState(shardKey{}, Parameter(g, mlir.ShardName, shapes.Make(dtypes.Int32)))
 }
 
 // ShardNumber returns the number of the shard that the device holds, an int32 scalar. It panics in a graph that was not

@@ -15,14 +15,15 @@ import (
 	"unsafe"
 )
 
-// target is the compiler of devices that are not here: a plugin without a client, and the description of the devices.
+// target is a compiler for devices that need not be present: a plugin without a client, and a description of the
+// devices.
 type target struct {
 	plugin   *library
 	topology unsafe.Pointer
 }
 
-// stub is what go-xla gets in place of a program that was compiled for a target: it takes nothing and gives one number, so that an
-// attempt to run it fails by its arguments.
+// stub is the program that go-xla gets instead of one that was compiled for a target. It has no arguments, so
+// running it with the arguments of that program fails.
 const stub = `module @ahead_of_time {
   func.func @main() -> tensor<f32> {
     %0 = "stablehlo.constant"() { value = dense<0.0> : tensor<f32> } : () -> tensor<f32>
@@ -31,11 +32,11 @@ const stub = `module @ahead_of_time {
 }
 `
 
-// newTarget loads the target's plugin and lets it describe the devices.
+// newTarget loads the target's plugin and creates the description of its devices.
 func newTarget(t Target) (*target, error) {
 	l, err := dynamicLibrary(t.Plugin)
 	if err == nil && !C.has(l.table, C.api_topology_create) {
-		err = errors.New("it cannot compile for devices that are not here")
+		err = errors.New("it cannot compile for devices that are not present")
 	}
 	if err == nil {
 		args := C.error_args{}
@@ -56,7 +57,7 @@ func newTarget(t Target) (*target, error) {
 	return &target{l, args.topology}, nil
 }
 
-// namedTexts makes a C array of named strings from names and values in turn.
+// namedTexts returns a C array of named strings, from alternating names and values, and a function that frees it.
 func namedTexts(texts ...string) (array *C.named_value, free func()) {
 	n := len(texts) / 2
 	array = (*C.named_value)(C.calloc(C.size_t(n), C.sizeof_named_value))
@@ -76,7 +77,7 @@ func namedTexts(texts ...string) (array *C.named_value, free func()) {
 	}
 }
 
-// compile compiles a program for the target and returns the executable, which nothing here can load.
+// compile compiles a program for the target. The executable can be measured but not loaded.
 func (t *target) compile(text string, options []byte) (unsafe.Pointer, error) {
 	program := (*C.program)(C.calloc(1, C.sizeof_program))
 	defer C.free(unsafe.Pointer(program))
@@ -96,7 +97,7 @@ func (t *target) compile(text string, options []byte) (unsafe.Pointer, error) {
 	return args.executable, nil
 }
 
-// compileAhead compiles a program for the target and says what is known of it.
+// compileAhead compiles a program for the target and returns its record.
 func (c *Client) compileAhead(text string, options []byte) (record Compiled) {
 	start := time.Now()
 	executable, err := c.target.compile(text, options)

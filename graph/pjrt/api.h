@@ -1,5 +1,6 @@
-// The few parts of the PJRT C API, version 0, that this package calls itself. The API promises that an entry keeps its place in the
-// table and a field its place in a structure; each structure begins with its size, and newer fields only come at the end.
+// The parts of version 0 of the PJRT C API that this package calls. Within a version, entries keep their places in
+// the table of functions, and fields their places in structures. Each structure begins with its size, and new
+// fields are added at its end.
 #ifndef BFPO_PJRT_API_H
 #define BFPO_PJRT_API_H
 
@@ -7,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Places in the table of functions, which is an array of pointers but for the version in front.
+// Indices in the table of functions, an array of pointers except for its header.
 enum {
   api_struct_size = 0,
   api_extensions = 1,
@@ -33,16 +34,30 @@ enum {
   api_executable_memory = 101,
 };
 
-// Every argument structure begins so.
+// HEADER begins every argument structure.
 #define HEADER   \
   size_t size;   \
   void *extension
 
 typedef struct { HEADER; void *error; } error_args;
 typedef struct { HEADER; void *error; const char *text; size_t length; } error_message_args;
-typedef struct { HEADER; const char *name; size_t name_size; int type; const char *text; size_t n; } named_value; // a string is of type 0
-typedef struct { HEADER; named_value *options; size_t n; void *kv[4]; void *client; void *kv_try[2]; } client_create_args;
-typedef struct { HEADER; void *object; const char *text; size_t length; } text_args; // platform version of a client, kind of a device
+typedef struct {
+  HEADER;
+  const char *name;
+  size_t name_size;
+  int type; // 0 is a string
+  const char *text;
+  size_t n;
+} named_value;
+typedef struct {
+  HEADER;
+  named_value *options;
+  size_t n;
+  void *kv[4];
+  void *client;
+  void *kv_try[2];
+} client_create_args;
+typedef struct { HEADER; void *object; const char *text; size_t length; } text_args; // for entries that return a string
 typedef struct { HEADER; void *client; void **devices; size_t n; } devices_args;
 typedef struct { HEADER; void *description; size_t n; named_value *attributes; } attributes_args;
 typedef struct { HEADER; char *code; size_t code_size; const char *format; size_t format_size; } program;
@@ -54,7 +69,14 @@ typedef struct {
   size_t options_size;
   void *loaded;
 } client_compile_args;
-typedef struct { HEADER; const char *name; size_t name_size; named_value *options; size_t n; void *topology; } topology_create_args;
+typedef struct {
+  HEADER;
+  const char *name;
+  size_t name_size;
+  named_value *options;
+  size_t n;
+  void *topology;
+} topology_create_args;
 typedef struct {
   HEADER;
   void *topology;
@@ -65,7 +87,7 @@ typedef struct {
   void *executable;
 } ahead_compile_args;
 typedef struct { HEADER; void *executable; program *program; } optimized_args;
-typedef struct { HEADER; void *from; void *to; } get_args; // executable of a loaded one, description of a device
+typedef struct { HEADER; void *from; void *to; } get_args; // for entries that return an object of another one
 typedef struct {
   HEADER;
   void *executable;
@@ -98,8 +120,8 @@ typedef struct {
   optional peak, allocations, largest, limit, reserved, peak_reserved, reservable, largest_free, pool, peak_pool;
 } device_memory_args;
 
-// The extensions of a table are a list, and what is used here is the one for foreign functions. It has changed without saying so: this is how it
-// stands in the one version of the table given here.
+// A table has a list of extensions. The extension for foreign functions has changed between minor versions of the
+// table without a version of its own; this is its layout in minor version foreign_functions_minor.
 enum { foreign_functions_minor = 115, extension_foreign_functions = 5, foreign_function_register = 2 };
 typedef struct extension { size_t size; int type; struct extension *next; void *functions[]; } extension;
 typedef struct {
@@ -112,20 +134,22 @@ typedef struct {
   unsigned traits;
 } handler_args;
 
-// slots is how many plugins one process can decorate.
+// slots is the number of plugins that one process can load, see table.c.
 enum { slots = 4 };
 
-// open_plugin loads a plugin and returns its table of functions, or NULL and a text that says why not.
+// open_plugin loads a plugin and returns its table of functions, or NULL and an error.
 void **open_plugin(const char *path, const char **error);
-// copy_table returns a copy of a table with the entries of one slot's trampolines in it; it is never freed.
+// copy_table returns a copy of a table whose entries for creating clients and compiling call Go with the slot. It
+// is never freed, and NULL if memory is short.
 void **copy_table(void **table, int slot);
-// has tells whether a plugin's table is long enough to have an entry, and has it.
+// has reports whether a table has an entry.
 bool has(void **table, int entry);
-// add_handler makes a C function known to the plugin as a custom call of CPUs; false says that the plugin is none that this is known to work with.
+// add_handler registers a C function as a custom call of the plugin on CPUs. It returns false if the plugin refuses
+// it, or if its table has another minor version than foreign_functions_minor.
 bool add_handler(void **table, const char *name, void *handler);
-// call calls a function of the table.
+// call calls an entry of a table.
 void *call(void **table, int entry, void *args);
-// release calls the function that the plugin gave with serialized bytes.
+// release frees the bytes of a serialized executable.
 void release(serialize_args *args);
 
 #endif

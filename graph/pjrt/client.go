@@ -21,12 +21,13 @@ import (
 
 	"github.com/bfpo-go/bfpo/graph/filecache"
 	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
-// Available tells whether this build can load plugins at all.
+// Available is true if this build can load plugins.
 const Available = true
 
-// envFlags is the environment variable that XLA takes its flags from.
+// envFlags is the environment variable from which XLA reads its flags.
 const envFlags = "XLA_FLAGS"
 
 // Client is a GoMLX backend on a decorated PJRT plugin.
@@ -37,23 +38,23 @@ type Client struct {
 	library *library
 	pointer unsafe.Pointer
 	cpu     bool
-	targets Kernels // custom calls that programs may contain
-	tf32    bool      // all float32 products may be of rounded numbers
+	kernels mlir.Kernels // custom calls that programs may contain
+	tf32    bool         // float32 products may round their operands
 	inspect bool
 	target  *target          // nil: programs are compiled for the client's own devices
 	cache   *filecache.Cache // of compiled programs
-	context []byte           // all that a compiled program depends on besides its text and its options
+	context []byte           // what a compiled program depends on, except its text and options
 	log     func(format string, args ...any)
 	tags    atomic.Int64
 
 	mu       sync.Mutex
 	compiled []Compiled
-	byTag    map[string]Compiled // waiting to be taken
-	bf16x3   map[string]bool     // tags of programs whose float32 products may be sums of bfloat16 ones
-	silent   bool                // the trouble with the cache was told once
+	byTag    map[string]Compiled // records that Take has not returned yet
+	bf16x3   map[string]bool     // tags of programs whose float32 products may be computed as three of bfloat16
+	silent   bool                // a problem with compiled programs has been logged
 }
 
-// Open loads the plugin at path, decorates it and makes a client.
+// Open loads the plugin at path and creates a client. Errors name the plugin and the step that failed.
 func Open(path string, o Options) (*Client, error) {
 	libraries.Lock()
 	defer libraries.Unlock()
@@ -66,9 +67,11 @@ func Open(path string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("plugin %s: %w", path, err)
 	}
 	c := &Client{
-		Backend: backend, library: l, pointer: pointer, cpu: o.CPU && o.Target == nil, tf32: o.TF32, inspect: o.Inspect, log: o.Log, byTag: map[string]Compiled{},
-		bf16x3: map[string]bool{},
-		cache:  &filecache.Cache{Dir: o.CacheDir, Limit: o.CacheLimit, Magic: "bfpo compiled program 1\n", Suffix: ".xla"},
+		Backend: backend, library: l, pointer: pointer, cpu: o.CPU && o.Target == nil, tf32: o.TF32, inspect: o.Inspect,
+		log: o.Log, byTag: map[string]Compiled{}, bf16x3: map[string]bool{},
+	}
+	c.cache = &filecache.Cache{
+		Dir: o.CacheDir, Limit: o.CacheLimit, Magic: "bfpo compiled program 1\n", Suffix: ".xla",
 	}
 	if o.Target != nil {
 		if c.target, err = newTarget(*o.Target); err != nil {
@@ -80,9 +83,10 @@ func Open(path string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("plugin %s: platform version: %w", path, err)
 	}
 	major, minor := l.version()
-	c.Version = fmt.Sprintf("PJRT %d.%d, %s", major, minor, strings.ReplaceAll(strings.TrimSpace(platform), "\n", ", "))
+	platform = strings.ReplaceAll(strings.TrimSpace(platform), "\n", ", ")
+	c.Version = fmt.Sprintf("PJRT %d.%d, %s", major, minor, platform)
 	if l.kernels {
-		c.targets = o.Kernels
+		c.kernels = o.Kernels
 	}
 	kinds, err := c.deviceKinds()
 	if err != nil {
@@ -90,25 +94,39 @@ func Open(path string, o Options) (*Client, error) {
 	}
 	flags := os.Getenv(envFlags)
 	if strings.Contains(flags, "--xla_dump_to") {
-		c.cache.Dir = "" // a program that is loaded leaves no dump
+		c.cache.Dir = "" // XLA dumps only programs that it compiles
 	}
-	c.context = fmt.Appendf(nil, "%s\n%s\n%q\n%s\n%s\n%s\n", c.Version, l.build, kinds, processor(), flags, kernelContext(c.targets))
+	c.context = fmt.Appendf(nil, "%s\n%s\n%q\n%s\n%s\n%s\n", c.Version, l.build, kinds, processor(), flags,
+		kernelContext(c.kernels, kernels.Version()))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clients[pointer] = c
 	return c, nil
 }
 
-// kernelContext returns what the results of custom calls depend on: the version of the kernels, and which of them are called. It is empty
-// where programs call none.
-func kernelContext(targets Kernels) string {
-	if len(targets) == 0 {
+// kernelContext returns what the results of custom calls depend on: the version of the kernels, and which of them
+// programs call. It is empty if programs call none.
+func kernelContext(called mlir.Kernels, version string) string {
+	if len(called) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("kernels %s %q", kernels.Version(), slices.Sorted(maps.Keys(targets)))
+	return fmt.Sprintf("kernels %s %q", version, slices.Sorted(maps.Keys(called)))
 }
 
-// Install lets go-xla's own installer put its plugins into its own folder. It uses the network and its builds are not pinned.
+// Kernels describes the kernels that programs of this client call, for people; it is empty if there are none.
+func (c *Client) Kernels() string {
+	if len(c.kernels) == 0 {
+		return ""
+	}
+	names := slices.Sorted(maps.Keys(c.kernels))
+	return fmt.Sprintf("%s (%s; version %s)", kernels.Instructions(), strings.Join(names, ", "), kernels.Version())
+}
+
+// FastBF16 reports whether products of bfloat16 matrices are faster than products of float32 matrices: on GPUs, and on
+// processors whose kernels are.
+func (c *Client) FastBF16() bool { return !c.cpu || len(c.kernels) > 0 && kernels.FastBF16() }
+
+// Install runs go-xla's installer, which downloads plugins into go-xla's folder. Their versions are not pinned.
 func Install() error { return xla.AutoInstall() }
 
 // Close frees the client. Its buffers and programs must not be used afterwards.
@@ -139,7 +157,8 @@ func (c *Client) deviceKinds() ([]string, error) {
 	return kinds, nil
 }
 
-// Attribute returns a text that the plugin tells of a device, such as the compute_capability of a GPU; empty where it tells none.
+// Attribute returns a string attribute of a device, such as the compute_capability of a GPU, or "" if the device
+// has none of that name.
 func (c *Client) Attribute(device int, name string) string {
 	devices, err := c.library.devices(c.pointer)
 	if err != nil || device < 0 || device >= len(devices) {
@@ -161,8 +180,8 @@ func (c *Client) Attribute(device int, name string) string {
 	return ""
 }
 
-// processor describes the machine that programs are compiled for: XLA uses all instructions of the processor it compiles on, and
-// splits loops by the number of cores.
+// processor describes the machine that programs are compiled for: XLA uses all instructions of the processor that
+// it runs on, and splits loops by the number of cores.
 func processor() string {
 	text := fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	info, err := os.ReadFile("/proc/cpuinfo")
@@ -180,14 +199,18 @@ func processor() string {
 	return text
 }
 
-// Tag returns a name for one compilation of the program called name. Take(tag) returns its record after it was compiled.
-func (c *Client) Tag(name string) string { return fmt.Sprintf("%s%s%d", name, tagMark, c.tags.Add(1)) }
+// Tag returns a unique name for one compilation of the program called name. Take returns the record of that
+// compilation.
+func (c *Client) Tag(name string) string {
+	return fmt.Sprintf("%s%s%d", name, mlir.TagPrefix, c.tags.Add(1))
+}
 
-// TagBF16x3 is Tag for a program whose float32 products may be computed as three of bfloat16, where the processor has AMX.
+// TagBF16x3 is Tag for a program whose float32 products may be computed as three products of bfloat16 where the
+// processor has AMX.
 func (c *Client) TagBF16x3(name string) string {
 	name = c.Tag(name)
 	if c.cpu {
-		_, tag := splitName(name)
+		_, tag := mlir.SplitTag(name)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.bf16x3[tag] = true
@@ -195,18 +218,18 @@ func (c *Client) TagBF16x3(name string) string {
 	return name
 }
 
-// takesBF16x3 tells, once, whether a tag is one of TagBF16x3.
-func (c *Client) takesBF16x3(tag string) bool {
+// takeBF16x3 reports whether TagBF16x3 returned this tag, and forgets the tag.
+func (c *Client) takeBF16x3(tag string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	asked := c.bf16x3[tag]
+	allowed := c.bf16x3[tag]
 	delete(c.bf16x3, tag)
-	return asked
+	return allowed
 }
 
-// Take returns the record of the compilation that was given this tag, once.
+// Take returns the record of the compilation under this name, once; ok is false if there is none.
 func (c *Client) Take(tag string) (Compiled, bool) {
-	_, suffix := splitName(tag)
+	_, suffix := mlir.SplitTag(tag)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	record, ok := c.byTag[suffix]

@@ -10,27 +10,19 @@ import "C"
 
 import (
 	"os"
-	"strings"
 	"time"
 	"unsafe"
 
 	"github.com/bfpo-go/bfpo/graph/filecache"
+	"github.com/bfpo-go/bfpo/graph/pjrt/hlo"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
-// compile stands in for PJRT_Client_Compile. It returns the plugin's error object, if any.
+// compile is called instead of PJRT_Client_Compile. It returns the plugin's error object, or nil.
 func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	start := time.Now()
-	text, name, tag := splitTag(C.GoStringN(args.program.code, C.int(args.program.code_size)))
-	text = directCollectives(markDonors(text))
-	if c.cpu {
-		rounded := c.takesBF16x3(tag) || c.tf32
-		text = freeDots(text)
-		targets := c.targets
-		if strings.Contains(text, "sdy.mesh") { // XLA cannot divide a custom call between devices
-			targets = nil
-		}
-		text = callProducts(callMarked(text, targets), rounded, targets)
-	}
+	text, name, tag := mlir.RemoveTag(C.GoStringN(args.program.code, C.int(args.program.code_size)))
+	text = mlir.Rewrite(text, mlir.Options{CPU: c.cpu, Kernels: c.kernels, BF16x3: c.takeBF16x3(tag) || c.tf32})
 	options := C.GoBytes(unsafe.Pointer(args.options), C.int(args.options_size))
 	if c.target != nil {
 		record := c.compileAhead(text, withGPUOptions(options, os.Getenv(envFlags)))
@@ -43,7 +35,6 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	}
 	record := Compiled{Name: name}
 	key := filecache.Key([]byte(text), options, c.context)
-
 	record.Key = key
 	if content, ok := c.cache.Get(key); ok {
 		loaded, err := c.load(content)
@@ -51,7 +42,7 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 			args.loaded, record.Cached = loaded, true
 		} else {
 			c.cache.Remove(key)
-			c.trouble("a compiled program in the cache cannot be loaded and is compiled again: %v", err)
+			c.warn("a compiled program in the cache cannot be loaded and is compiled again: %v", err)
 		}
 	}
 	if !record.Cached {
@@ -63,7 +54,7 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	return nil
 }
 
-// finish notes what is known of a compiled program, and keeps it under its key if it has one.
+// finish completes the record of a compiled program and stores the program in the cache if the record has a key.
 func (c *Client) finish(loaded unsafe.Pointer, record Compiled, start time.Time, tag string) {
 	executable, err := c.library.get(C.api_get_executable, loaded)
 	if err == nil {
@@ -77,7 +68,7 @@ func (c *Client) finish(loaded unsafe.Pointer, record Compiled, start time.Time,
 	c.record(record, tag)
 }
 
-// record notes a compilation.
+// record adds the record of a compilation.
 func (c *Client) record(record Compiled, tag string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -87,7 +78,7 @@ func (c *Client) record(record Compiled, tag string) {
 	}
 }
 
-// compileText lets the plugin compile text with options in place of those in args.
+// compileText lets the plugin compile text with options instead of the program and the options in args.
 func (c *Client) compileText(args *C.client_compile_args, text string, options []byte) unsafe.Pointer {
 	original := *args
 	replaced := (*C.program)(C.malloc(C.sizeof_program))
@@ -105,12 +96,12 @@ func (c *Client) compileText(args *C.client_compile_args, text string, options [
 	return C.call(c.library.table, C.api_client_compile, unsafe.Pointer(args))
 }
 
-// measure fills in what a compiled program tells of itself.
+// measure fills in the sizes of a compiled program and, with Options.Inspect, its operations.
 func (c *Client) measure(l *library, executable unsafe.Pointer, record *Compiled) {
 	args := C.executable_memory_args{executable: executable}
 	args.size = C.sizeof_executable_memory_args
 	if err := l.call(C.api_executable_memory, unsafe.Pointer(&args)); err != nil {
-		c.trouble("no sizes of compiled programs: %v", err)
+		c.warn("the plugin does not report the sizes of compiled programs: %v", err)
 		return
 	}
 	record.Inputs, record.Outputs = int64(args.inputs), int64(args.outputs)
@@ -120,12 +111,12 @@ func (c *Client) measure(l *library, executable unsafe.Pointer, record *Compiled
 	}
 	operations, err := l.inspect(executable)
 	if err != nil {
-		c.trouble("no list of what compiled programs do: %v", err)
+		c.warn("the operations of compiled programs cannot be listed: %v", err)
 	}
-	record.Work = &Work{operations}
+	record.Work = &hlo.Work{Operations: operations}
 }
 
-// keep puts a compiled program into the cache.
+// keep stores a compiled program in the cache.
 func (c *Client) keep(key string, executable unsafe.Pointer) {
 	if c.cache.Dir == "" {
 		return
@@ -138,11 +129,11 @@ func (c *Client) keep(key string, executable unsafe.Pointer) {
 		C.release(&args)
 	}
 	if err != nil {
-		c.trouble("compiled programs are not kept: %v", err)
+		c.warn("compiled programs cannot be stored in the cache: %v", err)
 	}
 }
 
-// load makes an executable of an entry of the cache.
+// load loads an executable from the content of a cache entry.
 func (c *Client) load(content []byte) (unsafe.Pointer, error) {
 	copied := C.CBytes(content)
 	defer C.free(copied)
@@ -156,17 +147,17 @@ func (c *Client) destroyExecutable(l *library, executable unsafe.Pointer) {
 	args := C.text_args{object: executable}
 	args.size = 3 * C.sizeof_size_t
 	if err := l.call(C.api_executable_destroy, unsafe.Pointer(&args)); err != nil {
-		c.trouble("an executable is not freed: %v", err)
+		c.warn("an executable cannot be freed: %v", err)
 	}
 }
 
-// trouble tells the first trouble with compiled programs; none of it is fatal.
-func (c *Client) trouble(format string, args ...any) {
+// warn logs the first problem with compiled programs; none of them is fatal.
+func (c *Client) warn(format string, args ...any) {
 	c.mu.Lock()
-	told := c.silent
+	silent := c.silent
 	c.silent = true
 	c.mu.Unlock()
-	if !told && c.log != nil {
+	if !silent && c.log != nil {
 		c.log(format, args...)
 	}
 }

@@ -6,17 +6,18 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// gpuOption is an option of XLA's compiler by its name in XLA_FLAGS, with a bool or an int.
+// gpuOption is a boolean or integer option of XLA's compiler, by its name in XLA_FLAGS.
 type gpuOption struct {
 	name  string
 	isInt bool
 	value uint64
 }
 
-// gpuOptions leave products to cuBLAS, in the kernel that its heuristics choose. By itself XLA times kernels of its own against some
-// of cuBLAS's while it compiles, which takes far longer than compiling (a step of 61 M weights: 24.5 s in place of 5.5 on an H200, and more than a
-// minute in float32), chose slower ones (12.4 to 10.6 ms a step; of 7 B weights 640 to 620 ms), and may choose others next time: the same
-// run need not give the same digits.
+// gpuOptions returns the options that leave matrix products to cuBLAS and its own heuristics. XLA's default is to
+// time its own kernels and some of cuBLAS's during compilation. On an H200, for a step of 61 M weights, that took
+// 24.5 s instead of 5.5 s (over a minute in float32) and chose slower kernels (12.4 instead of 10.6 ms a step; 640
+// instead of 620 ms for 7 B weights). Its choice can also differ between compilations, so that the same run gives
+// different digits.
 func gpuOptions() []gpuOption {
 	return []gpuOption{
 		{name: "xla_gpu_enable_triton_gemm"},
@@ -24,7 +25,7 @@ func gpuOptions() []gpuOption {
 	}
 }
 
-// Field numbers of XLA's CompileOptionsProto and what it holds.
+// Field numbers of XLA's CompileOptionsProto and its messages.
 const (
 	compileOverrides = 7 // map of names to OptionOverrideProto
 	overrideKey      = 1
@@ -33,7 +34,8 @@ const (
 	overrideInt      = 3
 )
 
-// withGPUOptions adds gpuOptions to serialized compile options, but for those that a person has set in the flags of XLA.
+// withGPUOptions adds gpuOptions to serialized compile options, except those that flags, the value of XLA_FLAGS,
+// set.
 func withGPUOptions(options []byte, flags string) []byte {
 	set := map[string]bool{}
 	for flag := range strings.FieldsSeq(flags) {

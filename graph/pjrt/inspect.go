@@ -11,22 +11,24 @@ import "C"
 import (
 	"fmt"
 	"unsafe"
+
+	"github.com/bfpo-go/bfpo/graph/pjrt/hlo"
 )
 
-// inspect lists the costly operations of an executable.
-func (l *library) inspect(executable unsafe.Pointer) ([]Operation, error) {
-	text, format, err := l.optimized(executable)
+// inspect returns the costly operations of an executable.
+func (l *library) inspect(executable unsafe.Pointer) ([]hlo.Operation, error) {
+	program, format, err := l.optimized(executable)
 	if err != nil {
 		return nil, err
 	}
 	switch format {
 	case "hlo", "hlo_with_config":
-		return operationsOf(text, format == "hlo_with_config")
+		return hlo.Operations(program, format == "hlo_with_config")
 	}
-	return nil, fmt.Errorf("a compiled program in the form %q is not known here", format)
+	return nil, fmt.Errorf("the optimized program has the unknown format %q", format)
 }
 
-// optimized returns the program of an executable after all passes, and its format.
+// optimized returns the program of an executable after all of XLA's passes, and the format of the text.
 func (l *library) optimized(executable unsafe.Pointer) (text []byte, format string, err error) {
 	program := (*C.program)(C.calloc(1, C.sizeof_program))
 	defer C.free(unsafe.Pointer(program))
@@ -34,7 +36,7 @@ func (l *library) optimized(executable unsafe.Pointer) (text []byte, format stri
 	args := (*C.optimized_args)(C.calloc(1, C.sizeof_optimized_args))
 	defer C.free(unsafe.Pointer(args))
 	args.size, args.executable, args.program = C.sizeof_optimized_args, executable, program
-	if err := l.call(C.api_executable_optimized, unsafe.Pointer(args)); err != nil { // says the size
+	if err := l.call(C.api_executable_optimized, unsafe.Pointer(args)); err != nil { // this call returns the size
 		return nil, "", err
 	}
 	program.code = (*C.char)(C.malloc(program.code_size))
@@ -42,5 +44,6 @@ func (l *library) optimized(executable unsafe.Pointer) (text []byte, format stri
 	if err := l.call(C.api_executable_optimized, unsafe.Pointer(args)); err != nil {
 		return nil, "", err
 	}
-	return C.GoBytes(unsafe.Pointer(program.code), C.int(program.code_size)), C.GoStringN(program.format, C.int(program.format_size)), nil
+	format = C.GoStringN(program.format, C.int(program.format_size))
+	return C.GoBytes(unsafe.Pointer(program.code), C.int(program.code_size)), format, nil
 }

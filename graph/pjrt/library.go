@@ -23,34 +23,36 @@ import (
 	"github.com/gomlx/go-xla/pjrt"
 
 	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
-// library is a plugin in this process.
+// library is a plugin that this process has loaded.
 type library struct {
-	name  string // under which go-xla knows it
+	name  string // the name under which go-xla has registered it
 	path  string
-	build string          // what tells one build of the plugin from another
-	table *unsafe.Pointer // the plugin's own; go-xla calls a decorated copy
+	build string          // identifies the build of the plugin
+	table *unsafe.Pointer // the plugin's own table of functions; go-xla calls a modified copy
 
-	kernels bool   // it calls package kernels
-	refused string // the option that go-xla gives to GPU clients, and a CPU plugin that stands in for one refuses
+	kernels bool   // its programs can call package kernels
+	refused string // a client option of go-xla for GPUs that a CPU plugin does not accept
 
 	mu      sync.Mutex
-	created unsafe.Pointer // the client that was created last
+	created unsafe.Pointer // the latest client
 	clients map[unsafe.Pointer]*Client
 }
 
-// libraries are the plugins that this process has loaded. A shared library is loaded once per process, go-xla's registry of plugins
-// is one per process, and a C function finds its plugin by nothing but a number: so this is the one variable of the package.
+// libraries are the plugins that this process has loaded, by the number of their trampolines in table.c. A shared
+// library is loaded once per process and go-xla has one registry of plugins per process, so this state is global.
 var libraries struct {
 	sync.Mutex
 	slots [C.slots]*library
 }
 
-// load returns the decorated plugin at path, whose programs are built as for CPUs or as for GPUs. The caller holds libraries' lock.
+// load loads the plugin at path and registers it with go-xla. cpu is true for a CPU plugin; asCPU is false if
+// go-xla should build programs as for GPUs. The caller holds the lock of libraries.
 func load(path string, cpu, asCPU bool) (*library, error) {
-	// go-xla tells platforms by names, takes a name that looks like an absolute path as it stands, and searches for (and downloads)
-	// plugins of any other name.
+	// go-xla derives the platform from the name. It searches for a plugin, and downloads one, unless the name looks
+	// like an absolute path.
 	kind := "/cuda-"
 	if asCPU {
 		kind = "/cpu-"
@@ -63,7 +65,7 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 		slot++
 	}
 	if slot == len(libraries.slots) {
-		return nil, fmt.Errorf("%d other plugins are loaded already", slot)
+		return nil, fmt.Errorf("%d other plugins have been loaded, which is the limit of one process", slot)
 	}
 	l, err := dynamicLibrary(path)
 	if err != nil {
@@ -73,10 +75,7 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 	if cpu && !asCPU {
 		l.refused = "preallocate"
 	}
-	l.kernels = asCPU && kernels.Available() && l.addHandler(productTarget, kernels.Product()) && l.addHandler(rowsTarget, kernels.Rows()) &&
-		l.addHandler(attentionTarget, kernels.Attention()) && l.addHandler(attentionGradientTarget, kernels.AttentionGradient()) &&
-		l.addHandler(decoderTarget, kernels.Decoder()) && l.addHandler(weighedRowsTarget, kernels.WeighedRows()) &&
-		l.addHandler(gateGradientTarget, kernels.GateGradient())
+	l.kernels = asCPU && kernels.Available() && l.addHandlers()
 	decorated := C.copy_table(l.table, C.int(slot))
 	if decorated == nil {
 		return nil, errors.New("out of memory")
@@ -88,12 +87,25 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 	return l, nil
 }
 
-// addHandler has programs of the plugin call a function under this name, and tells whether they can.
-func (l *library) addHandler(name string, handler unsafe.Pointer) bool {
-	return bool(C.add_handler(l.table, C.CString(name), handler)) // the plugin may keep the name
+// addHandlers registers the kernels as custom calls of the plugin; it returns false if the plugin refuses one.
+func (l *library) addHandlers() bool {
+	for target, handler := range map[string]unsafe.Pointer{
+		mlir.ProductTarget:           kernels.Product(),
+		mlir.RowsTarget:              kernels.Rows(),
+		mlir.AttentionTarget:         kernels.Attention(),
+		mlir.AttentionGradientTarget: kernels.AttentionGradient(),
+		mlir.DecoderTarget:           kernels.Decoder(),
+		mlir.WeightedRowsTarget:      kernels.WeightedRows(),
+		mlir.GateGradientTarget:      kernels.GateGradient(),
+	} {
+		if !C.add_handler(l.table, C.CString(target), handler) { // the plugin may keep the name
+			return false
+		}
+	}
+	return true
 }
 
-// dynamicLibrary loads the plugin at path, of which go-xla knows nothing yet.
+// dynamicLibrary loads the plugin at path without registering it with go-xla.
 func dynamicLibrary(path string) (*library, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -113,21 +125,23 @@ func dynamicLibrary(path string) (*library, error) {
 	return l, nil
 }
 
-// setCUDAFolder tells XLA where the CUDA tools lie that go-xla's installer puts beside a plugin's folder. XLA reads the variable
-// when it is loaded.
+// setCUDAFolder sets XLA's flag for the folder of CUDA tools that go-xla's installer puts next to a plugin's
+// folder. XLA reads its flags when it is loaded.
 func setCUDAFolder(plugin string) error {
 	folder := filepath.Join(filepath.Dir(filepath.Dir(plugin)), "nvidia")
 	flags := os.Getenv(envFlags)
-	if info, err := os.Stat(folder); err != nil || !info.IsDir() || strings.Contains(flags, "--xla_gpu_cuda_data_dir") {
+	info, err := os.Stat(folder)
+	if err != nil || !info.IsDir() || strings.Contains(flags, "--xla_gpu_cuda_data_dir") {
 		return nil
 	}
 	return os.Setenv(envFlags, strings.TrimSpace(flags+" --xla_gpu_cuda_data_dir="+folder))
 }
 
-// open creates a client. The caller holds libraries' lock, so that the client created meanwhile is this one.
+// open creates a client. The caller holds the lock of libraries, so the client that clientCreate records is this
+// one.
 func (l *library) open(o Options) (compute.Backend, unsafe.Pointer, error) {
-	// Without shared buffers: those are views of memory that go-xla allocates and frees, and a donated one would be freed while the
-	// result still lies in it. Without TF32 unless asked for: float32 is for where its digits count, all else computes in bfloat16.
+	// No shared buffers: go-xla allocates and frees their memory, and would free a donated buffer that holds a
+	// result. No TF32 by default: float32 is used where precision matters, and bfloat16 elsewhere.
 	config := fmt.Sprintf("%s,noshared_buffers,tf32=%t", l.name, o.TF32 && (!o.CPU || o.Target != nil))
 	options := pjrt.NamedValuesMap{}
 	if o.CPU {
@@ -144,16 +158,16 @@ func (l *library) open(o Options) (compute.Backend, unsafe.Pointer, error) {
 	return backend, l.created, nil
 }
 
-// version returns the version of the C API that the plugin was built with.
+// version returns the version of the PJRT C API that the plugin was built with.
 func (l *library) version() (major, minor int) {
 	v := (*[2]C.int)(unsafe.Add(unsafe.Pointer(l.table), C.api_version*C.sizeof_size_t))
 	return int(v[0]), int(v[1])
 }
 
-// call calls an entry of the plugin's own table and returns its error, which is then freed.
+// call calls an entry of the plugin's own table and converts its error.
 func (l *library) call(entry C.int, args unsafe.Pointer) error {
 	if !C.has(l.table, entry) {
-		return errors.New("the plugin lacks this function")
+		return errors.New("the plugin lacks a function that is needed")
 	}
 	failed := C.call(l.table, entry, args)
 	if failed == nil {
@@ -189,7 +203,7 @@ func (l *library) devices(client unsafe.Pointer) ([]unsafe.Pointer, error) {
 	return unsafe.Slice(args.devices, args.n), nil
 }
 
-// get calls an entry that returns one object of another.
+// get calls an entry that returns an object that belongs to another one.
 func (l *library) get(entry C.int, from unsafe.Pointer) (unsafe.Pointer, error) {
 	args := C.get_args{from: from}
 	args.size = C.sizeof_get_args
@@ -197,6 +211,8 @@ func (l *library) get(entry C.int, from unsafe.Pointer) (unsafe.Pointer, error) 
 	return args.to, err
 }
 
+// clientCreate is called instead of PJRT_Client_Create.
+//
 //export clientCreate
 func clientCreate(slot C.int, args unsafe.Pointer) unsafe.Pointer {
 	l := libraries.slots[slot]
@@ -211,7 +227,7 @@ func clientCreate(slot C.int, args unsafe.Pointer) unsafe.Pointer {
 	return failed
 }
 
-// withoutOption moves the options of another name to the front and returns their number.
+// withoutOption removes the options called name in place and returns the number of the others.
 func withoutOption(options []C.named_value, name string) (n int) {
 	for _, o := range options {
 		if C.GoStringN(o.name, C.int(o.name_size)) != name {
@@ -222,6 +238,8 @@ func withoutOption(options []C.named_value, name string) (n int) {
 	return n
 }
 
+// clientCompile is called instead of PJRT_Client_Compile.
+//
 //export clientCompile
 func clientCompile(slot C.int, args unsafe.Pointer) unsafe.Pointer {
 	l := libraries.slots[slot]

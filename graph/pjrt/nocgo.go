@@ -8,21 +8,21 @@ import (
 	"github.com/gomlx/compute"
 )
 
-// Client is a GoMLX backend on a decorated PJRT plugin. This build has none.
+// Client is a GoMLX backend on a PJRT plugin. This build has none.
 type Client struct {
 	Backend compute.Backend
 	Version string // of the plugin, for people
 }
 
-// Available tells whether this build can load plugins at all.
+// Available is false: this build cannot load plugins.
 const Available = false
 
 var errNoCgo = errors.New("this program was built without cgo and cannot load PJRT plugins")
 
-// Open fails: loading a plugin needs cgo.
+// Open returns an error: loading a plugin needs cgo.
 func Open(string, Options) (*Client, error) { return nil, errNoCgo }
 
-// Install fails: a plugin could not be loaded.
+// Install returns an error: a plugin could not be loaded.
 func Install() error { return errNoCgo }
 
 // Close does nothing.
@@ -42,6 +42,12 @@ func (c *Client) Attribute(int, string) string { return "" }
 
 // Compiled returns no records.
 func (c *Client) Compiled() []Compiled { return nil }
+
+// FastBF16 returns false.
+func (c *Client) FastBF16() bool { return false }
+
+// Kernels returns nothing.
+func (c *Client) Kernels() string { return "" }
 
 // Memory returns false.
 func (c *Client) Memory(int) (Memory, bool) { return Memory{}, false }

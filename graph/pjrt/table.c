@@ -36,9 +36,16 @@ bool add_handler(void **table, const char *name, void *handler) {
   const char *platform = "Host";
   if (((int *)&table[api_version])[1] != foreign_functions_minor) return false;
   for (extension *e = table[api_extensions]; e != NULL; e = e->next) {
-    if (e->type != extension_foreign_functions || e->size < offsetof(extension, functions[foreign_function_register + 1])) continue;
-    handler_args args = {.size = sizeof args, .name = name, .name_size = strlen(name), .handler = handler, .platform = platform,
-                         .platform_size = strlen(platform)};
+    if (e->type != extension_foreign_functions) continue;
+    if (e->size < offsetof(extension, functions[foreign_function_register + 1])) continue;
+    handler_args args = {
+        .size = sizeof args,
+        .name = name,
+        .name_size = strlen(name),
+        .handler = handler,
+        .platform = platform,
+        .platform_size = strlen(platform),
+    };
     void *failed = ((function)e->functions[foreign_function_register])(&args);
     if (failed == NULL) return true;
     error_args destroy = {.size = sizeof destroy, .error = failed};
@@ -49,7 +56,7 @@ bool add_handler(void **table, const char *name, void *handler) {
 
 void release(serialize_args *args) { args->release(args->backing); }
 
-// A function in the table is not told whose table it was called through, so each slot has its own.
+// The functions of a table do not receive the table, so each slot has its own.
 #define TRAMPOLINES(n)                                                  \
   static void *create_##n(void *args) { return clientCreate(n, args); } \
   static void *compile_##n(void *args) { return clientCompile(n, args); }

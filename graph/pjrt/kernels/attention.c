@@ -2,13 +2,13 @@
 
 #include "attention.h"
 
-#ifdef X86_TILES
+#ifdef HAVE_KERNELS
 
 #include <stdlib.h>
 
-#include "scores.h"
+#include "softmax.h"
 
-enum { attending = phases - 1, keys = 0, values = 1 };
+enum { ATTEND = 1, KEYS = 0, VALUES = 1 };
 
 typedef struct {
   heads heads;
@@ -17,65 +17,75 @@ typedef struct {
 
 static void run(job *j, long phase, long task, int worker);
 
-job *attention_new(inputs in, void *y, int threads) {
+job *attention_new(attention_inputs in, void *y, int threads) {
   attention *a = calloc(1, sizeof *a);
   if (a == NULL) return NULL;
   heads *h = &a->heads;
   a->y = y;
   heads_init(h, in);
-  h->number = 2;
-  h->packed[keys] = (packed){.of = in.k};
-  h->packed[values] = (packed){.of = in.v, .by_column = true};
-  h->job.tasks[attending] = in.rows * in.heads * h->blocks;
+  h->panel_set_count = 2;
+  h->panel_sets[KEYS] = (panel_set){.source = in.k};
+  h->panel_sets[VALUES] = (panel_set){.source = in.v, .transposed = true};
+  h->job.tasks[ATTEND] = in.rows * in.heads * h->blocks;
   h->job.run = run;
-  size_t query = h->columns * h->step, scores = side * h->padded * sizeof(float), weights = h->blocks * h->step;
-  return heads_begin(h, threads, 0, query + scores + weights + side * in.width * sizeof(float)) ? &h->job : NULL;
+  size_t query = h->width_blocks * h->step, scores = BLOCK * h->padded_length * sizeof(float);
+  size_t weights = h->blocks * h->step, output = BLOCK * in.width * sizeof(float);
+  return heads_begin(h, threads, 0, query + weights + scores + output) ? &h->job : NULL;
 }
 
-// weigh turns the scores of a block of queries into a strip of weights, and returns one over the sum of each query's.
-WIDE static void weigh(const heads *h, const float *scores, const uint32_t *bits, const uint8_t *seen, long blocks, char *weights, float *inverse) {
-  for (long i = 0; i < side; i++, scores += h->padded, bits += h->blocks) {
-    float top = highest(scores, bits, seen, blocks);
+// softmax turns the scores of a block of queries into a left panel of exponentials, and returns one over the sum of
+// each query's exponentials in inverse.
+WIDE static void softmax(const heads *h, const float *scores, const uint32_t *mask, const uint8_t *visible, long blocks,
+                         char *weights, float *inverse) {
+  for (long i = 0; i < BLOCK; i++, scores += h->padded_length, mask += h->blocks) {
+    float max = max_score(scores, mask, visible, blocks);
     __m512 sum = _mm512_setzero_ps();
     for (long j = 0; j < blocks; j++) {
-      if (!seen[j]) continue;
-      __m512 first = weight(bits[j] & 0xffff, scores + j * side, top, h->scale), second = weight(bits[j] >> 16, scores + j * side + 16, top, h->scale);
-      sum = _mm512_add_ps(sum, _mm512_add_ps(first, second));
-      put_left(h->in.kind, weights + j * h->step, i, first, second);
+      if (!visible[j]) continue;
+      __m512 low = exp_scores(mask[j] & 0xffff, scores + j * BLOCK, max, h->scale);
+      __m512 high = exp_scores(mask[j] >> 16, scores + j * BLOCK + 16, max, h->scale);
+      sum = _mm512_add_ps(sum, _mm512_add_ps(low, high));
+      store_left(h->in.format, weights + j * h->step, i, low, high);
     }
     float total = _mm512_reduce_add_ps(sum);
-    inverse[i] = total > 0 ? 1 / total : 0;
+    inverse[i] = total > 0 ? 1 / total : 0; // a query that sees nothing gets zeros; NaN in the weights stays NaN
   }
 }
 
-// attend computes a block of queries of one head.
-static void attend(const attention *a, long row, long head, long block, char *own) {
+// attend computes the output of a block of queries of one head.
+static void attend(const attention *a, long row, long head, long block, char *memory) {
   const heads *h = &a->heads;
-  long group = head / (h->in.heads / h->in.groups), strip = h->columns * h->step;
-  char *query = own, *weights = query + strip;
-  float *scores = (float *)(weights + h->blocks * h->step), *mixed = scores + side * h->padded, inverse[side];
-  const uint32_t *bits = h->bits + (row * h->padded + block * side) * h->blocks;
-  const uint8_t *seen = h->seen + (row * h->blocks + block) * h->blocks;
-  matrix q = heads_matrix(h, h->in.q, h->in.heads, row, head, block * side, side, false);
-  pack_strip(h->in.kind, &q, false, 0, query);
-  const char *k = heads_strips(h, keys, row, group), *v = heads_strips(h, values, row, group);
+  format f = h->in.format;
+  long kv_head = head / (h->in.heads / h->in.kv_heads), panel = h->width_blocks * h->step;
+  char *query = memory, *weights = query + panel;
+  float *scores = (float *)(weights + h->blocks * h->step), *output = scores + BLOCK * h->padded_length;
+  float inverse[BLOCK];
+  const uint32_t *mask = h->mask_bits + (row * h->padded_length + block * BLOCK) * h->blocks;
+  const uint8_t *visible = h->visible + (row * h->blocks + block) * h->blocks;
+  matrix q = heads_matrix(h, h->in.q, h->in.heads, row, head, block * BLOCK, BLOCK, false);
+  pack_panel(f, &q, false, 0, query);
+  const char *k = heads_panels(h, KEYS, row, kv_head), *v = heads_panels(h, VALUES, row, kv_head);
   for (long j = 0; j <= block; j++)
-    if (seen[j]) multiply_strips(h->in.kind, query, k + j * strip, h->in.width, scores + j * side, h->padded, false);
-  weigh(h, scores, bits, seen, block + 1, weights, inverse);
-  for (long c = 0; c < h->columns; c++)
-    heads_multiply(h, weights, v + c * h->blocks * h->step, seen, block + 1, mixed + c * side, h->in.width);
-  heads_write(h, mixed, inverse, a->y, row, block, head);
+    if (visible[j])
+      multiply_panels(f, query, k + j * panel, h->in.width, scores + j * BLOCK, h->padded_length, false);
+  softmax(h, scores, mask, visible, block + 1, weights, inverse);
+  for (long c = 0; c < h->width_blocks; c++) {
+    const char *values = v + c * h->blocks * h->step;
+    heads_multiply(h, weights, values, visible, block + 1, output + c * BLOCK, h->in.width);
+  }
+  heads_store(h, output, inverse, a->y, row, block, head);
 }
 
 static void run(job *j, long phase, long task, int worker) {
   const attention *a = (attention *)j;
   const heads *h = &a->heads;
-  if (phase == preparing) {
+  if (phase == PREPARE) {
     heads_prepare(h, task);
     return;
   }
-  long each = h->in.rows * h->in.heads, block = h->blocks - 1 - task / each; // the longest first
-  attend(a, task % each / h->in.heads, task % each % h->in.heads, block, h->own + worker * h->each);
+  long tasks = h->in.rows * h->in.heads; // for each block, and the blocks with the most keys first
+  long block = h->blocks - 1 - task / tasks, row = task % tasks / h->in.heads, head = task % h->in.heads;
+  attend(a, row, head, block, h->worker_memory + worker * h->worker_bytes);
 }
 
 #endif

@@ -2,250 +2,315 @@
 
 #include "decoder.h"
 
-#ifdef X86_TILES
+#ifdef HAVE_KERNELS
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rows.h"
-#include "scores.h"
+#include "softmax.h"
 
-// The phases of a layer. A task of the first computes one head of the queries, keys or values, of the second what one head of a row mixes, and of the
-// others some columns.
-enum { projecting, mixing, adding_mixed, gating, adding_gated };
+// The phases of a layer: qkv projection of one head, attention of one head of a row, and, for some columns each,
+// output projection, gate and up projection, down projection.
+enum { QKV, ATTEND, OUT_PROJECTION, GATE_UP, DOWN_PROJECTION };
 
-// A task of columns reads about so many bytes of weights, or less: where one begins, memory has to find its way in. They are computed a block at a time,
-// of so many columns.
-enum { task_bytes = 1 << 19, block = 16 };
+// A task that computes columns reads up to TASK_BYTES of weights: memory is slow at the beginning of each task. It
+// computes COLUMNS at a time.
+enum { TASK_BYTES = 1 << 19, COLUMNS = 16 };
 
-// own is the memory of a worker.
+// buffers are the memory of a worker.
 typedef struct {
-  long phase;    // for which there is normed
-  char *normed;  // [tokens, width], of all rows
-  float *sums;   // of a task: [tokens, head], or two of [tokens, block], or scores [tokens of a row, columns]
-  char *weights; // of scores
-} own;
+  long norm_phase; // the phase for which normed has been computed
+  char *normed;    // [all tokens, width]
+  float *sums;     // [all tokens, head_width], two of [all tokens, COLUMNS], or scores [tokens, cache_length]
+  char *weights;   // exponentials of scores
+} buffers;
 
 typedef struct {
   job job;
-  decoding d;
-  long tokens, size;     // of all rows; of a number
-  long threads;          // there may be
-  char *queries, *mixed; // [rows, heads, tokens of a row, head], [tokens, heads, head]
-  float *between;        // [tokens, width]: x and what attention says
-  char *gated;           // [tokens, middle]
-  own own[];
+  decoder_inputs in;
+  long all_tokens, size; // tokens of all rows; bytes of an element
+  long pool_threads;
+  char *queries;   // [rows, heads, tokens, head_width]
+  char *attended;  // [all tokens, heads, head_width]: the attention output
+  float *residual; // [all tokens, width]: x plus the projected attention output
+  char *gated;     // [all tokens, mlp_width]
+  buffers buffers[];
 } decoder;
 
 static void run(job *j, long phase, long task, int worker);
 
-static long lines(long bytes) { return (bytes + 63) / 64 * 64; }
-static long upwards(long n, long each) { return (n + each - 1) / each; }
+static long align_to_line(long bytes) { return (bytes + 63) / 64 * 64; }
+static long divide_up(long n, long by) { return (n + by - 1) / by; }
+static long min(long a, long b) { return a < b ? a : b; }
+static format element_format(bool bf16) { return bf16 ? BF16 : F32; }
 
-// columns is how many of so many columns a task computes that reads rows so deep. Threads get as many tasks each, as far as blocks allow.
-static long columns(const decoder *p, long all, long depth) {
-  long tasks = p->threads * upwards(all * depth * p->size, p->threads * task_bytes);
-  return upwards(upwards(all, tasks), block) * block;
+// task_columns returns how many of all columns a task computes that reads depth weights for each. Threads get
+// equally many tasks, as far as COLUMNS allows.
+static long task_columns(const decoder *p, long all, long depth) {
+  long tasks = p->pool_threads * divide_up(all * depth * p->size, p->pool_threads * TASK_BYTES);
+  return divide_up(divide_up(all, tasks), COLUMNS) * COLUMNS;
 }
 
-// place gives the memory of all and of each worker its places. It returns the size of the former and, in each, of the latter.
-static long place(decoder *p, char *memory, long *each) {
-  const decoding *d = &p->d;
-  long mixed = lines(p->tokens * d->heads * d->head * p->size), between = lines(p->tokens * d->width * sizeof(float));
-  p->queries = memory, p->mixed = p->queries + mixed, p->between = (float *)(p->mixed + mixed), p->gated = (char *)p->between + between;
-  long all = 2 * mixed + between + lines(p->tokens * d->middle * p->size);
-  long normed = lines(p->tokens * d->width * p->size), scores = d->tokens * (d->columns + block);
-  long head = p->tokens * (d->head > block ? d->head + block : 2 * block);
-  long sums = lines((scores > head ? scores : head) * sizeof(float));
-  *each = normed + sums + lines(d->tokens * d->columns * p->size);
-  for (int i = 0; i < p->job.threads; i++) {
-    char *at = memory + all + i * *each;
-    p->own[i] = (own){.phase = -1, .normed = at, .sums = (float *)(at + normed), .weights = at + normed + sums};
-  }
-  return all;
+// memory_sizes are the bytes of the shared and of each worker's arrays.
+typedef struct {
+  long attended, residual, gated, normed, sums, weights;
+} memory_sizes;
+
+static memory_sizes sizes_of(const decoder *p) {
+  const decoder_inputs *d = &p->in;
+  long scores = d->tokens * (d->cache_length + COLUMNS);
+  long head = p->all_tokens * (d->head_width > COLUMNS ? d->head_width + COLUMNS : 2 * COLUMNS);
+  return (memory_sizes){
+      .attended = align_to_line(p->all_tokens * d->heads * d->head_width * p->size),
+      .residual = align_to_line(p->all_tokens * d->width * sizeof(float)),
+      .gated = align_to_line(p->all_tokens * d->mlp_width * p->size),
+      .normed = align_to_line(p->all_tokens * d->width * p->size),
+      .sums = align_to_line((scores > head ? scores : head) * sizeof(float)),
+      .weights = align_to_line(d->tokens * d->cache_length * p->size),
+  };
 }
 
-job *decoder_new(decoding d, int threads) {
-  decoder *p = calloc(1, sizeof *p + threads * sizeof(own));
+// place assigns the job's memory to the arrays.
+static void place(decoder *p, memory_sizes s) {
+  char *at = job_memory(&p->job);
+  p->queries = at, at += s.attended;
+  p->attended = at, at += s.attended;
+  p->residual = (float *)at, at += s.residual;
+  p->gated = at, at += s.gated;
+  for (int i = 0; i < p->job.threads; i++, at += s.normed + s.sums + s.weights)
+    p->buffers[i] = (buffers){
+        .norm_phase = -1, .normed = at, .sums = (float *)(at + s.normed), .weights = at + s.normed + s.sums};
+}
+
+job *decoder_new(decoder_inputs in, int threads) {
+  decoder *p = calloc(1, sizeof *p + threads * sizeof(buffers));
   if (p == NULL) return NULL;
-  p->d = d, p->tokens = d.rows * d.tokens, p->size = number_bytes(d.kind), p->threads = threads;
-  long *tasks = p->job.tasks, each;
-  tasks[projecting] = d.heads + 2 * d.groups, tasks[mixing] = d.rows * d.heads;
-  tasks[adding_mixed] = upwards(d.width, columns(p, d.width, d.heads * d.head));
-  tasks[gating] = upwards(d.middle, columns(p, d.middle, 2 * d.width));
-  tasks[adding_gated] = upwards(d.width, columns(p, d.width, d.middle));
-  p->job.rounds = d.layers, p->job.run = run;
-  long all = place(p, NULL, &each);
-  if (!job_begin(&p->job, threads, all, each)) return NULL;
-  place(p, job_memory(&p->job), &each);
+  p->in = in, p->all_tokens = in.rows * in.tokens, p->size = in.bf16 ? 2 : 4, p->pool_threads = threads;
+  long *tasks = p->job.tasks;
+  tasks[QKV] = in.heads + 2 * in.kv_heads;
+  tasks[ATTEND] = in.rows * in.heads;
+  tasks[OUT_PROJECTION] = divide_up(in.width, task_columns(p, in.width, in.heads * in.head_width));
+  tasks[GATE_UP] = divide_up(in.mlp_width, task_columns(p, in.mlp_width, 2 * in.width));
+  tasks[DOWN_PROJECTION] = divide_up(in.width, task_columns(p, in.width, in.mlp_width));
+  p->job.rounds = in.layer_count, p->job.run = run;
+  memory_sizes s = sizes_of(p);
+  if (!job_init(&p->job, threads, 2 * s.attended + s.residual + s.gated, s.normed + s.sums + s.weights)) return NULL;
+  place(p, s);
   return &p->job;
 }
 
-// as is x as a number of the kind.
-WIDE static inline __m512 as(strips kind, __m512 x) {
-  if (kind == f32) return x;
-  uint16_t halves[16];
-  rounded_row(halves, 0xffff, x);
-  return upper(_mm256_loadu_si256((__m256i *)halves));
+// round16 rounds 16 numbers to the elements.
+WIDE static inline __m512 round16(bool bf16, __m512 x) {
+  if (!bf16) return x;
+  uint16_t rounded[16];
+  store_bf16(rounded, 0xffff, x);
+  return widen(_mm256_loadu_si256((__m256i *)rounded));
 }
 
-// weights16 reads 16 weights of a norm.
-WIDE static inline __m512 weights16(strips kind, const void *weights, long at) {
-  if (kind == f32) return _mm512_loadu_ps((const float *)weights + at);
-  return upper(_mm256_loadu_si256((const __m256i *)((const uint16_t *)weights + at)));
+// load16 loads 16 elements.
+WIDE static inline __m512 load16(bool bf16, const void *from, long at) {
+  if (!bf16) return _mm512_loadu_ps((const float *)from + at);
+  return widen(_mm256_loadu_si256((const __m256i *)((const uint16_t *)from + at)));
 }
 
-// normalise scales x [tokens, width] for the tasks of a phase, each worker by itself.
-WIDE static const char *normalise(const decoder *p, own *o, long phase, const float *x, const void *weights) {
-  long width = p->d.width;
-  for (long i = 0; i < p->tokens && o->phase != phase; i++, x += width) {
+// rms_norm computes the norm of x [all tokens, width] for the tasks of a phase. Each worker computes it once.
+WIDE static const char *rms_norm(const decoder *p, buffers *b, long phase, const float *x, const void *weights) {
+  long width = p->in.width;
+  for (long i = 0; i < p->all_tokens && b->norm_phase != phase; i++, x += width) {
     __m512 sum = _mm512_setzero_ps();
-    for (long c = 0; c < width; c += 16) sum = _mm512_fmadd_ps(_mm512_loadu_ps(x + c), _mm512_loadu_ps(x + c), sum);
-    __m512 scale = _mm512_set1_ps(1 / sqrtf(_mm512_reduce_add_ps(sum) / width + p->d.epsilon));
-    for (long c = 0; c < width; c += 16)
-      put(p->d.kind, o->normed, i * width + c, _mm512_mul_ps(_mm512_mul_ps(_mm512_loadu_ps(x + c), scale), weights16(p->d.norms, weights, c)));
+    for (long c = 0; c < width; c += 16) {
+      __m512 v = _mm512_loadu_ps(x + c);
+      sum = _mm512_fmadd_ps(v, v, sum);
+    }
+    __m512 scale = _mm512_set1_ps(1 / sqrtf(_mm512_reduce_add_ps(sum) / width + p->in.epsilon));
+    for (long c = 0; c < width; c += 16) {
+      __m512 normed = _mm512_mul_ps(_mm512_loadu_ps(x + c), scale);
+      __m512 weighted = _mm512_mul_ps(normed, load16(p->in.bf16_norms, weights, c));
+      store16(element_format(p->in.bf16), b->normed, i * width + c, weighted);
+    }
   }
-  o->phase = phase;
-  return o->normed;
+  b->norm_phase = phase;
+  return b->normed;
 }
 
-// multiply_block computes a block of columns of left [tokens, depth] and a matrix [.., depth].
-static void multiply_block(const decoder *p, const char *left, long depth, const void *right, long column, float *out, long width) {
-  matrix a = {left, p->tokens, depth, false, depth}, b = {right, 0, depth, false, depth};
-  for (long c = 0; c < block; c += square) multiply_rows(p->d.kind, &a, &b, column + c, out + c, width);
+// multiply_columns computes COLUMNS columns of left [all tokens, depth] times a weight matrix [out, depth].
+static void multiply_columns(const decoder *p, const char *left, long depth, const void *weights, long column,
+                             float *out, long stride) {
+  matrix a = {.data = left, .rows = p->all_tokens, .depth = depth, .stride = depth};
+  matrix b = {.data = weights, .depth = depth, .stride = depth};
+  for (long c = 0; c < COLUMNS; c += QUAD) multiply_rows(p->in.bf16, &a, &b, column + c, out + c, stride);
 }
 
-// turn turns a head [tokens, head] by the positions of its tokens (RoPE), and writes it as keys of a layer or as queries.
-WIDE static void turn(const decoder *p, const float *x, long head, void *keys) {
-  const decoding *d = &p->d;
-  long half = d->head / 2;
-  for (long i = 0; i < p->tokens; i++, x += d->head) {
-    long row = i / d->tokens, at = ((row * d->heads + head) * d->tokens + i % d->tokens) * d->head;
+static bool has_slot(const decoder_inputs *d, long token) {
+  return d->slots[token] >= 0 && d->slots[token] < d->cache_length;
+}
+
+// apply_rope rotates a head [all tokens, head_width] and stores it in the keys of a layer, or in queries if keys is
+// NULL.
+WIDE static void apply_rope(const decoder *p, const float *x, long head, void *keys) {
+  const decoder_inputs *d = &p->in;
+  long half = d->head_width / 2;
+  void *to = keys != NULL ? keys : p->queries;
+  format f = element_format(d->bf16);
+  for (long i = 0; i < p->all_tokens; i++, x += d->head_width) {
+    long row = i / d->tokens, at = ((row * d->heads + head) * d->tokens + i % d->tokens) * d->head_width;
     if (keys != NULL) {
-      if (d->now[i] < 0 || d->now[i] >= d->columns) continue; // has no place
-      at = ((row * d->groups + head) * d->columns + d->now[i]) * d->head;
+      if (!has_slot(d, i)) continue;
+      at = ((row * d->kv_heads + head) * d->cache_length + d->slots[i]) * d->head_width;
     }
     for (long c = 0; c < half; c += 16) {
       __m512 cos = _mm512_loadu_ps(d->cos + i * half + c), sin = _mm512_loadu_ps(d->sin + i * half + c);
       __m512 a = _mm512_loadu_ps(x + c), b = _mm512_loadu_ps(x + half + c);
-      put(d->kind, keys != NULL ? keys : p->queries, at + c, _mm512_fmsub_ps(a, cos, _mm512_mul_ps(b, sin)));
-      put(d->kind, keys != NULL ? keys : p->queries, at + half + c, _mm512_fmadd_ps(b, cos, _mm512_mul_ps(a, sin)));
+      store16(f, to, at + c, _mm512_fmsub_ps(a, cos, _mm512_mul_ps(b, sin)));
+      store16(f, to, at + half + c, _mm512_fmadd_ps(b, cos, _mm512_mul_ps(a, sin)));
     }
   }
 }
 
-// keep_values writes a head [tokens, head] into its columns of a layer's values.
-static void keep_values(const decoder *p, const float *x, long group, void *values) {
-  const decoding *d = &p->d;
-  for (long i = 0; i < p->tokens; i++, x += d->head) {
-    if (d->now[i] < 0 || d->now[i] >= d->columns) continue;
-    long at = (i / d->tokens * d->groups + group) * d->head * d->columns + d->now[i];
-    for (long c = 0; c < d->head; c++, at += d->columns)
-      if (d->kind == f32) ((float *)values)[at] = x[c];
-      else memcpy((uint16_t *)values + at, (const char *)(x + c) + 2, 2); // the upper half; the lower one is zero
+// store_values stores a head [all tokens, head_width] of rounded numbers in the values of a layer.
+static void store_values(const decoder *p, const float *x, long kv_head, void *values) {
+  const decoder_inputs *d = &p->in;
+  for (long i = 0; i < p->all_tokens; i++, x += d->head_width) {
+    if (!has_slot(d, i)) continue;
+    long at = (i / d->tokens * d->kv_heads + kv_head) * d->head_width * d->cache_length + d->slots[i];
+    for (long c = 0; c < d->head_width; c++, at += d->cache_length)
+      if (d->bf16) memcpy((uint16_t *)values + at, (const char *)(x + c) + 2, 2); // the lower half is zero
+      else ((float *)values)[at] = x[c];
   }
 }
 
-// project computes a head.
-WIDE static void project(const decoder *p, own *o, long phase, const layer *l, long head) {
-  const decoding *d = &p->d;
-  const char *normed = normalise(p, o, phase, d->x, l->input_norm);
-  long key = head - d->heads, value = key - d->groups;
-  const void *matrix = value >= 0 ? l->v : key >= 0 ? l->k : l->q;
-  long number = value >= 0 ? value : key >= 0 ? key : head;
-  for (long c = 0; c < d->head; c += block) multiply_block(p, normed, d->width, matrix, number * d->head + c, o->sums + c, d->head);
-  for (long i = 0; i < p->tokens * d->head; i += 16) _mm512_storeu_ps(o->sums + i, as(d->kind, _mm512_loadu_ps(o->sums + i)));
-  if (value >= 0) keep_values(p, o->sums, value, l->values);
-  else turn(p, o->sums, number, key >= 0 ? l->keys : NULL);
+// project_head computes one head of the queries, keys or values.
+WIDE static void project_head(const decoder *p, buffers *b, long phase, const decoder_layer *l, long head) {
+  const decoder_inputs *d = &p->in;
+  const char *normed = rms_norm(p, b, phase, d->x, l->input_norm);
+  long key_head = head - d->heads, value_head = key_head - d->kv_heads;
+  bool is_value = value_head >= 0, is_key = !is_value && key_head >= 0;
+  const void *weights = is_value ? l->v : is_key ? l->k : l->q;
+  long number = is_value ? value_head : is_key ? key_head : head;
+  for (long c = 0; c < d->head_width; c += COLUMNS)
+    multiply_columns(p, normed, d->width, weights, number * d->head_width + c, b->sums + c, d->head_width);
+  for (long i = 0; i < p->all_tokens * d->head_width; i += 16)
+    _mm512_storeu_ps(b->sums + i, round16(d->bf16, _mm512_loadu_ps(b->sums + i)));
+  if (is_value) store_values(p, b->sums, number, l->values);
+  else apply_rope(p, b->sums, number, is_key ? l->keys : NULL);
 }
 
-// seen16 tells which of 16 columns a token sees.
-WIDE static inline __mmask16 seen16(const uint8_t *mask) { return _mm_test_epi8_mask(_mm_loadu_si128((const __m128i *)mask), _mm_set1_epi8(-1)); }
+// mask16 returns which of 16 positions a token sees.
+WIDE static inline __mmask16 mask16(const uint8_t *mask) {
+  return _mm_test_epi8_mask(_mm_loadu_si128((const __m128i *)mask), _mm_set1_epi8(-1));
+}
 
-// weigh turns the scores of a token for the first n columns into weights, and returns their sum.
-WIDE static float weigh(const decoder *p, const float *scores, const uint8_t *mask, long n, char *weights) {
-  __m512 top = _mm512_set1_ps(-INFINITY), sum = _mm512_setzero_ps();
-  for (long t = 0; t < n; t += 16) top = _mm512_mask_max_ps(top, seen16(mask + t), top, _mm512_loadu_ps(scores + t));
-  float highest = _mm512_reduce_max_ps(top), scale = 1 / sqrtf(p->d.head);
+// softmax turns the scores of a token for the first n positions into exponentials, and returns their sum.
+WIDE static float softmax(const decoder *p, const float *scores, const uint8_t *mask, long n, char *weights) {
+  __m512 max = _mm512_set1_ps(-INFINITY), sum = _mm512_setzero_ps();
+  for (long t = 0; t < n; t += 16) max = _mm512_mask_max_ps(max, mask16(mask + t), max, _mm512_loadu_ps(scores + t));
+  float highest = _mm512_reduce_max_ps(max), scale = 1 / sqrtf(p->in.head_width);
   for (long t = 0; t < n; t += 16) {
-    __m512 x = weight(seen16(mask + t), scores + t, highest, scale);
-    sum = _mm512_add_ps(sum, x);
-    put(p->d.kind, weights, t, x);
+    __m512 e = exp_scores(mask16(mask + t), scores + t, highest, scale);
+    sum = _mm512_add_ps(sum, e);
+    store16(element_format(p->in.bf16), weights, t, e);
   }
   return _mm512_reduce_add_ps(sum);
 }
 
-// mix computes what a head of a row says.
-WIDE static void mix(const decoder *p, own *o, const layer *l, long row, long head) {
-  const decoding *d = &p->d;
-  long group = row * d->groups + head / (d->heads / d->groups), all = d->columns, each = d->head * p->size, n = 0;
+// used_positions returns the number of positions of the cache up to the last one that a token of the row has taken.
+static long used_positions(const decoder_inputs *d, long row) {
+  long n = 0;
   for (long s = 0; s < d->tokens; s++) {
-    long now = d->now[row * d->tokens + s];
-    if (now >= n) n = now + 1;
+    long slot = d->slots[row * d->tokens + s];
+    if (slot >= n) n = slot + 1;
   }
-  n = n < all ? upwards(n, 16) * 16 : all; // what is behind nobody sees
-  float *mixed = o->sums + d->tokens * all, sum[p->d.tokens];
-  matrix q = {p->queries + (row * d->heads + head) * d->tokens * each, d->tokens, d->head, false, d->head};
-  matrix k = {(char *)l->keys + group * all * each, all, d->head, false, d->head};
-  for (long t = 0; t < n; t += square) multiply_rows(d->kind, &q, &k, t, o->sums + t, all);
-  for (long s = 0; s < d->tokens; s++)
-    sum[s] = weigh(p, o->sums + s * all, d->mask + (row * d->tokens + s) * all, n, o->weights + s * all * p->size);
-  matrix w = {o->weights, d->tokens, n, false, all}, v = {(char *)l->values + group * all * each, d->head, n, false, all};
-  for (long c = 0; c < d->head; c += block) {
-    for (long i = 0; i < block; i += square) multiply_rows(d->kind, &w, &v, c + i, mixed + i, block);
+  return min(divide_up(n, 16) * 16, d->cache_length);
+}
+
+// attend computes the attention output of one head of a row.
+WIDE static void attend(const decoder *p, buffers *b, const decoder_layer *l, long row, long head) {
+  const decoder_inputs *d = &p->in;
+  long kv_head = row * d->kv_heads + head / (d->heads / d->kv_heads), length = d->cache_length, width = d->head_width;
+  long bytes = width * p->size, n = used_positions(d, row);
+  float *output = b->sums + d->tokens * length, sum[d->tokens];
+  const char *queries = p->queries + (row * d->heads + head) * d->tokens * bytes;
+  matrix q = {.data = queries, .rows = d->tokens, .depth = width, .stride = width};
+  matrix k = {.data = (char *)l->keys + kv_head * length * bytes, .rows = length, .depth = width, .stride = width};
+  for (long t = 0; t < n; t += QUAD) multiply_rows(d->bf16, &q, &k, t, b->sums + t, length);
+  for (long s = 0; s < d->tokens; s++) {
+    const uint8_t *mask = d->mask + (row * d->tokens + s) * length;
+    sum[s] = softmax(p, b->sums + s * length, mask, n, b->weights + s * length * p->size);
+  }
+  matrix w = {.data = b->weights, .rows = d->tokens, .depth = n, .stride = length};
+  matrix v = {.data = (char *)l->values + kv_head * length * bytes, .rows = width, .depth = n, .stride = length};
+  for (long c = 0; c < width; c += COLUMNS) {
+    for (long i = 0; i < COLUMNS; i += QUAD) multiply_rows(d->bf16, &w, &v, c + i, output + i, COLUMNS);
     for (long s = 0; s < d->tokens; s++) {
-      long at = ((row * d->tokens + s) * d->heads + head) * d->head + c;
-      put(d->kind, p->mixed, at, _mm512_div_ps(_mm512_loadu_ps(mixed + s * block), _mm512_set1_ps(sum[s])));
+      long at = ((row * d->tokens + s) * d->heads + head) * width + c;
+      __m512 y = _mm512_div_ps(_mm512_loadu_ps(output + s * COLUMNS), _mm512_set1_ps(sum[s]));
+      store16(element_format(d->bf16), p->attended, at, y);
     }
   }
 }
 
-// add writes to out [tokens, width] what left [tokens, depth] gives with some rows of a matrix, added to x.
-WIDE static void add(const decoder *p, own *o, const char *left, long depth, const void *right, long task, const float *x, float *out) {
-  long width = p->d.width, n = columns(p, width, depth), end = (task + 1) * n < width ? (task + 1) * n : width;
-  for (long c = task * n; c < end; c += block) {
-    multiply_block(p, left, depth, right, c, o->sums, block);
-    for (long i = 0; i < p->tokens; i++)
-      _mm512_storeu_ps(out + i * width + c, _mm512_add_ps(_mm512_loadu_ps(x + i * width + c), _mm512_loadu_ps(o->sums + i * block)));
+// project_and_add computes some columns of out = x + left weights^T, [all tokens, width], for left [all tokens,
+// depth].
+WIDE static void project_and_add(const decoder *p, buffers *b, const char *left, long depth, const void *weights,
+                                 long task, const float *x, float *out) {
+  long width = p->in.width, n = task_columns(p, width, depth), end = min((task + 1) * n, width);
+  for (long c = task * n; c < end; c += COLUMNS) {
+    multiply_columns(p, left, depth, weights, c, b->sums, COLUMNS);
+    for (long i = 0; i < p->all_tokens; i++) {
+      __m512 sum = _mm512_add_ps(_mm512_loadu_ps(x + i * width + c), _mm512_loadu_ps(b->sums + i * COLUMNS));
+      _mm512_storeu_ps(out + i * width + c, sum);
+    }
   }
 }
 
-// silu is x / (1 + e^-x).
+// silu returns x / (1 + e^-x).
 WIDE static inline __m512 silu(__m512 x) {
-  __m512 e = exponential(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_abs_ps(x))), one = _mm512_set1_ps(1); // e^-|x|
-  __m512 above = _mm512_mask_mov_ps(one, _mm512_movepi32_mask(_mm512_castps_si512(x)), e);
-  return _mm512_div_ps(_mm512_mul_ps(x, above), _mm512_add_ps(one, e));
+  __m512 one = _mm512_set1_ps(1), e = exp16(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_abs_ps(x))); // e^-|x|
+  __m512 numerator = _mm512_mask_mov_ps(one, _mm512_movepi32_mask(_mm512_castps_si512(x)), e);      // e^x if x < 0
+  return _mm512_div_ps(_mm512_mul_ps(x, numerator), _mm512_add_ps(one, e));
 }
 
-// gate computes some columns of silu(gate) * up.
-WIDE static void gate(const decoder *p, own *o, long phase, const layer *l, long task) {
-  const decoding *d = &p->d;
-  const char *normed = normalise(p, o, phase, p->between, l->post_norm);
-  long n = columns(p, d->middle, 2 * d->width), end = (task + 1) * n < d->middle ? (task + 1) * n : d->middle;
-  float *gates = o->sums, *ups = gates + p->tokens * block;
-  for (long c = task * n; c < end; c += block) {
-    multiply_block(p, normed, d->width, l->gate, c, gates, block);
-    multiply_block(p, normed, d->width, l->up, c, ups, block);
-    for (long i = 0; i < p->tokens; i++) {
-      __m512 gate = as(d->kind, _mm512_loadu_ps(gates + i * block)), up = as(d->kind, _mm512_loadu_ps(ups + i * block));
-      put(d->kind, p->gated, i * d->middle + c, _mm512_mul_ps(silu(gate), up));
+// gate_up computes some columns of silu(gate) * up.
+WIDE static void gate_up(const decoder *p, buffers *b, long phase, const decoder_layer *l, long task) {
+  const decoder_inputs *d = &p->in;
+  const char *normed = rms_norm(p, b, phase, p->residual, l->post_norm);
+  long n = task_columns(p, d->mlp_width, 2 * d->width), end = min((task + 1) * n, d->mlp_width);
+  float *gates = b->sums, *ups = gates + p->all_tokens * COLUMNS;
+  for (long c = task * n; c < end; c += COLUMNS) {
+    multiply_columns(p, normed, d->width, l->gate, c, gates, COLUMNS);
+    multiply_columns(p, normed, d->width, l->up, c, ups, COLUMNS);
+    for (long i = 0; i < p->all_tokens; i++) {
+      __m512 gate = round16(d->bf16, _mm512_loadu_ps(gates + i * COLUMNS));
+      __m512 up = round16(d->bf16, _mm512_loadu_ps(ups + i * COLUMNS));
+      store16(element_format(d->bf16), p->gated, i * d->mlp_width + c, _mm512_mul_ps(silu(gate), up));
     }
   }
 }
 
 static void run(job *j, long phase, long task, int worker) {
   decoder *p = (decoder *)j;
-  const decoding *d = &p->d;
-  const layer *l = d->layer + phase / phases;
-  own *o = p->own + worker;
-  if (phase % phases != mixing) task = job_apart(j, phase, task);
-  switch (phase % phases) {
-    case projecting: project(p, o, phase, l, task); break;
-    case mixing: mix(p, o, l, task / d->heads, task % d->heads); break;
-    case adding_mixed: add(p, o, p->mixed, d->heads * d->head, l->o, task, d->x, p->between); break;
-    case gating: gate(p, o, phase, l, task); break;
-    case adding_gated: add(p, o, p->gated, d->middle, l->down, task, p->between, d->x); break;
+  const decoder_inputs *d = &p->in;
+  const decoder_layer *l = d->layers + phase / MAX_PHASES;
+  buffers *b = p->buffers + worker;
+  if (phase % MAX_PHASES != ATTEND) task = job_contiguous_task(j, phase, task);
+  switch (phase % MAX_PHASES) {
+  case QKV:
+    project_head(p, b, phase, l, task);
+    break;
+  case ATTEND:
+    attend(p, b, l, task / d->heads, task % d->heads);
+    break;
+  case OUT_PROJECTION:
+    project_and_add(p, b, p->attended, d->heads * d->head_width, l->o, task, d->x, p->residual);
+    break;
+  case GATE_UP:
+    gate_up(p, b, phase, l, task);
+    break;
+  case DOWN_PROJECTION:
+    project_and_add(p, b, p->gated, d->mlp_width, l->down, task, p->residual, d->x);
+    break;
   }
 }
 

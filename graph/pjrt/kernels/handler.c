@@ -1,7 +1,7 @@
 //go:build cgo && linux
 
-// Jobs as custom calls of XLA, by the C interface of its foreign functions, version 0: an entry keeps its place in the table of
-// functions and a field its place in a structure.
+// Version 0 of the C interface of XLA's foreign functions: an entry keeps its place in the table of functions, and
+// a field its place in a structure.
 #include "handler.h"
 
 #include "attention.h"
@@ -12,12 +12,12 @@
 
 const char *compiler_version(void) { return __VERSION__; }
 
-#ifdef X86_TILES
+#ifdef HAVE_KERNELS
 
 #include <stdlib.h>
 #include <string.h>
 
-// Every structure of XLA begins so.
+// HEADER begins every structure of the interface.
 #define HEADER   \
   size_t size;   \
   void *extension
@@ -28,7 +28,14 @@ typedef struct { HEADER; int64_t n; int *kinds; void **names; void **list; } att
 typedef struct { int type; void *value; } scalar;
 typedef struct { HEADER; int major, minor; } version;
 typedef struct { HEADER; version version; void *internal; void *(*functions[])(void *args); } api;
-typedef struct { HEADER; const api *api; void *context; int stage; values arguments, results; attributes attributes; } call;
+typedef struct {
+  HEADER;
+  const api *api;
+  void *context;
+  int stage;
+  values arguments, results;
+  attributes attributes;
+} call;
 typedef struct { size_t size; version version; } metadata;
 typedef struct { size_t size; int kind; void *next; metadata *metadata; } metadata_extension;
 typedef struct { HEADER; const char *message; int code; } error_args;
@@ -36,66 +43,68 @@ typedef struct { HEADER; void *error; } destroy_args;
 typedef struct { HEADER; void *context; void (*task)(void *data); void *data; } schedule_args;
 typedef struct { HEADER; void *context; int64_t *threads; } threads_args;
 
-enum {
-  function_error = 0, function_destroy = 2, function_schedule = 11, function_threads = 12,
-  type_pred = 1, type_s32 = 4, type_f32 = 11, type_bf16 = 16, extension_metadata = 1, stage_execute = 3, out_of_memory = 8, unimplemented = 12,
-};
+enum { FUNCTION_ERROR = 0, FUNCTION_DESTROY = 2, FUNCTION_SCHEDULE = 11, FUNCTION_THREADS = 12 };
+enum { TYPE_PRED = 1, TYPE_S32 = 4, TYPE_F32 = 11, TYPE_BF16 = 16 };
+enum { EXTENSION_METADATA = 1, STAGE_EXECUTE = 3, CODE_OUT_OF_MEMORY = 8, CODE_UNIMPLEMENTED = 12 };
 
 static void *failure(const call *c, int code, const char *message) {
   error_args args = {.size = sizeof args, .message = message, .code = code};
-  return c->api->functions[function_error](&args);
+  return c->api->functions[FUNCTION_ERROR](&args);
 }
 
-// succeeds calls one of XLA's functions.
+static void *wrong_operands(const call *c, const char *message) { return failure(c, CODE_UNIMPLEMENTED, message); }
+
+// succeeds calls one of XLA's functions and frees its error.
 static bool succeeds(const call *c, int function, void *args) {
   destroy_args failed = {.size = sizeof failed, .error = c->api->functions[function](args)};
   if (failed.error == NULL) return true;
-  c->api->functions[function_destroy](&failed);
+  c->api->functions[FUNCTION_DESTROY](&failed);
   return false;
 }
 
-static void help(void *data) {
-  job_work(data);
-  job_leave(data);
-}
-
-// threads is the number of those that XLA's pool has.
-static int threads(const call *c) {
+// thread_count returns the number of threads in XLA's pool.
+static int thread_count(const call *c) {
   int64_t n = 1;
-  threads_args asked = {.size = sizeof asked, .context = c->context, .threads = &n};
-  return succeeds(c, function_threads, &asked) && n > 1 ? n : 1;
+  threads_args args = {.size = sizeof args, .context = c->context, .threads = &n};
+  return succeeds(c, FUNCTION_THREADS, &args) && n > 1 ? n : 1;
 }
 
-// perform does a job with the threads of XLA's pool that are free: it waits for none that has not begun.
-static void *perform(const call *c, job *j) {
-  if (j == NULL) return failure(c, out_of_memory, "no memory for a call");
+static void help_with_job(void *data) {
+  job_run_tasks(data);
+  job_release(data);
+}
+
+// run_job runs a job on this thread and on those threads of XLA's pool that are free before its last task begins.
+static void *run_job(const call *c, job *j) {
+  if (j == NULL) return failure(c, CODE_OUT_OF_MEMORY, "no memory for a custom call");
   for (int i = 1; i < j->threads; i++) {
-    schedule_args helper = {.size = sizeof helper, .context = c->context, .task = help, .data = j};
+    schedule_args args = {.size = sizeof args, .context = c->context, .task = help_with_job, .data = j};
     atomic_fetch_add(&j->owners, 1);
-    if (succeeds(c, function_schedule, &helper)) continue;
+    if (succeeds(c, FUNCTION_SCHEDULE, &args)) continue;
     atomic_fetch_sub(&j->owners, 1);
     break;
   }
-  job_work(j);
+  job_run_tasks(j);
   job_wait(j);
-  job_leave(j);
+  job_release(j);
   return NULL;
 }
 
-// waits tells that XLA does not want the work done but something else, which is then done.
-static bool waits(const call *c) {
-  if (c->extension != NULL && ((metadata_extension *)c->extension)->kind == extension_metadata) { // XLA asks what this was made for
-    metadata *m = ((metadata_extension *)c->extension)->metadata;
-    m->version.major = FFI_MAJOR, m->version.minor = FFI_MINOR;
-    return true;
+// is_execution reports whether XLA wants the call executed. Otherwise it answers a request for the interface's
+// version.
+static bool is_execution(const call *c) {
+  const metadata_extension *e = c->extension;
+  if (e != NULL && e->kind == EXTENSION_METADATA) {
+    e->metadata->version.major = FFI_MAJOR, e->metadata->version.minor = FFI_MINOR;
+    return false;
   }
-  return c->stage != stage_execute;
+  return c->stage == STAGE_EXECUTE;
 }
 
-// operand reads an argument, whose last two axes are a matrix.
-static matrix operand(const buffer *b, bool across) {
-  const int64_t *dims = b->dims + b->rank - 2;
-  return (matrix){b->data, dims[across ? 1 : 0], dims[across ? 0 : 1], across, dims[1], NULL};
+static const buffer *argument(const call *c, int i) { return c->arguments.list[i]; }
+static const buffer *result(const call *c, int i) { return c->results.list[i]; }
+static bool has_counts(const call *c, int64_t arguments, int64_t results) {
+  return c->arguments.n == arguments && c->results.n == results;
 }
 
 static bool has_shape(const buffer *b, int type, const int64_t dims[], int rank) {
@@ -105,169 +114,206 @@ static bool has_shape(const buffer *b, int type, const int64_t dims[], int rank)
   return true;
 }
 
+// as_matrix returns the matrix in the last two axes of an array.
+static matrix as_matrix(const buffer *b, bool transposed) {
+  const int64_t *dims = b->dims + b->rank - 2;
+  return (matrix){
+      .data = b->data,
+      .rows = dims[transposed ? 1 : 0],
+      .depth = dims[transposed ? 0 : 1],
+      .transposed = transposed,
+      .stride = dims[1],
+  };
+}
+
 void *bfpo_product(void *frame) {
   const call *c = frame;
-  if (waits(c)) return NULL;
-  if (c->arguments.n != 2 || c->results.n != 1 || c->attributes.n != 1) return failure(c, unimplemented, "not a product of two matrices");
-  const buffer *left = c->arguments.list[0], *right = c->arguments.list[1], *out = c->results.list[0];
-  int64_t how = *(int64_t *)((scalar *)c->attributes.list[0])->value;
-  long number = left->rank == 3 ? left->dims[0] : 1;
-  strips kind = left->type != type_f32 ? bf16 : how & as_bf16x3 && have_tiles() ? bf16x3 : f32;
-  matrix a = operand(left, how & left_across), b = operand(right, how & right_across);
-  return perform(c, product_new(number, a, b, kind, out->data, out->type == type_bf16, threads(c)));
+  if (!is_execution(c)) return NULL;
+  if (!has_counts(c, 2, 1) || c->attributes.n != 1) return wrong_operands(c, "not a product of two matrices");
+  const buffer *left = argument(c, 0), *right = argument(c, 1), *out = result(c, 0);
+  int64_t attribute = *(int64_t *)((scalar *)c->attributes.list[0])->value;
+  long batch = left->rank == 3 ? left->dims[0] : 1;
+  format f = left->type != TYPE_F32 ? bf16_format() : attribute & ALLOW_BF16X3 && amx_available() ? BF16X3 : F32;
+  matrix a = as_matrix(left, attribute & LEFT_TRANSPOSED), b = as_matrix(right, attribute & RIGHT_TRANSPOSED);
+  return run_job(c, product_new(batch, a, b, f, out->data, out->type == TYPE_BF16, thread_count(c)));
 }
 
-// are_weighed_rows checks numbers, the largest ones and the matrix.
-static bool are_weighed_rows(const call *c) {
-  if (c->arguments.n != 3 || c->results.n != 1) return false;
-  const buffer *x = c->arguments.list[0], *right = c->arguments.list[2];
-  if (x->rank != 2 || right->rank != 2) return false;
-  int64_t rows = x->dims[0], depth = x->dims[1], columns = right->dims[1];
-  const int64_t left[] = {rows, depth}, matrix[] = {depth, columns}, out[] = {rows, columns};
-  return rows * depth * columns > 0 && has_shape(x, type_f32, left, 2) && has_shape(c->arguments.list[1], type_f32, left, 1) &&
-         has_shape(right, type_bf16, matrix, 2) && has_shape(c->results.list[0], type_f32, out, 2);
+static bool are_weighted_rows(const call *c) {
+  if (!has_counts(c, 3, 1)) return false;
+  const buffer *x = argument(c, 0), *max = argument(c, 1), *w = argument(c, 2);
+  if (x->rank != 2 || w->rank != 2) return false;
+  int64_t rows = x->dims[0], depth = x->dims[1], columns = w->dims[1];
+  const int64_t x_dims[] = {rows, depth}, w_dims[] = {depth, columns}, out_dims[] = {rows, columns};
+  return rows * depth * columns > 0 && has_shape(x, TYPE_F32, x_dims, 2) && has_shape(max, TYPE_F32, x_dims, 1) &&
+         has_shape(w, TYPE_BF16, w_dims, 2) && has_shape(result(c, 0), TYPE_F32, out_dims, 2);
 }
 
-void *bfpo_weighed_rows(void *frame) {
+void *bfpo_weighted_rows(void *frame) {
   const call *c = frame;
-  if (waits(c)) return NULL;
-  if (!are_weighed_rows(c)) return failure(c, unimplemented, "not exponentials times a matrix");
-  matrix x = operand(c->arguments.list[0], false), right = operand(c->arguments.list[2], true);
-  x.below = ((const buffer *)c->arguments.list[1])->data;
-  return perform(c, product_new(1, x, right, bf16, ((const buffer *)c->results.list[0])->data, false, threads(c)));
+  if (!is_execution(c)) return NULL;
+  if (!are_weighted_rows(c)) return wrong_operands(c, "not a product of exponentials and a matrix");
+  matrix x = as_matrix(argument(c, 0), false), w = as_matrix(argument(c, 2), true);
+  x.row_max = argument(c, 1)->data;
+  return run_job(c, product_new(1, x, w, bf16_format(), result(c, 0)->data, false, thread_count(c)));
 }
 
 void *bfpo_rows(void *frame) {
   const call *c = frame;
-  if (waits(c)) return NULL;
-  if (c->arguments.n != 2 || c->results.n != 1) return failure(c, unimplemented, "not a product of two matrices");
-  const buffer *left = c->arguments.list[0], *right = c->arguments.list[1], *out = c->results.list[0];
-  strips kind = left->type == type_f32 ? f32 : bf16;
-  return perform(c, rows_new(operand(left, false), operand(right, false), kind, out->data, out->type == type_bf16, threads(c)));
+  if (!is_execution(c)) return NULL;
+  if (!has_counts(c, 2, 1)) return wrong_operands(c, "not a product of two matrices");
+  const buffer *left = argument(c, 0), *right = argument(c, 1), *out = result(c, 0);
+  matrix a = as_matrix(left, false), b = as_matrix(right, false);
+  return run_job(c, rows_new(a, b, left->type != TYPE_F32, out->data, out->type == TYPE_BF16, thread_count(c)));
 }
 
-// is_attention checks q, k, v and mask.
+// is_attention checks the shapes of q, k, v and mask.
 static bool is_attention(const call *c) {
-  const buffer *q = c->arguments.list[0], *k = c->arguments.list[1], *v = c->arguments.list[2], *mask = c->arguments.list[3];
-  if (q->rank != 4 || k->rank != 4 || (q->type != type_f32 && q->type != type_bf16)) return false;
-  int64_t groups = k->dims[2], width = q->dims[3];
-  const int64_t keys[] = {q->dims[0], q->dims[1], groups, width}, seen[] = {q->dims[0], q->dims[1], q->dims[1]};
-  if (q->dims[0] * q->dims[1] < 1 || groups < 1 || q->dims[2] % groups != 0 || width < 1 || width % side != 0) return false;
-  return has_shape(k, q->type, keys, 4) && has_shape(v, q->type, keys, 4) && has_shape(mask, type_pred, seen, 3);
+  const buffer *q = argument(c, 0), *k = argument(c, 1), *v = argument(c, 2), *mask = argument(c, 3);
+  if (q->rank != 4 || k->rank != 4 || (q->type != TYPE_F32 && q->type != TYPE_BF16)) return false;
+  int64_t rows = q->dims[0], length = q->dims[1], kv_heads = k->dims[2], width = q->dims[3];
+  const int64_t kv_dims[] = {rows, length, kv_heads, width}, mask_dims[] = {rows, length, length};
+  if (rows * length < 1 || kv_heads < 1 || q->dims[2] % kv_heads != 0 || width < 1 || width % BLOCK != 0) return false;
+  return has_shape(k, q->type, kv_dims, 4) && has_shape(v, q->type, kv_dims, 4) &&
+         has_shape(mask, TYPE_PRED, mask_dims, 3);
 }
 
-// attended reads q, k, v and mask.
-static inputs attended(const call *c) {
-  const buffer *q = c->arguments.list[0], *k = c->arguments.list[1], *v = c->arguments.list[2], *mask = c->arguments.list[3];
-  return (inputs){q->type == type_f32 ? f32 : bf16, q->data, k->data, v->data, mask->data, q->dims[0], q->dims[1], q->dims[2], k->dims[2], q->dims[3]};
+static attention_inputs read_attention_inputs(const call *c) {
+  const buffer *q = argument(c, 0), *k = argument(c, 1);
+  return (attention_inputs){
+      .format = q->type == TYPE_F32 ? F32 : bf16_format(),
+      .q = q->data,
+      .k = k->data,
+      .v = argument(c, 2)->data,
+      .mask = argument(c, 3)->data,
+      .rows = q->dims[0],
+      .length = q->dims[1],
+      .heads = q->dims[2],
+      .kv_heads = k->dims[2],
+      .width = q->dims[3],
+  };
 }
 
 void *bfpo_attention(void *frame) {
   const call *c = frame;
-  if (waits(c)) return NULL;
-  if (c->arguments.n != 4 || c->results.n != 1 || !is_attention(c)) return failure(c, unimplemented, "not attention");
-  const buffer *y = c->results.list[0];
-  return perform(c, attention_new(attended(c), y->data, threads(c)));
+  if (!is_execution(c)) return NULL;
+  if (!has_counts(c, 4, 1) || !is_attention(c)) return wrong_operands(c, "not attention");
+  return run_job(c, attention_new(read_attention_inputs(c), result(c, 0)->data, thread_count(c)));
 }
 
 void *bfpo_attention_gradient(void *frame) {
   const call *c = frame;
-  if (waits(c)) return NULL;
-  if (c->arguments.n != 5 || c->results.n != 3 || !is_attention(c)) return failure(c, unimplemented, "not the gradient of attention");
-  const buffer *dy = c->arguments.list[4], **out = (const buffer **)c->results.list;
-  return perform(c, attention_gradient_new(attended(c), dy->data, out[0]->data, out[1]->data, out[2]->data, threads(c)));
+  if (!is_execution(c)) return NULL;
+  if (!has_counts(c, 5, 3) || !is_attention(c)) return wrong_operands(c, "not the gradient of attention");
+  void *dq = result(c, 0)->data, *dk = result(c, 1)->data, *dv = result(c, 2)->data;
+  const void *dy = argument(c, 4)->data;
+  return run_job(c, attention_gradient_new(read_attention_inputs(c), dy, dq, dk, dv, thread_count(c)));
 }
 
 void *bfpo_gate_gradient(void *frame) {
   const call *c = frame;
-  if (waits(c)) return NULL;
+  if (!is_execution(c)) return NULL;
   const char *wrong = "not the gradient of a gate";
-  if (c->arguments.n != 3 || c->results.n != 2) return failure(c, unimplemented, wrong);
-  const buffer **in = (const buffer **)c->arguments.list, **out = (const buffer **)c->results.list, *all[] = {in[0], in[1], in[2], out[0], out[1]};
-  long numbers = 1;
-  for (int i = 0; i < in[0]->rank; i++) numbers *= in[0]->dims[i];
+  if (!has_counts(c, 3, 2)) return wrong_operands(c, wrong);
+  const buffer *gate = argument(c, 0), *up = argument(c, 1), *dy = argument(c, 2);
+  const buffer *all[] = {gate, up, dy, result(c, 0), result(c, 1)};
+  long elements = 1;
+  for (int i = 0; i < gate->rank; i++) elements *= gate->dims[i];
   for (int i = 0; i < 5; i++)
-    if (!has_shape(all[i], type_bf16, in[0]->dims, in[0]->rank) || numbers < 1) return failure(c, unimplemented, wrong);
-  return perform(c, gate_gradient_new(in[0]->data, in[1]->data, in[2]->data, out[0]->data, out[1]->data, numbers, threads(c)));
+    if (!has_shape(all[i], TYPE_BF16, gate->dims, gate->rank) || elements < 1) return wrong_operands(c, wrong);
+  return run_job(c, gate_gradient_new(gate->data, up->data, dy->data, all[3]->data, all[4]->data, elements,
+                                      thread_count(c)));
 }
 
-// Operands of bfpo_decoder: these, and then a layer's for each.
-enum { decoder_x, decoder_now, decoder_cos, decoder_sin, decoder_mask, decoder_epsilon, decoder_layers, layer_operands = 11 };
+// Arguments of bfpo_decoder: these, then LAYER_ARGUMENTS for each layer.
+enum { ARG_X, ARG_SLOTS, ARG_COS, ARG_SIN, ARG_MASK, ARG_EPSILON, ARG_LAYERS, LAYER_ARGUMENTS = 11 };
 
-static bool is_number(int type) { return type == type_f32 || type == type_bf16; }
+static bool is_float(int type) { return type == TYPE_F32 || type == TYPE_BF16; }
 
-static strips kind_of(const buffer *b) { return b->type == type_f32 ? f32 : bf16; }
-
-// read_sizes reads the sizes off the first layer, and tells whether there can be such a decoder.
-static bool read_sizes(const call *c, decoding *d) {
-  const buffer **in = (const buffer **)c->arguments.list, **first = in + decoder_layers;
-  const buffer *now = in[decoder_now], *epsilon = in[decoder_epsilon], *keys = first[0], *norm = first[2], *q = first[3], *gate = first[8];
-  if (now->rank != 2 || keys->rank != 4 || q->rank != 2 || gate->rank != 2 || !has_shape(epsilon, type_f32, NULL, 0)) return false;
-  if (!is_number(q->type) || !is_number(norm->type)) return false;
-  d->kind = kind_of(q), d->norms = kind_of(norm), d->rows = now->dims[0], d->tokens = now->dims[1], d->epsilon = *(float *)epsilon->data;
-  d->width = q->dims[1], d->groups = keys->dims[1], d->columns = keys->dims[2], d->head = keys->dims[3], d->middle = gate->dims[0];
-  if (d->rows * d->tokens < 1 || d->width < 1 || d->groups < 1 || d->columns < 1 || d->head < 1 || d->middle < 1) return false;
-  d->heads = q->dims[0] / d->head, d->layers = (c->arguments.n - decoder_layers) / layer_operands;
-  d->now = now->data, d->cos = in[decoder_cos]->data, d->sin = in[decoder_sin]->data, d->mask = in[decoder_mask]->data;
-  d->x = ((const buffer *)c->results.list[0])->data;
-  return d->heads > 0 && d->heads % d->groups == 0 && d->width % side + d->head % side + d->middle % side + d->columns % side == 0;
+// read_decoder_sizes reads the sizes from the first layer, and reports whether they are valid.
+static bool read_decoder_sizes(const call *c, decoder_inputs *d) {
+  const buffer **in = (const buffer **)c->arguments.list, **layer = in + ARG_LAYERS;
+  const buffer *slots = in[ARG_SLOTS], *epsilon = in[ARG_EPSILON];
+  const buffer *keys = layer[0], *norm = layer[2], *q = layer[3], *gate = layer[8];
+  if (slots->rank != 2 || keys->rank != 4 || q->rank != 2 || gate->rank != 2) return false;
+  if (!has_shape(epsilon, TYPE_F32, NULL, 0) || !is_float(q->type) || !is_float(norm->type)) return false;
+  d->bf16 = q->type == TYPE_BF16, d->bf16_norms = norm->type == TYPE_BF16, d->epsilon = *(float *)epsilon->data;
+  d->rows = slots->dims[0], d->tokens = slots->dims[1];
+  d->width = q->dims[1], d->mlp_width = gate->dims[0];
+  d->kv_heads = keys->dims[1], d->cache_length = keys->dims[2], d->head_width = keys->dims[3];
+  if (d->rows * d->tokens < 1 || d->width < 1 || d->kv_heads < 1) return false;
+  if (d->cache_length < 1 || d->head_width < 1 || d->mlp_width < 1) return false;
+  d->heads = q->dims[0] / d->head_width, d->layer_count = (c->arguments.n - ARG_LAYERS) / LAYER_ARGUMENTS;
+  d->slots = slots->data, d->cos = in[ARG_COS]->data, d->sin = in[ARG_SIN]->data, d->mask = in[ARG_MASK]->data;
+  d->x = result(c, 0)->data;
+  return d->heads > 0 && d->heads % d->kv_heads == 0 && d->width % BLOCK == 0 && d->head_width % BLOCK == 0 &&
+         d->mlp_width % BLOCK == 0 && d->cache_length % BLOCK == 0;
 }
 
-// read_layers sets the layers, and tells whether all is of the shapes of the first, and the cache in place.
-static bool read_layers(const call *c, const decoding *d, layer *layers) {
-  const buffer **in = (const buffer **)c->arguments.list, **out = (const buffer **)c->results.list;
-  int type = in[decoder_layers]->type, norm = in[decoder_layers + 2]->type;
-  int64_t mixed = d->heads * d->head, shared = d->groups * d->head;
-  const int64_t keys[] = {d->rows, d->groups, d->columns, d->head}, values[] = {d->rows, d->groups, d->head, d->columns};
-  const int64_t dims[][2] = {{d->width}, {mixed, d->width}, {shared, d->width}, {shared, d->width}, {d->width, mixed},
-                             {d->width}, {d->middle, d->width}, {d->middle, d->width}, {d->width, d->middle}};
-  for (long i = 0; i < d->layers; i++) {
-    const buffer **a = in + decoder_layers + i * layer_operands;
+// read_layers reads the layers, and reports whether their shapes are valid and the cache is updated in place.
+static bool read_layers(const call *c, const decoder_inputs *d, decoder_layer *layers) {
+  int type = argument(c, ARG_LAYERS)->type, norm_type = argument(c, ARG_LAYERS + 2)->type;
+  int64_t q = d->heads * d->head_width, kv = d->kv_heads * d->head_width, width = d->width, mlp = d->mlp_width;
+  const int64_t keys[] = {d->rows, d->kv_heads, d->cache_length, d->head_width};
+  const int64_t values[] = {d->rows, d->kv_heads, d->head_width, d->cache_length};
+  const int64_t dims[][2] = {{width}, {q, width}, {kv, width}, {kv, width}, {width, q},
+                             {width}, {mlp, width}, {mlp, width}, {width, mlp}};
+  for (long i = 0; i < d->layer_count; i++) {
+    const buffer **a = (const buffer **)c->arguments.list + ARG_LAYERS + i * LAYER_ARGUMENTS;
     if (!has_shape(a[0], type, keys, 4) || !has_shape(a[1], type, values, 4)) return false;
-    for (int k = 0; k < layer_operands - 2; k++)
-      if (!has_shape(a[2 + k], k % 5 == 0 ? norm : type, dims[k], k % 5 == 0 ? 1 : 2)) return false;
-    const buffer *next = out[1 + 2 * i], *after = out[2 + 2 * i];
-    if (!has_shape(next, type, keys, 4) || !has_shape(after, type, values, 4) || next->data != a[0]->data || after->data != a[1]->data) return false;
-    layers[i] = (layer){a[0]->data, a[1]->data, a[2]->data, a[3]->data, a[4]->data, a[5]->data, a[6]->data, a[7]->data, a[8]->data, a[9]->data, a[10]->data};
+    for (int k = 0; k < LAYER_ARGUMENTS - 2; k++) {
+      bool is_norm = k % 5 == 0;
+      if (!has_shape(a[2 + k], is_norm ? norm_type : type, dims[k], is_norm ? 1 : 2)) return false;
+    }
+    const buffer *new_keys = result(c, 1 + 2 * i), *new_values = result(c, 2 + 2 * i);
+    if (!has_shape(new_keys, type, keys, 4) || !has_shape(new_values, type, values, 4)) return false;
+    if (new_keys->data != a[0]->data || new_values->data != a[1]->data) return false;
+    layers[i] = (decoder_layer){
+        .keys = a[0]->data, .values = a[1]->data, .input_norm = a[2]->data,
+        .q = a[3]->data, .k = a[4]->data, .v = a[5]->data, .o = a[6]->data,
+        .post_norm = a[7]->data, .gate = a[8]->data, .up = a[9]->data, .down = a[10]->data,
+    };
   }
   return true;
 }
 
-// is_decoder checks what comes before the layers.
-static bool is_decoder(const call *c, const decoding *d) {
-  const buffer **in = (const buffer **)c->arguments.list;
-  const int64_t tokens[] = {d->rows, d->tokens}, mask[] = {d->rows, d->tokens, d->columns}, angles[] = {d->rows, d->tokens, 1, d->head / 2};
-  const int64_t x[] = {d->rows, d->tokens, d->width};
-  if (!has_shape(in[decoder_x], type_f32, x, 3) || !has_shape(c->results.list[0], type_f32, x, 3)) return false;
-  return has_shape(in[decoder_now], type_s32, tokens, 2) && has_shape(in[decoder_cos], type_f32, angles, 4) &&
-         has_shape(in[decoder_sin], type_f32, angles, 4) && has_shape(in[decoder_mask], type_pred, mask, 3);
+// is_decoder checks the shapes of the arguments before the layers.
+static bool is_decoder(const call *c, const decoder_inputs *d) {
+  const int64_t slots[] = {d->rows, d->tokens}, mask[] = {d->rows, d->tokens, d->cache_length};
+  const int64_t angles[] = {d->rows, d->tokens, 1, d->head_width / 2}, x[] = {d->rows, d->tokens, d->width};
+  return has_shape(argument(c, ARG_X), TYPE_F32, x, 3) && has_shape(result(c, 0), TYPE_F32, x, 3) &&
+         has_shape(argument(c, ARG_SLOTS), TYPE_S32, slots, 2) &&
+         has_shape(argument(c, ARG_COS), TYPE_F32, angles, 4) && has_shape(argument(c, ARG_SIN), TYPE_F32, angles, 4) &&
+         has_shape(argument(c, ARG_MASK), TYPE_PRED, mask, 3);
 }
 
 void *bfpo_decoder(void *frame) {
   const call *c = frame;
-  if (waits(c)) return NULL;
+  if (!is_execution(c)) return NULL;
   const char *wrong = "not the layers of a decoder";
-  int64_t n = c->arguments.n - decoder_layers;
-  if (n < layer_operands || n % layer_operands != 0 || c->results.n != 1 + 2 * (n / layer_operands)) return failure(c, unimplemented, wrong);
-  decoding d = {0};
-  if (!read_sizes(c, &d) || !is_decoder(c, &d)) return failure(c, unimplemented, wrong);
-  layer *layers = malloc(d.layers * sizeof *layers);
-  if (layers == NULL) return perform(c, NULL);
-  d.layer = layers;
-  bool right = read_layers(c, &d, layers);
-  const buffer *x = c->arguments.list[decoder_x];
-  if (right && d.x != x->data) memcpy(d.x, x->data, d.rows * d.tokens * d.width * sizeof(float));
-  void *failed = right ? perform(c, decoder_new(d, threads(c))) : failure(c, unimplemented, wrong);
+  int64_t n = c->arguments.n - ARG_LAYERS;
+  if (n < LAYER_ARGUMENTS || n % LAYER_ARGUMENTS != 0 || c->results.n != 1 + 2 * (n / LAYER_ARGUMENTS))
+    return wrong_operands(c, wrong);
+  decoder_inputs d = {0};
+  if (!read_decoder_sizes(c, &d) || !is_decoder(c, &d)) return wrong_operands(c, wrong);
+  decoder_layer *layers = malloc(d.layer_count * sizeof *layers);
+  if (layers == NULL) return run_job(c, NULL);
+  d.layers = layers;
+  void *failed;
+  if (read_layers(c, &d, layers)) {
+    const void *x = argument(c, ARG_X)->data;
+    if (d.x != x) memcpy(d.x, x, d.rows * d.tokens * d.width * sizeof(float));
+    failed = run_job(c, decoder_new(d, thread_count(c)));
+  } else {
+    failed = wrong_operands(c, wrong);
+  }
   free(layers);
   return failed;
 }
 
 #else
 
-bool can_multiply(void) { return false; }
-bool have_tiles(void) { return false; }
 void *bfpo_product(void *frame) { return NULL; }
-void *bfpo_weighed_rows(void *frame) { return NULL; }
+void *bfpo_weighted_rows(void *frame) { return NULL; }
 void *bfpo_rows(void *frame) { return NULL; }
 void *bfpo_attention(void *frame) { return NULL; }
 void *bfpo_attention_gradient(void *frame) { return NULL; }

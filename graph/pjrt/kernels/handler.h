@@ -1,28 +1,34 @@
+// The kernels as custom calls of XLA. Each function takes an XLA_FFI_CallFrame and returns an XLA_FFI_Error or
+// NULL.
 #ifndef BFPO_KERNELS_HANDLER_H
 #define BFPO_KERNELS_HANDLER_H
 
-// The version of XLA's interface that these were written for.
+// FFI_MAJOR and FFI_MINOR are the version of XLA's foreign function interface that handler.c has been written for.
 enum { FFI_MAJOR = 0, FFI_MINOR = 4 };
 
 // compiler_version returns the version of the C compiler.
 const char *compiler_version(void);
 
-// bfpo_product is XLA's custom call left [M, K] right [N, K]^T -> [M, N]. Its attribute, an int64, has a bit for each of these: the left matrix lies as
-// [K, M], the right one as [K, N], and f32 may be multiplied as bf16x3 (see strips.h), where there are tiles for that.
-enum { left_across = 1, right_across = 2, as_bf16x3 = 4 }; // as in doc.go
+// bfpo_product computes left [M, K] right [N, K]^T -> [M, N], or a batch of such products. Bits of its int64
+// attribute say that the left matrix is stored as [K, M], that the right matrix is stored as [K, N], and that f32
+// matrices may be multiplied as BF16X3 if AMX is available (see panels.h).
+enum product_attribute { LEFT_TRANSPOSED = 1, RIGHT_TRANSPOSED = 2, ALLOW_BF16X3 = 4 }; // as in package mlir
 void *bfpo_product(void *frame);
-// bfpo_weighed_rows is that of x [M, K] and the largest number of each row, top [M], in f32, and a matrix [K, N] in bf16 -> e^(x - top) times that [M, N],
-// f32.
-void *bfpo_weighed_rows(void *frame);
-// bfpo_rows is that of a few rows [M, K] with a matrix [N, K]^T -> [M, N]: see rows.h.
+// bfpo_weighted_rows computes e^(x - max) w -> [M, N] f32 from x [M, K] f32, max [M] f32, at least as large as the
+// elements of its row, and w [K, N] bf16.
+void *bfpo_weighted_rows(void *frame);
+// bfpo_rows computes left [M, K] right [N, K]^T -> [M, N] for few rows M: see rows.h.
 void *bfpo_rows(void *frame);
-// bfpo_attention is that of q, k, v, mask -> y, and bfpo_attention_gradient that of q, k, v, mask, dy -> dq, dk, dv: see attention.h.
+// bfpo_attention computes q, k, v, mask -> y, and bfpo_attention_gradient q, k, v, mask, dy -> dq, dk, dv: see
+// attention.h.
 void *bfpo_attention(void *frame);
 void *bfpo_attention_gradient(void *frame);
-// bfpo_gate_gradient is that of gate, up and dy of one shape in bf16 -> dgate, dup: see gate.h.
+// bfpo_gate_gradient computes gate, up, dy -> dgate, dup, all of one shape in bf16: see gate.h.
 void *bfpo_gate_gradient(void *frame);
-// bfpo_decoder is that of the layers of a decoder for a few tokens: x [B, S, D], now [B, S], cos and sin [B, S, 1, hd/2], mask [B, S, T], epsilon, and then
-// keys, values and nine weights for each layer -> what the last layer says, and keys and values of each, which must be the operands' own: see decoder.h.
+// bfpo_decoder computes all layers of a decoder for a few tokens. Its arguments are x [B, S, D], slots [B, S], cos
+// and sin [B, S, 1, hd/2], mask [B, S, T] and epsilon, then keys, values and nine weights of each layer. Its
+// results are the output of the last layer and the keys and values of each layer, in the memory of the arguments:
+// see decoder.h.
 void *bfpo_decoder(void *frame);
 
 #endif

@@ -1,55 +1,62 @@
-// What attention and its gradient have in common.
+// The common part of attention and of its gradient.
 #ifndef BFPO_KERNELS_HEADS_H
 #define BFPO_KERNELS_HEADS_H
 
 #include "job.h"
-#include "strips.h"
+#include "panels.h"
 
-// Arrays are bf16 or f32: q [rows, length, heads, width], k and v [rows, length, groups, width], and of one byte the mask [rows, length, length].
+// attention_inputs are q [rows, length, heads, width], k and v [rows, length, kv_heads, width] of the format's
+// elements, and the mask [rows, length, length] of one byte: whether a query sees a key. Keys behind a query are
+// never visible. width is a multiple of BLOCK.
 typedef struct {
-  strips kind;
+  format format;
   const void *q, *k, *v;
   const uint8_t *mask;
-  long rows, length, heads, groups, width;
-} inputs;
+  long rows, length, heads, kv_heads, width;
+} attention_inputs;
 
-// A strip of k or v is one of the keys, in the depth of the width (by key), or one of the width, in the depth of the keys (by column).
+// panel_set are the panels of k or v for all rows and KV heads.
 typedef struct {
-  const void *of;
-  bool by_column;
-  char *strips; // for each row and group those of all blocks
-} packed;
+  const void *source;
+  bool transposed; // a panel is a block of the width with the keys as depth, instead of a block of keys
+  char *panels;    // [rows, kv_heads, panels of the head]
+} panel_set;
 
-enum { preparing = 0, most_packed = 3 };
+enum { PREPARE = 0, MAX_PANEL_SETS = 3 };
 
-// The first phase of such a job makes strips of k and v, and bits of the mask. Queries and keys are handled in blocks of side.
+// heads is the first member of such a job. Its first phase, PREPARE, packs k and v and compresses the mask. Queries
+// and keys are processed in blocks.
 typedef struct {
   job job;
-  inputs in;
-  long blocks, padded, columns; // blocks and their sum of the length, blocks of the width
-  long step;                      // bytes of one
-  float scale;                    // of products of queries and keys
-  packed packed[most_packed];
-  int number; // of them
-  uint32_t *bits; // [rows, padded, blocks]: which keys of a block a query sees
-  uint8_t *seen;  // [rows, blocks, blocks]: whether a block of queries sees any key of a block
-  char *shared, *own;
-  size_t each; // bytes of own for one worker
+  attention_inputs in;
+  long blocks, padded_length, width_blocks; // blocks of the length, their size, blocks of the width
+  long step;                                // step_bytes of the format
+  float scale;                              // 1 / sqrt(width)
+  panel_set panel_sets[MAX_PANEL_SETS];
+  int panel_set_count;
+  uint32_t *mask_bits; // [rows, padded_length, blocks]: a bit for each key of a block
+  uint8_t *visible;    // [rows, blocks, blocks]: whether any query of a block sees any key of a block
+  char *shared_memory, *worker_memory;
+  size_t worker_bytes;
 } heads;
 
-// heads_init notes the sizes.
-void heads_init(heads *h, inputs in);
-// heads_begin prepares a job that has its other phases and what is packed, with so much shared memory besides and for each worker. See job_begin.
-bool heads_begin(heads *h, int threads, size_t shared, size_t each);
-// heads_prepare does a task of the first phase.
+// heads_init sets the sizes for these inputs.
+void heads_init(heads *h, attention_inputs in);
+// heads_begin completes a job whose other phases and panel sets are set. See job_init.
+bool heads_begin(heads *h, int threads, size_t shared_bytes, size_t worker_bytes);
+// heads_prepare runs a task of the first phase.
 void heads_prepare(const heads *h, long task);
-// heads_strips are those of a row and a group.
-const char *heads_strips(const heads *h, int packed, long row, long group);
-// heads_matrix is one head of an array with so many, from a place on and so many of them, as [length, width] or across.
-matrix heads_matrix(const heads *h, const void *x, long heads, long row, long head, long from, long n, bool across);
-// heads_multiply writes [side, side] = left right^T over the seen of so many steps that both strips have.
-void heads_multiply(const heads *h, const char *left, const char *right, const uint8_t *seen, long steps, float *out, long width);
-// heads_write brings rows of the width, each times a factor of its own, into the block of one head.
-void heads_write(const heads *h, const float *from, const float *factors, void *to, long row, long block, long head);
+// heads_panels returns the panels of one row and KV head.
+const char *heads_panels(const heads *h, int set, long row, long kv_head);
+// heads_matrix returns n positions from one on of one head of an array [rows, length, count, width], as a matrix
+// [n, width], or as [width, n] if transposed.
+matrix heads_matrix(const heads *h, const void *x, long count, long row, long head, long from, long n, bool transposed);
+// heads_multiply computes the product of two panels over their first steps, of which it skips those that are not
+// visible. See multiply_panels.
+void heads_multiply(const heads *h, const char *left, const char *right, const uint8_t *visible, long steps, float *out,
+                    long stride);
+// heads_store stores a block of positions [BLOCK, width], each times its factor, in one head of an array
+// [rows, length, heads, width].
+void heads_store(const heads *h, const float *from, const float *factors, void *to, long row, long block, long head);
 
 #endif

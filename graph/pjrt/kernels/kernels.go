@@ -4,8 +4,9 @@ package kernels
 
 /*
 #cgo LDFLAGS: -lm
+#include "cpu.h"
 #include "handler.h"
-#include "strips.h"
+#include "panels.h"
 */
 import "C"
 
@@ -13,40 +14,59 @@ import "unsafe"
 
 func compilerVersion() string { return C.GoString(C.compiler_version()) }
 
-// Available tells whether this processor has what the calls need: AVX-512 with its instructions for bfloat16.
-func Available() bool { return bool(C.can_multiply()) }
+// Available reports whether the processor has AVX-512 with its bfloat16 instructions, which all kernels need.
+func Available() bool { return bool(C.cpu_supported()) }
 
-// Tiles asks the system for the use of AMX and tells whether this process may use it.
-func Tiles() bool { return bool(C.have_tiles()) }
+// AMX reports whether this process may use AMX. The first call asks the system for permission.
+func AMX() bool { return bool(C.amx_available()) }
 
-// Product is the C function that XLA is to call for products. Its arguments are two matrices of float32 or of bfloat16, or as many of each behind
-// one another, and its result is their product in float32 or, rounded, in bfloat16; sums are float32. By themselves the matrices lie as [M, K] and
-// [N, K]. Its one attribute, an int64, is the sum of LeftAcross, RightAcross and AsBF16x3 as they apply.
+// Instructions returns the instructions that multiply bfloat16 matrices, for people.
+func Instructions() string {
+	switch {
+	case !Available():
+		return "none"
+	case AMX():
+		return "AMX"
+	case C.bf16_format() == C.BF16:
+		return "AVX-512 with vdpbf16ps"
+	}
+	return "AVX-512, bfloat16 widened to float32"
+}
+
+// FastBF16 reports whether kernels multiply bfloat16 matrices faster than float32 matrices on this processor.
+func FastBF16() bool { return Available() && C.bf16_format() == C.BF16 }
+
+// Product returns the C function of a custom call that multiplies left [M, K] and right [N, K]^T, or a batch of
+// such matrices, in float32 or bfloat16, with sums in float32. The result [M, N] is float32, or bfloat16 if the
+// matrices are. The attribute is an int64, see enum product_attribute in handler.h.
 func Product() unsafe.Pointer { return C.bfpo_product }
 
-// WeighedRows is the C function for e^(x - top) times a matrix: of x [M, K] float32, the largest number of each row, top [M] float32, and the matrix [K, N]
-// bfloat16, its result is [M, N] float32. Exponentials are rounded to bfloat16, sums are float32.
-func WeighedRows() unsafe.Pointer { return C.bfpo_weighed_rows }
+// WeightedRows returns the C function for e^(x - max) w: of x [M, K] float32, the maximum of each row, max [M]
+// float32, and w [K, N] bfloat16, to [M, N] float32. Exponentials are rounded to bfloat16; sums are float32.
+func WeightedRows() unsafe.Pointer { return C.bfpo_weighted_rows }
 
-// Rows is Product for a few rows [M, K], as fast as memory gives the matrix [N, K], and with float32 in full precision. A row of the result is the same
-// whatever others there are.
+// Rows returns the C function for Product with few rows M, which takes as long as reading right from memory. It
+// multiplies float32 in full precision, and the result of a row does not depend on the other rows.
 func Rows() unsafe.Pointer { return C.bfpo_rows }
 
-// Attention is the C function for softmax(q k^T / sqrt(hd)) v. Its arguments are q [B, S, H, hd], k and v [B, S, K, hd] in bfloat16 or float32, with hd
-// a multiple of 32, and a mask [B, S, S] of which key a query sees, which must be none behind it. Its result is [B, S, H*hd]. Scores and sums are float32; with
-// bfloat16, exponentials are rounded before they meet the values. A query that sees nothing gets zeros.
+// Attention returns the C function for softmax(q k^T / sqrt(hd)) v. Its arguments are q [B, S, H, hd], k and v [B,
+// S, K, hd] in bfloat16 or float32, with hd a multiple of 32, and a mask [B, S, S] of the keys that a query sees,
+// none of them behind the query. Its result is [B, S, H*hd]. Scores and sums are float32; with bfloat16,
+// exponentials are rounded before they are multiplied by v. A query that sees no key gets zeros.
 func Attention() unsafe.Pointer { return C.bfpo_attention }
 
-// AttentionGradient is the C function for the gradient of Attention: of q, k, v, mask and the adjoint of the result to those of q, k and v.
+// AttentionGradient returns the C function for the gradient of Attention: from q, k, v, mask and the gradient of
+// the result to the gradients of q, k and v.
 func AttentionGradient() unsafe.Pointer { return C.bfpo_attention_gradient }
 
-// GateGradient is the C function for the gradient of silu(gate) up: of gate, up and the adjoint of that, of one shape in bfloat16, to the adjoints of gate
-// and up. It computes in float32.
+// GateGradient returns the C function for the gradient of silu(gate) * up: from gate, up and the gradient of the
+// result, of one shape in bfloat16, to the gradients of gate and up. It computes in float32.
 func GateGradient() unsafe.Pointer { return C.bfpo_gate_gradient }
 
-// Decoder is the C function for all layers of a decoder on a few new tokens. Its arguments are x [B, S, D] float32, the columns of the cache that tokens
-// take, int32 [B, S], cosines and sines [B, S, 1, hd/2] float32, a mask [B, S, T] of the columns that a token sees, the norms' epsilon and then, for each layer,
-// keys [B, K, T, hd] and values [B, K, hd, T] of the cache and input norm, q, k, v, o, post-attention norm, gate, up and down, all in float32 or in bfloat16
-// (norms may differ). D, F, hd and T are multiples of 32. Its results are x after the layers, and keys and values of each layer, which lie where the
-// arguments lie.
+// Decoder returns the C function for all layers of a decoder on a few new tokens. Its arguments are x [B, S, D]
+// float32, the tokens' positions in the cache, int32 [B, S], cosines and sines [B, S, 1, hd/2] float32, a mask [B,
+// S, T] of the positions that a token sees, and the norms' epsilon; then, for each layer, keys [B, K, T, hd] and
+// values [B, K, hd, T] of the cache and the weights input norm, q, k, v, o, post-attention norm, gate, up and down,
+// all in float32 or all in bfloat16 (norms may differ). D, F, hd and T are multiples of 32. Its results are x after
+// the last layer and the keys and values of each layer, in the memory of the arguments.
 func Decoder() unsafe.Pointer { return C.bfpo_decoder }

@@ -1,11 +1,17 @@
-//go:build !cgo || !linux
+//go:build !(cgo && linux)
 
 package kernels
 
 func compilerVersion() string { return "none" }
 
-// Available tells that nothing can be called: that needs a build with cgo on Linux.
+// Available returns false: kernels need a build with cgo on Linux.
 func Available() bool { return false }
 
-// Tiles tells that there is no AMX to be used.
-func Tiles() bool { return false }
+// AMX returns false.
+func AMX() bool { return false }
+
+// FastBF16 returns false.
+func FastBF16() bool { return false }
+
+// Instructions returns "none".
+func Instructions() string { return "none" }

@@ -2,128 +2,157 @@
 
 #include "product.h"
 
-#ifdef X86_TILES
+#ifdef HAVE_KERNELS
 
 #include <stdlib.h>
 
-// The matrix with fewer rows, or each of them, is brought into tiles once, by all threads. The other one is cut into groups of blocks, each of which
-// a task brings into tiles for itself and multiplies with a part of the first. Long sums are taken apart, so that caches hold what is used again: a
-// group the second one, for a piece of the sum, and the first matrix those of all threads, for the pieces of a round.
-enum { group = 2, tasks_per_thread = 4, packing = 0, multiplying = phases - 1 };
-enum { piece_bytes = 1 << 17, round_bytes = 1 << 19, fetched_bytes = 1 << 23, numbers = side * side }; // rounds: for each thread
-enum { terms_apart = 4 * side }; // of pieces: as AVX-512 takes sums apart anyway, so that this changes none
+// The matrix with fewer rows, the shared one, is packed once by all threads. The other one is split into groups of
+// blocks; a task packs its group for itself and multiplies it with a part of the shared matrix.
+//
+// A long depth is divided so that caches hold what is used again. A piece of the depth is short enough that a
+// task's group stays in the second-level cache. A round is some pieces: the shared matrix is packed for one round
+// at a time, which stays in the second-level caches of all threads.
+enum { PACK, MULTIPLY };
+enum { GROUP_BLOCKS = 2, TASKS_PER_THREAD = 4, BLOCK_ELEMENTS = BLOCK * BLOCK };
+enum { PIECE_BYTES = 1 << 17, ROUND_BYTES_PER_THREAD = 1 << 19, PREFETCH_BYTES = 1 << 23 };
+// Pieces are multiples of the steps that multiply_f32_panels adds at once, so that pieces do not change results.
+enum { PIECE_MULTIPLE = 4 * BLOCK };
 
 typedef struct {
   job job;
-  long number;
+  long batch;
   matrix left, right;
-  strips kind;
+  format format;
   void *out;
-  bool rounded;
-  const matrix *whole, *cut;
-  long groups, parts; // of the one that is cut, of the whole one
-  long piece, round;  // terms of the sum
-  size_t whole_bytes, sums_bytes, own_bytes;
+  bool to_bf16;
+  const matrix *shared, *split; // left and right in either order
+  long groups, parts;           // of the split and of the shared matrix
+  long piece, round;            // terms of depth
+  size_t shared_bytes, sum_bytes, worker_bytes;
 } product;
 
-static long blocks(const matrix *m) { return (m->rows + side - 1) / side; }
-static long up(long n, long to) { return (n + to - 1) / to; }
-static long least(long a, long b) { return a < b ? a : b; }
+static long blocks(const matrix *m) { return (m->rows + BLOCK - 1) / BLOCK; }
+static long divide_up(long n, long by) { return (n + by - 1) / by; }
+static long min(long a, long b) { return a < b ? a : b; }
 
 static void run(job *j, long phase, long task, int worker);
 
-// divide sets the pieces and the rounds, and the memory that they need: blocks of sums are kept from piece to piece by the task, and from round to
-// round by all.
-static void divide(product *p, int threads) {
-  long depth = p->left.depth, strip = strip_bytes(p->kind, depth), all = blocks(p->whole), strips = p->number * all;
-  p->piece = up(up(depth, up(strip, piece_bytes)), terms_apart) * terms_apart;
-  long pieces = up(depth, p->piece), sums = strips * blocks(p->cut) * numbers * sizeof(float);
-  long rounds = least(pieces, up(strips * strip, threads * (long)round_bytes));
-  if (sums + strips * strip / rounds > strips * strip) rounds = 1; // it would take more memory
-  p->round = up(pieces, rounds) * p->piece;
-  bool more_pieces = p->piece < depth, more_rounds = p->round < depth;
-  p->whole_bytes = strips * strip_bytes(p->kind, least(p->round, depth));
-  p->sums_bytes = more_rounds ? sums : 0;
-  p->own_bytes = group * strip_bytes(p->kind, least(p->piece, depth)) + (more_rounds ? 0 : more_pieces ? group * all : 1) * numbers * sizeof(float);
-  p->job.rounds = up(depth, p->round);
+// plan_depth sets pieces and rounds and the memory for panels and sums. Between pieces the worker keeps the sums of
+// its group; between rounds the job keeps the sums of all blocks.
+static void plan_depth(product *p, int threads) {
+  long depth = p->left.depth, panel = panel_bytes(p->format, depth);
+  long shared_blocks = blocks(p->shared), shared_panels = p->batch * shared_blocks;
+  p->piece = divide_up(divide_up(depth, divide_up(panel, PIECE_BYTES)), PIECE_MULTIPLE) * PIECE_MULTIPLE;
+  long pieces = divide_up(depth, p->piece), sums = shared_panels * blocks(p->split) * BLOCK_ELEMENTS * sizeof(float);
+  long rounds = min(pieces, divide_up(shared_panels * panel, threads * (long)ROUND_BYTES_PER_THREAD));
+  if (sums + shared_panels * panel / rounds > shared_panels * panel) rounds = 1; // sums would take more than they save
+  p->round = divide_up(pieces, rounds) * p->piece;
+  bool many_pieces = p->piece < depth, many_rounds = p->round < depth;
+  long worker_sums = many_rounds ? 0 : many_pieces ? GROUP_BLOCKS * shared_blocks : 1;
+  p->shared_bytes = shared_panels * panel_bytes(p->format, min(p->round, depth));
+  p->sum_bytes = many_rounds ? sums : 0;
+  p->worker_bytes = GROUP_BLOCKS * panel_bytes(p->format, min(p->piece, depth)) +
+                    worker_sums * BLOCK_ELEMENTS * sizeof(float);
+  p->job.rounds = divide_up(depth, p->round);
 }
 
-job *product_new(long number, matrix left, matrix right, strips kind, void *out, bool rounded, int threads) {
-  if (number * left.rows * right.rows * left.depth == 0) return NULL; // XLA does not ask for it
+job *product_new(long batch, matrix left, matrix right, format f, void *out, bool to_bf16, int threads) {
+  if (batch * left.rows * right.rows * left.depth == 0) return NULL;
   product *p = calloc(1, sizeof *p);
   if (p == NULL) return NULL;
-  p->number = number, p->left = left, p->right = right, p->kind = kind, p->out = out, p->rounded = rounded;
-  bool whole_left = left.rows <= right.rows;
-  p->whole = whole_left ? &p->left : &p->right, p->cut = whole_left ? &p->right : &p->left;
-  p->groups = up(blocks(p->cut), group);
-  p->parts = least(up(tasks_per_thread * threads, number * p->groups), blocks(p->whole)); // enough tasks for threads of unlike speed
-  divide(p, threads);
-  p->job.tasks[packing] = number * blocks(p->whole);
-  p->job.tasks[multiplying] = number * p->groups * p->parts;
+  p->batch = batch, p->left = left, p->right = right, p->format = f, p->out = out, p->to_bf16 = to_bf16;
+  bool share_left = left.rows <= right.rows;
+  p->shared = share_left ? &p->left : &p->right, p->split = share_left ? &p->right : &p->left;
+  p->groups = divide_up(blocks(p->split), GROUP_BLOCKS);
+  p->parts = min(divide_up(TASKS_PER_THREAD * threads, batch * p->groups), blocks(p->shared));
+  plan_depth(p, threads);
+  p->job.tasks[PACK] = batch * blocks(p->shared);
+  p->job.tasks[MULTIPLY] = batch * p->groups * p->parts;
   p->job.run = run;
-  return job_begin(&p->job, threads, p->whole_bytes + p->sums_bytes, p->own_bytes) ? &p->job : NULL;
+  return job_init(&p->job, threads, p->shared_bytes + p->sum_bytes, p->worker_bytes) ? &p->job : NULL;
 }
 
-// bytes_of is the size of a number of one of the matrices.
-static long bytes_of(const product *p, const matrix *m) { return m->below != NULL ? (long)sizeof(float) : number_bytes(p->kind); }
+static long size_of_element(const product *p, const matrix *m) {
+  return m->row_max != NULL ? (long)sizeof(float) : element_bytes(p->format);
+}
 
-// pack makes a strip, of some terms, of a block of one of the matrices.
+// pack packs some terms of a block of one of the matrices.
 static void pack(const product *p, const matrix *m, long number, long block, long term, long terms, char *to) {
-  matrix some = *m;
-  some.data = (const char *)m->data + (number * m->rows * m->depth + term * (m->across ? m->stride : 1)) * bytes_of(p, m);
-  some.depth = terms;
-  pack_strip(p->kind, &some, m == &p->right, block * side, to);
+  matrix part = *m;
+  long offset = number * m->rows * m->depth + term * (m->transposed ? m->stride : 1);
+  part.data = (const char *)m->data + offset * size_of_element(p, m);
+  part.depth = terms;
+  pack_panel(p->format, &part, m == &p->right, block * BLOCK, to);
 }
 
-// finish writes a block of the result.
-static void finish(const product *p, long number, long left, long right, const float *sums) {
-  long row = left * side, column = right * side, width = p->right.rows, at = (number * p->left.rows + row) * width + column;
-  copy_block(sums, least(p->left.rows - row, side), least(width - column, side), p->out, at, width, p->rounded);
+// store stores a block of the result.
+static void store(const product *p, long number, long left_block, long right_block, const float *sums) {
+  long row = left_block * BLOCK, column = right_block * BLOCK, width = p->right.rows;
+  long rows = min(p->left.rows - row, BLOCK), columns = min(width - column, BLOCK);
+  store_block(sums, rows, columns, p->out, (number * p->left.rows + row) * width + column, width, p->to_bf16);
 }
 
-// sums_of returns where the sums of a block of the result are kept.
-static float *sums_of(const product *p, long number, long cut, long whole, char *own) {
-  long all = blocks(p->whole);
-  if (p->sums_bytes > 0) return (float *)(job_memory(&p->job) + p->whole_bytes) + ((number * blocks(p->cut) + cut) * all + whole) * numbers;
-  return (float *)(own + p->own_bytes) - (p->piece < p->left.depth ? (cut % group + 1) * all - whole : 1) * numbers;
+// block_sums returns the memory for the sums of a block of the result.
+static float *block_sums(const product *p, long number, long split_block, long shared_block, char *worker_memory) {
+  long shared_blocks = blocks(p->shared);
+  if (p->sum_bytes > 0) {
+    long block = (number * blocks(p->split) + split_block) * shared_blocks + shared_block;
+    return (float *)(job_memory(&p->job) + p->shared_bytes) + block * BLOCK_ELEMENTS;
+  }
+  float *end = (float *)(worker_memory + p->worker_bytes);
+  if (p->piece >= p->left.depth) return end - BLOCK_ELEMENTS;
+  return end - ((split_block % GROUP_BLOCKS + 1) * shared_blocks - shared_block) * BLOCK_ELEMENTS;
 }
 
-// multiply multiplies a group of the one that is cut with a part of the whole one, for a piece of the sum.
-static void multiply(const product *p, long number, long of_group, long part, long term, long first, char *own) {
-  long depth = p->left.depth, terms = least(p->piece, depth - term), round = least(p->round, depth - first), all = blocks(p->whole);
-  long from = of_group * group, to = least(from + group, blocks(p->cut)), cut_strip = strip_bytes(p->kind, terms), strip = strip_bytes(p->kind, round);
-  for (long i = from; i < to; i++) pack(p, p->cut, number, i, term, terms, own + (i - from) * cut_strip);
-  for (long j = all * part / p->parts; j < all * (part + 1) / p->parts; j++)
-    for (long i = from; i < to; i++) {
-      const char *cut = own + (i - from) * cut_strip, *whole = job_memory(&p->job) + (number * all + j) * strip + strip_bytes(p->kind, term - first);
-      bool cut_right = p->cut == &p->right;
-      float *sums = sums_of(p, number, i, j, own);
-      multiply_strips(p->kind, cut_right ? whole : cut, cut_right ? cut : whole, terms, sums, side, term > 0);
-      if (term + terms == depth) finish(p, number, cut_right ? j : i, cut_right ? i : j, sums);
+// multiply multiplies a group of the split matrix with a part of the shared matrix, for the piece of the depth at
+// term of the round at round_term.
+static void multiply(const product *p, long number, long group, long part, long term, long round_term,
+                     char *worker_memory) {
+  long depth = p->left.depth, terms = min(p->piece, depth - term), shared_blocks = blocks(p->shared);
+  long first = group * GROUP_BLOCKS, end = min(first + GROUP_BLOCKS, blocks(p->split));
+  long split_panel = panel_bytes(p->format, terms);
+  long shared_panel = panel_bytes(p->format, min(p->round, depth - round_term));
+  for (long i = first; i < end; i++)
+    pack(p, p->split, number, i, term, terms, worker_memory + (i - first) * split_panel);
+  for (long j = shared_blocks * part / p->parts; j < shared_blocks * (part + 1) / p->parts; j++)
+    for (long i = first; i < end; i++) {
+      const char *split = worker_memory + (i - first) * split_panel;
+      const char *shared = job_memory(&p->job) + (number * shared_blocks + j) * shared_panel +
+                           panel_bytes(p->format, term - round_term);
+      bool split_right = p->split == &p->right;
+      float *sums = block_sums(p, number, i, j, worker_memory);
+      multiply_panels(p->format, split_right ? shared : split, split_right ? split : shared, terms, sums, BLOCK,
+                      term > 0);
+      if (term + terms == depth) store(p, number, split_right ? j : i, split_right ? i : j, sums);
     }
 }
 
-// fetch reads a part of the terms of the one that is cut, if tasks will read columns of it: memory gives rows that follow each other several times as fast,
-// and the caches keep them that long.
-static void fetch(const product *p, long number, long first, long terms, long part, long parts) {
-  const matrix *m = p->cut;
-  long row = m->stride * bytes_of(p, m), from = (first + terms * part / parts) * row, to = (first + terms * (part + 1) / parts) * row;
-  if (!m->across || terms * row > fetched_bytes) return;
-  const char *at = (const char *)m->data + number * m->rows * m->depth * bytes_of(p, m);
-  for (long i = from; i < to; i += row_bytes) (void)*(const volatile char *)(at + i);
+// prefetch reads a part of the round's terms of the split matrix if it is transposed. Tasks will read narrow
+// columns of it; memory delivers whole rows several times as fast, and the caches keep them until then.
+static void prefetch(const product *p, long number, long term, long terms, long part, long parts) {
+  const matrix *m = p->split;
+  long row = m->stride * size_of_element(p, m);
+  long from = (term + terms * part / parts) * row, to = (term + terms * (part + 1) / parts) * row;
+  if (!m->transposed || terms * row > PREFETCH_BYTES) return;
+  const char *data = (const char *)m->data + number * m->rows * m->depth * size_of_element(p, m);
+  for (long i = from; i < to; i += 64) (void)*(const volatile char *)(data + i);
 }
 
 static void run(job *j, long phase, long task, int worker) {
   const product *p = (product *)j;
-  long all = blocks(p->whole), first = phase / phases * p->round, terms = least(p->round, p->left.depth - first), part = task % p->parts;
-  if (phase % phases == packing) {
-    fetch(p, task / all, first, terms, task % all, all);
-    pack(p, p->whole, task / all, task % all, first, terms, job_memory(j) + task * strip_bytes(p->kind, terms));
+  long shared_blocks = blocks(p->shared), round_term = phase / MAX_PHASES * p->round;
+  long terms = min(p->round, p->left.depth - round_term);
+  if (phase % MAX_PHASES == PACK) {
+    long number = task / shared_blocks, block = task % shared_blocks;
+    prefetch(p, number, round_term, terms, block, shared_blocks);
+    char *to = job_memory(j) + task * panel_bytes(p->format, terms);
+    pack(p, p->shared, number, block, round_term, terms, to);
     return;
   }
-  char *own = job_memory(j) + p->whole_bytes + p->sums_bytes + worker * p->own_bytes;
-  long of_group = task / p->parts % p->groups, number = task / p->parts / p->groups;
-  for (long term = first; term < first + terms; term += p->piece) multiply(p, number, of_group, part, term, first, own);
+  char *worker_memory = job_memory(j) + p->shared_bytes + p->sum_bytes + worker * p->worker_bytes;
+  long part = task % p->parts, group = task / p->parts % p->groups, number = task / p->parts / p->groups;
+  for (long term = round_term; term < round_term + terms; term += p->piece)
+    multiply(p, number, group, part, term, round_term, worker_memory);
 }
 
 #endif

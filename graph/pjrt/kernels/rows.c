@@ -2,137 +2,140 @@
 
 #include "rows.h"
 
-#ifdef X86_TILES
+#ifdef HAVE_KERNELS
 
 #include <stdlib.h>
 
-#include "vectors.h"
+#include "simd.h"
 
-// A task reads so many bytes of the matrix on the right at most, and may ask for so many more while it reads.
-enum { task_bytes = 1 << 19, ahead = 7168 };
+// A task reads at most TASK_BYTES of the right matrix, and prefetches up to PREFETCH_DISTANCE bytes beyond.
+enum { TASK_BYTES = 1 << 19, PREFETCH_DISTANCE = 7168 };
 
-// sums are those of rows of the left matrix with square rows of the right one, 16 parts of each.
-typedef __m512 sums[square][square];
+// sums are the sums of QUAD rows of the left matrix with QUAD rows of the right one, in 16 parts each.
+typedef __m512 sums[QUAD][QUAD];
 
-// load reads the first n of 16 numbers, or of 32 of bf16.
-WIDE static inline __attribute__((always_inline)) __m512 load(bool pairs, const char *at, long n) {
-  if (!pairs) return _mm512_maskz_loadu_ps(first(n), at);
+// load loads the first n elements of a vector.
+WIDE_INLINE __m512 load(bool bf16, const char *at, long n) {
+  if (!bf16) return _mm512_maskz_loadu_ps(lane_mask(n), at);
   return (__m512)_mm512_maskz_loadu_epi16(n >= 32 ? ~0u : (1u << n) - 1, at);
 }
 
-// in_turn adds up over depth: up to square rows of the left matrix with one row of the right one after the other, as memory gives them fastest. With one
-// row or two the processor sees by itself what comes next. With more it sees no further than its window of instructions, and is told, for the second
-// cache: that can wait for more at a time than the first.
-WIDE static inline __attribute__((always_inline)) void in_turn(bool pairs, const char *a, long stride_a, const char *b, long stride_b, long depth, int rows,
-                                                               sums sum) {
-  const long size = pairs ? 2 : 4, row = depth * size;
+// sum_row_by_row adds products with one row of the right matrix after the other, the order in which memory is
+// fastest, for up to QUAD rows of the left matrix. The hardware prefetcher keeps up with one or two left rows; with
+// more, the code prefetches into the second-level cache, which has more misses in flight than the first.
+WIDE_INLINE void sum_row_by_row(bool bf16, const char *a, long stride_a, const char *b, long stride_b, long depth,
+                                int rows, sums sum) {
+  const long size = bf16 ? 2 : 4, bytes = depth * size;
 #pragma GCC unroll 4
-  for (int j = 0; j < square; j++, b += stride_b * size)
-    for (long k = 0; k < row; k += 64) {
-      if (rows > 2) _mm_prefetch(b + k + ahead, _MM_HINT_T1);
-      __m512 y = load(pairs, b + k, (row - k) / size);
+  for (int j = 0; j < QUAD; j++, b += stride_b * size)
+    for (long k = 0; k < bytes; k += 64) {
+      if (rows > 2) _mm_prefetch(b + k + PREFETCH_DISTANCE, _MM_HINT_T1);
+      long n = (bytes - k) / size;
+      __m512 y = load(bf16, b + k, n);
 #pragma GCC unroll 4
-      for (int i = 0; i < rows; i++) sum[i][j] = add_products(pairs, sum[i][j], load(pairs, a + i * stride_a * size + k, (row - k) / size), y);
+      for (int i = 0; i < rows; i++)
+        sum[i][j] = multiply_add(bf16, sum[i][j], load(bf16, a + i * stride_a * size + k, n), y);
     }
 }
 
-// at_once is in_turn for all square rows of the right matrix at once, as the processor multiplies fastest: for more rows on the left than in_turn takes.
-WIDE static inline __attribute__((always_inline)) void at_once(bool pairs, const char *a, long stride_a, const char *b, long stride_b, long depth, int rows,
-                                                               sums sum) {
-  const long size = pairs ? 2 : 4, row = depth * size;
-  for (long k = 0; k < row; k += 64) {
+// sum_all_rows adds products with QUAD rows of the right matrix together, the order with the fewest loads, for more
+// rows of the left matrix than sum_row_by_row takes.
+WIDE_INLINE void sum_all_rows(bool bf16, const char *a, long stride_a, const char *b, long stride_b, long depth,
+                              int rows, sums sum) {
+  const long size = bf16 ? 2 : 4, bytes = depth * size;
+  for (long k = 0; k < bytes; k += 64) {
+    long n = (bytes - k) / size;
 #pragma GCC unroll 4
-    for (int j = 0; j < square; j++) {
-      _mm_prefetch(b + square * (row + k) + 64 * j, _MM_HINT_T1);
-      __m512 y = load(pairs, b + j * stride_b * size + k, (row - k) / size);
+    for (int j = 0; j < QUAD; j++) {
+      _mm_prefetch(b + QUAD * (bytes + k) + 64 * j, _MM_HINT_T1);
+      __m512 y = load(bf16, b + j * stride_b * size + k, n);
 #pragma GCC unroll 4
-      for (int i = 0; i < rows; i++) sum[i][j] = add_products(pairs, sum[i][j], load(pairs, a + i * stride_a * size + k, (row - k) / size), y);
+      for (int i = 0; i < rows; i++)
+        sum[i][j] = multiply_add(bf16, sum[i][j], load(bf16, a + i * stride_a * size + k, n), y);
     }
   }
 }
 
-// totals adds up the 16 parts of four sums, in the same order each.
-WIDE static inline __m128 totals(const __m512 sum[square]) {
+// totals adds the 16 parts of four sums, in the same order for each.
+WIDE static inline __m128 totals(const __m512 sum[QUAD]) {
   __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(sum[0], sum[1]), _mm512_unpackhi_ps(sum[0], sum[1]));
   __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(sum[2], sum[3]), _mm512_unpackhi_ps(sum[2], sum[3]));
-  __m512 low = _mm512_shuffle_ps(ab, cd, 0x44), high = _mm512_shuffle_ps(ab, cd, 0xee);
-  __m512 all = _mm512_add_ps(low, high);
+  __m512 all = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee));
   __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
   return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
 }
 
-// multiply computes the results of up to square rows.
-WIDE static inline __attribute__((always_inline)) void multiply(bool pairs, bool turns, const matrix *left, const matrix *right, const char *a, const char *b,
-                                                                int rows, float *out, long width) {
+WIDE_INLINE void multiply(bool bf16, bool row_by_row, const matrix *left, const matrix *right, const char *a,
+                          const char *b, int rows, float *out, long stride) {
   sums sum;
 #pragma GCC unroll 16
-  for (int k = 0; k < square * square; k++) sum[k / square][k % square] = _mm512_setzero_ps();
-  if (turns) in_turn(pairs, a, left->stride, b, right->stride, left->depth, rows, sum);
-  else at_once(pairs, a, left->stride, b, right->stride, left->depth, rows, sum);
+  for (int k = 0; k < QUAD * QUAD; k++) sum[k / QUAD][k % QUAD] = _mm512_setzero_ps();
+  if (row_by_row) sum_row_by_row(bf16, a, left->stride, b, right->stride, left->depth, rows, sum);
+  else sum_all_rows(bf16, a, left->stride, b, right->stride, left->depth, rows, sum);
 #pragma GCC unroll 4
-  for (int i = 0; i < rows; i++) _mm_storeu_ps(out + i * width, totals(sum[i]));
+  for (int i = 0; i < rows; i++) _mm_storeu_ps(out + i * stride, totals(sum[i]));
 }
 
-WIDE static inline __attribute__((always_inline)) void multiply_kind(bool pairs, const matrix *left, const matrix *right, long row, float *out,
-                                                                     long width) {
-  const long size = pairs ? 2 : 4;
+WIDE_INLINE void multiply_elements(bool bf16, const matrix *left, const matrix *right, long row, float *out,
+                                   long stride) {
+  const long size = bf16 ? 2 : 4;
   const char *b = (const char *)right->data + row * right->stride * size;
-  bool turns = left->rows <= square;
+  bool row_by_row = left->rows <= QUAD;
   for (long i = 0, n; i < left->rows; i += n) {
     const char *a = (const char *)left->data + i * left->stride * size;
-    n = left->rows - i >= square ? square : left->rows - i >= 2 ? 2 : 1;
-    float *to = out + i * width;
-    if (n == square && turns) multiply(pairs, true, left, right, a, b, square, to, width);
-    else if (n == square) multiply(pairs, false, left, right, a, b, square, to, width);
-    else if (n == 2) multiply(pairs, true, left, right, a, b, 2, to, width);
-    else multiply(pairs, true, left, right, a, b, 1, to, width);
+    n = left->rows - i >= QUAD ? QUAD : left->rows - i >= 2 ? 2 : 1;
+    float *to = out + i * stride;
+    if (n == QUAD && row_by_row) multiply(bf16, true, left, right, a, b, QUAD, to, stride);
+    else if (n == QUAD) multiply(bf16, false, left, right, a, b, QUAD, to, stride);
+    else if (n == 2) multiply(bf16, true, left, right, a, b, 2, to, stride);
+    else multiply(bf16, true, left, right, a, b, 1, to, stride);
   }
 }
 
-WIDE void multiply_rows(strips kind, const matrix *left, const matrix *right, long row, float *out, long width) {
-  if (kind == bf16) multiply_kind(true, left, right, row, out, width);
-  else multiply_kind(false, left, right, row, out, width);
+WIDE void multiply_rows(bool bf16, const matrix *left, const matrix *right, long row, float *out, long stride) {
+  if (bf16) multiply_elements(true, left, right, row, out, stride);
+  else multiply_elements(false, left, right, row, out, stride);
 }
 
 typedef struct {
   job job;
   matrix left, right;
-  strips kind;
+  bool bf16;
   void *out;
-  bool rounded;
-  long columns; // of a task; the last one has what is left besides
-} product;
+  bool to_bf16;
+  long columns; // of the result in a task; the last task has the remainder too
+} rows_product;
 
-// multiply_columns computes the results of square columns.
-WIDE static void multiply_columns(const product *p, long column, float *sums) {
-  multiply_rows(p->kind, &p->left, &p->right, column, sums, square);
-  for (long i = 0, at = column; i < p->left.rows; i++, at += p->right.rows, sums += square) {
+// multiply_quad computes QUAD columns of the result.
+WIDE static void multiply_quad(const rows_product *p, long column, float *sums) {
+  multiply_rows(p->bf16, &p->left, &p->right, column, sums, QUAD);
+  for (long i = 0, at = column; i < p->left.rows; i++, at += p->right.rows, sums += QUAD) {
     __m128 row = _mm_loadu_ps(sums);
-    if (p->rounded) rounded_row((uint16_t *)p->out + at, first(square), _mm512_castps128_ps512(row));
+    if (p->to_bf16) store_bf16((uint16_t *)p->out + at, lane_mask(QUAD), _mm512_castps128_ps512(row));
     else _mm_storeu_ps((float *)p->out + at, row);
   }
 }
 
 static void run(job *j, long phase, long task, int worker) {
-  const product *p = (product *)j;
-  task = job_apart(j, phase, task);
+  const rows_product *p = (rows_product *)j;
+  task = job_contiguous_task(j, phase, task);
   bool last = task == j->tasks[phase] - 1;
   long column = task * p->columns, end = last ? p->right.rows : column + p->columns;
-  float *sums = (float *)job_memory(j) + worker * p->left.rows * square;
-  for (; column + square <= end; column += square) multiply_columns(p, column, sums);
-  if (column < end) multiply_columns(p, end - square, sums); // some of them again
+  float *sums = (float *)job_memory(j) + worker * p->left.rows * QUAD;
+  for (; column + QUAD <= end; column += QUAD) multiply_quad(p, column, sums);
+  if (column < end) multiply_quad(p, end - QUAD, sums); // computes some columns again
 }
 
-job *rows_new(matrix left, matrix right, strips kind, void *out, bool rounded, int threads) {
-  if (left.rows * left.depth == 0 || right.rows < square) return NULL; // not asked for
-  product *p = calloc(1, sizeof *p);
+job *rows_new(matrix left, matrix right, bool bf16, void *out, bool to_bf16, int threads) {
+  if (left.rows * left.depth == 0 || right.rows < QUAD) return NULL;
+  rows_product *p = calloc(1, sizeof *p);
   if (p == NULL) return NULL;
-  p->left = left, p->right = right, p->kind = kind, p->out = out, p->rounded = rounded;
-  long tasks = threads * (right.rows * right.depth * number_bytes(kind) / (threads * task_bytes) + 1);
-  p->columns = (right.rows / tasks + square) / square * square;
-  p->job.tasks[phases - 1] = right.rows > p->columns ? right.rows / p->columns : 1;
+  p->left = left, p->right = right, p->bf16 = bf16, p->out = out, p->to_bf16 = to_bf16;
+  long tasks = threads * (right.rows * right.depth * (bf16 ? 2 : 4) / (threads * TASK_BYTES) + 1);
+  p->columns = (right.rows / tasks + QUAD) / QUAD * QUAD;
+  p->job.tasks[0] = right.rows > p->columns ? right.rows / p->columns : 1;
   p->job.run = run;
-  return job_begin(&p->job, threads, 0, left.rows * square * sizeof(float)) ? &p->job : NULL;
+  return job_init(&p->job, threads, 0, left.rows * QUAD * sizeof(float)) ? &p->job : NULL;
 }
 
 #endif

@@ -11,17 +11,19 @@ import (
 //go:embed *.c *.h
 var sources embed.FS
 
-// Version returns a hash of the C sources of this package and of the version of the compiler that built them. Results of one version are
-// the same to the last bit on one kind of processor, so keys of compiled programs and of stored results contain it.
-func Version() string {
+// Version returns a hash of this package's C sources and of the version of the compiler that has compiled them. Keys of
+// compiled programs and of stored results contain it, so that no result of other kernels is used again.
+func Version() string { return hashSources(sources, compilerVersion()) }
+
+func hashSources(files fs.FS, compiler string) string {
 	hash := sha256.New()
-	fmt.Fprintf(hash, "compiler %s\n", compilerVersion())
-	err := fs.WalkDir(sources, ".", func(name string, entry fs.DirEntry, err error) error {
+	fmt.Fprintf(hash, "compiler %q\n", compiler)
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		text, err := sources.ReadFile(name)
-		fmt.Fprintf(hash, "%s %d\n%s", name, len(text), text)
+		text, err := fs.ReadFile(files, name)
+		fmt.Fprintf(hash, "%q %d\n%s", name, len(text), text)
 		return err
 	})
 	if err != nil {

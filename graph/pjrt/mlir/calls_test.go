@@ -1,4 +1,4 @@
-package pjrt
+package mlir
 
 import (
 	"fmt"
@@ -17,27 +17,36 @@ func TestCallMarked(t *testing.T) {
 		grads = "tensor<2x8x4x32xbf16>, tensor<2x8x2x32xbf16>, tensor<2x8x2x32xbf16>"
 		use   = "    %20 = \"stablehlo.convert\"(%10) : (" + y + ") -> tensor<2x8x128xf32>\n"
 	)
-	forward := "    %10, %11, %12, %13, %14, %15 = \"stablehlo.optimization_barrier\"(%6, %q, %2, %3, %4, %7) : (" + y + ", " + qkv + ", tensor<i32>) -> (" +
+	forward := "    %10, %11, %12, %13, %14, %15 = \"stablehlo.optimization_barrier\"(%6, %q, %2, %3, %4, %7) : (" +
+		y + ", " + qkv + ", tensor<i32>) -> (" +
 		y + ", " + qkv + ", tensor<i32>)\n"
-	call := "    %10 = \"stablehlo.custom_call\"(%q, %2, %3, %4) { call_target_name = \"bfpo_attention\", api_version = 4 : i32 } : (" + qkv + ") -> (" + y + ")\n"
-	backward := "    %10, %11, %12, %13, %14, %15, %16, %17, %18 = \"stablehlo.optimization_barrier\"(%30, %31, %32, %q, %2, %3, %4, %33, %7) : (" + grads +
+	call := "    %10 = \"stablehlo.custom_call\"(%q, %2, %3, %4) { call_target_name = \"bfpo_attention\", api_version " +
+		"= 4 : i32 } : (" + qkv + ") -> (" + y + ")\n"
+	backward := "    %10, %11, %12, %13, %14, %15, %16, %17, %18 = \"stablehlo.optimization_barrier\"(%30, %31, %32, " +
+		"%q, %2, %3, %4, %33, %7) : (" + grads +
 		", " + qkv + ", " + y + ", tensor<i32>) -> (" + grads + ", " + qkv + ", " + y + ", tensor<i32>)\n"
-	callBackward := "    %10, %11, %12 = \"stablehlo.custom_call\"(%q, %2, %3, %4, %33) { call_target_name = \"bfpo_attention_gradient\", api_version = 4 : i32 } : (" +
+	callBackward := "    %10, %11, %12 = \"stablehlo.custom_call\"(%q, %2, %3, %4, %33) { call_target_name = " +
+		"\"bfpo_attention_gradient\", api_version = 4 : i32 } : (" +
 		qkv + ", " + y + ") -> (" + grads + ")\n"
 	const (
 		rows   = "tensor<2x32xf32>"
 		logits = "tensor<2x64xf32>, tensor<2xf32>, tensor<64x32xbf16>"
 		same   = "tensor<2x32xbf16>"
 	)
-	mean := strings.Replace(mark, "200870519", "200870522", 1) + "    %10, %11, %12, %13, %14 = \"stablehlo.optimization_barrier\"(%6, %q, %2, %3, %7) : (" +
+	mean := strings.Replace(mark, "200870519", "200870522", 1) +
+		"    %10, %11, %12, %13, %14 = \"stablehlo.optimization_barrier\"(%6, %q, %2, %3, %7) : (" +
 		rows + ", " + logits + ", tensor<i32>) -> (" + rows + ", " + logits + ", tensor<i32>)\n"
 	callMean := strings.Replace(mark, "200870519", "200870522", 1) +
-		"    %10 = \"stablehlo.custom_call\"(%q, %2, %3) { call_target_name = \"bfpo_weighed_rows\", api_version = 4 : i32 } : (" + logits + ") -> (" + rows + ")\n"
+		"    %10 = \"stablehlo.custom_call\"(%q, %2, %3) { call_target_name = \"bfpo_weighted_rows\", api_version = 4 " +
+		": i32 } : (" + logits + ") -> (" + rows + ")\n"
 	five := same + ", " + same + ", " + same + ", " + same + ", " + same
-	gate := strings.Replace(mark, "200870519", "200870523", 1) + "    %10, %11, %12, %13, %14, %15 = \"stablehlo.optimization_barrier\"(%5, %6, %q, %2, %3, %7) : (" +
+	gate := strings.Replace(mark, "200870519", "200870523", 1) +
+		"    %10, %11, %12, %13, %14, %15 = \"stablehlo.optimization_barrier\"(%5, %6, %q, %2, %3, %7) : (" +
 		five + ", tensor<i32>) -> (" + five + ", tensor<i32>)\n"
-	callGate := strings.Replace(mark, "200870519", "200870523", 1) + "    %10, %11 = \"stablehlo.custom_call\"(%q, %2, %3) { call_target_name = " +
-		"\"bfpo_gate_gradient\", api_version = 4 : i32 } : (" + same + ", " + same + ", " + same + ") -> (" + same + ", " + same + ")\n"
+	callGate := strings.Replace(mark, "200870519", "200870523", 1) +
+		"    %10, %11 = \"stablehlo.custom_call\"(%q, %2, %3) { call_target_name = " +
+		"\"bfpo_gate_gradient\", api_version = 4 : i32 } : (" + same + ", " + same + ", " + same + ") -> (" + same +
+		", " + same + ")\n"
 	for name, c := range map[string]struct{ text, want string }{
 		"weighed rows":       {head + mean, head + callMean},
 		"gate":               {head + gate, head + callGate},
@@ -47,10 +56,10 @@ func TestCallMarked(t *testing.T) {
 		"another function's": {head + mark + use + head + forward, head + mark + use + head + forward},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := callMarked(c.text, true); got != c.want {
+			if got := callMarked(c.text, allKernels()); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
-			if got := callMarked(c.text, false); got != c.text {
+			if got := callMarked(c.text, nil); got != c.text {
 				t.Errorf("without calls: got\n%s\nwant\n%s", got, c.text)
 			}
 		})
@@ -74,17 +83,21 @@ func TestCallDecoder(t *testing.T) {
 		}
 		return strings.Join(all, ", ")
 	}
-	text := "    " + names(100, 34) + " = \"stablehlo.optimization_barrier\"(" + names(20, 33) + ", %7) : (" + types + ") -> (" + types + ")\n"
-	alias := "#stablehlo.output_operand_alias<output_tuple_indices = [%d], operand_index = %d, operand_tuple_indices = []>"
+	text := "    " + names(100, 34) + " = \"stablehlo.optimization_barrier\"(" + names(20, 33) + ", %7) : (" + types +
+		") -> (" + types + ")\n"
+	alias := "#stablehlo.output_operand_alias<output_tuple_indices = [%d], operand_index = %d, operand_tuple_indices " +
+		"= []>"
 	aliases := fmt.Sprintf(alias+", "+alias+", "+alias+", "+alias, 1, 6, 2, 7, 3, 17, 4, 18)
-	call := "    " + names(100, 5) + " = \"stablehlo.custom_call\"(" + names(25, 28) + ") { call_target_name = \"bfpo_decoder\", api_version = 4 : i32, " +
+	call := "    " + names(100, 5) + " = \"stablehlo.custom_call\"(" + names(25, 28) +
+		") { call_target_name = \"bfpo_decoder\", api_version = 4 : i32, " +
 		"output_operand_aliases = [" + aliases + "] } : (" + in + ") -> (" + x + ", " + cache + ", " + cache + ")\n"
-	if got := callMarked(head+mark+text, true); got != head+mark+call {
+	if got := callMarked(head+mark+text, allKernels()); got != head+mark+call {
 		t.Errorf("got\n%s\nwant\n%s", got, head+mark+call)
 	}
 	results := x + ", " + cache + ", " + cache
-	barrier := "    " + names(100, 5) + " = \"stablehlo.optimization_barrier\"(" + names(20, 5) + ") : (" + results + ") -> (" + results + ")\n"
-	if got := callMarked(head+mark+text, false); got != head+mark+barrier {
+	barrier := "    " + names(100, 5) + " = \"stablehlo.optimization_barrier\"(" + names(20, 5) + ") : (" + results +
+		") -> (" + results + ")\n"
+	if got := callMarked(head+mark+text, nil); got != head+mark+barrier {
 		t.Errorf("without calls: got\n%s\nwant\n%s", got, head+mark+barrier)
 	}
 }

@@ -1,4 +1,4 @@
-package pjrt
+package hlo
 
 import (
 	"slices"
@@ -42,7 +42,8 @@ func bf16Program() []byte {
 	mixed := message(4, shapeOf(16, 2, 4, 32, 8), 4, shapeOf(11, 2, 4, 32))
 	attention := message(2, "custom-call", 28, "__cudnn$fmhaSoftmaxBackward", 35, 9, 36, []byte{1, 2}, 3, mixed,
 		43, `{"cudnn_fmha_backend_config":{"mask_type":"CAUSAL"}}`)
-	product := message(2, "custom-call", 28, "__cublas$gemm", 35, 10, 36, []byte{1, 2}, 3, message(4, shapeOf(11, 4, 16), 4, shapeOf(6, 100)),
+	product := message(2, "custom-call", 28, "__cublas$gemm", 35, 10, 36, []byte{1, 2}, 3, message(4, shapeOf(11, 4,
+		16), 4, shapeOf(6, 100)),
 		43, `{"gemm_backend_config":{"dot_dimension_numbers":{"lhs_contracting_dimensions":["1"]}}}`)
 	gather := message(2, "all-gather-start", 35, 11, 36, 1, 3, message(4, shapeOf(16, 4, 8), 4, shapeOf(16, 8, 8)))
 	computation := message(1, "main", 2, x, 2, w, 2, dot(3), 2, dot(4), 2, attention, 2, product, 2, gather)
@@ -62,7 +63,7 @@ func TestOperations(t *testing.T) {
 		if withConfig {
 			program = message(1, program, 2, "configuration")
 		}
-		got, err := operationsOf(program, withConfig)
+		got, err := Operations(program, withConfig)
 		if err != nil || len(got) != len(want) {
 			t.Fatalf("%v, %v", got, err)
 		}
@@ -84,8 +85,9 @@ func FuzzOperations(f *testing.F) {
 	f.Add(bf16Program())
 	f.Add([]byte{0x1a, 0xff})
 	f.Fuzz(func(t *testing.T, program []byte) {
-		operations, err := operationsOf(program, false)
-		if err != nil && strings.Contains(err.Error(), "\n") || slices.ContainsFunc(operations, func(o Operation) bool { return o.Count < 1 }) {
+		operations, err := Operations(program, false)
+		if err != nil && strings.Contains(err.Error(), "\n") || slices.ContainsFunc(operations,
+			func(o Operation) bool { return o.Count < 1 }) {
 			t.Errorf("%v, %v", operations, err)
 		}
 	})

@@ -1,4 +1,4 @@
-package pjrt
+package mlir
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// productText is a product as go-xla writes it, with the axes that are summed over and those of batches.
+// productText returns a dot_general as go-xla writes it, with these contracted axes (of both operands) and batch axes.
 func productText(left, right, result, axes, batch string) string {
 	l, r, _ := strings.Cut(axes, " ")
 	return fmt.Sprintf(`    %%7 = "stablehlo.dot_general"(%%a, %%b) {
@@ -30,12 +30,15 @@ func TestCallProducts(t *testing.T) {
 	}{
 		{"a layer", "128x256xbf16", "512x256xbf16", "128x512xbf16", "1 1", "", false, 0, "bfpo_product"},
 		{"sums in float32", "128x256xbf16", "512x256xbf16", "128x512xf32", "1 1", "", false, 0, "bfpo_product"},
-		{"the gradient of its input", "128x512xbf16", "512x256xbf16", "128x256xbf16", "1 0", "", false, 2, "bfpo_product"},
-		{"the gradient of its weight", "128x512xbf16", "128x256xbf16", "512x256xbf16", "0 0", "", false, 3, "bfpo_product"},
+		{"the gradient of its input", "128x512xbf16", "512x256xbf16", "128x256xbf16", "1 0", "", false, 2,
+			"bfpo_product"},
+		{"the gradient of its weight", "128x512xbf16", "128x256xbf16", "512x256xbf16", "0 0", "", false, 3,
+			"bfpo_product"},
 		{"the left one across", "256x128xbf16", "512x256xbf16", "128x512xbf16", "0 1", "", false, 1, "bfpo_product"},
 		{"heads", "4x128x64xbf16", "4x128x64xbf16", "4x128x128xf32", "2 2", "0", false, 0, "bfpo_product"},
 		{"heads, mixed", "4x128x128xbf16", "4x128x64xbf16", "4x128x64xbf16", "1 1", "0", false, 3, "bfpo_product"},
-		{"float32, rounded where that can be", "128x256xf32", "512x256xf32", "128x512xf32", "1 1", "", true, 4, "bfpo_product"},
+		{"float32, rounded where that can be", "128x256xf32", "512x256xf32", "128x512xf32", "1 1", "", true, 4,
+			"bfpo_product"},
 		{"few of float32", "8x16xf32", "4x16xf32", "8x4xf32", "1 1", "", false, 0, "bfpo_product"},
 		{"float32", "128x256xf32", "512x256xf32", "128x512xf32", "1 1", "", false, 0, "bfpo_product"},
 		{"float32 heads", "4x128x64xf32", "4x128x64xf32", "4x128x128xf32", "2 2", "0", true, -1, ""},
@@ -45,9 +48,11 @@ func TestCallProducts(t *testing.T) {
 		{"float16", "128x256xf16", "512x256xf16", "128x512xf16", "1 1", "", true, -1, ""},
 		{"few rows", "8x4096xbf16", "4096x4096xbf16", "8x4096xbf16", "1 1", "", false, 0, "bfpo_rows"},
 		{"few rows of float32", "16x512xf32", "512x512xf32", "16x512xf32", "1 1", "", false, 0, "bfpo_rows"},
-		{"few rows of float32, rounded elsewhere", "1x512xf32", "512x512xf32", "1x512xf32", "1 1", "", true, 0, "bfpo_rows"},
+		{"few rows of float32, rounded elsewhere", "1x512xf32", "512x512xf32", "1x512xf32", "1 1", "", true, 0,
+			"bfpo_rows"},
 		{"few rows of a small matrix", "8x256xbf16", "512x256xbf16", "8x512xbf16", "1 1", "", false, -1, ""},
-		{"few rows of a small matrix of float32", "8x256xf32", "512x256xf32", "8x512xf32", "1 1", "", false, 0, "bfpo_rows"},
+		{"few rows of a small matrix of float32", "8x256xf32", "512x256xf32", "8x512xf32", "1 1", "", false, 0,
+			"bfpo_rows"},
 		{"few rows, a matrix across", "8x512xf32", "512x1024xf32", "8x1024xf32", "1 0", "", false, 2, "bfpo_product"},
 		{"a few columns", "8x4096xbf16", "15x4096xbf16", "8x15xbf16", "1 1", "", false, -1, ""},
 		{"little work", "16x16xbf16", "16x16xbf16", "16x16xbf16", "1 1", "", false, -1, ""},
@@ -64,7 +69,7 @@ func TestCallProducts(t *testing.T) {
 `, c.target, c.how, c.left, c.right, c.result)
 		}
 		const around = "    %8 = \"stablehlo.tanh\"(%7) : (tensor<f32>) -> tensor<f32>\n"
-		if got := callProducts(around+text+around, c.rounded); got != around+want+around {
+		if got := callProducts(around+text+around, allKernels(), c.rounded); got != around+want+around {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package pjrt
+package hlo
 
 import (
 	"encoding/json"
@@ -7,32 +7,36 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
-// instruction is what operationsOf reads of one instruction of a compiled program. The numbers below are those of the fields in XLA's
-// HloModuleProto and the messages in it.
+// instruction holds the fields of one HloInstructionProto that Operations needs. The numbers of fields in this file
+// are those of XLA's HloModuleProto and the messages in it.
 type instruction struct {
-	opcode, target string // target is that of a custom call
+	opcode, target string // target is the name of a custom call
 	id             uint64
 	shape          array
 	operands       []uint64
-	contracted     []uint64 // axes of the left operand of a dot
+	contracted     []uint64 // the contracted axes of a dot's left operand
 	config         string
 }
 
-// array is the type of a value; of a tuple, parts are its elements.
+// array is the type of a value. A tuple has the types of its elements in parts.
 type array struct {
 	element uint64 // PrimitiveType
 	dims    []uint64
 	parts   []array
 }
 
-// elementNames are the types that programs here have; others are shown by their number.
-var elementNames = map[uint64]string{1: "pred", 2: "s8", 4: "s32", 5: "s64", 6: "u8", 8: "u32", 9: "u64", 10: "f16", 11: "f32", 12: "f64", 16: "bf16"}
+// elementNames are the names of common element types; String shows others by their number.
+var elementNames = map[uint64]string{
+	1: "pred", 2: "s8", 4: "s32", 5: "s64", 6: "u8", 8: "u32", 9: "u64", 10: "f16", 11: "f32", 12: "f64", 16: "bf16",
+}
 
 func (a array) String() string {
 	if len(a.parts) > 0 {
-		return a.parts[0].String() // what is computed; the rest is statistics and scratch memory
+		return a.parts[0].String() // the others are statistics and temporary memory
 	}
 	name := elementNames[a.element]
 	if name == "" {
@@ -53,7 +57,8 @@ func (a array) size() float64 {
 	return n
 }
 
-// fields calls visit with each field of a message; number is the value of a varint field, data that of one with a length.
+// fields calls visit with each field of a message, with number for varint fields and data for length-delimited
+// ones.
 func fields(message []byte, visit func(field protowire.Number, number uint64, data []byte) error) error {
 	for len(message) > 0 {
 		field, kind, n := protowire.ConsumeTag(message)
@@ -82,8 +87,9 @@ func fields(message []byte, visit func(field protowire.Number, number uint64, da
 	return nil
 }
 
-// numbers appends a repeated integer, which comes packed or one by one.
-func numbers(list []uint64, number uint64, data []byte) []uint64 {
+// appendNumbers appends the values of a repeated integer field, which is packed in data or has the one value
+// number.
+func appendNumbers(list []uint64, number uint64, data []byte) []uint64 {
 	if data == nil {
 		return append(list, number)
 	}
@@ -103,7 +109,7 @@ func parseArray(message []byte) (a array, err error) {
 		case 2:
 			a.element = number
 		case 3:
-			a.dims = numbers(a.dims, number, data)
+			a.dims = appendNumbers(a.dims, number, data)
 		case 4:
 			part, err := parseArray(data)
 			a.parts = append(a.parts, part)
@@ -126,14 +132,14 @@ func parseInstruction(message []byte) (i instruction, err error) {
 		case 30:
 			err = fields(data, func(field protowire.Number, number uint64, data []byte) error {
 				if field == 1 {
-					i.contracted = numbers(i.contracted, number, data)
+					i.contracted = appendNumbers(i.contracted, number, data)
 				}
 				return nil
 			})
 		case 35:
 			i.id = number
 		case 36:
-			i.operands = numbers(i.operands, number, data)
+			i.operands = appendNumbers(i.operands, number, data)
 		case 43:
 			i.config = string(data)
 		}
@@ -142,8 +148,9 @@ func parseInstruction(message []byte) (i instruction, err error) {
 	return i, err
 }
 
-// gemmConfig is what the configuration of a cuBLAS call says of its product, and that of a cuDNN attention call of its mask.
-type gemmConfig struct {
+// callConfig holds the contracted axes from the configuration of a cuBLAS call and the mask from that of a cuDNN
+// attention call.
+type callConfig struct {
 	Gemm struct {
 		Dims struct {
 			Contracted []string `json:"lhs_contracting_dimensions"`
@@ -154,9 +161,10 @@ type gemmConfig struct {
 	} `json:"cudnn_fmha_backend_config"`
 }
 
-// flops counts what an instruction computes in matrix products: 2 for each multiplication and addition. Attention forms 2 products
-// forward and 5 backward of [S, hd] or [S, S] matrices for each head, and skips half of them under a causal mask. Calls of package kernels are the
-// product [B, M, N] of [B, M, K] and others, rows weighed by exponentials too, and attention of [B, S, H, hd] and others under such a mask.
+// flops counts the arithmetic of an instruction's matrix products: 2 for each multiplication and addition.
+// Attention computes 2 products of [S, hd] or [S, S] matrices per head in the forward pass and 5 in the backward
+// pass, and skips half of them under a causal mask. Custom calls of package kernels count likewise; their attention
+// is causal.
 func (i instruction) flops(operand func(n int) array) float64 {
 	contracted := i.contracted
 	result := i.shape
@@ -164,17 +172,17 @@ func (i instruction) flops(operand func(n int) array) float64 {
 		result = result.parts[0]
 	}
 	switch {
-	case i.target == productTarget && len(result.dims) > 0:
+	case i.target == mlir.ProductTarget && len(result.dims) > 0:
 		return 2 * operand(0).size() * float64(result.dims[len(result.dims)-1])
-	case i.target == weighedRowsTarget && len(result.dims) == 2:
+	case i.target == mlir.WeightedRowsTarget && len(result.dims) == 2:
 		return 2 * operand(0).size() * float64(result.dims[1])
-	case i.target == attentionTarget && len(operand(0).dims) == 4:
+	case i.target == mlir.AttentionTarget && len(operand(0).dims) == 4:
 		return 2 * operand(0).size() * float64(operand(0).dims[1])
-	case i.target == attentionGradientTarget && len(operand(0).dims) == 4:
+	case i.target == mlir.AttentionGradientTarget && len(operand(0).dims) == 4:
 		return 5 * operand(0).size() * float64(operand(0).dims[1])
 	}
 	if i.opcode == "custom-call" {
-		var config gemmConfig
+		var config callConfig
 		if json.Unmarshal([]byte(i.config), &config) != nil {
 			return 0
 		}
