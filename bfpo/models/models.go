@@ -103,5 +103,5 @@ func IsLocal(name, cache string) bool {
 		_, cached := wheel.Cached(QuickstartModel(), dir)
 		return cached
 	}
-	return name == "tiny" || strings.HasPrefix(name, "quickstart/") || name != "" && recipe.Exists(name)
+	return name == "tiny" || strings.HasPrefix(name, recipe.QuickstartPrefix) || name != "" && recipe.Exists(name)
 }
