@@ -34,5 +34,5 @@ func TestFullDisk(t *testing.T) {
 	if c, err := Latest(dir, t.Errorf); err != nil || c.Step != 1 {
 		t.Error(c, err)
 	}
-	save(t, dir, 2) // the room is free again
+	save(t, dir, 2) // the failed save has freed its space
 }

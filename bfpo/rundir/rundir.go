@@ -1,5 +1,9 @@
-// Package rundir names the files and folders of a training run's output folder, and removes them. It imports nothing of bfpo but the leaf
-// graph/atomicfile.
+// Package rundir names what a training run writes into its output folder, and removes it.
+//
+// Training writes under these names, and the stages after it, the report and bfpo export read by them. A folder holds a finished run if
+// it has TrainResults, which is written last. Remove deletes only what a run writes and leaves the user's files alone.
+//
+// The package imports nothing of bfpo and, for the prefix of temporary names, graph/atomicfile.
 package rundir
 
 import (
@@ -11,35 +15,36 @@ import (
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
-// Names in the folder of a training run.
+// Names in the output folder of a training run.
 const (
 	Config       = "config.yaml"
 	Metrics      = "metrics.jsonl"
 	Model        = "model"
 	Checkpoints  = "checkpoints"
 	Events       = "runs"
-	Evaluations  = "eval" // of evaluations in the loop, eval/step-N
+	Evaluations  = "eval" // the evaluations during training, eval/step-N
 	Report       = "report.html"
 	Card         = "README.md"
 	TrainerState = "trainer_state.json"
-	Answers      = "answers.jsonl"      // of generate_during_eval
-	StepPrefix   = "step-"              // begins the names of checkpoints and of evaluations in the loop
-	TrainResults = "train_results.json" // written when all else is: a folder that has it holds a finished run
+	Answers      = "answers.jsonl"      // written by generate_during_eval
+	StepPrefix   = "step-"              // begins the names of checkpoints and of evaluations during training
+	TrainResults = "train_results.json" // written last
 )
 
-// Finished tells whether dir holds a finished run.
+// Finished reports whether dir holds a finished run.
 func Finished(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, TrainResults))
 	return err == nil
 }
 
-// Names lists everything that a run leaves in its folder. overwrite_output_dir removes these, and keeps other files.
+// OutputNames lists everything that a run writes into its folder, apart from the evaluations during training, which EvaluationFolders
+// lists. overwrite_output_dir removes both and keeps all other files.
 func Names() []string {
 	return []string{Config, Metrics, Answers, Model, Checkpoints, Events, Report, Card, TrainerState, TrainResults,
 		"all_results.json", "eval_results.json"}
 }
 
-// StepFolders lists the evaluations in the loop, relative to a run's folder.
+// EvaluationFolders lists the folders of the evaluations during training, relative to the run's folder dir.
 func StepFolders(dir string) (names []string) {
 	entries, err := os.ReadDir(filepath.Join(dir, Evaluations))
 	if err != nil {
@@ -53,7 +58,7 @@ func StepFolders(dir string) (names []string) {
 	return names
 }
 
-// Remove removes the named files and folders of a run, and what a killed run left under temporary names.
+// Remove removes the named files and folders from the run's folder dir, and what a killed run left there under temporary names.
 func Remove(dir string, names []string) error {
 	var paths []string
 	for _, name := range names {

@@ -1,4 +1,5 @@
-// Package runtest gives tests a short recipe on the built-in model and a runtime that prints into the test's log.
+// Package runtest sets up training runs for the tests of other packages: a short recipe on the built-in model tiny, a runtime that prints
+// into the test's log, and pairs of random tokens. No program imports it.
 package runtest
 
 import (
@@ -17,7 +18,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
-// tinyRecipe is a short preference stage on the built-in model, with a buffer, accumulation, a ragged last batch and an epoch end.
+// tinyRecipe is a short preference stage on the model tiny, with a buffer set, gradient accumulation, an incomplete last batch and the
+// end of an epoch.
 const tinyRecipe = `
 model_name_or_path: tiny
 dataset_mixer: {quickstart/safety: 0.055} # 9 rows: 3 steps of 4, 4 and 1 pairs an epoch
@@ -34,7 +36,7 @@ logging_steps: 1
 save_steps: 1
 `
 
-// TinyConfig returns tinyRecipe as a training stage, with settings as -set takes them.
+// Config returns tinyRecipe as a preference stage, changed by sets, each written as for the flag -set.
 func Config(t testing.TB, sets ...string) recipe.Config {
 	t.Helper()
 	c, err := recipe.Load(fstest.MapFS{"tiny.yaml": {Data: []byte(tinyRecipe)}}, "tiny", sets)
@@ -47,16 +49,16 @@ func Config(t testing.TB, sets ...string) recipe.Config {
 	return c
 }
 
-// TestRuntime returns a runtime on a device; its hub is offline.
+// Runtime returns a runtime on a device. Its hub is offline, and what it prints goes to the test's log.
 func Runtime(t testing.TB, d *device.Device) models.Runtime {
 	t.Helper()
 	return models.Runtime{Device: d, Hub: &hub.Hub{Offline: true}, Out: Writer(t), Results: Writer(t), Version: "test"}
 }
 
-// Writer returns a writer into the test's log.
+// Writer returns a writer that appends to the test's log.
 func Writer(t testing.TB) io.Writer { return testWriter{t} }
 
-// testWriter puts what a run prints into the test's log.
+// testWriter logs each Write as one entry of the test's log.
 type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(p []byte) (int, error) {
@@ -64,7 +66,8 @@ func (w testWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// RandomPairs returns pairs of random tokens with prompts and responses of unequal lengths, up to 140 tokens a pair.
+// RandomPairs returns n pairs of random tokens below vocabulary. Prompts and responses have unequal lengths. The pairs are the same at
+// every call.
 func RandomPairs(vocabulary, n int) []batch.Pair {
 	rng := rand.New(rand.NewPCG(1, 2))
 	ids := func(n int) []int32 {
@@ -80,7 +83,9 @@ func RandomPairs(vocabulary, n int) []batch.Pair {
 		response := func(length int) batch.Sequence {
 			return batch.Sequence{IDs: slices.Concat(prompt, ids(length)), Prompt: len(prompt)}
 		}
-		pairs[i] = batch.Pair{ID: fmt.Sprint(i), Chosen: response(50 - 13*i), Rejected: response(20 + 17*i), ChosenSafe: i%2 == 0, RejectedSafe: i%3 == 0}
+		pairs[i] = batch.Pair{
+			ID: fmt.Sprint(i), Chosen: response(50 - 13*i), Rejected: response(20 + 17*i), ChosenSafe: i%2 == 0, RejectedSafe: i%3 == 0,
+		}
 	}
 	return pairs
 }

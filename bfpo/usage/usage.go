@@ -1,3 +1,9 @@
+// Package usage holds the errors that a user has to act on, and the wording that they share.
+//
+// An Error is a wrong flag or a wrong recipe; the program prints it and exits with 2. ErrInterrupted marks a run that stopped on request
+// after saving its state. Nearest, DidYouMean and OneOf turn a list of known names into a suggestion or a list of choices.
+//
+// The package is a leaf: it imports only the edit distance of mistral/edit.
 package usage
 
 import (
@@ -8,20 +14,20 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/edit"
 )
 
-// UsageError is a wrong flag or a wrong recipe: something the user has to change before anything can run. The program exits with 2.
+// Error is a wrong flag or a wrong recipe: something that the user has to change before anything can run.
 type Error struct{ Err error }
 
 func (e *Error) Error() string { return e.Err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Usagef makes a *UsageError as fmt.Errorf makes an error.
+// Errorf makes an *Error with a message as fmt.Errorf formats it.
 func Errorf(format string, args ...any) error {
 	return &Error{fmt.Errorf(format, args...)}
 }
 
-// Nearest is the known name most like the given one, by edits of one letter, or "" where none is near.
+// Nearest returns the known name that the fewest one-letter edits turn name into, or "" where none is near.
 func Nearest(name string, known []string) string {
 	best, least := "", max(2, len(name)/3)+1
 	for _, k := range known {
@@ -32,7 +38,7 @@ func Nearest(name string, known []string) string {
 	return best
 }
 
-// didYouMean is the tail of an error about an unknown name.
+// DidYouMean returns the end of an error message about an unknown name: a suggestion, or "" where no known name is near.
 func DidYouMean(name string, known []string) string {
 	if near := Nearest(name, known); near != "" {
 		return fmt.Sprintf("; did you mean %s?", near)
@@ -40,7 +46,7 @@ func DidYouMean(name string, known []string) string {
 	return ""
 }
 
-// oneOf lists choices for an error message, as "a, b or c".
+// OneOf lists choices for an error message, as "a, b or c".
 func OneOf(choices []string) string {
 	if len(choices) < 2 {
 		return strings.Join(choices, "")
@@ -49,5 +55,5 @@ func OneOf(choices []string) string {
 	return strings.Join(choices[:last], ", ") + " or " + choices[last]
 }
 
-// ErrInterrupted is wrapped by the error of a run that was told to stop and has saved its state.
+// ErrInterrupted is wrapped by the error of a run that was asked to stop and has saved its state.
 var ErrInterrupted = errors.New("interrupted")
