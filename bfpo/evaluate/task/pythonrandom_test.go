@@ -7,7 +7,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/sharedtest"
 )
 
-// The order of scenarios is that of Python's random module.
+// The order equals the one of Python's random module.
 func TestPythonShuffleGolden(t *testing.T) {
 	var g struct{ Orders [][2]any }
 	sharedtest.ReadJSON(t, &g, "golden-eval", "utilitarianism_order.json")
