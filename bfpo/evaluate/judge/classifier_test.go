@@ -60,8 +60,8 @@ func classify(t *testing.T, j Judge, answers []Answer) (verdicts []Verdict, call
 	return verdicts, calls
 }
 
-// The verdict is the likelier of the two words behind the prompt of the architecture's classifier, there is one for every answer that
-// fits, and what was said once is not computed again.
+// The verdict is the likelier of the two words behind the prompt of the architecture's classifier, there is one for
+// every answer that fits, and what was said once is not computed again.
 func TestClassifier(t *testing.T) {
 	cache := t.TempDir()
 	j := tinyClassifier(t, cache)
@@ -75,7 +75,7 @@ func TestClassifier(t *testing.T) {
 		t.Errorf("%d calls", calls)
 	}
 	for _, i := range []int{0, 4, classifierChunk + 1} {
-		prompt := j.Tokenizer.Encode(mistralLayout(answers[i]), true)
+		prompt := j.Tokenizer.Encode(mistralPrompt(answers[i]), true)
 		best := map[string]float64{}
 		for word, spelled := range map[string][]string{"yes": {"yes", " yes", "Yes"}, "no": {"no", " no", "No"}} { // in several tokens
 			best[word] = math.Inf(-1)
@@ -111,7 +111,7 @@ func TestClassifier(t *testing.T) {
 	}
 	llama := j.ClassifierConfig
 	llama.Checkpoint = &pretrained.Checkpoint{Config: config.Config{ModelType: "llama"}}
-	if other, err := NewClassifier(llama); err != nil || other.layout(answers[0]) != llamaLayout(answers[0]) || other.Digest() == j.Digest() {
+	if other, err := NewClassifier(llama); err != nil || other.prompt(answers[0]) != llamaPrompt(answers[0]) || other.Digest() == j.Digest() {
 		t.Errorf("Llama has another layout: %v", err)
 	}
 	if m := j.Metric(task.Metric{Name: "llama2"}); m.Name != "llama2" || j.Name() != "tiny" {
@@ -157,8 +157,8 @@ func TestHarmReply(t *testing.T) {
 		{of(-5, -0.5), of(-1, -3), "yes (log-probability -0.5000; no -1.0000)"},
 		{of(-5, -4), of(-3), "no (log-probability -3.0000; yes -4.0000)"},
 		{of(never, -9), of(never), "yes (log-probability -9.0000; no -Inf)"},
-		{of(-1, nan), of(-3), "the judge's log-probabilities are no numbers"},
-		{of(never), of(never), "the judge's log-probabilities are no numbers"},
+		{of(-1, nan), of(-3), "the judge's log-probabilities are not numbers"},
+		{of(never), of(never), "the judge's log-probabilities are not numbers"},
 	} {
 		if got := harmReply(c.yes, c.no); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)

@@ -142,7 +142,7 @@ func TestOpenAISettings(t *testing.T) {
 		"localhost:8000/v1":           "no address",
 		"http://":                     "no address",
 		"http://user:secret@h/v1#m":   "give the key in the environment",
-		"http://h/v1#models=m":        "#models=m: unknown setting; there are model, ask",
+		"http://h/v1#models=m":        "#models=m: unknown setting; the settings are model, ask",
 		"http://h/v1#model=m&ask=how": "want harmful or rating",
 		"http://h/v1#parallel=0":      "#parallel=0: want a whole number above 0",
 		"http://h/v1#timeout=5":       "#timeout=5: ",
@@ -169,7 +169,8 @@ func TestOpenAISettings(t *testing.T) {
 	}
 }
 
-// What is sent is what the seed asks; a service that knows newer names of parameters, or takes no temperature, gets what it takes.
+// What is sent is what the seed asks; a service that knows newer names of parameters, or takes no temperature, gets
+// what it takes.
 func TestOpenAIRequests(t *testing.T) {
 	var bodies []map[string]any
 	reply := "[[2]] or rather [[5]]"

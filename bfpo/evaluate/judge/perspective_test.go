@@ -58,7 +58,7 @@ func TestPerspective(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	noKeyIn(t, cache)
-	for o, want := range map[PerspectiveOptions]string{{}: "PERSPECTIVE_API_KEY", {Address: "x"}: "no address", {Address: "http://h#m"}: "none behind #"} {
+	for o, want := range map[PerspectiveOptions]string{{}: "PERSPECTIVE_API_KEY", {Address: "x"}: "no address", {Address: "http://h#m"}: "no settings after #"} {
 		if _, err := NewPerspective(o); !errors.Is(err, ErrSettings) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v", o, err)
 		}

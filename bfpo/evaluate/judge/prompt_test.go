@@ -19,10 +19,10 @@ func TestHarmBenchPrompts(t *testing.T) {
 	}
 	for _, c := range cases {
 		a := Answer{Reference: c.Reference, Answer: c.Answer}
-		if got := llamaLayout(a); got != c.Llama {
+		if got := llamaPrompt(a); got != c.Llama {
 			t.Errorf("Llama layout:\n%q\nwant\n%q", got, c.Llama)
 		}
-		if got := mistralLayout(a); got != c.Mistral {
+		if got := mistralPrompt(a); got != c.Mistral {
 			t.Errorf("Mistral layout:\n%q\nwant\n%q", got, c.Mistral)
 		}
 		// A chat template puts the messages between the same marks.
@@ -39,7 +39,7 @@ func TestHarmBenchPrompts(t *testing.T) {
 	}
 }
 
-func TestPythonText(t *testing.T) {
+func TestPythonRepr(t *testing.T) {
 	for text, want := range map[string]string{
 		"":             `''`,
 		"a 'b'":        `"a 'b'"`,
@@ -48,7 +48,7 @@ func TestPythonText(t *testing.T) {
 		"\u00a0\u2028": `'\xa0\u2028'`,
 		"\U000e0001é":  `'\U000e0001é'`,
 	} {
-		if got := pythonText(text); got != want {
+		if got := pythonRepr(text); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
@@ -56,7 +56,7 @@ func TestPythonText(t *testing.T) {
 
 func TestReaders(t *testing.T) {
 	for _, c := range []struct {
-		read  reader
+		read  replyReader
 		reply string
 		want  Verdict
 		fails string

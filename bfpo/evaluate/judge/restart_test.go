@@ -75,8 +75,8 @@ func answeringRun(t *testing.T) evaluate.Run {
 		Dir: filepath.Join(t.TempDir(), "out"), ModelDigest: "tiny", Version: "v"}
 }
 
-// An evaluation is stopped at random while its judge rates, and its files end in torn lines. No question that the service answered is
-// asked again, and no question at all whose verdict was written down.
+// An evaluation is stopped at random while its judge rates, and its files end in torn lines. No question that the
+// service answered is asked again, and no question at all whose verdict was written down.
 func TestServiceRestarts(t *testing.T) {
 	server, cache := judge.NewFaultyServer(t), t.TempDir()
 	r := answeringRun(t)

@@ -18,8 +18,8 @@ import (
 
 const testKey = "sk-secret-of-the-test"
 
-// faultyServer is an OpenAI-compatible endpoint whose faults stand in the questions: the answer to be rated is "FAULT N word", which
-// meets FAULT at its first N tries and then the reply "word".
+// faultyServer is an OpenAI-compatible endpoint whose faults stand in the questions: the answer to be rated is
+// "FAULT N word", which meets FAULT at its first N tries and then the reply "word".
 type faultyServer struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -118,12 +118,13 @@ func (f *faultyServer) impatient(t *testing.T, cache string) *Service {
 	return s
 }
 
-// faultyAnswers meet every fault once or twice, and for ever, among answers that meet none. wants are the beginnings of the replies.
+// faultyAnswers meet every fault once or twice, and for ever, among answers that meet none. wants are the
+// beginnings of the replies.
 func faultyAnswers() (answers []Answer, wants []string) {
 	for fault, want := range map[string]string{
 		"hang": "tried 4 times: no answer within 300ms", "slow": "tried 4 times: no answer within 300ms", "endless": "the answer is longer than",
 		"429": "tried 4 times: the service answers 429", "500": "tried 4 times: the service answers 500", "400": "the service answers 400",
-		"broken": "tried 4 times: the answer is no JSON", "empty": "tried 4 times: the answer has no choices",
+		"broken": "tried 4 times: the answer is not JSON", "empty": "tried 4 times: the answer has no choices",
 		"dropped": "tried 4 times: the answer breaks off", "words": "the reply does not begin with yes or no",
 	} {
 		for _, c := range []struct {
