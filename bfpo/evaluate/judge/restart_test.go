@@ -197,7 +197,8 @@ type replacingJudge struct {
 	answer func(document int) string
 }
 
-func (r *replacingJudge) Rate(ctx context.Context, answers []judge.Answer, report func(int, ...judge.Verdict) error) error {
+func (r *replacingJudge) Rate(ctx context.Context, answers []judge.Answer,
+	report func(int, ...judge.Verdict) error) error {
 	answers = slices.Clone(answers)
 	for i := range answers {
 		answers[i].Answer = r.answer(answers[i].Document)
