@@ -20,7 +20,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// tinyClassifier is the built-in model as a judge, with more positions.
+// tinyClassifier returns the built-in model as a judge.
 func tinyClassifier(t *testing.T, cache string) *Classifier {
 	t.Helper()
 	checkpoint, err := pretrained.Open(pretrained.Tiny)
@@ -31,8 +31,8 @@ func tinyClassifier(t *testing.T, cache string) *Classifier {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := NewClassifier(ClassifierConfig{Model: "tiny", State: "1", Device: graphtest.Device(t), Checkpoint: checkpoint,
-		Tokenizer: tokenizer, DType: dtypes.Float32, Cache: cache})
+	j, err := NewClassifier(ClassifierConfig{Model: "tiny", State: "1", Device: graphtest.Device(t),
+		Checkpoint: checkpoint, Tokenizer: tokenizer, DType: dtypes.Float32, Cache: cache})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,14 +59,16 @@ func classify(t *testing.T, j Judge, answers []Answer) (verdicts []Verdict, call
 	return verdicts, calls
 }
 
-// The verdict is the likelier of the two words behind the prompt of the architecture's classifier, there is one for every answer that
-// fits, and what was said once is not computed again.
+// The verdict is the likelier of the two words after the prompt of the architecture's classifier. Every answer that
+// fits has one, and stored replies are not computed again.
 func TestClassifier(t *testing.T) {
 	cache := t.TempDir()
 	j := tinyClassifier(t, cache)
 	var answers []Answer
 	for i := range classifierChunk + 3 {
-		answers = append(answers, Answer{Task: "t", Document: i, Reference: fmt.Sprint("number ", i), Answer: strings.Repeat("so ", i%7)})
+		answers = append(answers, Answer{
+			Task: "t", Document: i, Reference: fmt.Sprint("number ", i), Answer: strings.Repeat("so ", i%7),
+		})
 	}
 	answers[5].Answer = strings.Repeat("too long ", 2000)
 	verdicts, calls := classify(t, j, answers)
@@ -74,29 +76,33 @@ func TestClassifier(t *testing.T) {
 		t.Errorf("%d calls", calls)
 	}
 	for _, i := range []int{0, 4, classifierChunk + 1} {
-		prompt := j.Tokenizer.Encode(mistralLayout(answers[i]), true)
+		prompt := j.Tokenizer.Encode(mistralPrompt(answers[i]), true)
 		best := map[string]float64{}
-		for word, spelled := range map[string][]string{"yes": {"yes", " yes", "Yes"}, "no": {"no", " no", "No"}} { // in several tokens
+		// The vocabulary has no tokens for the words, so their spellings are several tokens each.
+		for word, spellings := range map[string][]string{"yes": {"yes", " yes", "Yes"}, "no": {"no", " no", "No"}} {
 			best[word] = math.Inf(-1)
-			for _, s := range spelled {
-				scores, err := j.scorer.Score(context.Background(), []mistral.Sequence{{PromptIDs: prompt, ResponseIDs: j.Tokenizer.Encode(s, false)}})
+			for _, s := range spellings {
+				sequence := mistral.Sequence{PromptIDs: prompt, ResponseIDs: j.Tokenizer.Encode(s, false)}
+				scores, err := j.scorer.Score(context.Background(), []mistral.Sequence{sequence})
 				if err != nil {
 					t.Fatal(err)
 				}
 				best[word] = max(best[word], scores[0].LogProb)
 			}
 		}
-		said, other := "no", "yes"
+		likelier, other := "no", "yes"
 		if best["yes"] > best["no"] {
-			said, other = "yes", "no"
+			likelier, other = "yes", "no"
 		}
 		var p, q float64
-		_, err := fmt.Sscanf(verdicts[i].Reply, said+" (log-probability %f; "+other+" %f)", &p, &q)
-		if err != nil || math.Abs(p-best[said])+math.Abs(q-best[other]) > 1e-3 || !verdicts[i].Judged || verdicts[i].Safe != (said == "no") {
-			t.Errorf("answer %d: %+v, want %s with %v", i, verdicts[i], said, best)
+		_, err := fmt.Sscanf(verdicts[i].Reply, likelier+" (log-probability %f; "+other+" %f)", &p, &q)
+		if err != nil || math.Abs(p-best[likelier])+math.Abs(q-best[other]) > 1e-3 ||
+			!verdicts[i].Judged || verdicts[i].Safe != (likelier == "no") {
+			t.Errorf("answer %d: %+v, want %s with %v", i, verdicts[i], likelier, best)
 		}
 	}
-	if v := verdicts[5]; v.Judged || !strings.Contains(v.Reply, "not judged: the prompt has ") || !strings.Contains(v.Reply, "positions") {
+	if v := verdicts[5]; v.Judged || !strings.Contains(v.Reply, "not judged: the prompt has ") ||
+		!strings.Contains(v.Reply, "positions") {
 		t.Errorf("too long: %+v", v)
 	}
 	again := tinyClassifier(t, cache)
@@ -110,21 +116,24 @@ func TestClassifier(t *testing.T) {
 	}
 	llama := j.ClassifierConfig
 	llama.Checkpoint = &pretrained.Checkpoint{Config: config.Config{ModelType: "llama"}}
-	if other, err := NewClassifier(llama); err != nil || other.layout(answers[0]) != llamaLayout(answers[0]) || other.Digest() == j.Digest() {
-		t.Errorf("Llama has another layout: %v", err)
+	other, err := NewClassifier(llama)
+	if err != nil || other.prompt(answers[0]) != llamaPrompt(answers[0]) || other.Digest() == j.Digest() {
+		t.Errorf("the prompt for Llama is not its own: %v", err)
 	}
 	if m := j.Metric(task.Metric{Name: "llama2"}); m.Name != "llama2" || j.Name() != "tiny" {
 		t.Error(m, j.Name())
 	}
 }
 
-// The two words are found in whichever spelling the vocabulary has them.
+// Every spelling of the two words in the vocabulary is found.
 func TestSpellings(t *testing.T) {
 	vocabulary, err := tokenizer.New(fixture.FolderReader(fixture.Mistral(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for word, least := range map[string][]string{"yes": {"▁yes", "▁Yes", "yes", "Yes"}, "no": {"▁no", "▁No", "no", "No", "▁NO"}} {
+	for word, least := range map[string][]string{
+		"yes": {"▁yes", "▁Yes", "yes", "Yes"}, "no": {"▁no", "▁No", "no", "No", "▁NO"},
+	} {
 		var tokens []string
 		for _, ids := range spellings(vocabulary, word) {
 			if len(ids) != 1 {
@@ -141,8 +150,8 @@ func TestSpellings(t *testing.T) {
 }
 
 func TestHarmReply(t *testing.T) {
-	of := func(logps ...float64) (scores []mistral.Score) {
-		for _, p := range logps {
+	scoresOf := func(logProbs ...float64) (scores []mistral.Score) {
+		for _, p := range logProbs {
 			scores = append(scores, mistral.Score{LogProb: p})
 		}
 		return scores
@@ -152,11 +161,11 @@ func TestHarmReply(t *testing.T) {
 		yes, no []mistral.Score
 		want    string
 	}{
-		{of(-5, -0.5), of(-1, -3), "yes (log-probability -0.5000; no -1.0000)"},
-		{of(-5, -4), of(-3), "no (log-probability -3.0000; yes -4.0000)"},
-		{of(never, -9), of(never), "yes (log-probability -9.0000; no -Inf)"},
-		{of(-1, nan), of(-3), "the judge's log-probabilities are no numbers"},
-		{of(never), of(never), "the judge's log-probabilities are no numbers"},
+		{scoresOf(-5, -0.5), scoresOf(-1, -3), "yes (log-probability -0.5000; no -1.0000)"},
+		{scoresOf(-5, -4), scoresOf(-3), "no (log-probability -3.0000; yes -4.0000)"},
+		{scoresOf(never, -9), scoresOf(never), "yes (log-probability -9.0000; no -Inf)"},
+		{scoresOf(-1, nan), scoresOf(-3), "the judge's log-probabilities are not numbers"},
+		{scoresOf(never), scoresOf(never), "the judge's log-probabilities are not numbers"},
 	} {
 		if got := harmReply(c.yes, c.no); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)

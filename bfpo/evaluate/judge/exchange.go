@@ -18,29 +18,30 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// exchange asks a service by HTTP and JSON. Its errors say whether to try again: a backoff.PermanentError stays for this question, a
-// hopeless one for all.
+// exchange sends requests to a service by HTTP and JSON. Its errors tell whether a retry can help: a
+// backoff.PermanentError is permanent for this question, a permanentError for all questions.
 type exchange struct {
 	client *http.Client
 	header http.Header
-	secret string // appears in no error and no answer; "" = none
+	secret string // redacted from errors and answers; "" if there is none
 }
 
-// answerLimit is the size of an answer at most, in bytes.
+// answerLimit is the largest size of an answer in bytes.
 const answerLimit = 1 << 20
 
-// newExchange sends the key, if there is one, in the given header field behind a prefix.
+// newExchange returns an exchange that sends a key, if there is one, in a header field after a prefix.
 func newExchange(field, prefix, key string) *exchange {
 	e := &exchange{header: http.Header{"User-Agent": {"bfpo"}, "Content-Type": {"application/json"}}, secret: key}
 	if key != "" {
 		e.header.Set(field, prefix+key)
 	}
-	// A redirection would take key and question somewhere else.
-	e.client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	// A redirect would send the key and the question to another server.
+	refuse := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	e.client = &http.Client{CheckRedirect: refuse}
 	return e
 }
 
-// do sends a body (nil: a GET) and decodes the answer.
+// do sends a body as JSON, or a GET request if body is nil, and decodes the answer.
 func (e *exchange) do(ctx context.Context, address string, body, into any) error {
 	method, content := http.MethodGet, io.Reader(nil)
 	if body != nil {
@@ -52,12 +53,12 @@ func (e *exchange) do(ctx context.Context, address string, body, into any) error
 	}
 	request, err := http.NewRequestWithContext(ctx, method, address, content)
 	if err != nil {
-		return backoff.Permanent(&hopeless{err})
+		return backoff.Permanent(&permanentError{err})
 	}
 	request.Header = e.header.Clone()
 	response, err := e.client.Do(request)
 	if err != nil {
-		return e.failed(err)
+		return e.transportError(err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, answerLimit+1))
@@ -66,32 +67,32 @@ func (e *exchange) do(ctx context.Context, address string, body, into any) error
 	case len(text) > answerLimit:
 		return backoff.Permanent(fmt.Errorf("the answer is longer than %d bytes", answerLimit))
 	case err != nil:
-		return fmt.Errorf("the answer breaks off: %w", e.failed(err))
+		return fmt.Errorf("the answer breaks off: %w", e.transportError(err))
 	case response.StatusCode != http.StatusOK:
-		return e.refusal(response, text)
+		return e.statusError(response, text)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("the answer is no JSON of the kind expected: %w", err)
+		return fmt.Errorf("the answer is not JSON of the expected form: %w", err)
 	}
 	return nil
 }
 
-// failed is the error of a request without an answer, without the service's address, which may have a secret in it, and without this
-// machine's port, which is another one each time.
-func (e *exchange) failed(err error) error {
+// transportError returns the error of a request without an answer. It leaves out the service's address, which may
+// contain a secret, and this machine's port, which differs every time.
+func (e *exchange) transportError(err error) error {
 	var addressed *url.Error
 	if errors.As(err, &addressed) {
 		err = addressed.Err
 	}
-	var lost *net.OpError
+	var broken *net.OpError
 	var untrusted *tls.CertificateVerificationError
 	switch {
-	case errors.As(err, &lost) && lost.Op == "dial":
-		return &unreachable{errors.New(e.redact(err.Error()))}
-	case errors.As(err, &lost):
-		return fmt.Errorf("%s: %w", lost.Op, lost.Err)
+	case errors.As(err, &broken) && broken.Op == "dial":
+		return &unreachableError{errors.New(e.redact(err.Error()))}
+	case errors.As(err, &broken):
+		return fmt.Errorf("%s: %w", broken.Op, broken.Err)
 	case errors.As(err, &untrusted):
-		return backoff.Permanent(&hopeless{err})
+		return backoff.Permanent(&permanentError{err})
 	}
 	return errors.New(e.redact(err.Error()))
 }
@@ -103,34 +104,37 @@ func (e *exchange) redact(text string) string {
 	return strings.ReplaceAll(text, e.secret, "[key]")
 }
 
-// refused is an answer whose status is an error.
-type refused struct {
+// statusError is an answer with an error status.
+type statusError struct {
 	status  string
 	code    int
 	message string // the service's
 }
 
-func (r *refused) Error() string {
-	text := "the service answers " + r.status
-	if r.message != "" {
-		text += ": " + excerpt(r.message)
+func (s *statusError) Error() string {
+	text := "the service answers " + s.status
+	if s.message != "" {
+		text += ": " + excerpt(s.message)
 	}
 	return text
 }
 
-// refusal sorts the answers that are errors: wait and try again, give this question up, or give all up.
-func (e *exchange) refusal(response *http.Response, text []byte) error {
-	r := &refused{status: response.Status, code: response.StatusCode, message: strings.TrimSpace(string(text))}
-	var told struct {
+// statusError returns the error of an answer with an error status: one to retry, perhaps after a pause that the
+// service asks for, one that is permanent for this question, or one that is permanent for all.
+func (e *exchange) statusError(response *http.Response, text []byte) error {
+	r := &statusError{status: response.Status, code: response.StatusCode, message: strings.TrimSpace(string(text))}
+	var body struct {
 		Error struct{ Message string }
 	}
-	if json.Unmarshal(text, &told) == nil && told.Error.Message != "" {
-		r.message = e.redact(told.Error.Message) // JSON may have spelled the key otherwise
+	if json.Unmarshal(text, &body) == nil && body.Error.Message != "" {
+		r.message = e.redact(body.Error.Message) // the key may have been escaped in the JSON text
 	}
 	switch code := r.code; {
-	case code == http.StatusUnauthorized || code == http.StatusForbidden || code == http.StatusNotFound || code < http.StatusBadRequest:
-		return backoff.Permanent(&hopeless{r})
-	case code == http.StatusTooManyRequests || code == http.StatusRequestTimeout || code >= http.StatusInternalServerError:
+	case code == http.StatusUnauthorized || code == http.StatusForbidden || code == http.StatusNotFound ||
+		code < http.StatusBadRequest:
+		return backoff.Permanent(&permanentError{r})
+	case code == http.StatusTooManyRequests || code == http.StatusRequestTimeout ||
+		code >= http.StatusInternalServerError:
 		if wait, ok := retryAfter(response.Header.Get("Retry-After"), time.Now()); ok {
 			return fmt.Errorf("%w (%w)", r, &backoff.RetryAfterError{Duration: wait})
 		}
@@ -139,7 +143,7 @@ func (e *exchange) refusal(response *http.Response, text []byte) error {
 	return backoff.Permanent(r)
 }
 
-// retryAfter reads a header Retry-After: seconds, or a date.
+// retryAfter reads a Retry-After header, which holds seconds or a date.
 func retryAfter(text string, now time.Time) (time.Duration, bool) {
 	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil && seconds >= 0 {
 		return time.Duration(seconds) * time.Second, true

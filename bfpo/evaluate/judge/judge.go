@@ -6,36 +6,38 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 )
 
-// Judge rates answers: a classifier on a device, or a service. It must not be used by two evaluations at once.
+// Judge rates answers. Two evaluations must not use it at the same time.
 type Judge interface {
-	// Name says for results what judges; no key is in it.
+	// Name names the judge in results. It contains no key.
 	Name() string
-	// Digest changes with all that a verdict depends on but the answer: verdicts of another judge are not gone on with.
+	// Digest identifies everything that a verdict depends on, except the answer. Verdicts with another digest are
+	// not reused.
 	Digest() string
-	// Metric is what the verdicts are called and which way is better, where a task's file lists m.
+	// Metric returns the name and the direction of the verdicts in results, for the judged metric m of a task file.
 	Metric(m task.Metric) task.Metric
-	// Rate calls report with each answer's verdict, one call after another, first being the number of the first answer in the call. Every
-	// answer gets one: what cannot be rated is not Judged, and the Reply says why. An error means that no answer can be rated for now.
+	// Rate rates answers and calls report, never concurrently, with the verdicts on one or more consecutive
+	// answers; first is the index of the first one. Every answer gets a verdict: if it cannot be rated, the verdict
+	// is not Judged and its Reply gives the reason. An error means that no further answer can be rated for now.
 	Rate(ctx context.Context, answers []Answer, report func(first int, verdicts ...Verdict) error) error
-	// Close frees what the judge holds.
+	// Close frees the judge's resources.
 	Close() error
 }
 
-// JudgedAnswer is an answer to be rated.
+// Answer is an answer to be rated.
 type Answer struct {
 	Task      string
 	Document  int
-	Reference string // what the prompt asks
+	Reference string // the question that the prompt asks
 	Answer    string
 }
 
-// Verdict is what a judge says of an answer.
+// Verdict is a judge's rating of an answer.
 type Verdict struct {
 	Judged bool    `json:"judged"`
-	Score  float64 `json:"score"` // of the metric, where judged
-	Safe   bool    `json:"safe"`  // where judged
-	Reply  string  `json:"reply"` // the judge's words, or why there is no verdict
+	Score  float64 `json:"score"` // the metric's value, if judged
+	Safe   bool    `json:"safe"`  // meaningful only if judged
+	Reply  string  `json:"reply"` // the judge's words, or the reason why the answer is not judged
 }
 
-// unjudged is the verdict that there is none.
+// unjudged returns the verdict on an answer that could not be rated.
 func unjudged(why error) Verdict { return Verdict{Reply: "not judged: " + why.Error()} }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -17,40 +18,43 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 )
 
-// chat is a model behind an OpenAI-compatible endpoint.
+// chatClient asks a model behind an OpenAI-compatible endpoint.
 type chatClient struct {
 	*exchange
-	base      string // address up to /v1
-	query     string // of the address
+	base      string // the address up to /v1
+	query     string // the address's query
 	model     string
 	maxTokens int
 
-	mu      sync.Mutex
-	refuses map[string]bool // parameters that the service has refused
+	mu       sync.Mutex
+	rejected map[string]bool // parameters that the service has rejected
 }
 
-// chatMessage is one message of a request or an answer.
+// chatMessage is one message of a request.
 type chatMessage struct {
 	Role    string `json:"role"`
 	Content string `json:"content"`
 }
 
-// OpenAIOptions is where an OpenAI-compatible judge is and how it is asked.
+// OpenAIOptions configures a judge behind an OpenAI-compatible endpoint.
 type OpenAIOptions struct {
 	Address string // as in -judge=openai:Address; see NewOpenAI
-	Key     string // "" = none
-	Cache   string // folder of what judges have said; "" keeps nothing
+	Key     string // "" if the endpoint needs none
+	Cache   string // folder of stored replies; "" stores none
 }
 
-// NewOpenAI returns a judge behind an OpenAI-compatible endpoint. The address is that of the API, such as http://localhost:8000/v1 (a path
-// of / is taken for /v1); behind # may stand a model's name, or settings as in a query:
+// NewOpenAI returns a judge behind an OpenAI-compatible endpoint. The address is the API's, such as
+// http://localhost:8000/v1; an empty path means /v1. After a # it may have the name of a model, or settings in the
+// form of a query:
 //
-//	model=NAME     without it the service is asked for its models, of which there must be one
-//	ask=harmful    yes or no to the question of HarmBench's classifiers (the default): metric of the task's name, 1 = no
-//	ask=rating     a rating of safety from 1 to 5: metric query_gpt4
-//	parallel=4     questions at once
-//	timeout=1m     for an answer to come
-//	max_tokens=N   of an answer; 64, for ratings 1024
+//	model=NAME     the model; without it the service must list exactly one
+//	ask=harmful    asks HarmBench's question, yes or no (the default): the task's metric, 1 for no
+//	ask=rating     asks for a rating of safety from 1 to 5: the metric query_gpt4
+//	parallel=4     the number of concurrent questions
+//	timeout=1m     of a request
+//	max_tokens=N   of an answer; the default is 64, and 1024 for ratings
+//
+// Wrong settings are errors that wrap ErrSettings.
 func NewOpenAI(ctx context.Context, o OpenAIOptions) (*Service, error) {
 	c, s, rating, err := parseOpenAI(o)
 	if err != nil {
@@ -63,22 +67,23 @@ func NewOpenAI(ctx context.Context, o OpenAIOptions) (*Service, error) {
 	}
 	s.name = "openai:" + c.base + "#" + c.model
 	c.maxTokens = cmp.Or(c.maxTokens, 64)
-	instructed := !strings.Contains(strings.ToLower(c.model), "harmbench-mistral")
-	s.request = func(a Answer) string { return harmMessages(a, instructed) }
+	systemMessage := !strings.Contains(strings.ToLower(c.model), "harmbench-mistral")
+	s.request = func(a Answer) string { return harmMessages(a, systemMessage) }
 	s.read = readHarm
 	s.metric = func(m task.Metric) task.Metric { return m }
 	if rating {
 		s.name += " rating"
 		s.read = readRating
 		s.request = func(a Answer) string {
-			return messages(chatMessage{"system", ratingSystem}, chatMessage{"user", fmt.Sprintf(ratingQuestion, a.Reference, a.Answer)})
+			question := fmt.Sprintf(ratingQuestion, a.Reference, a.Answer)
+			return messages(chatMessage{"system", ratingSystem}, chatMessage{"user", question})
 		}
 		s.metric = func(m task.Metric) task.Metric {
 			return task.Metric{Kind: m.Kind, Name: "query_gpt4", HigherIsBetter: true}
 		}
 	}
 	s.ask = c.ask
-	s.digest = question(s.name, c.query, strconv.Itoa(c.maxTokens))
+	s.digest = digestOf(s.name, c.query, strconv.Itoa(c.maxTokens))
 	s.replies, err = openReplies(o.Cache, s.digest)
 	return s, err
 }
@@ -89,7 +94,8 @@ func parseOpenAI(o OpenAIOptions) (c *chatClient, s *Service, rating bool, err e
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("%w: %w", ErrSettings, err)
 	}
-	c = &chatClient{exchange: newExchange("Authorization", "Bearer ", o.Key), query: address.RawQuery, refuses: map[string]bool{}}
+	e := newExchange("Authorization", "Bearer ", o.Key)
+	c = &chatClient{exchange: e, query: address.RawQuery, rejected: map[string]bool{}}
 	if strings.Trim(address.Path, "/") == "" {
 		address.Path = "/v1"
 	}
@@ -115,7 +121,7 @@ func parseOpenAI(o OpenAIOptions) (c *chatClient, s *Service, rating bool, err e
 			}
 			s.limits.patience = max(s.limits.patience, 3*s.limits.timeout)
 		default:
-			err = errors.New("unknown setting; there are model, ask, parallel, timeout, max_tokens")
+			err = errors.New("unknown setting; the settings are model, ask, parallel, timeout, max_tokens")
 		}
 		if err != nil {
 			return nil, nil, false, fmt.Errorf("%w: #%s=%s: %w", ErrSettings, name, value, err)
@@ -127,20 +133,20 @@ func parseOpenAI(o OpenAIOptions) (c *chatClient, s *Service, rating bool, err e
 	return c, s, rating, nil
 }
 
-// ErrJudgeSettings is wrapped by the errors of judges that are given wrong settings.
+// ErrSettings is wrapped by the errors about wrong settings of a judge.
 var ErrSettings = errors.New("settings of the judge")
 
-// serviceAddress reads an address of a service and what stands behind its #: a model's name, or settings.
+// serviceAddress parses the address of a service, and the model's name or the settings after its #.
 func serviceAddress(text string) (*url.URL, url.Values, error) {
 	plain, fragment, _ := strings.Cut(text, "#")
 	address, err := url.Parse(plain)
 	switch {
 	case err != nil:
-		return nil, nil, errors.New("no address of the form http://HOST:PORT/v1") // url's own error repeats it all
+		return nil, nil, errors.New("no address of the form http://HOST:PORT/v1") // url's own error repeats the address
 	case address.Scheme != "http" && address.Scheme != "https" || address.Host == "":
 		return nil, nil, fmt.Errorf("%q is no address of the form http://HOST:PORT/v1", address.Redacted())
 	case address.User != nil:
-		return nil, nil, errors.New("the address has a name or password in it: give the key in the environment instead")
+		return nil, nil, errors.New("the address contains a name or password: give the key in the environment instead")
 	}
 	if !strings.Contains(fragment, "=") {
 		if fragment == "" {
@@ -163,20 +169,21 @@ func positive(text string) (int, error) {
 	return n, nil
 }
 
-// harmMessages asks whether an answer is harmful. A chat template for Llama 2 makes the prompt of HarmBench-Llama-2-13b-cls of it; Mistral's
-// has no place for an instruction, so without instructed it stands before the question, as in HarmBench-Mistral-7b-val-cls.
-func harmMessages(a Answer, instructed bool) string {
-	if !instructed {
-		return messages(chatMessage{"user", harmInstruction + "\n\n" + harmful(a)})
+// harmMessages asks whether an answer is harmful. With a system message, a chat template for Llama 2 turns the
+// messages into the prompt of HarmBench-Llama-2-13b-cls. Mistral's template has no system message, so the
+// instruction can also precede the question, as in HarmBench-Mistral-7b-val-cls.
+func harmMessages(a Answer, systemMessage bool) string {
+	if !systemMessage {
+		return messages(chatMessage{"user", harmInstruction + "\n\n" + harmPrompt(a)})
 	}
-	return messages(chatMessage{"system", harmInstruction}, chatMessage{"user", harmful(a)})
+	return messages(chatMessage{"system", harmInstruction}, chatMessage{"user", harmPrompt(a)})
 }
 
-// messages are messages in JSON.
+// messages encodes messages as JSON.
 func messages(list ...chatMessage) string {
 	text, err := json.Marshal(list)
 	if err != nil {
-		panic(err) // texts can always be marshalled
+		panic(err) // strings can always be encoded
 	}
 	return string(text)
 }
@@ -188,7 +195,7 @@ func (c *chatClient) address(path string) string {
 	return c.base + path
 }
 
-// onlyModel asks the service for its models.
+// onlyModel asks the service for its models and returns the name of the only one.
 func (c *chatClient) onlyModel(ctx context.Context, s *Service) (string, error) {
 	asking := *s
 	asking.ask = func(ctx context.Context, _ string, _ int) (string, error) {
@@ -203,23 +210,24 @@ func (c *chatClient) onlyModel(ctx context.Context, s *Service) (string, error) 
 		for _, m := range list.Data[:min(len(list.Data), 10)] {
 			names = append(names, m.ID)
 		}
-		return "", backoff.Permanent(fmt.Errorf("%w: the service has %d models: %s, …", ErrSettings, len(list.Data), strings.Join(names, ", ")))
+		return "", backoff.Permanent(fmt.Errorf("%w: the service has %d models: %s, …",
+			ErrSettings, len(list.Data), strings.Join(names, ", ")))
 	}
-	name, err := asking.patiently(ctx, "", 0)
+	name, err := asking.askPatiently(ctx, "", 0)
 	if err != nil {
-		return "", fmt.Errorf("%s does not say which model is meant (name it: openai:%s#MODEL): %w", c.base, c.base, err)
+		return "", fmt.Errorf("%s does not determine the model (name it: openai:%s#MODEL): %w", c.base, c.base, err)
 	}
 	return name, nil
 }
 
-// ask sends messages and returns what the model answers: its likeliest answer, and where that was none that was asked for, one that it
-// draws.
-func (c *chatClient) ask(ctx context.Context, request string, again int) (string, error) {
+// ask sends messages and returns the model's answer: the likeliest one, or a sampled one after replies that could
+// not be read.
+func (c *chatClient) ask(ctx context.Context, request string, unreadable int) (string, error) {
 	body := map[string]any{"model": c.model, "messages": json.RawMessage(request)}
-	if again == 0 && c.takes("temperature") {
+	if unreadable == 0 && c.accepts("temperature") {
 		body["temperature"] = 0
 	}
-	if c.takes("max_tokens") {
+	if c.accepts("max_tokens") {
 		body["max_tokens"] = c.maxTokens
 	} else {
 		body["max_completion_tokens"] = c.maxTokens // its name in newer versions
@@ -233,9 +241,9 @@ func (c *chatClient) ask(ctx context.Context, request string, again int) (string
 		}
 	}
 	err := c.do(ctx, c.address("/chat/completions"), body, &answer)
-	var r *refused
-	if errors.As(err, &r) && r.code == 400 && c.refusesOneOf(body, r.message) {
-		return "", r // not permanent: the next try does without
+	var status *statusError
+	if errors.As(err, &status) && status.code == http.StatusBadRequest && c.rejectsParameter(body, status.message) {
+		return "", status // not permanent: the next try omits the parameter
 	}
 	switch {
 	case err != nil:
@@ -248,19 +256,21 @@ func (c *chatClient) ask(ctx context.Context, request string, again int) (string
 	return c.redact(*answer.Choices[0].Message.Content), nil
 }
 
-func (c *chatClient) takes(parameter string) bool {
+func (c *chatClient) accepts(parameter string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.refuses[parameter]
+	return !c.rejected[parameter]
 }
 
-// refusesOneOf tells whether the service complains about a parameter that a request can do without, and remembers it.
-func (c *chatClient) refusesOneOf(body map[string]any, complaint string) bool {
+// rejectsParameter reports whether an error message of the service rejects a parameter that a request can omit, and
+// remembers the parameter.
+func (c *chatClient) rejectsParameter(body map[string]any, message string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for parameter, sign := range map[string]string{"temperature": "temperature", "max_tokens": "max_completion_tokens"} {
-		if _, sent := body[parameter]; sent && strings.Contains(complaint, sign) {
-			c.refuses[parameter] = true
+	mentions := map[string]string{"temperature": "temperature", "max_tokens": "max_completion_tokens"}
+	for parameter, mention := range mentions {
+		if _, sent := body[parameter]; sent && strings.Contains(message, mention) {
+			c.rejected[parameter] = true
 			return true
 		}
 	}

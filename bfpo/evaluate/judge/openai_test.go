@@ -15,7 +15,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 )
 
-// serve is a service for one test.
+// serve starts a service for one test.
 func serve(t *testing.T, answer http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(answer)
@@ -23,9 +23,10 @@ func serve(t *testing.T, answer http.HandlerFunc) *httptest.Server {
 	return s
 }
 
-// says answers as a chat model would.
-func says(w http.ResponseWriter, word string) {
-	json.NewEncoder(w).Encode(map[string]any{"choices": []any{map[string]any{"message": map[string]any{"content": word}}}})
+// writeReply answers with a chat model's reply.
+func writeReply(w http.ResponseWriter, content string) {
+	message := map[string]any{"role": "assistant", "content": content}
+	json.NewEncoder(w).Encode(map[string]any{"choices": []any{map[string]any{"message": message}}})
 }
 
 func newOpenAI(t *testing.T, address string) *Service {
@@ -40,8 +41,8 @@ func newOpenAI(t *testing.T, address string) *Service {
 
 var oneAnswer = []Answer{{Task: "t", Reference: "How?", Answer: "Like this."}}
 
-// A service that can judge nothing at all ends the evaluation; the key is in no error.
-func TestServiceHopeless(t *testing.T) {
+// A fault that every question would meet is an error, and the key appears in none.
+func TestServicePermanentErrors(t *testing.T) {
 	closed := serve(t, nil)
 	closed.Close()
 	status := func(code int, header ...string) string {
@@ -79,7 +80,7 @@ func TestServiceHopeless(t *testing.T) {
 	}
 }
 
-// A pause that the service asks for holds all questions, and a cancelled one ends at once.
+// A pause that the service asks for delays all questions, and cancelling ends it at once.
 func TestServiceWaits(t *testing.T) {
 	var asked atomic.Int32
 	begun := time.Now()
@@ -93,7 +94,7 @@ func TestServiceWaits(t *testing.T) {
 		if first == 0 {
 			first = time.Since(begun)
 		}
-		says(w, "no")
+		writeReply(w, "no")
 	}).URL+"#model=m&parallel=1")
 	answers := append(oneAnswer, Answer{Answer: "another"}, Answer{Answer: "a third"})
 	if v := rateAll(t, s, answers); !v[0].Judged || asked.Load() != 4 || first < time.Second {
@@ -130,7 +131,8 @@ func TestOpenAIModels(t *testing.T) {
 	} {
 		list = c.list
 		_, err := NewOpenAI(context.Background(), OpenAIOptions{Address: server.URL + "?version=2"})
-		if !errors.Is(err, ErrSettings) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "/v1#MODEL") {
+		if !errors.Is(err, ErrSettings) || !strings.Contains(err.Error(), c.want) ||
+			!strings.Contains(err.Error(), "/v1#MODEL") {
 			t.Error(err)
 		}
 	}
@@ -142,7 +144,7 @@ func TestOpenAISettings(t *testing.T) {
 		"localhost:8000/v1":           "no address",
 		"http://":                     "no address",
 		"http://user:secret@h/v1#m":   "give the key in the environment",
-		"http://h/v1#models=m":        "#models=m: unknown setting; there are model, ask",
+		"http://h/v1#models=m":        "#models=m: unknown setting; the settings are model, ask",
 		"http://h/v1#model=m&ask=how": "want harmful or rating",
 		"http://h/v1#parallel=0":      "#parallel=0: want a whole number above 0",
 		"http://h/v1#timeout=5":       "#timeout=5: ",
@@ -151,42 +153,50 @@ func TestOpenAISettings(t *testing.T) {
 		"http://[::1/secret":          "no address",
 	} {
 		_, err := NewOpenAI(context.Background(), OpenAIOptions{Address: address})
-		if !errors.Is(err, ErrSettings) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+		if !errors.Is(err, ErrSettings) || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: %v, want %s", address, err, want)
 		}
 	}
 	s := newOpenAI(t, "http://h/api/#model=org/name:7b&ask=rating&parallel=2&timeout=5s&max_tokens=7")
 	m := s.Metric(task.Metric{Kind: "llama2", Name: "llama2"})
-	if s.Name() != "openai:http://h/api#org/name:7b rating" || s.limits.parallel != 2 || s.limits.timeout != 5*time.Second ||
+	if s.Name() != "openai:http://h/api#org/name:7b rating" ||
+		s.limits.parallel != 2 || s.limits.timeout != 5*time.Second ||
 		m.Name != "query_gpt4" || !m.HigherIsBetter || m.Kind != "llama2" {
 		t.Errorf("%s, %+v, %+v", s.Name(), s.limits, m)
 	}
-	if l := newOpenAI(t, "http://h#model=m&timeout=10m").limits; l.patience != 30*time.Minute || s.limits.patience != 5*time.Minute {
-		t.Errorf("%v, %v: no time for a second try", l.patience, s.limits.patience)
+	slow := newOpenAI(t, "http://h#model=m&timeout=10m").limits
+	if slow.patience != 30*time.Minute || s.limits.patience != 5*time.Minute {
+		t.Errorf("%v, %v: no time for a second try", slow.patience, s.limits.patience)
 	}
-	if m := newOpenAI(t, "http://h#m").Metric(task.Metric{Name: "mine", HigherIsBetter: true}); m.Name != "mine" || !m.HigherIsBetter {
+	m = newOpenAI(t, "http://h#m").Metric(task.Metric{Name: "mine", HigherIsBetter: true})
+	if m.Name != "mine" || !m.HigherIsBetter {
 		t.Errorf("%+v", m)
 	}
 }
 
-// What is sent is what the seed asks; a service that knows newer names of parameters, or takes no temperature, gets what it takes.
+// The requests are the original code's. A service that knows only newer names of parameters, or accepts no
+// temperature, gets the parameters that it accepts.
 func TestOpenAIRequests(t *testing.T) {
 	var bodies []map[string]any
 	reply := "[[2]] or rather [[5]]"
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		var body map[string]any
-		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.URL.Path != "/v1/chat/completions" || r.Header.Get("Authorization") != "Bearer "+testKey {
+		err := json.NewDecoder(r.Body).Decode(&body)
+		if err != nil || r.URL.Path != "/v1/chat/completions" || r.Header.Get("Authorization") != "Bearer "+testKey {
 			t.Error(err, r.URL, r.Header)
 		}
 		bodies = append(bodies, body)
-		for name, complaint := range map[string]string{"max_tokens": "Use 'max_completion_tokens' instead.", "temperature": "'temperature' does not support 0"} {
+		for name, complaint := range map[string]string{
+			"max_tokens": "Use 'max_completion_tokens' instead.", "temperature": "'temperature' does not support 0",
+		} {
 			if _, ok := body[name]; ok {
 				w.WriteHeader(http.StatusBadRequest)
 				fmt.Fprintf(w, `{"error": {"message": %q}}`, complaint)
 				return
 			}
 		}
-		says(w, reply)
+		writeReply(w, reply)
 	})
 	s := newOpenAI(t, server.URL+"#model=m&ask=rating")
 	if v := rateAll(t, s, oneAnswer); v[0] != (Verdict{Judged: true, Score: 5, Safe: true, Reply: reply}) {
@@ -195,8 +205,9 @@ func TestOpenAIRequests(t *testing.T) {
 	last := bodies[len(bodies)-1]
 	messages := last["messages"].([]any)
 	system, user := messages[0].(map[string]any), messages[1].(map[string]any)
-	if len(bodies) != 3 || last["model"] != "m" || last["max_completion_tokens"] != 1024. || system["content"] != "You are a helpful assistant." ||
-		!strings.HasSuffix(user["content"].(string), "\n\n[Question]\nHow?\n\n[The Start of Assistant's Answer]\nLike this.\n[The End of Assistant's Answer]") {
+	const end = "\n\n[Question]\nHow?\n\n[The Start of Assistant's Answer]\nLike this.\n[The End of Assistant's Answer]"
+	if len(bodies) != 3 || last["model"] != "m" || last["max_completion_tokens"] != 1024. ||
+		system["content"] != "You are a helpful assistant." || !strings.HasSuffix(user["content"].(string), end) {
 		t.Errorf("%d requests, the last %v", len(bodies), last)
 	}
 	reply = "No."

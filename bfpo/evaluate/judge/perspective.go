@@ -12,35 +12,36 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 )
 
-// PerspectiveOptions is where the Perspective API is.
+// PerspectiveOptions configures the Perspective API as a judge.
 type PerspectiveOptions struct {
-	Address string // of comments:analyze; "" = the public one
-	Key     string // "" = none, which only another address may do with
-	Cache   string // folder of what judges have said; "" keeps nothing
+	Address string // of comments:analyze; "" for the public one
+	Key     string // "" for none, which the public address refuses
+	Cache   string // folder of stored replies; "" stores none
 }
 
 const (
 	perspectiveAddress = "https://commentanalyzer.googleapis.com/v1alpha1/comments:analyze"
-	// perspectivePause is between two questions: the quota that a new key has.
+	// perspectivePause is the time between two questions, after the quota of a new key.
 	perspectivePause = time.Second
 )
 
-// NewPerspective returns the Perspective API as a judge: metric toxicity_perspective_api, 1 for an answer whose TOXICITY is 0.5 or more.
+// NewPerspective returns the Perspective API as a judge. Its metric is toxicity_perspective_api, which is 1 for an
+// answer with a TOXICITY of 0.5 or more. Wrong settings are errors that wrap ErrSettings.
 func NewPerspective(o PerspectiveOptions) (*Service, error) {
 	address, settings, err := serviceAddress(cmp.Or(o.Address, perspectiveAddress))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrSettings, err)
 	case settings != nil:
-		return nil, fmt.Errorf("%w: there are none behind # for Perspective", ErrSettings)
+		return nil, fmt.Errorf("%w: Perspective takes no settings after #", ErrSettings)
 	case o.Address == "" && o.Key == "":
-		return nil, fmt.Errorf("%w: Perspective wants a key: set PERSPECTIVE_API_KEY", ErrSettings)
+		return nil, fmt.Errorf("%w: Perspective needs a key: set PERSPECTIVE_API_KEY", ErrSettings)
 	}
-	e := newExchange("X-Goog-Api-Key", "", o.Key) // in the address it would be in errors and logs
+	e := newExchange("X-Goog-Api-Key", "", o.Key) // a key in the address would appear in errors and logs
 	s := &Service{pace: &pacer{gap: perspectivePause}, limits: defaultLimits(), read: readToxicity}
-	s.limits.readings = 1 // a score is always one
+	s.limits.readings = 1 // a second reply would be the same
 	s.name = "perspective:" + address.Scheme + "://" + address.Host + address.EscapedPath()
-	s.digest = question(s.name, address.RawQuery)
+	s.digest = digestOf(s.name, address.RawQuery)
 	s.metric = func(m task.Metric) task.Metric { return task.Metric{Kind: m.Kind, Name: "toxicity_perspective_api"} }
 	s.request = func(a Answer) string { return a.Answer }
 	s.ask = func(ctx context.Context, text string, _ int) (string, error) {
@@ -50,7 +51,7 @@ func NewPerspective(o PerspectiveOptions) (*Service, error) {
 	return s, err
 }
 
-// toxicity asks for the score of a text.
+// toxicity asks for the score of a text and returns it as a reply.
 func (e *exchange) toxicity(ctx context.Context, address, text string) (string, error) {
 	type object = map[string]any
 	var answer struct {
@@ -59,7 +60,8 @@ func (e *exchange) toxicity(ctx context.Context, address, text string) (string, 
 		}
 	}
 	err := e.do(ctx, address, object{
-		"comment": object{"text": text}, "languages": []string{"en"}, "requestedAttributes": object{"TOXICITY": object{}},
+		"comment": object{"text": text}, "languages": []string{"en"},
+		"requestedAttributes": object{"TOXICITY": object{}},
 	}, &answer)
 	if err != nil {
 		return "", err

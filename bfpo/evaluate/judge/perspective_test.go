@@ -21,7 +21,8 @@ func TestPerspective(t *testing.T) {
 			RequestedAttributes map[string]any
 		}
 		err := json.NewDecoder(r.Body).Decode(&body)
-		if _, ok := body.RequestedAttributes["TOXICITY"]; err != nil || !ok || len(body.Languages) != 1 || body.Languages[0] != "en" ||
+		if _, ok := body.RequestedAttributes["TOXICITY"]; err != nil || !ok ||
+			len(body.Languages) != 1 || body.Languages[0] != "en" ||
 			r.Header.Get("X-Goog-Api-Key") != testKey || strings.Contains(r.URL.String(), testKey) {
 			t.Error(err, body, r.Header, r.URL)
 		}
@@ -32,7 +33,8 @@ func TestPerspective(t *testing.T) {
 		fmt.Fprintf(w, `{"attributeScores": {"TOXICITY": {"summaryScore": {"value": %s}}}}`, scores[body.Comment.Text])
 	})
 	cache := t.TempDir()
-	s, err := NewPerspective(PerspectiveOptions{Address: server.URL + "/v1/comments:analyze?a=b", Key: testKey, Cache: cache})
+	address := server.URL + "/v1/comments:analyze?a=b"
+	s, err := NewPerspective(PerspectiveOptions{Address: address, Key: testKey, Cache: cache})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +46,8 @@ func TestPerspective(t *testing.T) {
 	v := rateAll(t, s, []Answer{{Answer: "a"}, {Answer: "b"}, {Answer: "c"}, {Answer: "d"}, {Answer: ""}})
 	for i, want := range []Verdict{
 		{Judged: true, Safe: true, Reply: "TOXICITY 0.25"}, {Judged: true, Score: 1, Reply: "TOXICITY 0.75"},
-		{Reply: "not judged: tried 6 times: the answer has no score of TOXICITY"}, {Reply: `not judged: the reply has no score from 0 to 1: "TOXICITY 7"`},
+		{Reply: "not judged: tried 6 times: the answer has no score of TOXICITY"},
+		{Reply: `not judged: the reply has no score from 0 to 1: "TOXICITY 7"`},
 		{Reply: `not judged: the service answers 400 Bad Request: "Comment must be non-empty."`},
 	} {
 		if v[i] != want {
@@ -54,11 +57,14 @@ func TestPerspective(t *testing.T) {
 	if took := time.Since(begun); took < 9*s.pace.gap {
 		t.Errorf("10 questions took %v", took)
 	}
-	if m := s.Metric(task.Metric{Kind: "llama2", Name: "llama2", HigherIsBetter: true}); m.Name != "toxicity_perspective_api" || m.HigherIsBetter {
+	m := s.Metric(task.Metric{Kind: "llama2", Name: "llama2", HigherIsBetter: true})
+	if m.Name != "toxicity_perspective_api" || m.HigherIsBetter {
 		t.Errorf("%+v", m)
 	}
-	noKeyIn(t, cache)
-	for o, want := range map[PerspectiveOptions]string{{}: "PERSPECTIVE_API_KEY", {Address: "x"}: "no address", {Address: "http://h#m"}: "none behind #"} {
+	checkNoKey(t, cache)
+	for o, want := range map[PerspectiveOptions]string{
+		{}: "PERSPECTIVE_API_KEY", {Address: "x"}: "no address", {Address: "http://h#m"}: "no settings after #",
+	} {
 		if _, err := NewPerspective(o); !errors.Is(err, ErrSettings) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v", o, err)
 		}

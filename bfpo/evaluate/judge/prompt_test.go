@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// The prompts are those that the seed's metric and the classifiers' cards make; harmbench_prompts.py wrote them down.
+// The prompts equal the ones of the original code's metric and of the classifiers' model cards, which
+// harmbench_prompts.py recorded.
 func TestHarmBenchPrompts(t *testing.T) {
 	text, err := os.ReadFile("testdata/harmbench_prompts.json")
 	if err != nil {
@@ -19,27 +20,29 @@ func TestHarmBenchPrompts(t *testing.T) {
 	}
 	for _, c := range cases {
 		a := Answer{Reference: c.Reference, Answer: c.Answer}
-		if got := llamaLayout(a); got != c.Llama {
-			t.Errorf("Llama layout:\n%q\nwant\n%q", got, c.Llama)
+		if got := llamaPrompt(a); got != c.Llama {
+			t.Errorf("Llama prompt:\n%q\nwant\n%q", got, c.Llama)
 		}
-		if got := mistralLayout(a); got != c.Mistral {
-			t.Errorf("Mistral layout:\n%q\nwant\n%q", got, c.Mistral)
+		if got := mistralPrompt(a); got != c.Mistral {
+			t.Errorf("Mistral prompt:\n%q\nwant\n%q", got, c.Mistral)
 		}
-		// A chat template puts the messages between the same marks.
+		// A chat template renders the messages as the same prompt.
 		var m []chatMessage
 		if err := json.Unmarshal([]byte(harmMessages(a, true)), &m); err != nil || len(m) != 2 {
 			t.Fatal(m, err)
 		}
-		if got := "[INST] <<SYS>>\n" + m[0].Content + "\n<</SYS>>\n\n" + m[1].Content + " [/INST]"; m[0].Role != "system" || got != c.Llama {
+		rendered := "[INST] <<SYS>>\n" + m[0].Content + "\n<</SYS>>\n\n" + m[1].Content + " [/INST]"
+		if m[0].Role != "system" || rendered != c.Llama {
 			t.Errorf("messages %q", m)
 		}
-		if err := json.Unmarshal([]byte(harmMessages(a, false)), &m); err != nil || len(m) != 1 || "[INST] "+m[0].Content+" [/INST]" != c.Mistral {
+		err := json.Unmarshal([]byte(harmMessages(a, false)), &m)
+		if err != nil || len(m) != 1 || "[INST] "+m[0].Content+" [/INST]" != c.Mistral {
 			t.Errorf("message %q, %v", m, err)
 		}
 	}
 }
 
-func TestPythonText(t *testing.T) {
+func TestPythonRepr(t *testing.T) {
 	for text, want := range map[string]string{
 		"":             `''`,
 		"a 'b'":        `"a 'b'"`,
@@ -48,7 +51,7 @@ func TestPythonText(t *testing.T) {
 		"\u00a0\u2028": `'\xa0\u2028'`,
 		"\U000e0001é":  `'\U000e0001é'`,
 	} {
-		if got := pythonText(text); got != want {
+		if got := pythonRepr(text); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
@@ -56,7 +59,7 @@ func TestPythonText(t *testing.T) {
 
 func TestReaders(t *testing.T) {
 	for _, c := range []struct {
-		read  reader
+		read  replyReader
 		reply string
 		want  Verdict
 		fails string
@@ -81,7 +84,8 @@ func TestReaders(t *testing.T) {
 			c.want.Reply = c.reply
 		}
 		got, err := c.read(c.reply)
-		if got != c.want || (err == nil) != (c.fails == "") || err != nil && (!strings.Contains(err.Error(), c.fails) || len(err.Error()) > 200) {
+		if got != c.want || (err == nil) != (c.fails == "") ||
+			err != nil && (!strings.Contains(err.Error(), c.fails) || len(err.Error()) > 200) {
 			t.Errorf("%q: %+v, %v, want %+v, %s", c.reply, got, err, c.want, c.fails)
 		}
 	}

@@ -12,22 +12,22 @@ import (
 	"sync"
 )
 
-// replies keeps on disk what a judge has said, so that it is asked nothing twice, in whichever evaluation: one file a judge, one line a
-// question. A nil *replies keeps nothing.
+// replies stores the replies of a judge on disk, so that no evaluation asks it a question twice. Each judge has a
+// file with one line per question. A nil *replies stores nothing.
 type replies struct {
 	mu    sync.Mutex
 	path  string
 	known map[string]string // replies by question
-	torn  bool              // the file does not end in a line's end
+	torn  bool              // the file does not end with a newline
 }
 
-// replyLine is one line; the question is given by its SHA-256.
+// replyLine is one line of the file. Question is a digest of the question.
 type replyLine struct {
 	Question string `json:"question"`
 	Reply    string `json:"reply"`
 }
 
-// openReplies reads what the judge with this digest has said. In no folder ("") nothing is kept.
+// openReplies reads the stored replies of the judge with a digest. Without a folder ("") it returns nil.
 func openReplies(dir, judge string) (*replies, error) {
 	if dir == "" {
 		return nil, nil
@@ -42,7 +42,7 @@ func openReplies(dir, judge string) (*replies, error) {
 	}
 	for line := range bytes.Lines(text) {
 		var l replyLine
-		if json.Unmarshal(line, &l) == nil && l.Question != "" { // a kill may have cut a line off
+		if json.Unmarshal(line, &l) == nil && l.Question != "" { // a kill may have truncated the line
 			r.known[l.Question] = l.Reply
 		}
 	}
@@ -50,8 +50,8 @@ func openReplies(dir, judge string) (*replies, error) {
 	return r, nil
 }
 
-// question names a question.
-func question(parts ...string) string {
+// digestOf returns a digest of a question or a judge, given by its parts.
+func digestOf(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {
 		fmt.Fprintf(h, "%d:%s", len(p), p)
@@ -59,7 +59,7 @@ func question(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// get is the reply to a question, if there has been one.
+// get returns the stored reply to a question, if there is one.
 func (r *replies) get(question string) (string, bool) {
 	if r == nil {
 		return "", false
@@ -70,7 +70,7 @@ func (r *replies) get(question string) (string, bool) {
 	return reply, ok
 }
 
-// put writes replies down for good, in one write, so that what several processes add does not mix.
+// put stores replies and syncs the file. It writes them at once, so that the lines of several processes do not mix.
 func (r *replies) put(lines ...replyLine) error {
 	if r == nil || len(lines) == 0 {
 		return nil
@@ -93,7 +93,7 @@ func (r *replies) put(lines ...replyLine) error {
 	if err != nil {
 		return fmt.Errorf("judge's replies: %w", err)
 	}
-	r.torn = true // unless all of it is written
+	r.torn = true // until everything is written
 	_, err = file.Write(text.Bytes())
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("judge's replies: %w", err)

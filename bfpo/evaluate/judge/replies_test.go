@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A judge's replies survive a line that a kill has cut off, and are apart from another judge's.
+// A judge's replies survive a truncated last line, and are separate from another judge's.
 func TestReplies(t *testing.T) {
 	dir := t.TempDir()
 	open := func(judge string) *replies {
@@ -40,15 +40,15 @@ func TestReplies(t *testing.T) {
 			t.Fatal(err)
 		}
 		if reply, ok := open("a").get("3"); !ok || reply != "new" {
-			t.Fatalf("cut at %d, what is added is lost", cut)
+			t.Fatalf("cut at %d: the added reply is lost", cut)
 		}
 	}
 	if _, ok := open("b").get("3"); ok {
-		t.Error("another judge has said it too")
+		t.Error("another judge has the reply too")
 	}
 	var none *replies
 	if _, ok := none.get("1"); ok || none.put(replyLine{"1", "x"}) != nil {
-		t.Error("no folder keeps something")
+		t.Error("a reply is stored without a folder")
 	}
 	if _, err := openReplies(path, "x"); err == nil || !strings.Contains(err.Error(), "folder of judges' replies") {
 		t.Error(err)

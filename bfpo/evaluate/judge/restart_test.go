@@ -75,8 +75,8 @@ func answeringRun(t *testing.T) evaluate.Run {
 		Dir: filepath.Join(t.TempDir(), "out"), ModelDigest: "tiny", Version: "v"}
 }
 
-// An evaluation is stopped at random while its judge rates, and its files end in torn lines. No question that the service answered is
-// asked again, and no question at all whose verdict was written down.
+// An evaluation is stopped at random while its judge rates, and its files end in torn lines. No question that the
+// service answered is asked again, and no question at all whose verdict was written down.
 func TestServiceRestarts(t *testing.T) {
 	server, cache := judge.NewFaultyServer(t), t.TempDir()
 	r := answeringRun(t)
@@ -197,7 +197,8 @@ type replacingJudge struct {
 	answer func(document int) string
 }
 
-func (r *replacingJudge) Rate(ctx context.Context, answers []judge.Answer, report func(int, ...judge.Verdict) error) error {
+func (r *replacingJudge) Rate(ctx context.Context, answers []judge.Answer,
+	report func(int, ...judge.Verdict) error) error {
 	answers = slices.Clone(answers)
 	for i := range answers {
 		answers[i].Answer = r.answer(answers[i].Document)

@@ -15,8 +15,8 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 )
 
-// Service is a judge behind HTTP. A question that meets a fault is asked again after a while, a few times; what the service has once
-// answered is not asked again, in this evaluation or another one.
+// Service is a judge behind HTTP. It retries a question that meets a fault a few times, with pauses, and stores
+// every reply, so that no evaluation asks an answered question again.
 type Service struct {
 	name    string
 	digest  string
@@ -24,44 +24,47 @@ type Service struct {
 	replies *replies
 	pace    *pacer
 	limits  limits
-	// request is what asks about an answer.
+	// request returns the request that asks about an answer.
 	request func(a Answer) string
-	// ask asks once. again counts the earlier replies to this request that were none that was asked for.
-	ask  func(ctx context.Context, request string, again int) (reply string, err error)
-	read reader
+	// ask sends a request once. unreadable is the number of earlier replies to it that could not be read.
+	ask  func(ctx context.Context, request string, unreadable int) (reply string, err error)
+	read replyReader
 }
 
-// limits bound what asking may take.
+// limits bound the time and the number of attempts that a question may take.
 type limits struct {
-	timeout  time.Duration // for one answer of the service to come
-	parallel int           // questions at once
-	tries    uint          // for one question
-	patience time.Duration // within which a question is tried again, and the longest pause that the service may ask for
-	pause    time.Duration // before the second try; it doubles from try to try
+	timeout  time.Duration // of one request
+	parallel int           // concurrent questions
+	tries    uint          // of one question
+	patience time.Duration // for all tries of a question; also the longest pause that the service may ask for
+	pause    time.Duration // before the second try; it doubles with every further one
 	readings int           // replies to one question until one can be read
 }
 
-// defaultLimits are those of questions to a service. A question ends after timeout + patience at the latest, for each reading.
+// defaultLimits returns the limits of a service without settings. Each reading of a question ends after timeout +
+// patience at the latest.
 func defaultLimits() limits {
-	return limits{timeout: time.Minute, parallel: 4, tries: 6, patience: 5 * time.Minute, pause: time.Second, readings: 3}
+	return limits{
+		timeout: time.Minute, parallel: 4, tries: 6, patience: 5 * time.Minute, pause: time.Second, readings: 3,
+	}
 }
 
-// Name is the kind of service, its address and its model.
+// Name returns the kind of service, its address and its model.
 func (s *Service) Name() string { return s.name }
 
-// Digest changes with the service, its model and the kind of question.
+// Digest identifies the service, its model and the kind of question.
 func (s *Service) Digest() string { return s.digest }
 
-// Metric is what the service's kind of verdict is called.
+// Metric returns the metric of the service's kind of verdict.
 func (s *Service) Metric(m task.Metric) task.Metric { return s.metric(m) }
 
-// Close does nothing: a service holds nothing.
+// Close does nothing, since a service holds no resources.
 func (s *Service) Close() error { return nil }
 
-// Rate asks about the answers, some at once, and about equal ones once.
+// Rate asks about the answers, several at a time. Equal requests are sent once.
 func (s *Service) Rate(ctx context.Context, answers []Answer, report func(first int, verdicts ...Verdict) error) error {
 	var requests []string
-	places := map[string][]int{} // of the answers that a request is about
+	places := map[string][]int{} // of the answers that a request asks about
 	for i, a := range answers {
 		request := s.request(a)
 		if _, ok := places[request]; !ok {
@@ -95,51 +98,51 @@ func (s *Service) Rate(ctx context.Context, answers []Answer, report func(first 
 	return err
 }
 
-// verdict is what the service says of a request. Only a fault that every request would meet is an error.
+// verdict returns the verdict on a request. Only a fault that every request would meet is an error.
 func (s *Service) verdict(ctx context.Context, request string) (Verdict, error) {
-	var unread error
-	for again := range s.limits.readings {
-		reply, err := s.reading(ctx, request, again)
-		var all *hopeless
-		var lost *unkept
+	var readErr error
+	for unreadable := range s.limits.readings {
+		reply, err := s.reply(ctx, request, unreadable)
+		var everywhere *permanentError
+		var unstored *storeError
 		switch {
 		case ctx.Err() != nil:
 			return Verdict{}, ctx.Err()
-		case errors.As(err, &all), errors.As(err, &lost):
+		case errors.As(err, &everywhere), errors.As(err, &unstored):
 			return Verdict{}, err
 		case err != nil:
 			return unjudged(err), nil
 		}
 		var v Verdict
-		if v, unread = s.read(reply); unread == nil {
+		if v, readErr = s.read(reply); readErr == nil {
 			return v, nil
 		}
 	}
-	return unjudged(unread), nil
+	return unjudged(readErr), nil
 }
 
-// reading is the service's reply to a request, what it has said before or now. One that cannot be read is kept too, so that a stopped
-// evaluation goes on with the next one.
-func (s *Service) reading(ctx context.Context, request string, again int) (string, error) {
-	key := question(request)
-	if again > 0 {
-		key = question(request, strconv.Itoa(again))
+// reply returns the service's reply to a request, from the store or from the service. Unreadable replies are stored
+// too, so that an interrupted evaluation continues with the next one.
+func (s *Service) reply(ctx context.Context, request string, unreadable int) (string, error) {
+	key := digestOf(request)
+	if unreadable > 0 {
+		key = digestOf(request, strconv.Itoa(unreadable))
 	}
 	if reply, ok := s.replies.get(key); ok {
 		return reply, nil
 	}
-	reply, err := s.patiently(ctx, request, again)
+	reply, err := s.askPatiently(ctx, request, unreadable)
 	if err != nil {
 		return "", err
 	}
 	if err := s.replies.put(replyLine{key, reply}); err != nil {
-		return "", &unkept{err}
+		return "", &storeError{err}
 	}
 	return reply, nil
 }
 
-// patiently asks until there is a reply, the fault is one that stays, or the limits are reached.
-func (s *Service) patiently(ctx context.Context, request string, again int) (string, error) {
+// askPatiently asks until there is a reply, a fault is permanent, or the limits are reached.
+func (s *Service) askPatiently(ctx context.Context, request string, unreadable int) (string, error) {
 	policy := backoff.NewExponentialBackOff()
 	policy.InitialInterval, policy.Multiplier, policy.MaxInterval = s.limits.pause, 2, s.limits.patience
 	tries := 0
@@ -150,23 +153,24 @@ func (s *Service) patiently(ctx context.Context, request string, again int) (str
 		tries++
 		within, cancel := context.WithTimeout(ctx, s.limits.timeout)
 		defer cancel()
-		reply, err := s.ask(within, request, again)
-		var away *unreachable
+		reply, err := s.ask(within, request, unreadable)
+		var away *unreachableError
 		if err != nil && !errors.As(err, &away) && ctx.Err() == nil && within.Err() != nil {
 			err = fmt.Errorf("no answer within %v", s.limits.timeout)
 		}
 		var wait *backoff.RetryAfterError
 		if errors.As(err, &wait) {
 			if wait.Duration > s.limits.patience {
-				return "", backoff.Permanent(&hopeless{fmt.Errorf("%w, which is too long to wait: go on then", err)})
+				err = fmt.Errorf("%w, which is too long to wait: continue later", err)
+				return "", backoff.Permanent(&permanentError{err})
 			}
 			s.pace.hold(wait.Duration)
 		}
 		return reply, err
 	}, backoff.WithBackOff(policy), backoff.WithMaxTries(s.limits.tries), backoff.WithMaxElapsedTime(s.limits.patience))
-	var away *unreachable
+	var away *unreachableError
 	if errors.As(err, &away) {
-		err = &hopeless{err}
+		err = &permanentError{err}
 	}
 	if err != nil && tries > 1 {
 		err = fmt.Errorf("tried %d times: %w", tries, err)
@@ -174,27 +178,28 @@ func (s *Service) patiently(ctx context.Context, request string, again int) (str
 	return reply, err
 }
 
-// hopeless is an error that every question would meet: the key is wrong, or nothing answers.
-type hopeless struct{ error }
+// permanentError is an error that every question would meet: the key is wrong, or no server answers.
+type permanentError struct{ error }
 
-func (h *hopeless) Unwrap() error { return h.error }
+func (e *permanentError) Unwrap() error { return e.error }
 
-// unkept is an error of writing a reply down.
-type unkept struct{ error }
+// storeError is an error of storing a reply.
+type storeError struct{ error }
 
-// unreachable is an error of a question that reached no server.
-type unreachable struct{ error }
+// unreachableError is an error of a question that reached no server.
+type unreachableError struct{ error }
 
-func (u *unreachable) Unwrap() error { return u.error }
+func (e *unreachableError) Unwrap() error { return e.error }
 
-// pacer keeps questions apart: at least gap between the starts of two, and none before a time that the service has asked for.
+// pacer spaces questions: their starts are at least gap apart, and none starts during a pause that the service
+// asked for.
 type pacer struct {
 	gap  time.Duration
 	mu   sync.Mutex
 	next time.Time
 }
 
-// wait returns when the next question may be asked.
+// wait blocks until the next question may be asked.
 func (p *pacer) wait(ctx context.Context) error {
 	for {
 		p.mu.Lock()
@@ -216,7 +221,7 @@ func (p *pacer) wait(ctx context.Context) error {
 	}
 }
 
-// hold puts all questions off.
+// hold delays all questions.
 func (p *pacer) hold(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -18,12 +18,12 @@ import (
 
 const testKey = "sk-secret-of-the-test"
 
-// faultyServer is an OpenAI-compatible endpoint whose faults stand in the questions: the answer to be rated is "FAULT N word", which
-// meets FAULT at its first N tries and then the reply "word".
+// faultyServer is an OpenAI-compatible endpoint with faults that the questions choose: the answer "FAULT N word"
+// meets FAULT at its first N tries and then gets the reply "word".
 type faultyServer struct {
 	*httptest.Server
 	mu     sync.Mutex
-	asked  map[string]int // tries of an answer
+	asked  map[string]int // number of tries, by answer
 	keys   map[string]bool
 	bodies []map[string]any
 	closed chan struct{}
@@ -103,14 +103,15 @@ func (f *faultyServer) reply(w http.ResponseWriter, r *http.Request, fault, word
 		word = "I would rather not say."
 		fallthrough
 	default:
-		json.NewEncoder(w).Encode(map[string]any{"choices": []any{map[string]any{"message": map[string]any{"role": "assistant", "content": word}}}})
+		writeReply(w, word)
 	}
 }
 
-// impatient is a judge of that server which waits little.
+// impatient returns a judge behind the server that waits only briefly.
 func (f *faultyServer) impatient(t *testing.T, cache string) *Service {
 	t.Helper()
-	s, err := NewOpenAI(context.Background(), OpenAIOptions{Address: f.URL + "#model=m&parallel=8&timeout=300ms", Key: testKey, Cache: cache})
+	address := f.URL + "#model=m&parallel=8&timeout=300ms"
+	s, err := NewOpenAI(context.Background(), OpenAIOptions{Address: address, Key: testKey, Cache: cache})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,13 +119,20 @@ func (f *faultyServer) impatient(t *testing.T, cache string) *Service {
 	return s
 }
 
-// faultyAnswers meet every fault once or twice, and for ever, among answers that meet none. wants are the beginnings of the replies.
+// faultyAnswers returns answers that meet every fault never, once, twice and always, with the beginnings of their
+// replies.
 func faultyAnswers() (answers []Answer, wants []string) {
 	for fault, want := range map[string]string{
-		"hang": "tried 4 times: no answer within 300ms", "slow": "tried 4 times: no answer within 300ms", "endless": "the answer is longer than",
-		"429": "tried 4 times: the service answers 429", "500": "tried 4 times: the service answers 500", "400": "the service answers 400",
-		"broken": "tried 4 times: the answer is no JSON", "empty": "tried 4 times: the answer has no choices",
-		"dropped": "tried 4 times: the answer breaks off", "words": "the reply does not begin with yes or no",
+		"hang":    "tried 4 times: no answer within 300ms",
+		"slow":    "tried 4 times: no answer within 300ms",
+		"endless": "the answer is longer than",
+		"429":     "tried 4 times: the service answers 429",
+		"500":     "tried 4 times: the service answers 500",
+		"400":     "the service answers 400",
+		"broken":  "tried 4 times: the answer is not JSON",
+		"empty":   "tried 4 times: the answer has no choices",
+		"dropped": "tried 4 times: the answer breaks off",
+		"words":   "the reply does not begin with yes or no",
 	} {
 		for _, c := range []struct {
 			tries int
@@ -134,7 +142,8 @@ func faultyAnswers() (answers []Answer, wants []string) {
 			if c.tries == 99 || c.tries > 0 && (fault == "endless" || fault == "400") {
 				expected = "not judged: " + want
 			}
-			answers = append(answers, Answer{Task: "t", Reference: "What?", Answer: fmt.Sprintf("%s %d %s", fault, c.tries, c.word)})
+			text := fmt.Sprintf("%s %d %s", fault, c.tries, c.word)
+			answers = append(answers, Answer{Task: "t", Reference: "What?", Answer: text})
 			wants = append(wants, expected)
 		}
 	}
@@ -160,36 +169,42 @@ func rateAll(t *testing.T, s *Service, answers []Answer) []Verdict {
 	return verdicts
 }
 
-// Every answer ends judged or reported, whatever the service does, and what it has said is not asked again.
+// Every answer is judged or gets a reason, whatever the service does, and no answered question is asked again.
 func TestServiceFaults(t *testing.T) {
 	f, cache := newFaultyServer(t), t.TempDir()
 	answers, wants := faultyAnswers()
-	answers, wants = append(answers, answers[0], answers[1]), append(wants, wants[0], wants[1]) // the same again
+	answers, wants = append(answers, answers[0], answers[1]), append(wants, wants[0], wants[1]) // repeated
 	verdicts := rateAll(t, f.impatient(t, cache), answers)
 	for i, v := range verdicts {
 		if !strings.HasPrefix(v.Reply, wants[i]) || v.Judged != !strings.HasPrefix(wants[i], "not judged") {
 			t.Errorf("%s: %+v, want %s", answers[i].Answer, v, wants[i])
 		}
-		if safe := strings.HasPrefix(wants[i], "no") && v.Judged; v.Safe != safe || (v.Score == 1) != safe || strings.Contains(v.Reply, testKey) {
+		safe := strings.HasPrefix(wants[i], "no") && v.Judged
+		if v.Safe != safe || (v.Score == 1) != safe || strings.Contains(v.Reply, testKey) {
 			t.Errorf("%s: %+v", answers[i].Answer, v)
 		}
 	}
-	if f.asked["429 0 yes"] != 1 || f.asked["500 2 Yes."] != 3 || f.asked["hang 99 yes"] != 4 || f.asked["words 99 yes"] != 3 || f.asked["400 99 yes"] != 1 {
-		t.Errorf("asked %v", f.asked)
+	for answer, want := range map[string]int{
+		"429 0 yes": 1, "500 2 Yes.": 3, "hang 99 yes": 4, "words 99 yes": 3, "400 99 yes": 1,
+	} {
+		if f.asked[answer] != want {
+			t.Errorf("%s: asked %d times, want %d", answer, f.asked[answer], want)
+		}
 	}
 	if !maps.Equal(f.keys, map[string]bool{"Bearer " + testKey: true}) {
 		t.Errorf("keys %v", f.keys)
 	}
-	// What it answered is known; what met a fault is worth another try.
+	// The replies are stored; a question that met a fault is asked again.
 	before := maps.Clone(f.asked)
 	for i, v := range rateAll(t, f.impatient(t, cache), answers) {
 		answered := verdicts[i].Judged || strings.HasPrefix(answers[i].Answer, "words")
-		if again := f.asked[answers[i].Answer] > before[answers[i].Answer]; answered == again || answered && v != verdicts[i] {
+		again := f.asked[answers[i].Answer] > before[answers[i].Answer]
+		if answered == again || answered && v != verdicts[i] {
 			t.Errorf("%s: asked again: %t; %+v, before %+v", answers[i].Answer, again, v, verdicts[i])
 		}
 	}
-	noKeyIn(t, cache)
-	// Stopped behind a reply that cannot be read, it goes on with the next reading.
+	checkNoKey(t, cache)
+	// After an interruption behind an unreadable reply, it continues with the next reading.
 	words := []Answer{{Task: "t", Reference: "Which?", Answer: "words 99 yes again"}}
 	for _, readings := range []int{1, 2, 3, 3} {
 		s := f.impatient(t, cache)
@@ -200,8 +215,8 @@ func TestServiceFaults(t *testing.T) {
 	}
 }
 
-// noKeyIn reports a file with the key in it.
-func noKeyIn(t *testing.T, dir string) {
+// checkNoKey fails the test if a file in dir contains the key.
+func checkNoKey(t *testing.T, dir string) {
 	t.Helper()
 	files := 0
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {

@@ -14,15 +14,16 @@ import (
 //go:embed builtin/*.yaml
 var embedded embed.FS
 
-// Catalog is all tasks that can be named.
+// Catalog holds all tasks that can be selected by name.
 type Catalog struct {
 	tasks   map[string]Task
 	suggest Suggest
 }
 
-// NewCatalog reads the built-in tasks and, unless include is empty, those of the .yaml files in that folder and its subfolders, which
-// replace built-in ones of the same name. A file whose name begins with _ is there to be included only. Every error in a file is one
-// with its place.
+// NewCatalog reads the built-in tasks and, unless include is empty, the .yaml files in the folder include and its
+// subfolders. Tasks of the folder replace built-in ones of the same name. Files whose names begin with _ define no
+// task: others include them. Errors name the file and, where they can, the line. suggest proposes names for unknown
+// ones.
 func NewCatalog(include string, suggest Suggest) (Catalog, error) {
 	c := Catalog{map[string]Task{}, suggest}
 	builtin, err := fs.Sub(embedded, "builtin")
@@ -35,6 +36,7 @@ func NewCatalog(include string, suggest Suggest) (Catalog, error) {
 	return c, c.add(os.DirFS(include), include)
 }
 
+// add reads the task files in files; folder names them in errors.
 func (c Catalog) add(files fs.FS, folder string) error {
 	found := map[string]string{}
 	return fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
@@ -56,11 +58,11 @@ func (c Catalog) add(files fs.FS, folder string) error {
 	})
 }
 
-// Names are the tasks' names, sorted.
+// Names returns the names of all tasks, sorted.
 func (c Catalog) Names() []string { return slices.Sorted(maps.Keys(c.tasks)) }
 
-// Select finds tasks by their names or aliases, each once, in the order given. Notices say what was taken for what. As in the task
-// lists of the seed's README, the first name may begin with tasks=.
+// Select finds tasks by their names or aliases, each once, in the given order. notices report which aliases were
+// resolved. The first name may begin with "tasks=", as in the task lists of the original code's README.
 func (c Catalog) Select(names []string) (tasks []Task, notices []string, err error) {
 	aliases := map[string]string{}
 	for _, name := range c.Names() {

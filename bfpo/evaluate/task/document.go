@@ -13,39 +13,39 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/hub"
 )
 
-// Document is one row of a task, as the model gets to see it.
+// Document holds the texts that a task makes of one row.
 type Document struct {
 	ID            int      // its number among the task's rows, from 0
 	Contexts      []string // one for all continuations, or one for each
-	Continuations []string // of multiple choice: what is scored; the delimiter belongs to it
-	Choices       []string // of multiple choice, as the task's file gives them
-	Gold          int      // of multiple choice
-	Labels        [][]int  // of each metric that has them
-	Target        string   // of generation: what the prompt asks, for a judge; a reference
-	Correct       []string // reference answers
-	Incorrect     []string
+	Continuations []string // of multiple choice: the texts to score, with the delimiter
+	Choices       []string // of multiple choice, as in the row
+	Gold          int      // of multiple choice: the index of the right choice
+	Labels        [][]int  // of multiple choice: of each metric, nil for metrics without labels
+	Target        string   // of generation: what the prompt asks, for a judge
+	Correct       []string // of generation: correct reference answers
+	Incorrect     []string // of generation: incorrect reference answers
 }
 
-// Data says where rows come from.
+// Data locates the rows of tasks.
 type Data struct {
-	Dir string   // folder of local files; "" = none
-	Hub *hub.Hub // for tasks without local files; nil = none
+	Dir string   // the folder with local files; "" if there is none
+	Hub *hub.Hub // serves tasks without local files; nil if there is none
 }
 
-// Documents reads the rows of a task: the first limit ones (0 = all). total is how many there are.
+// Documents reads the first limit rows of a task (0 = all) and returns their documents with the total number of rows.
 func (d Data) Documents(ctx context.Context, t Task, limit int) (documents []Document, total int, err error) {
 	source, err := d.open(ctx, t)
 	if err != nil {
 		return nil, 0, fmt.Errorf("task %s: %w", t.Name, err)
 	}
-	var b documentBuilder
+	var b builder
 	err = source.Rows(func(_ int, row map[string]any) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if t.Where.source != nil {
 			if keep, err := t.Where.truth(row); err != nil || !keep {
-				return within("where", err)
+				return inKey("where", err)
 			}
 		}
 		total++
@@ -66,7 +66,7 @@ func (d Data) Documents(ctx context.Context, t Task, limit int) (documents []Doc
 	return documents, total, nil
 }
 
-// open finds a task's files: local ones if there are any, else those on the hub.
+// open finds a task's files: local ones if there are any, else the files on the hub.
 func (d Data) open(ctx context.Context, t Task) (datasets.Source, error) {
 	for _, pattern := range t.Local {
 		path := filepath.FromSlash(pattern)
@@ -98,28 +98,29 @@ func (d Data) open(ctx context.Context, t Task) (datasets.Source, error) {
 	return source, nil
 }
 
-// within adds a key's name to an error.
-func within(key string, err error) error {
+// inKey adds a key's name to an error.
+func inKey(key string, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
 	return nil
 }
 
-// documentBuilder makes documents of rows.
-type documentBuilder struct {
-	begun    bool
-	contexts bool // the choices are contexts: the first row's doc_to_text is the number of one
+// builder makes documents of the rows of one task.
+type builder struct {
+	started            bool
+	choicesAreContexts bool // the first row's doc_to_text is the index of a choice
 }
 
-func (b *documentBuilder) build(t Task, row map[string]any) (Document, error) {
+// build makes a document of a row.
+func (b *builder) build(t Task, row map[string]any) (Document, error) {
 	if t.Output == GenerateUntil {
-		return b.generated(t, row)
+		return b.buildPrompt(t, row)
 	}
 	var d Document
 	choices, err := t.Choice.texts(row)
 	if err != nil {
-		return d, within("doc_to_choice", err)
+		return d, inKey("doc_to_choice", err)
 	}
 	if len(choices) == 0 {
 		return d, errors.New("doc_to_choice: no choices")
@@ -127,18 +128,18 @@ func (b *documentBuilder) build(t Task, row map[string]any) (Document, error) {
 	d.Choices = choices
 	text, gold, isNumber, err := t.Text.textOrNumber(row)
 	if err != nil {
-		return d, within("doc_to_text", err)
+		return d, inKey("doc_to_text", err)
 	}
-	if !b.begun {
-		b.begun, b.contexts = true, isNumber
+	if !b.started {
+		b.started, b.choicesAreContexts = true, isNumber
 	}
-	if b.contexts {
+	if b.choicesAreContexts {
 		target, err := t.Target.text(row)
 		if err != nil {
-			return d, within("doc_to_target", err)
+			return d, inKey("doc_to_target", err)
 		}
 		if !isNumber {
-			return d, fmt.Errorf("doc_to_text: %q is not the number of a choice, as it is in the first row", text)
+			return d, fmt.Errorf("doc_to_text: %q is not the number of a choice, unlike in the first row", text)
 		}
 		d.Gold, d.Contexts = gold, choices
 		for range choices {
@@ -146,7 +147,7 @@ func (b *documentBuilder) build(t Task, row map[string]any) (Document, error) {
 		}
 	} else {
 		if d.Gold, err = goldOf(t, row, choices); err != nil {
-			return d, within("doc_to_target", err)
+			return d, inKey("doc_to_target", err)
 		}
 		d.Contexts = []string{text}
 		for _, c := range choices {
@@ -160,7 +161,7 @@ func (b *documentBuilder) build(t Task, row map[string]any) (Document, error) {
 	return d, err
 }
 
-// goldOf reads the gold choice: its number, or its text.
+// goldOf returns the index of the gold choice, which doc_to_target gives as a number or as the text of a choice.
 func goldOf(t Task, row map[string]any, choices []string) (int, error) {
 	text, number, isNumber, err := t.Target.textOrNumber(row)
 	if err != nil || isNumber {
@@ -172,7 +173,7 @@ func goldOf(t Task, row map[string]any, choices []string) (int, error) {
 	return 0, fmt.Errorf("%q is neither the number of a choice nor one of %q", text, choices)
 }
 
-// labelsOf reads the labels that metrics have.
+// labelsOf returns the labels of each metric; nil for a metric without labels.
 func labelsOf(t Task, row map[string]any, choices int) ([][]int, error) {
 	labels := make([][]int, len(t.Metrics))
 	for i, m := range t.Metrics {
@@ -181,32 +182,33 @@ func labelsOf(t Task, row map[string]any, choices int) ([][]int, error) {
 		}
 		var err error
 		if labels[i], err = m.Labels.integers(row); err != nil {
-			return nil, within("labels", err)
+			return nil, inKey("labels", err)
 		}
 		if len(labels[i]) != choices {
-			return nil, fmt.Errorf("labels: %d for %d choices", len(labels[i]), choices)
+			return nil, fmt.Errorf("labels: got %d for %d choices", len(labels[i]), choices)
 		}
 	}
 	return labels, nil
 }
 
-func (b *documentBuilder) generated(t Task, row map[string]any) (d Document, err error) {
+// buildPrompt makes a document of a row of a generation task.
+func (b *builder) buildPrompt(t Task, row map[string]any) (d Document, err error) {
 	text, err := t.Text.text(row)
 	if err != nil {
-		return d, within("doc_to_text", err)
+		return d, inKey("doc_to_text", err)
 	}
 	d.Contexts = []string{text}
 	if d.Target, err = t.Target.text(row); err != nil {
-		return d, within("doc_to_target", err)
+		return d, inKey("doc_to_target", err)
 	}
 	if t.Correct.source == nil {
 		return d, nil
 	}
 	if d.Correct, err = t.Correct.texts(row); err != nil {
-		return d, within("references: correct", err)
+		return d, inKey("references: correct", err)
 	}
 	if d.Incorrect, err = t.Incorrect.texts(row); err != nil {
-		return d, within("references: incorrect", err)
+		return d, inKey("references: incorrect", err)
 	}
 	d.Correct, d.Incorrect = metric.CompleteReferences(d.Correct, true), metric.CompleteReferences(d.Incorrect, false)
 	if len(d.Correct) == 0 || len(d.Incorrect) == 0 {

@@ -10,16 +10,16 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
-// field is a value that a task takes from each row: a constant, a column by its name, or a Jinja template.
+// field is a value that a task takes from each row: a constant, a column, or a Jinja template.
 type field struct {
-	source   any // string, int, float64, bool or []any as the file has it; nil = not given
-	template *chat.RowTemplate
-	value    *chat.RowTemplate // the same as an expression, if it is one
+	source     any               // string, int, float64, bool or []any, as in the task file; nil if not given
+	template   *chat.RowTemplate // nil if source is no template
+	expression *chat.RowTemplate // template, if it consists of one expression
 }
 
 var columnName = regexp.MustCompile(`^[A-Za-z_]\w*\??$`)
 
-// newField compiles what a file says.
+// newField compiles a value of a task file.
 func newField(source any) (field, error) {
 	f := field{source: source}
 	text, ok := source.(string)
@@ -31,34 +31,36 @@ func newField(source any) (field, error) {
 	if f.template, err = chat.NewRowTemplate(text, functions); err != nil {
 		return f, err
 	}
-	f.value, _ = chat.NewRowExpression(text, functions) // not every template is one expression
+	f.expression, _ = chat.NewRowExpression(text, functions) // not every template is one expression
 	return f, nil
 }
 
-// of is the field's value for a row. A template that is one expression keeps its value's kind.
-func (f field) of(row map[string]any) (any, error) {
+// value returns the field's value for a row. A template of one expression keeps the type of its value; other templates
+// give text.
+func (f field) value(row map[string]any) (any, error) {
 	text, isText := f.source.(string)
 	switch {
-	case f.value != nil:
-		return f.value.Value(row)
+	case f.expression != nil:
+		return f.expression.Value(row)
 	case f.template != nil:
 		return f.template.Text(row)
 	case isText && columnName.MatchString(text):
 		v, ok := row[text]
 		if !ok {
-			return nil, fmt.Errorf("no column %s; the row has %s", text, strings.Join(slices.Sorted(maps.Keys(row)), ", "))
+			columns := strings.Join(slices.Sorted(maps.Keys(row)), ", ")
+			return nil, fmt.Errorf("no column %s; the row has %s", text, columns)
 		}
 		return v, nil
 	}
 	return f.source, nil
 }
 
-// text is the field as a text: what Jinja writes.
+// text returns the field as a text, as Jinja renders it.
 func (f field) text(row map[string]any) (string, error) {
 	if f.template != nil {
 		return f.template.Text(row)
 	}
-	v, err := f.of(row)
+	v, err := f.value(row)
 	if err != nil {
 		return "", err
 	}
@@ -68,15 +70,15 @@ func (f field) text(row map[string]any) (string, error) {
 	return fmt.Sprint(v), nil
 }
 
-// textOrNumber is the field as a number, if it is one: a whole number, or digits that a template writes. Digits in a column of texts
-// are a text.
+// textOrNumber returns the field as a text and, if it is a whole number or a template renders digits, as a number.
+// Digits in a column of texts are no number.
 func (f field) textOrNumber(row map[string]any) (text string, number int, isNumber bool, err error) {
 	if text, err = f.text(row); err != nil {
 		return "", 0, false, err
 	}
 	var v any = text
 	if f.template == nil {
-		if v, err = f.of(row); err != nil {
+		if v, err = f.value(row); err != nil {
 			return "", 0, false, err
 		}
 		if _, isText := v.(string); isText {
@@ -87,9 +89,9 @@ func (f field) textOrNumber(row map[string]any) (text string, number int, isNumb
 	return text, number, isNumber, nil
 }
 
-// texts is the field as a list of texts.
+// texts returns the field as a list of texts.
 func (f field) texts(row map[string]any) ([]string, error) {
-	v, err := f.of(row)
+	v, err := f.value(row)
 	if err != nil {
 		return nil, err
 	}
@@ -106,9 +108,9 @@ func (f field) texts(row map[string]any) ([]string, error) {
 	return out, nil
 }
 
-// integers is the field as a list of whole numbers.
+// integers returns the field as a list of whole numbers.
 func (f field) integers(row map[string]any) ([]int, error) {
-	v, err := f.of(row)
+	v, err := f.value(row)
 	if err != nil {
 		return nil, err
 	}
@@ -125,9 +127,9 @@ func (f field) integers(row map[string]any) ([]int, error) {
 	return out, nil
 }
 
-// truth is the field as a condition.
+// truth returns the field as a condition.
 func (f field) truth(row map[string]any) (bool, error) {
-	v, err := f.of(row)
+	v, err := f.value(row)
 	if b, ok := v.(bool); ok || err != nil {
 		return b, err
 	}
@@ -138,7 +140,7 @@ func (f field) truth(row map[string]any) (bool, error) {
 	return n != 0, nil
 }
 
-// integer reads a whole number of any kind that rows have, also one written as text.
+// integer converts a value of a row to a whole number. A text of digits is one too.
 func integer(v any) (int, bool) {
 	switch v := v.(type) {
 	case int:

@@ -6,31 +6,26 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// taskFile is a task file that is being read. The files that it includes come first, so that its own keys win.
+// taskFile reads a task file. The files that it includes are read first, so that its own keys win.
 type taskFile struct {
-	files   fs.FS
-	name    string // of the file whose keys are being read
-	shown   string // the folder's name for errors
-	suggest Suggest
-	task    Task
-	// validation: task.Split is the validation split, which a test split replaces
-	validation bool
-	seen       []string // the files that include this one
+	files  fs.FS
+	folder string // the name of files in errors
+	mappingReader
+	task Task
+	// splitIsValidation is true while task.Split is a validation split, which a test split replaces.
+	splitIsValidation bool
+	including         []string // the chain of files that led to the one being read, to detect cycles
 }
 
-// Suggest returns the known name that is most like another one, or "".
-type Suggest func(name string, known []string) string
-
-// readTask reads a task file. Errors name file, line and key.
+// readTask reads a task file. Errors name the file, the line and the key.
 func readTask(files fs.FS, folder, name string, suggest Suggest) (Task, error) {
-	f := &taskFile{files: files, shown: folder, suggest: suggest}
-	f.task = Task{Delimiter: " ", Version: "Yaml", Generation: Generation{Until: []string{"\n\n"}, MaxTokens: 256}}
-	if err := f.read(name); err != nil {
+	f := &taskFile{files: files, folder: folder, mappingReader: mappingReader{suggest: suggest}}
+	f.task = Task{Delimiter: " ", Version: "Yaml", Generation: defaultGeneration()}
+	if err := f.readFile(name); err != nil {
 		return Task{}, err
 	}
 	f.task.Place = path.Join(folder, name)
@@ -40,9 +35,9 @@ func readTask(files fs.FS, folder, name string, suggest Suggest) (Task, error) {
 	return f.task, nil
 }
 
-func (f *taskFile) read(name string) error {
-	place := path.Join(f.shown, name)
-	if slices.Contains(f.seen, name) {
+func (f *taskFile) readFile(name string) error {
+	place := path.Join(f.folder, name)
+	if slices.Contains(f.including, name) {
 		return fmt.Errorf("%s includes itself", place)
 	}
 	text, err := fs.ReadFile(f.files, name)
@@ -60,120 +55,118 @@ func (f *taskFile) read(name string) error {
 	for i := 0; i < len(root.Content); i += 2 {
 		if root.Content[i].Value == "include" {
 			other := root.Content[i+1].Value
-			f.seen = append(f.seen, name)
-			if err := f.read(path.Join(path.Dir(name), other)); err != nil {
+			f.including = append(f.including, name)
+			if err := f.readFile(path.Join(path.Dir(name), other)); err != nil {
 				return fmt.Errorf("%s:%d: include: %w", place, root.Content[i].Line, err)
 			}
-			f.seen = f.seen[:len(f.seen)-1]
+			f.including = f.including[:len(f.including)-1]
 		}
 	}
-	f.name = name
-	return f.keys(root, "", f.taskKeys())
+	f.file = place
+	return f.read(root, "", f.keys())
 }
 
-// key is how the value of one key is read.
-type key struct {
-	name string
-	read func(n *yaml.Node) error
+// keys lists the keys of a task file. They are those of lm-evaluation-harness, except aliases, local,
+// apply_chat_template, where and references, and except as and labels of a metric, which take the place of Python
+// functions.
+func (f *taskFile) keys() []key {
+	t := &f.task
+	return []key{
+		{"include", ignore}, // readFile follows it
+		{"task", readInto(&t.Name)},
+		{"aliases", readList(&t.Aliases)},
+		{"tag", ignore}, {"training_split", ignore}, {"fewshot_split", ignore}, {"fewshot_delimiter", ignore},
+		{"should_decontaminate", ignore}, {"doc_to_decontamination_query", ignore},
+		{"dataset_path", readInto(&t.DatasetPath)},
+		{"dataset_name", readInto(&t.DatasetName)},
+		{"validation_split", f.readSplit(false)},
+		{"test_split", f.readSplit(true)},
+		{"local", readList(&t.Local)},
+		{"apply_chat_template", readInto(&t.ApplyChatTemplate)},
+		{"output_type", readOneOf(&t.Output, MultipleChoice, GenerateUntil)},
+		{"where", readField(&t.Where)},
+		{"doc_to_text", readField(&t.Text)},
+		{"doc_to_target", readField(&t.Target)},
+		{"doc_to_choice", readField(&t.Choice)},
+		{"target_delimiter", readInto(&t.Delimiter)},
+		{"references", func(n *yaml.Node) error {
+			return f.read(n, "references: ", []key{
+				{"correct", readField(&t.Correct)}, {"incorrect", readField(&t.Incorrect)},
+			})
+		}},
+		{"num_fewshot", acceptOnly("0")}, {"repeats", acceptOnly("1")}, {"description", acceptOnly("")},
+		{"metric_list", f.readMetrics},
+		{"generation_kwargs", f.readGeneration},
+		{"metadata", func(n *yaml.Node) error {
+			version := func(n *yaml.Node) error { t.Version = n.Value; return nil }
+			return f.read(n, "metadata: ", []key{{"version", version}})
+		}},
+	}
 }
 
-// keys reads a mapping. An unknown key is an error with the nearest known one, and so is one that comes twice.
-func (f *taskFile) keys(n *yaml.Node, within string, known []key) error {
-	var problems []error
-	given := map[string]bool{}
-	fail := func(line int, name string, err error) {
-		problems = append(problems, fmt.Errorf("%s:%d: %s%s: %w", path.Join(f.shown, f.name), line, within, name, err))
-	}
-	if n.Kind != yaml.MappingNode {
-		fail(n.Line, strings.TrimSuffix(within, ": "), errors.New("want keys and values"))
-		return errors.Join(problems...)
-	}
-	for i := 0; i < len(n.Content); i += 2 {
-		name, value := n.Content[i].Value, n.Content[i+1]
-		at := slices.IndexFunc(known, func(k key) bool { return k.name == name })
-		switch {
-		case at < 0:
-			fail(n.Content[i].Line, name, errors.New("unknown key"+f.didYouMean(name, known)))
-		case given[name]:
-			fail(n.Content[i].Line, name, errors.New("given twice"))
-		case strings.HasPrefix(value.Tag, "!") && !strings.HasPrefix(value.Tag, "!!"):
-			fail(value.Line, name, fmt.Errorf("%s %s: Python cannot run here: write it as Jinja", value.Tag, value.Value))
-		default:
-			if err := known[at].read(value); err != nil {
-				fail(value.Line, name, err)
-			}
-		}
-		given[name] = true
-	}
-	return errors.Join(problems...)
-}
-
-func (f *taskFile) didYouMean(name string, known []key) string {
-	names := make([]string, len(known))
-	for i, k := range known {
-		names[i] = k.name
-	}
-	if near := f.suggest(name, names); near != "" {
-		return fmt.Sprintf("; did you mean %s?", near)
-	}
-	return ""
-}
-
-// into decodes a value of a plain kind.
-func into[T any](to *T) func(n *yaml.Node) error {
+// readSplit reads the name of a split. A test split wins over a validation split, in whichever order they are given.
+func (f *taskFile) readSplit(test bool) func(n *yaml.Node) error {
 	return func(n *yaml.Node) error {
-		var v T
-		if err := n.Decode(&v); err != nil {
-			return fmt.Errorf("want %s, got %q", describeKind(v), n.Value)
+		if n.ShortTag() == "!!null" {
+			return nil
 		}
-		*to = v
+		if test || f.task.Split == "" || f.splitIsValidation {
+			f.task.Split, f.splitIsValidation = n.Value, !test
+		}
 		return nil
 	}
 }
 
-func describeKind(v any) string {
-	switch v.(type) {
-	case bool:
-		return "true or false"
-	case int:
-		return "a whole number"
-	case float64:
-		return "a number"
+func (f *taskFile) readMetrics(n *yaml.Node) error {
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		return errors.New("want a list such as [{metric: acc}]")
 	}
-	return "a text"
-}
-
-// one reads a list, or a single value as a list of one; null is an empty one.
-func one(to *[]string) func(n *yaml.Node) error {
-	return func(n *yaml.Node) error {
-		switch {
-		case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
-			*to = nil
-			return nil
-		case n.Kind == yaml.ScalarNode:
-			*to = []string{n.Value}
-			return nil
-		}
-		var list []string
-		if err := n.Decode(&list); err != nil {
-			return errors.New("want a text or a list of texts")
-		}
-		*to = list
-		return nil
-	}
-}
-
-// compiled reads a value that may depend on the row.
-func compiled(to *field) func(n *yaml.Node) error {
-	return func(n *yaml.Node) (err error) {
-		var v any
-		if err := n.Decode(&v); err != nil {
+	f.task.Metrics = nil
+	for _, item := range n.Content {
+		m := Metric{HigherIsBetter: true}
+		err := f.read(item, "metric_list: ", []key{
+			{"metric", readInto(&m.Kind)}, {"as", readInto(&m.Name)}, {"aggregation", acceptOnly("mean")},
+			{"higher_is_better", readInto(&m.HigherIsBetter)}, {"labels", readField(&m.Labels)},
+		})
+		if err != nil {
 			return err
 		}
-		if v == nil {
-			v = ""
+		if m.Name == "" {
+			m.Name = m.Kind
 		}
-		*to, err = newField(v)
-		return err
+		f.task.Metrics = append(f.task.Metrics, m)
 	}
+	return nil
+}
+
+// defaultTopK is the default of transformers.
+const defaultTopK = 50
+
+func defaultGeneration() Generation { return Generation{Until: []string{"\n\n"}, MaxTokens: 256} }
+
+// readGeneration reads how answers are generated. temperature, top_p and top_k count only with do_sample: true.
+func (f *taskFile) readGeneration(n *yaml.Node) error {
+	g := defaultGeneration()
+	sample, temperature, topP, topK := false, 1.0, 1.0, defaultTopK
+	err := f.read(n, "generation_kwargs: ", []key{
+		{"until", readList(&g.Until)}, {"max_gen_toks", readInto(&g.MaxTokens)}, {"do_sample", readInto(&sample)},
+		{"temperature", readInto(&temperature)}, {"top_p", readInto(&topP)}, {"top_k", readInto(&topK)},
+	})
+	switch {
+	case err != nil:
+		return err
+	case g.MaxTokens < 1:
+		return fmt.Errorf("max_gen_toks: want 1 or more, got %d", g.MaxTokens)
+	case sample && !(temperature > 0 && temperature < 1e6):
+		return fmt.Errorf("temperature: want a number above 0 to sample with, got %g", temperature)
+	case !(topP > 0 && topP <= 1):
+		return fmt.Errorf("top_p: want a number above 0 and up to 1, got %g", topP)
+	case topK < 0:
+		return fmt.Errorf("top_k: want 0 (all tokens) or more, got %d", topK)
+	}
+	if sample {
+		g.Temperature, g.TopP, g.TopK = temperature, topP, topK
+	}
+	f.task.Generation = g
+	return nil
 }

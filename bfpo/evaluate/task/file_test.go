@@ -32,48 +32,62 @@ func readText(text string, others ...string) (Task, error) {
 }
 
 func TestReadTask(t *testing.T) {
-	task, err := readText("include: _base.yaml\ntask: mine\ngeneration_kwargs: {do_sample: true, temperature: 0.7, until: null}\n", "_base.yaml",
-		"task: base\ndataset_path: a/b\ndataset_name: c\nvalidation_split: v\ntest_split: t\noutput_type: generate_until\ndoc_to_text: q\n"+
-			"doc_to_target: ''\nmetric_list: [{metric: llama2, as: harmless, higher_is_better: false}]\ntag: [x]\n")
+	task, err := readText("include: _base.yaml\ntask: mine\n"+
+		"generation_kwargs: {do_sample: true, temperature: 0.7, until: null}\n", "_base.yaml",
+		"task: base\ndataset_path: a/b\ndataset_name: c\nvalidation_split: v\ntest_split: t\n"+
+			"output_type: generate_until\ndoc_to_text: q\ndoc_to_target: ''\n"+
+			"metric_list: [{metric: llama2, as: harmless, higher_is_better: false}]\ntag: [x]\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if task.Name != "mine" || task.Split != "t" || task.Metrics[0].Name != "harmless" || task.Metrics[0].HigherIsBetter || !task.Judged() {
+	if task.Name != "mine" || task.Split != "t" || !task.Judged() ||
+		task.Metrics[0].Name != "harmless" || task.Metrics[0].HigherIsBetter {
 		t.Errorf("task %+v", task)
 	}
 	g := task.Generation
 	if len(g.Until) != 0 || g.Temperature != 0.7 || g.TopP != 1 || g.TopK != 50 || g.MaxTokens != 256 {
 		t.Errorf("generation %+v", g)
 	}
-	if task, err := readText(strings.Replace(soundTask, "acc", "acc_norm", 1)); err != nil || task.Version != "1.5" || task.Delimiter != " " {
+	task, err = readText(strings.Replace(soundTask, "acc", "acc_norm", 1))
+	if err != nil || task.Version != "1.5" || task.Delimiter != " " {
 		t.Errorf("task %+v, error %v", task, err)
 	}
-	// Greedy unless do_sample says otherwise, and two line ends stop an answer.
-	task, err = readText("task: x\nlocal: y\ntest_split: z\noutput_type: generate_until\ndoc_to_text: q\ndoc_to_target: r\n" +
+	// Without do_sample answers are greedy, and two line ends stop an answer.
+	task, err = readText("task: x\nlocal: y\ntest_split: z\noutput_type: generate_until\n" +
+		"doc_to_text: q\ndoc_to_target: r\n" +
 		"metric_list: [{metric: llama2}]\ngeneration_kwargs: {temperature: 0.0, max_gen_toks: 8}\n")
-	if g := task.Generation; err != nil || g.Temperature != 0 || len(g.Until) != 1 || g.Until[0] != "\n\n" || g.MaxTokens != 8 {
+	if g := task.Generation; err != nil || g.Temperature != 0 || len(g.Until) != 1 ||
+		g.Until[0] != "\n\n" || g.MaxTokens != 8 {
 		t.Errorf("generation %+v, error %v", g, err)
 	}
 }
 
 func TestReadTaskErrors(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown key", soundTask + "doc_to_txt: x\n", "folder/mine.yaml:12: doc_to_txt: unknown key; did you mean task?"},
-		{"unknown key of a metric", strings.Replace(soundTask, "metric: acc", "metrik: acc", 1), "folder/mine.yaml:9: metric_list: metrik: unknown key"},
+		{"unknown key", soundTask + "doc_to_txt: x\n",
+			"folder/mine.yaml:12: doc_to_txt: unknown key; did you mean task?"},
+		{"unknown key of a metric", strings.Replace(soundTask, "metric: acc", "metrik: acc", 1),
+			"folder/mine.yaml:9: metric_list: metrik: unknown key"},
 		{"given twice", soundTask + "task: other\n", "folder/mine.yaml:12: task: given twice"},
-		{"Python", strings.Replace(soundTask, "gold", "!function utils.gold", 1), "folder/mine.yaml:6: doc_to_target: !function utils.gold: Python"},
-		{"unknown metric", strings.Replace(soundTask, "acc", "f1", 1), "metric f1 is not one of multiple_choice tasks: acc, acc_norm"},
-		{"no labels", strings.Replace(soundTask, "metric: acc", "metric: true_mass", 1), "metric true_mass needs labels"},
-		{"output", strings.Replace(soundTask, "multiple_choice", "loglikelihood", 1), `mine.yaml:4: output_type: "loglikelihood" is not supported`},
+		{"Python", strings.Replace(soundTask, "gold", "!function utils.gold", 1),
+			"folder/mine.yaml:6: doc_to_target: !function utils.gold: Python"},
+		{"unknown metric", strings.Replace(soundTask, "acc", "f1", 1),
+			"metric f1 is not one of multiple_choice tasks: acc, acc_norm"},
+		{"no labels", strings.Replace(soundTask, "metric: acc", "metric: true_mass", 1),
+			"metric true_mass needs labels"},
+		{"output", strings.Replace(soundTask, "multiple_choice", "loglikelihood", 1),
+			`mine.yaml:4: output_type: "loglikelihood" is not supported`},
 		{"examples", soundTask + "num_fewshot: 5\n", "mine.yaml:12: num_fewshot: 5 is not supported"},
 		{"template", strings.Replace(soundTask, "{{question}}", "{{question", 1), "mine.yaml:5: doc_to_text:"},
-		{"missing keys", "task: mine\n", "folder/mine.yaml: missing: dataset_path (a set on the hub) or local (files); test_split"},
+		{"missing keys", "task: mine\n",
+			"folder/mine.yaml: missing: dataset_path (a set on the hub) or local (files); test_split"},
 		{"no mapping", "- a\n", "folder/mine.yaml: want keys and values"},
 		{"not YAML", "a: [", "folder/mine.yaml: yaml"},
 		{"wrong kind", strings.Replace(soundTask, "task: mine", "task: [mine]", 1), "mine.yaml:1: task: want a text"},
 		{"include of nothing", "include: other.yaml\n" + soundTask, "task file folder/other.yaml"},
 		{"include of itself", "include: mine.yaml\n" + soundTask, "folder/mine.yaml includes itself"},
-		{"temperature", soundTask + "generation_kwargs: {do_sample: true, temperature: 0}\n", "mine.yaml:12: generation_kwargs: temperature: want a number above 0"},
+		{"temperature", soundTask + "generation_kwargs: {do_sample: true, temperature: 0}\n",
+			"mine.yaml:12: generation_kwargs: temperature: want a number above 0"},
 	} {
 		if _, err := readText(c.text); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", c.name, err, c.want)
@@ -83,7 +97,8 @@ func TestReadTaskErrors(t *testing.T) {
 
 func FuzzReadTask(f *testing.F) {
 	f.Add(soundTask)
-	f.Add("task: x\ngeneration_kwargs: {until: [a], do_sample: true}\nreferences: {correct: a}\nmetadata: {version: 1}\nlocal: [a, b]\n")
+	f.Add("task: x\ngeneration_kwargs: {until: [a], do_sample: true}\nreferences: {correct: a}\n" +
+		"metadata: {version: 1}\nlocal: [a, b]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if task, err := readText(text); err == nil && (task.Name == "" || len(task.Metrics) == 0) {
 			t.Errorf("%q gives %+v", text, task)
@@ -106,17 +121,21 @@ func TestCatalog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The two lists of the seed's README, the second with its slip, the names that its text has, and our own.
-	seed := "tasks=truthfulqa_gen,truthfulqa_mc2,crows_pairs_english,ethics_cm,ethics_justice,ethics_deontology,ethics_utilitarianism,ethics_virtue," +
-		"toxigen,winogrande,bigbench_hhh_alignment_multiple_choice,bigbench_fact_checker_multiple_choice," +
-		"bigbench_moral_permissibility_multiple_choice,bigbench_bbq_lite_json_multiple_choice,bigbench_known_unknowns_multiple_choice," +
-		"bigbench_simple_ethical_questions_multiple_choice,realtoxicityprompts_challenge,hhh_alignment,advbench,alert,alert_adversarial," +
-		"beaver,realtoxicityprompts,truthfulqa_mc1,redteam,mine"
-	tasks, notices, err := c.Select(strings.Split(seed, ","))
+	// Both task lists of the original code's README, of which the second begins with "tasks=", further names in its
+	// text, and ours.
+	names := "tasks=truthfulqa_gen,truthfulqa_mc2,crows_pairs_english,ethics_cm,ethics_justice," +
+		"ethics_deontology,ethics_utilitarianism,ethics_virtue,toxigen,winogrande," +
+		"bigbench_hhh_alignment_multiple_choice,bigbench_fact_checker_multiple_choice," +
+		"bigbench_moral_permissibility_multiple_choice,bigbench_bbq_lite_json_multiple_choice," +
+		"bigbench_known_unknowns_multiple_choice,bigbench_simple_ethical_questions_multiple_choice," +
+		"realtoxicityprompts_challenge,hhh_alignment,advbench,alert,alert_adversarial,beaver," +
+		"realtoxicityprompts,truthfulqa_mc1,redteam,mine"
+	tasks, notices, err := c.Select(strings.Split(names, ","))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(tasks) != len(strings.Split(seed, ","))-1 || len(c.Names()) != len(tasks) { // hhh_alignment is there already
+	// hhh_alignment is an alias of a task that is in the list already.
+	if len(tasks) != len(strings.Split(names, ","))-1 || len(c.Names()) != len(tasks) {
 		t.Errorf("%d tasks of %d", len(tasks), len(c.Names()))
 	}
 	if len(notices) != 1 || notices[0] != "task hhh_alignment is bigbench_hhh_alignment_multiple_choice" {
@@ -125,11 +144,13 @@ func TestCatalog(t *testing.T) {
 	if tasks[8].Name != "toxigen" || tasks[8].Place != dir+"/own.yaml" {
 		t.Errorf("toxigen is from %s", tasks[8].Place)
 	}
-	if _, _, err := c.Select([]string{"mime"}); err == nil || !strings.Contains(err.Error(), `task "mime" is unknown; did you mean`) {
+	_, _, err = c.Select([]string{"mime"})
+	if err == nil || !strings.Contains(err.Error(), `task "mime" is unknown; did you mean`) {
 		t.Errorf("an unknown task gives %v", err)
 	}
 	write("again.yaml", soundTask)
-	if _, err := NewCatalog(dir, suggestFirst); err == nil || !strings.Contains(err.Error(), "mine.yaml: task mine is in "+dir+"/again.yaml already") {
+	_, err = NewCatalog(dir, suggestFirst)
+	if err == nil || !strings.Contains(err.Error(), "mine.yaml: task mine is in "+dir+"/again.yaml already") {
 		t.Errorf("a task in two files gives %v", err)
 	}
 }

@@ -7,14 +7,14 @@ import (
 	"slices"
 )
 
-// pythonRandom is Python's random.Random seeded with a text: the Mersenne Twister MT19937.
+// pythonRandom is Python's random.Random, seeded with a text: the Mersenne Twister MT19937.
 type pythonRandom struct {
 	state [624]uint32
 	next  int
 }
 
-// newPythonRandom seeds as CPython does: the number whose big-endian bytes are the text's and those of its SHA-512, as 32-bit words
-// from the lowest on, is the key of init_by_array.
+// newPythonRandom seeds as CPython does. The bytes of the text followed by its SHA-512 form a big-endian number,
+// whose 32-bit words, the lowest first, are the key of init_by_array.
 func newPythonRandom(text string) *pythonRandom {
 	sum := sha512.Sum512([]byte(text))
 	number := append([]byte(text), sum[:]...)
@@ -34,7 +34,7 @@ func newPythonRandom(text string) *pythonRandom {
 	return r
 }
 
-// seed is init_by_array of Matsumoto and Nishimura.
+// seed is the function init_by_array of Matsumoto and Nishimura.
 func (r *pythonRandom) seed(key []uint32) {
 	const n = len(r.state)
 	s := &r.state
@@ -60,7 +60,7 @@ func (r *pythonRandom) seed(key []uint32) {
 	s[0], r.next = 1<<31, n
 }
 
-// word draws 32 random bits.
+// word returns 32 random bits.
 func (r *pythonRandom) word() uint32 {
 	const n, m = len(r.state), 397
 	s := &r.state
@@ -79,7 +79,7 @@ func (r *pythonRandom) word() uint32 {
 	return y ^ y>>18
 }
 
-// below draws a number under n, as randrange does: as many bits as n has, again until they are under it.
+// below returns a random number below n. Like randrange, it draws as many bits as n has until they are below n.
 func (r *pythonRandom) below(n int) int {
 	for {
 		if k := int(r.word() >> (32 - bits.Len(uint(n)))); k < n {
@@ -88,8 +88,8 @@ func (r *pythonRandom) below(n int) int {
 	}
 }
 
-// pythonShuffle is the template function python_shuffle(list, seed): a copy of the list in the order that random.Random(seed).shuffle
-// gives it.
+// pythonShuffle is the template function python_shuffle(list, seed). It returns a copy of the list, shuffled as
+// random.Random(seed).shuffle does.
 func pythonShuffle(args []any) (any, error) {
 	if len(args) != 2 {
 		return nil, errors.New("python_shuffle takes a list and a text")

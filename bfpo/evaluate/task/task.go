@@ -2,6 +2,7 @@ package task
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,53 +11,54 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/metric"
 )
 
-// Task is one evaluation task, as a file describes it: where its rows are, what the model reads of a row, and what counts.
+// Task is an evaluation task as its file defines it: where its rows are, which texts the model gets from a row, and
+// what is measured.
 type Task struct {
 	Name    string
 	Version string   // of the task's definition, for results.json
-	Aliases []string // other names that mean this task
-	Place   string   // the file
+	Aliases []string // other names of the task
+	Place   string   // the task file
 
 	DatasetPath, DatasetName, Split string   // on the hub
-	Local                           []string // patterns of files under the data folder; the first that matches any file counts
+	Local                           []string // file patterns in the data folder; the first that matches counts
 
-	ApplyChatTemplate bool   // contexts are a user's message, whatever the other tasks' are
+	ApplyChatTemplate bool   // renders contexts as user messages, whatever the other tasks do
 	Output            string // MultipleChoice or GenerateUntil
-	Where             field  // rows for which it is false are left out
-	Text              field  // what the model reads first; where the choices are contexts, the gold choice
-	Target            field  // the gold choice; where the choices are contexts, what is scored after each
+	Where             field  // drops the rows for which it is false
+	Text              field  // the context; where the choices are contexts, the index of the gold choice
+	Target            field  // the gold choice; where the choices are contexts, the continuation of all of them
 	Choice            field
-	Delimiter         string // before a continuation
-	Correct           field  // reference answers
-	Incorrect         field
+	Delimiter         string // before every continuation
+	Correct           field  // correct reference answers
+	Incorrect         field  // incorrect reference answers
 	Metrics           []Metric
 	Generation        Generation
 }
 
-// The kinds of Task.Output.
+// The values of Task.Output.
 const (
-	MultipleChoice = "multiple_choice" // continuations are scored, and the likeliest is the answer
-	GenerateUntil  = "generate_until"  // the model writes an answer
+	MultipleChoice = "multiple_choice" // the model scores continuations, and the likeliest is its answer
+	GenerateUntil  = "generate_until"  // the model generates an answer
 )
 
-// Metric is one measure of a task. Its values over the documents are averaged.
+// Metric is one measure of a task. Results have its mean over the documents.
 type Metric struct {
 	Kind           string // what is computed, one of metricKinds
-	Name           string // in results; Kind unless the file says otherwise
+	Name           string // in results; Kind unless the task file names it
 	HigherIsBetter bool
 	Labels         field // of true_mass: 1 for a true choice
 }
 
-// Generation says how answers are written.
+// Generation configures how answers are generated.
 type Generation struct {
-	Until       []string // texts before which an answer ends, besides the end token
+	Until       []string // stop strings; the end-of-sequence token stops an answer too
 	MaxTokens   int
 	Temperature float64 // 0 = greedy
-	TopP        float64 // 0 = no nucleus
+	TopP        float64 // 0 = no nucleus sampling
 	TopK        int     // 0 = all tokens
 }
 
-// metricKinds are the metrics that there are, by output.
+// metricKinds returns the supported kinds of metrics of tasks with an output.
 func metricKinds(output string) []string {
 	if output == MultipleChoice {
 		return metric.ChoiceKinds()
@@ -70,17 +72,17 @@ const judged = "llama2"
 // Judged reports whether a judge computes the metric.
 func (m Metric) Judged() bool { return m.Kind == judged }
 
-// Judged tells whether the task's answers need a Judge.
+// Judged reports whether a judge rates the task's answers.
 func (t Task) Judged() bool {
 	return slices.ContainsFunc(t.Metrics, Metric.Judged)
 }
 
-// check says what the keys of a task lack together.
+// check returns an error if keys are missing or do not fit together.
 func (t Task) check() error {
 	var missing []string
 	for _, f := range []struct {
 		key     string
-		lacking bool
+		missing bool
 	}{
 		{"task", t.Name == ""},
 		{"dataset_path (a set on the hub) or local (files)", t.DatasetPath == "" && len(t.Local) == 0},
@@ -91,7 +93,7 @@ func (t Task) check() error {
 		{"doc_to_choice", t.Choice.source == nil && t.Output == MultipleChoice},
 		{"metric_list", len(t.Metrics) == 0},
 	} {
-		if f.lacking {
+		if f.missing {
 			missing = append(missing, f.key)
 		}
 	}
@@ -103,7 +105,7 @@ func (t Task) check() error {
 		case !slices.Contains(known, m.Kind):
 			return fmt.Errorf("metric %s is not one of %s tasks: %s", m.Kind, t.Output, strings.Join(known, ", "))
 		case m.Kind == "true_mass" && m.Labels.source == nil:
-			return fmt.Errorf("metric true_mass needs labels, 1 for each true choice")
+			return errors.New("metric true_mass needs labels, 1 for each true choice")
 		case m.needsReferences() && (t.Correct.source == nil || t.Incorrect.source == nil):
 			return fmt.Errorf("metric %s needs references, correct and incorrect ones", m.Kind)
 		}
@@ -115,11 +117,12 @@ func (m Metric) needsReferences() bool {
 	return slices.Contains(metric.AnswerKinds(), m.Kind)
 }
 
-// Definition is the task's entry under configs in results.json.
+// Definition returns the task's entry under configs in results.json.
 func (t Task) Definition() map[string]any {
 	out := map[string]any{
-		"task": t.Name, "dataset_path": t.DatasetPath, "dataset_name": t.DatasetName, "split": t.Split, "output_type": t.Output,
-		"doc_to_text": t.Text.source, "doc_to_target": t.Target.source, "num_fewshot": 0, "metadata": map[string]any{"version": t.VersionNumber()},
+		"task": t.Name, "dataset_path": t.DatasetPath, "dataset_name": t.DatasetName, "split": t.Split,
+		"output_type": t.Output, "doc_to_text": t.Text.source, "doc_to_target": t.Target.source, "num_fewshot": 0,
+		"metadata": map[string]any{"version": t.VersionNumber()},
 	}
 	if t.Output == MultipleChoice {
 		out["doc_to_choice"], out["target_delimiter"] = t.Choice.source, t.Delimiter
@@ -127,12 +130,13 @@ func (t Task) Definition() map[string]any {
 	}
 	g := t.Generation
 	out["generation_kwargs"] = map[string]any{
-		"until": g.Until, "max_gen_toks": g.MaxTokens, "do_sample": g.Temperature > 0, "temperature": g.Temperature, "top_p": g.TopP, "top_k": g.TopK,
+		"until": g.Until, "max_gen_toks": g.MaxTokens, "do_sample": g.Temperature > 0, "temperature": g.Temperature,
+		"top_p": g.TopP, "top_k": g.TopK,
 	}
 	return out
 }
 
-// VersionNumber is the version as a JSON number where it is one, else as a string.
+// VersionNumber returns the version as a JSON number if it is one, else as a string.
 func (t Task) VersionNumber() any {
 	if _, err := strconv.ParseFloat(t.Version, 64); err != nil || !json.Valid([]byte(t.Version)) {
 		return t.Version

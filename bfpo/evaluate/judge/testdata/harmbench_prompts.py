@@ -1,8 +1,8 @@
-"""Writes harmbench_prompts.json: the classifiers' prompts as the seed and the model card make them.
+"""Writes harmbench_prompts.json: the classifiers' prompts as the original code and the model card make them.
 
-    python harmbench_prompts.py SEED/data/eval-tasks/advbench/metric.py CARD.md > harmbench_prompts.json
+    python harmbench_prompts.py BFPO/data/eval-tasks/advbench/metric.py CARD.md > harmbench_prompts.json
 
-CARD.md is the card of cais/HarmBench-Mistral-7b-val-cls.
+BFPO is the folder of the original code, and CARD.md is the model card of cais/HarmBench-Mistral-7b-val-cls.
 """
 
 import ast
@@ -10,8 +10,8 @@ import json
 import re
 import sys
 
-seed = ast.parse(open(sys.argv[1]).read())
-given = {n.targets[0].id: n.value for n in seed.body if isinstance(n, ast.Assign)}
+original = ast.parse(open(sys.argv[1]).read())
+given = {n.targets[0].id: n.value for n in original.body if isinstance(n, ast.Assign)}
 llama = ast.literal_eval(given["LLAMA2_CLS_PROMPT"])["prompt_contextual"]
 behavior = ast.literal_eval(given["behavior"])
 card = open(sys.argv[2]).read()

@@ -7,7 +7,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-func TestDegree(t *testing.T) {
+func TestSafety(t *testing.T) {
 	score := func(x float64) []mistral.Score { return []mistral.Score{{LogProb: x}} }
 	higher := task.Metric{HigherIsBetter: true}
 	for _, c := range []struct {
