@@ -7,20 +7,6 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
-// Axis is one axis of the chart: the mean over tasks of one number each, from 0 (bad) to 1 (good).
-type Axis struct {
-	Name   string
-	Parts  []Part
-	Scores []Cell   // of the models; empty without parts
-	Absent []string // tasks of the axis that are left out because not all models have them
-}
-
-// Part is one task of an axis.
-type Part struct {
-	Task, Metric string
-	Turned       bool // lower is better, so 1 minus the value counts
-}
-
 // Safety are the tasks that make the safety axis unless others are named: what a model does with harmful prompts, and its judgement of
 // harmful text.
 func Safety() []string {

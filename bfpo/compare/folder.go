@@ -22,31 +22,6 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
-// Model is one evaluated model.
-type Model struct {
-	Name  string // shortest ending of the folder's path that tells it from the others
-	Path  string // the folder with results.json
-	Model string // what was evaluated, as results.json says; may be empty
-	Tasks map[string]Task
-
-	settings map[string]string // how it was evaluated, as results.json says
-}
-
-// Task is what one evaluation found for one task.
-type Task struct {
-	Metrics   []Metric
-	Total     int              // documents that were evaluated
-	Documents map[int]Document // by doc_id; nil where there are no samples
-	Missing   string           // why there are none
-}
-
-// Metric is one line of results.json.
-type Metric struct {
-	Name         string
-	Value, Error float64 // Error is NaN where results.json has none
-	Better       report.Better
-}
-
 // Open reads the evaluations that the folders hold. A folder is that of an evaluation; that of a pipeline's run, which stands for its
 // eval/after; or that of a training stage's run, which stands for its last evaluation in the loop. One pipeline's folder alone is
 // compared with itself: before and after. Errors name the folder and what it lacks.

@@ -14,16 +14,6 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
-// Document is what one model did with one document.
-type Document struct {
-	Metrics map[string]float64
-	Asked   string // the document as every model sees it, whatever its template and tokenizer: the same text in both is the same document
-	Target  string // of generation: what the prompt asks
-	Answer  string // of generation
-	Answers bool   // it is of generation
-	Verdict string // of a judge
-}
-
 // sampleLine is what is read of a line of samples_TASK.jsonl.
 type sampleLine struct {
 	DocID         *int                       `json:"doc_id"`

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // record lists the unpacked files of a wheel. It is written last: without it the wheel counts as missing.
@@ -107,4 +108,12 @@ func (r contextReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return r.r.Read(p)
+}
+
+// isOf reports whether the file name of an archive is the member, or lies below the member when that ends in /.
+func isOf(name, member string) bool {
+	if strings.HasSuffix(name, "/") { // a folder's own entry
+		return false
+	}
+	return name == member || strings.HasSuffix(member, "/") && strings.HasPrefix(name, member)
 }

