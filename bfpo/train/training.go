@@ -102,14 +102,15 @@ func (t *Training) Total() int { return t.stage.Trainer.Count.Total }
 // recipe says. It stops after an error; the error of an interrupted run wraps usage.ErrInterrupted, and its state is saved then.
 func (t *Training) Steps(ctx context.Context) iter.Seq2[track.Metrics, error] {
 	return func(yield func(track.Metrics, error) bool) {
-		trackers, err := t.openTrackers()
+		displays, err := t.openDisplays()
 		if err != nil {
 			yield(track.Metrics{}, err)
 			return
 		}
+		trackers := append(track.Trackers{t.metrics}, displays...)
 		if t.evaluationPending() {
 			if err := t.interruptible(t.evaluate(ctx, trackers)); err != nil {
-				yield(track.Metrics{}, errors.Join(err, trackers.Close()))
+				yield(track.Metrics{}, errors.Join(err, displays.Close()))
 				return
 			}
 		}
@@ -117,7 +118,7 @@ func (t *Training) Steps(ctx context.Context) iter.Seq2[track.Metrics, error] {
 		if !left && t.evaluates() && !t.evaluated() {
 			err = t.interruptible(t.evaluate(ctx, trackers))
 		}
-		if err = errors.Join(err, trackers.Close()); err != nil && left {
+		if err = errors.Join(err, t.metrics.Sync(), displays.Close()); err != nil && left {
 			t.late = err // the caller takes no more values; Close returns it
 		} else if err != nil {
 			yield(track.Metrics{}, err)
@@ -212,10 +213,10 @@ func (t *Training) interruptible(err error) error {
 	return err
 }
 
-// openTrackers opens the curves and the terminal beside the step log, going on after a resumed run's step.
-func (t *Training) openTrackers() (track.Trackers, error) {
+// openDisplays opens the terminal and the curves, which show what the step log keeps, going on after a resumed run's step.
+func (t *Training) openDisplays() (track.Trackers, error) {
 	step, c := t.stage.Trainer.Step, t.stage.Config
-	trackers := track.Trackers{t.metrics, track.NewTerminal(t.stage.Out, t.name, step, t.Total(), c.LoggingSteps)}
+	displays := track.Trackers{track.NewTerminal(t.stage.Out, t.name, step, t.Total(), c.LoggingSteps)}
 	for _, name := range c.ReportTo {
 		if name != "tensorboard" {
 			continue
@@ -224,7 +225,7 @@ func (t *Training) openTrackers() (track.Trackers, error) {
 		if err != nil {
 			return nil, err
 		}
-		trackers = append(trackers, events)
+		displays = append(displays, events)
 		text, err := c.YAML()
 		if err == nil {
 			err = events.Text("config", "```yaml\n"+string(text)+"```")
@@ -233,7 +234,7 @@ func (t *Training) openTrackers() (track.Trackers, error) {
 			return nil, err
 		}
 	}
-	return trackers, nil
+	return displays, nil
 }
 
 // Close frees the model and the programs.
@@ -241,6 +242,9 @@ func (t *Training) Close() error {
 	errs := []error{t.late}
 	if t.saver != nil {
 		errs = append(errs, t.saver.saving.wait())
+	}
+	if t.metrics != nil {
+		errs = append(errs, t.metrics.Close())
 	}
 	errs = append(errs, t.loop.close())
 	if t.stage != nil {
