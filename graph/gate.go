@@ -3,8 +3,6 @@ package graph
 import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
-
-	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // Gated returns silu(gate) * up of one dtype and shape, the middle of Llama's MLP (Shazeer 2020, arXiv 2002.05202, eq. 6), computed in float32
@@ -15,8 +13,6 @@ import (
 // The backward pass keeps gate and up alone:
 //
 //	dgate = dy up s (1 + gate (1 - s)),  dup = dy gate s
-//
-// Package pjrt computes it by a call where it can: XLA would take the exponential through memory, for each of the two.
 func Gated(gate, up *Node) *Node {
 	return withGradient(func(in []*Node) *Node {
 		x, up := inFloat32(in[0]), inFloat32(in[1])
@@ -27,11 +23,7 @@ func Gated(gate, up *Node) *Node {
 		s := Reciprocal(onePlusExp(x))
 		slope := Mul(s, OnePlus(Mul(MaxScalar(x, -furthest), OneMinus(s))))
 		dtype := in[0].DType()
-		adjoints := []*Node{ConvertDType(Mul(Mul(d, up), slope), dtype), ConvertDType(Mul(d, Mul(x, s)), dtype)}
-		if dtype != dtypes.BFloat16 || onGPU(x) {
-			return adjoints
-		}
-		return marked(mlir.GateGradientMarker, adjoints, in[0], in[1], dy)
+		return []*Node{ConvertDType(Mul(Mul(d, up), slope), dtype), ConvertDType(Mul(d, Mul(x, s)), dtype)}
 	}, gate, up)
 }
 

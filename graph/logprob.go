@@ -7,8 +7,6 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/exceptions"
 	. "github.com/gomlx/gomlx/core/graph"
-
-	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // TokenLogProbs returns the log-probability of every target token and the mean logit over the vocabulary at its place,
@@ -111,14 +109,8 @@ func frozenHead(x, labels, w *Node, gradient bool, chunk int) *Node {
 
 // weighedRows returns exp(logits - top) w for logits [n, V], the largest of each row, top [n, 1], and w [V, D], in float32: [n, D]. The exponentials are
 // rounded to w's dtype before they are divided by their sum: so that of the most probable token, which alone may come close to its label's, is exactly 1.
-//
-// Package pjrt computes it by a call where it can, without exponentials in memory.
 func weighedRows(logits, top, w *Node) *Node {
-	rows := contract(ConvertDType(Exp(Sub(logits, top)), w.DType()), 1, w, 0, dtypes.Float32)
-	if w.DType() != dtypes.BFloat16 || onGPU(w) {
-		return rows
-	}
-	return marked(mlir.WeightedRowsMarker, []*Node{rows}, logits, Squeeze(top, -1), w)[0]
+	return contract(ConvertDType(Exp(Sub(logits, top)), w.DType()), 1, w, 0, dtypes.Float32)
 }
 
 // trainedHead returns logp [N] of labels [N] for x [N, D], chunk by chunk, with gradients to x and w; the backward pass computes the logits

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/graph"
-	"github.com/bfpo-go/bfpo/graph/pjrt/hlo"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -121,9 +120,9 @@ func TestGreedyLogProbs(t *testing.T) {
 	})
 }
 
-// Where there are kernels, the gradient of a frozen head in bfloat16 is a call, which keeps no probabilities: also for rows and words that fill no block.
-func TestWeighedRowsCall(t *testing.T) {
-	d := inspectedKernels(t)
+// The gradient of a frozen head in bfloat16 is that of float32, rounded: also for rows and words that fill no block.
+func TestFrozenHeadHalfPrecision(t *testing.T) {
+	d := xla(t)
 	const tokens, width, words = 70, 96, 5003
 	hidden := tensors.FromFlatDataAndDimensions(rounded(floats(t, random(1, 1, tokens, width))), 1, tokens, width)
 	head := tensors.FromFlatDataAndDimensions(rounded(floats(t, random(2, words, width))), words, width)
@@ -139,14 +138,6 @@ func TestWeighedRowsCall(t *testing.T) {
 		})
 		defer p.Close()
 		in := []*tensors.Tensor{tensors.FromValue(index), tensors.FromValue(labels)}
-		compiled, err := p.Compile([]shapes.Shape{hidden.Shape(), head.Shape()}, []shapes.Shape{in[0].Shape(), in[1].Shape()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		called := slices.ContainsFunc(compiled.Work.Operations, func(o hlo.Operation) bool { return o.Name == "bfpo_weighted_rows" })
-		if called != (dtype == dtypes.BFloat16) {
-			t.Errorf("%s: %v", dtype, compiled.Work.Operations)
-		}
 		out, err := p.Call([]*tensors.Tensor{hidden, head}, in)
 		if err != nil {
 			t.Fatal(err)
