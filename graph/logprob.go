@@ -7,8 +7,6 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/exceptions"
 	. "github.com/gomlx/gomlx/core/graph"
-
-	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // TokenLogProbs returns the log-probability of every target token, and the mean logit over the vocabulary of the hidden
@@ -119,14 +117,8 @@ func frozenHead(x, labels, w *Node, gradient bool, chunk int) *Node {
 // [n, D], for logits [n, V] and the largest logit of each row, top [n, 1]. The exponentials are rounded to w's dtype
 // before the division by their sum. The weight of the most probable token is then exactly 1; only this token's row
 // can nearly cancel the label's.
-//
-// Where package pjrt has a kernel, it computes this in one call that does not store the exponentials.
 func weighedRows(logits, top, w *Node) *Node {
-	rows := contract(ConvertDType(Exp(Sub(logits, top)), w.DType()), 1, w, 0, dtypes.Float32)
-	if w.DType() != dtypes.BFloat16 || onGPU(w) {
-		return rows
-	}
-	return marked(mlir.WeightedRowsMarker, []*Node{rows}, logits, Squeeze(top, -1), w)[0]
+	return contract(ConvertDType(Exp(Sub(logits, top)), w.DType()), 1, w, 0, dtypes.Float32)
 }
 
 // trainedHead returns logp [N] of labels [N] for x [N, D], chunk by chunk, with gradients with respect to x and w. The

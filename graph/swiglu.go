@@ -3,8 +3,6 @@ package graph
 import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
-
-	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
 // SwiGLU returns silu(gate) * up, the activation of Llama's MLP (Shazeer 2020, arXiv 2002.05202, eq. 6), for gate and
@@ -15,9 +13,6 @@ import (
 // The backward pass keeps only gate and up:
 //
 //	dgate = dy up s (1 + gate (1 - s)),  dup = dy gate s
-//
-// Where package pjrt has a kernel, it computes the gradient in one call; XLA would write the exponential to memory and
-// read it back for each of the two adjoints.
 func Gated(gate, up *Node) *Node {
 	return withGradient(func(in []*Node) *Node {
 		x, up := inFloat32(in[0]), inFloat32(in[1])
@@ -28,11 +23,7 @@ func Gated(gate, up *Node) *Node {
 		s := Reciprocal(onePlusExp(x))
 		slope := Mul(s, OnePlus(Mul(MaxScalar(x, -largestExponent), OneMinus(s))))
 		dtype := in[0].DType()
-		adjoints := []*Node{ConvertDType(Mul(Mul(d, up), slope), dtype), ConvertDType(Mul(d, Mul(x, s)), dtype)}
-		if dtype != dtypes.BFloat16 || onGPU(x) {
-			return adjoints
-		}
-		return marked(mlir.GateGradientMarker, adjoints, in[0], in[1], dy)
+		return []*Node{ConvertDType(Mul(Mul(d, up), slope), dtype), ConvertDType(Mul(d, Mul(x, s)), dtype)}
 	}, gate, up)
 }
 

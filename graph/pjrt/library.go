@@ -95,8 +95,6 @@ func (l *library) addHandlers() bool {
 		mlir.AttentionTarget:         kernels.Attention(),
 		mlir.AttentionGradientTarget: kernels.AttentionGradient(),
 		mlir.DecoderTarget:           kernels.Decoder(),
-		mlir.WeightedRowsTarget:      kernels.WeightedRows(),
-		mlir.GateGradientTarget:      kernels.GateGradient(),
 	} {
 		if !C.add_handler(l.table, C.CString(target), handler) { // the plugin may keep the name
 			return false

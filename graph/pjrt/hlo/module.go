@@ -174,8 +174,6 @@ func (i instruction) flops(operand func(n int) array) float64 {
 	switch {
 	case i.target == mlir.ProductTarget && len(result.dims) > 0:
 		return 2 * operand(0).size() * float64(result.dims[len(result.dims)-1])
-	case i.target == mlir.WeightedRowsTarget && len(result.dims) == 2:
-		return 2 * operand(0).size() * float64(result.dims[1])
 	case i.target == mlir.AttentionTarget && len(operand(0).dims) == 4:
 		return 2 * operand(0).size() * float64(operand(0).dims[1])
 	case i.target == mlir.AttentionGradientTarget && len(operand(0).dims) == 4:

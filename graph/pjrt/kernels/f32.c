@@ -37,25 +37,8 @@ WIDE_INLINE void pack_steps(bool bf16, const matrix *m, bool right, long row, fl
       }
 }
 
-// pack_exp_steps packs a left matrix with row_max: its exponentials, rounded to bf16.
-WIDE static void pack_exp_steps(const matrix *m, long row, float *to) {
-  for (long term = 0; term < m->depth; term += BLOCK, to += BLOCK * BLOCK)
-    for (int r = 0; r < BLOCK; r++)
-      for (int t = 0; t < BLOCK; t += 16) {
-        __m512 e = _mm512_setzero_ps();
-        if (row + r < m->rows) {
-          __mmask16 mask = lane_mask(m->depth - term - t);
-          const float *from = (const float *)m->data + (row + r) * m->stride + term + t;
-          __m512 x = _mm512_sub_ps(_mm512_maskz_loadu_ps(mask, from), _mm512_set1_ps(m->row_max[row + r]));
-          e = _mm512_maskz_mov_ps(mask, widen((__m256i)_mm512_cvtneps_pbh(exp16(x))));
-        }
-        _mm512_store_ps(to + r * BLOCK + t, e);
-      }
-}
-
 WIDE void pack_f32_panel(format f, const matrix *m, bool right, long row, char *to) {
-  if (m->row_max != NULL) pack_exp_steps(m, row, (float *)to);
-  else if (f == BF16_WIDENED) pack_steps(true, m, right, row, (float *)to);
+  if (f == BF16_WIDENED) pack_steps(true, m, right, row, (float *)to);
   else pack_steps(false, m, right, row, (float *)to);
 }
 

@@ -6,7 +6,6 @@
 
 #include "attention.h"
 #include "decoder.h"
-#include "gate.h"
 #include "product.h"
 #include "rows.h"
 
@@ -138,25 +137,6 @@ void *bfpo_product(void *frame) {
   return run_job(c, product_new(batch, a, b, f, out->data, out->type == TYPE_BF16, thread_count(c)));
 }
 
-static bool are_weighted_rows(const call *c) {
-  if (!has_counts(c, 3, 1)) return false;
-  const buffer *x = argument(c, 0), *max = argument(c, 1), *w = argument(c, 2);
-  if (x->rank != 2 || w->rank != 2) return false;
-  int64_t rows = x->dims[0], depth = x->dims[1], columns = w->dims[1];
-  const int64_t x_dims[] = {rows, depth}, w_dims[] = {depth, columns}, out_dims[] = {rows, columns};
-  return rows * depth * columns > 0 && has_shape(x, TYPE_F32, x_dims, 2) && has_shape(max, TYPE_F32, x_dims, 1) &&
-         has_shape(w, TYPE_BF16, w_dims, 2) && has_shape(result(c, 0), TYPE_F32, out_dims, 2);
-}
-
-void *bfpo_weighted_rows(void *frame) {
-  const call *c = frame;
-  if (!is_execution(c)) return NULL;
-  if (!are_weighted_rows(c)) return wrong_operands(c, "not a product of exponentials and a matrix");
-  matrix x = as_matrix(argument(c, 0), false), w = as_matrix(argument(c, 2), true);
-  x.row_max = argument(c, 1)->data;
-  return run_job(c, product_new(1, x, w, bf16_format(), result(c, 0)->data, false, thread_count(c)));
-}
-
 void *bfpo_rows(void *frame) {
   const call *c = frame;
   if (!is_execution(c)) return NULL;
@@ -207,21 +187,6 @@ void *bfpo_attention_gradient(void *frame) {
   void *dq = result(c, 0)->data, *dk = result(c, 1)->data, *dv = result(c, 2)->data;
   const void *dy = argument(c, 4)->data;
   return run_job(c, attention_gradient_new(read_attention_inputs(c), dy, dq, dk, dv, thread_count(c)));
-}
-
-void *bfpo_gate_gradient(void *frame) {
-  const call *c = frame;
-  if (!is_execution(c)) return NULL;
-  const char *wrong = "not the gradient of a gate";
-  if (!has_counts(c, 3, 2)) return wrong_operands(c, wrong);
-  const buffer *gate = argument(c, 0), *up = argument(c, 1), *dy = argument(c, 2);
-  const buffer *all[] = {gate, up, dy, result(c, 0), result(c, 1)};
-  long elements = 1;
-  for (int i = 0; i < gate->rank; i++) elements *= gate->dims[i];
-  for (int i = 0; i < 5; i++)
-    if (!has_shape(all[i], TYPE_BF16, gate->dims, gate->rank) || elements < 1) return wrong_operands(c, wrong);
-  return run_job(c, gate_gradient_new(gate->data, up->data, dy->data, all[3]->data, all[4]->data, elements,
-                                      thread_count(c)));
 }
 
 // Arguments of bfpo_decoder: these, then LAYER_ARGUMENTS for each layer.
@@ -313,11 +278,9 @@ void *bfpo_decoder(void *frame) {
 #else
 
 void *bfpo_product(void *frame) { return NULL; }
-void *bfpo_weighted_rows(void *frame) { return NULL; }
 void *bfpo_rows(void *frame) { return NULL; }
 void *bfpo_attention(void *frame) { return NULL; }
 void *bfpo_attention_gradient(void *frame) { return NULL; }
-void *bfpo_gate_gradient(void *frame) { return NULL; }
 void *bfpo_decoder(void *frame) { return NULL; }
 
 #endif

@@ -14,17 +14,12 @@ const char *compiler_version(void);
 // matrices may be multiplied as BF16X3 if AMX is available (see panels.h).
 enum product_attribute { LEFT_TRANSPOSED = 1, RIGHT_TRANSPOSED = 2, ALLOW_BF16X3 = 4 }; // as in package mlir
 void *bfpo_product(void *frame);
-// bfpo_weighted_rows computes e^(x - max) w -> [M, N] f32 from x [M, K] f32, max [M] f32, at least as large as the
-// elements of its row, and w [K, N] bf16.
-void *bfpo_weighted_rows(void *frame);
 // bfpo_rows computes left [M, K] right [N, K]^T -> [M, N] for few rows M: see rows.h.
 void *bfpo_rows(void *frame);
 // bfpo_attention computes q, k, v, mask -> y, and bfpo_attention_gradient q, k, v, mask, dy -> dq, dk, dv: see
 // attention.h.
 void *bfpo_attention(void *frame);
 void *bfpo_attention_gradient(void *frame);
-// bfpo_gate_gradient computes gate, up, dy -> dgate, dup, all of one shape in bf16: see gate.h.
-void *bfpo_gate_gradient(void *frame);
 // bfpo_decoder computes all layers of a decoder for a few tokens. Its arguments are x [B, S, D], slots [B, S], cos
 // and sin [B, S, 1, hd/2], mask [B, S, T] and epsilon, then keys, values and nine weights of each layer. Its
 // results are the output of the last layer and the keys and values of each layer, in the memory of the arguments:

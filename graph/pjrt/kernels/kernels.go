@@ -41,10 +41,6 @@ func FastBF16() bool { return Available() && C.bf16_format() == C.BF16 }
 // matrices are. The attribute is an int64, see enum product_attribute in handler.h.
 func Product() unsafe.Pointer { return C.bfpo_product }
 
-// WeightedRows returns the C function for e^(x - max) w: of x [M, K] float32, the maximum of each row, max [M]
-// float32, and w [K, N] bfloat16, to [M, N] float32. Exponentials are rounded to bfloat16; sums are float32.
-func WeightedRows() unsafe.Pointer { return C.bfpo_weighted_rows }
-
 // Rows returns the C function for Product with few rows M, which takes as long as reading right from memory. It
 // multiplies float32 in full precision, and the result of a row does not depend on the other rows.
 func Rows() unsafe.Pointer { return C.bfpo_rows }
@@ -58,10 +54,6 @@ func Attention() unsafe.Pointer { return C.bfpo_attention }
 // AttentionGradient returns the C function for the gradient of Attention: from q, k, v, mask and the gradient of
 // the result to the gradients of q, k and v.
 func AttentionGradient() unsafe.Pointer { return C.bfpo_attention_gradient }
-
-// GateGradient returns the C function for the gradient of silu(gate) * up: from gate, up and the gradient of the
-// result, of one shape in bfloat16, to the gradients of gate and up. It computes in float32.
-func GateGradient() unsafe.Pointer { return C.bfpo_gate_gradient }
 
 // Decoder returns the C function for all layers of a decoder on a few new tokens. Its arguments are x [B, S, D]
 // float32, the tokens' positions in the cache, int32 [B, S], cosines and sines [B, S, 1, hd/2] float32, a mask [B,

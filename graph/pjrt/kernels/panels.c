@@ -4,8 +4,6 @@
 
 #ifdef HAVE_KERNELS
 
-#include <string.h>
-
 #include "f32.h"
 #include "simd.h"
 
@@ -64,32 +62,14 @@ WIDE static inline void pack_tile(bool bf16x3, const matrix *m, bool right, long
   store_tile(remainders, to + 2 * TILE_BYTES);
 }
 
-// pack_exp_tile is pack_tile for a matrix with row_max.
-WIDE static inline void pack_exp_tile(const matrix *m, long row, long term, char *to) {
-  long left = m->rows - row, rows = left < 0 ? 0 : left < 16 ? left : 16;
-  __mmask16 low = lane_mask(m->depth - term), high = lane_mask(m->depth - term - 16);
-  const float *at = (const float *)m->data + row * m->stride + term;
-  for (long i = 0; i < rows; i++, at += m->stride) {
-    __m512 max = _mm512_set1_ps(m->row_max[row + i]);
-    __m512 a = _mm512_maskz_mov_ps(low, exp16(_mm512_sub_ps(_mm512_maskz_loadu_ps(low, at), max)));
-    __m512 b = _mm512_maskz_mov_ps(high, exp16(_mm512_sub_ps(_mm512_maskz_loadu_ps(high, at + 16), max)));
-    _mm512_store_si512(to + i * TILE_ROW_BYTES, narrow(a, b));
-  }
-  memset(to + rows * TILE_ROW_BYTES, 0, (16 - rows) * TILE_ROW_BYTES);
-}
-
 WIDE void pack_panel(format f, const matrix *m, bool right, long row, char *to) {
   if (has_f32_panels(f)) {
     pack_f32_panel(f, m, right, row, to);
     return;
   }
   for (long term = 0; term < m->depth; term += BLOCK, to += step_bytes(f))
-    for (int half = 0; half < 2; half++) {
-      long from = row + 16 * half;
-      char *at = to + half * TILE_BYTES;
-      if (m->row_max != NULL) pack_exp_tile(m, from, term, at);
-      else pack_tile(f == BF16X3, m, right, from, term, at);
-    }
+    for (int half = 0; half < 2; half++)
+      pack_tile(f == BF16X3, m, right, row + 16 * half, term, to + half * TILE_BYTES);
 }
 
 // COMPILER_BARRIER keeps memory accesses on their side: compilers do not know which memory AMX instructions access.

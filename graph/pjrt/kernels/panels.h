@@ -13,9 +13,6 @@ typedef struct {
   long rows, depth;
   bool transposed; // stored as [depth, rows] instead of [rows, depth]
   long stride;     // elements from one stored row to the next
-  // row_max is NULL, or has a number m for each row of a left matrix in f32, stored as [rows, depth] with x <= m
-  // for its elements x. The matrix then stands for e^(x - m), rounded to bf16.
-  const float *row_max;
 } matrix;
 
 // A block is BLOCK rows of a matrix. A panel is a packed block, in steps of BLOCK terms of the depth; elements

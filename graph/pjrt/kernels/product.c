@@ -72,15 +72,11 @@ job *product_new(long batch, matrix left, matrix right, format f, void *out, boo
   return job_init(&p->job, threads, p->shared_bytes + p->sum_bytes, p->worker_bytes) ? &p->job : NULL;
 }
 
-static long size_of_element(const product *p, const matrix *m) {
-  return m->row_max != NULL ? (long)sizeof(float) : element_bytes(p->format);
-}
-
 // pack packs some terms of a block of one of the matrices.
 static void pack(const product *p, const matrix *m, long number, long block, long term, long terms, char *to) {
   matrix part = *m;
   long offset = number * m->rows * m->depth + term * (m->transposed ? m->stride : 1);
-  part.data = (const char *)m->data + offset * size_of_element(p, m);
+  part.data = (const char *)m->data + offset * element_bytes(p->format);
   part.depth = terms;
   pack_panel(p->format, &part, m == &p->right, block * BLOCK, to);
 }
@@ -131,10 +127,10 @@ static void multiply(const product *p, long number, long group, long part, long 
 // columns of it; memory delivers whole rows several times as fast, and the caches keep them until then.
 static void prefetch(const product *p, long number, long term, long terms, long part, long parts) {
   const matrix *m = p->split;
-  long row = m->stride * size_of_element(p, m);
+  long row = m->stride * element_bytes(p->format);
   long from = (term + terms * part / parts) * row, to = (term + terms * (part + 1) / parts) * row;
   if (!m->transposed || terms * row > PREFETCH_BYTES) return;
-  const char *data = (const char *)m->data + number * m->rows * m->depth * size_of_element(p, m);
+  const char *data = (const char *)m->data + number * m->rows * m->depth * element_bytes(p->format);
   for (long i = from; i < to; i += 64) (void)*(const volatile char *)(data + i);
 }
 

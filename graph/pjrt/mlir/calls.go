@@ -14,8 +14,6 @@ const (
 	AttentionMarker         int32 = 0x0bf90a77 // y, q, k, v, mask
 	AttentionGradientMarker int32 = 0x0bf90a78 // dq, dk, dv, q, k, v, mask, dy
 	DecoderMarker           int32 = 0x0bf90a79 // results and arguments of kernels.Decoder
-	WeightedRowsMarker      int32 = 0x0bf90a7a // result and arguments of kernels.WeightedRows
-	GateGradientMarker      int32 = 0x0bf90a7b // results and arguments of kernels.GateGradient
 )
 
 // CallWidth divides the widths that the kernels support: the width of attention heads, and all widths of a decoder.
@@ -27,8 +25,6 @@ func markedTargets() map[string]string {
 		fmt.Sprint(AttentionMarker):         AttentionTarget,
 		fmt.Sprint(AttentionGradientMarker): AttentionGradientTarget,
 		fmt.Sprint(DecoderMarker):           DecoderTarget,
-		fmt.Sprint(WeightedRowsMarker):      WeightedRowsTarget,
-		fmt.Sprint(GateGradientMarker):      GateGradientTarget,
 	}
 }
 
@@ -39,10 +35,8 @@ const decoderArguments, layerArguments, layerCache = 6, 11, 2
 // resultCount returns how many of a barrier's operands, without the marker, are results.
 func resultCount(target string, operands int) int {
 	switch target {
-	case AttentionTarget, WeightedRowsTarget:
+	case AttentionTarget:
 		return 1
-	case GateGradientTarget:
-		return 2
 	case AttentionGradientTarget:
 		return 3
 	}

@@ -28,28 +28,7 @@ func TestCallMarked(t *testing.T) {
 	callBackward := "    %10, %11, %12 = \"stablehlo.custom_call\"(%q, %2, %3, %4, %33) { call_target_name = " +
 		"\"bfpo_attention_gradient\", api_version = 4 : i32 } : (" +
 		qkv + ", " + y + ") -> (" + grads + ")\n"
-	const (
-		rows   = "tensor<2x32xf32>"
-		logits = "tensor<2x64xf32>, tensor<2xf32>, tensor<64x32xbf16>"
-		same   = "tensor<2x32xbf16>"
-	)
-	mean := strings.Replace(mark, "200870519", "200870522", 1) +
-		"    %10, %11, %12, %13, %14 = \"stablehlo.optimization_barrier\"(%6, %q, %2, %3, %7) : (" +
-		rows + ", " + logits + ", tensor<i32>) -> (" + rows + ", " + logits + ", tensor<i32>)\n"
-	callMean := strings.Replace(mark, "200870519", "200870522", 1) +
-		"    %10 = \"stablehlo.custom_call\"(%q, %2, %3) { call_target_name = \"bfpo_weighted_rows\", api_version = 4 " +
-		": i32 } : (" + logits + ") -> (" + rows + ")\n"
-	five := same + ", " + same + ", " + same + ", " + same + ", " + same
-	gate := strings.Replace(mark, "200870519", "200870523", 1) +
-		"    %10, %11, %12, %13, %14, %15 = \"stablehlo.optimization_barrier\"(%5, %6, %q, %2, %3, %7) : (" +
-		five + ", tensor<i32>) -> (" + five + ", tensor<i32>)\n"
-	callGate := strings.Replace(mark, "200870519", "200870523", 1) +
-		"    %10, %11 = \"stablehlo.custom_call\"(%q, %2, %3) { call_target_name = " +
-		"\"bfpo_gate_gradient\", api_version = 4 : i32 } : (" + same + ", " + same + ", " + same + ") -> (" + same +
-		", " + same + ")\n"
 	for name, c := range map[string]struct{ text, want string }{
-		"weighed rows":       {head + mean, head + callMean},
-		"gate":               {head + gate, head + callGate},
 		"forward":            {head + mark + forward + use, head + mark + call + use},
 		"backward":           {head + slope + backward + use, head + slope + callBackward + use},
 		"not a mark":         {head + other + forward + use, head + other + forward + use},

@@ -21,8 +21,6 @@ const (
 	RowsTarget              = "bfpo_rows"
 	AttentionTarget         = "bfpo_attention"
 	AttentionGradientTarget = "bfpo_attention_gradient"
-	WeightedRowsTarget      = "bfpo_weighted_rows"
-	GateGradientTarget      = "bfpo_gate_gradient"
 	DecoderTarget           = "bfpo_decoder"
 )
 
@@ -37,7 +35,6 @@ func kernelGroups() []kernelGroup {
 	return []kernelGroup{
 		{"products", []string{ProductTarget, RowsTarget}},
 		{"attention", []string{AttentionTarget, AttentionGradientTarget}},
-		{"gradients", []string{WeightedRowsTarget, GateGradientTarget}},
 		{"decoder", []string{DecoderTarget}},
 	}
 }

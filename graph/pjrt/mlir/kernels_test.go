@@ -8,8 +8,8 @@ import (
 )
 
 func TestParseKernels(t *testing.T) {
-	all := []string{AttentionTarget, AttentionGradientTarget, DecoderTarget, GateGradientTarget, ProductTarget,
-		RowsTarget, WeightedRowsTarget}
+	all := []string{AttentionTarget, AttentionGradientTarget, DecoderTarget, ProductTarget,
+		RowsTarget}
 	for _, c := range []struct {
 		text string
 		want []string

@@ -125,30 +125,6 @@ static void test_attention_handlers(bool bf16) {
   for (int i = 0; i < 8; i++) array_free(all[i]);
 }
 
-static void test_gradient_handlers(void) {
-  int64_t dims[] = {3, 7}, x_dims[] = {3, 40}, w_dims[] = {40, 9}, out_dims[] = {3, 9};
-  array gate = array_random(true, 21, 1), up = array_random(true, 21, 1), dy = array_random(true, 21, 1);
-  array dgate = array_of_nan(true, 21), dup = array_of_nan(true, 21);
-  buffer in[] = {buffer_of(&gate, 2, dims), buffer_of(&up, 2, dims), buffer_of(&dy, 2, dims)};
-  buffer out[] = {buffer_of(&dgate, 2, dims), buffer_of(&dup, 2, dims)};
-  const char *message = call_handler(bfpo_gate_gradient, in, 3, out, 2, 0);
-  check_finite("dgate", message, &dgate);
-  check_finite("dup", message, &dup);
-  in[2].type = TYPE_F32;
-  check(call_handler(bfpo_gate_gradient, in, 3, out, 2, 0) != NULL, "a gate gradient of two dtypes is accepted");
-
-  array x = array_random(false, 120, 1), max = array_random(false, 3, 1), w = array_random(true, 360, 1);
-  array rows = array_of_nan(false, 27);
-  for (int i = 0; i < 3; i++) ((float *)max.data)[i] = 1;
-  buffer weighted[] = {buffer_of(&x, 2, x_dims), buffer_of(&max, 1, x_dims), buffer_of(&w, 2, w_dims)};
-  buffer y = buffer_of(&rows, 2, out_dims);
-  check_finite("weighted rows", call_handler(bfpo_weighted_rows, weighted, 3, &y, 1, 0), &rows);
-  weighted[1].dims = w_dims;
-  check(call_handler(bfpo_weighted_rows, weighted, 3, &y, 1, 0) != NULL, "maxima of other rows are accepted");
-  array *all[] = {&gate, &up, &dy, &dgate, &dup, &x, &max, &w, &rows};
-  for (int i = 0; i < 9; i++) array_free(all[i]);
-}
-
 // test_decoder_handler calls the decoder with one layer whose sizes are all 32.
 static void test_decoder_handler(bool bf16) {
   int64_t x_dims[] = {1, 1, 32}, slot_dims[] = {1, 1}, angle_dims[] = {1, 1, 1, 16}, cache_dims[] = {1, 1, 32, 32};
@@ -180,7 +156,6 @@ static void test_decoder_handler(bool bf16) {
 }
 
 void test_handlers(void) {
-  test_gradient_handlers();
   for (int bf16 = 0; bf16 < 2; bf16++) {
     test_product_handlers(bf16);
     test_attention_handlers(bf16);

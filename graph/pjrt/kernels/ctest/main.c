@@ -112,7 +112,6 @@ int main(void) {
   test_products();
   test_rows();
   test_attention();
-  test_elementwise();
   test_decoder();
   test_handlers();
   printf("%d failures\n", failed);

@@ -44,7 +44,6 @@ void test_products(void);
 void test_rows(void);
 void test_attention(void);
 void test_decoder(void);
-void test_elementwise(void);
 void test_handlers(void);
 
 #endif
