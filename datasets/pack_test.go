@@ -51,8 +51,8 @@ func TestOriginalDocumentsGolden(t *testing.T) {
 	}
 }
 
-// TestOriginalMixtureGolden checks that mixture, fraction, shuffle and template give the texts of the original code in its
-// order.
+// TestOriginalMixtureGolden checks that mixture, fraction, shuffle and template give the texts of the original code in
+// its order.
 func TestOriginalMixtureGolden(t *testing.T) {
 	var golden struct {
 		Orders struct {
@@ -88,8 +88,8 @@ func TestOriginalMixtureGolden(t *testing.T) {
 	}
 }
 
-// TestOriginalPreferencesGolden compares with the preferences that the original code trained on, their order and token ids,
-// from the raw file on.
+// TestOriginalPreferencesGolden compares with the preferences that the original code trained on, their order and token
+// ids, from the raw file on.
 func TestOriginalPreferencesGolden(t *testing.T) {
 	var golden struct {
 		Config struct {

@@ -99,7 +99,8 @@ func TestOriginalPairsGolden(t *testing.T) {
 	}
 }
 
-// TestOriginalTextsGolden compares with the texts and labels of the original code for rows of every layout that it reads.
+// TestOriginalTextsGolden compares with the texts and labels of the original code for rows of every layout that it
+// reads.
 func TestOriginalTextsGolden(t *testing.T) {
 	var golden []struct {
 		Raw                      json.RawMessage
