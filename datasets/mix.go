@@ -69,13 +69,13 @@ func (m Mixture) Dialogues(ctx context.Context) ([]Dialogue, []PartCount, error)
 // before.
 func (m Mixture) Open(ctx context.Context) (OpenMixture, error) {
 	o := OpenMixture{mixture: m}
-	for _, part := range m.Parts {
-		if part.Fraction < 0 || part.Fraction > 1 {
-			return o, fmt.Errorf("data set %s: fraction %v is not between 0 and 1", part.Name, part.Fraction)
+	for _, set := range m.Parts {
+		if set.Fraction < 0 || set.Fraction > 1 {
+			return o, fmt.Errorf("data set %s: fraction %v is not between 0 and 1", set.Name, set.Fraction)
 		}
-		source, err := OpenSource(ctx, part.Name, m.Split, m.Base, m.Hub)
+		source, err := OpenSource(ctx, set.Name, m.Split, m.Base, m.Hub)
 		if m.HeldOut && errors.Is(err, errSingleFile) {
-			source, err = OpenSource(ctx, part.Name, "train", m.Base, m.Hub)
+			source, err = OpenSource(ctx, set.Name, "train", m.Base, m.Hub)
 		}
 		if errors.Is(err, ErrNoSplit) && !m.isTrain() {
 			o.missing, err = err, nil
@@ -95,12 +95,12 @@ func (m Mixture) isTrain() bool { return strings.Contains(m.Split, "train") }
 func (o OpenMixture) Digest() ([]byte, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%t %t %d\n", o.mixture.isTrain(), o.mixture.Shuffle, o.mixture.Seed)
-	for i, part := range o.mixture.Parts {
-		fmt.Fprintf(h, "%q %v %q\n", part.Name, part.Fraction, o.sources[i].Split)
+	for i, set := range o.mixture.Parts {
+		fmt.Fprintf(h, "%q %v %q\n", set.Name, set.Fraction, o.sources[i].Split)
 		for _, file := range o.sources[i].Files {
 			sum, err := o.sources[i].digest(file)
 			if err != nil {
-				return nil, fmt.Errorf("data set %s: file %s: %w", part.Name, path.Base(file), err)
+				return nil, fmt.Errorf("data set %s: file %s: %w", set.Name, path.Base(file), err)
 			}
 			fmt.Fprintf(h, "%q %x\n", file, sum)
 		}
@@ -134,10 +134,10 @@ func readMixture[T any](
 ) ([]T, []PartCount, error) {
 	var rows []T
 	var counts []PartCount
-	for i, part := range o.mixture.Parts {
+	for i, set := range o.mixture.Parts {
 		source := o.sources[i]
 		if len(source.Files) == 0 {
-			counts = append(counts, PartCount{Name: part.Name})
+			counts = append(counts, PartCount{Name: set.Name})
 			continue
 		}
 		var all []T
@@ -154,10 +154,10 @@ func readMixture[T any](
 		}
 		used := len(all)
 		if o.mixture.isTrain() {
-			used = int(part.Fraction * float64(len(all)))
+			used = int(set.Fraction * float64(len(all)))
 		}
 		rows = append(rows, all[:used]...)
-		counts = append(counts, PartCount{Name: part.Name, Split: source.Split, Rows: len(all), Used: used})
+		counts = append(counts, PartCount{Name: set.Name, Split: source.Split, Rows: len(all), Used: used})
 	}
 	if len(rows) == 0 && o.missing != nil {
 		return nil, nil, o.missing

@@ -18,7 +18,7 @@ func (f TextFormat) originalPair(p Preference) (pair batch.Pair, cut bool, err e
 	}
 	bos, ok := f.Tokenizer.BOS()
 	if !ok {
-		return pair, false, errors.New("text format seed needs a tokenizer with a BOS token")
+		return pair, false, errors.New("text_format seed needs a tokenizer with a BOS token")
 	}
 	eos, _ := f.Tokenizer.EOS()
 

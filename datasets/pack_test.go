@@ -14,9 +14,9 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// TestSeedDocumentsGolden compares with rows that the original code packed. It shuffles them after packing, with
+// TestOriginalDocumentsGolden compares with rows that the original code packed. It shuffles them after packing, with
 // Python's generator, so they are compared without their order.
-func TestSeedDocumentsGolden(t *testing.T) {
+func TestOriginalDocumentsGolden(t *testing.T) {
 	var golden struct {
 		Config struct {
 			MaxLength int `json:"max_seq_length"`
@@ -51,9 +51,9 @@ func TestSeedDocumentsGolden(t *testing.T) {
 	}
 }
 
-// TestSeedMixtureGolden checks that mixture, fraction, shuffle and template give the texts of the original code in its
-// order.
-func TestSeedMixtureGolden(t *testing.T) {
+// TestOriginalMixtureGolden checks that mixture, fraction, shuffle and template give the texts of the original code in
+// its order.
+func TestOriginalMixtureGolden(t *testing.T) {
 	var golden struct {
 		Orders struct {
 			Texts [2][]string `json:"sft_texts"`
@@ -88,9 +88,9 @@ func TestSeedMixtureGolden(t *testing.T) {
 	}
 }
 
-// TestSeedPreferencesGolden compares with the preferences that the original code trained on, their order and token ids,
-// from the raw file on.
-func TestSeedPreferencesGolden(t *testing.T) {
+// TestOriginalPreferencesGolden compares with the preferences that the original code trained on, their order and token
+// ids, from the raw file on.
+func TestOriginalPreferencesGolden(t *testing.T) {
 	var golden struct {
 		Config struct {
 			MaxLength       int `json:"max_length"`

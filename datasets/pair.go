@@ -25,7 +25,7 @@ func (f TextFormat) Pairs(ctx context.Context, rows []Preference) ([]batch.Pair,
 		return nil, drops, err
 	}
 	if f.Seed && (f.MaxLength == 0 || f.MaxPromptLength == 0) {
-		return nil, drops, fmt.Errorf("text format seed: max_length and max_prompt_length must be set")
+		return nil, drops, fmt.Errorf("text_format seed: max_length and max_prompt_length must be set")
 	}
 	outcomes, err := mapRows(ctx, rows, func(p Preference) (pairOutcome, error) {
 		out, err := f.pair(p)

@@ -19,13 +19,13 @@ import (
 )
 
 // goldenFormat is the text format of the recorded runs: the Mistral tokenizer and the zephyr template.
-func goldenFormat(t testing.TB, seed bool) TextFormat {
+func goldenFormat(t testing.TB, original bool) TextFormat {
 	t.Helper()
 	template, err := chat.NewTemplate(chat.ZephyrTemplate, "<s>", "</s>")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return TextFormat{Tokenizer: mistralTokenizer(t), Template: template, Seed: seed}
+	return TextFormat{Tokenizer: mistralTokenizer(t), Template: template, Seed: original}
 }
 
 // goldenRows returns the rows of a recorded .jsonl file.
@@ -58,8 +58,8 @@ func edgePairs(t testing.TB) []Preference {
 	return out
 }
 
-// TestSeedPairsGolden compares with tokenize_row of the original code on 61 edge cases and five settings.
-func TestSeedPairsGolden(t *testing.T) {
+// TestOriginalPairsGolden compares with tokenize_row of the original code on 61 edge cases and five settings.
+func TestOriginalPairsGolden(t *testing.T) {
 	var golden struct {
 		Settings map[string][]struct {
 			Name          string
@@ -99,8 +99,9 @@ func TestSeedPairsGolden(t *testing.T) {
 	}
 }
 
-// TestSeedTextsGolden compares with the texts and labels of the original code for rows of every layout that it reads.
-func TestSeedTextsGolden(t *testing.T) {
+// TestOriginalTextsGolden compares with the texts and labels of the original code for rows of every layout that it
+// reads.
+func TestOriginalTextsGolden(t *testing.T) {
 	var golden []struct {
 		Raw                      json.RawMessage
 		Prompt, Chosen, Rejected string
@@ -246,7 +247,7 @@ func TestTextFormatErrors(t *testing.T) {
 	}
 }
 
-// mistralTokenizer reads the tokenizer of the recorded checkpoint.
+// mistralTokenizer reads the tokenizer of the recorded runs.
 func mistralTokenizer(t testing.TB) *tokenizer.Tokenizer {
 	t.Helper()
 	tokenizer, err := tokenizer.New(fixture.FolderReader(fixture.Mistral(t)))

@@ -34,7 +34,7 @@ func checkTemplate(source string, settings *config.Config) error {
 type tagCheck struct {
 	block             string // the name of a {% %} tag
 	assigns, afterDot bool
-	length, joins     int // its tokens, and those of them that are + or ~
+	length, joins     int // its tokens; how many of them are + or ~
 	open              int // blocks that have begun and not ended
 }
 

@@ -78,7 +78,7 @@ func TestZephyrTemplate(t *testing.T) {
 	}
 }
 
-// Templates like those of published models; jinja2 gave the texts that they must render.
+// Templates like the ones that models are published with; the expected texts come from jinja2.
 const (
 	smolTemplate = `{% for message in messages %}` +
 		`{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system

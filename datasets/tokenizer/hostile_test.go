@@ -11,18 +11,27 @@ func model(file object) object { return file["model"].(object) }
 
 func vocab(file object) map[string]int { return model(file)["vocab"].(map[string]int) }
 
-// TestTokenizerRefuses checks that each component or key that is not supported, and each contradiction, is an error
-// that names it.
-func TestTokenizerRefuses(t *testing.T) {
-	nested := any(object{"type": "Digits"})
-	for range 20 {
-		nested = object{"type": "Sequence", "pretokenizers": list{nested}}
+// refusal is a change of a tokenizer.json and the error that it must cause.
+type refusal struct {
+	name string
+	edit func(file object)
+	err  string
+}
+
+// checkRefusals checks that each change is an error that names the file and the fault.
+func checkRefusals(t *testing.T, cases []refusal) {
+	t.Helper()
+	for _, c := range cases {
+		file := sentencePieceJSON(c.edit)
+		_, err := New(fixture.FileReader(map[string]string{"tokenizer.json": file}))
+		if err == nil || !strings.Contains(err.Error(), c.err) || !strings.HasPrefix(err.Error(), "tokenizer.json: ") {
+			t.Errorf("%s: error %v, want one with %q", c.name, err, c.err)
+		}
 	}
-	for _, c := range []struct {
-		name string
-		edit func(file object)
-		err  string
-	}{
+}
+
+func TestTokenizerRefusesModel(t *testing.T) {
+	checkRefusals(t, []refusal{
 		{"model type", func(f object) { model(f)["type"] = "Unigram" }, `"Unigram"`},
 		{"dropout", func(f object) { model(f)["dropout"] = 0.1 }, "dropout"},
 		{"suffix", func(f object) { model(f)["end_of_word_suffix"] = "</w>" }, "end_of_word_suffix"},
@@ -40,6 +49,15 @@ func TestTokenizerRefuses(t *testing.T) {
 		{"merge twice", func(f object) { model(f)["merges"] = []string{"a b", "a b"} },
 			"merges 0 and 1 are the same"},
 		{"merge numbers", func(f object) { model(f)["merges"] = []int{1} }, "merges are neither"},
+	})
+}
+
+func TestTokenizerRefusesComponents(t *testing.T) {
+	nested := any(object{"type": "Digits"})
+	for range 20 {
+		nested = object{"type": "Sequence", "pretokenizers": list{nested}}
+	}
+	checkRefusals(t, []refusal{
 		{"normalizer", func(f object) { f["normalizer"] = object{"type": "NFKC"} }, `normalizer "NFKC"`},
 		{"normalizer regex", func(f object) {
 			f["normalizer"] = object{"type": "Replace", "pattern": object{"Regex": "x+"}, "content": ""}
@@ -62,6 +80,11 @@ func TestTokenizerRefuses(t *testing.T) {
 			f["post_processor"] = bosTemplate("<s>", 99999)
 		}, "adds the id 99999"},
 		{"decoder", func(f object) { f["decoder"] = object{"type": "CTC"} }, `decoder "CTC"`},
+	})
+}
+
+func TestTokenizerRefusesAddedTokens(t *testing.T) {
+	checkRefusals(t, []refusal{
 		{"added id", func(f object) { f["added_tokens"] = list{addedJSON(7, "</s>")} },
 			`"</s>" has id 7 there and 2 in vocab`},
 		{"added over", func(f object) { f["added_tokens"] = list{addedJSON(2, "<end>")} },
@@ -72,13 +95,7 @@ func TestTokenizerRefuses(t *testing.T) {
 			"its text has 2000 bytes"},
 		{"added twice", func(f object) { f["added_tokens"] = list{addedJSON(2, "</s>"), addedJSON(2, "</s>")} },
 			"have the same text"},
-	} {
-		file := sentencePieceJSON(c.edit)
-		_, err := New(fixture.FileReader(map[string]string{"tokenizer.json": file}))
-		if err == nil || !strings.Contains(err.Error(), c.err) || !strings.HasPrefix(err.Error(), "tokenizer.json: ") {
-			t.Errorf("%s: error %v, want one with %q", c.name, err, c.err)
-		}
-	}
+	})
 }
 
 // TestTokenizerRefusesText covers files that encoding/json cannot write from a map.
