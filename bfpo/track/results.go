@@ -17,7 +17,7 @@ import (
 // from there.
 type TrainerState struct {
 	BestMetric          *float64 `json:"best_metric"`
-	BestModelCheckpoint *string  `json:"best_model_checkpoint"` // relative to the run's folder, such as checkpoints/step-100
+	BestModelCheckpoint *string  `json:"best_model_checkpoint"` // relative to the run, such as checkpoints/step-100
 	Epoch               float64  `json:"epoch"`
 	EvalSteps           int      `json:"eval_steps"`
 	GlobalStep          int      `json:"global_step"`
