@@ -22,8 +22,8 @@ type Checkpoint struct {
 // FilePath returns the path of one of the checkpoint's files.
 func (c Checkpoint) File(name string) string { return filepath.Join(c.Path, name) }
 
-// List lists the complete checkpoints in dir, the newest first; a dir that does not exist has none. It checks names, manifests and
-// sizes only, whereas Open reads every byte.
+// List lists the complete checkpoints in dir, the newest first; a dir that does not exist has none. It checks names,
+// manifests and sizes only, whereas Open reads every byte.
 func List(dir string) ([]Checkpoint, error) {
 	all, err := listFolders(dir)
 	if err != nil {
@@ -58,8 +58,9 @@ func parseStep(name string) (step int, ok bool) {
 	return step, ok && err == nil && step >= 0 && digits == strconv.Itoa(step)
 }
 
-// Prune deletes the oldest complete checkpoints in dir until limit are left; a limit of 0 keeps all. The newest checkpoint and the one of
-// step best (-1: none) always stay. If these are two, there may be one more than the limit, as with transformers' save_total_limit of 1.
+// Prune deletes the oldest complete checkpoints in dir until limit are left; a limit of 0 keeps all. The newest
+// checkpoint and the one of step best (-1: none) always stay. If these are two, there may be one more than the limit,
+// as with transformers' save_total_limit of 1.
 func Prune(dir string, limit, best int) error {
 	all, err := List(dir)
 	if err != nil || limit <= 0 {
@@ -87,7 +88,8 @@ func Prune(dir string, limit, best int) error {
 	return nil
 }
 
-// RemoveTemporary removes what an interrupted Save or Prune left in dir. Call it before the first Save, while no other run writes there.
+// RemoveTemporary removes what an interrupted Save or Prune left in dir. Call it before the first Save, while no
+// other run writes there.
 func Clean(dir string) error {
 	left, err := filepath.Glob(filepath.Join(dir, atomicfile.TemporaryPrefix+"*"))
 	if err != nil {

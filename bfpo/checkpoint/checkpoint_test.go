@@ -53,8 +53,10 @@ func TestSaveAndOpen(t *testing.T) {
 	if c, err := Latest(dir, t.Errorf); c != nil || err != nil {
 		t.Fatal(c, err)
 	}
-	want := State{Step: 20, Main: batch.Cursor{Epoch: 1, Position: 6}, Buffer: batch.Cursor{Epoch: 3}, MainRows: 34, BufferRows: 9,
-		Best: &Best{"eval_loss", 0.1, 10}, Settings: map[string]string{"beta": "0.1"}}
+	want := State{
+		Step: 20, Main: batch.Cursor{Epoch: 1, Position: 6}, Buffer: batch.Cursor{Epoch: 3}, MainRows: 34, BufferRows: 9,
+		Best: &Best{"eval_loss", 0.1, 10}, Settings: map[string]string{"beta": "0.1"},
+	}
 	path, err := Save(dir, 20, []File{textFile("masters.safetensors", "weights"), textFile("empty", ""), want.File()})
 	if err != nil || path != filepath.Join(dir, "step-20") {
 		t.Fatal(path, err)
@@ -97,7 +99,8 @@ func TestDamagedCheckpointIsSkipped(t *testing.T) {
 		"truncated": func(path string) error { return os.Truncate(filepath.Join(path, "masters.safetensors"), 4999) },
 		"missing":   func(path string) error { return os.Remove(filepath.Join(path, "masters.safetensors")) },
 		"flipped bit": func(path string) error {
-			return os.WriteFile(filepath.Join(path, "masters.safetensors"), []byte(strings.Repeat("w", 4999)+"v"), 0o644)
+			flipped := strings.Repeat("w", 4999) + "v"
+			return os.WriteFile(filepath.Join(path, "masters.safetensors"), []byte(flipped), 0o644)
 		},
 	}
 	for name, apply := range damage {
@@ -116,7 +119,9 @@ func TestDamagedCheckpointIsSkipped(t *testing.T) {
 			t.Errorf("%s: %v does not name the file", name, err)
 		}
 		var warnings []string
-		c, err := Latest(dir, func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) })
+		c, err := Latest(dir, func(format string, args ...any) {
+			warnings = append(warnings, fmt.Sprintf(format, args...))
+		})
 		if err != nil || c == nil || c.Step != 1 || len(warnings) != 1 {
 			t.Errorf("%s: fell back to %v, %v, with the warnings %q", name, c, err, warnings)
 		}
@@ -188,7 +193,8 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// Prune does not count a damaged newest checkpoint: otherwise a limit of 1 would delete the only one that can be opened.
+// Prune does not count a damaged newest checkpoint: otherwise a limit of 1 would delete the only one that can be
+// opened.
 func TestPruneKeepsNewestIntactCheckpoint(t *testing.T) {
 	dir := t.TempDir()
 	save(t, dir, 1, 2, 3)

@@ -12,7 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The first file waits until the second is being written. The manifest lists them in the order of Save's arguments nevertheless.
+// The first file waits until the second is being written. The manifest lists them in the order of Save's arguments
+// nevertheless.
 func TestFilesAreWrittenConcurrently(t *testing.T) {
 	dir, begun := t.TempDir(), make(chan struct{})
 	first := File{"b", func(w io.Writer) error {
@@ -50,7 +51,8 @@ func TestFilesAreWrittenConcurrently(t *testing.T) {
 	}
 }
 
-// If several files cannot be written, or several are damaged, the error names the first one, although later ones fail sooner.
+// If several files cannot be written, or several are damaged, the error names the first one, although later ones fail
+// sooner.
 func TestErrorNamesFirstBadFile(t *testing.T) {
 	dir := t.TempDir()
 	full := errors.New("no space left on device")

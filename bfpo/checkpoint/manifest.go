@@ -31,8 +31,8 @@ type manifestFile struct {
 	SHA256 string `json:"sha256"`
 }
 
-// readManifest reads the manifest of the checkpoint folder path and compares its step and the sizes of its files with what is there. It
-// does not read the files.
+// readManifest reads the manifest of the checkpoint folder path and compares its step and the sizes of its files with
+// what is there. It does not read the files.
 func readManifest(path string, step int) (manifest, error) {
 	fail := func(format string, args ...any) (manifest, error) {
 		return manifest{}, fmt.Errorf("checkpoint %s: "+format, append([]any{path}, args...)...)
@@ -75,12 +75,12 @@ func isPlainName(name string) bool {
 	return filepath.Base(name) == name && !strings.HasPrefix(name, ".")
 }
 
-// maxOpenFiles is how many files are read or written at a time. Files wait for the disk too, so the number does not depend on the number
-// of processors; a checkpoint has fewer files.
+// maxOpenFiles is how many files are read or written at a time. Files wait for the disk too, so the number does not
+// depend on the number of processors; a checkpoint has fewer files.
 const maxOpenFiles = 8
 
-// forEachFile calls handle(0) to handle(n-1), several at a time, and returns when all are done. Of several errors it returns the one
-// with the smallest index, so the error does not depend on which call was faster.
+// forEachFile calls handle(0) to handle(n-1), several at a time, and returns when all are done. Of several errors it
+// returns the one with the smallest index, so the error does not depend on which call was faster.
 func forEachFile(n int, handle func(i int) error) error {
 	errs := make([]error, n)
 	var group errgroup.Group

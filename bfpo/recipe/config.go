@@ -12,49 +12,49 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// Config is one resolved recipe: every key of a recipe file as a typed value, read-only after LoadConfig.
+// Config is one resolved recipe: every key of a recipe file as a typed value. It is read-only after Load.
 //
-// The names are those of alignment-handbook and TRL recipes, the defaults those of transformers 4.36 TrainingArguments and of the seed's
-// classes, except optim. In a file, null (or None) leaves a key at its default. Zero values that mean "not given" are marked.
+// Keys are named as in alignment-handbook and TRL recipes. Except for optim, defaults are the ones of transformers
+// 4.36 TrainingArguments and of the original code's classes. In a file, null (or None) leaves a key at its default.
 type Config struct {
-	// Pipeline: a recipe with stages has no data of its own; its other keys are shared by the stages.
+	// Pipeline: a recipe with stages has no data itself, and its stages share its other keys.
 	Stages []Stage `yaml:"stages"`
 
 	// Model
 	Model          string `yaml:"model_name_or_path"` // folder, .gguf file, hub id[@REV] or built-in name
-	Architecture   string `yaml:"architecture"`       // a known model that has the sizes of the one that is to come: what plan goes by where no model is named
+	Architecture   string `yaml:"architecture"`       // for bfpo plan without a model: a known model with the same sizes
 	TorchDType     string `yaml:"torch_dtype"`        // "" (float32, as HF loads it), auto, float32, bfloat16
-	BF16           bool   `yaml:"bf16"`               // compute in bfloat16 whatever torch_dtype says; masters are always float32
-	TF32           bool   `yaml:"tf32"`               // float32 products of numbers rounded to 11 bits (NVIDIA GPUs) or 16 bits (CPUs with AMX)
-	ChatTemplate   string `yaml:"chat_template"`      // Jinja source; "" takes the checkpoint's
+	BF16           bool   `yaml:"bf16"`               // compute in bfloat16 whatever torch_dtype is; masters stay float32
+	TF32           bool   `yaml:"tf32"`               // round factors of float32 products: 11 bits (NVIDIA GPUs), 16 bits (AMX)
+	ChatTemplate   string `yaml:"chat_template"`      // Jinja source; "": the model's template
 	TruncationSide string `yaml:"truncation_side"`    // "", left, right
 	UseSelective   bool   `yaml:"use_selective"`      // train selected_layers only
 
-	// SelectedLayers are substrings of parameter names, in force when UseSelective is set.
+	// SelectedLayers are substrings of parameter names; they apply only with UseSelective.
 	SelectedLayers []string `yaml:"selected_layers"`
 
 	// Data
 	DatasetMixer        Mixer    `yaml:"dataset_mixer"`
-	DatasetSplits       []string `yaml:"dataset_splits"` // names with "train" in them train, names with "test" evaluate
+	DatasetSplits       []string `yaml:"dataset_splits"` // training takes the first name with "train" in it, evaluation with "test"
 	EvalDatasetMixer    Mixer    `yaml:"eval_dataset_mixer"`
 	UseBuffer           bool     `yaml:"use_buffer"`
 	BufferDatasetMixer  Mixer    `yaml:"buffer_dataset_mixer"`
 	BufferDatasetSplits []string `yaml:"buffer_dataset_splits"`
 	TextFormat          string   `yaml:"text_format"` // clean, seed
-	Shuffle             bool     `yaml:"shuffle"`     // false: rows in file order everywhere
+	Shuffle             bool     `yaml:"shuffle"`     // false: rows stay in the order of their files
 	MaxLength           int      `yaml:"max_length"`  // tokens of prompt and response
 	MaxPromptLength     int      `yaml:"max_prompt_length"`
-	MaxSeqLength        int      `yaml:"max_seq_length"` // tokens of a supervised row; 0: the model's limit, at most 1024
+	MaxSeqLength        int      `yaml:"max_seq_length"` // tokens of a supervised row; 0: the model's limit, but at most 1024
 	Packing             bool     `yaml:"packing"`
 
 	// Objective
 	Objective string  `yaml:"objective"` // bfpo, dpo, ipo, sft
-	LossType  string  `yaml:"loss_type"` // TRL's name of the objective: "", bfpo, sigmoid, ipo
+	LossType  string  `yaml:"loss_type"` // TRL's name for the objective: "", bfpo, sigmoid, ipo
 	Beta      float64 `yaml:"beta"`
 	B1        float64 `yaml:"b1"`
 	Alpha     float64 `yaml:"alpha"`
 
-	// PrecomputeRefLogProbs computes the reference once, before training, instead of in every step.
+	// PrecomputeRefLogProbs computes the reference log-probabilities once, before training, instead of in every step.
 	PrecomputeRefLogProbs bool `yaml:"precompute_ref_log_probs"`
 
 	// Optimizer
@@ -62,7 +62,7 @@ type Config struct {
 	LearningRate              float64 `yaml:"learning_rate"`
 	LRSchedulerType           string  `yaml:"lr_scheduler_type"` // linear, cosine, constant, constant_with_warmup
 	WarmupRatio               float64 `yaml:"warmup_ratio"`
-	WarmupSteps               int     `yaml:"warmup_steps"`  // beats warmup_ratio when above 0
+	WarmupSteps               int     `yaml:"warmup_steps"`  // overrides warmup_ratio when above 0
 	MaxGradNorm               float64 `yaml:"max_grad_norm"` // 0: no clipping
 	WeightDecay               float64 `yaml:"weight_decay"`
 	AdamBeta1                 float64 `yaml:"adam_beta1"`
@@ -72,7 +72,7 @@ type Config struct {
 	PerDeviceEvalBatchSize    int     `yaml:"per_device_eval_batch_size"`
 	GradientAccumulationSteps int     `yaml:"gradient_accumulation_steps"`
 	NumTrainEpochs            float64 `yaml:"num_train_epochs"`
-	MaxSteps                  int     `yaml:"max_steps"` // beats num_train_epochs when above 0
+	MaxSteps                  int     `yaml:"max_steps"` // overrides num_train_epochs when above 0
 	Seed                      int64   `yaml:"seed"`
 	DataSeed                  int64   `yaml:"data_seed"`
 
@@ -83,64 +83,64 @@ type Config struct {
 	GradientCheckpointing Switch `yaml:"gradient_checkpointing"`
 
 	// Logging, evaluation, saving
-	OutputDir            string   `yaml:"output_dir"` // the -out flag beats it
+	OutputDir            string   `yaml:"output_dir"` // the flag -out overrides it
 	OverwriteOutputDir   bool     `yaml:"overwrite_output_dir"`
-	ResumeFromCheckpoint Switch   `yaml:"resume_from_checkpoint"` // false, true (the newest in the output folder) or a checkpoint folder
+	ResumeFromCheckpoint Switch   `yaml:"resume_from_checkpoint"` // false, true (the newest checkpoint of the output folder) or a folder
 	LoggingSteps         int      `yaml:"logging_steps"`
 	LogRows              bool     `yaml:"log_rows"`
 	ReportTo             []string `yaml:"report_to"` // tensorboard or nothing
-	DoEval               bool     `yaml:"do_eval"`   // evaluate at the end; set by any evaluation_strategy but no
+	DoEval               bool     `yaml:"do_eval"`   // evaluate at the end; any evaluation_strategy but no sets it
 	EvaluationStrategy   string   `yaml:"evaluation_strategy"`
-	EvalSteps            int      `yaml:"eval_steps"` // 0 in a file: logging_steps
+	EvalSteps            int      `yaml:"eval_steps"` // 0 in a recipe: logging_steps
 	EvalTasks            []string `yaml:"eval_tasks"`
-	EvalData             string   `yaml:"eval_data"`    // of eval_tasks: folder of local files; "" takes all from the hub
-	EvalInclude          string   `yaml:"eval_include"` // of eval_tasks: folder of task files of one's own
-	EvalLimit            int      `yaml:"eval_limit"`   // of eval_tasks: documents of each; 0 = all
-	EvalJudge            string   `yaml:"eval_judge"`   // of eval_tasks whose answers need one; "" = none
+	EvalData             string   `yaml:"eval_data"`    // folder of the tasks' local files; "": all from the hub
+	EvalInclude          string   `yaml:"eval_include"` // folder of additional task files
+	EvalLimit            int      `yaml:"eval_limit"`   // documents of each task; 0: all
+	EvalJudge            string   `yaml:"eval_judge"`   // for tasks that need a judge; "": none
 	GenerateDuringEval   bool     `yaml:"generate_during_eval"`
-	EvalPrompts          string   `yaml:"eval_prompts"` // of generate_during_eval; "": the prompts of the first held-out rows
+	EvalPrompts          string   `yaml:"eval_prompts"` // for generate_during_eval; "": the prompts of the first held-out rows
 
-	// EvalApplyChatTemplate renders the contexts of eval_tasks as a user's messages.
+	// EvalApplyChatTemplate renders the contexts of eval_tasks as user messages.
 	EvalApplyChatTemplate bool `yaml:"eval_apply_chat_template"`
 
 	SaveStrategy       string `yaml:"save_strategy"`
 	SaveSteps          int    `yaml:"save_steps"`
-	SaveTotalLimit     int    `yaml:"save_total_limit"`       // 0: keep all
-	LoadBestModelAtEnd bool   `yaml:"load_best_model_at_end"` // the lowest eval_loss
+	SaveTotalLimit     int    `yaml:"save_total_limit"`       // checkpoints to keep; 0: all
+	LoadBestModelAtEnd bool   `yaml:"load_best_model_at_end"` // the model with the lowest eval_loss
 
-	// Red teaming, for the command redteam
-	RedteamPrompts     string  `yaml:"redteam_prompts"`   // questions to make the set of, as rows {prompt} or {messages}; "": dataset_mixer is the set
-	RedteamJudge       string  `yaml:"redteam_judge"`     // of the answers, as for bfpo eval -judge
-	RedteamHeldOut     float64 `yaml:"redteam_held_out"`  // share of the questions that is not trained on
-	RedteamRankSafe    bool    `yaml:"redteam_rank_safe"` // pairs of two safe answers count too, the better being the one that the judge finds safer
+	// Red teaming, for bfpo redteam
+	RedteamPrompts     string  `yaml:"redteam_prompts"`   // questions, as rows {prompt} or {messages}; "": use dataset_mixer
+	RedteamJudge       string  `yaml:"redteam_judge"`     // judge of the answers, as for bfpo eval -judge
+	RedteamHeldOut     float64 `yaml:"redteam_held_out"`  // fraction of the questions that is not trained on
+	RedteamRankSafe    bool    `yaml:"redteam_rank_safe"` // also use pairs of two safe answers, and choose the safer one
 	RedteamMaxTokens   int     `yaml:"redteam_max_tokens"`
 	RedteamTemperature float64 `yaml:"redteam_temperature"`
 	RedteamTopP        float64 `yaml:"redteam_top_p"`
 
-	// Ignored lists the keys that were accepted though they mean nothing here, and Notices what else should be said once.
+	// Ignored lists the accepted keys that have no effect here. Notices holds other lines to print once.
 	Ignored []string `yaml:"-"`
 	Notices []string `yaml:"-"`
 
-	places map[string]string // key -> where its value was given
+	origins map[string]string // key -> where its value was given
 }
 
-// DefaultConfig is the configuration of an empty recipe.
+// Default returns the configuration of an empty recipe.
 func Default() Config {
 	return Config{
 		DatasetSplits:       []string{"train", "test"},
 		BufferDatasetSplits: []string{"train", "test"},
 		TextFormat:          "clean",
 		Shuffle:             true,
-		MaxLength:           512, // what TRL 0.7.7 falls back to, with a warning, when the recipe says nothing
+		MaxLength:           512, // TRL 0.7.7's fallback, with a warning, for a recipe without it
 		MaxPromptLength:     128,
-		Packing:             true, // the seed's script sets it
+		Packing:             true, // set by the original code's script
 
 		Objective: "bfpo",
 		Beta:      0.1,
 		B1:        3,
 		Alpha:     0.5,
 
-		Optim:                     "adamw_torch", // the seed's class says rmsprop, its recipes adamw_torch
+		Optim:                     "adamw_torch", // the original code's class has rmsprop, its recipes adamw_torch
 		LearningRate:              5e-5,
 		LRSchedulerType:           "linear",
 		MaxGradNorm:               1,
@@ -153,7 +153,7 @@ func Default() Config {
 		NumTrainEpochs:            3,
 		MaxSteps:                  -1,
 		Seed:                      42,
-		DataSeed:                  42, // the reference shuffles its sets with 42 whatever the seed
+		DataSeed:                  42, // the original code shuffles its sets with 42, whatever the seed
 
 		Platform:              "auto",
 		Devices:               1,
@@ -168,46 +168,47 @@ func Default() Config {
 		SaveSteps:            500,
 
 		RedteamHeldOut:     0.1,
-		RedteamMaxTokens:   256, // with the next two: how the seed samples answers to harmful prompts
+		RedteamMaxTokens:   256, // this and the next two: how the original code samples answers to harmful prompts
 		RedteamTemperature: 0.7,
 		RedteamTopP:        0.95,
 	}
 }
 
-// Place tells where the value of a key was given, as "file:line" or "-set=key=value"; "" for a default.
-func (c Config) Place(key string) string { return c.places[key] }
+// Origin returns where the value of a key was given, as "file:line" or "-set=key=value", or "" for a default.
+func (c Config) Place(key string) string { return c.origins[key] }
 
 // Stage is one step of a pipeline.
 type Stage struct {
 	Kind   string    // sft, train (a preference stage) or eval
-	Config Config    // of sft and train; an empty Model means the previous stage's output
-	Eval   EvalStage // of eval
+	Config Config    // sft and train: an empty Model means the previous stage's output
+	Eval   EvalStage // eval
 }
 
-// EvalStage says what to measure before and after training.
+// EvalStage lists what to measure before and after training.
 type EvalStage struct {
 	DatasetMixer  Mixer    `yaml:"dataset_mixer"`  // held-out preferences
-	DatasetSplits []string `yaml:"dataset_splits"` // one; test by default
-	Prompts       string   `yaml:"prompts"`        // a file of prompts that the model answers before and after, or quickstart/prompts
+	DatasetSplits []string `yaml:"dataset_splits"` // exactly one; test by default
+	Prompts       string   `yaml:"prompts"`        // prompts that both models answer: a file, or quickstart/prompts
 
-	Tasks             []string `yaml:"tasks"`               // of lm-evaluation-harness, by name
-	Include           string   `yaml:"include"`             // a folder of task files of one's own
-	Data              string   `yaml:"data"`                // a folder of the tasks' local files; "" takes all from the hub
-	Limit             int      `yaml:"limit"`               // documents of each task at most; 0 = all
-	ApplyChatTemplate bool     `yaml:"apply_chat_template"` // contexts are a user's messages
-	Judge             string   `yaml:"judge"`               // of the tasks that need one, as for bfpo eval; "" = none
+	Tasks             []string `yaml:"tasks"`               // names of lm-evaluation-harness tasks
+	Include           string   `yaml:"include"`             // folder of additional task files
+	Data              string   `yaml:"data"`                // folder of the tasks' local files; "": all from the hub
+	Limit             int      `yaml:"limit"`               // documents of each task; 0: all
+	ApplyChatTemplate bool     `yaml:"apply_chat_template"` // render contexts as user messages
+	Judge             string   `yaml:"judge"`               // for tasks that need a judge, as for bfpo eval; "": none
 }
 
-// usage is the error that a key's value has, with the place where it was given.
+// UsageErrorf returns a *usage.Error about a key's value. Its message begins with where the value was given and the
+// key.
 func (c Config) KeyErrorf(key, format string, args ...any) error {
 	text := fmt.Sprintf(format, args...)
-	if place := c.Place(key); place != "" {
-		return usage.Errorf("%s: %s: %s", place, key, text)
+	if origin := c.Place(key); origin != "" {
+		return usage.Errorf("%s: %s: %s", origin, key, text)
 	}
 	return usage.Errorf("%s: %s (not given; this is its default)", key, text)
 }
 
-// ComputeType is the type of activations and matrix products; masters, sums and norms are always f32.
+// ComputeDType returns the type of activations and matrix products. Masters, sums and norms are always float32.
 func (c Config) ComputeType() dtypes.DType {
 	if c.BF16 || c.TorchDType == "bfloat16" {
 		return dtypes.BFloat16
@@ -215,7 +216,8 @@ func (c Config) ComputeType() dtypes.DType {
 	return dtypes.Float32
 }
 
-// exportType is the type of the weights of the trained model on disk.
+// ExportDType returns the type in which the trained weights are written to disk; torch_dtype: auto takes the type of
+// the model m.
 func (c Config) ExportType(m *pretrained.Checkpoint) dtypes.DType {
 	name := c.TorchDType
 	if name == "auto" {
@@ -227,25 +229,27 @@ func (c Config) ExportType(m *pretrained.Checkpoint) dtypes.DType {
 	return dtypes.Float32
 }
 
-// Copies is what the devices form where nothing is trained: each has the whole model, whatever mesh says. nil for one device.
+// InferenceMesh returns the mesh for scoring and generating: each device holds the whole model, whatever the key mesh
+// is. It is nil for one device.
 func (c Config) ReplicatedMesh() *device.Mesh {
 	c.Mesh = "data"
 	return c.DeviceMesh()
 }
 
-// mesh is what the devices form; nil for one.
+// TrainingMesh returns the mesh of devices that the key mesh describes, or nil for one device.
 func (c Config) DeviceMesh() *device.Mesh {
-	mesh, _ := device.ParseMesh(c.Mesh, c.Devices, config.Sharding()) // settleMesh has parsed it
+	mesh, _ := device.ParseMesh(c.Mesh, c.Devices, config.Sharding()) // no error: settleMesh has parsed it
 	return mesh
 }
 
-// EvaluatesMore tells whether evaluations measure more than the held-out rows.
+// EvaluatesBeyondLoss reports whether evaluations during training run tasks or generate answers, apart from the
+// held-out rows' loss.
 func (c Config) EvaluatesMore() bool { return len(c.EvalTasks) > 0 || c.GenerateDuringEval }
 
-// PrecomputesReference tells whether the reference log-probabilities are computed once, before training.
+// PrecomputesReference reports whether the reference log-probabilities are computed once, before training.
 func (c Config) PrecomputesReference() bool { return c.PrecomputeRefLogProbs && c.Objective != "sft" }
 
-// Loss returns the objective with its hyperparameters.
+// LossFunction returns the objective with its hyperparameters.
 func (c Config) Loss() bfpo.Objective {
 	return bfpo.Objective{Name: c.Objective, Beta: c.Beta, B1: c.B1, Alpha: c.Alpha}
 }

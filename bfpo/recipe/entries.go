@@ -17,20 +17,22 @@ type entry struct {
 	value *yaml.Node
 	file  string // as shown in messages; "" for a flag
 	line  int
-	flag  string // the flag as written
-	dir   folder
+	flag  string // key=value as written; "" for a file
+	dir   folder // what relative names in the value are relative to
 }
 
-// at is the place of a part of the entry's value.
-func (e entry) at(n *yaml.Node) string {
+// originOf returns where n, a node of the entry's value, was given: "file:line" or the flag.
+func (e entry) originOf(n *yaml.Node) string {
 	if e.file == "" {
 		return "-set=" + e.flag
 	}
 	return fmt.Sprintf("%s:%d", e.file, n.Line)
 }
 
-func (e entry) place() string { return e.at(&yaml.Node{Line: e.line}) }
+// origin returns where the entry was given: "file:line" or the flag.
+func (e entry) origin() string { return e.originOf(&yaml.Node{Line: e.line}) }
 
+// parseSets makes an entry of each -set flag.
 func parseSets(sets []string) ([]entry, error) {
 	var entries []entry
 	for _, set := range sets {
@@ -51,23 +53,23 @@ func parseSets(sets []string) ([]entry, error) {
 	return entries, nil
 }
 
-// splitMapping makes an entry of each key, with file and folder as in like.
-func splitMapping(n *yaml.Node, like entry) ([]entry, error) {
+// splitMapping makes an entry of each key of a mapping, with the file and folder of the entry parent.
+func splitMapping(n *yaml.Node, parent entry) ([]entry, error) {
 	if isNull(n) {
 		return nil, nil
 	}
 	if n.Kind != yaml.MappingNode {
-		return nil, usage.Errorf("%s: want a mapping of keys to values, got %s", like.at(n), describeNode(n))
+		return nil, usage.Errorf("%s: want a mapping of keys to values, got %s", parent.originOf(n), describeNode(n))
 	}
 	var entries []entry
 	var problems []error
 	lines := map[string]int{}
 	for i := 0; i < len(n.Content); i += 2 {
 		key := n.Content[i]
-		e := like
+		e := parent
 		e.key, e.value, e.line = key.Value, dealias(n.Content[i+1]), key.Line
 		if first, twice := lines[e.key]; twice {
-			problems = append(problems, fmt.Errorf("%s: %s: given twice, first in line %d", e.place(), e.key, first))
+			problems = append(problems, fmt.Errorf("%s: %s: given twice, first in line %d", e.origin(), e.key, first))
 		}
 		lines[e.key] = key.Line
 		entries = append(entries, e)
@@ -78,7 +80,7 @@ func splitMapping(n *yaml.Node, like entry) ([]entry, error) {
 	return entries, nil
 }
 
-// lastEntry finds the entry that decides a key.
+// lastEntry returns the last entry of a key, which is the one that counts; ok is false if there is none.
 func lastEntry(key string, groups ...[]entry) (last entry, ok bool) {
 	for _, e := range slices.Concat(groups...) {
 		if e.key == key {
@@ -88,6 +90,7 @@ func lastEntry(key string, groups ...[]entry) (last entry, ok bool) {
 	return last, ok
 }
 
+// without returns the entries of all other keys.
 func without(key string, entries []entry) []entry {
 	return slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.key == key })
 }

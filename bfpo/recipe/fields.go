@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// YAML writes the configuration out in full, as a recipe that loads to the same configuration.
+// YAML returns the configuration with all its keys as a recipe that loads to the same configuration.
 func (c Config) YAML() ([]byte, error) {
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
@@ -19,7 +19,7 @@ func (c Config) YAML() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// structNode is the mapping of all keys of the struct that p points to. Stages are written where there are any.
+// structNode returns a mapping of all keys of the struct that p points to. An empty list of stages is left out.
 func structNode(p any) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for _, f := range recipeFields(p) {
@@ -31,6 +31,7 @@ func structNode(p any) *yaml.Node {
 	return n
 }
 
+// node returns the field's value as a YAML node.
 func (f field) node() *yaml.Node {
 	switch v := f.value.Interface().(type) {
 	case string:
@@ -55,13 +56,13 @@ func (f field) node() *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(f.value.Interface())} // int, bool
 }
 
-// field is one key of a recipe and the value of the struct it sets.
+// field is one key of a recipe and the settable struct field of its value.
 type field struct {
 	key   string
 	value reflect.Value
 }
 
-// recipeFields lists the fields of the struct that p points to which have a yaml name, in order.
+// recipeFields lists the fields with a yaml name of the struct that p points to, in order.
 func recipeFields(p any) []field {
 	v := reflect.ValueOf(p).Elem()
 	var fields []field
@@ -73,7 +74,7 @@ func recipeFields(p any) []field {
 	return fields
 }
 
-// fieldOf finds one key's field; ok is false where the struct has none.
+// fieldOf returns one key's field of the struct that p points to; ok is false if it has none.
 func fieldOf(p any, key string) (f field, ok bool) {
 	for _, f := range recipeFields(p) {
 		if f.key == key {
@@ -109,10 +110,10 @@ func (f field) decode(n *yaml.Node) error {
 		*p = m
 		return err
 	}
-	panic(fmt.Sprintf("recipe key %s has the undecodable type %s", f.key, f.value.Type()))
+	panic(fmt.Sprintf("recipe key %s has the type %s, which decode does not know", f.key, f.value.Type()))
 }
 
-// stagesNode writes every stage with all its keys, so that it needs no other file.
+// stagesNode returns the list of stages, each with all its keys, so that the recipe needs no other file.
 func stagesNode(stages []Stage) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.SequenceNode}
 	for _, s := range stages {

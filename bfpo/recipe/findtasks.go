@@ -8,8 +8,8 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
-// FindTasks finds tasks by name: the built-in ones and those of the files in the folder include, if it is not empty. notice gets one line
-// about each name that was taken for another. All its errors are *UsageError.
+// FindTasks finds evaluation tasks by name among the built-in ones and, if include is not empty, the task files in
+// that folder. notice gets one line about each name that stands for another task. Every error is a *usage.Error.
 func FindTasks(names []string, include string, notice func(format string, args ...any)) ([]task.Task, error) {
 	catalog, err := task.NewCatalog(include, usage.Nearest)
 	if err != nil {

@@ -7,10 +7,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// inertKeys are the keys of transformers 4.36 TrainingArguments, of TRL and of the seed's classes that this program accepts without a
-// field of its own. A key with a nil list has no meaning here whatever its value: it concerns the Python process, its dashboards, its
-// launchers. A key with a list would change what is trained: its listed values (and null) leave training as it is, any other value asks
-// for something that is not built.
+// inertKeys are the keys of transformers 4.36 TrainingArguments, of TRL and of the original code's classes that are
+// accepted although Config has no field for them. A key with a nil list has no effect here, whatever its value: it
+// concerns the Python process, its dashboards or its launchers. A key with a list may change what is trained: the
+// listed values (and null) leave training unchanged, and any other value is refused as not supported.
 var inertKeys = map[string][]string{
 	// the Python process
 	"bf16_full_eval": nil, "data_collator": nil, "dataloader_num_workers": nil, "dataloader_persistent_workers": nil,
@@ -45,8 +45,8 @@ var inertKeys = map[string][]string{
 	"use_peft": {"false"},
 }
 
-// harmless tells whether an inert key's value leaves training as it is.
-func harmless(key string, n *yaml.Node) bool {
+// isHarmless reports whether the value n of an inert key leaves training unchanged.
+func isHarmless(key string, n *yaml.Node) bool {
 	allowed := inertKeys[key]
 	n = dealias(n)
 	if allowed == nil || isNull(n) || n.Kind != yaml.ScalarNode && len(n.Content) == 0 {
@@ -66,13 +66,14 @@ func harmless(key string, n *yaml.Node) bool {
 	return slices.Contains(allowed, strings.TrimSpace(n.Value))
 }
 
-// otherTrackers are the trackers Hugging Face knows beside tensorboard; naming one is no error, but nothing is sent there.
-var otherTrackers = []string{"azure_ml", "clearml", "codecarbon", "comet_ml", "dagshub", "dvclive", "flyte", "mlflow", "neptune",
-	"swanlab", "trackio", "wandb"}
+// otherTrackers are Hugging Face's trackers other than tensorboard. Naming one is not an error, but nothing is sent
+// to it.
+var otherTrackers = []string{"azure_ml", "clearml", "codecarbon", "comet_ml", "dagshub", "dvclive", "flyte", "mlflow",
+	"neptune", "swanlab", "trackio", "wandb"}
 
-// reportTo splits a report_to list into what this program writes and what it ignores. Event files are cheap and local, so only an empty
-// list or none turns them off.
-func reportTo(names []string) (kept, ignored []string, unknown string) {
+// splitReportTo splits a report_to list into the trackers that are written and the ones that are ignored; unknown is
+// a name that is neither. Event files are cheap and local, so only an empty list or none turns them off.
+func splitReportTo(names []string) (kept, ignored []string, unknown string) {
 	for _, name := range names {
 		switch {
 		case slices.Contains(otherTrackers, name):
@@ -87,7 +88,7 @@ func reportTo(names []string) (kept, ignored []string, unknown string) {
 	return []string{"tensorboard"}, ignored, ""
 }
 
-// recipeKeys lists all keys a recipe may have, for suggestions.
+// recipeKeys lists all keys that a recipe may have, for suggestions.
 func recipeKeys() []string {
 	keys := []string{"other_data_config", "model_revision"}
 	for _, f := range recipeFields(&Config{}) {

@@ -14,9 +14,11 @@ import (
 )
 
 // loader reads recipe files.
-type loader struct{ recipes fs.FS }
+type loader struct {
+	recipes fs.FS // the built-in recipes; nil if there are none
+}
 
-// read finds a recipe by name, as seen from a recipe in the folder, and splits it into entries.
+// read finds a recipe by name and splits it into entries. from is the folder of the recipe that names it.
 func (l loader) read(name string, from folder) ([]entry, error) {
 	text, shown, dir, err := l.open(name, from)
 	if err != nil {
@@ -35,11 +37,11 @@ func (l loader) read(name string, from folder) ([]entry, error) {
 	return splitMapping(doc.Content[0], entry{file: shown, dir: dir})
 }
 
-// open reads a recipe's text: a name with a YAML ending is a file beside the naming recipe, any other name a built-in recipe or, failing
-// that, a file.
+// open reads a recipe's text. A name that ends in .yaml or .yml is a file, relative to the folder from; any other
+// name is a built-in recipe or, if there is none, a file. shown is the file as messages show it, and dir its folder.
 func (l loader) open(name string, from folder) (text []byte, shown string, dir folder, err error) {
-	ending := filepath.Ext(name) == ".yaml" || filepath.Ext(name) == ".yml"
-	if !ending && l.recipes != nil {
+	isFile := filepath.Ext(name) == ".yaml" || filepath.Ext(name) == ".yml"
+	if !isFile && l.recipes != nil {
 		if text, err := fs.ReadFile(l.recipes, name+".yaml"); err == nil {
 			return text, name + ".yaml", folder{builtin: true}, nil
 		}
@@ -51,11 +53,12 @@ func (l loader) open(name string, from folder) (text []byte, shown string, dir f
 	if text, err = os.ReadFile(path); err == nil {
 		return text, path, folder{path: filepath.Dir(path)}, nil
 	}
-	if ending {
+	if isFile {
 		return nil, "", folder{}, usage.Errorf("recipe %s: %w", name, err)
 	}
 	names := l.names()
-	return nil, "", folder{}, usage.Errorf("recipe %s: neither a file nor one of %s%s", name, usage.OneOf(names), usage.DidYouMean(name, names))
+	return nil, "", folder{}, usage.Errorf("recipe %s: neither a file nor one of %s%s", name, usage.OneOf(names),
+		usage.DidYouMean(name, names))
 }
 
 // names lists the built-in recipes.

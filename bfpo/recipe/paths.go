@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// BuiltinModels are the model names that never mean a folder or a hub id.
+// BuiltinModels lists the model names that are part of the program and never a folder or a hub id.
 func BuiltinModels() []string { return []string{SmolLM2, "tiny"} }
 
 // QuickstartPrefix begins the names of the datasets that are part of the program.
 const QuickstartPrefix = "quickstart/"
 
-// folder is what relative names in one recipe file are relative to.
+// folder is the folder that relative names in one recipe file are relative to.
 type folder struct {
-	path    string // "" is the working directory
-	builtin bool   // a built-in recipe: only names that cannot be anything but a file are files
+	path    string // "": the working directory
+	builtin bool   // of a built-in recipe, in which a name is a file only if it looks like a path
 }
 
-// localName turns the name of a local file or folder into an absolute path and leaves hub ids and built-in names alone. A name is local
-// when it is written as a path (/…, ./…, ../…), has the ending of a file that is read here, or exists in the folder. What exists
-// only in the working directory is taken from there, as Python would, and notice says so.
+// localName turns the name of a local file or folder into an absolute path and leaves hub ids and built-in names
+// unchanged. A name is local if it looks like a path (see LooksLikePath) or exists in the folder. A name that exists
+// only in the working directory is taken from there, as Python does, and notice is a line about it.
 func (f folder) localName(name string) (path, notice string, err error) {
 	if name == "" || slices.Contains(BuiltinModels(), name) || strings.HasPrefix(name, QuickstartPrefix) {
 		return name, "", nil
@@ -44,6 +44,8 @@ func (f folder) localName(name string) (path, notice string, err error) {
 	return name, "", nil
 }
 
+// LooksLikePath reports whether a name can only be a local path: it begins with /, ./ or ../, or ends like a file
+// that bfpo reads.
 func LooksLikePath(name string) bool {
 	if filepath.IsAbs(name) || name == "." || strings.HasPrefix(name, "./") || strings.HasPrefix(name, "../") {
 		return true
@@ -58,13 +60,15 @@ func LooksLikePath(name string) bool {
 	return false
 }
 
+// PathExists reports whether there is a file or folder at path.
 func Exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
 
-// localNames resolves a value that names models, datasets or a plugin; other fields are left as they are.
-func (f folder) localNames(to *field, notices *[]string) error {
+// resolveNames applies localName to a field that names models, datasets, files or a plugin, and leaves other fields
+// unchanged.
+func (f folder) resolveNames(to *field, notices *[]string) error {
 	resolve := func(name *string) error {
 		path, notice, err := f.localName(*name)
 		if notice != "" && !slices.Contains(*notices, notice) {
@@ -75,8 +79,7 @@ func (f folder) localNames(to *field, notices *[]string) error {
 	}
 	switch p := to.value.Addr().Interface().(type) {
 	case *string:
-		if to.key == "model_name_or_path" || to.key == "prompts" || to.key == "data" || to.key == "include" || to.key == "platform" && LooksLikePath(*p) ||
-			strings.HasSuffix(to.key, "judge") && !isService(*p) || strings.HasSuffix(to.key, "_prompts") || to.key == "eval_data" || to.key == "eval_include" {
+		if mayNameFile(to.key, *p) {
 			return resolve(p)
 		}
 	case *Mixer:
@@ -89,11 +92,24 @@ func (f folder) localNames(to *field, notices *[]string) error {
 	return nil
 }
 
-// isService tells a judge that is no model.
+// mayNameFile reports whether a key's value may be the name of a local file or folder.
+func mayNameFile(key, value string) bool {
+	switch key {
+	case "model_name_or_path", "prompts", "eval_prompts", "redteam_prompts", "data", "eval_data", "include", "eval_include":
+		return true
+	case "judge", "eval_judge", "redteam_judge":
+		return !isService(value)
+	case "platform":
+		return LooksLikePath(value)
+	}
+	return false
+}
+
+// isService reports whether a judge is a service or none, not a model.
 func isService(name string) bool {
 	kind, _, _ := strings.Cut(name, ":")
 	return kind == "openai" || kind == "perspective" || kind == "none"
 }
 
-// smolLM2 is the built-in name of that model.
+// SmolLM2 is the built-in name of the model SmolLM2-135M-Instruct.
 const SmolLM2 = "smollm2-135m-instruct"

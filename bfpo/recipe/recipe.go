@@ -1,15 +1,13 @@
 package recipe
 
-import (
-	"io/fs"
-)
+import "io/fs"
 
-// LoadConfig reads a recipe and resolves it. The name is that of a recipe in recipes ("zephyr-7b/bfpo") or the path of a file; with an
-// empty name there are only the defaults. Each of sets is "key=value" with a YAML value. Later beats earlier: defaults, the file, the
-// file its other_data_config names, sets.
+// Load reads and resolves a recipe. name is a recipe in recipes ("zephyr-7b/bfpo") or the path of a file; an empty
+// name stands for an empty recipe. Each of sets is "key=value" with a YAML value. Of several values of a key the last
+// counts, in this order: the default, the recipe, the file that other_data_config names, sets.
 //
-// A recipe is read strictly: an unknown key, a key given twice, a value of the wrong type or out of range is a *UsageError that names the
-// place. So is an active key that is not built yet.
+// An unknown key, a key given twice, and a value that has the wrong type, is out of range or is not supported are a
+// *usage.Error, which names the file and line or the flag.
 func Load(recipes fs.FS, name string, sets []string) (Config, error) {
 	l := loader{recipes}
 	flags, err := parseSets(sets)

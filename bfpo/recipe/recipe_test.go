@@ -26,7 +26,7 @@ func recipeFile(t testing.TB, text string) string {
 }
 
 // sameConfig ignores where values came from and what was said about them.
-func sameConfig() cmp.Options {
+func ignoreOrigins() cmp.Options {
 	return cmp.Options{cmpopts.IgnoreUnexported(Config{}), cmpopts.IgnoreFields(Config{}, "Ignored", "Notices"), cmpopts.EquateEmpty()}
 }
 
@@ -35,7 +35,7 @@ func TestEmptyRecipeIsTheDefaults(t *testing.T) {
 		c, err := Load(nil, recipeFile(t, text), nil)
 		want := Default()
 		want.EvalSteps = want.LoggingSteps
-		if diff := cmp.Diff(want, c, sameConfig()); err != nil || diff != "" {
+		if diff := cmp.Diff(want, c, ignoreOrigins()); err != nil || diff != "" {
 			t.Errorf("%q: %v %s", text, err, diff)
 		}
 	}
@@ -76,7 +76,7 @@ func TestRefused(t *testing.T) {
 		{"model_name_or_path: [a]", "", ":1: model_name_or_path: want a string, got a list"},
 		{"dataset_splits:\n- a\n- 3", "", ":3: dataset_splits: want a list of strings, got 3"},
 		{"dataset_mixer:\n  a/b: 1\n  c/d: 1.5", "", ":3: dataset_mixer: want a fraction between 0 and 1 for c/d, got 1.5"},
-		{"dataset_mixer: {a/b: 1, a/b: 1}", "", "each dataset once; a/b is there twice"},
+		{"dataset_mixer: {a/b: 1, a/b: 1}", "", "each dataset once; a/b is listed twice"},
 		{"dataset_mixer: 7", "", "want a mapping of dataset to fraction, got 7"},
 		{"learning_rate: .nan", "", "want a number"},
 		{"beta: 0", "", ":1: beta: "},
@@ -95,7 +95,7 @@ func TestRefused(t *testing.T) {
 		{"mesh: rows=2", "", "want data, zero1, fsdp or sizes"},
 		{"devices: 0", "", ":1: devices: must be at least 1"},
 		{"devices: 4\nmesh: data=2,fsdp=4", "", ":2: mesh: data=2,fsdp=4 is a mesh of 8 devices, but there are to be 4"},
-		{"mesh: fsdp\ndevices: 2\ngenerate_during_eval: true", "", "generate_during_eval: needs the whole weights on one device, and mesh fsdp cuts them"},
+		{"mesh: fsdp\ndevices: 2\ngenerate_during_eval: true", "", "generate_during_eval: needs the whole weights on every device, and mesh fsdp shards them"},
 		{"mesh: data=2,fsdp=4\nplatform: go", "", "devices: 8, but the pure Go backend (platform: go) has one device"},
 		{"- a", "", ":1: want a mapping of keys to values, got a list"},
 		{"a: [", "", "yaml: "},
@@ -117,7 +117,7 @@ func TestRefused(t *testing.T) {
 		{"generate_during_eval: true", "", ":1: generate_during_eval: runs at evaluations"},
 		{"eval_tasks: winogrand\ndo_eval: true", "", `task "winogrand" is unknown; did you mean winogrande?`},
 		{"eval_tasks: winogrande\ndo_eval: true\neval_limit: -1", "", ":3: eval_limit: must be 0 (all) or more, got -1"},
-		{"generate_during_eval: true\ndo_eval: true\ndevices: 2\nmesh: zero1", "", "mesh zero1 cuts them"},
+		{"generate_during_eval: true\ndo_eval: true\ndevices: 2\nmesh: zero1", "", "mesh zero1 shards them"},
 	} {
 		var sets []string
 		if test.set != "" {
@@ -314,7 +314,7 @@ func FuzzRecipe(f *testing.F) {
 			t.Fatal(err)
 		}
 		again, err := Load(fstest.MapFS{"r.yaml": {Data: out}}, "r", nil)
-		if diff := cmp.Diff(c, again, sameConfig()); err != nil || diff != "" {
+		if diff := cmp.Diff(c, again, ignoreOrigins()); err != nil || diff != "" {
 			t.Fatalf("%v\n%s\n%s", err, out, diff)
 		}
 	})

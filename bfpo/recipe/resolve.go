@@ -11,8 +11,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// resolve lays groups of entries over the defaults, later over earlier. The last group is that of the -set flags; the file that
-// other_data_config names comes after the group that names it, and always before the flags.
+// resolve applies groups of entries to the defaults, later ones over earlier ones. The last group holds the -set
+// flags. The file that other_data_config names comes after the group that names it, but always before the flags.
 func (l loader) resolve(groups ...[]entry) (Config, error) {
 	for i := len(groups) - 1; i >= 0; i-- {
 		e, ok := lastEntry("other_data_config", groups[i])
@@ -36,10 +36,11 @@ func (l loader) resolve(groups ...[]entry) (Config, error) {
 	return c, nil
 }
 
+// readOther reads the recipe that the entry e of other_data_config names.
 func (l loader) readOther(e entry) ([]entry, error) {
 	var name string
 	if err := decodeString(e.value, &name); err != nil {
-		return nil, usage.Errorf("%s: other_data_config: %w", e.at(e.value), err)
+		return nil, usage.Errorf("%s: other_data_config: %w", e.originOf(e.value), err)
 	}
 	if e.file != "" && !e.dir.builtin {
 		if path, _, err := e.dir.localName(name); err == nil {
@@ -51,16 +52,16 @@ func (l loader) readOther(e entry) ([]entry, error) {
 		return nil, err
 	}
 	if nested, ok := lastEntry("other_data_config", other); ok && !isNull(nested.value) {
-		return nil, usage.Errorf("%s: other_data_config: a second file cannot name a third", nested.place())
+		return nil, usage.Errorf("%s: other_data_config: a second file cannot name a third", nested.origin())
 	}
 	return other, nil
 }
 
-// apply sets the fields that the entries name and gathers all that is wrong with them.
+// apply sets the fields that the entries name. Its error joins all problems.
 func (c *Config) apply(entries []entry) error {
-	c.places = map[string]string{}
+	c.origins = map[string]string{}
 	var problems []error
-	var inert []entry // the deciding entries of keys without a field
+	var inert []entry // the last entry of each key without a field
 	for _, e := range entries {
 		_, known := inertKeys[e.key]
 		switch f, ok := fieldOf(c, e.key); {
@@ -72,7 +73,7 @@ func (c *Config) apply(entries []entry) error {
 		case known || e.key == "model_revision":
 			inert = append(without(e.key, inert), e)
 		default:
-			problems = append(problems, fmt.Errorf("%s: %s: unknown key%s", e.place(), e.key, usage.DidYouMean(e.key, recipeKeys())))
+			problems = append(problems, fmt.Errorf("%s: %s: unknown key%s", e.origin(), e.key, usage.DidYouMean(e.key, recipeKeys())))
 		}
 	}
 	problems = append(problems, c.settle(inert)...)
@@ -82,30 +83,31 @@ func (c *Config) apply(entries []entry) error {
 	return nil
 }
 
-// set gives one field its value; null gives it its default back.
+// set sets one field to the entry's value; null restores the default.
 func (c *Config) set(f field, e entry) error {
-	c.places[e.key] = e.place()
+	c.origins[e.key] = e.origin()
 	if isNull(e.value) {
 		defaults := Default()
 		f0, _ := fieldOf(&defaults, e.key)
 		f.value.Set(f0.value)
-		delete(c.places, e.key)
+		delete(c.origins, e.key)
 		return nil
 	}
 	if err := f.decode(e.value); err != nil {
-		place := e.place()
+		origin := e.origin()
 		if bad, ok := errors.AsType[*valueError](err); ok {
-			place = e.at(bad.node)
+			origin = e.originOf(bad.node)
 		}
-		return fmt.Errorf("%s: %s: %w", place, e.key, err)
+		return fmt.Errorf("%s: %s: %w", origin, e.key, err)
 	}
-	if err := e.dir.localNames(&f, &c.Notices); err != nil {
-		return fmt.Errorf("%s: %s: %w", e.place(), e.key, err)
+	if err := e.dir.resolveNames(&f, &c.Notices); err != nil {
+		return fmt.Errorf("%s: %s: %w", e.origin(), e.key, err)
 	}
 	return nil
 }
 
-// settle fills in what one key says about another, and sorts the keys without a field into ignored and not built.
+// settle sets the values that follow from other keys, and handles the keys without a field: it ignores them or
+// reports them as not supported.
 func (c *Config) settle(inert []entry) (problems []error) {
 	for _, e := range inert {
 		switch {
@@ -113,14 +115,14 @@ func (c *Config) settle(inert []entry) (problems []error) {
 			if err := c.setRevision(e); err != nil {
 				problems = append(problems, err)
 			}
-		case !harmless(e.key, e.value):
-			problems = append(problems, fmt.Errorf("%s: %s: %s is not supported yet (-set=%s=null turns it off)", e.place(), e.key,
-				describeNode(e.value), e.key))
+		case !isHarmless(e.key, e.value):
+			problems = append(problems, fmt.Errorf("%s: %s: %s is not supported yet (-set=%s=null turns it off)",
+				e.origin(), e.key, describeNode(e.value), e.key))
 		default:
 			c.Ignored = append(c.Ignored, e.key)
 		}
 	}
-	kept, ignored, unknown := reportTo(c.ReportTo)
+	kept, ignored, unknown := splitReportTo(c.ReportTo)
 	if unknown != "" {
 		problems = append(problems, fmt.Errorf("%s: report_to: %q is unknown%s", c.Place("report_to"), unknown,
 			usage.DidYouMean(unknown, append(otherTrackers, "tensorboard", "none"))))
@@ -140,12 +142,12 @@ func (c *Config) settle(inert []entry) (problems []error) {
 	return problems
 }
 
-// settleMesh lets the sizes of a mesh say how many devices there are to be, where devices does not.
+// settleMesh parses the mesh and, if devices is not given, sets it to the product of the mesh's sizes.
 func (c *Config) settleMesh() []error {
 	given := c.Devices
 	if c.Place("devices") == "" {
 		given = 0
-	} else if given < 1 { // refused by validate
+	} else if given < 1 { // validate refuses it
 		return nil
 	}
 	mesh, err := device.ParseMesh(c.Mesh, given, config.Sharding())
@@ -156,29 +158,29 @@ func (c *Config) settleMesh() []error {
 	return nil
 }
 
-// settleObjective lets loss_type, TRL's name of the loss, choose the objective where no key of our own does.
+// settleObjective takes the objective from loss_type, TRL's key, if objective is not given.
 func (c *Config) settleObjective() []error {
 	objectives := map[string]string{"bfpo": "bfpo", "sigmoid": "dpo", "ipo": "ipo"}
 	objective, known := objectives[c.LossType]
-	if !known { // none given, or one that validate refuses
+	if !known { // not given, or refused by validate
 		return nil
 	}
 	if c.Place("objective") == "" {
 		c.Objective = objective
 	}
 	if c.Objective != objective {
-		return []error{fmt.Errorf("%s: loss_type: %s contradicts objective: %s (%s)", c.Place("loss_type"), c.LossType, c.Objective,
-			c.Place("objective"))}
+		return []error{fmt.Errorf("%s: loss_type: %s contradicts objective: %s (%s)",
+			c.Place("loss_type"), c.LossType, c.Objective, c.Place("objective"))}
 	}
 	return nil
 }
 
-// setRevision joins a revision to the hub id it belongs to. For a local model it means nothing.
+// setRevision appends model_revision to the model's hub id. For a local model the key is ignored.
 func (c *Config) setRevision(e entry) error {
 	revision := "main"
 	if !isNull(e.value) {
 		if err := decodeString(e.value, &revision); err != nil {
-			return fmt.Errorf("%s: model_revision: %w", e.at(e.value), err)
+			return fmt.Errorf("%s: model_revision: %w", e.originOf(e.value), err)
 		}
 	}
 	hub := c.Model != "" && !LooksLikePath(c.Model) && !strings.Contains(c.Model, "@")

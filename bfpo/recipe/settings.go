@@ -12,13 +12,14 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
-// freeKeys lists the keys that a resumed run may change: they decide neither the order of the data nor what is computed.
+// freeKeys lists the keys that a resumed run may change, because neither the order of the data nor the computed
+// numbers depend on them.
 func freeKeys() []string {
-	return []string{"stages", "loss_type", "output_dir", "overwrite_output_dir", "resume_from_checkpoint", "logging_steps", "log_rows",
-		"report_to", "do_eval", "evaluation_strategy", "eval_steps", "eval_tasks", "eval_data", "eval_include", "eval_limit",
+	return []string{"stages", "loss_type", "output_dir", "overwrite_output_dir", "resume_from_checkpoint", "logging_steps",
+		"log_rows", "report_to", "do_eval", "evaluation_strategy", "eval_steps", "eval_tasks", "eval_data", "eval_include", "eval_limit",
 		"eval_judge", "eval_apply_chat_template", "generate_during_eval", "eval_prompts", "eval_dataset_mixer",
-		"per_device_eval_batch_size", "save_strategy", "save_steps", "save_total_limit", "load_best_model_at_end", "platform", "mesh",
-		"gradient_checkpointing", "precompute_ref_log_probs"}
+		"per_device_eval_batch_size", "save_strategy", "save_steps", "save_total_limit", "load_best_model_at_end",
+		"platform", "mesh", "gradient_checkpointing", "precompute_ref_log_probs"}
 }
 
 // batchKeys lists the keys whose product is the number of rows in a step.
@@ -26,11 +27,12 @@ func batchKeys() []string {
 	return []string{"per_device_train_batch_size", "devices", "gradient_accumulation_steps"}
 }
 
-// Settings returns the keys that decide the order of the data or what is computed, with their values as YAML. The length of a run counts
-// only where the learning rate depends on it.
+// Settings returns the keys on which the order of the data or the computed numbers depend, with their values as YAML.
+// The length of a run is among them only if the learning rate depends on it.
 func (c Config) Settings() map[string]string {
 	free := freeKeys()
-	if c.LRSchedulerType == "constant" || c.LRSchedulerType == "constant_with_warmup" && (c.WarmupSteps > 0 || c.WarmupRatio == 0) {
+	if c.LRSchedulerType == "constant" ||
+		c.LRSchedulerType == "constant_with_warmup" && (c.WarmupSteps > 0 || c.WarmupRatio == 0) {
 		free = append(free, "num_train_epochs", "max_steps")
 	}
 	settings := map[string]string{}
@@ -42,7 +44,7 @@ func (c Config) Settings() map[string]string {
 	return settings
 }
 
-// text returns the field's value in one line of YAML.
+// text returns the field's value as one line of YAML.
 func (f field) text() string {
 	n := f.node()
 	if n.Kind == yaml.MappingNode {
@@ -55,40 +57,41 @@ func (f field) text() string {
 	return strings.TrimSuffix(string(text), "\n")
 }
 
-// Progress is what a recipe must know of an interrupted run before the run may go on under it.
+// InterruptedRun is what CheckResume needs to know about the run that is to be resumed.
 type Progress struct {
 	Step                 int               // optimizer steps done
-	MainRows, BufferRows int               // rows of the sets that the run was trained on
-	Settings             map[string]string // Config.Settings of the run
+	MainRows, BufferRows int               // rows of the sets that it was trained on
+	Settings             map[string]string // its Config.Settings
 }
 
-// CheckResume refuses to go on from a run under settings or with data that would make it a different run. The error is a *UsageError that
-// names the key.
+// CheckResume refuses to resume a run with settings or data that would make it a different run. mainRows and
+// bufferRows are the rows of the sets now. The error is a *usage.Error that names the key.
 func (c Config) CheckResume(from Progress, mainRows, bufferRows int) error {
 	now := c.Settings()
 	for _, key := range slices.Sorted(maps.Keys(now)) {
 		was, known := from.Settings[key]
 		if known && was != now[key] && !slices.Contains(batchKeys(), key) {
-			return c.KeyErrorf(key, "the checkpoint of step %d was trained with %s, not %s: it cannot go on with another value", from.Step, was,
-				now[key])
+			return c.KeyErrorf(key, "the checkpoint of step %d was trained with %s, not %s: a resumed run must keep this value",
+				from.Step, was, now[key])
 		}
 	}
 	if from.MainRows != mainRows || from.BufferRows != bufferRows {
-		return usage.Errorf("the checkpoint of step %d was trained on %d rows and a buffer of %d; the data now has %d and %d: has it changed?",
-			from.Step, from.MainRows, from.BufferRows, mainRows, bufferRows)
+		return usage.Errorf("the checkpoint of step %d was trained on %d rows and a buffer of %d; the data now has %d and %d: "+
+			"has it changed?", from.Step, from.MainRows, from.BufferRows, mainRows, bufferRows)
 	}
 	return c.checkStepRows(from)
 }
 
-// checkStepRows refuses another number of rows in a step. Another number of devices with as many rows in all makes the same steps. So does
-// another number of micro-batches, except where a pass over a set ends within a step, since main set and buffer would then meet other rows
-// of each other, and in seed format, which weighs micro-batches.
+// checkStepRows refuses a resumed run whose steps would not be the same. The product of the batch keys, the rows in a
+// step, must not change. The number of devices may. The number of micro-batches may change too, with two exceptions:
+// if a pass over a set ends within a step, the rows of the main set and the buffer would be combined differently, and
+// text_format: seed weighs micro-batches.
 func (c Config) checkStepRows(from Progress) error {
 	was := [3]int{}
 	for i, key := range batchKeys() {
 		n, err := strconv.Atoi(from.Settings[key])
 		if err != nil {
-			return nil // written by a version that did not record it
+			return nil // the checkpoint is of an earlier version, which did not record the key
 		}
 		was[i] = n
 	}
@@ -100,6 +103,7 @@ func (c Config) checkStepRows(from Progress) error {
 	case now[2] == was[2], c.TextFormat != "seed" && (from.BufferRows == 0 || whole):
 		return nil
 	}
-	return c.KeyErrorf(batchKeys()[0], "the checkpoint of step %d was trained with %d rows on each of %d devices, %d times a step, not with %d on %d, "+
-		"%d times: it goes on where the product of the first two, %d, is the same", from.Step, was[0], was[1], was[2], now[0], now[1], now[2], was[0]*was[1])
+	return c.KeyErrorf(batchKeys()[0], "the checkpoint of step %d was trained with %d rows on each of %d devices, %d times a step, "+
+		"not with %d on %d, %d times: keep the product of the first two, %d",
+		from.Step, was[0], was[1], was[2], now[0], now[1], now[2], was[0]*was[1])
 }

@@ -10,20 +10,22 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
-// stages reads the value of the key stages: a list of {kind: recipe} or {kind: {config: recipe, key: value, …}}. Keys in the list beat
-// the recipe they stand beside, which beats what the stages share. A model that the stages share is the first training stage's only;
-// the later ones start from the one before. An objective that they share is the preference stages'.
+// stages reads the value of the key stages: a list of {kind: recipe} or {kind: {config: recipe, key: value, …}}. Keys
+// in the list override that stage's recipe, which overrides the shared keys. A shared model applies to the first
+// training stage only, because every later stage starts from the previous stage's model. A shared objective applies
+// to preference stages only.
 func (l loader) stages(list entry, shared, flags []entry) ([]Stage, error) {
 	list.value = dealias(list.value)
 	if list.value.Kind != yaml.SequenceNode || len(list.value.Content) == 0 {
-		return nil, usage.Errorf("%s: stages: want a list such as [{sft: RECIPE}, {train: RECIPE}], got %s", list.at(list.value),
+		return nil, usage.Errorf("%s: stages: want a list such as [{sft: RECIPE}, {train: RECIPE}], got %s", list.originOf(list.value),
 			describeNode(list.value))
 	}
 	var stages []Stage
 	for _, item := range list.value.Content {
 		item = dealias(item)
 		if item.Kind != yaml.MappingNode || len(item.Content) != 2 {
-			return nil, usage.Errorf("%s: stages: want one kind and its recipe, such as {sft: RECIPE}, got %s", list.at(item), describeNode(item))
+			return nil, usage.Errorf("%s: stages: want one kind and its recipe, such as {sft: RECIPE}, got %s",
+				list.originOf(item), describeNode(item))
 		}
 		e := list
 		e.key, e.value, e.line = item.Content[0].Value, dealias(item.Content[1]), item.Line
@@ -31,30 +33,31 @@ func (l loader) stages(list entry, shared, flags []entry) ([]Stage, error) {
 		var err error
 		switch e.key {
 		case "sft", "train":
-			mine, set := shared, flags
+			stageShared, stageFlags := shared, flags
 			if e.key == "sft" && hasKind(list.value, "train") {
-				mine, set = without("loss_type", without("objective", shared)), without("loss_type", without("objective", flags))
+				stageShared = without("loss_type", without("objective", shared))
+				stageFlags = without("loss_type", without("objective", flags))
 			}
-			stage, err = l.trainStage(e, mine, set)
+			stage, err = l.trainStage(e, stageShared, stageFlags)
 			shared, flags = without("model_name_or_path", shared), without("model_name_or_path", flags)
 			shared, flags = without("model_revision", shared), without("model_revision", flags)
 		case "eval":
 			stage, err = evalStage(e)
 		default:
-			err = usage.Errorf("%s: stages: %q is no kind of stage; want sft, train or eval", e.place(), e.key)
+			err = usage.Errorf("%s: stages: %q is no kind of stage; want sft, train or eval", e.origin(), e.key)
 		}
 		if err != nil {
 			return nil, err
 		}
 		if len(stages) > 0 && stages[len(stages)-1].Kind == "eval" || len(stages) == 0 && stage.Kind == "eval" {
-			return nil, usage.Errorf("%s: stages: eval comes once, after the stages whose model it compares with the one before them", e.place())
+			return nil, usage.Errorf("%s: stages: eval comes once, after the training stages", e.origin())
 		}
 		stages = append(stages, stage)
 	}
 	return stages, nil
 }
 
-// hasKind tells whether a list of stages has one of a kind.
+// hasKind reports whether a list of stages has a stage of the given kind.
 func hasKind(list *yaml.Node, kind string) bool {
 	return slices.ContainsFunc(list.Content, func(item *yaml.Node) bool {
 		item = dealias(item)
@@ -62,6 +65,7 @@ func hasKind(list *yaml.Node, kind string) bool {
 	})
 }
 
+// trainStage reads a stage of the kind sft or train.
 func (l loader) trainStage(e entry, shared, flags []entry) (Stage, error) {
 	var recipe, inline []entry
 	var name string
@@ -72,13 +76,13 @@ func (l loader) trainStage(e entry, shared, flags []entry) (Stage, error) {
 		}
 		if config, ok := lastEntry("config", inline); ok {
 			if err := decodeString(config.value, &name); err != nil {
-				return Stage{}, usage.Errorf("%s: config: %w", config.at(config.value), err)
+				return Stage{}, usage.Errorf("%s: config: %w", config.originOf(config.value), err)
 			}
 			inline = without("config", inline)
 		}
 	}
 	if name == "" && len(inline) == 0 {
-		return Stage{}, usage.Errorf("%s: %s: want a recipe or a mapping of keys", e.place(), e.key)
+		return Stage{}, usage.Errorf("%s: %s: want a recipe or a mapping of keys", e.origin(), e.key)
 	}
 	if name != "" {
 		if recipe, err = l.read(name, e.dir); err != nil {
@@ -86,7 +90,7 @@ func (l loader) trainStage(e entry, shared, flags []entry) (Stage, error) {
 		}
 	}
 	if nested, ok := lastEntry("stages", recipe, inline); ok {
-		return Stage{}, usage.Errorf("%s: stages: a stage has no stages of its own", nested.place())
+		return Stage{}, usage.Errorf("%s: stages: a stage has no stages of its own", nested.origin())
 	}
 	c, err := l.resolve(shared, recipe, inline, flags)
 	if err != nil {
@@ -96,6 +100,7 @@ func (l loader) trainStage(e entry, shared, flags []entry) (Stage, error) {
 	return Stage{Kind: e.key, Config: c}, err
 }
 
+// evalStage reads a stage of the kind eval.
 func evalStage(e entry) (Stage, error) {
 	stage := Stage{Kind: "eval"}
 	entries, err := splitMapping(e.value, e)
@@ -114,33 +119,39 @@ func evalStage(e entry) (Stage, error) {
 		case ok:
 			err := f.decode(e.value)
 			if err == nil {
-				err = e.dir.localNames(&f, new([]string))
+				err = e.dir.resolveNames(&f, new([]string))
 			}
 			if err != nil {
-				problems = append(problems, fmt.Errorf("%s: %s: %w", e.place(), e.key, err))
+				problems = append(problems, fmt.Errorf("%s: %s: %w", e.origin(), e.key, err))
 			}
 		default:
-			problems = append(problems, fmt.Errorf("%s: %s: unknown key%s", e.place(), e.key, usage.DidYouMean(e.key, known)))
+			problems = append(problems, fmt.Errorf("%s: %s: unknown key%s", e.origin(), e.key, usage.DidYouMean(e.key, known)))
 		}
 	}
-	if len(stage.Eval.DatasetSplits) == 0 {
-		stage.Eval.DatasetSplits = []string{"test"}
-	} else if len(stage.Eval.DatasetSplits) > 1 {
-		problems = append(problems, fmt.Errorf("%s: eval: dataset_splits: want one split, the held-out rows", e.place()))
-	}
+	problems = append(problems, stage.Eval.check(e)...)
 	if len(problems) == 0 && len(stage.Eval.DatasetMixer) == 0 && stage.Eval.Prompts == "" && len(stage.Eval.Tasks) == 0 {
-		problems = append(problems, fmt.Errorf("%s: eval: want a dataset_mixer, prompts or tasks", e.place()))
-	}
-	if stage.Eval.Limit < 0 {
-		problems = append(problems, fmt.Errorf("%s: eval: limit: must be 0 (all) or more, got %d", e.place(), stage.Eval.Limit))
-	}
-	if len(stage.Eval.Tasks) > 0 {
-		if _, err := FindTasks(stage.Eval.Tasks, stage.Eval.Include, func(string, ...any) {}); err != nil {
-			problems = append(problems, fmt.Errorf("%s: eval: tasks: %w", e.place(), err))
-		}
+		problems = append(problems, fmt.Errorf("%s: eval: want a dataset_mixer, prompts or tasks", e.origin()))
 	}
 	if len(problems) > 0 {
 		return Stage{}, &usage.Error{Err: errors.Join(problems...)}
 	}
 	return stage, nil
+}
+
+// check sets the default split and checks the keys of an eval stage; e is the stage's entry.
+func (s *EvalStage) check(e entry) (problems []error) {
+	if len(s.DatasetSplits) == 0 {
+		s.DatasetSplits = []string{"test"}
+	} else if len(s.DatasetSplits) > 1 {
+		problems = append(problems, fmt.Errorf("%s: eval: dataset_splits: want one split, the held-out rows", e.origin()))
+	}
+	if s.Limit < 0 {
+		problems = append(problems, fmt.Errorf("%s: eval: limit: must be 0 (all) or more, got %d", e.origin(), s.Limit))
+	}
+	if len(s.Tasks) > 0 {
+		if _, err := FindTasks(s.Tasks, s.Include, func(string, ...any) {}); err != nil {
+			problems = append(problems, fmt.Errorf("%s: eval: tasks: %w", e.origin(), err))
+		}
+	}
+	return problems
 }

@@ -10,15 +10,16 @@ import (
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
-// validate checks every value's range and the keys that depend on each other, and refuses what is not built.
+// validate checks the range of every value and the keys that depend on each other, and refuses what is not supported.
 func (c Config) validate() error {
-	problems := slices.Concat(c.checkRanges(), c.checkChoices(), c.checkTogether(), c.checkInLoop())
+	problems := slices.Concat(c.checkRanges(), c.checkChoices(), c.checkTogether(), c.checkEvaluation())
 	if len(problems) > 0 {
 		return &usage.Error{Err: errors.Join(problems...)}
 	}
 	return nil
 }
 
+// checkRanges checks the numbers.
 func (c Config) checkRanges() (problems []error) {
 	rules := []struct {
 		key  string
@@ -50,7 +51,8 @@ func (c Config) checkRanges() (problems []error) {
 		{"save_total_limit", c.SaveTotalLimit >= 0, "0 (keep all) or more"},
 		{"redteam_held_out", c.RedteamHeldOut >= 0 && c.RedteamHeldOut < 1, "0 or more and below 1"},
 		{"redteam_max_tokens", c.RedteamMaxTokens >= 1, "at least 1"},
-		{"redteam_temperature", c.RedteamTemperature > 0 && !math.IsInf(c.RedteamTemperature, 0), "greater than 0, so that two answers differ"},
+		{"redteam_temperature", c.RedteamTemperature > 0 && !math.IsInf(c.RedteamTemperature, 0),
+			"greater than 0, so that two answers differ"},
 		{"redteam_top_p", c.RedteamTopP > 0 && c.RedteamTopP <= 1, "greater than 0 and up to 1"},
 	}
 	for _, r := range rules {
@@ -66,11 +68,12 @@ func (c Config) checkRanges() (problems []error) {
 	return problems
 }
 
+// checkChoices checks the keys that accept a fixed list of words.
 func (c Config) checkChoices() (problems []error) {
 	choices := []struct {
-		key     string
-		built   []string
-		unbuilt []string // known names of things to come
+		key         string
+		supported   []string
+		unsupported []string // known words for things that are not built yet
 	}{
 		{"torch_dtype", []string{"", "auto", "float32", "bfloat16"}, []string{"float16"}},
 		{"truncation_side", []string{"", "left", "right"}, nil},
@@ -89,24 +92,28 @@ func (c Config) checkChoices() (problems []error) {
 	for _, choice := range choices {
 		f, _ := fieldOf(&c, choice.key)
 		switch value := f.value.String(); {
-		case slices.Contains(choice.unbuilt, value):
-			problems = append(problems, c.KeyErrorf(choice.key, "%s is not supported yet; use %s", value, usage.OneOf(named(choice.built))))
-		case !slices.Contains(choice.built, value):
-			problems = append(problems, c.KeyErrorf(choice.key, "%q is unknown; want %s", value, usage.OneOf(named(choice.built))))
+		case slices.Contains(choice.unsupported, value):
+			problems = append(problems, c.KeyErrorf(choice.key, "%s is not supported yet; use %s",
+				value, usage.OneOf(dropEmpty(choice.supported))))
+		case !slices.Contains(choice.supported, value):
+			problems = append(problems, c.KeyErrorf(choice.key, "%q is unknown; want %s",
+				value, usage.OneOf(dropEmpty(choice.supported))))
 		}
 	}
-	if platforms := []string{"auto", "cpu", "cuda", "go"}; !slices.Contains(platforms, c.Platform) && !LooksLikePath(c.Platform) {
-		problems = append(problems, c.KeyErrorf("platform", "%q is unknown; want %s or the path of a plugin", c.Platform,
-			usage.OneOf(platforms)))
+	platforms := []string{"auto", "cpu", "cuda", "go"}
+	if !slices.Contains(platforms, c.Platform) && !LooksLikePath(c.Platform) {
+		problems = append(problems, c.KeyErrorf("platform", "%q is unknown; want %s or the path of a plugin",
+			c.Platform, usage.OneOf(platforms)))
 	}
 	return problems
 }
 
-// named leaves out the empty choice, which is written as null.
-func named(choices []string) []string {
+// dropEmpty removes the empty choice, which a recipe writes as null.
+func dropEmpty(choices []string) []string {
 	return slices.DeleteFunc(slices.Clone(choices), func(s string) bool { return s == "" })
 }
 
+// checkTogether checks the keys that depend on each other.
 func (c Config) checkTogether() (problems []error) {
 	if c.UseSelective && len(c.SelectedLayers) == 0 {
 		problems = append(problems, c.KeyErrorf("use_selective", "selected_layers names no layer"))
@@ -116,30 +123,31 @@ func (c Config) checkTogether() (problems []error) {
 	}
 	preference := c.Objective != "sft" && len(c.Stages) == 0
 	if preference && c.MaxPromptLength >= c.MaxLength {
-		problems = append(problems, c.KeyErrorf("max_prompt_length", "%d leaves no room for an answer within max_length %d", c.MaxPromptLength,
-			c.MaxLength))
+		problems = append(problems, c.KeyErrorf("max_prompt_length", "%d leaves no room for an answer within max_length %d",
+			c.MaxPromptLength, c.MaxLength))
 	}
 	if preference && c.UseBuffer && len(c.BufferDatasetMixer) == 0 {
 		problems = append(problems, c.KeyErrorf("use_buffer", "buffer_dataset_mixer names no dataset"))
 	}
 	if c.Platform == device.PlatformGo && c.Devices > 1 {
-		problems = append(problems, c.KeyErrorf("devices", "%d, but the pure Go backend (platform: go) has one device: use cpu or cuda", c.Devices))
+		problems = append(problems, c.KeyErrorf("devices",
+			"%d, but the pure Go backend (platform: go) has one device: use cpu or cuda", c.Devices))
 	}
 	if !c.LoadBestModelAtEnd {
 		return problems
 	}
 	if c.EvaluationStrategy == "no" || c.EvaluationStrategy != c.SaveStrategy {
-		problems = append(problems, c.KeyErrorf("load_best_model_at_end", "needs evaluation_strategy (%s) and save_strategy (%s) to be the same",
-			c.EvaluationStrategy, c.SaveStrategy))
+		problems = append(problems, c.KeyErrorf("load_best_model_at_end",
+			"needs evaluation_strategy (%s) and save_strategy (%s) to be the same", c.EvaluationStrategy, c.SaveStrategy))
 	} else if c.SaveStrategy == "steps" && c.EvalSteps > 0 && c.SaveSteps%c.EvalSteps != 0 {
-		problems = append(problems, c.KeyErrorf("load_best_model_at_end", "needs save_steps (%d) to be a multiple of eval_steps (%d)",
-			c.SaveSteps, c.EvalSteps))
+		problems = append(problems, c.KeyErrorf("load_best_model_at_end",
+			"needs save_steps (%d) to be a multiple of eval_steps (%d)", c.SaveSteps, c.EvalSteps))
 	}
 	return problems
 }
 
-// As returns the configuration for one kind of stage, "sft" or "train": a recipe that names no objective gets that stage's own
-// (sft or bfpo). A recipe written for the other kind, or one without data, is a *UsageError.
+// ForStage returns the configuration for one kind of stage, "sft" or "train". A recipe that names no objective gets
+// the kind's default, sft or bfpo. A recipe written for the other kind, or without a dataset, is a *usage.Error.
 func (c Config) As(kind string) (Config, error) {
 	if c.Place("objective") == "" && c.Place("loss_type") == "" {
 		c.Objective = "bfpo"
@@ -156,8 +164,9 @@ func (c Config) As(kind string) (Config, error) {
 	return c, c.validate()
 }
 
-// checkInLoop checks eval_tasks and generate_during_eval with the keys that they need.
-func (c Config) checkInLoop() (problems []error) {
+// checkEvaluation checks eval_tasks and generate_during_eval, which run during training, together with the keys that
+// they need.
+func (c Config) checkEvaluation() (problems []error) {
 	if !c.EvaluatesMore() || len(c.Stages) > 0 {
 		return nil
 	}
@@ -166,11 +175,12 @@ func (c Config) checkInLoop() (problems []error) {
 		key = "generate_during_eval"
 	}
 	if !c.DoEval {
-		problems = append(problems, c.KeyErrorf(key, "runs at evaluations, and there are none: set evaluation_strategy to steps (every eval_steps) or epoch, "+
-			"or do_eval for one at the end"))
+		problems = append(problems, c.KeyErrorf(key, "runs at evaluations, and there are none: "+
+			"set evaluation_strategy to steps (every eval_steps) or epoch, or do_eval for one at the end"))
 	}
 	if mesh := c.DeviceMesh(); mesh != nil && mesh.Shards > 1 {
-		problems = append(problems, c.KeyErrorf(key, "needs the whole weights on one device, and mesh %s cuts them: use mesh: data", mesh))
+		problems = append(problems, c.KeyErrorf(key,
+			"needs the whole weights on every device, and mesh %s shards them: use mesh: data", mesh))
 	}
 	if c.EvalLimit < 0 {
 		problems = append(problems, c.KeyErrorf("eval_limit", "must be 0 (all) or more, got %d", c.EvalLimit))

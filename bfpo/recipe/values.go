@@ -1,18 +1,18 @@
 package recipe
 
-// Share is one dataset of a mixer and the fraction of its rows to take, counted from the first.
+// Share is one dataset of a mixer and the fraction of its rows to take, beginning with the first row.
 type Share struct {
 	Name     string
 	Fraction float64 // 0..1
 }
 
-// Mixer lists datasets in the order of the recipe, which is the order in which they are concatenated.
+// Mixer lists datasets in the order of the recipe, in which they are concatenated.
 type Mixer []Share
 
 // Switch is a YAML boolean or a word: true, false, or for some keys a third choice such as auto.
 type Switch string
 
-// The two boolean values of a Switch, and the choice left to the program.
+// The boolean values of a Switch, and Auto, which leaves the choice to the program.
 const (
 	Off  Switch = "false"
 	On   Switch = "true"

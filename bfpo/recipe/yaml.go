@@ -10,17 +10,17 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// valueError is a YAML value that is not what its key wants; the caller adds key and place.
+// valueError is a YAML value that its key does not accept; the caller adds the key and where it was given.
 type valueError struct {
 	node *yaml.Node
-	want string
+	want string // what the key accepts
 }
 
 func (e *valueError) Error() string {
 	return fmt.Sprintf("want %s, got %s", e.want, describeNode(e.node))
 }
 
-// describeNode names a YAML value for an error message.
+// describeNode describes a YAML value for an error message.
 func describeNode(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:
@@ -28,7 +28,7 @@ func describeNode(n *yaml.Node) string {
 	case n.Kind == yaml.SequenceNode:
 		return "a list"
 	case n.Value == "" && n.ShortTag() == "!!null":
-		return "nothing (YAML wants a blank behind a colon)"
+		return "nothing (YAML wants a space after a colon)"
 	case n.ShortTag() == "!!str":
 		text := n.Value
 		if runes := []rune(text); len(runes) > 40 {
@@ -39,7 +39,8 @@ func describeNode(n *yaml.Node) string {
 	return n.Value
 }
 
-// dealias follows an alias to the node it stands for. An alias is never nested deeper than the values below, so this cannot run in circles.
+// dealias returns the node that an alias refers to. Callers look only a fixed number of levels deep, so an alias that
+// refers to a node around it cannot cause an endless loop.
 func dealias(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias
@@ -47,7 +48,7 @@ func dealias(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// isNull knows YAML's spellings of null and Python's, which the seed's recipes use.
+// isNull reports whether a node is null. Python's None counts as null, because the original code's recipes use it.
 func isNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && (n.ShortTag() == "!!null" || n.Style == 0 && n.Value == "None")
 }
@@ -74,7 +75,7 @@ func decodeBool(n *yaml.Node, p *bool) error {
 	return &valueError{n, "true or false"}
 }
 
-// decodeInt takes whole numbers, also those written as 500.0 or 1e3.
+// decodeInt accepts whole numbers, including ones written as 500.0 or 1e3.
 func decodeInt(n *yaml.Node, p *int64) error {
 	var x float64
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!int" && n.Decode(p) == nil {
@@ -95,7 +96,7 @@ func decodeFloat(n *yaml.Node, p *float64) error {
 	return nil
 }
 
-// decodeStrings takes a list of strings, or one string as a list of one.
+// decodeStrings accepts a list of strings; a single string is a list of one.
 func decodeStrings(n *yaml.Node, p *[]string) error {
 	nodes := n.Content
 	if n.Kind == yaml.ScalarNode {
@@ -129,7 +130,7 @@ func decodeSwitch(n *yaml.Node, p *Switch) error {
 	return nil
 }
 
-// decodeMixer reads {name: fraction, …}; a name alone, or a list of names, takes all rows.
+// decodeMixer accepts {name: fraction, …}. A single name, or a list of names, stands for all rows of each dataset.
 func decodeMixer(n *yaml.Node) (Mixer, error) {
 	n = dealias(n)
 	if n.Kind != yaml.MappingNode {
@@ -152,7 +153,7 @@ func decodeMixer(n *yaml.Node) (Mixer, error) {
 			return nil, &valueError{key, "a dataset's name"}
 		}
 		if seen[share.Name] {
-			return nil, &valueError{key, fmt.Sprintf("each dataset once; %s is there twice", share.Name)}
+			return nil, &valueError{key, fmt.Sprintf("each dataset once; %s is listed twice", share.Name)}
 		}
 		seen[share.Name] = true
 		if err := decodeFloat(dealias(value), &share.Fraction); err != nil || !(share.Fraction >= 0 && share.Fraction <= 1) {
@@ -163,7 +164,7 @@ func decodeMixer(n *yaml.Node) (Mixer, error) {
 	return m, nil
 }
 
-// mixerNode writes a mixer as a mapping of dataset to fraction.
+// mixerNode returns a mapping of dataset to fraction.
 func mixerNode(m Mixer) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for _, s := range m {
@@ -175,16 +176,18 @@ func mixerNode(m Mixer) *yaml.Node {
 	return n
 }
 
+// stringNode returns a string that YAML and Python read back unchanged.
 func stringNode(s string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
 	word := slices.Contains([]string{"none", "no", "yes", "on", "off", "n", "y"}, strings.ToLower(s))
 	if word || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
-		n.Style = yaml.DoubleQuotedStyle // block styles lose trailing space; a plain None reads as null, and Python reads no as false
+		// Block styles lose trailing spaces, an unquoted None reads as null, and Python reads no as false.
+		n.Style = yaml.DoubleQuotedStyle
 	}
 	return n
 }
 
-// floatNode writes 5e-07 as 5.0e-07, because Python's YAML takes a number without a dot for a string.
+// floatNode writes a number with a dot, such as 5.0e-07, because Python's YAML reads 5e-07 as a string.
 func floatNode(x float64) *yaml.Node {
 	text := strconv.FormatFloat(x, 'g', -1, 64)
 	if mantissa, exponent, ok := strings.Cut(text, "e"); !strings.Contains(mantissa, ".") {

@@ -1,7 +1,8 @@
 // Package rundir names what a training run writes into its output folder, and removes it.
 //
-// Training writes under these names, and the stages after it, the report and bfpo export read by them. A folder holds a finished run if
-// it has TrainResults, which is written last. Remove deletes only what a run writes and leaves the user's files alone.
+// Training writes under these names, and the stages after it, the report and bfpo export read by them. A folder holds
+// a finished run if it has TrainResults, which is written last. Remove deletes only what a run writes and leaves the
+// user's files alone.
 //
 // The package imports nothing of bfpo and, for the prefix of temporary names, graph/atomicfile.
 package rundir
@@ -37,8 +38,8 @@ func Finished(dir string) bool {
 	return err == nil
 }
 
-// OutputNames lists everything that a run writes into its folder, apart from the evaluations during training, which EvaluationFolders
-// lists. overwrite_output_dir removes both and keeps all other files.
+// OutputNames lists everything that a run writes into its folder, apart from the evaluations during training, which
+// EvaluationFolders lists. overwrite_output_dir removes both and keeps all other files.
 func Names() []string {
 	return []string{Config, Metrics, Answers, Model, Checkpoints, Events, Report, Card, TrainerState, TrainResults,
 		"all_results.json", "eval_results.json"}
@@ -58,7 +59,8 @@ func StepFolders(dir string) (names []string) {
 	return names
 }
 
-// Remove removes the named files and folders from the run's folder dir, and what a killed run left there under temporary names.
+// Remove removes the named files and folders from the run's folder dir, and what a killed run left there under
+// temporary names.
 func Remove(dir string, names []string) error {
 	var paths []string
 	for _, name := range names {

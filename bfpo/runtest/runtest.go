@@ -1,5 +1,5 @@
-// Package runtest sets up training runs for the tests of other packages: a short recipe on the built-in model tiny, a runtime that prints
-// into the test's log, and pairs of random tokens. No program imports it.
+// Package runtest sets up training runs for the tests of other packages: a short recipe on the built-in model tiny, a
+// runtime that prints into the test's log, and pairs of random tokens. No program imports it.
 package runtest
 
 import (
@@ -18,8 +18,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
-// tinyRecipe is a short preference stage on the model tiny, with a buffer set, gradient accumulation, an incomplete last batch and the
-// end of an epoch.
+// tinyRecipe is a short preference stage on the model tiny, with a buffer set, gradient accumulation, an incomplete
+// last batch and the end of an epoch.
 const tinyRecipe = `
 model_name_or_path: tiny
 dataset_mixer: {quickstart/safety: 0.055} # 9 rows: 3 steps of 4, 4 and 1 pairs an epoch
@@ -66,8 +66,8 @@ func (w testWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// RandomPairs returns n pairs of random tokens below vocabulary. Prompts and responses have unequal lengths. The pairs are the same at
-// every call.
+// RandomPairs returns n pairs of random tokens below vocabulary. Prompts and responses have unequal lengths. The
+// pairs are the same at every call.
 func RandomPairs(vocabulary, n int) []batch.Pair {
 	rng := rand.New(rand.NewPCG(1, 2))
 	ids := func(n int) []int32 {

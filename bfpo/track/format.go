@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// formatNumber writes four significant digits without an exponent where the number is of ordinary size.
+// FormatNumber writes four significant digits, without an exponent for numbers of ordinary size: 12.31, 0.0012,
+// 5.00e-07.
 func FormatNumber(x float64) string {
 	size := math.Abs(x)
 	switch {
@@ -20,7 +21,7 @@ func FormatNumber(x float64) string {
 	return strconv.FormatFloat(x, 'f', decimals, 64)
 }
 
-// formatSigned writes a margin in nats: one decimal, two below 10.
+// formatSigned writes a margin in nats with its sign and one decimal, or two below 10: +6.39, -12.3.
 func formatSigned(x float64) string {
 	if math.Abs(x) < 9.995 {
 		return fmt.Sprintf("%+.2f", x)
@@ -28,7 +29,7 @@ func formatSigned(x float64) string {
 	return fmt.Sprintf("%+.1f", x)
 }
 
-// formatRate writes tokens per second: 87.5, 1234, 12.3k.
+// formatRate writes a number of tokens per second: 87.5, 1234, 12.3k.
 func formatRate(x float64) string {
 	switch {
 	case x >= 1e4:
@@ -39,7 +40,7 @@ func formatRate(x float64) string {
 	return fmt.Sprintf("%.1f", x)
 }
 
-// formatDuration writes 0.8s, 42s, 3m05s, 2h07m.
+// FormatDuration writes a duration with two units at most: 0.8s, 42s, 3m05s, 2h07m.
 func FormatDuration(d time.Duration) string {
 	if d < 10*time.Second {
 		return fmt.Sprintf("%.1fs", d.Seconds())
@@ -54,7 +55,10 @@ func FormatDuration(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 }
 
-// FormatBytes writes a size as people compare it with a device's memory: 512 B, 37.4 MiB, 1.87 GiB.
+// formatSeconds writes a number of seconds as FormatDuration does.
+func formatSeconds(x float64) string { return FormatDuration(time.Duration(x * float64(time.Second))) }
+
+// FormatBytes writes a number of bytes in binary units: 512 B, 37.4 MiB, 1.87 GiB.
 func FormatBytes(n int64) string {
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
 	x, unit := float64(n), 0

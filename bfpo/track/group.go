@@ -2,28 +2,28 @@ package track
 
 import "math"
 
-// PairResult is what one optimizer step or one evaluation found for one preference pair.
+// PairResult is what one optimizer step or one evaluation measured for one preference pair.
 type PairResult struct {
 	Loss                         float64 // of this pair
 	ChosenReward, RejectedReward float64 // beta * (log pi(y|x) - log pi_ref(y|x))
-	Margin                       float64 // h of Outcome.Margin, in nats
-	Target                       float64 // the margin at which the loss is zero, in nats; meaningful where HasTarget
-	HasTarget                    bool    // see Objective.Target
+	Margin                       float64 // h of bfpo.Outcome.Margin, in nats
+	Target                       float64 // the margin at which the loss is zero, in nats; undefined unless HasTarget
+	HasTarget                    bool    // see bfpo.Objective.Target
 	ChosenLogP, RejectedLogP     float64 // log pi(y|x), summed over the response, in nats
 	ChosenLogit, RejectedLogit   float64 // mean over the vocabulary and the response's positions
 	ChosenSafe                   bool
 }
 
-// Mean is a running mean. Its zero value is the mean of no rows, which has no value.
+// Mean is a running mean. The zero Mean has no rows, and so no value.
 type Mean struct {
 	Sum float64
 	N   int
 }
 
-// Add counts one more row.
+// Add adds the value of one more row.
 func (m *Mean) Add(x float64) { m.Sum, m.N = m.Sum+x, m.N+1 }
 
-// Value is the mean; ok is false where there was no row.
+// Value returns the mean; ok is false if there is no row.
 func (m Mean) Value() (mean float64, ok bool) {
 	if m.N == 0 {
 		return 0, false
@@ -31,25 +31,27 @@ func (m Mean) Value() (mean float64, ok bool) {
 	return m.Sum / float64(m.N), true
 }
 
-func (m Mean) plus(o Mean) Mean { return Mean{m.Sum + o.Sum, m.N + o.N} }
+// merge returns the mean over both means' rows.
+func (m Mean) merge(o Mean) Mean { return Mean{m.Sum + o.Sum, m.N + o.N} }
 
-// Group gathers the pairs of one set (main or buffer) over the micro-batches of a step.
+// PairStats are the means over the pairs of one set (main or buffer) in all micro-batches of a step, or in an
+// evaluation.
 type Group struct {
 	Loss             Mean
 	Chosen, Rejected Mean // rewards
 	Margins          Mean // chosen reward - rejected reward
-	Accuracies       Mean // 1 where the chosen reward is greater; a tie is not a win
-	Safe, Unsafe     Mean // the chosen response's reward, over pairs whose chosen response is safe, unsafe
+	Accuracies       Mean // 1 if the chosen reward is greater, else 0; a tie counts 0
+	Safe, Unsafe     Mean // the chosen response's reward, over the pairs whose chosen response is safe or unsafe
 	ChosenLogP       Mean
 	RejectedLogP     Mean
 	ChosenLogit      Mean
 	RejectedLogit    Mean
 	Nats             Mean // the margin h in nats
-	Target           Mean // the target margin in nats, over pairs whose objective has one
+	Target           Mean // the target margin in nats, over the pairs that have one
 	Distance         Mean // |h - target| in nats, over the same pairs
 }
 
-// Add counts one more pair.
+// Add adds one more pair.
 func (g *Group) Add(p PairResult) {
 	g.Loss.Add(p.Loss)
 	g.Chosen.Add(p.ChosenReward)
@@ -76,28 +78,31 @@ func (g *Group) Add(p PairResult) {
 	}
 }
 
-// Pairs is the number of pairs added.
+// Pairs returns the number of pairs added.
 func (g Group) Pairs() int { return g.Loss.N }
 
-// Merge is the group of both groups' pairs.
+// Merge returns the means over both sets' pairs.
 func (g Group) Merge(o Group) Group {
 	mine, theirs := g.means(), o.means()
-	var sum Group
-	for i, mean := range sum.slots() {
-		*mean = mine[i].plus(theirs[i])
+	var merged Group
+	for i, mean := range merged.pointers() {
+		*mean = mine[i].merge(theirs[i])
 	}
-	return sum
+	return merged
 }
 
-// groupNames are the names of a group's means in metrics.jsonl, in the order they are written.
-var groupNames = [...]string{
+// meanNames are the names of a set's means in metrics.jsonl, in the order in which they are written. pointers has the
+// same order.
+var meanNames = [...]string{
 	"loss",
-	"rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies", "rewards/safe_rewards", "rewards/unsafe_rewards",
+	"rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies",
+	"rewards/safe_rewards", "rewards/unsafe_rewards",
 	"logps/chosen", "logps/rejected", "logits/chosen", "logits/rejected",
 	"margins/nats", "margins/target", "margins/distance",
 }
 
-func (g *Group) slots() [len(groupNames)]*Mean {
+// pointers returns a pointer to each mean, in the order of meanNames.
+func (g *Group) pointers() [len(meanNames)]*Mean {
 	return [...]*Mean{
 		&g.Loss,
 		&g.Chosen, &g.Rejected, &g.Margins, &g.Accuracies, &g.Safe, &g.Unsafe,
@@ -106,19 +111,21 @@ func (g *Group) slots() [len(groupNames)]*Mean {
 	}
 }
 
-func (g Group) means() (means [len(groupNames)]Mean) {
-	for i, mean := range g.slots() {
+// means returns all means, in the order of meanNames.
+func (g Group) means() (means [len(meanNames)]Mean) {
+	for i, mean := range g.pointers() {
 		means[i] = *mean
 	}
 	return means
 }
 
-// values are the means that have rows, named with the prefix; loss, which comes first, is left out where skipLoss.
+// values returns the means that have rows, their names beginning with prefix. With skipLoss the loss, which comes
+// first, is left out.
 func (g Group) values(prefix string, skipLoss bool) []Value {
 	var values []Value
 	for i, mean := range g.means() {
 		if x, ok := mean.Value(); ok && !(skipLoss && i == 0) {
-			values = append(values, Value{prefix + groupNames[i], x})
+			values = append(values, Value{prefix + meanNames[i], x})
 		}
 	}
 	return values

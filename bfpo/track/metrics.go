@@ -1,29 +1,28 @@
 package track
 
-import (
-	"math"
-)
+import "math"
 
-// Metrics is what one optimizer step, or one evaluation, has to say. Build it with PairMetrics or fill it in for SFT, where both groups stay empty.
+// Metrics is what one optimizer step or one evaluation measured. Build it with PairMetrics; for SFT fill it in by
+// hand, with Main and Buffer left empty.
 type Metrics struct {
 	Step         int     // optimizer steps done, this one included
 	Epoch        float64 // passes over the main set done
-	Evaluation   bool    // an evaluation after Step: names get eval_, and nothing of the optimizer is written
+	Evaluation   bool    // an evaluation after Step: names begin with eval_, and the optimizer's values are left out
 	Loss         float64 // preference: mean over main pairs + mean over buffer pairs; SFT: nats per token
 	LearningRate float64 // used in this step
 	GradNorm     float64 // global norm before clipping
 	Main, Buffer Group
-	Tokens       int     // real tokens worked on (prompt and response, chosen and rejected row each in full)
-	Samples      int     // pairs, or packed rows
-	Batches      int     // of an evaluation
-	Tasks        []Value // of an evaluation: means of eval_tasks and their errors, TASK/METRIC and TASK/METRIC_stderr
-	TaskSeconds  float64 // wall time of eval_tasks and generate_during_eval
-	Seconds      float64 // wall time of the step or of the whole evaluation
-	Rows         []string
-	Micro        []Micro
+	Tokens       int      // tokens computed without padding: prompt and response of each chosen and each rejected row
+	Samples      int      // pairs, or packed rows
+	Batches      int      // evaluation only
+	Tasks        []Value  // evaluation only: TASK/METRIC and TASK/METRIC_stderr of every metric of eval_tasks
+	TaskSeconds  float64  // evaluation only: wall time of eval_tasks and generate_during_eval
+	Seconds      float64  // wall time of the step or of the whole evaluation
+	Rows         []string // ids of the rows, with log_rows
+	Micro        []Micro  // with log_rows
 }
 
-// PairMetrics is the part of a preference step's metrics that follows from its pairs:
+// PairMetrics returns the metrics of a preference step that follow from the means over its pairs:
 //
 //	loss = mean over main pairs + mean over buffer pairs
 func PairMetrics(main, buffer Group) Metrics {
@@ -36,7 +35,7 @@ func PairMetrics(main, buffer Group) Metrics {
 	return m
 }
 
-// Check returns a *NonFiniteError for the first value that is NaN or infinite.
+// CheckFinite returns a *NonFiniteError for the first value that is NaN or infinite.
 func (m Metrics) Check() error {
 	record := m.Record()
 	for _, v := range record.Values {
@@ -52,14 +51,15 @@ func (m Metrics) Check() error {
 	return nil
 }
 
-// Record is the flat form of the metrics, with the names and the order of metrics.jsonl. A mean over no rows is absent.
+// Record returns the metrics in flat form, with the names and the order of metrics.jsonl. A mean over no rows is left
+// out.
 func (m Metrics) Record() Record {
 	r := Record{Step: m.Step, Epoch: m.Epoch, Rows: m.Rows, Micro: m.Micro}
 	if m.Evaluation {
 		r.Values = m.evaluationValues()
 		return r
 	}
-	r.Values = append(r.Values, Value{"loss", m.Loss}, Value{"learning_rate", m.LearningRate}, Value{"grad_norm", m.GradNorm})
+	r.Values = []Value{{"loss", m.Loss}, {"learning_rate", m.LearningRate}, {"grad_norm", m.GradNorm}}
 	r.Values = append(r.Values, m.Main.Merge(m.Buffer).values("", true)...)
 	if m.Seconds > 0 {
 		r.Values = append(r.Values, Value{"tokens_per_second", float64(m.Tokens) / m.Seconds})
@@ -73,7 +73,8 @@ func (m Metrics) Record() Record {
 	return r
 }
 
-// evaluationValues are the names of transformers' Trainer.evaluate, then the pairs' means and those of tasks.
+// evaluationValues returns an evaluation's values under the names that transformers' Trainer.evaluate uses: loss and
+// means over the pairs, metrics of the tasks, and times.
 func (m Metrics) evaluationValues() (values []Value) {
 	if m.Samples > 0 {
 		values = append([]Value{{"eval_loss", m.Loss}}, m.Main.values("eval_", true)...)

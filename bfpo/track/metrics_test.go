@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Three main pairs and one buffer pair with numbers small enough to do in the head.
+// sampleGroups returns three main pairs and one buffer pair, with numbers small enough for mental arithmetic.
 func sampleGroups() (main, buffer Group) {
 	main.Add(PairResult{
 		Loss: 4, ChosenReward: 1, RejectedReward: 0.5, Margin: 50, Target: 100, HasTarget: true,
@@ -37,16 +37,22 @@ func TestRecordOfStep(t *testing.T) {
 	m.Micro = []Micro{{Set: "main", Loss: 6, Chosen: []float64{-10, -30, -50}, Rejected: []float64{-20, -40, -60}}}
 	want := `{"step":3,"epoch":0.25,"loss":16,"learning_rate":5e-7,"grad_norm":12.5,` +
 		`"rewards/chosen":0.75,"rewards/rejected":0.625,"rewards/margins":0.125,"rewards/accuracies":0.5,` +
-		`"rewards/safe_rewards":1,"rewards/unsafe_rewards":0,"logps/chosen":-25,"logps/rejected":-35,"logits/chosen":4,"logits/rejected":5,` +
+		`"rewards/safe_rewards":1,"rewards/unsafe_rewards":0,` +
+		`"logps/chosen":-25,"logps/rejected":-35,"logits/chosen":4,"logits/rejected":5,` +
 		`"margins/nats":12.5,"margins/target":12.5,"margins/distance":125,` +
 		`"tokens_per_second":500,"pairs_per_second":2,"step_seconds":2,` +
-		`"main/loss":6,"main/rewards/chosen":0,"main/rewards/rejected":0.5,"main/rewards/margins":-0.5,"main/rewards/accuracies":0.3333333333333333,` +
+		`"main/loss":6,"main/rewards/chosen":0,"main/rewards/rejected":0.5,"main/rewards/margins":-0.5,` +
+		`"main/rewards/accuracies":0.3333333333333333,` +
 		`"main/rewards/safe_rewards":0,"main/rewards/unsafe_rewards":0,"main/logps/chosen":-30,"main/logps/rejected":-40,` +
-		`"main/logits/chosen":3,"main/logits/rejected":4,"main/margins/nats":-50,"main/margins/target":0,"main/margins/distance":116.66666666666667,` +
-		`"buffer/loss":10,"buffer/rewards/chosen":3,"buffer/rewards/rejected":1,"buffer/rewards/margins":2,"buffer/rewards/accuracies":1,` +
-		`"buffer/rewards/safe_rewards":3,"buffer/logps/chosen":-10,"buffer/logps/rejected":-20,"buffer/logits/chosen":7,"buffer/logits/rejected":8,` +
+		`"main/logits/chosen":3,"main/logits/rejected":4,"main/margins/nats":-50,"main/margins/target":0,` +
+		`"main/margins/distance":116.66666666666667,` +
+		`"buffer/loss":10,"buffer/rewards/chosen":3,"buffer/rewards/rejected":1,"buffer/rewards/margins":2,` +
+		`"buffer/rewards/accuracies":1,` +
+		`"buffer/rewards/safe_rewards":3,"buffer/logps/chosen":-10,"buffer/logps/rejected":-20,` +
+		`"buffer/logits/chosen":7,"buffer/logits/rejected":8,` +
 		`"buffer/margins/nats":200,"buffer/margins/target":50,"buffer/margins/distance":150,` +
-		`"rows":["a#0","a#1","a#2","b#0"],"micro":[{"set":"main","loss":6,"logps/chosen":[-10,-30,-50],"logps/rejected":[-20,-40,-60]}]}`
+		`"rows":["a#0","a#1","a#2","b#0"],` +
+		`"micro":[{"set":"main","loss":6,"logps/chosen":[-10,-30,-50],"logps/rejected":[-20,-40,-60]}]}`
 	text, err := json.Marshal(m.Record())
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +76,8 @@ func TestRecordOfOtherKinds(t *testing.T) {
 	eval.Step, eval.Epoch, eval.Evaluation, eval.Batches, eval.Seconds = 7, 1, true, 2, 4
 	eval.Rows, eval.Micro = []string{"h#0"}, []Micro{{Set: "main", Loss: 6}}
 	for want, m := range map[string]Metrics{
-		`{"step":1,"epoch":0.5,"loss":2.5,"learning_rate":0.00001,"grad_norm":3,"tokens_per_second":25,"step_seconds":4}`: sft,
+		`{"step":1,"epoch":0.5,"loss":2.5,"learning_rate":0.00001,"grad_norm":3,` +
+			`"tokens_per_second":25,"step_seconds":4}`: sft,
 		`{"step":7,"epoch":1,"eval_loss":6,"eval_rewards/chosen":0,"eval_rewards/rejected":0.5,"eval_rewards/margins":-0.5,` +
 			`"eval_rewards/accuracies":0.3333333333333333,"eval_rewards/safe_rewards":0,"eval_rewards/unsafe_rewards":0,` +
 			`"eval_logps/chosen":-30,"eval_logps/rejected":-40,"eval_logits/chosen":3,"eval_logits/rejected":4,` +
@@ -118,7 +125,7 @@ func TestNonFinite(t *testing.T) {
 	}
 }
 
-func TestTieIsNoWin(t *testing.T) {
+func TestTieIsNotAWin(t *testing.T) {
 	var g Group
 	g.Add(PairResult{ChosenReward: 0.25, RejectedReward: 0.25})
 	if x, ok := g.Accuracies.Value(); !ok || x != 0 {
@@ -128,7 +135,7 @@ func TestTieIsNoWin(t *testing.T) {
 		t.Error("a mean over no safe rows has a value")
 	}
 	if _, ok := g.Target.Value(); ok {
-		t.Error("an objective without target has one")
+		t.Error("a pair without a target has a mean target")
 	}
 }
 

@@ -14,19 +14,20 @@ import (
 	"golang.org/x/term"
 )
 
-// Terminal shows a stage while it runs: one line per logged step, and below them, where the output is a terminal, a progress bar. Anywhere else
-// there are plain lines only, without control characters. Its methods may be called from several goroutines.
+// Terminal shows a training stage while it runs: one line per logged step and, if the output is a terminal, a
+// progress bar below them. Any other output gets plain lines without control characters. Its methods may be called
+// from several goroutines.
 type Terminal struct {
 	mu      sync.Mutex
 	out     io.Writer
 	stage   string
 	total   int
 	window  window
-	seconds []float64                // of the last steps, for the time left
-	bar     *progressbar.ProgressBar // nil where out is not a terminal
+	seconds []float64                // times of the last steps, from which the remaining time is estimated
+	bar     *progressbar.ProgressBar // nil if out is not a terminal
 }
 
-// NewTerminal shows steps start+1 to total of a stage on out, a line every loggingSteps.
+// NewTerminal shows the steps start+1 to total of a stage on out, with one line every loggingSteps steps.
 func NewTerminal(out io.Writer, stage string, start, total, loggingSteps int) *Terminal {
 	t := &Terminal{out: out, stage: stage, total: total, window: window{every: loggingSteps, total: total}}
 	if !IsTerminal(out) || total <= start {
@@ -47,14 +48,14 @@ func NewTerminal(out io.Writer, stage string, start, total, loggingSteps int) *T
 	return t
 }
 
-// IsTerminal tells whether w is a terminal that understands cursor movement.
+// IsTerminal reports whether w is a terminal that understands cursor movement.
 func IsTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
-// Track moves the bar, and prints a line for an evaluation and for every logged step: the mean over the steps since the last line, with the
-// learning rate and the gradient norm of the last one.
+// Track moves the bar, and prints a line for an evaluation and for every logged step: the means over the steps since
+// the last line, and the learning rate and gradient norm of the last step.
 func (t *Terminal) Track(m Metrics) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -66,9 +67,9 @@ func (t *Terminal) Track(m Metrics) error {
 	t.seconds = t.seconds[max(len(t.seconds)-50, 0):]
 	if mean, due := t.window.add(record); due {
 		line := stepLine(t.stage, mean, t.total)
-		// Under a bar, which says it too, the line stays short.
+		// The bar, if there is one, shows the remaining time itself.
 		if t.bar == nil && m.Step < t.total && len(t.seconds) > 1 {
-			line += "  " + FormatDuration(t.left(m.Step)) + " left"
+			line += "  " + FormatDuration(t.remaining(m.Step)) + " left"
 		}
 		if err := t.print(line); err != nil {
 			return err
@@ -99,6 +100,8 @@ func (t *Terminal) Close() error {
 	return nil
 }
 
+// print prints a line above the bar. A line that does not fit the terminal loses its alignment and the unit of the
+// margin.
 func (t *Terminal) print(line string) error {
 	if t.bar != nil {
 		if utf8.RuneCountInString(line) >= t.width() {
@@ -111,13 +114,14 @@ func (t *Terminal) print(line string) error {
 	return err
 }
 
-// left estimates the time to the end from the median of the last steps, which one slow first step (compilation) does not move.
-func (t *Terminal) left(step int) time.Duration {
+// remaining estimates the time to the end from the median time of the last steps, which a slow first step
+// (compilation) does not move.
+func (t *Terminal) remaining(step int) time.Duration {
 	sorted := slices.Sorted(slices.Values(t.seconds))
 	return time.Duration(sorted[(len(sorted)-1)/2] * float64(t.total-step) * float64(time.Second))
 }
 
-// describe is the text behind the bar, as much of it as fits the line.
+// describe returns the text after the bar, as much of it as fits the line.
 func (t *Terminal) describe(r Record) string {
 	parts := []string{t.stage}
 	if loss, ok := r.Get("loss"); ok {
@@ -129,7 +133,7 @@ func (t *Terminal) describe(r Record) string {
 	if speed, ok := r.Get("tokens_per_second"); ok {
 		parts = append(parts, formatRate(speed)+" tok/s")
 	}
-	left := FormatDuration(t.left(r.Step)) + " left"
+	left := FormatDuration(t.remaining(r.Step)) + " left"
 	// The bar takes 10 columns, the percentage 5, the count and the blanks the rest.
 	room := t.width() - 20 - 2*len(fmt.Sprint(t.total))
 	for len(parts) > 1 && len(strings.Join(parts, "  "))+2+len(left) > room {
@@ -138,7 +142,7 @@ func (t *Terminal) describe(r Record) string {
 	return strings.Join(append(parts, left), "  ")
 }
 
-// width is how many columns the terminal has now.
+// width returns the terminal's current number of columns.
 func (t *Terminal) width() int {
 	if file, ok := t.out.(*os.File); ok {
 		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
@@ -148,11 +152,12 @@ func (t *Terminal) width() int {
 	return 80
 }
 
-// stepLine is one logged step: stage, step/total, loss, margin, accuracy, gradient norm, learning rate, tokens/s.
+// stepLine formats one logged step: stage, step/total, loss, margin, accuracy, gradient norm, learning rate,
+// tokens/s.
 func stepLine(stage string, r Record, total int) string {
 	var b strings.Builder
-	count := len(fmt.Sprint(total))
-	fmt.Fprintf(&b, "%s  %*d/%d", stage, count, r.Step, total)
+	digits := len(fmt.Sprint(total))
+	fmt.Fprintf(&b, "%s  %*d/%d", stage, digits, r.Step, total)
 	b.WriteString(pairColumns(r, ""))
 	if x, ok := r.Get("grad_norm"); ok {
 		fmt.Fprintf(&b, "  grad-norm %6s", FormatNumber(x))
@@ -166,19 +171,19 @@ func stepLine(stage string, r Record, total int) string {
 	return b.String()
 }
 
-// evaluationLine is one evaluation.
+// evaluationLine formats the held-out pairs' means and the times of one evaluation.
 func evaluationLine(stage string, m Metrics, r Record) string {
 	line := fmt.Sprintf("%s  evaluation after step %d:", stage, r.Step)
 	if m.Samples > 0 {
-		line += fmt.Sprintf("%s  (%d rows in %s)", pairColumns(r, "eval_"), m.Samples, FormatDuration(time.Duration(m.Seconds*float64(time.Second))))
+		line += fmt.Sprintf("%s  (%d rows in %s)", pairColumns(r, "eval_"), m.Samples, formatSeconds(m.Seconds))
 	}
 	if m.TaskSeconds > 0 {
-		line += fmt.Sprintf("  tasks and answers in %s", FormatDuration(time.Duration(m.TaskSeconds*float64(time.Second))))
+		line += fmt.Sprintf("  tasks and answers in %s", formatSeconds(m.TaskSeconds))
 	}
 	return line
 }
 
-// taskLines are the metrics of the tasks, a line each.
+// taskLines formats the metrics of the tasks with their standard errors, one metric a line.
 func taskLines(stage string, m Metrics) (lines string) {
 	for i, v := range m.Tasks {
 		if strings.HasSuffix(v.Name, StderrEnding) {
@@ -192,6 +197,8 @@ func taskLines(stage string, m Metrics) (lines string) {
 	return lines
 }
 
+// pairColumns formats the columns that steps and evaluations share: loss, margin, accuracy. The names in r begin with
+// prefix.
 func pairColumns(r Record, prefix string) string {
 	var b strings.Builder
 	if x, ok := r.Get(prefix + "loss"); ok {
@@ -206,5 +213,5 @@ func pairColumns(r Record, prefix string) string {
 	return b.String()
 }
 
-// stderrEnding ends the name of a task metric's standard error.
+// StderrSuffix ends the name of a task metric's standard error.
 const StderrEnding = "_stderr"

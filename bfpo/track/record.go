@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Record is one line of metrics.jsonl: a step's or an evaluation's numbers under the names they are published by, in a fixed order.
+// Record is one line of metrics.jsonl: the numbers of one step or one evaluation with their names, in a fixed order.
 type Record struct {
 	Step   int
 	Epoch  float64
@@ -18,7 +18,7 @@ type Record struct {
 	Micro  []Micro  // with log_rows
 }
 
-// Get is the value of a name; ok is false where the record lacks it.
+// Get returns the value with the given name; ok is false if the record has none.
 func (r Record) Get(name string) (value float64, ok bool) {
 	for _, v := range r.Values {
 		if v.Name == name {
@@ -28,12 +28,13 @@ func (r Record) Get(name string) (value float64, ok bool) {
 	return 0, false
 }
 
-// Evaluation tells an evaluation's record from a step's.
+// IsEvaluation reports whether this is the record of an evaluation, not of a step.
 func (r Record) Evaluation() bool {
 	return len(r.Values) > 0 && strings.HasPrefix(r.Values[0].Name, "eval_")
 }
 
-// MarshalJSON writes one flat object: step, epoch, the values in their order, then rows and micro. NaN and infinity are errors.
+// MarshalJSON writes one flat object: step, epoch, the values in their order, then rows and micro. A value that is
+// NaN or infinite is a *NonFiniteError.
 func (r Record) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `{"step":%d,"epoch":`, r.Step)
@@ -67,12 +68,12 @@ func (r Record) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), errors.Join(errs...)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote and keeps the order of the values.
+// UnmarshalJSON reads what MarshalJSON writes, and keeps the order of the values.
 func (r *Record) UnmarshalJSON(text []byte) error {
 	*r = Record{}
 	d := json.NewDecoder(bytes.NewReader(text))
 	if token, err := d.Token(); err != nil || token != json.Delim('{') {
-		return fmt.Errorf("a record is a JSON object: %.40q", text)
+		return fmt.Errorf("want a JSON object, got %.40q", text)
 	}
 	for d.More() {
 		token, err := d.Token()
@@ -107,33 +108,34 @@ func (r *Record) decodeField(d *json.Decoder, name string) error {
 	return err
 }
 
-// average is the record of the last step with each value replaced by its mean over the records that have it, in the order of first appearance.
+// average returns a record with the last step's Step and Epoch and, of every value, the mean over the records that
+// have it. The values come in the order of first appearance. learning_rate and grad_norm are the last step's, which
+// tell more than their means.
 func average(records []Record) Record {
 	last := records[len(records)-1]
-	mean := Record{Step: last.Step, Epoch: last.Epoch}
-	sums, place := []Mean{}, map[string]int{}
+	average := Record{Step: last.Step, Epoch: last.Epoch}
+	means, index := []Mean{}, map[string]int{}
 	for _, record := range records {
 		for _, v := range record.Values {
-			i, seen := place[v.Name]
+			i, seen := index[v.Name]
 			if !seen {
-				i = len(sums)
-				place[v.Name] = i
-				sums = append(sums, Mean{})
-				mean.Values = append(mean.Values, Value{Name: v.Name})
+				i = len(means)
+				index[v.Name] = i
+				means = append(means, Mean{})
+				average.Values = append(average.Values, Value{Name: v.Name})
 			}
-			sums[i].Add(v.Value)
+			means[i].Add(v.Value)
 		}
 	}
-	for i, sum := range sums {
-		mean.Values[i].Value, _ = sum.Value()
+	for i, mean := range means {
+		average.Values[i].Value, _ = mean.Value()
 	}
-	// Of these two the last step's says more than a mean.
-	for i, v := range mean.Values {
+	for i, v := range average.Values {
 		if v.Name == "learning_rate" || v.Name == "grad_norm" {
 			if x, ok := last.Get(v.Name); ok {
-				mean.Values[i].Value = x
+				average.Values[i].Value = x
 			}
 		}
 	}
-	return mean
+	return average
 }

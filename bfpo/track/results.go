@@ -13,10 +13,11 @@ import (
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
-// TrainerState is trainer_state.json as transformers writes it, so that tools that read a run's history find it.
+// TrainerState is the content of trainer_state.json as transformers writes it, for tools that read a run's history
+// from there.
 type TrainerState struct {
 	BestMetric          *float64 `json:"best_metric"`
-	BestModelCheckpoint *string  `json:"best_model_checkpoint"` // relative to the run's folder, e.g. checkpoints/step-100
+	BestModelCheckpoint *string  `json:"best_model_checkpoint"` // relative to the run, such as checkpoints/step-100
 	Epoch               float64  `json:"epoch"`
 	EvalSteps           int      `json:"eval_steps"`
 	GlobalStep          int      `json:"global_step"`
@@ -29,13 +30,14 @@ type TrainerState struct {
 	NumInputTokensSeen  int64    `json:"num_input_tokens_seen"`
 	NumTrainEpochs      float64  `json:"num_train_epochs"`
 	SaveSteps           int      `json:"save_steps"`
-	TotalFLOs           float64  `json:"total_flos"` // 0 where not counted
+	TotalFLOs           float64  `json:"total_flos"` // 0: not counted
 	TrainBatchSize      int      `json:"train_batch_size"`
 	TrialName           *string  `json:"trial_name"`
 	TrialParams         *string  `json:"trial_params"`
 }
 
-// Write writes the state into a folder as trainer_state.json. The process flags are true: one process does everything here.
+// Write writes trainer_state.json into a folder. Both process flags are set to true, because bfpo trains in a single
+// process.
 func (s TrainerState) Write(dir string) error {
 	s.LocalProcessZero, s.WorldProcessZero = true, true
 	if s.LogHistory == nil {
@@ -44,17 +46,17 @@ func (s TrainerState) Write(dir string) error {
 	return atomicfile.WriteJSON(filepath.Join(dir, "trainer_state.json"), "  ", s)
 }
 
-// TrainResults is what a finished training comes to.
+// TrainResults summarizes a finished training stage.
 type TrainResults struct {
 	Epoch   float64
 	Loss    float64 // mean over the steps' losses
 	Runtime time.Duration
 	Samples int // rows of the main set
-	Seen    int // rows trained on, over all epochs
-	Steps   int
+	Seen    int // rows trained on in all epochs
+	Steps   int // optimizer steps
 }
 
-// Write writes train_results.json into a folder and brings all_results.json there up to date.
+// Write writes train_results.json into a folder and updates all_results.json there.
 func (r TrainResults) Write(dir string) error {
 	seconds := max(r.Runtime.Seconds(), 1e-9)
 	return writeResults(dir, "train", map[string]float64{
@@ -63,7 +65,7 @@ func (r TrainResults) Write(dir string) error {
 	})
 }
 
-// MeanLoss is the mean of the steps' losses, transformers' train_loss; ok is false where there was no step.
+// MeanLoss returns the mean of the steps' losses, transformers' train_loss; ok is false if the records have no step.
 func MeanLoss(records []Record) (loss float64, ok bool) {
 	var mean Mean
 	for _, r := range records {
@@ -74,7 +76,8 @@ func MeanLoss(records []Record) (loss float64, ok bool) {
 	return mean.Value()
 }
 
-// WriteEvalResults writes an evaluation's record into a folder as eval_results.json and brings all_results.json there up to date.
+// WriteEvalResults writes an evaluation's record into a folder as eval_results.json and updates all_results.json
+// there.
 func WriteEvalResults(dir string, r Record) error {
 	values := map[string]float64{"epoch": r.Epoch}
 	for _, v := range r.Values {
@@ -83,7 +86,8 @@ func WriteEvalResults(dir string, r Record) error {
 	return writeResults(dir, "eval", values)
 }
 
-// writeResults writes SPLIT_results.json and merges the same values into all_results.json; keys are sorted, as transformers sorts them.
+// writeResults writes SPLIT_results.json and merges the values into all_results.json. Keys are sorted, as in
+// transformers.
 func writeResults(dir, split string, values map[string]float64) error {
 	if err := atomicfile.WriteJSON(filepath.Join(dir, split+"_results.json"), "    ", values); err != nil {
 		return err
@@ -92,7 +96,7 @@ func writeResults(dir, split string, values map[string]float64) error {
 	all := map[string]any{}
 	text, err := os.ReadFile(path)
 	if err == nil {
-		// A number of a key that is not ours keeps its digits.
+		// UseNumber keeps all digits of numbers that other programs wrote into the file.
 		d := json.NewDecoder(bytes.NewReader(text))
 		d.UseNumber()
 		err = d.Decode(&all)

@@ -2,6 +2,7 @@ package track
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,7 +25,8 @@ func readJSON(t *testing.T, path string) (v map[string]any) {
 
 func TestResults(t *testing.T) {
 	dir := t.TempDir()
-	if err := (TrainResults{Epoch: 2, Loss: 1.5, Runtime: 4 * time.Second, Samples: 10, Seen: 20, Steps: 8}).Write(dir); err != nil {
+	results := TrainResults{Epoch: 2, Loss: 1.5, Runtime: 4 * time.Second, Samples: 10, Seen: 20, Steps: 8}
+	if err := results.Write(dir); err != nil {
 		t.Fatal(err)
 	}
 	eval := Metrics{Evaluation: true, Step: 8, Epoch: 2, Loss: 0.5, Samples: 6, Batches: 3, Seconds: 2}
@@ -32,18 +34,19 @@ func TestResults(t *testing.T) {
 		t.Fatal(err)
 	}
 	train := map[string]any{
-		"epoch": 2.0, "train_loss": 1.5, "train_runtime": 4.0, "train_samples": 10.0, "train_samples_per_second": 5.0, "train_steps_per_second": 2.0,
+		"epoch": 2.0, "train_loss": 1.5, "train_runtime": 4.0, "train_samples": 10.0,
+		"train_samples_per_second": 5.0, "train_steps_per_second": 2.0,
 	}
 	evaluated := map[string]any{
-		"epoch": 2.0, "eval_loss": 0.5, "eval_runtime": 2.0, "eval_samples": 6.0, "eval_samples_per_second": 3.0, "eval_steps_per_second": 1.5,
+		"epoch": 2.0, "eval_loss": 0.5, "eval_runtime": 2.0, "eval_samples": 6.0,
+		"eval_samples_per_second": 3.0, "eval_steps_per_second": 1.5,
 	}
 	all := map[string]any{}
-	for _, m := range []map[string]any{train, evaluated} {
-		for k, v := range m {
-			all[k] = v
-		}
-	}
-	for name, want := range map[string]map[string]any{"train_results.json": train, "eval_results.json": evaluated, "all_results.json": all} {
+	maps.Copy(all, train)
+	maps.Copy(all, evaluated)
+	for name, want := range map[string]map[string]any{
+		"train_results.json": train, "eval_results.json": evaluated, "all_results.json": all,
+	} {
 		if diff := cmp.Diff(want, readJSON(t, filepath.Join(dir, name))); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
@@ -57,10 +60,11 @@ func TestResults(t *testing.T) {
 func TestTrainerState(t *testing.T) {
 	dir := t.TempDir()
 	best, checkpoint := 0.5, "checkpoints/step-2"
-	records := []Record{sftStep(1, 3).Record(), sftStep(2, 1).Record(), Metrics{Step: 2, Evaluation: true, Loss: 0.5, Samples: 4}.Record()}
+	evaluation := Metrics{Step: 2, Evaluation: true, Loss: 0.5, Samples: 4}
+	records := []Record{sftStep(1, 3).Record(), sftStep(2, 1).Record(), evaluation.Record()}
 	state := TrainerState{
-		BestMetric: &best, BestModelCheckpoint: &checkpoint, Epoch: 1, GlobalStep: 2, MaxSteps: 2, LoggingSteps: 1, NumTrainEpochs: 1,
-		LogHistory: LogHistory(records, 1, 2), TrainBatchSize: 2,
+		BestMetric: &best, BestModelCheckpoint: &checkpoint, Epoch: 1, GlobalStep: 2, MaxSteps: 2, LoggingSteps: 1,
+		NumTrainEpochs: 1, LogHistory: LogHistory(records, 1, 2), TrainBatchSize: 2,
 	}
 	if err := state.Write(dir); err != nil {
 		t.Fatal(err)
@@ -71,7 +75,8 @@ func TestTrainerState(t *testing.T) {
 		t.Errorf("log_history: %v", history)
 	}
 	for key, want := range map[string]any{
-		"best_metric": 0.5, "best_model_checkpoint": "checkpoints/step-2", "global_step": 2.0, "is_world_process_zero": true, "trial_name": nil,
+		"best_metric": 0.5, "best_model_checkpoint": "checkpoints/step-2", "global_step": 2.0, "is_world_process_zero": true,
+		"trial_name": nil,
 	} {
 		if got[key] != want {
 			t.Errorf("%s = %v, want %v", key, got[key], want)
@@ -83,7 +88,8 @@ func TestTrainerState(t *testing.T) {
 	if err := (TrainerState{}).Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	if history, ok := readJSON(t, filepath.Join(dir, "trainer_state.json"))["log_history"].([]any); !ok || len(history) != 0 {
-		t.Error("an empty history is no list")
+	got = readJSON(t, filepath.Join(dir, "trainer_state.json"))
+	if history, ok := got["log_history"].([]any); !ok || len(history) != 0 {
+		t.Errorf("an empty history is written as %v, want an empty list", got["log_history"])
 	}
 }

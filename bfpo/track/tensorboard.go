@@ -13,7 +13,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Field numbers of tensorflow/core/util/event.proto, framework/summary.proto, framework/tensor.proto and tensor_shape.proto.
+// Field numbers of tensorflow/core/util/event.proto, framework/summary.proto, framework/tensor.proto and
+// tensor_shape.proto.
 const (
 	eventWallTime, eventStep, eventVersion, eventSummary, eventSession = 1, 2, 3, 5, 7
 
@@ -26,12 +27,14 @@ const (
 )
 
 // EventFile writes a TensorBoard event file: scalars under transformers' names (train/loss, eval/loss) and texts.
+// It encodes the few protocol buffers by hand, because the library that has them is TensorFlow itself.
 type EventFile struct {
 	file *os.File
 }
 
-// CreateEventFile starts a new event file in dir, which is made where it is missing. A run resumed after a step passes that step: TensorBoard
-// then forgets what the interrupted run wrote beyond it.
+// CreateEventFile creates a new event file in dir, and dir if it does not exist. A run that resumes after a step
+// passes that step, so that TensorBoard discards what the interrupted run wrote about later steps; a new run passes
+// 0.
 func CreateEventFile(dir string, step int) (*EventFile, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("tensorboard: %w", err)
@@ -61,7 +64,7 @@ func CreateEventFile(dir string, step int) (*EventFile, error) {
 	return e, nil
 }
 
-// Track writes every value of the record as a scalar: eval_x becomes eval/x, all others train/x.
+// Track writes every value of the record as a scalar: eval_NAME becomes eval/NAME, any other NAME train/NAME.
 func (e *EventFile) Track(m Metrics) error {
 	record := m.Record()
 	var summary []byte
@@ -80,7 +83,8 @@ func (e *EventFile) Track(m Metrics) error {
 	return e.write(record.Step, appendMessage(nil, eventSummary, summary))
 }
 
-// Text writes a text (Markdown) under a tag, at step 0; transformers keeps its arguments under "args/text_summary".
+// WriteText writes Markdown under a tag, at step 0. transformers writes its arguments under the tag
+// "args/text_summary".
 func (e *EventFile) Text(tag, markdown string) error {
 	plugin := appendText(nil, pluginName, "text")
 	tensor := appendVarint(nil, tensorType, tensorTypeStr)
@@ -92,7 +96,7 @@ func (e *EventFile) Text(tag, markdown string) error {
 	return e.write(0, appendMessage(nil, eventSummary, appendMessage(nil, summaryValue, value)))
 }
 
-// Close writes the file through to the disk and closes it.
+// Close syncs the file to disk and closes it.
 func (e *EventFile) Close() error {
 	if err := e.file.Sync(); err != nil {
 		e.file.Close()
@@ -116,7 +120,8 @@ func (e *EventFile) write(step int, body []byte) error {
 	return nil
 }
 
-// maskedCRC is the checksum of TFRecords: CRC32-C turned right by 15 bits, plus a constant, so that a CRC over data holding CRCs stays a check.
+// maskedCRC is the checksum of TFRecords: CRC32-C rotated right by 15 bits, plus a constant. Without the masking a
+// CRC over data that contains CRCs would be weak.
 func maskedCRC(data []byte) uint32 {
 	crc := crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
 	return (crc>>15 | crc<<17) + 0xa282ead8

@@ -11,7 +11,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// fields splits a protobuf message into its fields' raw values (varint, fixed and bytes fields), the last one winning.
+// fields splits a protobuf message into its fields' raw values (varint, fixed and bytes fields), the last one
+// winning.
 func fields(t *testing.T, b []byte) (ints map[protowire.Number]uint64, bytes map[protowire.Number][][]byte) {
 	t.Helper()
 	ints, bytes = map[protowire.Number]uint64{}, map[protowire.Number][][]byte{}
@@ -49,7 +50,8 @@ type scalar struct {
 	Value float32
 }
 
-// readEvents checks the framing of the only event file in dir and returns its version, its session starts and its scalars.
+// readEvents checks the framing of the only event file in dir and returns its version, its session starts and its
+// scalars.
 func readEvents(t *testing.T, dir string) (version string, sessions []int, scalars []scalar) {
 	t.Helper()
 	paths, _ := filepath.Glob(filepath.Join(dir, "events.out.tfevents.*"))
@@ -62,10 +64,12 @@ func readEvents(t *testing.T, dir string) (version string, sessions []int, scala
 	}
 	for len(data) > 0 {
 		n := binary.LittleEndian.Uint64(data)
-		if binary.LittleEndian.Uint32(data[8:]) != maskedCRC(data[:8]) || binary.LittleEndian.Uint32(data[12+n:]) != maskedCRC(data[12:12+n]) {
-			t.Fatal("checksum")
+		event := data[12 : 12+n]
+		if binary.LittleEndian.Uint32(data[8:]) != maskedCRC(data[:8]) ||
+			binary.LittleEndian.Uint32(data[12+n:]) != maskedCRC(event) {
+			t.Fatal("a checksum is wrong")
 		}
-		ints, bytes := fields(t, data[12:12+n])
+		ints, bytes := fields(t, event)
 		data = data[16+n:]
 		if wall := math.Float64frombits(ints[eventWallTime]); wall < 1.7e9 {
 			t.Errorf("wall time %v", wall)
@@ -82,7 +86,8 @@ func readEvents(t *testing.T, dir string) (version string, sessions []int, scala
 			for _, value := range values[summaryValue] {
 				ints, bytes := fields(t, value)
 				if bits, ok := ints[valueSimple]; ok {
-					scalars = append(scalars, scalar{step, string(bytes[valueTag][0]), math.Float32frombits(uint32(bits))})
+					tag := string(bytes[valueTag][0])
+					scalars = append(scalars, scalar{step, tag, math.Float32frombits(uint32(bits))})
 				}
 			}
 		}
@@ -123,7 +128,7 @@ func TestEventFile(t *testing.T) {
 	}
 }
 
-// The CRC32-C check value is 0xe3069283 (RFC 3720, of "123456789").
+// The CRC32-C of "123456789" is 0xe3069283 (RFC 3720).
 func TestMaskedCRC(t *testing.T) {
 	crc := uint32(0xe3069283)
 	if got, want := maskedCRC([]byte("123456789")), (crc>>15|crc<<17)+0xa282ead8; got != want {

@@ -9,16 +9,18 @@ import (
 	"os"
 )
 
-// Tracker is told of every optimizer step and every evaluation, in order. Terminal, MetricsLog and EventFile are trackers.
+// Tracker receives the metrics of every optimizer step and every evaluation, in order. Terminal, MetricsLog,
+// EventFile and Trackers implement it.
 type Tracker interface {
 	Track(m Metrics) error
 	Close() error
 }
 
-// Trackers tells each of several trackers in turn.
+// Trackers passes the metrics on to several trackers, one after the other.
 type Trackers []Tracker
 
-// Track stops at the first tracker that fails. Metrics with a value that is NaN or infinite reach none of them: the error is a *NonFiniteError.
+// Track stops at the first tracker that fails. Metrics with a NaN or an infinite value reach no tracker: the error is
+// a *NonFiniteError.
 func (ts Trackers) Track(m Metrics) error {
 	if err := m.Check(); err != nil {
 		return err
@@ -31,7 +33,7 @@ func (ts Trackers) Track(m Metrics) error {
 	return nil
 }
 
-// Close closes all trackers, also after an error.
+// Close closes all trackers, even if one of them fails.
 func (ts Trackers) Close() error {
 	var errs []error
 	for _, t := range ts {
@@ -40,14 +42,15 @@ func (ts Trackers) Close() error {
 	return errors.Join(errs...)
 }
 
-// MetricsLog is the file metrics.jsonl: one line per optimizer step and one per evaluation, each written out at once.
+// MetricsLog writes the file metrics.jsonl: one line per optimizer step and one per evaluation, without buffering.
 type MetricsLog struct {
 	file    *os.File
 	records []Record
 }
 
-// OpenMetricsLog opens the file at path, creates it where it is missing, and keeps the records up to the given step: 0 starts over, a resumed run
-// passes its checkpoint's step. Records after that step and a torn last line are cut off. A damaged line before it is an error.
+// OpenMetricsLog opens or creates the file at path and keeps its records up to the given step. A new run passes 0,
+// which empties the file; a resumed run passes its checkpoint's step. Later records and an incomplete last line are
+// cut off. A damaged line is an error.
 func OpenMetricsLog(path string, step int) (*MetricsLog, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -68,7 +71,7 @@ func OpenMetricsLog(path string, step int) (*MetricsLog, error) {
 	return l, nil
 }
 
-// keep reads the records up to a step and returns how many bytes they take.
+// keep reads the records up to a step and returns their size in bytes.
 func (l *MetricsLog) keep(step int) (size int64, err error) {
 	if step <= 0 {
 		return 0, nil
@@ -86,7 +89,7 @@ func (l *MetricsLog) keep(step int) (size int64, err error) {
 	return size, nil
 }
 
-// Track appends one line. Values that are NaN or infinite are refused with a *NonFiniteError and nothing is written.
+// Track appends one line. A NaN or an infinite value is a *NonFiniteError, and nothing is written.
 func (l *MetricsLog) Track(m Metrics) error {
 	record := m.Record()
 	line, err := record.MarshalJSON()
@@ -101,10 +104,11 @@ func (l *MetricsLog) Track(m Metrics) error {
 	return nil
 }
 
-// Records are all records of the run so far, those before a resume included, without rows and micro of those tracked here.
+// Records returns all records of the run so far, including the ones that were kept from before a resume. Records that
+// Track has added come without Rows and Micro, to save memory.
 func (l *MetricsLog) Records() []Record { return l.records }
 
-// Sync writes the file through to the disk.
+// Sync syncs the file to disk.
 func (l *MetricsLog) Sync() error {
 	if err := l.file.Sync(); err != nil {
 		return fmt.Errorf("write metrics: %w", err)
@@ -112,7 +116,7 @@ func (l *MetricsLog) Sync() error {
 	return nil
 }
 
-// Close writes the file through to the disk and closes it.
+// Close syncs the file to disk and closes it.
 func (l *MetricsLog) Close() error {
 	if err := errors.Join(l.file.Sync(), l.file.Close()); err != nil {
 		return fmt.Errorf("close metrics: %w", err)
@@ -120,7 +124,7 @@ func (l *MetricsLog) Close() error {
 	return nil
 }
 
-// ReadMetrics reads a metrics.jsonl; a torn last line, as a killed run leaves it, is left out.
+// ReadMetrics reads a metrics.jsonl. An incomplete last line, which a killed run leaves, is ignored.
 func ReadMetrics(path string) ([]Record, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -134,7 +138,7 @@ func ReadMetrics(path string) ([]Record, error) {
 	return records, nil
 }
 
-// readRecords returns the records and the offset at which each one's line ends.
+// readRecords returns the records and the offset of the end of each record's line.
 func readRecords(r io.Reader) (records []Record, ends []int64, err error) {
 	lines, offset := bufio.NewReader(r), int64(0)
 	names := map[string]string{}
@@ -150,7 +154,7 @@ func readRecords(r io.Reader) (records []Record, ends []int64, err error) {
 		if err := json.Unmarshal(line, &record); err != nil {
 			return nil, nil, fmt.Errorf("line %d: %w", number, err)
 		}
-		// Every line repeats the same names: keep one copy of each.
+		// Every line repeats the same names: one copy of each name is kept.
 		for i, v := range record.Values {
 			if _, ok := names[v.Name]; !ok {
 				names[v.Name] = v.Name
@@ -162,13 +166,15 @@ func readRecords(r io.Reader) (records []Record, ends []int64, err error) {
 	}
 }
 
-// window gathers the records of the steps between two logged ones, as logging_steps says; the first step and the last are always logged.
+// window collects the records of the steps since the last logged one. Every logging_steps-th step is logged, and the
+// first and the last.
 type window struct {
 	every, total int
 	pending      []Record
 }
 
-// add returns the mean over the window when the step is one to log.
+// add adds a step's record. If the step is to be logged, due is true, mean is the average over the window, and the
+// window is emptied.
 func (w *window) add(r Record) (mean Record, due bool) {
 	w.pending = append(w.pending, r)
 	if r.Step != 1 && r.Step%max(w.every, 1) != 0 && r.Step != w.total {
@@ -179,7 +185,8 @@ func (w *window) add(r Record) (mean Record, due bool) {
 	return mean, true
 }
 
-// LogHistory is what transformers' log_history holds of these records: evaluations, and the mean over every logging_steps steps.
+// LogHistory returns transformers' log_history of these records: every evaluation, and the mean over every
+// logging_steps steps.
 func LogHistory(records []Record, loggingSteps, totalSteps int) []Record {
 	var history []Record
 	w := window{every: loggingSteps, total: totalSteps}

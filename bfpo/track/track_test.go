@@ -11,10 +11,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// sftStep returns the metrics of one SFT step.
 func sftStep(step int, loss float64) Metrics {
-	return Metrics{Step: step, Epoch: float64(step) / 10, Loss: loss, LearningRate: 1e-5 * float64(step), GradNorm: float64(step), Tokens: 100, Samples: 2, Seconds: 1}
+	return Metrics{
+		Step: step, Epoch: float64(step) / 10, Loss: loss, LearningRate: 1e-5 * float64(step), GradNorm: float64(step),
+		Tokens: 100, Samples: 2, Seconds: 1,
+	}
 }
 
+// trackSteps tracks the steps from to to, with an evaluation after every second step, and closes the tracker.
 func trackSteps(t *testing.T, tracker Tracker, from, to int) {
 	t.Helper()
 	for step := from; step <= to; step++ {
@@ -22,7 +27,8 @@ func trackSteps(t *testing.T, tracker Tracker, from, to int) {
 			t.Fatal(err)
 		}
 		if step%2 == 0 {
-			if err := tracker.Track(Metrics{Step: step, Evaluation: true, Loss: 1, Samples: 4, Batches: 2, Seconds: 1}); err != nil {
+			evaluation := Metrics{Step: step, Evaluation: true, Loss: 1, Samples: 4, Batches: 2, Seconds: 1}
+			if err := tracker.Track(evaluation); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -41,10 +47,10 @@ func openLog(t *testing.T, path string, step int) *MetricsLog {
 	return l
 }
 
-// A run that is killed in step 5 and resumed after step 2 leaves the same file as one that was not.
+// A run that is killed in step 5 and resumed after step 2 leaves the same file as an uninterrupted run.
 func TestMetricsLogResume(t *testing.T) {
-	straight, resumed := filepath.Join(t.TempDir(), "metrics.jsonl"), filepath.Join(t.TempDir(), "metrics.jsonl")
-	trackSteps(t, openLog(t, straight, 0), 1, 6)
+	uninterrupted, resumed := filepath.Join(t.TempDir(), "metrics.jsonl"), filepath.Join(t.TempDir(), "metrics.jsonl")
+	trackSteps(t, openLog(t, uninterrupted, 0), 1, 6)
 
 	trackSteps(t, openLog(t, resumed, 0), 1, 4)
 	f, err := os.OpenFile(resumed, os.O_APPEND|os.O_WRONLY, 0)
@@ -62,22 +68,22 @@ func TestMetricsLogResume(t *testing.T) {
 	}
 	trackSteps(t, l, 3, 6)
 
-	want, _ := os.ReadFile(straight)
+	want, _ := os.ReadFile(uninterrupted)
 	got, _ := os.ReadFile(resumed)
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Error(diff)
 	}
-	records, err := ReadMetrics(straight)
+	records, err := ReadMetrics(uninterrupted)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(records, l.Records()); diff != "" {
 		t.Error("records of the resumed log:", diff)
 	}
-	if got := openLog(t, straight, 0); len(got.Records()) != 0 {
+	if got := openLog(t, uninterrupted, 0); len(got.Records()) != 0 {
 		t.Error("step 0 kept records")
 	}
-	if info, _ := os.Stat(straight); info.Size() != 0 {
+	if info, _ := os.Stat(uninterrupted); info.Size() != 0 {
 		t.Error("step 0 kept bytes")
 	}
 }
@@ -89,7 +95,7 @@ func TestMetricsLogErrors(t *testing.T) {
 		t.Errorf("damaged line: %v", err)
 	}
 	if _, err := OpenMetricsLog(filepath.Join(path, "no"), 0); err == nil {
-		t.Error("a file is no folder")
+		t.Error("opened a log in a folder that is a file")
 	}
 }
 
@@ -108,10 +114,13 @@ func TestLogHistory(t *testing.T) {
 		if r.Evaluation() {
 			loss, _ = r.Get("eval_loss")
 		}
-		got = append(got, strings.Join([]string{FormatNumber(float64(r.Step)), FormatNumber(loss), FormatNumber(rate)}, " "))
+		numbers := []string{FormatNumber(float64(r.Step)), FormatNumber(loss), FormatNumber(rate)}
+		got = append(got, strings.Join(numbers, " "))
 	}
-	// The first step alone, step 2, the mean of 3 and 4, the evaluation, the last step.
-	want := []string{"1.000 1.000 1.00e-05", "2.000 2.000 2.00e-05", "4.000 3.500 4.00e-05", "4.000 1.000 0", "5.000 5.000 5.00e-05"}
+	// Step 1, step 2, the mean of steps 3 and 4, the evaluation, the last step; of each: step, loss, learning rate.
+	want := []string{
+		"1.000 1.000 1.00e-05", "2.000 2.000 2.00e-05", "4.000 3.500 4.00e-05", "4.000 1.000 0", "5.000 5.000 5.00e-05",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

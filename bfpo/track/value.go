@@ -11,20 +11,20 @@ type Value struct {
 	Value float64
 }
 
-// Micro is one micro-batch of one set, written with log_rows.
+// MicroBatch is one micro-batch of one set, recorded with log_rows.
 type Micro struct {
 	Set      string    `json:"set"` // main or buffer
 	Loss     float64   `json:"loss"`
 	Chosen   []float64 `json:"logps/chosen,omitempty"`   // log pi(y|x) of each pair, in nats
-	Rejected []float64 `json:"logps/rejected,omitempty"` // in the order of the pairs
+	Rejected []float64 `json:"logps/rejected,omitempty"` // log pi(y|x) likewise
 }
 
-// NonFiniteError says which value of which step stopped being a number.
+// NonFiniteError is a value that is NaN or infinite.
 type NonFiniteError struct {
 	Step  int
 	Name  string // as in metrics.jsonl
 	Value float64
-	Rows  []string // ids of the step's rows, where they are known
+	Rows  []string // ids of the step's rows; empty without log_rows
 }
 
 // Error names the value, the step and the rows.

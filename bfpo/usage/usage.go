@@ -1,7 +1,8 @@
 // Package usage holds the errors that a user has to act on, and the wording that they share.
 //
-// An Error is a wrong flag or a wrong recipe; the program prints it and exits with 2. ErrInterrupted marks a run that stopped on request
-// after saving its state. Nearest, DidYouMean and OneOf turn a list of known names into a suggestion or a list of choices.
+// An Error is a wrong flag or a wrong recipe; the program prints it and exits with 2. ErrInterrupted marks a run that
+// stopped on request after saving its state. Nearest, DidYouMean and OneOf turn a list of known names into a
+// suggestion or a list of choices.
 //
 // The package is a leaf: it imports only the edit distance of mistral/edit.
 package usage
@@ -38,7 +39,8 @@ func Nearest(name string, known []string) string {
 	return best
 }
 
-// DidYouMean returns the end of an error message about an unknown name: a suggestion, or "" where no known name is near.
+// DidYouMean returns the end of an error message about an unknown name: a suggestion, or "" where no known name is
+// near.
 func DidYouMean(name string, known []string) string {
 	if near := Nearest(name, known); near != "" {
 		return fmt.Sprintf("; did you mean %s?", near)
