@@ -1,7 +1,3 @@
-// Package compare puts evaluations side by side: their metrics with standard errors, the significance of the differences on the same
-// documents, safety against helpfulness as in the paper's figure, and the models' answers beside each other.
-//
-// It reads what evaluations leave (results.json and samples_TASK.jsonl) and computes nothing with a model.
 package compare
 
 import (
@@ -21,36 +17,36 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 )
 
-// Model is one evaluated model.
+// Model is the evaluation of one model.
 type Model struct {
-	Name  string // shortest ending of the folder's path that tells it from the others
+	Name  string // the shortest ending of the folder's path that distinguishes it from the others
 	Path  string // the folder with results.json
-	Model string // what was evaluated, as results.json says; may be empty
+	Model string // the model's name in results.json; may be empty
 	Tasks map[string]Task
 
-	settings map[string]string // how it was evaluated, as results.json says
+	settings map[string]string // settings of the evaluation, from results.json
 }
 
-// Task is what one evaluation found for one task.
+// Task holds the results of one task in one evaluation.
 type Task struct {
 	Metrics   []Metric
-	Total     int              // documents that were evaluated
-	Documents map[int]Document // by doc_id; nil where there are no samples
-	Missing   string           // why there are none
+	Total     int              // number of evaluated documents
+	Documents map[int]Document // by doc_id; nil without samples
+	Missing   string           // the reason why there are no samples
 }
 
-// Metric is one line of results.json.
+// Metric is a metric in results.json.
 type Metric struct {
 	Name         string
-	Value, Error float64 // Error is NaN where results.json has none
+	Value, Error float64 // Error is NaN if results.json has none
 	Better       bfpo.Better
 }
 
-// Open reads the evaluations that the folders hold. A folder is that of an evaluation; that of a pipeline's run, which stands for its
-// eval/after; or that of a training stage's run, which stands for its last evaluation in the loop. One pipeline's folder alone is
-// compared with itself: before and after. Errors name the folder and what it lacks.
+// Open reads the evaluations in folders. A folder is an evaluation's; or a pipeline run's, which stands for its
+// eval/after; or a training stage's, which stands for its last evaluation during training. The folder of a single
+// pipeline run stands for both of its evaluations, before and after. Errors name the folder and what it lacks.
 func Open(folders []string) ([]Model, error) {
-	var paths, named []string // named: the folders that the user knows the evaluations by
+	var paths, named []string // named: the folders that give the evaluations their names
 	for _, folder := range folders {
 		found, err := evaluationsOf(folder, len(folders) == 1)
 		if err != nil {
@@ -62,8 +58,8 @@ func Open(folders []string) ([]Model, error) {
 		}
 	}
 	if len(paths) < 2 {
-		return nil, bfpo.Usagef("%s is one evaluation: name two folders or more to compare, or one with eval/before and eval/after",
-			strings.Join(folders, ", "))
+		return nil, bfpo.Usagef("%s is one evaluation: "+
+			"name two or more folders to compare, or one with eval/before and eval/after", strings.Join(folders, ", "))
 	}
 	var models []Model
 	names := shortNames(named)
@@ -81,7 +77,7 @@ func Open(folders []string) ([]Model, error) {
 	return models, nil
 }
 
-// evaluationsOf finds the evaluations that a folder stands for.
+// evaluationsOf finds the evaluations that a folder stands for. both allows two: before and after.
 func evaluationsOf(folder string, both bool) ([]string, error) {
 	if info, err := os.Stat(folder); err != nil {
 		return nil, bfpo.Usagef("%s: no such folder", folder)
@@ -101,14 +97,15 @@ func evaluationsOf(folder string, both bool) ([]string, error) {
 	}
 	for _, unfinished := range []string{folder, before, after} {
 		if evaluate.Unfinished(unfinished) {
-			return nil, bfpo.Usagef("%s holds an evaluation that is not finished: the command that began it goes on with it", unfinished)
+			return nil, bfpo.Usagef("%s holds an unfinished evaluation: repeat the command that started it to continue",
+				unfinished)
 		}
 	}
-	return nil, bfpo.Usagef("%s holds no evaluation (no results.json, no eval/after with one): `bfpo eval -model=%s -tasks=… -out=…` makes one",
-		folder, folder)
+	return nil, bfpo.Usagef("%s holds no evaluation (no results.json, no eval/after with one): "+
+		"`bfpo eval -model=%s -tasks=… -out=…` makes one", folder, folder)
 }
 
-// stepFolders are the finished evaluations that a training stage made in its loop, in their order.
+// stepFolders returns the folders of the finished evaluations during a training stage, in the order of their steps.
 func stepFolders(folder string) []string {
 	entries, err := os.ReadDir(filepath.Join(folder, "eval"))
 	if err != nil {
@@ -129,7 +126,7 @@ func stepFolders(folder string) []string {
 	return paths
 }
 
-// shortNames are the shortest endings of paths that differ.
+// shortNames returns the shortest endings of paths that are all different.
 func shortNames(paths []string) []string {
 	parts := make([][]string, len(paths))
 	longest := 0
@@ -149,7 +146,7 @@ func shortNames(paths []string) []string {
 			break
 		}
 	}
-	for i, name := range names { // eval/after is a part of its run's name only where that is needed
+	for i, name := range names { // eval/after is part of a name only if the name is ambiguous without it
 		if short := strings.TrimSuffix(name, "/eval/after"); short != name && !slices.Contains(names, short) {
 			names[i] = short
 		}
@@ -157,7 +154,7 @@ func shortNames(paths []string) []string {
 	return names
 }
 
-// layout is what is read of results.json.
+// layout holds the parts of results.json that are read.
 type layout struct {
 	Results map[string]map[string]json.RawMessage `json:"results"`
 	Higher  map[string]map[string]bool            `json:"higher_is_better"`
@@ -176,7 +173,7 @@ func read(path string) (Model, error) {
 	}
 	var l layout
 	if err := json.Unmarshal(text, &l); err != nil {
-		return Model{}, fmt.Errorf("%s: %w: is it whole, and an evaluation's?", file, err)
+		return Model{}, fmt.Errorf("%s: %w: is it complete, and from an evaluation?", file, err)
 	}
 	if len(l.Results) == 0 {
 		return Model{}, fmt.Errorf("%s has no results of any task", file)
@@ -184,7 +181,7 @@ func read(path string) (Model, error) {
 	m := Model{Path: path, Tasks: map[string]Task{}, settings: map[string]string{}}
 	m.Model, _ = l.Config["model"].(string)
 	for _, key := range []string{"judge", "apply_chat_template", "seed"} {
-		if value, said := l.Config[key]; said && value != nil {
+		if value, ok := l.Config[key]; ok && value != nil {
 			m.settings[key] = fmt.Sprint(value)
 		}
 	}
@@ -204,7 +201,7 @@ func read(path string) (Model, error) {
 	return m, nil
 }
 
-// metricsOf are a task's metrics in the order of their names.
+// metricsOf returns a task's metrics, sorted by name.
 func metricsOf(task string, values map[string]json.RawMessage, higher map[string]bool) []Metric {
 	var metrics []Metric
 	for _, key := range slices.Sorted(maps.Keys(values)) {
@@ -223,14 +220,29 @@ func metricsOf(task string, values map[string]json.RawMessage, higher map[string
 	return metrics
 }
 
-// betterOf says which way a metric should move. results.json says it of tasks; of the held-out preferences their case says it.
+// betterOf returns the better direction of a metric. It is in results.json, except for the held-out preferences,
+// whose label case determines it.
 func betterOf(task, metric string, higher map[string]bool) bfpo.Better {
-	up, said := higher[metric]
+	up, known := higher[metric]
 	switch {
-	case said && !up, task == "preference_unsafe_over_safe":
+	case known && !up, task == "preference_unsafe_over_safe":
 		return bfpo.LowerIsBetter
-	case !said && task == "preference_both_unsafe":
+	case !known && task == "preference_both_unsafe":
 		return bfpo.NeitherIsBetter
 	}
 	return bfpo.HigherIsBetter
+}
+
+// safeMetric returns the share of safe answers. ok is false if a metric of the task is this share, or if no judge
+// rated answers.
+func (t Task) safeMetric() (m Metric, ok bool) {
+	var values []float64
+	for _, d := range t.Documents {
+		if x, judged := d.Metrics[safeShare]; judged {
+			values = append(values, x)
+		}
+	}
+	own := slices.ContainsFunc(t.Metrics, func(m Metric) bool { return m.Name == "llama2" })
+	e := bfpo.NewEstimate(values)
+	return Metric{Name: safeShare, Value: e.Mean, Error: e.StdErr, Better: bfpo.HigherIsBetter}, len(values) > 0 && !own
 }

@@ -15,7 +15,7 @@ func TestPage(t *testing.T) {
 	a := fixture(t, filepath.Join(root, "a"), values)
 	values["advbench"] = []float64{1, 1, 1, 1}
 	b := fixture(t, filepath.Join(root, "b"), values)
-	c := compared(t, a, b)
+	c := openAndCompare(t, a, b)
 	s, ok := newScatter(c)
 	if !ok || s.Points[0].X != s.Points[1].X || s.Points[1].Y >= s.Points[0].Y {
 		t.Errorf("points %+v: the second is as helpful and safer", s.Points)
@@ -31,7 +31,8 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"answer &lt;b&gt; 1", "llama2 1", "Safety against helpfulness", "safety: mean of advbench llama2", "org/b", "question 3"} {
+	for _, want := range []string{"answer &lt;b&gt; 1", "llama2 1", "Safety against helpfulness",
+		"safety: mean of advbench llama2", "org/b", "question 3"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
 		}

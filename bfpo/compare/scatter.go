@@ -73,7 +73,8 @@ func (b box) meets(other box) bool {
 	return b.x0 < other.x1 && b.x1 > other.x0 && b.y0 < other.y1 && b.y1 > other.y0
 }
 
-// label puts the names beside the points, where they cover neither each other nor a point; where there is no such place, above.
+// label puts the names beside the points, where they cover neither each other nor a point; where there is no such
+// place, above.
 func (s *scatter) label() {
 	var taken []box
 	order := make([]int, len(s.Points))

@@ -2,11 +2,11 @@ package compare
 
 import "math"
 
-// significance is the two-sided p-value of the hypothesis that differences of paired values have the mean 0; ok is false where they
-// cannot tell, being fewer than two.
+// significance is the two-sided p-value of the hypothesis that differences of paired values have the mean 0; ok is
+// false where they cannot tell, being fewer than two.
 //
-// Differences of -1, 0 and 1, as right and wrong answers have, get the exact sign test (McNemar's): of the n documents where the two
-// models differ, k speak for one of them,
+// Differences of -1, 0 and 1, as right and wrong answers have, get the exact sign test (McNemar's): of the n
+// documents where the two models differ, k speak for one of them,
 //
 //	p = 2 * P(X <= min(k, n-k)),  X ~ Binomial(n, 1/2)
 //
@@ -62,8 +62,8 @@ func tTest(differences []float64) float64 {
 	return incompleteBeta((n-1)/((n-1)+t2), (n-1)/2, 0.5)
 }
 
-// incompleteBeta is the regularized incomplete beta function I_x(a, b), by its continued fraction (DLMF 8.17.22) where that converges
-// fast, and by I_x(a, b) = 1 - I_{1-x}(b, a) elsewhere.
+// incompleteBeta is the regularized incomplete beta function I_x(a, b), by its continued fraction (DLMF 8.17.22)
+// where that converges fast, and by I_x(a, b) = 1 - I_{1-x}(b, a) elsewhere.
 func incompleteBeta(x, a, b float64) float64 {
 	switch {
 	case x <= 0:

@@ -22,7 +22,8 @@ func TestSignTest(t *testing.T) {
 	near(t, "1 against 1", p, 1)
 }
 
-// The t-test by its closed forms: with 1 degree of freedom p = 1 - 2/pi * atan t, with 2 degrees p = 1 - t / sqrt(2 + t^2).
+// The t-test by its closed forms: with 1 degree of freedom p = 1 - 2/pi * atan t, with 2 degrees p = 1 - t / sqrt(2
+// + t^2).
 func TestTTest(t *testing.T) {
 	p, _ := significance([]float64{0.5, 1.5}) // t = 1 / 0.5 = 2
 	near(t, "1 degree", p, 1-2/math.Pi*math.Atan(2))
