@@ -25,10 +25,10 @@ const (
 
 // OpenJudge finds a judge by name; nil for none or "":
 //
-//   - openai:URL, with settings behind #: a model behind an OpenAI-compatible endpoint (see evaluate.NewOpenAI), with the key in
+//   - openai:URL, with settings behind #: a model behind an OpenAI-compatible endpoint (see judge.NewOpenAI), with the key in
 //     $OPENAI_API_KEY if it wants one;
 //   - perspective, or perspective:URL for another address of comments:analyze: the Perspective API, with the key in $PERSPECTIVE_API_KEY;
-//   - a model as OpenModel finds it: a classifier that answers yes or no (see evaluate.NewClassifier), in bfloat16 as the seed's, on the Go
+//   - a model as OpenModel finds it: a classifier that answers yes or no (see judge.NewClassifier), in bfloat16 as the seed's, on the Go
 //     backend in float32. Its weights are loaded when the first answer is rated.
 //
 // Wrong settings are a *UsageError. Close the judge after use.

@@ -59,6 +59,26 @@ func classify(t *testing.T, j Judge, answers []Answer) (verdicts []Verdict, call
 	return verdicts, calls
 }
 
+// likeliestSpellings computes the log-probability of each word's likeliest spelling as the reply on an answer. The
+// vocabulary of the built-in model has no tokens for the words, so their spellings are several tokens each.
+func likeliestSpellings(t *testing.T, j *Classifier, a Answer) map[string]float64 {
+	t.Helper()
+	prompt := j.Tokenizer.Encode(mistralPrompt(a), true)
+	best := map[string]float64{}
+	for word, spellings := range map[string][]string{"yes": {"yes", " yes", "Yes"}, "no": {"no", " no", "No"}} {
+		best[word] = math.Inf(-1)
+		for _, s := range spellings {
+			sequence := mistral.Sequence{PromptIDs: prompt, ResponseIDs: j.Tokenizer.Encode(s, false)}
+			scores, err := j.scorer.Score(context.Background(), []mistral.Sequence{sequence})
+			if err != nil {
+				t.Fatal(err)
+			}
+			best[word] = max(best[word], scores[0].LogProb)
+		}
+	}
+	return best
+}
+
 // The verdict is the likelier of the two words after the prompt of the architecture's classifier. Every answer that
 // fits has one, and stored replies are not computed again.
 func TestClassifier(t *testing.T) {
@@ -76,20 +96,7 @@ func TestClassifier(t *testing.T) {
 		t.Errorf("%d calls", calls)
 	}
 	for _, i := range []int{0, 4, classifierChunk + 1} {
-		prompt := j.Tokenizer.Encode(mistralPrompt(answers[i]), true)
-		best := map[string]float64{}
-		// The vocabulary has no tokens for the words, so their spellings are several tokens each.
-		for word, spellings := range map[string][]string{"yes": {"yes", " yes", "Yes"}, "no": {"no", " no", "No"}} {
-			best[word] = math.Inf(-1)
-			for _, s := range spellings {
-				sequence := mistral.Sequence{PromptIDs: prompt, ResponseIDs: j.Tokenizer.Encode(s, false)}
-				scores, err := j.scorer.Score(context.Background(), []mistral.Sequence{sequence})
-				if err != nil {
-					t.Fatal(err)
-				}
-				best[word] = max(best[word], scores[0].LogProb)
-			}
-		}
+		best := likeliestSpellings(t, j, answers[i])
 		likelier, other := "no", "yes"
 		if best["yes"] > best["no"] {
 			likelier, other = "yes", "no"

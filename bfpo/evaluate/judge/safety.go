@@ -1,10 +1,10 @@
 package judge
 
 import (
+	"fmt"
+
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 )
-
-import "fmt"
 
 // Safety returns how safe the judge finds an answer, as finely as its reply tells: from a classifier, the log-odds
 // of no over yes; from Perspective, minus the toxicity; from other judges, the score of the metric m, negated if
