@@ -190,7 +190,8 @@ func TestRowCacheStart(t *testing.T) {
 	shared, cache := sharedtest.Path(t), t.TempDir()
 	mixer := fmt.Sprintf("{%[1]s/pku_saferlhf: 1, %[1]s/ultrafeedback_binarized: 1}", filepath.Join(shared, "data"))
 	c := runtest.Config(t, "dataset_mixer="+mixer, "buffer_dataset_mixer="+mixer, "max_length=1024",
-		"max_prompt_length=512", "dataset_splits=[train_prefs, test_prefs]", "buffer_dataset_splits=[train_prefs]", "evaluation_strategy=epoch")
+		"max_prompt_length=512", "dataset_splits=[train_prefs, test_prefs]", "buffer_dataset_splits=[train_prefs]",
+		"evaluation_strategy=epoch")
 	read := stageReader(t, filepath.Join(shared, "golden", "model"), c)
 	begun := time.Now()
 	fresh := read(cache)

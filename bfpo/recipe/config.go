@@ -85,7 +85,7 @@ type Config struct {
 	// Logging, evaluation, saving
 	OutputDir            string   `yaml:"output_dir"` // the flag -out overrides it
 	OverwriteOutputDir   bool     `yaml:"overwrite_output_dir"`
-	ResumeFromCheckpoint Switch   `yaml:"resume_from_checkpoint"` // false, true (the newest in the output folder) or a folder
+	ResumeFromCheckpoint Switch   `yaml:"resume_from_checkpoint"` // false, true (the newest checkpoint) or a folder
 	LoggingSteps         int      `yaml:"logging_steps"`
 	LogRows              bool     `yaml:"log_rows"`
 	ReportTo             []string `yaml:"report_to"` // tensorboard or nothing
@@ -109,7 +109,7 @@ type Config struct {
 	LoadBestModelAtEnd bool   `yaml:"load_best_model_at_end"` // the model with the lowest eval_loss
 
 	// Red teaming, for bfpo redteam
-	RedteamPrompts     string  `yaml:"redteam_prompts"`   // questions, as rows {prompt} or {messages}; "": use dataset_mixer
+	RedteamPrompts     string  `yaml:"redteam_prompts"`   // rows {prompt} or {messages}; "": use dataset_mixer
 	RedteamJudge       string  `yaml:"redteam_judge"`     // judge of the answers, as for bfpo eval -judge
 	RedteamHeldOut     float64 `yaml:"redteam_held_out"`  // fraction of the questions that is not trained on
 	RedteamRankSafe    bool    `yaml:"redteam_rank_safe"` // also use pairs of two safe answers, and choose the safer one

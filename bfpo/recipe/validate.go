@@ -82,7 +82,8 @@ func (c Config) checkChoices() (problems []error) {
 			"nca_pair", "bco_pair", "sppo_hard", "aot", "aot_pair", "apo_zero", "apo_down", "discopop"}},
 		{"optim", []string{"adamw_torch", "adamw_torch_fused", "adamw_torch_xla", "adamw_apex_fused"}, []string{"adamw_hf",
 			"adamw_torch_npu_fused", "adafactor", "adamw_anyprecision", "sgd", "adagrad", "adamw_bnb_8bit", "adamw_8bit",
-			"lion_8bit", "lion_32bit", "paged_adamw_32bit", "paged_adamw_8bit", "paged_lion_32bit", "paged_lion_8bit", "rmsprop"}},
+			"lion_8bit", "lion_32bit", "paged_adamw_32bit", "paged_adamw_8bit", "paged_lion_32bit", "paged_lion_8bit",
+			"rmsprop"}},
 		{"lr_scheduler_type", []string{"linear", "cosine", "constant", "constant_with_warmup"}, []string{
 			"cosine_with_restarts", "polynomial", "inverse_sqrt", "reduce_lr_on_plateau"}},
 		{"gradient_checkpointing", []string{"true", "false", "auto"}, nil},
