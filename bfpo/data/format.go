@@ -10,7 +10,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// FitsModel refuses rows longer than the network has positions for.
+// CheckMaxLength refuses a max_length (for sft: max_seq_length) that is greater than the model's number of positions.
 func FitsModel(c recipe.Config, m config.Config) error {
 	key, length := "max_length", c.MaxLength
 	if c.Objective == "sft" {
@@ -22,7 +22,7 @@ func FitsModel(c recipe.Config, m config.Config) error {
 	return nil
 }
 
-// TextFormat is how a recipe wants text turned into tokens.
+// NewTextFormat returns the recipe's way of turning text into tokens for a model with the given number of positions.
 func TextFormat(c recipe.Config, l models.Language, maxPositions int) datasets.TextFormat {
 	f := datasets.TextFormat{
 		Tokenizer: l.Tokenizer, Template: l.Template, Seed: c.TextFormat == "seed",
@@ -37,7 +37,8 @@ func TextFormat(c recipe.Config, l models.Language, maxPositions int) datasets.T
 	return f
 }
 
-// SplitOf is the split of a list that trains ("train") or evaluates ("test"), or "" where the list has none.
+// FindSplit returns the first of dataset_splits that has kind, "train" or "test", in its name, or "" if there is
+// none.
 func SplitOf(splits []string, kind string) string {
 	for _, split := range splits {
 		if strings.Contains(split, kind) {
@@ -47,11 +48,11 @@ func SplitOf(splits []string, kind string) string {
 	return ""
 }
 
-// Mixture names the rows of a mixer's split.
+// NewMixture describes the rows of one split of a mixer's datasets, in the order in which the recipe trains on them.
 func Mixture(c recipe.Config, m recipe.Mixer, split string, hub *hub.Hub) datasets.Mixture {
-	mixed := datasets.Mixture{Split: split, Shuffle: c.Shuffle, Seed: uint64(c.DataSeed), Hub: hub}
+	mixture := datasets.Mixture{Split: split, Shuffle: c.Shuffle, Seed: uint64(c.DataSeed), Hub: hub}
 	for _, share := range m {
-		mixed.Parts = append(mixed.Parts, datasets.Part{Name: share.Name, Fraction: share.Fraction})
+		mixture.Parts = append(mixture.Parts, datasets.Part{Name: share.Name, Fraction: share.Fraction})
 	}
-	return mixed
+	return mixture
 }

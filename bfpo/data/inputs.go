@@ -11,19 +11,20 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// Inputs are the files of a model and the sets of a training stage, laid out for the steps of the run.
+// Inputs are a model's files and the sets of a training stage, laid out for the steps of the run.
 type Inputs struct {
 	Checkpoint *pretrained.Checkpoint
 	Language   models.Language
 	Sets       Stage
-	Count      step.Count
+	Count      step.Count // steps of the run
 
-	Shapes       []batch.Shape     // of all batches to train on
+	Shapes       []batch.Shape     // shapes of all training batches
 	Main, Buffer step.Stream       // Buffer is nil without a buffer set
-	Held         []step.MicroBatch // evaluated in the loop
+	Held         []step.MicroBatch // held-out rows, for evaluations during training
 }
 
-// Open finds the model that a recipe names, reads its tokenizer and the recipe's data, and lays the data out. Close it after use.
+// Open finds the model that a recipe names, reads its tokenizer and the recipe's data, and lays the data out. Call
+// Close after use.
 func Open(ctx context.Context, rt models.Runtime, c recipe.Config) (in Inputs, err error) {
 	if in.Checkpoint, err = models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice); err != nil {
 		return in, err
@@ -34,6 +35,7 @@ func Open(ctx context.Context, rt models.Runtime, c recipe.Config) (in Inputs, e
 	return in, nil
 }
 
+// read reads the tokenizer and the data of the open model, and lays the data out.
 func (in *Inputs) read(ctx context.Context, rt models.Runtime, c recipe.Config) (err error) {
 	if in.Language, err = models.NewLanguage(in.Checkpoint, c.ChatTemplate); err != nil {
 		return err
@@ -49,10 +51,10 @@ func (in *Inputs) read(ctx context.Context, rt models.Runtime, c recipe.Config) 
 	return in.LayOutHeld(c)
 }
 
-// LayOut counts the steps of a run over Sets and lays its rows out for the steps of a recipe.
+// LayOut counts the steps of a run over Sets and lays the main set and the buffer out for them.
 func (in *Inputs) LayOut(c recipe.Config) {
-	in.Count = step.NewCount(in.Sets.Main.Rows, c.PerDeviceTrainBatchSize*c.Devices, c.GradientAccumulationSteps, c.MaxSteps,
-		c.NumTrainEpochs, c.TextFormat == "seed")
+	in.Count = step.NewCount(in.Sets.Main.Rows, c.PerDeviceTrainBatchSize*c.Devices, c.GradientAccumulationSteps,
+		c.MaxSteps, c.NumTrainEpochs, c.TextFormat == "seed")
 	if c.Objective == "sft" {
 		layOut(in, c, newLoader(c, in.Sets.Main.Documents))
 		return
@@ -64,7 +66,8 @@ func (in *Inputs) LayOut(c recipe.Config) {
 	layOut(in, c, loaders...)
 }
 
-// LayOutHeld lays the held-out rows out, with the reference log-probabilities that they carry by now.
+// LayOutHeldOut lays the held-out rows out. Call it again after the reference log-probabilities of the rows have been
+// computed.
 func (in *Inputs) LayOutHeld(c recipe.Config) (err error) {
 	if c.Objective == "sft" {
 		in.Held, err = step.LayOutAll(in.Sets.Held.Documents, c.PerDeviceEvalBatchSize, c.Devices)
@@ -74,13 +77,16 @@ func (in *Inputs) LayOutHeld(c recipe.Config) (err error) {
 	return err
 }
 
-// newLoader gives rows in the order that data_seed put them in; each later epoch, and each restart of a buffer, is shuffled by seed.
+// newLoader returns a loader of rows. The first epoch keeps their order, in which data_seed has shuffled them; each
+// later epoch, and each restart of a buffer, is shuffled by seed.
 func newLoader[T batch.Example](c recipe.Config, rows []T) *batch.Loader[T] {
-	return &batch.Loader[T]{Rows: rows, Size: c.PerDeviceTrainBatchSize * c.Devices, Shuffle: c.Shuffle, Seed: uint64(c.Seed)}
+	return &batch.Loader[T]{
+		Rows: rows, Size: c.PerDeviceTrainBatchSize * c.Devices, Shuffle: c.Shuffle, Seed: uint64(c.Seed),
+	}
 }
 
-// layOut chooses the shapes of all batches that the loaders of the main set and the buffer give in the run, and of those that reference
-// log-probabilities are computed for beforehand.
+// layOut chooses the shapes of all batches that the loaders, of the main set and the buffer, return in the run and
+// when the reference log-probabilities are computed before it.
 func layOut[T batch.Example](in *Inputs, c recipe.Config, loaders ...*batch.Loader[T]) {
 	n := in.Count.Total * in.Count.Accumulate
 	if c.PrecomputesReference() {

@@ -14,14 +14,15 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// Read reads and tokenises all that a recipe trains and evaluates on. An error names the file and row, or where the rows of an
-// empty set went. What was tokenised before, from files of the same content by the same settings, is read from the folder rows of the
-// cache folder cache ("" is the user's).
-func Read(ctx context.Context, c recipe.Config, m config.Config, l models.Language, hub *hub.Hub, cache string) (d Stage, err error) {
+// Read reads and tokenises all sets that a recipe trains and evaluates on. An error names the file and the row; for a
+// set without usable rows it lists why rows were dropped. Rows that were tokenised before, from files of the same
+// content with the same settings, are read from the folder cache/rows; an empty cache means the user's cache folder.
+func Read(ctx context.Context, c recipe.Config, m config.Config, t models.Language, hub *hub.Hub, cache string) (
+	d Stage, err error) {
 	if err := FitsModel(c, m); err != nil {
 		return d, err
 	}
-	r := setReader{config: c, language: l, format: TextFormat(c, l, m.MaxPositionEmbeddings), hub: hub, cache: newRowCache(cache)}
+	r := newSetReader(c, m, t, hub, cache)
 	if d.Main, err = r.read(ctx, "main", c.DatasetMixer, SplitOf(c.DatasetSplits, "train")); err != nil {
 		return d, err
 	}
@@ -41,7 +42,7 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, l models.Langua
 	if split == "" && r.heldOut {
 		split = "test"
 	} else if split == "" && c.EvaluatesMore() && !c.LoadBestModelAtEnd {
-		return d, nil // there are other things to measure
+		return d, nil // evaluations consist of tasks or answers only
 	} else if split == "" {
 		return d, c.KeyErrorf("dataset_splits", "no test split to evaluate on; eval_dataset_mixer names other sets")
 	}
@@ -49,41 +50,49 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, l models.Langua
 	return d, err
 }
 
-// ReadHeldOut reads and tokenises held-out pairs alone, in the text format of a preference recipe; see Read for cache.
-func ReadHeldOut(ctx context.Context, c recipe.Config, m config.Config, l models.Language, mixer recipe.Mixer, split string, hub *hub.Hub,
-	cache string) (Set, error) {
-	r := setReader{config: c, language: l, format: TextFormat(c, l, m.MaxPositionEmbeddings), hub: hub, cache: newRowCache(cache), heldOut: true}
+// ReadHeldOut reads and tokenises only held-out pairs, in the text format of a preference recipe. See Read about
+// cache.
+func ReadHeldOut(ctx context.Context, c recipe.Config, m config.Config, t models.Language, mixer recipe.Mixer,
+	split string, hub *hub.Hub, cache string) (Set, error) {
+	r := newSetReader(c, m, t, hub, cache)
+	r.heldOut = true
 	return r.read(ctx, "held out", mixer, split)
 }
 
 // setReader reads sets for one objective.
 type setReader struct {
-	config   recipe.Config
-	language models.Language
-	format   datasets.TextFormat
-	hub      *hub.Hub
-	cache    rowCache
-	// heldOut says that the sets are named for evaluation alone; see datasets.Mixture.
-	heldOut bool
+	config    recipe.Config
+	tokenizer models.Language
+	format    datasets.TextFormat
+	hub       *hub.Hub
+	cache     rowCache
+	heldOut   bool // the datasets are used for evaluation only; see datasets.Mixture
 }
 
+func newSetReader(c recipe.Config, m config.Config, t models.Language, hub *hub.Hub, cache string) setReader {
+	format := TextFormat(c, t, m.MaxPositionEmbeddings)
+	return setReader{config: c, tokenizer: t, format: format, hub: hub, cache: newRowCache(cache)}
+}
+
+// read reads one set, from the cache if it holds the set. name is the set's name in messages and reports.
 func (r setReader) read(ctx context.Context, name string, m recipe.Mixer, split string) (Set, error) {
-	mixed := Mixture(r.config, m, split, r.hub)
-	mixed.HeldOut = r.heldOut
-	s, err := r.readMixture(ctx, mixed)
+	mixture := Mixture(r.config, m, split, r.hub)
+	mixture.HeldOut = r.heldOut
+	s, err := r.readMixture(ctx, mixture)
 	if err != nil {
 		return s, fmt.Errorf("%s set: %w", name, err)
 	}
-	s.Name, s.Rows, s.Cases = name, len(s.Pairs)+len(s.Documents), casesOf(s.Pairs)
+	s.Name, s.Rows, s.Cases = name, len(s.Pairs)+len(s.Documents), countCases(s.Pairs)
 	return s, nil
 }
 
+// readMixture returns the tokenised rows of a mixture and stores new ones in the cache.
 func (r setReader) readMixture(ctx context.Context, m datasets.Mixture) (Set, error) {
 	mixture, err := m.Open(ctx)
 	if err != nil {
 		return Set{}, err
 	}
-	key, err := rowsKey(mixture, r.config.Objective == "sft", r.format, r.language)
+	key, err := rowsKey(mixture, r.config.Objective == "sft", r.format, r.tokenizer)
 	if err != nil {
 		return Set{}, err
 	}
@@ -97,6 +106,7 @@ func (r setReader) readMixture(ctx context.Context, m datasets.Mixture) (Set, er
 	return s, err
 }
 
+// tokenise reads the rows of a mixture and turns them into tokens.
 func (r setReader) tokenise(ctx context.Context, mixture datasets.OpenMixture) (s Set, err error) {
 	var drops datasets.Drops
 	if r.config.Objective == "sft" {
@@ -111,12 +121,13 @@ func (r setReader) tokenise(ctx context.Context, mixture datasets.OpenMixture) (
 		}
 	}
 	if err == nil && len(s.Pairs)+len(s.Documents) == 0 {
-		err = fmt.Errorf("no row is left to use of %s%s", describeCounts(s.Counts), describeDrops(drops))
+		err = fmt.Errorf("no row is left to use from %s%s", describeCounts(s.Counts), describeDrops(drops))
 	}
-	s.Drops = dropsOf(drops)
+	s.Drops = countDrops(drops)
 	return s, err
 }
 
+// describeCounts lists how many rows were taken from each dataset.
 func describeCounts(counts []datasets.PartCount) string {
 	var names []string
 	for _, c := range counts {
@@ -125,7 +136,8 @@ func describeCounts(counts []datasets.PartCount) string {
 	return strings.Join(names, ", ")
 }
 
-// describeDrops lists what was dropped or cut by reason, with the first rows' ids.
+// describeDrops lists the reasons for which rows were dropped or shortened, each with the number of rows and the ids
+// of the first.
 func describeDrops(d datasets.Drops) (text string) {
 	first := func(ids []string) string {
 		if len(ids) > 3 {

@@ -15,18 +15,18 @@ import (
 	"github.com/bfpo-go/bfpo/graph/wheel"
 )
 
-// rowsMagic begins the files of tokenised rows. Raise its number when the layout of an entry changes, or the rows that datasets makes
-// of the same input: TestRowsMagic tells.
+// rowsMagic begins the files of tokenised rows. Raise its number when the layout of an entry changes, or when
+// datasets makes other rows from the same input; TestRowsMagic fails then.
 const rowsMagic = "bfpo tokenised rows 1\n"
 
-// rowsLimit is what tokenised rows may take on disk.
+// rowsLimit is how many bytes of disk tokenised rows may take.
 const rowsLimit = 4 << 30
 
 // rowCache keeps tokenised sets in the folder rows of the cache folder.
 type rowCache struct{ *filecache.Cache }
 
-// newRowCache returns the cache in a folder, or, where dir is empty, in the user's cache folder (see wheel.CacheDir). Without any such
-// folder nothing is kept.
+// newRowCache returns the cache in the folder dir or, if dir is empty, in the user's cache folder (see
+// wheel.CacheDir). If there is no such folder, the cache keeps nothing.
 func newRowCache(dir string) rowCache {
 	dir, err := wheel.CacheDir(dir)
 	if err != nil {
@@ -35,18 +35,18 @@ func newRowCache(dir string) rowCache {
 	return rowCache{&filecache.Cache{Dir: filepath.Join(dir, "rows"), Magic: rowsMagic, Suffix: ".rows", Limit: rowsLimit}}
 }
 
-// rowsKey names the rows of a mixture by everything that they depend on.
-func rowsKey(m datasets.OpenMixture, supervised bool, format datasets.TextFormat, l models.Language) (string, error) {
+// rowsKey returns the key of a mixture's rows: a hash of everything that they depend on.
+func rowsKey(m datasets.OpenMixture, supervised bool, format datasets.TextFormat, t models.Language) (string, error) {
 	data, err := m.Digest()
 	if err != nil {
 		return "", err
 	}
-	format.Tokenizer, format.Template = nil, nil // their files follow
+	format.Tokenizer, format.Template = nil, nil // the key has their contents instead
 	text := fmt.Sprintf("%t %+v", supervised, format)
-	return filecache.Key([]byte(rowsMagic), data, []byte(text), l.Digest(), []byte(l.Source)), nil
+	return filecache.Key([]byte(rowsMagic), data, []byte(text), t.Digest(), []byte(t.Source)), nil
 }
 
-// load returns the set that an earlier run made of the same input. An entry that cannot be used is removed.
+// load returns the set that an earlier run made from the same input. An unusable entry is removed.
 func (c rowCache) load(key string) (Set, bool) {
 	data, ok := c.Get(key)
 	if !ok {
@@ -59,22 +59,23 @@ func (c rowCache) load(key string) (Set, bool) {
 	return s, err == nil
 }
 
-// store keeps a set. It returns no error: a full or read-only disk costs the next start time and nothing else.
+// store keeps a set. It returns no error: with a full or read-only disk the next start is slower, and nothing else
+// changes.
 func (c rowCache) store(key string, s Set) {
 	if data, err := packSet(s).bytes(); err == nil {
 		_ = c.Put(key, data)
 	}
 }
 
-// packedSet is a set as it lies on disk, with all token ids in one stretch.
+// packedSet is a set in its form on disk, with the token ids of all rows one after the other.
 type packedSet struct {
 	Counts  []datasets.PartCount
 	Drops   []Drop
-	IDs     []string // of the rows
-	Lengths []int    // in tokens: of chosen and rejected in turn, or of packed documents
-	Prompts []int    // pairs: likewise
-	Safe    []bool   // pairs: likewise
-	Starts  [][]int  // packed documents
+	IDs     []string // row ids
+	Lengths []int    // tokens of each sequence: chosen and rejected in turn, or the packed documents
+	Prompts []int    // pairs only: prompt tokens, chosen and rejected in turn
+	Safe    []bool   // pairs only: safety labels, chosen and rejected in turn
+	Starts  [][]int  // packed documents only
 	Tokens  int      // sum of Lengths
 	Varints []byte   // the token ids
 }
@@ -117,7 +118,7 @@ func unpackSet(data []byte) (s Set, err error) {
 	pairs := len(p.Prompts) > 0
 	if pairs && (len(p.Prompts) != 2*len(p.IDs) || len(p.Safe) != 2*len(p.IDs) || len(p.Lengths) != 2*len(p.IDs)) ||
 		!pairs && (len(p.Starts) != len(p.IDs) || len(p.Lengths) != len(p.IDs)) {
-		return s, errors.New("rows: the parts do not fit together")
+		return s, errors.New("rows: the lists have unequal lengths")
 	}
 	sequences, err := p.sequences()
 	if err != nil {
@@ -140,7 +141,7 @@ func unpackSet(data []byte) (s Set, err error) {
 	return s, nil
 }
 
-// sequences cuts the stretch of token ids into its rows.
+// sequences decodes the token ids and splits them into sequences.
 func (p packedSet) sequences() ([][]int32, error) {
 	if p.Tokens < 0 || p.Tokens > len(p.Varints) {
 		return nil, errors.New("rows: fewer bytes than token ids")
@@ -150,14 +151,14 @@ func (p packedSet) sequences() ([][]int32, error) {
 	for i := range ids {
 		id, n := binary.Uvarint(rest)
 		if n <= 0 {
-			return nil, errors.New("rows: a token id is cut short")
+			return nil, errors.New("rows: a token id is truncated")
 		}
 		ids[i], rest = int32(id), rest[n:]
 	}
 	out := make([][]int32, len(p.Lengths))
 	for i, n := range p.Lengths {
 		if n < 0 || n > len(ids) {
-			return nil, errors.New("rows: fewer token ids than the rows have")
+			return nil, errors.New("rows: fewer token ids than Lengths lists")
 		}
 		out[i], ids = ids[:n:n], ids[n:]
 	}

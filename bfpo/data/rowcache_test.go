@@ -27,12 +27,12 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// readTiny is ReadStage with the model tiny.
+// readTiny reads the sets of a recipe with the tokenizer of the model tiny.
 func readTiny(t *testing.T, c recipe.Config, cache string) Stage {
 	return stageReader(t, "tiny", c)(cache)
 }
 
-// stageReader is ReadStage with a model's tokenizer already read.
+// stageReader reads a model's tokenizer and returns a function that reads the sets of a recipe with it.
 func stageReader(t *testing.T, model string, c recipe.Config) func(cache string) Stage {
 	t.Helper()
 	checkpoint, err := pretrained.Open(model)
@@ -40,13 +40,13 @@ func stageReader(t *testing.T, model string, c recipe.Config) func(cache string)
 		t.Fatal(err)
 	}
 	defer checkpoint.Close()
-	language, err := models.NewLanguage(checkpoint, c.ChatTemplate)
+	tokenizer, err := models.NewLanguage(checkpoint, c.ChatTemplate)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return func(cache string) Stage {
 		t.Helper()
-		data, err := Read(context.Background(), c, checkpoint.Config, language, &hub.Hub{Offline: true}, cache)
+		data, err := Read(context.Background(), c, checkpoint.Config, tokenizer, &hub.Hub{Offline: true}, cache)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,12 +54,14 @@ func stageReader(t *testing.T, model string, c recipe.Config) func(cache string)
 	}
 }
 
-// cacheStages are a preference stage with a buffer, held-out rows and dropped ones, and packed supervised stages of both formats.
+// cacheStages returns a preference stage with a buffer, held-out rows and dropped rows, and a packed supervised stage
+// in each text format.
 func cacheStages(t *testing.T) map[string]recipe.Config {
 	t.Helper()
 	sft := func(sets ...string) recipe.Config {
-		text := fstest.MapFS{"sft.yaml": {Data: []byte("{model_name_or_path: tiny, dataset_mixer: {quickstart/sft: 0.5}, max_seq_length: 256}")}}
-		return must(must(recipe.Load(text, "sft", sets)).As("sft"))
+		text := "{model_name_or_path: tiny, dataset_mixer: {quickstart/sft: 0.5}, max_seq_length: 256}"
+		recipes := fstest.MapFS{"sft.yaml": {Data: []byte(text)}}
+		return must(must(recipe.Load(recipes, "sft", sets)).As("sft"))
 	}
 	return map[string]recipe.Config{
 		"pairs": runtest.Config(t, "dataset_mixer={quickstart/safety: 1}", "max_length=200", "max_prompt_length=100",
@@ -69,6 +71,7 @@ func cacheStages(t *testing.T) map[string]recipe.Config {
 	}
 }
 
+// entries lists the files of the row cache.
 func entries(t *testing.T, cache string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(cache, "rows", "*"))
@@ -78,7 +81,7 @@ func entries(t *testing.T, cache string) []string {
 	return files
 }
 
-// TestRowCache: rows from the cache are those of a fresh tokenisation, whatever has become of the files in it.
+// Rows from the cache equal freshly tokenised rows, even if files in the cache are damaged.
 func TestRowCache(t *testing.T) {
 	mine := packSet(Set{Documents: []batch.Document{{ID: "mine", IDs: []int32{1, 2}, Starts: []int{0}}}})
 	for name, c := range cacheStages(t) {
@@ -113,7 +116,8 @@ func TestRowCache(t *testing.T) {
 				}
 			}
 		}
-		// An entry that is whole but holds no rows, and one that holds others: the first is not used, the second shows that entries are.
+		// An intact entry without rows must not be used. One with other rows must be, which shows that the cache is
+		// read at all.
 		for content, used := range map[string]bool{"nonsense": false, string(must(mine.bytes())): true} {
 			for _, file := range files {
 				key := strings.TrimSuffix(filepath.Base(file), ".rows")
@@ -122,7 +126,7 @@ func TestRowCache(t *testing.T) {
 				}
 			}
 			if documents := readTiny(t, c, cache).Main.Documents; used != (len(documents) == 1 && documents[0].ID == "mine") {
-				t.Errorf("%s: an entry that says %.20q is used: %t", name, content, !used)
+				t.Errorf("%s: an entry with the content %.20q is used: %t", name, content, !used)
 			}
 		}
 	}
@@ -135,7 +139,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// TestRowCacheInputs: whatever rows depend on makes an entry of its own; what they do not depend on shares one.
+// A change of anything that rows depend on makes a new entry; a change of anything else does not.
 func TestRowCacheInputs(t *testing.T) {
 	dir, cache := t.TempDir(), t.TempDir()
 	file := filepath.Join(dir, "train.jsonl")
@@ -150,8 +154,8 @@ func TestRowCacheInputs(t *testing.T) {
 	count := 0
 	read := func(what string, fresh int, sets ...string) Stage {
 		t.Helper()
-		c := runtest.Config(t, append([]string{"dataset_mixer={" + file + ": 1}", "use_buffer=false", "evaluation_strategy=no", "do_eval=false"}, sets...)...)
-		data := readTiny(t, c, cache)
+		mainOnly := []string{"dataset_mixer={" + file + ": 1}", "use_buffer=false", "evaluation_strategy=no", "do_eval=false"}
+		data := readTiny(t, runtest.Config(t, append(mainOnly, sets...)...), cache)
 		if count += fresh; len(entries(t, cache)) != count {
 			t.Errorf("%s: %d entries, want %d", what, len(entries(t, cache)), count)
 		}
@@ -170,34 +174,35 @@ func TestRowCacheInputs(t *testing.T) {
 	write("Fine!")
 	second := read("changed file", 1)
 	if cmp.Equal(first.Main.Pairs, second.Main.Pairs) {
-		t.Error("the rows of a changed file are those of the old one")
+		t.Error("the rows of a changed file equal the old rows")
 	}
 	if err := os.Rename(file, filepath.Join(dir, "other.jsonl")); err != nil {
 		t.Fatal(err)
 	}
-	file = filepath.Join(dir, "other.jsonl") // rows are called by the file's name
-	if data := read("another name", 1); !strings.HasSuffix(data.Main.Pairs[0].ID, "other.jsonl#"+data.Main.Pairs[0].ID[len(data.Main.Pairs[0].ID)-1:]) {
-		t.Errorf("row %s of other.jsonl", data.Main.Pairs[0].ID)
+	file = filepath.Join(dir, "other.jsonl") // row ids contain the file's name
+	if id := read("another name", 1).Main.Pairs[0].ID; !strings.HasSuffix(id, "other.jsonl#"+id[len(id)-1:]) {
+		t.Errorf("row %s of other.jsonl", id)
 	}
 }
 
-// TestRowCacheStart: a second start with real sets takes less than a second; run with -v for the figures.
+// A second start with real sets takes less than a second. Run with -v for the figures.
 func TestRowCacheStart(t *testing.T) {
 	cache := t.TempDir()
 	mixer := fmt.Sprintf("{%[1]s/pku_saferlhf: 1, %[1]s/ultrafeedback_binarized: 1}", fixture.Shared(t, "data"))
-	c := runtest.Config(t, "dataset_mixer="+mixer, "buffer_dataset_mixer="+mixer, "max_length=1024", "max_prompt_length=512",
-		"dataset_splits=[train_prefs, test_prefs]", "buffer_dataset_splits=[train_prefs]", "evaluation_strategy=epoch")
+	c := runtest.Config(t, "dataset_mixer="+mixer, "buffer_dataset_mixer="+mixer, "max_length=1024",
+		"max_prompt_length=512", "dataset_splits=[train_prefs, test_prefs]", "buffer_dataset_splits=[train_prefs]",
+		"evaluation_strategy=epoch")
 	read := stageReader(t, fixture.Mistral(t), c)
 	begun := time.Now()
 	fresh := read(cache)
 	t.Logf("%d rows tokenised in %v", fresh.Main.Rows+fresh.Held.Rows, time.Since(begun))
 	least := time.Hour
-	for range 3 { // another process may have had the cores
+	for range 3 { // another process may occupy the cores for a while
 		begun = time.Now()
 		again := read(cache)
 		least = min(least, time.Since(begun))
 		if !reflect.DeepEqual(fresh, again) {
-			t.Fatal("the rows are others")
+			t.Fatal("the rows differ")
 		}
 	}
 	if t.Logf("read again in %v", least); least > time.Second {
@@ -205,7 +210,7 @@ func TestRowCacheStart(t *testing.T) {
 	}
 }
 
-// TestRowCacheWithoutFolder: a cache folder that cannot be made is no error.
+// A cache folder that cannot be created is not an error.
 func TestRowCacheWithoutFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -216,7 +221,7 @@ func TestRowCacheWithoutFolder(t *testing.T) {
 	}
 }
 
-// TestRowsMagic: entries on users' disks hold what this version makes of its input.
+// Entries on users' disks hold the rows that this version makes from the same input.
 func TestRowsMagic(t *testing.T) {
 	const want = "bfpo tokenised rows 1\na1228978c2514c3e"
 	sum := sha256.New()
@@ -227,14 +232,21 @@ func TestRowsMagic(t *testing.T) {
 		}
 	}
 	if got := fmt.Sprintf("%s%x", rowsMagic, sum.Sum(nil)[:8]); got != want {
-		t.Errorf("the rows, or their form on disk, have changed: raise the number in rowsMagic if it is the same, and write %q here, not %q", got, want)
+		t.Errorf("the rows, or their form on disk, have changed: raise the number in rowsMagic if it is unchanged, "+
+			"and replace %q by %q here", want, got)
 	}
 }
 
 func FuzzUnpackSet(f *testing.F) {
-	pair := batch.Pair{ID: "a#0", Chosen: batch.Sequence{IDs: []int32{1, 300}, Prompt: 1}, Rejected: batch.Sequence{IDs: []int32{1}, Prompt: 1}, ChosenSafe: true}
-	f.Add(must(packSet(Set{Pairs: []batch.Pair{pair}, Counts: []datasets.PartCount{{Name: "a", Split: "train", Rows: 1, Used: 1}}}).bytes()))
-	f.Add(must(packSet(Set{Documents: []batch.Document{{ID: "b", IDs: []int32{5, 6, 7}, Starts: []int{0, 2}}}, SetSummary: SetSummary{Drops: []Drop{{"long", 2}}}}).bytes()))
+	pair := batch.Pair{
+		ID: "a#0", Chosen: batch.Sequence{IDs: []int32{1, 300}, Prompt: 1},
+		Rejected: batch.Sequence{IDs: []int32{1}, Prompt: 1}, ChosenSafe: true,
+	}
+	document := batch.Document{ID: "b", IDs: []int32{5, 6, 7}, Starts: []int{0, 2}}
+	counts := []datasets.PartCount{{Name: "a", Split: "train", Rows: 1, Used: 1}}
+	summary := SetSummary{Drops: []Drop{{"long", 2}}}
+	f.Add(must(packSet(Set{Pairs: []batch.Pair{pair}, Counts: counts}).bytes()))
+	f.Add(must(packSet(Set{Documents: []batch.Document{document}, SetSummary: summary}).bytes()))
 	f.Add([]byte(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := unpackSet(data)

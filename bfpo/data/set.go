@@ -7,18 +7,18 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
-// Set is one set of a stage in token ids: pairs, or the packed documents of a supervised stage.
+// Set is one set of rows in token ids: pairs or, for a supervised stage, packed documents.
 type Set struct {
 	SetSummary
-	Counts    []datasets.PartCount // what each data set gave
+	Counts    []datasets.PartCount // rows taken from each dataset
 	Pairs     []batch.Pair
 	Documents []batch.Document
 }
 
-// Stage holds the sets of a training stage. Buffer and Held are empty where the recipe has none.
+// Sets are the sets of a training stage. Buffer and HeldOut are empty if the recipe has none.
 type Stage struct{ Main, Buffer, Held Set }
 
-// Sets returns the sets that have rows.
-func (d Stage) Sets() []Set {
-	return slices.DeleteFunc([]Set{d.Main, d.Buffer, d.Held}, func(s Set) bool { return s.Rows == 0 })
+// NonEmpty returns the sets that have rows.
+func (s Stage) Sets() []Set {
+	return slices.DeleteFunc([]Set{s.Main, s.Buffer, s.Held}, func(s Set) bool { return s.Rows == 0 })
 }

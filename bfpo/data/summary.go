@@ -1,7 +1,6 @@
 package data
 
 import (
-	_ "embed"
 	"maps"
 	"slices"
 
@@ -9,10 +8,10 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
-// SetSummary is what a stage read from one set.
+// SetSummary counts the rows of one set, for banners and reports.
 type SetSummary struct {
 	Name  string // main, buffer, held out
-	Rows  int    // used
+	Rows  int    // rows used
 	Cases Cases
 	Drops []Drop
 }
@@ -22,14 +21,14 @@ type Cases struct {
 	SafeSafe, SafeUnsafe, UnsafeSafe, UnsafeUnsafe int
 }
 
-// Drop says why rows were left out, and how many.
+// Drop is one reason for leaving rows out, and how many rows it applied to.
 type Drop struct {
 	Reason string
 	Rows   int
 }
 
-// casesOf counts pairs by their safety labels.
-func casesOf(pairs []batch.Pair) (cases Cases) {
+// countCases counts pairs by their safety labels.
+func countCases(pairs []batch.Pair) (cases Cases) {
 	for _, p := range pairs {
 		switch {
 		case p.ChosenSafe && p.RejectedSafe:
@@ -45,7 +44,8 @@ func casesOf(pairs []batch.Pair) (cases Cases) {
 	return cases
 }
 
-func dropsOf(d datasets.Drops) []Drop {
+// countDrops counts dropped rows by reason; shortened rows come last.
+func countDrops(d datasets.Drops) []Drop {
 	var drops []Drop
 	for _, reason := range slices.Sorted(maps.Keys(d.Dropped)) {
 		drops = append(drops, Drop{reason, len(d.Dropped[reason])})

@@ -24,8 +24,9 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// TestTokenizerPeer compares ids and speed on real rows with Hugging Face's tokenizers. Set BFPO_PEER_PYTHON to a Python that has the
-// package tokenizers, and run with -v for the figures: medians of three rounds taken in turn, each with a tokenizer just loaded.
+// TestTokenizerPeer compares token ids and speed on real rows with Hugging Face's tokenizers. Set BFPO_PEER_PYTHON to
+// a Python that has the package tokenizers, and run with -v for the figures: medians of three rounds, which alternate
+// between the programs, each with a newly loaded tokenizer.
 func TestTokenizerPeer(t *testing.T) {
 	python := os.Getenv("BFPO_PEER_PYTHON")
 	if python == "" {
@@ -50,6 +51,7 @@ func TestTokenizerPeer(t *testing.T) {
 	}
 }
 
+// comparePeer encodes the same texts here and in Python, and logs the times.
 func comparePeer(t *testing.T, python string, checkpoint *pretrained.Checkpoint) {
 	texts := peerTexts(t, checkpoint)
 	dir := t.TempDir()
@@ -87,19 +89,21 @@ func comparePeer(t *testing.T, python string, checkpoint *pretrained.Checkpoint)
 			float64(size)/1e6/median, float64(tokens)/1e6/median)
 		return median
 	}
-	t.Logf("%d texts, %.1f MB, %d tokens, %d cores, ids equal", len(texts), float64(size)/1e6, tokens, runtime.GOMAXPROCS(0))
+	t.Logf("%d texts, %.1f MB, %d tokens, %d cores, ids equal",
+		len(texts), float64(size)/1e6, tokens, runtime.GOMAXPROCS(0))
 	own := report("bfpo", ours)
-	t.Logf("ratio to encode_batch %.2f, to encode_batch_fast %.2f", report("encode_batch", theirs)/own, report("encode_batch_fast", fast)/own)
+	t.Logf("ratio to encode_batch %.2f, to encode_batch_fast %.2f",
+		report("encode_batch", theirs)/own, report("encode_batch_fast", fast)/own)
 }
 
-// peerTexts are the rows of three real sets as a stage tokenises them.
+// peerTexts returns the texts of three real sets as a training stage tokenises them.
 func peerTexts(t *testing.T, checkpoint *pretrained.Checkpoint) (texts []string) {
 	t.Helper()
-	language, err := models.NewLanguage(checkpoint, "")
+	tokenizer, err := models.NewLanguage(checkpoint, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	format := datasets.TextFormat{Tokenizer: language.Tokenizer, Template: language.Template}
+	format := datasets.TextFormat{Tokenizer: tokenizer.Tokenizer, Template: tokenizer.Template}
 	base := fixture.Shared(t, "data")
 	for _, set := range []string{"pku_saferlhf", "ultrafeedback_binarized"} {
 		m := datasets.Mixture{Parts: []datasets.Part{{Name: set, Fraction: 1}}, Split: "train_prefs", Base: base}
@@ -121,7 +125,7 @@ func peerTexts(t *testing.T, checkpoint *pretrained.Checkpoint) (texts []string)
 		t.Fatal(err)
 	}
 	for _, d := range dialogues {
-		text, err := language.Template.Render(d.Messages, false)
+		text, err := tokenizer.Template.Render(d.Messages, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,12 +134,12 @@ func peerTexts(t *testing.T, checkpoint *pretrained.Checkpoint) (texts []string)
 	return texts
 }
 
-// peerResult is what one round measured; the Python script prints the same.
+// peerResult is the result of one round. The Python script prints it as JSON.
 type peerResult struct {
 	Seconds     float64
-	FastSeconds float64 // encode_batch_fast, which leaves out where tokens lie in the text, as bfpo does
+	FastSeconds float64 // encode_batch_fast, which does not compute the tokens' offsets in the text; nor does bfpo
 	Tokens      int
-	SHA256      string // over the ids of all rows, little-endian int32, -1 after each row
+	SHA256      string // hash of the ids of all rows as little-endian int32, with -1 after each row
 }
 
 func encodeAll(t *testing.T, checkpoint *pretrained.Checkpoint, texts []string) (r peerResult) {
@@ -171,7 +175,8 @@ func encodeAll(t *testing.T, checkpoint *pretrained.Checkpoint, texts []string) 
 func runPeer(t *testing.T, python, dir string) (r peerResult) {
 	t.Helper()
 	command := exec.Command(python, filepath.Join("testdata", "peer_tokenizers.py"), dir)
-	command.Env = append(os.Environ(), fmt.Sprintf("RAYON_NUM_THREADS=%d", runtime.GOMAXPROCS(0)), "TOKENIZERS_PARALLELISM=true")
+	threads := fmt.Sprintf("RAYON_NUM_THREADS=%d", runtime.GOMAXPROCS(0))
+	command.Env = append(os.Environ(), threads, "TOKENIZERS_PARALLELISM=true")
 	command.Stderr = os.Stderr
 	out, err := command.Output()
 	if err != nil {

@@ -11,14 +11,16 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// Answers are the greedy answers of a recipe's model to prompts, of at most maxTokens tokens each, in the order of the prompts.
-func Answers(ctx context.Context, rt models.Runtime, c recipe.Config, prompts []datasets.Prompt, maxTokens int) ([]string, error) {
+// GenerateAnswers returns the greedy answers of a recipe's model, in the order of the prompts, each of at most
+// maxTokens tokens.
+func Answers(ctx context.Context, rt models.Runtime, c recipe.Config, prompts []datasets.Prompt, maxTokens int) (
+	[]string, error) {
 	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice)
 	if err != nil {
 		return nil, err
 	}
 	defer checkpoint.Close()
-	language, err := models.NewLanguage(checkpoint, c.ChatTemplate)
+	tokenizer, err := models.NewLanguage(checkpoint, c.ChatTemplate)
 	if err != nil {
 		return nil, err
 	}
@@ -29,6 +31,6 @@ func Answers(ctx context.Context, rt models.Runtime, c recipe.Config, prompts []
 	defer model.Close()
 	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeType())
 	defer generator.Close()
-	format := data.TextFormat(c, language, model.Config.MaxPositionEmbeddings)
+	format := data.TextFormat(c, tokenizer, model.Config.MaxPositionEmbeddings)
 	return evaluate.GenerateAnswers(ctx, generator, format, prompts, maxTokens)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// An answer does not depend on what else is asked, and is as long as it may be where the model finds no end.
+// An answer does not depend on the other prompts, and a lower token limit only shortens it.
 func TestAnswers(t *testing.T) {
 	ctx, rt, c := context.Background(), runtest.Runtime(t, graphtest.Device(t)), runtest.Config(t)
 	prompts, err := datasets.Prompts(ctx, "quickstart/prompts", "", nil)

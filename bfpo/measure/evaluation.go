@@ -16,18 +16,20 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// Evaluation says what a model is to be measured with.
+// Options are the tasks of an evaluation and how to run them.
 type Evaluation struct {
 	Tasks []task.Task
-	Data  string // folder of local files; "" takes all from the hub
-	Limit int    // documents of each task; 0 = all
-	Chat  bool   // contexts are rendered by the chat template, as a user's message
-	Judge string // of the tasks that need one, as OpenJudge finds it
+	Data  string // folder of the tasks' local files; "": all from the hub
+	Limit int    // documents of each task; 0: all
+	Chat  bool   // render contexts as a user message in the chat template
+	Judge string // for tasks that need a judge; see OpenJudge
 }
 
-// Evaluate measures the recipe's model and leaves results.json and the samples in dir. An interrupted evaluation goes on when it is
-// called again with the same arguments; the error of an interrupted one wraps ErrInterrupted.
-func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, dir string) (evaluate.Results, error) {
+// Evaluate measures the recipe's model on tasks and writes results.json and the samples into dir. The error of an
+// interrupted evaluation wraps usage.ErrInterrupted; the same call continues it. A finished evaluation in dir is a
+// *usage.Error unless the recipe says to overwrite it.
+func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, dir string) (
+	evaluate.Results, error) {
 	judge, err := OpenJudge(ctx, rt, e.Judge)
 	if err != nil {
 		return evaluate.Results{}, err
@@ -35,7 +37,7 @@ func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluat
 	if judge != nil {
 		defer judge.Close()
 	}
-	if err := claimEvaluation(dir, c); err != nil {
+	if err := prepareFolder(dir, c); err != nil {
 		return evaluate.Results{}, err
 	}
 	results, err := Run(ctx, rt, c, e, judge, dir, false)
@@ -43,33 +45,32 @@ func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluat
 	case errors.Is(err, evaluate.ErrDifferentEvaluation):
 		err = usage.Errorf("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
 	case errors.Is(err, context.Canceled):
-		err = fmt.Errorf("%w: what is evaluated so far is in %s, and the same command with -out=%s goes on", usage.ErrInterrupted, dir, dir)
+		err = fmt.Errorf("%w: the results so far are in %s, and the same command with -out=%s goes on",
+			usage.ErrInterrupted, dir, dir)
 	case err != nil && evaluate.Unfinished(dir):
-		err = fmt.Errorf("%w (what is evaluated so far is in %s, and the same command with -out=%s goes on)", err, dir, dir)
+		err = fmt.Errorf("%w (the results so far are in %s, and the same command with -out=%s goes on)", err, dir, dir)
 	}
 	return results, err
 }
 
-// measure evaluates a recipe's model in dir, with a judge unless that is nil. With keep, what it took long to compute stays there, so that
-// the same call is quick later.
-func Run(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, judge judge.Judge, dir string, keep bool) (evaluate.Results, error) {
+// EvaluateWithJudge measures the recipe's model on tasks and writes the results into dir, which may hold others.
+// e.Judge is not used: judge is the opened judge, or nil. With keepJournal the journal of computed answers and
+// verdicts stays in dir, which makes the same call quick later.
+func Run(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, judge judge.Judge, dir string,
+	keepJournal bool) (evaluate.Results, error) {
 	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice)
 	if err != nil {
 		return evaluate.Results{}, err
 	}
 	defer checkpoint.Close()
-	language, err := models.NewLanguage(checkpoint, c.ChatTemplate)
+	tokenizer, err := models.NewLanguage(checkpoint, c.ChatTemplate)
 	if err != nil {
 		return evaluate.Results{}, err
 	}
-	encoder := evaluate.Encoder{Tokenizer: language.Tokenizer, MaxLength: checkpoint.Config.MaxPositionEmbeddings, TaskTemplate: language.Template}
-	if e.Chat {
-		encoder.Template = language.Template
-	}
-	if language.Assumed && (e.Chat || slices.ContainsFunc(e.Tasks, func(t task.Task) bool { return t.ApplyChatTemplate })) {
+	if tokenizer.Assumed && e.usesChatTemplate() {
 		rt.Notice("%s has no chat template: using zephyr's", c.Model)
 	}
-	plan, err := evaluate.NewPlan(ctx, e.Tasks, task.Data{Dir: e.Data, Hub: rt.Hub}, encoder, e.Limit)
+	plan, err := e.plan(ctx, rt, tokenizer, checkpoint.Config.MaxPositionEmbeddings)
 	if err != nil {
 		return evaluate.Results{}, err
 	}
@@ -89,28 +90,46 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, 
 	progress := &evaluationProgress{out: rt.Out}
 	defer progress.end()
 	return evaluate.Run{
-		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: language.Tokenizer, Seed: c.Seed, Judge: judge, Dir: dir, KeepJournal: keep,
+		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: tokenizer.Tokenizer, Seed: c.Seed, Judge: judge,
+		Dir: dir, KeepJournal: keepJournal,
 		ModelDigest: fmt.Sprintf("%s %v %s", identity, c.ComputeType(), rt.Device.Platform()),
 		Version:     rt.Version, Progress: progress.show,
 		Config: map[string]any{
-			"model": c.Model, "dtype": strings.ToLower(c.ComputeType().String()), "platform": rt.Device.Platform(), "limit": LimitOf(e.Limit),
-			"apply_chat_template": e.Chat, "seed": c.Seed, "judge": JudgeName(judge),
+			"model": c.Model, "dtype": strings.ToLower(c.ComputeType().String()), "platform": rt.Device.Platform(),
+			"limit": LimitOf(e.Limit), "apply_chat_template": e.Chat, "seed": c.Seed, "judge": JudgeName(judge),
 		},
 	}.Do(ctx)
 }
 
-// claimEvaluation makes dir ready: a finished evaluation in it is an error, or removed where the recipe says so.
-func claimEvaluation(dir string, c recipe.Config) error {
+// usesChatTemplate reports whether any context is rendered by the chat template.
+func (e Evaluation) usesChatTemplate() bool {
+	return e.Chat || slices.ContainsFunc(e.Tasks, func(t task.Task) bool { return t.ApplyChatTemplate })
+}
+
+// plan reads and encodes the tasks' documents for a model with the given number of positions.
+func (e Evaluation) plan(ctx context.Context, rt models.Runtime, t models.Language, positions int) (
+	*evaluate.Plan, error) {
+	encoder := evaluate.Encoder{Tokenizer: t.Tokenizer, MaxLength: positions, TaskTemplate: t.Template}
+	if e.Chat {
+		encoder.Template = t.Template
+	}
+	return evaluate.NewPlan(ctx, e.Tasks, task.Data{Dir: e.Data, Hub: rt.Hub}, encoder, e.Limit)
+}
+
+// prepareFolder refuses a folder with a finished evaluation, or removes the evaluation if the recipe has
+// overwrite_output_dir.
+func prepareFolder(dir string, c recipe.Config) error {
 	if c.OverwriteOutputDir {
 		return evaluate.Remove(dir)
 	}
 	if evaluate.Finished(dir) {
-		return usage.Errorf("%s holds a finished evaluation: choose another -out, or replace it with -set=overwrite_output_dir=true", dir)
+		return usage.Errorf("%s holds a finished evaluation: "+
+			"choose another -out, or replace it with -set=overwrite_output_dir=true", dir)
 	}
 	return nil
 }
 
-// limitOf is a limit as lm-evaluation-harness writes it: null for none.
+// LimitOrNil returns a limit as lm-evaluation-harness writes it: nil (null in JSON) for no limit.
 func LimitOf(limit int) any {
 	if limit == 0 {
 		return nil
@@ -118,7 +137,7 @@ func LimitOf(limit int) any {
 	return limit
 }
 
-// judgeName is a judge for results: null for none.
+// JudgeNameOrNil returns the judge's name for results.json: nil (null in JSON) for no judge.
 func JudgeName(judge judge.Judge) any {
 	if judge == nil {
 		return nil

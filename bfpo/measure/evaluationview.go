@@ -12,7 +12,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/track"
 )
 
-// WriteTasks prints the results as a table.
+// WriteTable prints the results of tasks as a table.
 func WriteTasks(w io.Writer, results evaluate.Results) error {
 	lines := [][]string{{"task", "documents", "value", "± std. error", ""}}
 	for _, t := range results.Tasks {
@@ -49,17 +49,20 @@ func WriteTasks(w io.Writer, results evaluate.Results) error {
 	return err
 }
 
-// evaluationProgress shows how far an evaluation is: one line that changes on a terminal, else a line now and then.
+// evaluationProgress shows the progress of an evaluation: on a terminal one line that changes, on any other output a
+// line now and then.
 type evaluationProgress struct {
-	out   io.Writer
-	shown time.Time
-	given int // documents shown last
-	width int // of the line on the terminal
+	out     io.Writer
+	shownAt time.Time // when the last line was shown
+	shown   int       // documents in the last line
+	width   int       // columns of the line on the terminal
 }
 
-// progressPause is how long a log that is no terminal stays quiet.
-const progressPause = 15 * time.Second
+// progressInterval is the least time between two lines on an output that is not a terminal.
+const progressInterval = 15 * time.Second
 
+// show shows the current state. On an output that is not a terminal it skips states that follow too soon, but not the
+// last.
 func (p *evaluationProgress) show(now evaluate.Progress) {
 	line := fmt.Sprintf("eval  %d/%d documents", now.Documents, now.TotalDocuments)
 	if now.TotalAnswers > 0 && now.Documents == now.TotalDocuments {
@@ -68,16 +71,17 @@ func (p *evaluationProgress) show(now evaluate.Progress) {
 	if now.Remaining > 0 {
 		line += "  " + track.FormatDuration(now.Remaining) + " left"
 	}
+	finished := now.Documents == now.TotalDocuments && (p.shown < now.TotalDocuments || now.Judged == now.TotalAnswers)
 	switch {
 	case track.IsTerminal(p.out):
 		fmt.Fprintf(p.out, "\r%-*s", p.width, line)
 		p.width = len(line)
-	case time.Since(p.shown) >= progressPause || now.Documents == now.TotalDocuments && (p.given < now.TotalDocuments || now.Judged == now.TotalAnswers):
+	case finished || time.Since(p.shownAt) >= progressInterval:
 		fmt.Fprintln(p.out, line)
 	default:
 		return
 	}
-	p.shown, p.given = time.Now(), now.Documents
+	p.shownAt, p.shown = time.Now(), now.Documents
 }
 
 // end clears the line on the terminal.

@@ -11,7 +11,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// modelIdentity tells one state of a model's files from another, by their names, sizes and times.
+// modelIdentity returns a hash of the names, sizes and modification times of a model's files. It changes when the
+// files change.
 func modelIdentity(c *pretrained.Checkpoint) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, c.Path)
@@ -20,7 +21,7 @@ func modelIdentity(c *pretrained.Checkpoint) (string, error) {
 			if err != nil || d.IsDir() {
 				return err
 			}
-			info, err := os.Stat(path) // of what a link of the hub's cache stands for
+			info, err := os.Stat(path) // Stat follows the links in the hub's cache
 			if err == nil {
 				fmt.Fprintln(h, d.Name(), info.Size(), info.ModTime().UnixNano())
 			}

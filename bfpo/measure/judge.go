@@ -17,21 +17,23 @@ import (
 	"github.com/bfpo-go/bfpo/graph/wheel"
 )
 
-// The environment variables with the keys of judges that are services. The keys go nowhere else.
+// Names of the environment variables with the API keys of the judges that are services. A key is sent to its service
+// only.
 const (
 	EnvOpenAIKey      = "OPENAI_API_KEY"
 	EnvPerspectiveKey = "PERSPECTIVE_API_KEY"
 )
 
-// OpenJudge finds a judge by name; nil for none or "":
+// OpenJudge finds a judge by name. It returns nil for "none" and "".
 //
-//   - openai:URL, with settings behind #: a model behind an OpenAI-compatible endpoint (see judge.NewOpenAI), with the key in
-//     $OPENAI_API_KEY if it wants one;
-//   - perspective, or perspective:URL for another address of comments:analyze: the Perspective API, with the key in $PERSPECTIVE_API_KEY;
-//   - a model as OpenModel finds it: a classifier that answers yes or no (see judge.NewClassifier), in bfloat16 as the seed's, on the Go
-//     backend in float32. Its weights are loaded when the first answer is rated.
+//   - openai:URL, with settings after a #: a model behind an OpenAI-compatible endpoint (see judge.NewOpenAI), with the
+//     key in $OPENAI_API_KEY if the endpoint needs one;
+//   - perspective, or perspective:URL for another address of comments:analyze: the Perspective API, with the key in
+//     $PERSPECTIVE_API_KEY;
+//   - a model as models.Open finds it: a classifier that answers yes or no (see judge.NewClassifier). It computes in
+//     bfloat16 as in the original code, or in float32 on the Go backend. Its weights are loaded for the first answer.
 //
-// Wrong settings are a *UsageError. Close the judge after use.
+// Wrong settings are a *usage.Error. Close the judge after use.
 func OpenJudge(ctx context.Context, rt models.Runtime, name string) (judge.Judge, error) {
 	if name == "" || name == "none" {
 		return nil, nil
@@ -47,7 +49,9 @@ func OpenJudge(ctx context.Context, rt models.Runtime, name string) (judge.Judge
 	case "openai":
 		opened, err = judge.NewOpenAI(ctx, judge.OpenAIOptions{Address: address, Key: os.Getenv(EnvOpenAIKey), Cache: cache})
 	case "perspective":
-		opened, err = judge.NewPerspective(judge.PerspectiveOptions{Address: address, Key: os.Getenv(EnvPerspectiveKey), Cache: cache})
+		opened, err = judge.NewPerspective(judge.PerspectiveOptions{
+			Address: address, Key: os.Getenv(EnvPerspectiveKey), Cache: cache,
+		})
 	default:
 		opened, err = openClassifier(ctx, rt, name, cache)
 	}
@@ -60,6 +64,7 @@ func OpenJudge(ctx context.Context, rt models.Runtime, name string) (judge.Judge
 	return opened, nil
 }
 
+// openClassifier opens a classifier model as a judge that keeps its ratings in the folder cache.
 func openClassifier(ctx context.Context, rt models.Runtime, name, cache string) (classifier judge.Judge, err error) {
 	checkpoint, err := models.Open(ctx, name, rt.Hub, rt.Cache, rt.Notice)
 	if err != nil {
@@ -70,7 +75,7 @@ func openClassifier(ctx context.Context, rt models.Runtime, name, cache string) 
 			err = errors.Join(err, checkpoint.Close())
 		}
 	}()
-	language, err := models.NewLanguage(checkpoint, "")
+	tokenizer, err := models.NewLanguage(checkpoint, "")
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +88,7 @@ func openClassifier(ctx context.Context, rt models.Runtime, name, cache string) 
 		dtype = dtypes.Float32
 	}
 	return judge.NewClassifier(judge.ClassifierConfig{
-		Model: name, State: state, Device: rt.Device, Checkpoint: checkpoint, Tokenizer: language.Tokenizer, DType: dtype, Cache: cache,
+		Model: name, State: state, Device: rt.Device, Checkpoint: checkpoint, Tokenizer: tokenizer.Tokenizer,
+		DType: dtype, Cache: cache,
 	})
 }

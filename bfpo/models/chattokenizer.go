@@ -39,7 +39,8 @@ func NewLanguage(c *pretrained.Checkpoint, chatTemplate string) (Language, error
 	if t.Source == "zephyr" || t.Assumed {
 		t.Source = chat.ZephyrTemplate
 	}
-	if t.Template, err = chat.NewTemplate(t.Source, t.tokenText(tokenizer.BOS()), t.tokenText(tokenizer.EOS())); err != nil {
+	bos, eos := t.tokenText(tokenizer.BOS()), t.tokenText(tokenizer.EOS())
+	if t.Template, err = chat.NewTemplate(t.Source, bos, eos); err != nil {
 		return Language{}, fmt.Errorf("chat template: %w", err)
 	}
 	return t, nil

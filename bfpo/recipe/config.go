@@ -25,7 +25,7 @@ type Config struct {
 	Architecture   string `yaml:"architecture"`       // for bfpo plan without a model: a known model with the same sizes
 	TorchDType     string `yaml:"torch_dtype"`        // "" (float32, as HF loads it), auto, float32, bfloat16
 	BF16           bool   `yaml:"bf16"`               // compute in bfloat16 whatever torch_dtype is; masters stay float32
-	TF32           bool   `yaml:"tf32"`               // round factors of float32 products: 11 bits (NVIDIA GPUs), 16 bits (AMX)
+	TF32           bool   `yaml:"tf32"`               // round float32 factors to 11 bits (NVIDIA GPUs) or 16 bits (AMX)
 	ChatTemplate   string `yaml:"chat_template"`      // Jinja source; "": the model's template
 	TruncationSide string `yaml:"truncation_side"`    // "", left, right
 	UseSelective   bool   `yaml:"use_selective"`      // train selected_layers only
@@ -35,7 +35,7 @@ type Config struct {
 
 	// Data
 	DatasetMixer        Mixer    `yaml:"dataset_mixer"`
-	DatasetSplits       []string `yaml:"dataset_splits"` // training takes the first name with "train" in it, evaluation with "test"
+	DatasetSplits       []string `yaml:"dataset_splits"` // training takes the first with "train", evaluation with "test"
 	EvalDatasetMixer    Mixer    `yaml:"eval_dataset_mixer"`
 	UseBuffer           bool     `yaml:"use_buffer"`
 	BufferDatasetMixer  Mixer    `yaml:"buffer_dataset_mixer"`
@@ -44,7 +44,7 @@ type Config struct {
 	Shuffle             bool     `yaml:"shuffle"`     // false: rows stay in the order of their files
 	MaxLength           int      `yaml:"max_length"`  // tokens of prompt and response
 	MaxPromptLength     int      `yaml:"max_prompt_length"`
-	MaxSeqLength        int      `yaml:"max_seq_length"` // tokens of a supervised row; 0: the model's limit, but at most 1024
+	MaxSeqLength        int      `yaml:"max_seq_length"` // tokens of a supervised row; 0: the model's limit, at most 1024
 	Packing             bool     `yaml:"packing"`
 
 	// Objective
@@ -85,7 +85,7 @@ type Config struct {
 	// Logging, evaluation, saving
 	OutputDir            string   `yaml:"output_dir"` // the flag -out overrides it
 	OverwriteOutputDir   bool     `yaml:"overwrite_output_dir"`
-	ResumeFromCheckpoint Switch   `yaml:"resume_from_checkpoint"` // false, true (the newest checkpoint of the output folder) or a folder
+	ResumeFromCheckpoint Switch   `yaml:"resume_from_checkpoint"` // false, true (the newest checkpoint) or a folder
 	LoggingSteps         int      `yaml:"logging_steps"`
 	LogRows              bool     `yaml:"log_rows"`
 	ReportTo             []string `yaml:"report_to"` // tensorboard or nothing
@@ -98,7 +98,7 @@ type Config struct {
 	EvalLimit            int      `yaml:"eval_limit"`   // documents of each task; 0: all
 	EvalJudge            string   `yaml:"eval_judge"`   // for tasks that need a judge; "": none
 	GenerateDuringEval   bool     `yaml:"generate_during_eval"`
-	EvalPrompts          string   `yaml:"eval_prompts"` // for generate_during_eval; "": the prompts of the first held-out rows
+	EvalPrompts          string   `yaml:"eval_prompts"` // for generate_during_eval; "": the first held-out prompts
 
 	// EvalApplyChatTemplate renders the contexts of eval_tasks as user messages.
 	EvalApplyChatTemplate bool `yaml:"eval_apply_chat_template"`
@@ -109,7 +109,7 @@ type Config struct {
 	LoadBestModelAtEnd bool   `yaml:"load_best_model_at_end"` // the model with the lowest eval_loss
 
 	// Red teaming, for bfpo redteam
-	RedteamPrompts     string  `yaml:"redteam_prompts"`   // questions, as rows {prompt} or {messages}; "": use dataset_mixer
+	RedteamPrompts     string  `yaml:"redteam_prompts"`   // rows {prompt} or {messages}; "": use dataset_mixer
 	RedteamJudge       string  `yaml:"redteam_judge"`     // judge of the answers, as for bfpo eval -judge
 	RedteamHeldOut     float64 `yaml:"redteam_held_out"`  // fraction of the questions that is not trained on
 	RedteamRankSafe    bool    `yaml:"redteam_rank_safe"` // also use pairs of two safe answers, and choose the safer one

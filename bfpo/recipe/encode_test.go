@@ -15,8 +15,10 @@ func TestRoundTrip(t *testing.T) {
 		c.EvalSteps = 7
 		c.ChatTemplate = rapid.StringMatching(`[ -~\n\té☃]{0,40}`).Draw(r, "template")
 		c.LearningRate = rapid.Float64Range(0, 1e-2).Draw(r, "rate")
-		c.SelectedLayers = rapid.SliceOf(rapid.SampledFrom([]string{"down_proj", "None", "true", "1e5", "null", "- a", "a: b", "~", "'"})).Draw(r, "layers")
-		c.DatasetMixer = Mixer{{rapid.SampledFrom([]string{"a/b", "None", "x y", "no: ", "123"}).Draw(r, "name"), rapid.Float64Range(0, 1).Draw(r, "fraction")}}
+		layers := rapid.SampledFrom([]string{"down_proj", "None", "true", "1e5", "null", "- a", "a: b", "~", "'"})
+		c.SelectedLayers = rapid.SliceOf(layers).Draw(r, "layers")
+		dataset := rapid.SampledFrom([]string{"a/b", "None", "x y", "no: ", "123"}).Draw(r, "name")
+		c.DatasetMixer = Mixer{{dataset, rapid.Float64Range(0, 1).Draw(r, "fraction")}}
 		c.GradientCheckpointing = rapid.SampledFrom([]Switch{On, Off, Auto}).Draw(r, "remat")
 		c.ReportTo = rapid.SampledFrom([][]string{nil, {"tensorboard"}}).Draw(r, "report")
 		text, err := c.YAML()
@@ -30,8 +32,8 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// Python reads 5e-07 as a string, and a plain no as false.
-func TestPythonReadsTheSame(t *testing.T) {
+// Python would read 5e-07 as a string, and an unquoted no as false.
+func TestPythonReadsSameValues(t *testing.T) {
 	for x, want := range map[float64]string{5e-7: "5.0e-07", 1: "1.0", 0.25: "0.25", 1.5e-8: "1.5e-08", 0: "0.0"} {
 		if got := floatNode(x).Value; got != want {
 			t.Errorf("%v is written %s, want %s", x, got, want)

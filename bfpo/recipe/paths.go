@@ -95,7 +95,8 @@ func (f folder) resolveNames(to *field, notices *[]string) error {
 // mayNameFile reports whether a key's value may be the name of a local file or folder.
 func mayNameFile(key, value string) bool {
 	switch key {
-	case "model_name_or_path", "prompts", "eval_prompts", "redteam_prompts", "data", "eval_data", "include", "eval_include":
+	case "model_name_or_path", "prompts", "eval_prompts", "redteam_prompts",
+		"data", "eval_data", "include", "eval_include":
 		return true
 	case "judge", "eval_judge", "redteam_judge":
 		return !isService(value)

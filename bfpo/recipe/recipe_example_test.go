@@ -8,7 +8,8 @@ import (
 )
 
 func ExampleLoad() {
-	recipes := fstest.MapFS{"safe.yaml": {Data: []byte("objective: bfpo\nbeta: 0.01\ndataset_mixer: {quickstart/safety: 1.0}\n")}}
+	text := "objective: bfpo\nbeta: 0.01\ndataset_mixer: {quickstart/safety: 1.0}\n"
+	recipes := fstest.MapFS{"safe.yaml": {Data: []byte(text)}}
 
 	c, err := recipe.Load(recipes, "safe", []string{"learning_rate=5e-7", "selected_layers=down_proj"})
 	fmt.Println(c.Objective, c.Beta, c.LearningRate, c.SelectedLayers, err)

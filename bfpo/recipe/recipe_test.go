@@ -15,7 +15,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
-// recipeFile writes a recipe into a folder of its own and returns its path.
+// recipeFile writes a recipe into a new folder and returns its path.
 func recipeFile(t testing.TB, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "recipe.yaml")
@@ -25,9 +25,11 @@ func recipeFile(t testing.TB, text string) string {
 	return path
 }
 
-// sameConfig ignores where values came from and what was said about them.
+// ignoreOrigins compares the values of two Configs, but not where they were given or which messages came with them.
 func ignoreOrigins() cmp.Options {
-	return cmp.Options{cmpopts.IgnoreUnexported(Config{}), cmpopts.IgnoreFields(Config{}, "Ignored", "Notices"), cmpopts.EquateEmpty()}
+	return cmp.Options{
+		cmpopts.IgnoreUnexported(Config{}), cmpopts.IgnoreFields(Config{}, "Ignored", "Notices"), cmpopts.EquateEmpty(),
+	}
 }
 
 func TestEmptyRecipeIsTheDefaults(t *testing.T) {
@@ -42,17 +44,20 @@ func TestEmptyRecipeIsTheDefaults(t *testing.T) {
 }
 
 func TestValues(t *testing.T) {
-	path := recipeFile(t, "dataset_mixer:\n  b/second: 1\n  a/first: 2.0e-1\nlearning_rate: 1e-5\nbf16: True\nshuffle: no\nsave_steps: 1e2\n"+
-		"selected_layers: down_proj\ngradient_checkpointing: auto\nresume_from_checkpoint: true\nnum_train_epochs: 2\n")
-	c, err := Load(nil, path, []string{"beta=5.0e-2", "save_total_limit=10", "bf16=False", "report_to=none", "learning_rate=2e-5"})
+	path := recipeFile(t, "dataset_mixer:\n  b/second: 1\n  a/first: 2.0e-1\nlearning_rate: 1e-5\nbf16: True\n"+
+		"shuffle: no\nsave_steps: 1e2\nselected_layers: down_proj\ngradient_checkpointing: auto\n"+
+		"resume_from_checkpoint: true\nnum_train_epochs: 2\n")
+	sets := []string{"beta=5.0e-2", "save_total_limit=10", "bf16=False", "report_to=none", "learning_rate=2e-5"}
+	c, err := Load(nil, path, sets)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(Mixer{{"b/second", 1}, {"a/first", 0.2}}, c.DatasetMixer); diff != "" {
 		t.Error(diff)
 	}
-	if c.LearningRate != 2e-5 || c.BF16 || c.Shuffle || c.SaveSteps != 100 || c.GradientCheckpointing != Auto || c.ResumeFromCheckpoint != On ||
-		c.NumTrainEpochs != 2 || c.Beta != 0.05 || c.SaveTotalLimit != 10 || len(c.ReportTo) != 0 || !slices.Equal(c.SelectedLayers, []string{"down_proj"}) {
+	if c.LearningRate != 2e-5 || c.BF16 || c.Shuffle || c.SaveSteps != 100 || c.GradientCheckpointing != Auto ||
+		c.ResumeFromCheckpoint != On || c.NumTrainEpochs != 2 || c.Beta != 0.05 || c.SaveTotalLimit != 10 ||
+		len(c.ReportTo) != 0 || !slices.Equal(c.SelectedLayers, []string{"down_proj"}) {
 		t.Errorf("%+v", c)
 	}
 	if got := c.Place("save_steps"); got != path+":7" {
@@ -85,7 +90,8 @@ func TestRefused(t *testing.T) {
 		{"per_device_train_batch_size: 0", "", "must be at least 1, got 0"},
 		{"objective: bpfo", "", `"bpfo" is unknown`},
 		{"lr_scheduler_type: cosin", "", `"cosin" is unknown; want linear, cosine`},
-		{"max_length: 100", "", "max_prompt_length: 128 leaves no room for an answer within max_length 100 (not given; this is its default)"},
+		{"max_length: 100", "",
+			"max_prompt_length: 128 leaves no room for an answer within max_length 100 (not given; this is its default)"},
 		{"use_selective: true", "", ":1: use_selective: selected_layers names no layer"},
 		{"use_buffer: true", "", ":1: use_buffer: buffer_dataset_mixer names no dataset"},
 		{"load_best_model_at_end: true", "", "evaluation_strategy (no) and save_strategy (steps)"},
@@ -95,7 +101,8 @@ func TestRefused(t *testing.T) {
 		{"mesh: rows=2", "", "want data, zero1, fsdp or sizes"},
 		{"devices: 0", "", ":1: devices: must be at least 1"},
 		{"devices: 4\nmesh: data=2,fsdp=4", "", ":2: mesh: data=2,fsdp=4 is a mesh of 8 devices, but there are to be 4"},
-		{"mesh: fsdp\ndevices: 2\ngenerate_during_eval: true", "", "generate_during_eval: needs the whole weights on every device, and mesh fsdp shards them"},
+		{"mesh: fsdp\ndevices: 2\ngenerate_during_eval: true", "",
+			"generate_during_eval: needs the whole weights on every device, and mesh fsdp shards them"},
 		{"mesh: data=2,fsdp=4\nplatform: go", "", "devices: 8, but the pure Go backend (platform: go) has one device"},
 		{"- a", "", ":1: want a mapping of keys to values, got a list"},
 		{"a: [", "", "yaml: "},
@@ -105,7 +112,7 @@ func TestRefused(t *testing.T) {
 		{"", "bata=1", "-set=bata=1: bata: unknown key; did you mean beta?"},
 		{"", "beta={", "the value is not YAML"},
 		{"", "other_data_config=nowhere.yaml", "recipe nowhere.yaml: "},
-		// what is not built yet
+		// keys and values that are not supported
 		{"use_peft: true", "", ":1: use_peft: true is not supported yet"},
 		{"load_in_4bit: yes", "", ":1: load_in_4bit: "},
 		{"push_to_hub: true", "", ":1: push_to_hub: true is not supported yet"},
@@ -138,9 +145,10 @@ func TestAllProblemsAtOnce(t *testing.T) {
 }
 
 func TestIgnored(t *testing.T) {
-	c, err := Load(nil, recipeFile(t, "ddp_timeout: 1800\nreport_to: [wandb, tensorboard]\npush_to_hub: false\nlora_r: 16\nfsdp: ''\n"+
-		"label_smoothing: 0.0\nlr_scheduler_kwargs: {}\nuse_peft: False\n"), nil)
-	want := []string{"ddp_timeout", "push_to_hub", "lora_r", "fsdp", "label_smoothing", "lr_scheduler_kwargs", "use_peft", "report_to: wandb"}
+	c, err := Load(nil, recipeFile(t, "ddp_timeout: 1800\nreport_to: [wandb, tensorboard]\npush_to_hub: false\n"+
+		"lora_r: 16\nfsdp: ''\nlabel_smoothing: 0.0\nlr_scheduler_kwargs: {}\nuse_peft: False\n"), nil)
+	want := []string{"ddp_timeout", "push_to_hub", "lora_r", "fsdp", "label_smoothing", "lr_scheduler_kwargs", "use_peft",
+		"report_to: wandb"}
 	if diff := cmp.Diff(want, c.Ignored); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
@@ -149,10 +157,11 @@ func TestIgnored(t *testing.T) {
 	}
 }
 
-// TestSeedCommands loads the reference's recipes as its two scripts call them.
-func TestSeedCommands(t *testing.T) {
-	sft, err := Load(nil, "testdata/seed/sft/selective.yaml", []string{"gradient_accumulation_steps=2", "output_dir=./models/sft-selective",
-		"learning_rate=5e-7", "other_data_config=testdata/seed/data/mix_sft.yaml", "use_selective=True"})
+// TestOriginalCommands loads the original code's recipes with the arguments of its two scripts.
+func TestOriginalCommands(t *testing.T) {
+	sft, err := Load(nil, "testdata/seed/sft/selective.yaml", []string{
+		"gradient_accumulation_steps=2", "output_dir=./models/sft-selective", "learning_rate=5e-7",
+		"other_data_config=testdata/seed/data/mix_sft.yaml", "use_selective=True"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,16 +169,19 @@ func TestSeedCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Mixer{{"HuggingFaceH4/ultrachat_200k", 1}, {"PKU-Alignment/PKU-SafeRLHF", 0.2}}
-	if diff := cmp.Diff(want, sft.DatasetMixer); diff != "" || sft.LearningRate != 5e-7 || sft.GradientAccumulationSteps != 2 ||
-		sft.Objective != "sft" || sft.MaxSeqLength != 2048 || !sft.BF16 || sft.GradientCheckpointing != On || sft.EvaluationStrategy != "epoch" {
+	if diff := cmp.Diff(want, sft.DatasetMixer); diff != "" || sft.LearningRate != 5e-7 ||
+		sft.GradientAccumulationSteps != 2 || sft.Objective != "sft" || sft.MaxSeqLength != 2048 || !sft.BF16 ||
+		sft.GradientCheckpointing != On || sft.EvaluationStrategy != "epoch" {
 		t.Errorf("%s %+v", diff, sft)
 	}
 
 	recipe := "testdata/seed/bfpo/selective.yaml"
-	if _, err := Load(nil, recipe, nil); err == nil || !strings.Contains(err.Error(), recipe+":33: push_to_hub: true is not supported yet") {
+	refused := recipe + ":33: push_to_hub: true is not supported yet"
+	if _, err := Load(nil, recipe, nil); err == nil || !strings.Contains(err.Error(), refused) {
 		t.Errorf("push_to_hub: %v", err)
 	}
-	train, err := Load(nil, recipe, []string{"per_device_train_batch_size=2", "gradient_accumulation_steps=4", "push_to_hub=false",
+	train, err := Load(nil, recipe, []string{
+		"per_device_train_batch_size=2", "gradient_accumulation_steps=4", "push_to_hub=false",
 		"other_data_config=testdata/seed/data/balance_bfpo.yaml", "use_selective=True", "remove_unused_columns=False"})
 	if err != nil {
 		t.Fatal(err)
@@ -177,8 +189,10 @@ func TestSeedCommands(t *testing.T) {
 	if train, err = train.As("train"); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Mixer{{"PKU-Alignment/PKU-SafeRLHF", 0.2}}, train.DatasetMixer); diff != "" || !train.UseBuffer || !train.UseSelective ||
-		train.TorchDType != "" || train.Objective != "bfpo" || train.Beta != 0.01 || train.SaveTotalLimit != 1 || !train.DoEval {
+	want = Mixer{{"PKU-Alignment/PKU-SafeRLHF", 0.2}}
+	if diff := cmp.Diff(want, train.DatasetMixer); diff != "" || !train.UseBuffer || !train.UseSelective ||
+		train.TorchDType != "" || train.Objective != "bfpo" || train.Beta != 0.01 || train.SaveTotalLimit != 1 ||
+		!train.DoEval {
 		t.Errorf("%s %+v", diff, train)
 	}
 
@@ -217,7 +231,8 @@ func TestOtherDataConfig(t *testing.T) {
 	if err != nil || c.Beta != 0.3 {
 		t.Errorf("%v beta %v", err, c.Beta)
 	}
-	if _, err = Load(nil, filepath.Join(dir, "loop.yaml"), nil); err == nil || !strings.Contains(err.Error(), "cannot name a third") {
+	_, err = Load(nil, filepath.Join(dir, "loop.yaml"), nil)
+	if err == nil || !strings.Contains(err.Error(), "cannot name a third") {
 		t.Errorf("%v", err)
 	}
 }
@@ -228,36 +243,45 @@ func TestLocalNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "recipe.yaml")
-	text := "model_name_or_path: org/set\ndataset_mixer: {org/set: 1, org/other: 1, quickstart/sft: 1, ./x: 1, y.jsonl.zst: 1}\n"
+	text := "model_name_or_path: org/set\n" +
+		"dataset_mixer: {org/set: 1, org/other: 1, quickstart/sft: 1, ./x: 1, y.jsonl.zst: 1}\n"
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	c, err := Load(nil, path, []string{"platform=./plugin.so", "model_revision=v1"})
 	here, _ := filepath.Abs(".")
-	want := Mixer{{filepath.Join(dir, "org/set"), 1}, {"org/other", 1}, {"quickstart/sft", 1}, {filepath.Join(dir, "x"), 1}, {filepath.Join(dir, "y.jsonl.zst"), 1}}
-	if diff := cmp.Diff(want, c.DatasetMixer); err != nil || diff != "" || c.Model != filepath.Join(dir, "org/set") || c.Platform != filepath.Join(here, "plugin.so") {
+	local := filepath.Join(dir, "org/set")
+	want := Mixer{{local, 1}, {"org/other", 1}, {"quickstart/sft", 1}, {filepath.Join(dir, "x"), 1},
+		{filepath.Join(dir, "y.jsonl.zst"), 1}}
+	if diff := cmp.Diff(want, c.DatasetMixer); err != nil || diff != "" || c.Model != local ||
+		c.Platform != filepath.Join(here, "plugin.so") {
 		t.Error(err, diff, c.Model, c.Platform)
 	}
 
-	builtin := fstest.MapFS{"r.yaml": {Data: []byte("model_name_or_path: tiny\ndataset_mixer: {testdata/seed: 1, x.jsonl: 1}\n")}}
+	text = "model_name_or_path: tiny\ndataset_mixer: {testdata/seed: 1, x.jsonl: 1}\n"
+	builtin := fstest.MapFS{"r.yaml": {Data: []byte(text)}}
 	c, err = Load(builtin, "r", nil)
 	want = Mixer{{"testdata/seed", 1}, {filepath.Join(here, "x.jsonl"), 1}}
 	if diff := cmp.Diff(want, c.DatasetMixer); err != nil || diff != "" || c.Model != "tiny" {
 		t.Error(err, diff, c.Model)
 	}
 
-	// As in the reference, whose data files are named from the folder it is started in.
+	// As in the original code, names may be relative to the working directory.
 	c, err = Load(nil, recipeFile(t, "dataset_mixer: {recipe_test.go: 1, testdata/seed: 1}\n"), nil)
 	if err != nil || c.DatasetMixer[0].Name != "recipe_test.go" && len(c.Notices) != 2 {
 		t.Error(err, c.DatasetMixer, c.Notices)
 	}
-	if c, err = Load(nil, "", []string{"model_name_or_path=org/m", "model_revision=v1"}); err != nil || c.Model != "org/m@v1" {
+	c, err = Load(nil, "", []string{"model_name_or_path=org/m", "model_revision=v1"})
+	if err != nil || c.Model != "org/m@v1" {
 		t.Error(err, c.Model)
 	}
 }
 
 func TestRecipeNames(t *testing.T) {
-	builtin := fstest.MapFS{"quickstart.yaml": {Data: []byte("beta: 0.2\n")}, "a/b.yaml": {Data: []byte("beta: 2\nx: 1\n")}}
+	builtin := fstest.MapFS{
+		"quickstart.yaml": {Data: []byte("beta: 0.2\n")},
+		"a/b.yaml":        {Data: []byte("beta: 2\nx: 1\n")},
+	}
 	if c, err := Load(builtin, "quickstart", nil); err != nil || c.Beta != 0.2 {
 		t.Error(err, c.Beta)
 	}
@@ -276,7 +300,7 @@ func TestRecipeNames(t *testing.T) {
 func TestObjectiveOfStage(t *testing.T) {
 	for _, test := range []struct {
 		sets       []string
-		kind, want string // want "" = refused
+		kind, want string // want "": refused
 	}{
 		{nil, "sft", "sft"},
 		{nil, "train", "bfpo"},

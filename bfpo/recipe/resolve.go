@@ -73,7 +73,8 @@ func (c *Config) apply(entries []entry) error {
 		case known || e.key == "model_revision":
 			inert = append(without(e.key, inert), e)
 		default:
-			problems = append(problems, fmt.Errorf("%s: %s: unknown key%s", e.origin(), e.key, usage.DidYouMean(e.key, recipeKeys())))
+			suggestion := usage.DidYouMean(e.key, recipeKeys())
+			problems = append(problems, fmt.Errorf("%s: %s: unknown key%s", e.origin(), e.key, suggestion))
 		}
 	}
 	problems = append(problems, c.settle(inert)...)

@@ -16,7 +16,8 @@ import (
 // numbers depend on them.
 func freeKeys() []string {
 	return []string{"stages", "loss_type", "output_dir", "overwrite_output_dir", "resume_from_checkpoint", "logging_steps",
-		"log_rows", "report_to", "do_eval", "evaluation_strategy", "eval_steps", "eval_tasks", "eval_data", "eval_include", "eval_limit",
+		"log_rows", "report_to", "do_eval", "evaluation_strategy", "eval_steps", "eval_tasks", "eval_data", "eval_include",
+		"eval_limit",
 		"eval_judge", "eval_apply_chat_template", "generate_during_eval", "eval_prompts", "eval_dataset_mixer",
 		"per_device_eval_batch_size", "save_strategy", "save_steps", "save_total_limit", "load_best_model_at_end",
 		"platform", "mesh", "gradient_checkpointing", "precompute_ref_log_probs"}
@@ -76,8 +77,8 @@ func (c Config) CheckResume(from Progress, mainRows, bufferRows int) error {
 		}
 	}
 	if from.MainRows != mainRows || from.BufferRows != bufferRows {
-		return usage.Errorf("the checkpoint of step %d was trained on %d rows and a buffer of %d; the data now has %d and %d: "+
-			"has it changed?", from.Step, from.MainRows, from.BufferRows, mainRows, bufferRows)
+		return usage.Errorf("the checkpoint of step %d was trained on %d rows and a buffer of %d; "+
+			"the data now has %d and %d: has it changed?", from.Step, from.MainRows, from.BufferRows, mainRows, bufferRows)
 	}
 	return c.checkStepRows(from)
 }
@@ -103,7 +104,7 @@ func (c Config) checkStepRows(from Progress) error {
 	case now[2] == was[2], c.TextFormat != "seed" && (from.BufferRows == 0 || whole):
 		return nil
 	}
-	return c.KeyErrorf(batchKeys()[0], "the checkpoint of step %d was trained with %d rows on each of %d devices, %d times a step, "+
-		"not with %d on %d, %d times: keep the product of the first two, %d",
+	return c.KeyErrorf(batchKeys()[0], "the checkpoint of step %d was trained with "+
+		"%d rows on each of %d devices, %d times a step, not with %d on %d, %d times: keep the product of the first two, %d",
 		from.Step, was[0], was[1], was[2], now[0], now[1], now[2], was[0]*was[1])
 }

@@ -20,11 +20,13 @@ func TestCheckResume(t *testing.T) {
 	state := Progress{Step: 8, MainRows: 100, BufferRows: 10, Settings: load().Settings()}
 	for _, test := range []struct {
 		sets []string
-		want string // "" = goes on
+		want string // "": may resume
 	}{
 		{nil, ""},
-		{[]string{"save_steps=3", "logging_steps=2", "platform=go", "output_dir=x", "gradient_checkpointing=true", "resume_from_checkpoint=true"}, ""},
-		{[]string{"learning_rate=2e-5"}, "-set=learning_rate=2e-5: learning_rate: the checkpoint of step 8 was trained with 1.0e-05, not 2.0e-05"},
+		{[]string{"save_steps=3", "logging_steps=2", "platform=go", "output_dir=x", "gradient_checkpointing=true",
+			"resume_from_checkpoint=true"}, ""},
+		{[]string{"learning_rate=2e-5"},
+			"-set=learning_rate=2e-5: learning_rate: the checkpoint of step 8 was trained with 1.0e-05, not 2.0e-05"},
 		{[]string{"dataset_mixer={c/d: 1, a/b: 0.5}"}, "dataset_mixer: "},
 		{[]string{"shuffle=false"}, "shuffle: "},
 		{[]string{"seed=1"}, "seed: "},
@@ -39,12 +41,15 @@ func TestCheckResume(t *testing.T) {
 		}
 	}
 	for _, rows := range [][2]int{{99, 10}, {100, 11}} {
-		if err := load().CheckResume(state, rows[0], rows[1]); err == nil || !strings.Contains(err.Error(), "100 rows and a buffer of 10") {
+		err := load().CheckResume(state, rows[0], rows[1])
+		if err == nil || !strings.Contains(err.Error(), "100 rows and a buffer of 10") {
 			t.Errorf("%v: %v", rows, err)
 		}
 	}
 
-	// As many rows in a step, on other devices or at other times.
+	// The same number of rows in a step, on other numbers of devices or in other numbers of micro-batches.
+	want := "per_device_train_batch_size: the checkpoint of step 8 was trained with " +
+		"2 rows on each of 4 devices, 2 times a step"
 	state.Settings = load("devices=4", "per_device_train_batch_size=2", "gradient_accumulation_steps=2").Settings()
 	for _, test := range []struct {
 		main, buffer int
@@ -54,7 +59,8 @@ func TestCheckResume(t *testing.T) {
 		{100, 10, []string{"devices=1", "per_device_train_batch_size=8", "gradient_accumulation_steps=2"}, true},
 		{100, 10, []string{"devices=8", "per_device_train_batch_size=1", "gradient_accumulation_steps=2", "mesh=fsdp"}, true},
 		{100, 10, []string{"devices=8", "per_device_train_batch_size=2", "gradient_accumulation_steps=2"}, false},
-		{100, 10, []string{"devices=4", "per_device_train_batch_size=1", "gradient_accumulation_steps=4"}, false}, // the buffer ends in a step
+		// A pass over the buffer ends within a step.
+		{100, 10, []string{"devices=4", "per_device_train_batch_size=1", "gradient_accumulation_steps=4"}, false},
 		{96, 32, []string{"devices=4", "per_device_train_batch_size=1", "gradient_accumulation_steps=4"}, true},
 		{100, 0, []string{"devices=1", "per_device_train_batch_size=1", "gradient_accumulation_steps=16"}, true},
 		{100, 0, []string{"devices=1", "per_device_train_batch_size=1", "gradient_accumulation_steps=8"}, false},
@@ -62,13 +68,13 @@ func TestCheckResume(t *testing.T) {
 	} {
 		state.MainRows, state.BufferRows = test.main, test.buffer
 		err := load(test.sets...).CheckResume(state, test.main, test.buffer)
-		if test.ok != (err == nil) || err != nil && !strings.Contains(err.Error(), "per_device_train_batch_size: the checkpoint of step 8 was trained with 2 rows on each of 4 devices, 2 times a step") {
+		if test.ok != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%v with %d and %d rows: %v", test.sets, test.main, test.buffer, err)
 		}
 	}
 	state.MainRows, state.BufferRows = 100, 10
 
-	// Without a decaying rate a run may be made longer.
+	// With a constant learning rate a run may be made longer.
 	state.Settings = load("lr_scheduler_type=constant", "max_steps=8").Settings()
 	if err := load("lr_scheduler_type=constant", "max_steps=16").CheckResume(state, 100, 10); err != nil {
 		t.Error(err)

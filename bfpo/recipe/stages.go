@@ -17,8 +17,8 @@ import (
 func (l loader) stages(list entry, shared, flags []entry) ([]Stage, error) {
 	list.value = dealias(list.value)
 	if list.value.Kind != yaml.SequenceNode || len(list.value.Content) == 0 {
-		return nil, usage.Errorf("%s: stages: want a list such as [{sft: RECIPE}, {train: RECIPE}], got %s", list.originOf(list.value),
-			describeNode(list.value))
+		return nil, usage.Errorf("%s: stages: want a list such as [{sft: RECIPE}, {train: RECIPE}], got %s",
+			list.originOf(list.value), describeNode(list.value))
 	}
 	var stages []Stage
 	for _, item := range list.value.Content {

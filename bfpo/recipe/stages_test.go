@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// pipelineRecipes returns built-in recipes: pipeline as all, and the stages z/sft and z/pref.
 func pipelineRecipes(pipeline string) fstest.MapFS {
 	return fstest.MapFS{
 		"all.yaml":    {Data: []byte(pipeline)},
@@ -19,7 +20,8 @@ func pipelineRecipes(pipeline string) fstest.MapFS {
 
 func TestStages(t *testing.T) {
 	recipes := pipelineRecipes("model_name_or_path: tiny\nseed: 7\nlearning_rate: 9\nstages:\n- sft: z/sft\n" +
-		"- train: {config: z/pref, beta: 0.3}\n- eval: {dataset_mixer: {quickstart/heldout: 1}, prompts: quickstart/prompts}\n")
+		"- train: {config: z/pref, beta: 0.3}\n" +
+		"- eval: {dataset_mixer: {quickstart/heldout: 1}, prompts: quickstart/prompts}\n")
 	c, err := Load(recipes, "all", []string{"max_steps=5"})
 	if err != nil {
 		t.Fatal(err)
@@ -32,13 +34,16 @@ func TestStages(t *testing.T) {
 	}
 	var got []summary
 	for _, s := range c.Stages[:2] {
-		got = append(got, summary{s.Kind, s.Config.Model, s.Config.Objective, s.Config.LearningRate, s.Config.Beta, s.Config.Seed, s.Config.MaxSteps})
+		c := s.Config
+		got = append(got, summary{s.Kind, c.Model, c.Objective, c.LearningRate, c.Beta, c.Seed, c.MaxSteps})
 	}
 	want := []summary{{"sft", "org/base", "sft", 1e-6, 0.1, 7, 5}, {"train", "", "bfpo", 2e-6, 0.3, 7, 5}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	eval := EvalStage{DatasetMixer: Mixer{{"quickstart/heldout", 1}}, DatasetSplits: []string{"test"}, Prompts: "quickstart/prompts"}
+	eval := EvalStage{
+		DatasetMixer: Mixer{{"quickstart/heldout", 1}}, DatasetSplits: []string{"test"}, Prompts: "quickstart/prompts",
+	}
 	if diff := cmp.Diff(Stage{Kind: "eval", Eval: eval}, c.Stages[2], ignoreOrigins()); diff != "" {
 		t.Error(diff)
 	}
@@ -50,7 +55,7 @@ func TestStages(t *testing.T) {
 	}
 }
 
-// An objective on the command line is the preference stage's; where there is none it is refused, not ignored.
+// An objective on the command line applies to the preference stage. Without such a stage it is refused, not ignored.
 func TestStagesObjectiveFlag(t *testing.T) {
 	for _, set := range []string{"objective=dpo", "loss_type=sigmoid"} {
 		c, err := Load(pipelineRecipes("stages: [{sft: z/sft}, {train: z/pref}]"), "all", []string{set})
@@ -66,15 +71,18 @@ func TestStagesObjectiveFlag(t *testing.T) {
 	}
 }
 
-// A model on the command line is where the pipeline starts; the later stages start from what came out before them.
+// A model on the command line is the first stage's; every later stage starts from the previous stage's model.
 func TestStagesModelFlag(t *testing.T) {
-	c, err := Load(pipelineRecipes("stages: [{sft: z/sft}, {train: z/pref}, {train: {config: z/pref, model_name_or_path: org/own}}]"), "all",
-		[]string{"model_name_or_path=org/flag"})
+	recipes := pipelineRecipes("stages: [{sft: z/sft}, {train: z/pref}, " +
+		"{train: {config: z/pref, model_name_or_path: org/own}}]")
+	c, err := Load(recipes, "all", []string{"model_name_or_path=org/flag"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, b, own := c.Stages[0].Config.Model, c.Stages[1].Config.Model, c.Stages[2].Config.Model; a != "org/flag" || b != "" || own != "org/own" {
-		t.Errorf("models %q, %q, %q", a, b, own)
+	for i, want := range []string{"org/flag", "", "org/own"} {
+		if got := c.Stages[i].Config.Model; got != want {
+			t.Errorf("stage %d starts from the model %q, want %q", i, got, want)
+		}
 	}
 }
 
@@ -93,7 +101,7 @@ func TestStagesRefused(t *testing.T) {
 		"stages:\n- sft: {config: 3}":                        ":2: config: want a string, got 3",
 		"stages:\n- train:\n    config: z/pref\n    bta: 1":  ":4: bta: unknown key; did you mean beta?",
 		"stages:\n- train: {config: z/pref, objective: sft}": ":2: objective: sft does not fit",
-		"stages:\n- eval: {tasks: [winogrand]}":              `:2: eval: tasks: task "winogrand" is unknown; did you mean winogrande?`,
+		"stages:\n- eval: {tasks: winogrand}":                `:2: eval: tasks: task "winogrand" is unknown; did you mean winogrande?`,
 		"stages:\n- eval: {tasks: winogrande, limit: -1}":    ":2: eval: limit: must be 0 (all) or more, got -1",
 		"stages:\n- eval: {}":                                ":2: eval: want a dataset_mixer, prompts or tasks",
 		"stages:\n- eval: {prompt: x.jsonl}":                 ":2: prompt: unknown key; did you mean prompts?",
@@ -107,8 +115,9 @@ func TestStagesRefused(t *testing.T) {
 }
 
 func TestStagesRoundTrip(t *testing.T) {
-	c, err := Load(pipelineRecipes("model_name_or_path: ./m\nstages: [{sft: {config: z/sft, model_name_or_path: null}}, {train: z/pref}, {eval: {prompts: p.jsonl}}]"),
-		"all", nil)
+	recipes := pipelineRecipes("model_name_or_path: ./m\nstages: [{sft: {config: z/sft, model_name_or_path: null}}, " +
+		"{train: z/pref}, {eval: {prompts: p.jsonl}}]")
+	c, err := Load(recipes, "all", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

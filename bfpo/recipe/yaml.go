@@ -90,7 +90,8 @@ func decodeInt(n *yaml.Node, p *int64) error {
 
 func decodeFloat(n *yaml.Node, p *float64) error {
 	tag := n.ShortTag()
-	if n.Kind != yaml.ScalarNode || tag != "!!int" && tag != "!!float" || n.Decode(p) != nil || math.IsNaN(*p) || math.IsInf(*p, 0) {
+	isNumber := n.Kind == yaml.ScalarNode && (tag == "!!int" || tag == "!!float")
+	if !isNumber || n.Decode(p) != nil || math.IsNaN(*p) || math.IsInf(*p, 0) {
 		return &valueError{n, "a number"}
 	}
 	return nil

@@ -84,7 +84,8 @@ func RandomPairs(vocabulary, n int) []batch.Pair {
 			return batch.Sequence{IDs: slices.Concat(prompt, ids(length)), Prompt: len(prompt)}
 		}
 		pairs[i] = batch.Pair{
-			ID: fmt.Sprint(i), Chosen: response(50 - 13*i), Rejected: response(20 + 17*i), ChosenSafe: i%2 == 0, RejectedSafe: i%3 == 0,
+			ID: fmt.Sprint(i), Chosen: response(50 - 13*i), Rejected: response(20 + 17*i),
+			ChosenSafe: i%2 == 0, RejectedSafe: i%3 == 0,
 		}
 	}
 	return pairs

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// fields splits a protobuf message into its fields' raw values (varint, fixed and bytes fields), the last one
-// winning.
+// fields splits a protobuf message into the raw values of its fields: of a repeated number it returns the last value,
+// of a bytes field all values.
 func fields(t *testing.T, b []byte) (ints map[protowire.Number]uint64, bytes map[protowire.Number][][]byte) {
 	t.Helper()
 	ints, bytes = map[protowire.Number]uint64{}, map[protowire.Number][][]byte{}

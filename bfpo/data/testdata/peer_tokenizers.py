@@ -1,4 +1,7 @@
-"""Encodes DIR/texts.json with DIR/tokenizer.json by Hugging Face's tokenizers; prints times and a hash of the ids as JSON."""
+"""Encode DIR/texts.json with DIR/tokenizer.json in Hugging Face's tokenizers.
+
+Print times and a hash of the ids as JSON.
+"""
 
 import array
 import hashlib
@@ -14,7 +17,7 @@ with open(folder + "/texts.json", encoding="utf-8") as f:
 
 seconds = {}
 for name in ("encode_batch_fast", "encode_batch"):
-    tokenizer = Tokenizer.from_file(folder + "/tokenizer.json")  # anew, for its cache of words to be empty
+    tokenizer = Tokenizer.from_file(folder + "/tokenizer.json")  # loaded again, so that its word cache is empty
     start = time.perf_counter()
     rows = getattr(tokenizer, name)(texts, add_special_tokens=False)
     seconds[name] = time.perf_counter() - start
