@@ -17,7 +17,8 @@ func FitsModel(c recipe.Config, m config.Config) error {
 		key, length = "max_seq_length", c.MaxSeqLength
 	}
 	if length > m.MaxPositionEmbeddings {
-		return c.KeyErrorf(key, "%d is longer than the model's max_position_embeddings, %d", length, m.MaxPositionEmbeddings)
+		return c.KeyErrorf(key, "%d is longer than the model's max_position_embeddings, %d",
+			length, m.MaxPositionEmbeddings)
 	}
 	return nil
 }

@@ -27,7 +27,8 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, t models.Langua
 		return d, err
 	}
 	if c.UseBuffer && c.Objective != "sft" {
-		if d.Buffer, err = r.read(ctx, "buffer", c.BufferDatasetMixer, SplitOf(c.BufferDatasetSplits, "train")); err != nil {
+		split := SplitOf(c.BufferDatasetSplits, "train")
+		if d.Buffer, err = r.read(ctx, "buffer", c.BufferDatasetMixer, split); err != nil {
 			return d, err
 		}
 	}

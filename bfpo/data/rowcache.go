@@ -36,7 +36,8 @@ func newRowCache(dir string) rowCache {
 }
 
 // rowsKey returns the key of a mixture's rows: a hash of everything that they depend on.
-func rowsKey(m datasets.OpenMixture, supervised bool, format datasets.TextFormat, t models.Language) (string, error) {
+func rowsKey(m datasets.OpenMixture, supervised bool, format datasets.TextFormat, t models.Language) (
+	string, error) {
 	data, err := m.Digest()
 	if err != nil {
 		return "", err

@@ -13,8 +13,8 @@ import (
 
 // GenerateAnswers returns the greedy answers of a recipe's model, in the order of the prompts, each of at most
 // maxTokens tokens.
-func Answers(ctx context.Context, rt models.Runtime, c recipe.Config, prompts []datasets.Prompt, maxTokens int) (
-	[]string, error) {
+func Answers(ctx context.Context, rt models.Runtime, c recipe.Config, prompts []datasets.Prompt,
+	maxTokens int) ([]string, error) {
 	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice)
 	if err != nil {
 		return nil, err

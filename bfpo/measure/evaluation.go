@@ -56,8 +56,8 @@ func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluat
 // EvaluateWithJudge measures the recipe's model on tasks and writes the results into dir, which may hold others.
 // e.Judge is not used: judge is the opened judge, or nil. With keepJournal the journal of computed answers and
 // verdicts stays in dir, which makes the same call quick later.
-func Run(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, judge judge.Judge, dir string,
-	keepJournal bool) (evaluate.Results, error) {
+func Run(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, judge judge.Judge,
+	dir string, keepJournal bool) (evaluate.Results, error) {
 	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice)
 	if err != nil {
 		return evaluate.Results{}, err
@@ -96,7 +96,8 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, 
 		Version:     rt.Version, Progress: progress.show,
 		Config: map[string]any{
 			"model": c.Model, "dtype": strings.ToLower(c.ComputeType().String()), "platform": rt.Device.Platform(),
-			"limit": LimitOf(e.Limit), "apply_chat_template": e.Chat, "seed": c.Seed, "judge": JudgeName(judge),
+			"limit": LimitOf(e.Limit), "apply_chat_template": e.Chat, "seed": c.Seed,
+			"judge": JudgeName(judge),
 		},
 	}.Do(ctx)
 }

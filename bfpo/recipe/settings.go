@@ -72,7 +72,8 @@ func (c Config) CheckResume(from Progress, mainRows, bufferRows int) error {
 	for _, key := range slices.Sorted(maps.Keys(now)) {
 		was, known := from.Settings[key]
 		if known && was != now[key] && !slices.Contains(batchKeys(), key) {
-			return c.KeyErrorf(key, "the checkpoint of step %d was trained with %s, not %s: a resumed run must keep this value",
+			return c.KeyErrorf(key, "the checkpoint of step %d was trained with %s, not %s: "+
+				"a resumed run must keep this value",
 				from.Step, was, now[key])
 		}
 	}

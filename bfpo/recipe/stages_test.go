@@ -101,11 +101,13 @@ func TestStagesRefused(t *testing.T) {
 		"stages:\n- sft: {config: 3}":                        ":2: config: want a string, got 3",
 		"stages:\n- train:\n    config: z/pref\n    bta: 1":  ":4: bta: unknown key; did you mean beta?",
 		"stages:\n- train: {config: z/pref, objective: sft}": ":2: objective: sft does not fit",
-		"stages:\n- eval: {tasks: winogrand}":                `:2: eval: tasks: task "winogrand" is unknown; did you mean winogrande?`,
-		"stages:\n- eval: {tasks: winogrande, limit: -1}":    ":2: eval: limit: must be 0 (all) or more, got -1",
-		"stages:\n- eval: {}":                                ":2: eval: want a dataset_mixer, prompts or tasks",
-		"stages:\n- eval: {prompt: x.jsonl}":                 ":2: prompt: unknown key; did you mean prompts?",
-		"stages:\n- eval: {prompts: [1]}":                    ":2: prompts: want a string, got a list",
+
+		"stages:\n- eval: {tasks: [winogrand]}": `:2: eval: tasks: task "winogrand" is unknown; did you mean winogrande?`,
+
+		"stages:\n- eval: {tasks: winogrande, limit: -1}": ":2: eval: limit: must be 0 (all) or more, got -1",
+		"stages:\n- eval: {}":                             ":2: eval: want a dataset_mixer, prompts or tasks",
+		"stages:\n- eval: {prompt: x.jsonl}":              ":2: prompt: unknown key; did you mean prompts?",
+		"stages:\n- eval: {prompts: [1]}":                 ":2: prompts: want a string, got a list",
 	} {
 		_, err := Load(pipelineRecipes(text), "all", nil)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -34,7 +34,9 @@ func TestRecordOfStep(t *testing.T) {
 	m := PairMetrics(sampleGroups())
 	m.Step, m.Epoch, m.LearningRate, m.GradNorm, m.Tokens, m.Seconds = 3, 0.25, 5e-7, 12.5, 1000, 2
 	m.Rows = []string{"a#0", "a#1", "a#2", "b#0"}
-	m.Micro = []Micro{{Set: "main", Loss: 6, Chosen: []float64{-10, -30, -50}, Rejected: []float64{-20, -40, -60}}}
+	m.Micro = []Micro{{
+		Set: "main", Loss: 6, Chosen: []float64{-10, -30, -50}, Rejected: []float64{-20, -40, -60},
+	}}
 	want := `{"step":3,"epoch":0.25,"loss":16,"learning_rate":5e-7,"grad_norm":12.5,` +
 		`"rewards/chosen":0.75,"rewards/rejected":0.625,"rewards/margins":0.125,"rewards/accuracies":0.5,` +
 		`"rewards/safe_rewards":1,"rewards/unsafe_rewards":0,` +
