@@ -17,8 +17,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// Export writes the model that c names as a Hugging Face folder, with weights in torch_dtype. If c names a checkpoint of
-// a training run, Export merges the masters of the checkpoint into the model that the run started from.
+// Export writes the model that c names as a Hugging Face folder, with weights in torch_dtype. If c names a checkpoint
+// of a training run, Export merges the masters of the checkpoint into the model that the run started from.
 func Export(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub,
 	log func(format string, args ...any),
 ) error {

@@ -15,7 +15,8 @@ import (
 
 // evaluateTasks evaluates one model on the tasks of a stage in the folder of one side. It continues what a stopped run
 // left there if the pipeline resumes.
-func (p *Pipeline) evaluateTasks(ctx context.Context, e recipe.EvalStage, model, side string) (evaluate.Results, error) {
+func (p *Pipeline) evaluateTasks(ctx context.Context, e recipe.EvalStage, model, side string) (evaluate.Results,
+	error) {
 	dir := p.evalDir(side)
 	tasks, err := recipe.FindTasks(e.Tasks, e.Include, p.Notice)
 	if err != nil {

@@ -40,8 +40,8 @@ const (
 // maxSamples is the number of held-out questions whose answers the report shows.
 const maxSamples = 6
 
-// Run trains a chat model on judged pairs of its own answers to harmful questions, and measures it before and after. The
-// recipe c must have a preference stage, which trains without a buffer.
+// Run trains a chat model on judged pairs of its own answers to harmful questions, and measures it before and after.
+// The recipe c must have a preference stage, which trains without a buffer.
 //
 // With redteam_prompts Run makes the pairs first. It asks the model every question twice, has redteam_judge rate the
 // answers, and writes the pairs to redteam/redteam.json in the layout of the original code's red-teaming file. Without

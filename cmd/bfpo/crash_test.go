@@ -32,7 +32,6 @@ type crash struct {
 	stages      []string // folders of training stages, whose metrics are equal
 	evaluations []string // folders of evaluations, whose results are equal
 	absent      []string // files that a finished run has removed
-	tidy        string   // the folder in which a run leaves no temporary file
 
 	prepare     func(t *testing.T)                        // before each run
 	interrupted func(t *testing.T, dir string)            // after each interruption
@@ -135,7 +134,7 @@ func (c crash) stopAt(t *testing.T, a aim, dir string, took time.Duration) bool 
 		}
 	case a.signal != syscall.SIGKILL && r.code != exitDone:
 		r.wants(t, exitInterrupted, append(a.says, "-out="+dir)...)
-		c.noLeftovers(t, dir)
+		noLeftovers(t, dir)
 		for _, err := range unreadable(dir) {
 			t.Errorf("interrupted, %s: %v", a.name, err)
 		}
@@ -192,7 +191,7 @@ func resultsIn(t *testing.T, dir, name string) string {
 // sound checks what a run has left at its end.
 func (c crash) sound(t *testing.T, dir string, stops int) {
 	t.Helper()
-	c.noLeftovers(t, dir)
+	noLeftovers(t, dir)
 	for _, err := range unreadable(dir) {
 		t.Error(err)
 	}
@@ -201,14 +200,6 @@ func (c crash) sound(t *testing.T, dir string, stops int) {
 	}
 	if c.check != nil {
 		c.check(t, dir, stops)
-	}
-}
-
-// noLeftovers reports temporary files in the folder that has to be tidy, once the run has come to it.
-func (c crash) noLeftovers(t *testing.T, dir string) {
-	t.Helper()
-	if path := filepath.Join(dir, c.tidy); exists(path) {
-		noLeftovers(t, path)
 	}
 }
 

@@ -133,7 +133,8 @@ func crashEval(t *testing.T) crash {
 func crashRedTeam(t *testing.T) crash {
 	s := newJudgeServer(t)
 	c := crash{
-		name: "redteam", resume: resume, finished: "report.html", long: 20, stages: []string{"1-bfpo"}, tidy: "1-bfpo",
+		name: "redteam", resume: resume, finished: "report.html", long: 20,
+		stages: []string{"1-bfpo"},
 		args: []string{"redteam", "-config=tiny/redteam", "-platform=go", "-prompts=" + questions(t, 40),
 			"-judge=openai:" + s.URL + "#model=m&parallel=4", "-set=save_steps=1", "-set=redteam_rank_safe=false",
 			"-set=redteam_max_tokens=8"},
@@ -141,7 +142,7 @@ func crashRedTeam(t *testing.T) crash {
 			{name: "computing answers", signal: syscall.SIGKILL, text: "0/80 documents", within: 0.1},
 			{name: "judging", signal: syscall.SIGKILL, text: "80/80 documents", within: 0.01},
 			{name: "training", signal: os.Interrupt, text: "bfpo  2/4",
-				says: []string{"to go on: bfpo redteam -config=tiny/redteam", resume}},
+				says: []string{"to resume: bfpo redteam -config=tiny/redteam", resume}},
 			{name: "evaluating", signal: syscall.SIGKILL, text: "evaluating", within: 0.05},
 		},
 		files: []string{"redteam/redteam.json", "redteam/answers/samples_redteam.jsonl",

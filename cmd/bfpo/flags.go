@@ -66,7 +66,8 @@ func newOptions(std stdio, c command) *options {
 	o.set.Var(&o.sets, "set", "`key=value` for one key of the recipe; overrides every file; may be repeated")
 	o.set.StringVar(&o.out, "out", "", out)
 	o.set.StringVar(&o.model, "model", "", "`model`: a folder, a .gguf file, a hub id[@revision] or a built-in name")
-	o.set.StringVar(&o.profile, "profile", "", "`folder` for a CPU profile of the host and XLA's dump of the compiled programs")
+	o.set.StringVar(&o.profile, "profile", "",
+		"`folder` for a CPU profile of the host and XLA's dump of the compiled programs")
 	o.set.BoolVar(&o.quiet, "q", false, "print only results and errors")
 	o.set.BoolVar(&o.verbose, "v", false, "print the memory and compile time of every compiled program")
 	o.set.BoolVar(&o.installer, "allow-installer", false,
@@ -74,8 +75,8 @@ func newOptions(std stdio, c command) *options {
 	return o
 }
 
-// parse reads the flags of a command without arguments and sets up what they ask for. A wrong flag is a usage error that
-// names the nearest flag. -h prints all flags and returns errHelp.
+// parse reads the flags of a command without arguments and sets up what they ask for. A wrong flag is a usage error
+// that names the nearest flag. -h prints all flags and returns errHelp.
 func (o *options) parse(args []string) error {
 	others, err := o.parseFlags(args)
 	switch {
@@ -191,8 +192,8 @@ func (o *options) log(format string, args ...any) {
 	}
 }
 
-// command is one entry of the command table. Its function run declares the command's own flags, parses args and does the
-// work.
+// command is one entry of the command table. Its function run declares the command's own flags, parses args and does
+// the work.
 type command struct {
 	name     string
 	args     string // what stands behind the flags, for the help text

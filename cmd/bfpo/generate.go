@@ -25,8 +25,10 @@ type answering struct {
 func (o *options) answering(maxTokens int, temperature float64) *answering {
 	a := &answering{}
 	o.set.IntVar(&a.maxTokens, "max-tokens", maxTokens, "maximum number of `tokens` of an answer")
-	o.set.Float64Var(&a.temperature, "temperature", temperature, "`temperature` of sampling; 0 always takes the most probable token")
-	o.set.Float64Var(&a.topP, "top-p", 1, "sample from the smallest set of tokens that has this share `p` of the probability")
+	o.set.Float64Var(&a.temperature, "temperature", temperature,
+		"`temperature` of sampling; 0 always takes the most probable token")
+	o.set.Float64Var(&a.topP, "top-p", 1,
+		"sample from the smallest set of tokens that has this share `p` of the probability")
 	o.set.Int64Var(&a.seed, "seed", 42, "`seed` of sampling; each prompt has its own random stream")
 	o.set.Var(&a.stops, "stop", "`text` that ends an answer; may be repeated")
 	return a
@@ -51,7 +53,8 @@ func (a *answering) check() error {
 // runGenerate generates answers to one prompt or to the prompts on standard input.
 func runGenerate(ctx context.Context, o *options, args []string) error {
 	a := o.answering(256, 0)
-	prompt := o.set.String("prompt", "", "`text` to continue, without a template; without this flag, prompts are JSON lines on standard input")
+	prompt := o.set.String("prompt", "",
+		"`text` to continue, without a template; without this flag, prompts are JSON lines on standard input")
 	if err := o.parse(args); err != nil {
 		return err
 	}
@@ -125,7 +128,8 @@ type answerLine struct {
 }
 
 // answer generates an answer to each prompt.
-func (a *answering) answer(ctx context.Context, g *mistral.Generator, m loaded, prompts [][]int32) ([]answerLine, error) {
+func (a *answering) answer(ctx context.Context, g *mistral.Generator, m loaded, prompts [][]int32) ([]answerLine,
+	error) {
 	completions, err := g.Generate(ctx, prompts, a.options(m), nil)
 	if err != nil {
 		return nil, err

@@ -10,8 +10,9 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/bench"
 )
 
-// peerLosses holds the losses that PyTorch and JAX programs, the peers, compute for one file of pairs: of the first steps,
-// in float32, each before its update, with the model of the shared bench folder and the settings of the recipe bench.
+// peerLosses holds the losses that PyTorch and JAX programs, the peers, compute for one file of pairs: of the first
+// steps, in float32, each before its update, with the model of the shared bench folder and the settings of the recipe
+// bench.
 type peerLosses struct {
 	Data  string
 	Batch int
@@ -33,10 +34,11 @@ func recordedPeers() []peerLosses {
 			{"torch-fixed-f32-compile", [...]float64{10000.00, 9908.61, 9818.22, 9727.87, 9637.99}},
 			{"jax-fixed-f32", [...]float64{10000.00, 9908.97, 9818.20, 9727.92, 9638.04}},
 		}},
-		{Data: "ragged", Batch: 4, sha256: "19c3fcc97cb89a5910c105d3fcca69dadc4bc68f6fa3d14e92da02de728e8b0d", Runs: []peerRun{
-			{"torch-ragged-f32-sdpa", [...]float64{8125.00, 4374.13, 6250.90, 4374.91, 6250.53}},
-			{"jax-ragged-f32", [...]float64{8125.00, 4374.12, 6250.90, 4374.90, 6250.54}},
-		}},
+		{Data: "ragged", Batch: 4, sha256: "19c3fcc97cb89a5910c105d3fcca69dadc4bc68f6fa3d14e92da02de728e8b0d",
+			Runs: []peerRun{
+				{"torch-ragged-f32-sdpa", [...]float64{8125.00, 4374.13, 6250.90, 4374.91, 6250.53}},
+				{"jax-ragged-f32", [...]float64{8125.00, 4374.12, 6250.90, 4374.90, 6250.54}},
+			}},
 	}
 }
 
@@ -60,10 +62,10 @@ func findPeerLosses(b bench.Bench) (peerLosses, error) {
 		"they are known for pairs_fixed.jsonl and pairs_ragged.jsonl of the shared bench folder", b.Pairs)
 }
 
-// compare compares the losses of a result with the losses of every peer. It returns the largest relative difference and
-// the allowed one. In f32, 1e-5 is allowed for the first loss, which depends on the targets only, and 1e-4 for the others.
-// In bf16, 0.5 % is allowed, because the peers differ as much from each other. A larger difference is an error that names
-// the step.
+// compare compares the losses of a result with the losses of every peer. It returns the largest relative difference
+// and the allowed one. In f32, 1e-5 is allowed for the first loss, which depends on the targets only, and 1e-4 for the
+// others. In bf16, 0.5 % is allowed, because the peers differ as much from each other. A larger difference is an error
+// that names the step.
 func (p peerLosses) compare(r bench.Result) (worst, allowed float64, err error) {
 	allowed = 1e-4
 	if r.Precision == "bf16" {

@@ -136,7 +136,8 @@ func printPlan(w io.Writer, p plan.Plan, details bool) {
 	}
 }
 
-// printFit prints whether the plan fits into the memory of the device, if that is known, and else what would make it fit.
+// printFit prints whether the plan fits into the memory of the device, if that is known, and else what would make it
+// fit.
 func printFit(row func(name, format string, args ...any), p plan.Plan) {
 	switch {
 	case p.Available == 0:

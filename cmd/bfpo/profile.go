@@ -8,8 +8,8 @@ import (
 )
 
 // startProfile starts a CPU profile of the host in dir/cpu.pprof and lets XLA dump the programs that it compiles to
-// dir/xla. Call it before the plugin is loaded, which reads its settings once, and call stop to end the profile. With an
-// empty dir it does nothing.
+// dir/xla. Call it before the plugin is loaded, which reads its settings once, and call stop to end the profile. With
+// an empty dir it does nothing.
 func startProfile(dir string) (stop func() error, err error) {
 	if dir == "" {
 		return func() error { return nil }, nil

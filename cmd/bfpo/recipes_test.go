@@ -36,7 +36,7 @@ func TestRecipesLoad(t *testing.T) {
 	}
 }
 
-// The pairs of one step are the reference's: 32 main and as many buffer pairs on eight GPUs.
+// On eight GPUs a step has as many rows as in the original code.
 func TestZephyrBatch(t *testing.T) {
 	files, err := recipes()
 	if err != nil {
@@ -47,7 +47,8 @@ func TestZephyrBatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := 8 * c.PerDeviceTrainBatchSize * c.GradientAccumulationSteps; got != want || c.LearningRate != 5e-7 || !c.UseSelective {
+		if got := 8 * c.PerDeviceTrainBatchSize * c.GradientAccumulationSteps; got != want || c.LearningRate != 5e-7 ||
+			!c.UseSelective {
 			t.Errorf("%s: %d rows a step at rate %v", name, got, c.LearningRate)
 		}
 	}

@@ -56,9 +56,9 @@ func (o *options) describe(d *device.Device) {
 
 func (o *options) hub() *hub.Hub { return hub.FromEnvironment(o.log) }
 
-// output returns the output folder of a run: -out, or the recipe's output_dir, or else runs/NAME with the name of a recipe
-// or its file. If that folder exists, the run gets runs/NAME-2 and so on, so that earlier runs are kept. A run that
-// resumes or overwrites gets the newest of these folders.
+// output returns the output folder of a run: -out, or the recipe's output_dir, or else runs/NAME with the name of a
+// recipe or its file. If that folder exists, the run gets runs/NAME-2 and so on, so that earlier runs are kept. A run
+// that resumes or overwrites gets the newest of these folders.
 func output(c recipe.Config, recipeName string) string {
 	if c.OutputDir != "" {
 		return c.OutputDir

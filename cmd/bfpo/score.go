@@ -74,7 +74,8 @@ func fits(c config.Config, prompt, response []int32, more int) error {
 	case n > limit:
 		return fmt.Errorf("%d tokens are more than the positions of the model (max_position_embeddings %d)", n, limit)
 	case n > 0 && len(prompt) == 0:
-		return errors.New("the prompt has no token, so nothing predicts the first token of the response (begin the prompt with BOS)")
+		return errors.New("the prompt has no token, so " +
+			"nothing predicts the first token of the response (begin the prompt with BOS)")
 	}
 	for _, id := range slices.Concat(prompt, response) {
 		if id < 0 || int(id) >= c.VocabSize {

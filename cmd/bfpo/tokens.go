@@ -11,7 +11,8 @@ import (
 
 // runTokenize converts text to token ids, or back.
 func runTokenize(ctx context.Context, o *options, args []string) error {
-	special := o.set.Bool("special", true, "add BOS and EOS as the tokenizer does; with -decode, keep special tokens in the text")
+	special := o.set.Bool("special", true,
+		"add BOS and EOS as the tokenizer does; with -decode, keep special tokens in the text")
 	decode := o.set.Bool("decode", false, `convert {"ids": […]} to {"text": …}`)
 	return o.eachWithLanguage(ctx, args, func(l models.Language, line []byte) (any, error) {
 		if *decode {
@@ -66,8 +67,8 @@ func runRender(ctx context.Context, o *options, args []string) error {
 	})
 }
 
-// eachWithLanguage answers every line of standard input with one line. It reads the tokenizer and the chat template of the
-// model, not its weights.
+// eachWithLanguage answers every line of standard input with one line. It reads the tokenizer and the chat template of
+// the model, not its weights.
 func (o *options) eachWithLanguage(
 	ctx context.Context, args []string, answer func(l models.Language, line []byte) (any, error),
 ) error {
