@@ -1,5 +1,5 @@
-// Package rundir names the files and folders of a training run's output folder, and removes them. It imports nothing of bfpo but the leaf
-// graph/atomicfile.
+// Package rundir names the files and folders of a training run's output folder, and removes them. It imports nothing of
+// bfpo but the leaf graph/atomicfile.
 package rundir
 
 import (

@@ -11,8 +11,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
-// RemoveTemporary removes what a killed process left under temporary names in dir and in the folders below. Call it only
-// if no other process writes there. A missing folder is no error.
+// RemoveTemporary removes what a killed process left under temporary names in dir and in the folders below. Call it
+// only if no other process writes there. A missing folder is no error.
 func RemoveTemporary(dir string) error {
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {

@@ -28,7 +28,7 @@ type crash struct {
 	stops    []aim    // of one run, one after the other; a random one of them in the long version
 	long     int      // kills of the long version
 
-	files       []string // equal bit for bit to those of a run that was never stopped
+	files       []string // equal bit for bit to the files of a run that was never stopped
 	stages      []string // folders of training stages, whose metrics are equal
 	evaluations []string // folders of evaluations, whose results are equal
 	absent      []string // files that a finished run has removed
@@ -45,7 +45,7 @@ type aim struct {
 	text    string // of a line of output
 	pattern string // of a path in the run's folder
 	within  float64
-	says    []string // texts on standard error; for signals other than SIGKILL
+	message []string // texts on standard error; for signals other than SIGKILL
 }
 
 func (a aim) stop(dir string, whole time.Duration) stop {
@@ -133,7 +133,7 @@ func (c crash) stopAt(t *testing.T, a aim, dir string, took time.Duration) bool 
 			t.Errorf("killed, %s: %v", a.name, err)
 		}
 	case a.signal != syscall.SIGKILL && r.code != exitDone:
-		r.wants(t, exitInterrupted, append(a.says, "-out="+dir)...)
+		r.wants(t, exitInterrupted, append(a.message, "-out="+dir)...)
 		noLeftovers(t, dir)
 		for _, err := range unreadable(dir) {
 			t.Errorf("interrupted, %s: %v", a.name, err)

@@ -90,7 +90,8 @@ func writeDeep(t *testing.T, path, text string) {
 // The task lists in the README of the original code, as they are printed there.
 const (
 	originalTasks = "truthfulqa_gen,truthfulqa_mc2,crows_pairs_english,ethics_cm,ethics_justice,ethics_deontology," +
-		"ethics_utilitarianism,ethics_virtue,toxigen,winogrande,bigbench_hhh_alignment_multiple_choice,bigbench_fact_checker_multiple_choice," +
+		"ethics_utilitarianism,ethics_virtue,toxigen,winogrande,bigbench_hhh_alignment_multiple_choice," +
+		"bigbench_fact_checker_multiple_choice," +
 		"bigbench_moral_permissibility_multiple_choice,bigbench_bbq_lite_json_multiple_choice," +
 		"bigbench_known_unknowns_multiple_choice," +
 		"bigbench_simple_ethical_questions_multiple_choice,realtoxicityprompts_challenge,hhh_alignment"
@@ -111,11 +112,13 @@ func evaluated(t *testing.T, dir string) map[string]any {
 
 func TestEval(t *testing.T) {
 	data, dir := taskData(t, 3), filepath.Join(t.TempDir(), "out")
-	r := call(t, "", "eval", "-model=tiny", "-tasks="+originalTasks+",truthfulqa_mc1", "-limit=2", "-data="+data, "-out="+dir)
+	r := call(t, "", "eval", "-model=tiny", "-tasks="+originalTasks+",truthfulqa_mc1", "-limit=2", "-data="+data,
+		"-out="+dir)
 	r.wants(t, exitDone, "task hhh_alignment is bigbench_hhh_alignment_multiple_choice")
 	all := evaluated(t, dir)
 	results, samples := all["results"].(map[string]any), all["n-samples"].(map[string]any)
-	if names := strings.Split(originalTasks, ","); len(results) != len(names) { // truthfulqa_mc1 is added, and hhh_alignment is another name of a task in the list
+	// The list and truthfulqa_mc1, less hhh_alignment, which is a second name of a task in the list.
+	if names := strings.Split(originalTasks, ","); len(results) != len(names) {
 		t.Errorf("results of %v", slices.Sorted(maps.Keys(results)))
 	}
 	if got := samples["toxigen"]; !reflect.DeepEqual(got, map[string]any{"original": 3., "effective": 2.}) {

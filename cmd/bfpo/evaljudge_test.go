@@ -143,8 +143,8 @@ func TestEvalJudgeRefusesKey(t *testing.T) {
 	checkJudged(t, dir, "beaver", "llama2")
 }
 
-// The task lists of the original code and all other tasks run from local files: rows made for this test, or real rows of
-// the sets that $BFPO_SHARED has.
+// The task lists of the original code and all other tasks run from local files: rows made for this test, or real rows
+// of the sets that $BFPO_SHARED has.
 func TestEvalAllTasks(t *testing.T) {
 	data := taskData(t, 22)
 	var entries []string

@@ -196,7 +196,7 @@ func (o *options) log(format string, args ...any) {
 // the work.
 type command struct {
 	name     string
-	args     string // what stands behind the flags, for the help text
+	args     string // what follows the flags, for the help text
 	summary  string // one phrase for the help text
 	recipe   string // the default of -config
 	fillsOut bool   // the command writes files to -out; otherwise -out gets a copy of the printed output

@@ -36,7 +36,7 @@ func commands() []command {
 		{name: "compare", args: "DIR DIR...", summary: "compare evaluations or runs in a table and on a page",
 			fillsOut: true, run: runCompare},
 		{name: "data", summary: "read, check and show the rows that a recipe would train on", run: runData},
-		{name: "plan", summary: "find the memory, arithmetic and compile time of training, also for GPUs you do not have",
+		{name: "plan", summary: "print the memory and arithmetic that training needs, also on GPUs that you do not have",
 			run: runPlan},
 		{name: "generate", summary: "generate answers to prompts", run: runGenerate},
 		{name: "chat", summary: "chat with a model, or with two models side by side", run: runChat},

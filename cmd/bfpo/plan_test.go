@@ -74,7 +74,7 @@ func TestCUDAWithoutGPU(t *testing.T) {
 		r := call(t, "", args...)
 		r.wants(t, exitFailed, "no NVIDIA GPU", "/dev/nvidia", "-platform=cpu", "bfpo plan -platform=cuda -gpu=h100")
 		if strings.Count(strings.TrimSpace(r.err), "\n") != 0 {
-			t.Errorf("%s says more than one line:\n%s", command, r.err)
+			t.Errorf("%s prints more than one line:\n%s", command, r.err)
 		}
 	}
 }

@@ -25,7 +25,7 @@ func TestRecipesLoad(t *testing.T) {
 		case err != nil:
 			t.Error(err)
 		case len(c.Ignored)+len(c.Notices) > 0:
-			t.Errorf("%s: ignores %v, says %v", name, c.Ignored, c.Notices)
+			t.Errorf("%s: ignored keys %v, notices %v", name, c.Ignored, c.Notices)
 		case len(c.Stages) == 0 && c.Place("objective") == "":
 			t.Errorf("%s: names no objective", name)
 		}

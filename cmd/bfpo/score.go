@@ -67,7 +67,7 @@ func runScore(ctx context.Context, o *options, args []string) error {
 }
 
 // fits returns an error if the network cannot compute a sequence, before the sequence joins others and its line is no
-// longer known. more is the number of tokens that must have room behind it.
+// longer known. more is the number of tokens that must fit after it.
 func fits(c config.Config, prompt, response []int32, more int) error {
 	n, limit := len(prompt)+len(response)+more, c.MaxPositionEmbeddings
 	switch {
