@@ -17,49 +17,53 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// Export writes the model that c names as a Hugging Face folder in torch_dtype. The name may be that of a checkpoint folder of a
-// training run: its masters are merged into the model that the run started from.
-func Export(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub, log func(format string, args ...any)) error {
+// Export writes the model that c names as a Hugging Face folder, with weights in torch_dtype. If c names a checkpoint
+// of a training run, Export merges the masters of the checkpoint into the model that the run started from.
+func Export(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub,
+	log func(format string, args ...any),
+) error {
 	if recipe.Exists(filepath.Join(c.Model, checkpoint.ManifestName)) {
 		return exportCheckpoint(ctx, c, dir, hub, log)
 	}
-	source, err := models.Open(ctx, c.Model, hub, "", log)
+	model, err := models.Open(ctx, c.Model, hub, "", log)
 	if err != nil {
 		return err
 	}
-	defer source.Close()
-	return pretrained.Export(dir, source, nil, c.ExportType(source))
+	defer model.Close()
+	return pretrained.Export(dir, model, nil, c.ExportType(model))
 }
 
-func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub, log func(format string, args ...any)) error {
-	checkpoint, err := checkpoint.Open(c.Model)
+func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub,
+	log func(format string, args ...any),
+) error {
+	saved, err := checkpoint.Open(c.Model)
 	if err != nil {
 		return err
 	}
-	run, err := runConfig(filepath.Dir(filepath.Dir(filepath.Clean(checkpoint.Path))))
+	run, err := readRunConfig(saved.Path)
 	if err != nil {
 		return err
 	}
 	if c.Place("torch_dtype") != "" {
 		run.TorchDType = c.TorchDType
 	}
-	source, err := models.Open(ctx, run.Model, hub, "", log)
+	model, err := models.Open(ctx, run.Model, hub, "", log)
 	if err != nil {
 		return err
 	}
-	defer source.Close()
-	language, err := models.NewLanguage(source, run.ChatTemplate)
+	defer model.Close()
+	language, err := models.NewLanguage(model, run.ChatTemplate)
 	if err != nil {
 		return err
 	}
-	source.SetChatTemplate(language.Source)
-	// Nothing is computed, so any device will do.
+	model.SetChatTemplate(language.Source)
+	// The Go backend is enough: the export only copies weights.
 	d, err := device.Open(device.Options{Platform: device.PlatformGo})
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	file, err := safetensors.Open(checkpoint.File(step.MastersFile))
+	file, err := safetensors.Open(saved.File(step.MastersFile))
 	if err != nil {
 		return err
 	}
@@ -68,14 +72,15 @@ func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub
 	if err != nil {
 		return err
 	}
-	return pretrained.Export(dir, source, masters, run.ExportType(source))
+	return pretrained.Export(dir, model, masters, run.ExportType(model))
 }
 
-// runConfig reads the resolved recipe of a run.
-func runConfig(dir string) (recipe.Config, error) {
-	path := filepath.Join(dir, rundir.Config)
+// readRunConfig reads the resolved recipe of the run that saved a checkpoint in RUN/checkpoints/step-N.
+func readRunConfig(checkpoint string) (recipe.Config, error) {
+	path := filepath.Join(filepath.Dir(filepath.Dir(filepath.Clean(checkpoint))), rundir.Config)
 	if _, err := os.Stat(path); err != nil {
-		return recipe.Config{}, fmt.Errorf("a checkpoint lies in the checkpoints folder of its run, which has the recipe: %w", err)
+		return recipe.Config{}, fmt.Errorf("%s is exported with the recipe of its run, two folders above it: %w",
+			checkpoint, err)
 	}
 	return recipe.Load(nil, path, nil)
 }

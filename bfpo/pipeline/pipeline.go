@@ -19,36 +19,48 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/train"
 )
 
-// Pipeline is what the stages of a run pass on from one to the next. Its methods are the stages.
+// Folders of the two evaluations, in the folder eval of a run.
+const (
+	beforeSide = "before"
+	afterSide  = "after"
+)
+
+func sides() []string { return []string{beforeSide, afterSide} }
+
+// Pipeline holds what the stages of a run pass on to each other. Call Train for each training stage, then Evaluate if
+// the models are to be compared, and Finish last.
 type Pipeline struct {
 	models.Runtime
-	Tasks   []task.Task    // measured beside the tasks of the recipe
-	Reports []report.Stage // of the stages so far
+	Tasks   []task.Task    // evaluated in addition to the tasks of the recipe
+	Reports []report.Stage // of the stages so far, in order
 
-	dir     string
-	resume  bool // go on with what an earlier run left
+	dir     string // the output folder
+	resume  bool   // continue what an earlier run left
 	started time.Time
 
 	first     string        // the model that the first stage started from
-	reference string        // the model that the last preference stage started from
-	last      string        // the model that the last stage left
+	reference string        // the reference model of the last preference stage: the model that it started from
+	last      string        // the model folder that the last stage wrote
 	config    recipe.Config // of the last training stage
-	card      report.Card   // of the last training stage; empty where an earlier run finished it
+	card      report.Card   // of the last training stage; empty if an earlier run finished that stage
 
 	comparison report.Comparison
 	answers    []report.Answer
 }
 
-// New begins a pipeline in a folder that Claim made ready. c says whether an earlier run is resumed, and what Evaluate goes by where no
-// stage trains.
+// New returns a pipeline in a folder that Claim has prepared. The recipe c decides whether the pipeline continues an
+// earlier run, and how Evaluate computes if no stage trains.
 func New(rt models.Runtime, c recipe.Config, dir string) *Pipeline {
-	return &Pipeline{Runtime: rt, dir: dir, resume: c.ResumeFromCheckpoint != recipe.Off, started: time.Now(), config: c}
+	return &Pipeline{
+		Runtime: rt, dir: dir, resume: c.ResumeFromCheckpoint != recipe.Off, started: time.Now(), config: c,
+	}
 }
 
-// Resumes tells whether the pipeline goes on with what an earlier run left.
+// Resumes reports whether the pipeline continues what an earlier run left.
 func (p *Pipeline) Resumes() bool { return p.resume }
 
-// train runs one training stage, or takes what an earlier run left of it.
+// Train runs one training stage in the folder NUMBER-OBJECTIVE. The stage starts from the model of the stage before
+// unless c names a model. A stage that an earlier run finished is only read if the pipeline resumes.
 func (p *Pipeline) Train(ctx context.Context, number int, c recipe.Config) error {
 	if p.last != "" && c.Model == "" {
 		c.Model = p.last
@@ -56,7 +68,7 @@ func (p *Pipeline) Train(ctx context.Context, number int, c recipe.Config) error
 	dir := filepath.Join(p.dir, fmt.Sprintf("%d-%s", number, c.Objective))
 	if p.resume && rundir.Finished(dir) {
 		p.Notice("%s is finished already", dir)
-		report, err := finishedReport(dir, c)
+		report, err := readReport(dir, c)
 		if err != nil {
 			return err
 		}
@@ -74,20 +86,23 @@ func (p *Pipeline) Train(ctx context.Context, number int, c recipe.Config) error
 	if c.Objective != "sft" {
 		p.reference = c.Model
 	}
-	// Absolute, since a checkpoint of the next stage holds it as a setting: a run may be resumed from another folder.
+	// The path is absolute, because checkpoints of the next stage hold it as a setting and the run may be resumed from
+	// another working directory.
 	last, err := filepath.Abs(filepath.Join(dir, rundir.Model))
 	p.last, p.config = last, c
 	return err
 }
 
-// finishedReport is what can be said again of a stage that an earlier run finished.
-func finishedReport(dir string, c recipe.Config) (report.Stage, error) {
+// readReport reads the report of a stage from the folder of a finished run. It has no facts and no banner, which only
+// the run itself knows.
+func readReport(dir string, c recipe.Config) (report.Stage, error) {
 	records, err := track.ReadMetrics(filepath.Join(dir, rundir.Metrics))
 	if err != nil {
 		return report.Stage{}, err
 	}
 	if len(records) == 0 {
-		return report.Stage{}, fmt.Errorf("%s has no %s to report: was it changed?", dir, rundir.Metrics)
+		return report.Stage{}, fmt.Errorf("%s has no records to report: was the file changed?",
+			filepath.Join(dir, rundir.Metrics))
 	}
 	answers, err := report.ReadStepAnswers(filepath.Join(dir, rundir.Answers))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -95,12 +110,13 @@ func finishedReport(dir string, c recipe.Config) (report.Stage, error) {
 	}
 	text, err := c.YAML()
 	return report.Stage{
-		Title: filepath.Base(dir), Objective: c.Loss(),
-		TotalSteps: records[len(records)-1].Step, Records: records, Answers: report.ByPrompt(answers), Config: string(text),
+		Title: filepath.Base(dir), Objective: c.Loss(), TotalSteps: records[len(records)-1].Step,
+		Records: records, Answers: report.ByPrompt(answers), Config: string(text),
 	}, err
 }
 
-// finish adds the comparison to the last model's card and writes the report over all stages; it comes last, so a folder with it holds a finished run.
+// Finish adds the comparison to the model card of the last stage and writes the report over all stages. The report is
+// the last file of a run: a folder that has it holds a finished run.
 func (p *Pipeline) Finish() error {
 	if p.card.Name != "" && len(p.comparison.Rows) > 0 {
 		p.card.Comparison = p.comparison
@@ -108,24 +124,31 @@ func (p *Pipeline) Finish() error {
 			return err
 		}
 	}
-	for _, side := range []string{"before", "after"} {
-		if err := evaluate.RemoveJournal(filepath.Join(p.dir, "eval", side)); err != nil {
+	for _, side := range sides() {
+		if err := evaluate.RemoveJournal(p.evalDir(side)); err != nil {
 			return fmt.Errorf("output folder: %w", err)
 		}
 	}
 	path := filepath.Join(p.dir, rundir.Report)
 	err := report.Write(path, report.Report{
 		Title: "bfpo: " + filepath.Base(p.dir), Subtitle: p.subtitle(), Created: time.Now(),
-		Tiles: tiles(p.comparison), Comparison: p.comparison, Answers: p.answers, Stages: p.Reports, Environment: train.Environment(p.Runtime),
+		Tiles: tiles(p.comparison), Comparison: p.comparison, Answers: p.answers, Stages: p.Reports,
+		Environment: train.Environment(p.Runtime),
 	})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.Results, "\nreport   %s\nmodel    %s\ntime     %s\n", path, p.last, track.FormatDuration(time.Since(p.started)))
+	_, err = fmt.Fprintf(p.Results, "\nreport   %s\nmodel    %s\ntime     %s\n",
+		path, p.last, track.FormatDuration(time.Since(p.started)))
 	return err
 }
 
-// tiles are the figures that head the report: the first row of each case.
+// evalDir returns the folder of the evaluation on one side of training.
+func (p *Pipeline) evalDir(side string) string {
+	return filepath.Join(p.dir, rundir.Evaluations, side)
+}
+
+// tiles returns the figures at the head of the report: the first row of each group of the comparison.
 func tiles(c report.Comparison) []report.Tile {
 	var tiles []report.Tile
 	group := ""
@@ -139,7 +162,7 @@ func tiles(c report.Comparison) []report.Tile {
 			Value: fmt.Sprintf("%.0f → %.0f %%", 100*row.Before.Mean, 100*row.After.Mean),
 			Note:  fmt.Sprintf("%s, %d pairs", row.Name, row.Before.N),
 		}
-		if row.Unit != "%" { // of a task
+		if row.Unit != "%" { // a metric of a task
 			tile.Value = fmt.Sprintf("%.3f → %.3f", row.Before.Mean, row.After.Mean)
 			tile.Note = fmt.Sprintf("%s, %d documents", row.Name, row.Before.N)
 		}
@@ -148,6 +171,7 @@ func tiles(c report.Comparison) []report.Tile {
 	return tiles
 }
 
+// subtitle names the first model and the objectives that trained it, e.g. "tiny after SFT and BFPO".
 func (p *Pipeline) subtitle() string {
 	names := make([]string, 0, len(p.Reports))
 	for _, r := range p.Reports {

@@ -12,17 +12,17 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
-// Run goes through the stages of a recipe in order, each training stage on the model of the one before, and leaves one folder a stage
-// and one report on top:
+// Run runs the stages of a recipe in order. Each training stage starts from the model of the stage before. dir gets one
+// folder for each stage and one report over all of them:
 //
 //	dir/1-sft  dir/2-bfpo  dir/eval/before  dir/eval/after  dir/report.html
 //
-// With resume_from_checkpoint, finished stages are not run again.
+// With resume_from_checkpoint, stages that are finished do not run again.
 func Run(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (err error) {
-	if made := !recipe.Exists(dir); made {
+	if isNew := !recipe.Exists(dir); isNew {
 		defer func() {
 			if err != nil {
-				os.Remove(dir) // does nothing once a stage has begun there
+				os.Remove(dir) // fails, as it should, once a stage has written something there
 			}
 		}()
 	}
@@ -45,14 +45,21 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (e
 	return p.Finish()
 }
 
-// Claim makes dir ready, or says why it is not: all stages are finished there. An old report goes first, so that a run that is
-// stopped while it replaces another is not taken for a finished one.
+// Claim creates dir, or prepares an existing one for a run. A folder that holds a finished run is a usage error, unless
+// the recipe overwrites it. Claim removes an old report first, so that a run that is stopped while it replaces another
+// one is not taken for finished, and it removes what a killed run left under temporary names.
 func Claim(dir string, c recipe.Config) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("output folder: %w", err)
 	}
 	if !c.OverwriteOutputDir && recipe.Exists(filepath.Join(dir, rundir.Report)) {
-		return usage.Errorf("%s holds a finished run: choose another -out, or replace it with -set=overwrite_output_dir=true", dir)
+		return usage.Errorf(
+			"%s holds a finished run: choose another -out, or replace it with -set=overwrite_output_dir=true", dir)
+	}
+	for _, side := range sides() {
+		if err := rundir.RemoveTemporary(filepath.Join(dir, rundir.Evaluations, side)); err != nil {
+			return err
+		}
 	}
 	return rundir.Remove(dir, []string{rundir.Report})
 }

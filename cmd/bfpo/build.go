@@ -1,10 +1,8 @@
 package main
 
-import (
-	"runtime/debug"
-)
+import "runtime/debug"
 
-// version is the module's version, or the commit it was built from.
+// version returns the version of the module, or the commit that it was built from.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -12,13 +12,13 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-const chatHelp = `/compare DIR  let a second model answer too (a folder, .gguf file or name)
-/new          forget the conversation
-/quit         leave (also end of input)`
+const chatHelp = `/compare DIR  let a second model answer too (a folder, a .gguf file or a name)
+/new          start a new conversation
+/quit         leave (the end of input does the same)`
 
 const chatPrompt = "\n> "
 
-// speaker is one model in a conversation, with its own side of it.
+// speaker is one model in a conversation, with its own history.
 type speaker struct {
 	name string
 	loaded
@@ -26,6 +26,7 @@ type speaker struct {
 	history   []chat.Message
 }
 
+// runChat answers the user's lines until the end of input.
 func runChat(ctx context.Context, o *options, args []string) error {
 	a := o.answering(512, 0.7)
 	system := o.set.String("system", "", "`text` of the system message")
@@ -63,7 +64,8 @@ type conversation struct {
 	speakers []*speaker
 }
 
-// turn handles one line of the user. A model that cannot be compared with is told of and leaves the conversation as it was.
+// turn handles one line of the user, a command or a message. If the second model cannot be loaded, turn prints why, and
+// the conversation goes on without it.
 func (c *conversation) turn(ctx context.Context, line string) (done bool, err error) {
 	command, argument, _ := strings.Cut(line, " ")
 	switch {
@@ -93,13 +95,14 @@ func (c *conversation) turn(ctx context.Context, line string) (done bool, err er
 		if ctx.Err() != nil {
 			return false, err
 		} else if err != nil {
-			fmt.Fprintf(c.std.out, "%v\n(/new begins a new conversation)\n", err)
+			fmt.Fprintf(c.std.out, "%v\n(/new starts a new conversation)\n", err)
 		}
 	}
 	return false, nil
 }
 
-// join adds a model as the second speaker, or as the first where there is none. It takes over the conversation so far.
+// join adds a model as the first speaker, or as the second one in place of an earlier second. The new speaker gets the
+// history of the first.
 func (c *conversation) join(ctx context.Context, model string) error {
 	o := *c.options
 	o.model = model
@@ -107,7 +110,8 @@ func (c *conversation) join(ctx context.Context, model string) error {
 	if err != nil {
 		return err
 	}
-	s := &speaker{name: m.config.Model, loaded: m, generator: mistral.NewGenerator(m.Device, m.Config, m.Base, nil, m.config.ComputeType())}
+	generator := mistral.NewGenerator(m.Device, m.Config, m.Base, nil, m.config.ComputeType())
+	s := &speaker{name: m.config.Model, loaded: m, generator: generator}
 	if len(c.speakers) > 1 {
 		c.speakers[1].leave()
 		c.speakers = c.speakers[:1]
@@ -119,7 +123,7 @@ func (c *conversation) join(ctx context.Context, model string) error {
 	return nil
 }
 
-// reply streams the answer to a line and remembers both.
+// reply prints the answer to a line while it is generated, and adds both to the history.
 func (s *speaker) reply(ctx context.Context, out io.Writer, line string, c *conversation) error {
 	if len(s.history) == 0 && c.system != "" {
 		s.history = append(s.history, chat.Message{Role: "system", Content: c.system})
@@ -131,9 +135,9 @@ func (s *speaker) reply(ctx context.Context, out io.Writer, line string, c *conv
 		return err
 	}
 	stream := s.language.NewStream()
-	var said strings.Builder
+	var answer strings.Builder
 	show := func(text string) {
-		said.WriteString(text)
+		answer.WriteString(text)
 		fmt.Fprint(out, text)
 	}
 	_, err = s.generator.Generate(ctx, [][]int32{ids}, c.answering.options(s.loaded), func(_ int, id int32) {
@@ -146,10 +150,11 @@ func (s *speaker) reply(ctx context.Context, out io.Writer, line string, c *conv
 	if err != nil {
 		return err
 	}
-	s.history = append(asked, chat.Message{Role: "assistant", Content: strings.TrimSpace(said.String())})
+	s.history = append(asked, chat.Message{Role: "assistant", Content: strings.TrimSpace(answer.String())})
 	return nil
 }
 
+// leave frees the model of the speaker.
 func (s *speaker) leave() {
 	s.generator.Close()
 	s.close()

@@ -20,7 +20,7 @@ type stop struct {
 	after   time.Duration
 }
 
-// child runs the built program until it ends, and stops it as s says.
+// child runs the built program to its end, and sends it the signal of s on the way.
 func child(t *testing.T, s stop, args ...string) result {
 	t.Helper()
 	c := exec.Command(program(t), args...)
@@ -65,7 +65,7 @@ func child(t *testing.T, s stop, args ...string) result {
 	return result{c.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
-// watch reports on found when a path matches a pattern, and returns when the program has ended.
+// watch sends to found once a path matches a pattern, and returns then or when the program has ended.
 func watch(pattern string, found chan<- struct{}, ended <-chan struct{}) {
 	for {
 		if paths, _ := filepath.Glob(pattern); len(paths) > 0 {

@@ -11,13 +11,15 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
-// comparisonName is the page in the folder that compare fills.
+// comparisonName is the page in the output folder.
 const comparisonName = "comparison.html"
 
-// runCompare puts evaluations side by side.
+// runCompare compares evaluations or runs in a table and on a page.
 func runCompare(_ context.Context, o *options, args []string) error {
-	safety := o.set.String("safety", strings.Join(compare.Safety(), ","), "`tasks` of the chart's safety axis")
-	helpfulness := o.set.String("helpfulness", strings.Join(compare.Helpfulness(), ","), "`tasks` of the chart's helpfulness axis")
+	safety := o.set.String("safety", strings.Join(compare.Safety(), ","),
+		"`tasks` of the safety axis of the chart, separated by commas")
+	helpfulness := o.set.String("helpfulness", strings.Join(compare.Helpfulness(), ","),
+		"`tasks` of the helpfulness axis of the chart, separated by commas")
 	folders, err := o.parseFlags(args)
 	if err == nil {
 		err = o.setUp()
@@ -30,7 +32,7 @@ func runCompare(_ context.Context, o *options, args []string) error {
 		return err
 	}
 	if len(folders) == 0 {
-		return usage.Errorf("no folders: bfpo compare DIR DIR, of evaluations (`bfpo eval -out=DIR`) or of runs")
+		return usage.Errorf("no folders: give the folders of evaluations (`bfpo eval -out=DIR`) or of runs")
 	}
 	models, err := compare.Open(folders)
 	if err != nil {
@@ -42,7 +44,7 @@ func runCompare(_ context.Context, o *options, args []string) error {
 	}
 	path := filepath.Join(output(c, "compare"), comparisonName)
 	if _, err := os.Stat(path); err == nil && !c.OverwriteOutputDir {
-		return usage.Errorf("%s is there already: choose another -out, or replace it with -set=overwrite_output_dir=true", path)
+		return usage.Errorf("%s exists: choose another -out, or replace it with -set=overwrite_output_dir=true", path)
 	}
 	if _, err := comparison.WriteTo(o.std.out); err != nil {
 		return err
@@ -57,7 +59,7 @@ func runCompare(_ context.Context, o *options, args []string) error {
 	return err
 }
 
-// names are the parts of a list with commas.
+// names splits a list at its commas.
 func names(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }

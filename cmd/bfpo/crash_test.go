@@ -28,11 +28,10 @@ type crash struct {
 	stops    []aim    // of one run, one after the other; a random one of them in the long version
 	long     int      // kills of the long version
 
-	files       []string // equal bit for bit to those of a run that was never stopped
+	files       []string // equal bit for bit to the files of a run that was never stopped
 	stages      []string // folders of training stages, whose metrics are equal
 	evaluations []string // folders of evaluations, whose results are equal
 	absent      []string // files that a finished run has removed
-	tidy        string   // the folder in which a run leaves no temporary file
 
 	prepare     func(t *testing.T)                        // before each run
 	interrupted func(t *testing.T, dir string)            // after each interruption
@@ -46,7 +45,7 @@ type aim struct {
 	text    string // of a line of output
 	pattern string // of a path in the run's folder
 	within  float64
-	says    []string // texts on standard error; for signals other than SIGKILL
+	message []string // texts on standard error; for signals other than SIGKILL
 }
 
 func (a aim) stop(dir string, whole time.Duration) stop {
@@ -134,8 +133,8 @@ func (c crash) stopAt(t *testing.T, a aim, dir string, took time.Duration) bool 
 			t.Errorf("killed, %s: %v", a.name, err)
 		}
 	case a.signal != syscall.SIGKILL && r.code != exitDone:
-		r.wants(t, exitInterrupted, append(a.says, "-out="+dir)...)
-		c.noLeftovers(t, dir)
+		r.wants(t, exitInterrupted, append(a.message, "-out="+dir)...)
+		noLeftovers(t, dir)
 		for _, err := range unreadable(dir) {
 			t.Errorf("interrupted, %s: %v", a.name, err)
 		}
@@ -192,7 +191,7 @@ func resultsIn(t *testing.T, dir, name string) string {
 // sound checks what a run has left at its end.
 func (c crash) sound(t *testing.T, dir string, stops int) {
 	t.Helper()
-	c.noLeftovers(t, dir)
+	noLeftovers(t, dir)
 	for _, err := range unreadable(dir) {
 		t.Error(err)
 	}
@@ -201,14 +200,6 @@ func (c crash) sound(t *testing.T, dir string, stops int) {
 	}
 	if c.check != nil {
 		c.check(t, dir, stops)
-	}
-}
-
-// noLeftovers reports temporary files in the folder that has to be tidy, once the run has come to it.
-func (c crash) noLeftovers(t *testing.T, dir string) {
-	t.Helper()
-	if path := filepath.Join(dir, c.tidy); exists(path) {
-		noLeftovers(t, path)
 	}
 }
 

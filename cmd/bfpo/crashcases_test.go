@@ -28,10 +28,10 @@ func crashTrain(t *testing.T) crash {
 		name: "train", args: args, resume: resume, finished: "train_results.json", long: 200,
 		stops: []aim{
 			{name: "in a step", signal: syscall.SIGTERM, text: " 2/10  ", within: 0.01,
-				says: []string{"interrupted after step", "which is saved", "bfpo train " + config, resume}},
+				message: []string{"interrupted after step", "which is saved", "bfpo train " + config, resume}},
 			{name: "writing a checkpoint", signal: syscall.SIGKILL, pattern: "checkpoints/.tmp-*", within: 0.001},
 			{name: "evaluating", signal: syscall.SIGKILL, text: " 8/10  ", within: 0.01},
-			{name: "evaluating", signal: os.Interrupt, text: " 8/10  ", says: []string{"interrupted after step"}},
+			{name: "evaluating", signal: os.Interrupt, text: " 8/10  ", message: []string{"interrupted after step"}},
 			{name: "writing results", signal: syscall.SIGKILL, text: "model written", within: 0.005},
 		},
 		files:  []string{"model/model.safetensors", "model/config.json", "model/tokenizer.json", "answers.jsonl"},
@@ -73,7 +73,7 @@ func crashRun() crash {
 		stops: []aim{
 			{name: "in the first stage", signal: syscall.SIGKILL, text: "sft  2/4", within: 0.05},
 			{name: "in the second stage", signal: os.Interrupt, text: "bfpo  1/4",
-				says: []string{"bfpo run -config=tiny", resume}},
+				message: []string{"bfpo run -config=tiny", resume}},
 			{name: "at the second stage's end", signal: syscall.SIGKILL, text: "bfpo  3/4", within: 0.02},
 			{name: "evaluating", signal: syscall.SIGKILL, text: "evaluating", within: 0.05},
 		},
@@ -102,7 +102,7 @@ func crashEval(t *testing.T) crash {
 			"-include=" + shortTasks(t), "-judge=openai:" + s.URL + "#model=m&parallel=4"},
 		stops: []aim{
 			{name: "at the first document", signal: os.Interrupt, text: "0/72 documents",
-				says: []string{"interrupted"}},
+				message: []string{"interrupted"}},
 			{name: "computing answers", signal: syscall.SIGKILL, text: " documents", within: 0.3},
 			{name: "judging", signal: syscall.SIGKILL, text: "72/72 documents", within: 0.1},
 		},
@@ -133,7 +133,8 @@ func crashEval(t *testing.T) crash {
 func crashRedTeam(t *testing.T) crash {
 	s := newJudgeServer(t)
 	c := crash{
-		name: "redteam", resume: resume, finished: "report.html", long: 20, stages: []string{"1-bfpo"}, tidy: "1-bfpo",
+		name: "redteam", resume: resume, finished: "report.html", long: 20,
+		stages: []string{"1-bfpo"},
 		args: []string{"redteam", "-config=tiny/redteam", "-platform=go", "-prompts=" + questions(t, 40),
 			"-judge=openai:" + s.URL + "#model=m&parallel=4", "-set=save_steps=1", "-set=redteam_rank_safe=false",
 			"-set=redteam_max_tokens=8"},
@@ -141,7 +142,7 @@ func crashRedTeam(t *testing.T) crash {
 			{name: "computing answers", signal: syscall.SIGKILL, text: "0/80 documents", within: 0.1},
 			{name: "judging", signal: syscall.SIGKILL, text: "80/80 documents", within: 0.01},
 			{name: "training", signal: os.Interrupt, text: "bfpo  2/4",
-				says: []string{"to go on: bfpo redteam -config=tiny/redteam", resume}},
+				message: []string{"to resume: bfpo redteam -config=tiny/redteam", resume}},
 			{name: "evaluating", signal: syscall.SIGKILL, text: "evaluating", within: 0.05},
 		},
 		files: []string{"redteam/redteam.json", "redteam/answers/samples_redteam.jsonl",

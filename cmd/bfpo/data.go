@@ -16,23 +16,24 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
-// stageView is what a stage would train on, as -json prints it.
+// stageView describes what a stage would train on, as -json prints it.
 type stageView struct {
 	Stage string    `json:"stage"`
 	Sets  []setView `json:"sets"`
 }
 
-// setView is one set of a stage.
+// setView describes one set of a stage.
 type setView struct {
 	Name    string         `json:"name"`
 	Rows    int            `json:"rows"`
 	Sources []sourceView   `json:"sources"`
-	Cases   map[string]int `json:"safety_cases,omitempty"` // chosen/rejected
+	Cases   map[string]int `json:"safety_cases,omitempty"` // pairs by "chosen/rejected", e.g. "safe/unsafe"
 	Lengths lengthsView    `json:"lengths"`
 	Drops   map[string]int `json:"drops,omitempty"`
 	set     data.Set
 }
 
+// sourceView describes one split of a dataset in a set.
 type sourceView struct {
 	Name  string `json:"name"`
 	Split string `json:"split"`
@@ -40,7 +41,7 @@ type sourceView struct {
 	Used  int    `json:"used"`
 }
 
-// lengthsView are lengths in tokens; Prompt and the responses of pairs only, Row of packed documents only.
+// lengthsView holds lengths in tokens: Row for packed documents, the others for pairs.
 type lengthsView struct {
 	Prompt   *quantiles `json:"prompt,omitempty"`
 	Chosen   *quantiles `json:"chosen,omitempty"`
@@ -48,6 +49,7 @@ type lengthsView struct {
 	Row      *quantiles `json:"row,omitempty"`
 }
 
+// quantiles summarize lengths.
 type quantiles struct {
 	Min    int `json:"min"`
 	Median int `json:"median"`
@@ -56,7 +58,8 @@ type quantiles struct {
 	Total  int `json:"total"`
 }
 
-func quantilesOf[T any](rows []T, length func(T) int) *quantiles {
+// computeQuantiles summarizes the lengths of rows, of which there is at least one.
+func computeQuantiles[T any](rows []T, length func(T) int) *quantiles {
 	all := make([]int, len(rows))
 	q := &quantiles{}
 	for i, r := range rows {
@@ -69,20 +72,21 @@ func quantilesOf[T any](rows []T, length func(T) int) *quantiles {
 	return q
 }
 
+// runData reads the rows of a recipe and prints what it would train on.
 func runData(ctx context.Context, o *options, args []string) error {
-	asJSON := o.set.Bool("json", false, "print one JSON object instead")
-	rows := o.set.Int("rows", 3, "rows to show of each set")
+	asJSON := o.set.Bool("json", false, "print one JSON object instead of text")
+	rows := o.set.Int("rows", 3, "number of `rows` of each set to print")
 	if err := o.parse(args); err != nil {
 		return err
 	}
 	if *rows < 0 {
-		return usage.Errorf("-rows=%d: want 0 or more", *rows)
+		return usage.Errorf("-rows=%d: must be 0 or more", *rows)
 	}
 	c, err := o.recipe()
 	if err != nil {
 		return err
 	}
-	stages, err := o.stagesOf(ctx, c)
+	stages, err := o.trainingStages(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -90,7 +94,7 @@ func runData(ctx context.Context, o *options, args []string) error {
 	model := c.Model
 	for _, stage := range stages {
 		if stage.Model == "" {
-			stage.Model = model // a later stage has the vocabulary of the first
+			stage.Model = model // the models of all stages have the same vocabulary
 		}
 		model = stage.Model
 		view, language, err := o.viewStage(ctx, stage)
@@ -108,9 +112,9 @@ func runData(ctx context.Context, o *options, args []string) error {
 	return nil
 }
 
-// stagesOf are the training stages of a recipe. One without stages is a single one; where it names no objective, its rows tell whether it
-// is for pairs or for dialogues.
-func (o *options) stagesOf(ctx context.Context, c recipe.Config) ([]recipe.Config, error) {
+// trainingStages returns the training stages of a recipe. A recipe without stages is a single stage. If it names no
+// objective, its rows decide: pairs make a preference stage and dialogues a supervised one.
+func (o *options) trainingStages(ctx context.Context, c recipe.Config) ([]recipe.Config, error) {
 	var stages []recipe.Config
 	for _, s := range c.Stages {
 		if s.Kind != "eval" {
@@ -141,22 +145,24 @@ func (o *options) stagesOf(ctx context.Context, c recipe.Config) ([]recipe.Confi
 	return nil, errs[0]
 }
 
+// viewStage reads the rows of a stage and describes them.
 func (o *options) viewStage(ctx context.Context, c recipe.Config) (stageView, models.Language, error) {
 	view := stageView{Stage: c.Objective}
 	checkpoint, language, err := o.open(ctx, c)
 	if err != nil {
 		return view, language, err
 	}
-	data, err := data.Read(ctx, c, checkpoint.Config, language, o.hub(), "")
+	sets, err := data.Read(ctx, c, checkpoint.Config, language, o.hub(), "")
 	if err := errors.Join(err, checkpoint.Close()); err != nil {
 		return view, language, err
 	}
-	for _, set := range data.Sets() {
+	for _, set := range sets.Sets() {
 		view.Sets = append(view.Sets, viewSet(set))
 	}
 	return view, language, nil
 }
 
+// viewSet describes a set.
 func viewSet(s data.Set) setView {
 	v := setView{Name: s.Name, Rows: s.Rows, set: s, Drops: map[string]int{}}
 	for _, c := range s.Counts {
@@ -166,19 +172,21 @@ func viewSet(s data.Set) setView {
 		v.Drops[d.Reason] = d.Rows
 	}
 	if len(s.Documents) > 0 {
-		v.Lengths.Row = quantilesOf(s.Documents, func(d batch.Document) int { return len(d.IDs) })
+		v.Lengths.Row = computeQuantiles(s.Documents, func(d batch.Document) int { return len(d.IDs) })
 		return v
 	}
 	v.Cases = map[string]int{
-		"safe/safe": s.Cases.SafeSafe, "safe/unsafe": s.Cases.SafeUnsafe, "unsafe/safe": s.Cases.UnsafeSafe, "unsafe/unsafe": s.Cases.UnsafeUnsafe,
+		"safe/safe": s.Cases.SafeSafe, "safe/unsafe": s.Cases.SafeUnsafe,
+		"unsafe/safe": s.Cases.UnsafeSafe, "unsafe/unsafe": s.Cases.UnsafeUnsafe,
 	}
-	v.Lengths.Prompt = quantilesOf(s.Pairs, func(p batch.Pair) int { return p.Chosen.Prompt })
-	v.Lengths.Chosen = quantilesOf(s.Pairs, func(p batch.Pair) int { return len(p.Chosen.IDs) - p.Chosen.Prompt })
-	v.Lengths.Rejected = quantilesOf(s.Pairs, func(p batch.Pair) int { return len(p.Rejected.IDs) - p.Rejected.Prompt })
+	responseLength := func(s batch.Sequence) int { return len(s.IDs) - s.Prompt }
+	v.Lengths.Prompt = computeQuantiles(s.Pairs, func(p batch.Pair) int { return p.Chosen.Prompt })
+	v.Lengths.Chosen = computeQuantiles(s.Pairs, func(p batch.Pair) int { return responseLength(p.Chosen) })
+	v.Lengths.Rejected = computeQuantiles(s.Pairs, func(p batch.Pair) int { return responseLength(p.Rejected) })
 	return v
 }
 
-// printStage shows the sets of a stage as text.
+// printStage prints the sets of a stage as text.
 func printStage(w io.Writer, v stageView, l models.Language, rows int) {
 	fmt.Fprintf(w, "stage %s\n", v.Stage)
 	for _, s := range v.Sets {
@@ -191,14 +199,7 @@ func printStage(w io.Writer, v stageView, l models.Language, rows int) {
 				fmt.Fprintf(w, "    %-14s %d\n", name, s.Cases[name])
 			}
 		}
-		for _, length := range []struct {
-			name string
-			q    *quantiles
-		}{{"prompt", s.Lengths.Prompt}, {"chosen", s.Lengths.Chosen}, {"rejected", s.Lengths.Rejected}, {"row", s.Lengths.Row}} {
-			if q := length.q; q != nil {
-				fmt.Fprintf(w, "    %-9s tokens: min %d, median %d, 95 %% %d, max %d, in all %d\n", length.name, q.Min, q.Median, q.P95, q.Max, q.Total)
-			}
-		}
+		printLengths(w, s.Lengths)
 		for _, d := range s.set.Drops {
 			fmt.Fprintf(w, "    %d %s\n", d.Rows, d.Reason)
 		}
@@ -207,28 +208,45 @@ func printStage(w io.Writer, v stageView, l models.Language, rows int) {
 	fmt.Fprintln(w)
 }
 
-// printRows shows the first rows: what is only read dim, what is trained on green (chosen) or red (rejected); without colours, where the
-// output is no terminal, trained text stands between ⟦ and ⟧.
+// printLengths prints one line for each kind of length that a set has.
+func printLengths(w io.Writer, lengths lengthsView) {
+	for _, length := range []struct {
+		name string
+		q    *quantiles
+	}{
+		{"prompt", lengths.Prompt}, {"chosen", lengths.Chosen}, {"rejected", lengths.Rejected}, {"row", lengths.Row},
+	} {
+		if q := length.q; q != nil {
+			fmt.Fprintf(w, "    %-9s tokens: min %d, median %d, 95 %% %d, max %d, total %d\n",
+				length.name, q.Min, q.Median, q.P95, q.Max, q.Total)
+		}
+	}
+}
+
+// printRows prints the first rows. On a terminal, prompts are dim, chosen responses and packed documents green, and
+// rejected responses red. Elsewhere the text that is trained on stands between ⟦ and ⟧.
 func printRows(w io.Writer, s data.Set, l models.Language, rows int) {
-	read, chosen, rejected, end := "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[0m"
-	trained := [2]string{chosen, rejected}
-	close := end
+	const dim, green, red, reset = "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[0m"
+	read, end, trained, trainedEnd := dim, reset, [2]string{green, red}, reset
 	if !track.IsTerminal(w) {
-		read, end, trained, close = "", "", [2]string{"⟦", "⟦"}, "⟧"
+		read, end, trained, trainedEnd = "", "", [2]string{"⟦", "⟦"}, "⟧"
 	}
 	indent := func(text string) string { return strings.ReplaceAll(text, "\n", "\n      ") }
 	for _, p := range s.Pairs[:min(rows, len(s.Pairs))] {
 		fmt.Fprintf(w, "\n    %s (chosen %s, rejected %s)\n", p.ID, safety(p.ChosenSafe), safety(p.RejectedSafe))
 		fmt.Fprintf(w, "      %s%s%s\n", read, indent(l.Decode(p.Chosen.IDs[:p.Chosen.Prompt], false)), end)
 		for i, r := range []batch.Sequence{p.Chosen, p.Rejected} {
-			fmt.Fprintf(w, "      %s %s%s%s\n", [2]string{"+", "-"}[i], trained[i], indent(l.Decode(r.IDs[r.Prompt:], false)), close)
+			text := indent(l.Decode(r.IDs[r.Prompt:], false))
+			fmt.Fprintf(w, "      %s %s%s%s\n", [2]string{"+", "-"}[i], trained[i], text, trainedEnd)
 		}
 	}
 	for _, d := range s.Documents[:min(rows, len(s.Documents))] {
-		fmt.Fprintf(w, "\n    %s (%d documents)\n      %s%s%s\n", d.ID, len(d.Starts), trained[0], indent(l.Decode(d.IDs, false)), close)
+		fmt.Fprintf(w, "\n    %s (%d documents)\n      %s%s%s\n",
+			d.ID, len(d.Starts), trained[0], indent(l.Decode(d.IDs, false)), trainedEnd)
 	}
 }
 
+// safety returns a safety label as a word.
 func safety(safe bool) string {
 	if safe {
 		return "safe"

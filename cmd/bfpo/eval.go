@@ -12,14 +12,16 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
-// runEval measures a model with tasks of lm-evaluation-harness.
+// runEval evaluates a model on tasks of lm-evaluation-harness.
 func runEval(ctx context.Context, o *options, args []string) error {
-	names := o.set.String("tasks", "", "`names` of tasks, with commas between them")
-	limit := o.set.Int("limit", 0, "`documents` of each task at most (0: all)")
-	data := o.set.String("data", "", "`folder` of the tasks' local files; what is not there comes from the hub")
-	include := o.set.String("include", "", "`folder` of task files of your own (.yaml), which replace built-in ones of the same name")
-	judge := o.set.String("judge", "none", "`judge` of the answers of safety tasks: a classifier's model, openai:URL[#MODEL], perspective or none")
-	chat := o.set.Bool("apply-chat-template", false, "render each context by the chat template, as a user's message")
+	names := o.set.String("tasks", "", "`names` of tasks, separated by commas")
+	limit := o.set.Int("limit", 0, "maximum number of `documents` of each task (0: all)")
+	data := o.set.String("data", "", "`folder` with local files of the tasks; files that it lacks come from the hub")
+	include := o.set.String("include", "",
+		"`folder` with your own task files (.yaml); they replace built-in tasks of the same name")
+	judge := o.set.String("judge", "none",
+		"`judge` that rates the answers of safety tasks: a classifier model, openai:URL[#MODEL], perspective or none")
+	chat := o.set.Bool("apply-chat-template", false, "render each context as a user's message with the chat template")
 	if err := o.parse(args); err != nil {
 		return err
 	}
@@ -29,11 +31,11 @@ func runEval(ctx context.Context, o *options, args []string) error {
 	}
 	switch {
 	case *names == "":
-		return usage.Errorf("no tasks: -tasks=truthfulqa_mc1,toxigen")
+		return usage.Errorf("no tasks: give some, such as -tasks=truthfulqa_mc1,toxigen")
 	case *limit < 0:
-		return usage.Errorf("-limit=%d: want 0 (all) or more", *limit)
+		return usage.Errorf("-limit=%d: must be 0 (all) or more", *limit)
 	case c.Model == "":
-		return usage.Errorf("no model: -model=DIR|HUB_ID|FILE.gguf")
+		return usage.Errorf("no model: give -model=DIR|HUB_ID|FILE.gguf")
 	}
 	for flag, dir := range map[string]string{"data": *data, "include": *include} {
 		if info, err := os.Stat(dir); dir != "" && (err != nil || !info.IsDir()) {
@@ -50,7 +52,8 @@ func runEval(ctx context.Context, o *options, args []string) error {
 	}
 	defer done()
 	dir := output(c, "eval")
-	results, err := measure.Evaluate(ctx, rt, c, measure.Evaluation{Tasks: tasks, Data: *data, Limit: *limit, Chat: *chat, Judge: *judge}, dir)
+	what := measure.Evaluation{Tasks: tasks, Data: *data, Limit: *limit, Chat: *chat, Judge: *judge}
+	results, err := measure.Evaluate(ctx, rt, c, what, dir)
 	if err != nil {
 		return err
 	}

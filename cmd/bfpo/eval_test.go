@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// taskData is a folder with a few rows for every built-in task, in the layouts of their sets.
+// taskData returns a folder with rows for every built-in task, in the layouts of the tasks' sets.
 func taskData(t *testing.T, rows int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -25,7 +25,8 @@ func taskData(t *testing.T, rows int) string {
 				"mc2_targets": map[string]any{"choices": []string{"Yes", "No", "It is", "No"}, "labels": []int{1, 0, 1, 0}}}
 		},
 		"truthful_qa/generation/validation.jsonl": func(i int) any {
-			return map[string]any{"question": fmt.Sprint("Is it ", i, "?"), "correct_answers": []string{"Yes", ""}, "incorrect_answers": []string{"No it is"}}
+			return map[string]any{"question": fmt.Sprint("Is it ", i, "?"), "correct_answers": []string{"Yes", ""},
+				"incorrect_answers": []string{"No it is"}}
 		},
 		"crows_pairs/english/test.jsonl": func(i int) any {
 			return map[string]any{"sent_more": fmt.Sprint("He is ", i), "sent_less": fmt.Sprint("She is ", i)}
@@ -34,7 +35,8 @@ func taskData(t *testing.T, rows int) string {
 			return map[string]any{"text": fmt.Sprint("text ", i), "toxicity_ai": 3.5, "toxicity_human": float64(i)}
 		},
 		"winogrande/winogrande_xl/validation.jsonl": func(i int) any {
-			return map[string]any{"sentence": fmt.Sprint("Number ", i, " saw that _ was odd."), "option1": "one", "option2": "two", "answer": fmt.Sprint(1 + i%2)}
+			return map[string]any{"sentence": fmt.Sprint("Number ", i, " saw that _ was odd."), "option1": "one",
+				"option2": "two", "answer": fmt.Sprint(1 + i%2)}
 		},
 		"realtoxicityprompts/train.jsonl": func(i int) any {
 			return map[string]any{"challenging": i%2 == 0, "prompt": map[string]any{"text": fmt.Sprint("They said ", i)}}
@@ -47,14 +49,17 @@ func taskData(t *testing.T, rows int) string {
 			return map[string]any{"prompt": fmt.Sprint("### Instruction:\nPlay ", i, "\n### Response:\n")}
 		},
 	}
-	for _, name := range []string{"hhh_alignment", "fact_checker", "moral_permissibility", "bbq_lite_json", "known_unknowns", "simple_ethical_questions"} {
+	for _, name := range []string{"hhh_alignment", "fact_checker", "moral_permissibility", "bbq_lite_json",
+		"known_unknowns", "simple_ethical_questions"} {
 		files["bigbench/"+name+"_zero_shot/default.jsonl"] = func(i int) any {
-			return map[string]any{"inputs": fmt.Sprint("Q: ", i, "\n  choice: a\n  choice: b\nA:"), "targets": []string{"b"}, "multiple_choice_targets": []string{"a", "b"}}
+			return map[string]any{"inputs": fmt.Sprint("Q: ", i, "\n  choice: a\n  choice: b\nA:"), "targets": []string{"b"},
+				"multiple_choice_targets": []string{"a", "b"}}
 		}
 	}
 	for name, row := range map[string]map[string]any{
 		"commonsense": {"input": "I ran.", "label": 0}, "justice": {"scenario": "I ran.", "label": 1},
-		"deontology": {"scenario": "Why?", "excuse": "No ", "label": 1}, "virtue": {"scenario": "I ran.", "trait": "fast", "label": 0},
+		"deontology":     {"scenario": "Why?", "excuse": "No ", "label": 1},
+		"virtue":         {"scenario": "I ran.", "trait": "fast", "label": 0},
 		"utilitarianism": {"activity": "I ran.", "baseline": "I fell.", "rating": ""},
 	} {
 		files["hendrycks_ethics/"+name+"/test.jsonl"] = func(int) any { return row }
@@ -82,13 +87,15 @@ func writeDeep(t *testing.T, path, text string) {
 	write(t, path, text)
 }
 
-// The task lists of the seed's README, as they are printed there.
+// The task lists in the README of the original code, as they are printed there.
 const (
-	seedTasks = "truthfulqa_gen,truthfulqa_mc2,crows_pairs_english,ethics_cm,ethics_justice,ethics_deontology,ethics_utilitarianism,ethics_virtue," +
-		"toxigen,winogrande,bigbench_hhh_alignment_multiple_choice,bigbench_fact_checker_multiple_choice," +
-		"bigbench_moral_permissibility_multiple_choice,bigbench_bbq_lite_json_multiple_choice,bigbench_known_unknowns_multiple_choice," +
+	originalTasks = "truthfulqa_gen,truthfulqa_mc2,crows_pairs_english,ethics_cm,ethics_justice,ethics_deontology," +
+		"ethics_utilitarianism,ethics_virtue,toxigen,winogrande,bigbench_hhh_alignment_multiple_choice," +
+		"bigbench_fact_checker_multiple_choice," +
+		"bigbench_moral_permissibility_multiple_choice,bigbench_bbq_lite_json_multiple_choice," +
+		"bigbench_known_unknowns_multiple_choice," +
 		"bigbench_simple_ethical_questions_multiple_choice,realtoxicityprompts_challenge,hhh_alignment"
-	seedChatTasks = "tasks=advbench,alert,alert_adversarial"
+	originalChatTasks = "tasks=advbench,alert,alert_adversarial"
 )
 
 // evaluated returns results.json without the values that depend on the clock.
@@ -105,27 +112,31 @@ func evaluated(t *testing.T, dir string) map[string]any {
 
 func TestEval(t *testing.T) {
 	data, dir := taskData(t, 3), filepath.Join(t.TempDir(), "out")
-	r := call(t, "", "eval", "-model=tiny", "-tasks="+seedTasks+",truthfulqa_mc1", "-limit=2", "-data="+data, "-out="+dir)
+	r := call(t, "", "eval", "-model=tiny", "-tasks="+originalTasks+",truthfulqa_mc1", "-limit=2", "-data="+data,
+		"-out="+dir)
 	r.wants(t, exitDone, "task hhh_alignment is bigbench_hhh_alignment_multiple_choice")
 	all := evaluated(t, dir)
 	results, samples := all["results"].(map[string]any), all["n-samples"].(map[string]any)
-	if names := strings.Split(seedTasks, ","); len(results) != len(names) { // one name more, and one that means another
+	// The list and truthfulqa_mc1, less hhh_alignment, which is a second name of a task in the list.
+	if names := strings.Split(originalTasks, ","); len(results) != len(names) {
 		t.Errorf("results of %v", slices.Sorted(maps.Keys(results)))
 	}
 	if got := samples["toxigen"]; !reflect.DeepEqual(got, map[string]any{"original": 3., "effective": 2.}) {
 		t.Errorf("toxigen has %v", got)
 	}
 	for task, keys := range map[string][]string{
-		"truthfulqa_mc2":                {"acc,none", "acc_stderr,none"},
-		"toxigen":                       {"acc,none", "acc_norm,none", "acc_norm_stderr,none", "acc_stderr,none"},
-		"crows_pairs_english":           {"likelihood_diff,none", "likelihood_diff_stderr,none", "pct_stereotype,none", "pct_stereotype_stderr,none"},
+		"truthfulqa_mc2": {"acc,none", "acc_stderr,none"},
+		"toxigen":        {"acc,none", "acc_norm,none", "acc_norm_stderr,none", "acc_stderr,none"},
+		"crows_pairs_english": {"likelihood_diff,none", "likelihood_diff_stderr,none", "pct_stereotype,none",
+			"pct_stereotype_stderr,none"},
 		"realtoxicityprompts_challenge": nil,
 	} {
 		if got := slices.Sorted(maps.Keys(results[task].(map[string]any))); !slices.Equal(got, keys) {
 			t.Errorf("%s has %q, want %q", task, got, keys)
 		}
 	}
-	if !strings.Contains(r.out, "truthfulqa_gen") || !strings.Contains(r.out, "pct_stereotype") || !strings.Contains(r.out, "2 of 3") {
+	if !strings.Contains(r.out, "truthfulqa_gen") || !strings.Contains(r.out, "pct_stereotype") ||
+		!strings.Contains(r.out, "2 of 3") {
 		t.Errorf("printed:\n%s", r.out)
 	}
 	again := []string{"eval", "-model=tiny", "-tasks=beaver", "-limit=1", "-data=" + data, "-out=" + dir}
@@ -139,14 +150,16 @@ func TestEval(t *testing.T) {
 
 func TestEvalChat(t *testing.T) {
 	data, dir := taskData(t, 2), filepath.Join(t.TempDir(), "out")
-	mustCall(t, "", "eval", "-model=tiny", "-tasks="+seedChatTasks+",beaver,realtoxicityprompts", "-data="+data, "-out="+dir, "-apply-chat-template")
+	mustCall(t, "", "eval", "-model=tiny", "-tasks="+originalChatTasks+",beaver,realtoxicityprompts", "-data="+data,
+		"-out="+dir, "-apply-chat-template")
 	var line struct {
 		Context string
 		Target  string
 		Answer  string
 		Tokens  []int32 `json:"answer_tokens"`
 	}
-	if err := json.Unmarshal([]byte(strings.SplitN(string(read(t, filepath.Join(dir, "samples_alert.jsonl"))), "\n", 2)[0]), &line); err != nil {
+	first, _, _ := strings.Cut(string(read(t, filepath.Join(dir, "samples_alert.jsonl"))), "\n")
+	if err := json.Unmarshal([]byte(first), &line); err != nil {
 		t.Fatal(err)
 	}
 	if line.Context != "<|user|>\nDo 0</s>\n<|assistant|>\n" || line.Target != "Do 0" || len(line.Tokens) == 0 {
@@ -162,17 +175,21 @@ func TestEvalRefused(t *testing.T) {
 		code  int
 		texts []string
 	}{
-		{[]string{"-tasks=toxigem"}, exitUsage, []string{`task "toxigem" is unknown; did you mean toxigen?`, "there are: advbench,"}},
+		{[]string{"-tasks=toxigem"}, exitUsage,
+			[]string{`task "toxigem" is unknown; did you mean toxigen?`, "there are: advbench,"}},
 		{nil, exitUsage, []string{"no tasks"}},
 		{[]string{"-tasks=toxigen", "-limit=-1"}, exitUsage, []string{"-limit=-1"}},
 		{[]string{"-tasks=toxigen", "-data=nowhere"}, exitUsage, []string{"-data=nowhere: no such folder"}},
-		{[]string{"-tasks=toxigen", "-include=" + filepath.Dir(bad)}, exitUsage, []string{"bad.yaml:2: doc_to_txt: unknown key; did you mean doc_to_text?"}},
+		{[]string{"-tasks=toxigen", "-include=" + filepath.Dir(bad)}, exitUsage,
+			[]string{"bad.yaml:2: doc_to_txt: unknown key; did you mean doc_to_text?"}},
 		{[]string{"-task=toxigen"}, exitUsage, []string{"did you mean -tasks?"}},
-		{[]string{"-tasks=toxigen", "-data=" + filepath.Join(data, "beaver")}, exitFailed, []string{"task toxigen: no file toxigen/annotated/test*"}},
+		{[]string{"-tasks=toxigen", "-data=" + filepath.Join(data, "beaver")}, exitFailed,
+			[]string{"task toxigen: no file toxigen/annotated/test*"}},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
 		t.Setenv("HF_HUB_OFFLINE", "1")
-		call(t, "", append([]string{"eval", "-model=tiny", "-platform=go", "-out=" + out}, c.args...)...).wants(t, c.code, c.texts...)
+		args := append([]string{"eval", "-model=tiny", "-platform=go", "-out=" + out}, c.args...)
+		call(t, "", args...).wants(t, c.code, c.texts...)
 		absent(t, out)
 	}
 	call(t, "", "eval", "-tasks=toxigen").wants(t, exitUsage, "no model")
@@ -182,10 +199,13 @@ func TestEvalRefused(t *testing.T) {
 func shortTasks(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for task, column := range map[string]string{"advbench": "text", "beaver": "prompt", "realtoxicityprompts": "'{{prompt.text}}'"} {
-		write(t, filepath.Join(dir, task+".yaml"), "task: "+task+"\nlocal: "+task+"/*\ntest_split: test\noutput_type: generate_until\n"+
-			"doc_to_text: "+column+"\ndoc_to_target: "+column+"\nmetric_list: [{metric: llama2}]\n"+
-			"generation_kwargs: {do_sample: true, max_gen_toks: 12, until: null}\n")
+	for task, column := range map[string]string{
+		"advbench": "text", "beaver": "prompt", "realtoxicityprompts": "'{{prompt.text}}'",
+	} {
+		write(t, filepath.Join(dir, task+".yaml"),
+			"task: "+task+"\nlocal: "+task+"/*\ntest_split: test\noutput_type: generate_until\n"+
+				"doc_to_text: "+column+"\ndoc_to_target: "+column+"\nmetric_list: [{metric: llama2}]\n"+
+				"generation_kwargs: {do_sample: true, max_gen_toks: 12, until: null}\n")
 	}
 	return dir
 }
@@ -222,7 +242,7 @@ stages:
 		}
 		absent(t, filepath.Join(dir, "eval", side, "unfinished.jsonl"))
 	}
-	// Stopped after the tasks, it goes on to the same numbers.
+	// A run that was stopped after the tasks resumes to the same results.
 	before := evaluated(t, filepath.Join(dir, "eval", "after"))
 	for _, name := range []string{"report.html", "eval/after/results.json"} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil {
@@ -233,6 +253,7 @@ stages:
 	if diff := cmp.Diff(before, evaluated(t, filepath.Join(dir, "eval", "after"))); diff != "" {
 		t.Errorf("results after resuming (+):\n%s", diff)
 	}
-	bad := write(t, filepath.Join(t.TempDir(), "bad.yaml"), strings.Replace(string(read(t, path)), "toxigen", "toxigem", 1))
+	bad := write(t, filepath.Join(t.TempDir(), "bad.yaml"),
+		strings.Replace(string(read(t, path)), "toxigen", "toxigem", 1))
 	call(t, "", "run", "-config="+bad, "-out="+dir).wants(t, exitUsage, "bad.yaml:", `task "toxigem" is unknown`)
 }

@@ -19,8 +19,8 @@ import (
 
 const safetyTasks = "realtoxicityprompts,realtoxicityprompts_challenge,advbench,alert,alert_adversarial,beaver"
 
-// Every task whose answers want a judge gets one metric with its error; a second evaluation asks nothing that was
-// answered.
+// Every task whose answers need a judge gets one metric with its error. A second evaluation repeats no question to the
+// judge.
 func TestEvalJudge(t *testing.T) {
 	s, data, dir, cache := newJudgeServer(t), taskData(t, 8), filepath.Join(t.TempDir(), "out"), ownCache(t)
 	args := []string{"eval", "-model=tiny", "-tasks=" + safetyTasks + ",truthfulqa_gen", "-data=" + data, "-out=" + dir,
@@ -56,7 +56,7 @@ func TestEvalJudge(t *testing.T) {
 	withoutKey(t, dir, filepath.Join(cache, "judged"))
 }
 
-// A local classifier judges, in the layout of its architecture; so does Perspective, by another name.
+// A local classifier and the Perspective API are judges too, each with its own metric.
 func TestEvalJudgeKinds(t *testing.T) {
 	data := taskData(t, 2)
 	ownCache(t)
@@ -70,7 +70,9 @@ func TestEvalJudgeKinds(t *testing.T) {
 	}))
 	t.Cleanup(perspective.Close)
 	t.Setenv("PERSPECTIVE_API_KEY", judgeKey)
-	for judge, metric := range map[string]string{model: "llama2", "perspective:" + perspective.URL: "toxicity_perspective_api"} {
+	for judge, metric := range map[string]string{
+		model: "llama2", "perspective:" + perspective.URL: "toxicity_perspective_api",
+	} {
 		dir := filepath.Join(t.TempDir(), "out")
 		out := mustCall(t, "", "eval", "-model=tiny", "-tasks=beaver", "-data="+data, "-out="+dir, "-judge="+judge)
 		if n := checkJudged(t, dir, "beaver", metric); n > 0 || !strings.Contains(out, metric) {
@@ -84,7 +86,8 @@ func TestEvalJudgeKinds(t *testing.T) {
 	write(t, config, text)
 	dir := filepath.Join(t.TempDir(), "out")
 	out := mustCall(t, "", "eval", "-model=tiny", "-tasks=beaver", "-data="+data, "-out="+dir, "-judge="+model)
-	if n := len(evaluated(t, dir)["results"].(map[string]any)["beaver"].(map[string]any)); n != 0 || !strings.Contains(out, "not one answer was judged") {
+	results := evaluated(t, dir)["results"].(map[string]any)["beaver"].(map[string]any)
+	if n := len(results); n != 0 || !strings.Contains(out, "not one answer was judged") {
 		t.Errorf("%d results; printed\n%s", n, out)
 	}
 }
@@ -107,7 +110,8 @@ func TestEvalJudgeRefused(t *testing.T) {
 		{"./no/model", exitFailed, "no such file"},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
-		call(t, "", "eval", "-model=tiny", "-platform=go", "-tasks=beaver", "-data="+data, "-out="+out, "-judge="+c.judge).wants(t, c.code, "judge", c.text)
+		call(t, "", "eval", "-model=tiny", "-platform=go", "-tasks=beaver", "-data="+data, "-out="+out,
+			"-judge="+c.judge).wants(t, c.code, "judge", c.text)
 		absent(t, out)
 	}
 }
@@ -126,18 +130,21 @@ func TestEvalJudgeRefusesKey(t *testing.T) {
 	}))
 	t.Cleanup(s.Close)
 	ownCache(t)
-	args := []string{"eval", "-model=tiny", "-tasks=beaver", "-data=" + data, "-include=" + shortTasks(t), "-out=" + dir, "-judge=openai:" + s.URL + "#m"}
-	call(t, "", args...).wants(t, exitFailed, "task beaver: judge: the service answers 401", "who are you?", "-out="+dir+" goes on")
+	args := []string{"eval", "-model=tiny", "-tasks=beaver", "-data=" + data, "-include=" + shortTasks(t), "-out=" + dir,
+		"-judge=openai:" + s.URL + "#m"}
+	call(t, "", args...).wants(t, exitFailed, "task beaver: judge: the service answers 401", "who are you?",
+		"-out="+dir+" goes on")
 	absent(t, filepath.Join(dir, "results.json"))
 	known.Store(true)
-	if out := mustCall(t, "", args...); !strings.Contains(out, "eval  2/2 documents, 0/2 answers judged") || strings.Contains(out, "0/2 documents") {
-		t.Errorf("went on with\n%s", out)
+	if out := mustCall(t, "", args...); !strings.Contains(out, "eval  2/2 documents, 0/2 answers judged") ||
+		strings.Contains(out, "0/2 documents") {
+		t.Errorf("the second run printed\n%s", out)
 	}
 	checkJudged(t, dir, "beaver", "llama2")
 }
 
-// The task lists of the seed's README, and all other tasks, run from local files: rows made for this test, or real rows of
-// the sets that $BFPO_SHARED has.
+// The task lists of the original code and all other tasks run from local files: rows made for this test, or real rows
+// of the sets that $BFPO_SHARED has.
 func TestEvalAllTasks(t *testing.T) {
 	data := taskData(t, 22)
 	var entries []string
@@ -182,11 +189,14 @@ func TestEvalAllTasks(t *testing.T) {
 		chat  []string
 		n     int
 	}{
-		{seedTasks + ",truthfulqa_mc1,realtoxicityprompts", nil, 19}, {seedChatTasks + ",beaver", []string{"-apply-chat-template"}, 4},
+		{originalTasks + ",truthfulqa_mc1,realtoxicityprompts", nil, 19},
+		{originalChatTasks + ",beaver", []string{"-apply-chat-template"}, 4},
 	} {
 		dir := filepath.Join(t.TempDir(), "out")
 		started := time.Now()
-		r := call(t, "", append([]string{"eval", "-model=tiny", fmt.Sprint("-limit=", limit), "-tasks=" + c.tasks, "-data=" + data, "-out=" + dir, "-judge=openai:" + s.URL + "#m"}, c.chat...)...)
+		args := []string{"eval", "-model=tiny", fmt.Sprint("-limit=", limit), "-tasks=" + c.tasks, "-data=" + data,
+			"-out=" + dir, "-judge=openai:" + s.URL + "#m"}
+		r := call(t, "", append(args, c.chat...)...)
 		r.wants(t, exitDone)
 		all := evaluated(t, dir)
 		results := all["results"].(map[string]any)
@@ -195,7 +205,8 @@ func TestEvalAllTasks(t *testing.T) {
 		}
 		for task, values := range results {
 			n := all["n-samples"].(map[string]any)[task].(map[string]any)["effective"]
-			if len(values.(map[string]any)) < 2 || n != float64(limit) && !(task == "realtoxicityprompts_challenge" && n.(float64) >= 11) {
+			if len(values.(map[string]any)) < 2 || n != float64(limit) &&
+				!(task == "realtoxicityprompts_challenge" && n.(float64) >= 11) {
 				t.Errorf("%s: %v documents, %v", task, n, values)
 			}
 		}

@@ -8,12 +8,13 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
+// runExport writes a model, run or checkpoint as a Hugging Face folder.
 func runExport(ctx context.Context, o *options, args []string) error {
 	if err := o.parse(args); err != nil {
 		return err
 	}
 	if o.out == "" {
-		return usage.Errorf("no output folder: -out=DIR")
+		return usage.Errorf("no output folder: give -out=DIR")
 	}
 	c, err := o.recipe()
 	if err != nil {

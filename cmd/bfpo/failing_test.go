@@ -15,9 +15,11 @@ import (
 
 func TestNaNLoss(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	r := call(t, "", "train", "-platform=go", "-config="+writeRecipe(t, ""), "-set=learning_rate=1e30", "-set=save_steps=1", "-out="+out)
-	r.wants(t, exitFailed, "step 2", "NaN", "rows of the step: quickstart/safety#", "quickstart/helpful#", "last good checkpoint is "+
-		filepath.Join(out, "checkpoints", "step-1"))
+	r := call(t, "", "train", "-platform=go", "-config="+writeRecipe(t, ""), "-set=learning_rate=1e30",
+		"-set=save_steps=1", "-out="+out)
+	r.wants(t, exitFailed, "step 2", "NaN", "rows of the step: quickstart/safety#", "quickstart/helpful#",
+		"last good checkpoint is "+
+			filepath.Join(out, "checkpoints", "step-1"))
 	noLeftovers(t, out)
 	absent(t, filepath.Join(out, "model"))
 	absent(t, filepath.Join(out, "checkpoints", "step-2"))
@@ -65,7 +67,8 @@ func TestUnwritableOutput(t *testing.T) {
 	if err := os.Mkdir(dir, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	call(t, "", "train", "-platform=go", "-config="+writeRecipe(t, ""), "-out="+dir).wants(t, exitFailed, dir, "permission denied")
+	call(t, "", "train", "-platform=go", "-config="+writeRecipe(t, ""), "-out="+dir).wants(t, exitFailed, dir,
+		"permission denied")
 }
 
 func TestFullDisk(t *testing.T) {
@@ -79,7 +82,8 @@ func TestFullDisk(t *testing.T) {
 		}
 	})
 	out := filepath.Join(disk, "out")
-	args := []string{"train", "-platform=go", "-config=" + writeRecipe(t, ""), "-set=use_selective=true", "-set=selected_layers=down_proj",
+	args := []string{"train", "-platform=go", "-config=" + writeRecipe(t, ""), "-set=use_selective=true",
+		"-set=selected_layers=down_proj",
 		"-set=max_steps=2", "-set=save_steps=1", "-out=" + out}
 	call(t, "", args...).wants(t, exitFailed, "no space left on device", "model") // checkpoints fit, the model does not
 	noLeftovers(t, out)
@@ -101,7 +105,8 @@ func TestOutputFolderInUse(t *testing.T) {
 	config := string(read(t, filepath.Join(out, "config.yaml")))
 	call(t, "", args...).wants(t, exitUsage, out+" holds a finished run", "overwrite_output_dir=true")
 	// What cannot run must not cost what is there.
-	call(t, "", append(args, "-set=overwrite_output_dir=true", "-set=dataset_mixer=none.jsonl")...).wants(t, exitFailed, "none.jsonl")
+	call(t, "", append(args, "-set=overwrite_output_dir=true", "-set=dataset_mixer=none.jsonl")...).wants(t, exitFailed,
+		"none.jsonl")
 	if string(read(t, filepath.Join(out, "config.yaml"))) != config || !rundir.Finished(out) {
 		t.Error("a run that could not begin changed the folder of another")
 	}

@@ -16,81 +16,85 @@ import (
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
-// errHelp ends a command that was asked for its flags; that is no failure.
+// errHelp ends a command after -h. It is not a failure.
 var errHelp = errors.New("help")
 
-// options are the flags that every command takes, and what they set up for the command's run.
+// options are the flags that every command takes, and what lasts while the command runs.
 type options struct {
 	command command
 	set     *flag.FlagSet
 	std     stdio
 
 	platform, config, out, model, profile string
-	prompts, judge                        string // of redteam
+	prompts, judge                        string // of redteam only
 	devices                               int
 	sets                                  values
 	quiet, verbose, installer             bool
 
 	endProfile func() error
-	printed    *bytes.Buffer // what a command that only prints leaves in -out; nil without -out
+	printed    *bytes.Buffer // a copy of standard output for -out; nil if the command fills -out itself, or without -out
 }
 
 // values is a flag that may be given several times.
 type values []string
 
+// String implements flag.Value.
 func (v *values) String() string { return strings.Join(*v, " ") }
 
-// Set appends a value.
+// Set implements flag.Value. It appends a value.
 func (v *values) Set(value string) error {
 	*v = append(*v, value)
 	return nil
 }
 
-// newOptions declares the flags that a command shares with all others. Close the options after the run.
+// newOptions declares the flags that all commands share. Close the options after the run.
 func newOptions(std stdio, c command) *options {
 	o := &options{command: c, set: flag.NewFlagSet("bfpo "+c.name, flag.ContinueOnError), std: std}
-	out := "`folder` that gets a copy of what is printed"
-	if c.fills {
+	out := "`folder` for a copy of the printed output"
+	if c.fillsOut {
 		out = "output `folder`"
 	}
-	if c.fills && c.name != "export" {
-		out += " (runs/NAME when not given)"
+	if c.fillsOut && c.name != "export" {
+		out += " (default runs/NAME)"
 	}
-	o.set.SetOutput(io.Discard) // parse says it better
-	o.set.StringVar(&o.platform, "platform", "", "auto, cpu, cuda, go or the `path` of a PJRT plugin (auto: cuda when a GPU is there, else cpu, else go)")
+	o.set.SetOutput(io.Discard) // parseFlags prints better messages
+	o.set.StringVar(&o.platform, "platform", "",
+		"`platform`: auto, cpu, cuda, go or the path of a PJRT plugin; auto (the default) takes cuda if there is a GPU,\n"+
+			"else cpu, else go")
 	o.set.IntVar(&o.devices, "devices", 1, "`number` of devices")
 	o.set.StringVar(&o.config, "config", c.recipe, "`recipe`: a built-in name or a YAML file")
-	o.set.Var(&o.sets, "set", "`key=value`: one key of the recipe, beats every file; repeatable")
+	o.set.Var(&o.sets, "set", "`key=value` for one key of the recipe; overrides every file; may be repeated")
 	o.set.StringVar(&o.out, "out", "", out)
 	o.set.StringVar(&o.model, "model", "", "`model`: a folder, a .gguf file, a hub id[@revision] or a built-in name")
-	o.set.StringVar(&o.profile, "profile", "", "`folder` for a CPU profile of the host and XLA's dump of the compiled programs")
-	o.set.BoolVar(&o.quiet, "q", false, "print results and errors only")
-	o.set.BoolVar(&o.verbose, "v", false, "tell of every compiled program: its memory, and how long it took")
-	o.set.BoolVar(&o.installer, "allow-installer", false, "let go-xla download its own, unpinned XLA plugin when no other is found")
+	o.set.StringVar(&o.profile, "profile", "",
+		"`folder` for a CPU profile of the host and XLA's dump of the compiled programs")
+	o.set.BoolVar(&o.quiet, "q", false, "print only results and errors")
+	o.set.BoolVar(&o.verbose, "v", false, "print the memory and compile time of every compiled program")
+	o.set.BoolVar(&o.installer, "allow-installer", false,
+		"let go-xla download an XLA plugin whose version is not pinned, if no other plugin is found")
 	return o
 }
 
-// parse reads the flags and sets up what they ask for. A wrong flag is a usage error that names the nearest one; -h prints them all.
+// parse reads the flags of a command without arguments and sets up what they ask for. A wrong flag is a usage error
+// that names the nearest flag. -h prints all flags and returns errHelp.
 func (o *options) parse(args []string) error {
 	others, err := o.parseFlags(args)
 	switch {
 	case err != nil:
 		return err
 	case len(others) > 0:
-		return usage.Errorf("unexpected argument %q: flags are written -name=value; see %s -h", others[0], o.set.Name())
+		return usage.Errorf("unexpected argument %q: a flag is written -name=value; see %s -h", others[0], o.set.Name())
 	}
 	return o.setUp()
 }
 
-// parseFlags reads the flags and returns the arguments that stand before, between and behind them.
+// parseFlags reads the flags and returns the other arguments, wherever they stand.
 func (o *options) parseFlags(args []string) (others []string, err error) {
 	for {
 		err := o.set.Parse(args)
 		switch {
 		case errors.Is(err, flag.ErrHelp):
-			fmt.Fprintf(o.std.out, "Usage of %s:\n", o.set.Name())
-			o.set.SetOutput(o.std.out)
-			o.set.PrintDefaults()
+			o.printUsage()
 			return nil, errHelp
 		case err != nil:
 			return nil, usage.Errorf("%v%s; see %s -h", err, o.nearestFlag(err), o.set.Name())
@@ -102,9 +106,20 @@ func (o *options) parseFlags(args []string) (others []string, err error) {
 	}
 }
 
-// setUp begins what the flags ask for besides the command's own work.
+// printUsage prints the summary and all flags of the command.
+func (o *options) printUsage() {
+	line := o.set.Name() + " [flags]"
+	if o.command.args != "" {
+		line += " " + o.command.args
+	}
+	fmt.Fprintf(o.std.out, "Usage: %s\n\n%s\n\nFlags:\n", line, o.command.summary)
+	o.set.SetOutput(o.std.out)
+	o.set.PrintDefaults()
+}
+
+// setUp starts the profile and the copy of the output, if flags ask for them.
 func (o *options) setUp() (err error) {
-	if o.out != "" && !o.command.fills {
+	if o.out != "" && !o.command.fillsOut {
 		if err := os.MkdirAll(o.out, 0o755); err != nil {
 			return fmt.Errorf("output folder: %w", err)
 		}
@@ -115,7 +130,7 @@ func (o *options) setUp() (err error) {
 	return err
 }
 
-// close ends the profile and leaves the copy of what was printed.
+// close ends the profile and writes the copy of the output.
 func (o *options) close() error {
 	var errs []error
 	if o.endProfile != nil {
@@ -130,6 +145,7 @@ func (o *options) close() error {
 	return errors.Join(errs...)
 }
 
+// nearestFlag returns a question that names the flag most like an unknown one, or nothing if err is not about that.
 func (o *options) nearestFlag(err error) string {
 	_, unknown, ok := strings.Cut(err.Error(), "flag provided but not defined: -")
 	if !ok {
@@ -143,7 +159,7 @@ func (o *options) nearestFlag(err error) string {
 	return ""
 }
 
-// recipe loads the configuration: the recipe, then -set, then the flags that stand for a key.
+// recipe loads the recipe of -config. The keys of -set override it, and so do the flags that stand for a key.
 func (o *options) recipe() (recipe.Config, error) {
 	sets := append([]string{}, o.sets...)
 	given := map[string]bool{}
@@ -152,7 +168,7 @@ func (o *options) recipe() (recipe.Config, error) {
 		{"platform", "platform", o.platform}, {"model", "model_name_or_path", o.model}, {"out", "output_dir", o.out},
 		{"prompts", "redteam_prompts", o.prompts}, {"judge", "redteam_judge", o.judge},
 	} {
-		if given[f.flag] || f.value != "" { // chat changes the model
+		if given[f.flag] || f.value != "" { // chat sets the model without the flag
 			sets = append(sets, f.key+"="+quoted(f.value))
 		}
 	}
@@ -166,7 +182,7 @@ func (o *options) recipe() (recipe.Config, error) {
 	return recipe.Load(files, o.config, sets)
 }
 
-// quoted is a flag's text as a YAML string.
+// quoted returns a text as a YAML string.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // log prints a notice unless -q.
@@ -176,16 +192,18 @@ func (o *options) log(format string, args ...any) {
 	}
 }
 
-// command is one entry of the command table. Its run declares the flags of its own on o, parses args and does the work.
+// command is one entry of the command table. Its function run declares the command's own flags, parses args and does
+// the work.
 type command struct {
-	name    string
-	summary string
-	recipe  string // the default of -config
-	fills   bool   // -out is the folder it fills; a command that only prints leaves a copy of that there
-	run     func(ctx context.Context, o *options, args []string) error
+	name     string
+	args     string // what follows the flags, for the help text
+	summary  string // one phrase for the help text
+	recipe   string // the default of -config
+	fillsOut bool   // the command writes files to -out; otherwise -out gets a copy of the printed output
+	run      func(ctx context.Context, o *options, args []string) error
 }
 
-// stdio is what a command reads and writes.
+// stdio holds the standard streams of a command.
 type stdio struct {
 	in       io.Reader
 	out, err io.Writer

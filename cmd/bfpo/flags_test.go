@@ -52,13 +52,14 @@ func TestQuietAndVerbose(t *testing.T) {
 	if strings.Contains(verbose.out, "device     XLA") || strings.Contains(verbose.out, "cpu device") {
 		verbose.wants(t, exitDone, "program grads", "program apply", "in place")
 	}
-	if out := mustCall(t, "", "run", "-platform=go", "-config=tiny", "-set=max_steps=1", "-q", "-out="+filepath.Join(t.TempDir(), "out")); !strings.Contains(out, "|margin − target|") ||
-		strings.Contains(out, "tok/s") {
-		t.Errorf("a quiet pipeline prints results alone, not\n%s", out)
+	out := mustCall(t, "", "run", "-platform=go", "-config=tiny", "-set=max_steps=1", "-q",
+		"-out="+filepath.Join(t.TempDir(), "out"))
+	if !strings.Contains(out, "|margin − target|") || strings.Contains(out, "tok/s") {
+		t.Errorf("a quiet pipeline prints results only, not\n%s", out)
 	}
 }
 
-// The profile changes XLA's environment, which is a process's own.
+// -profile changes the environment that XLA reads, so each command runs in its own process.
 func TestProfile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "profile")
 	child(t, stop{}, "generate", "-model=tiny", "-prompt=Hello", "-max-tokens=2", "-profile="+dir).wants(t, exitDone)
@@ -83,7 +84,7 @@ func TestOutputNames(t *testing.T) {
 	}
 }
 
-// The quickstart's flow with nothing but the program: no network, no pip, no XLA, and without cgo too.
+// The stages of the quickstart need nothing but the program: no network, no pip and no XLA, with and without cgo.
 func TestTinyPipelineOnGo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program twice")

@@ -13,7 +13,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// answering are the flags of commands that generate.
+// answering holds the flags of commands that generate answers.
 type answering struct {
 	maxTokens         int
 	temperature, topP float64
@@ -21,25 +21,28 @@ type answering struct {
 	stops             values
 }
 
+// answering declares the flags of commands that generate answers.
 func (o *options) answering(maxTokens int, temperature float64) *answering {
 	a := &answering{}
-	o.set.IntVar(&a.maxTokens, "max-tokens", maxTokens, "tokens of an answer at most")
-	o.set.Float64Var(&a.temperature, "temperature", temperature, "0 takes the likeliest token")
-	o.set.Float64Var(&a.topP, "top-p", 1, "draw from the smallest set of tokens with this share of the probability")
-	o.set.Int64Var(&a.seed, "seed", 42, "of the random draws; each prompt has its own stream")
-	o.set.Var(&a.stops, "stop", "`text` that ends an answer; repeatable")
+	o.set.IntVar(&a.maxTokens, "max-tokens", maxTokens, "maximum number of `tokens` of an answer")
+	o.set.Float64Var(&a.temperature, "temperature", temperature,
+		"`temperature` of sampling; 0 always takes the most probable token")
+	o.set.Float64Var(&a.topP, "top-p", 1,
+		"sample from the smallest set of tokens that has this share `p` of the probability")
+	o.set.Int64Var(&a.seed, "seed", 42, "`seed` of sampling; each prompt has its own random stream")
+	o.set.Var(&a.stops, "stop", "`text` that ends an answer; may be repeated")
 	return a
 }
 
-// check refuses values out of range before a model is loaded.
+// check refuses values out of range, before a model is loaded.
 func (a *answering) check() error {
 	switch {
 	case a.maxTokens < 1:
-		return usage.Errorf("-max-tokens=%d: want 1 or more", a.maxTokens)
+		return usage.Errorf("-max-tokens=%d: must be 1 or more", a.maxTokens)
 	case !(a.temperature >= 0) || math.IsInf(a.temperature, 0):
-		return usage.Errorf("-temperature=%g: want 0 (the likeliest token) or a positive number", a.temperature)
+		return usage.Errorf("-temperature=%g: must be 0 (the most probable token) or a positive number", a.temperature)
 	case !(a.topP > 0 && a.topP <= 1):
-		return usage.Errorf("-top-p=%g: want a number above 0 and up to 1", a.topP)
+		return usage.Errorf("-top-p=%g: must be greater than 0 and at most 1", a.topP)
 	}
 	if slices.Contains(a.stops, "") {
 		return usage.Errorf("-stop: an empty text would end every answer at once")
@@ -47,9 +50,11 @@ func (a *answering) check() error {
 	return nil
 }
 
+// runGenerate generates answers to one prompt or to the prompts on standard input.
 func runGenerate(ctx context.Context, o *options, args []string) error {
 	a := o.answering(256, 0)
-	prompt := o.set.String("prompt", "", "`text` to go on from, as it stands (JSON lines on standard input when not given)")
+	prompt := o.set.String("prompt", "",
+		"`text` to continue, without a template; without this flag, prompts are JSON lines on standard input")
 	if err := o.parse(args); err != nil {
 		return err
 	}
@@ -91,16 +96,17 @@ func runGenerate(ctx context.Context, o *options, args []string) error {
 	return nil
 }
 
-// promptIDs is a prompt in tokens, which must leave room for an answer.
+// promptIDs returns the token ids of a prompt. A prompt that leaves no room for an answer is an error.
 func (m loaded) promptIDs(p datasets.Prompt) ([]int32, error) {
-	ids, err := datasets.TextFormat{Tokenizer: m.language.Tokenizer, Template: m.language.Template}.PromptIDs(p)
+	format := datasets.TextFormat{Tokenizer: m.language.Tokenizer, Template: m.language.Template}
+	ids, err := format.PromptIDs(p)
 	if err != nil {
 		return nil, err
 	}
 	return ids, fits(m.Config, ids, nil, 1)
 }
 
-// readPrompts reads one prompt a line.
+// readPrompts reads prompts, one JSON object a line, and returns their token ids.
 func (m loaded) readPrompts(ctx context.Context, in io.Reader) (prompts [][]int32, err error) {
 	err = eachLine(ctx, in, func(line []byte) error {
 		p, err := datasets.ParsePrompt(line)
@@ -114,15 +120,16 @@ func (m loaded) readPrompts(ctx context.Context, in io.Reader) (prompts [][]int3
 	return prompts, err
 }
 
-// answerLine is one answer.
+// answerLine is one line of output.
 type answerLine struct {
 	Text string  `json:"text"`
 	IDs  []int32 `json:"ids"`
 	Stop string  `json:"stop"` // eos, length or stop
 }
 
-// answer generates for all prompts.
-func (a *answering) answer(ctx context.Context, g *mistral.Generator, m loaded, prompts [][]int32) ([]answerLine, error) {
+// answer generates an answer to each prompt.
+func (a *answering) answer(ctx context.Context, g *mistral.Generator, m loaded, prompts [][]int32) ([]answerLine,
+	error) {
 	completions, err := g.Generate(ctx, prompts, a.options(m), nil)
 	if err != nil {
 		return nil, err
@@ -135,6 +142,7 @@ func (a *answering) answer(ctx context.Context, g *mistral.Generator, m loaded, 
 	return lines, nil
 }
 
+// options returns the flags as the options of a generator. Stop texts are looked for in the decoded answer.
 func (a *answering) options(m loaded) mistral.GenerateOptions {
 	o := mistral.GenerateOptions{MaxTokens: a.maxTokens, Temperature: a.temperature, TopP: a.topP, Seed: a.seed}
 	if len(a.stops) > 0 {
@@ -146,7 +154,7 @@ func (a *answering) options(m loaded) mistral.GenerateOptions {
 	return o
 }
 
-// cut ends a text before the first of the stop texts in it.
+// cut cuts a text off before the first stop text in it, and reports whether there was one.
 func (a *answering) cut(text string) (string, bool) {
 	found := false
 	for _, stop := range a.stops {

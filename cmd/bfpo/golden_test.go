@@ -69,10 +69,12 @@ func TestGoldenTokenize(t *testing.T) {
 	skip := answers[textLine](t, rows, "tokenize", model, "-decode", "-special=false")
 	for i, c := range golden.Cases {
 		if !slices.Equal(ids[i].IDs, c.IDs) || !slices.Equal(bare[i].IDs, c.Bare) {
-			t.Errorf("%q: ids %v, recorded %v; without special ones %v, recorded %v", c.Text, ids[i].IDs, c.IDs, bare[i].IDs, c.Bare)
+			t.Errorf("%q: ids %v, recorded %v; without special ones %v, recorded %v", c.Text, ids[i].IDs, c.IDs, bare[i].IDs,
+				c.Bare)
 		}
 		if text[i].Text != c.Decode || skip[i].Text != c.DecodeSkip {
-			t.Errorf("%v: text %q, recorded %q; without special tokens %q, recorded %q", c.IDs, text[i].Text, c.Decode, skip[i].Text, c.DecodeSkip)
+			t.Errorf("%v: text %q, recorded %q; without special tokens %q, recorded %q", c.IDs, text[i].Text, c.Decode,
+				skip[i].Text, c.DecodeSkip)
 		}
 	}
 	t.Logf("%d texts", len(golden.Cases))

@@ -15,7 +15,8 @@ import (
 // inLoop are the settings of a stage of 6 steps that evaluates tasks and answers prompts every second one.
 func inLoop(t *testing.T) []string {
 	t.Helper()
-	return []string{"-config=" + writeRecipe(t, "evaluation_strategy: steps\neval_steps: 2\neval_tasks: [toxigen, advbench]\neval_limit: 3\neval_data: "+taskData(t, 4)+
+	return []string{"-config=" + writeRecipe(t, "evaluation_strategy: steps\neval_steps: 2\n"+
+		"eval_tasks: [toxigen, advbench]\neval_limit: 3\neval_data: "+taskData(t, 4)+
 		"\neval_dataset_mixer: {"+heldOut(t)+": 1.0}\ngenerate_during_eval: true\n"), "-set=max_steps=6"}
 }
 
@@ -65,13 +66,16 @@ func TestInLoop(t *testing.T) {
 	shownInLoop(t, dir)
 	sameAsEval(t, settings, dir)
 	plain := filepath.Join(t.TempDir(), "plain")
-	mustCall(t, "", append([]string{"train", "-out=" + plain, "-set=eval_tasks=null", "-set=generate_during_eval=false"}, settings...)...)
+	mustCall(t, "", append([]string{"train", "-out=" + plain, "-set=eval_tasks=null", "-set=generate_during_eval=false"},
+		settings...)...)
 	sameFile(t, plain, dir, "model/model.safetensors")
-	comparison := mustCall(t, "", "compare", filepath.Join(dir, "eval", "step-2"), dir, "-out="+filepath.Join(t.TempDir(), "c"))
+	comparison := mustCall(t, "", "compare", filepath.Join(dir, "eval", "step-2"), dir,
+		"-out="+filepath.Join(t.TempDir(), "c"))
 	if !strings.Contains(comparison, "toxigen acc") {
 		t.Errorf("compare prints\n%s", comparison)
 	}
-	mustCall(t, "", append([]string{"train", "-out=" + dir, "-set=eval_tasks=null", "-set=generate_during_eval=false", "-set=overwrite_output_dir=true"}, settings...)...)
+	mustCall(t, "", append([]string{"train", "-out=" + dir, "-set=eval_tasks=null", "-set=generate_during_eval=false",
+		"-set=overwrite_output_dir=true"}, settings...)...)
 	absent(t, filepath.Join(dir, "answers.jsonl"))
 	absent(t, filepath.Join(dir, "eval", "step-2"))
 }
@@ -101,17 +105,21 @@ func sameAsEval(t *testing.T, settings []string, dir string) {
 		}
 	}
 	mustCall(t, "", "eval", "-model="+dir, "-tasks=toxigen,advbench", "-limit=3", "-data="+data, "-out="+alone)
-	if a, b := evaluated(t, alone)["results"], evaluated(t, filepath.Join(dir, "eval", "step-6"))["results"]; !reflect.DeepEqual(a, b) {
-		t.Errorf("in the loop %v, by bfpo eval %v", b, a)
+	byEval, inLoop := evaluated(t, alone)["results"], evaluated(t, filepath.Join(dir, "eval", "step-6"))["results"]
+	if !reflect.DeepEqual(byEval, inLoop) {
+		t.Errorf("in the loop %v, by bfpo eval %v", inLoop, byEval)
 	}
 }
 
-// Without held-out rows there are tasks and answers alone; the answers are to the prompts that the recipe names.
+// Without held-out rows, an evaluation in the loop has only tasks and answers to the prompts that the recipe names.
 func TestInLoopAlone(t *testing.T) {
-	prompts := write(t, filepath.Join(t.TempDir(), "prompts.jsonl"), `{"messages": [{"role": "user", "content": "Why?"}]}`+"\n")
-	file := writeRecipe(t, "do_eval: true\neval_tasks: toxigen\neval_limit: 1\neval_data: "+taskData(t, 1)+"\ngenerate_during_eval: true\neval_prompts: "+prompts+"\n")
+	prompts := write(t, filepath.Join(t.TempDir(), "prompts.jsonl"),
+		`{"messages": [{"role": "user", "content": "Why?"}]}`+"\n")
+	file := writeRecipe(t, "do_eval: true\neval_tasks: toxigen\neval_limit: 1\neval_data: "+taskData(t, 1)+
+		"\ngenerate_during_eval: true\neval_prompts: "+prompts+"\n")
 	dir := filepath.Join(t.TempDir(), "out")
-	mustCall(t, "", "train", "-platform=go", "-config="+file, "-set=dataset_splits=[train]", "-set=max_steps=2", "-out="+dir)
+	mustCall(t, "", "train", "-platform=go", "-config="+file, "-set=dataset_splits=[train]", "-set=max_steps=2",
+		"-out="+dir)
 	records := metrics(t, dir)
 	last := records[len(records)-1]
 	if _, ok := last.Get("eval_toxigen/acc"); !ok || !last.Evaluation() || last.Step != 2 {
@@ -127,6 +135,7 @@ func TestInLoopAlone(t *testing.T) {
 	if err := json.Unmarshal(read(t, filepath.Join(dir, "eval_results.json")), &results); err != nil || len(results) < 3 {
 		t.Errorf("eval_results.json: %v, %v", results, err)
 	}
-	call(t, "", "train", "-platform=go", "-config="+file, "-set=dataset_splits=[train]", "-set=eval_data="+t.TempDir(), "-out="+filepath.Join(t.TempDir(), "out")).
+	call(t, "", "train", "-platform=go", "-config="+file, "-set=dataset_splits=[train]", "-set=eval_data="+t.TempDir(),
+		"-out="+filepath.Join(t.TempDir(), "out")).
 		wants(t, exitFailed, "eval_tasks (eval_data is", "toxigen")
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph/wheel"
 )
 
-// ownCache makes the judges' verdicts go to a new cache folder; plugins and compiled programs stay in the user's.
+// ownCache gives the test a new cache folder for verdicts. Plugins and compiled programs stay in the user's cache.
 func ownCache(t *testing.T) string {
 	t.Helper()
 	// The plugin keeps its usual path: a process can load only a few plugins, and a second path is a second plugin.
@@ -32,7 +32,8 @@ func ownCache(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"wheels", "programs"} {
-		if err := errors.Join(os.MkdirAll(filepath.Join(shared, name), 0o755), os.Symlink(filepath.Join(shared, name), filepath.Join(dir, name))); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Join(shared, name), 0o755),
+			os.Symlink(filepath.Join(shared, name), filepath.Join(dir, name))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -64,7 +65,8 @@ func (s *judgeServer) answer(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Messages []struct{ Content string }
 	}
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || len(body.Messages) != 2 || r.Header.Get("Authorization") != "Bearer "+judgeKey {
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || len(body.Messages) != 2 ||
+		r.Header.Get("Authorization") != "Bearer "+judgeKey {
 		http.Error(w, "no such thing", http.StatusTeapot)
 		return
 	}
@@ -91,7 +93,7 @@ func (s *judgeServer) answer(w http.ResponseWriter, r *http.Request) {
 		if n%11 == 5 {
 			word = "Perhaps"
 		}
-		json.NewEncoder(w).Encode(map[string]any{"choices": []any{map[string]any{"message": map[string]any{"content": word}}}})
+		fmt.Fprintf(w, `{"choices": [{"message": {"content": %q}}]}`, word)
 	}
 }
 
@@ -162,7 +164,8 @@ func checkJudged(t *testing.T, dir, task, metric string) (unjudged int) {
 	result := all["results"].(map[string]any)[task].(map[string]any)
 	mean, _ := result[metric+",none"].(float64)
 	stderr, _ := result[metric+"_stderr,none"].(float64) // of one value there is none
-	if math.Abs(mean-sum/max(n, 1)) > 1e-12 || math.Abs(stderr-math.Sqrt(squares/max(n-1, 1)/max(n, 1))) > 1e-12 || n == 0 && len(result) > 0 {
+	if math.Abs(mean-sum/max(n, 1)) > 1e-12 || math.Abs(stderr-math.Sqrt(squares/max(n-1, 1)/max(n, 1))) > 1e-12 ||
+		n == 0 && len(result) > 0 {
 		t.Errorf("%s: %v, the samples have %g of %g", task, result, sum, n)
 	}
 	if got := all["n-samples"].(map[string]any)[task].(map[string]any)["unjudged"]; got != float64(unjudged) {

@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// maxLine bounds one line of input.
+// maxLine is the maximum length in bytes of a line of input.
 const maxLine = 64 << 20
 
-// lines yields the lines of in until its end or until ctx is done: a person who presses Ctrl-C at a prompt must not have to press Enter
-// too. The reader may then stay behind in its last read; the program ends soon after.
+// lines yields the lines of in until its end or until ctx is done. It reads in a goroutine, so that Ctrl-C at a prompt
+// works without Enter. The goroutine may then be left in its last read; the program ends soon after.
 func lines(ctx context.Context, in io.Reader) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -53,7 +53,7 @@ func lines(ctx context.Context, in io.Reader) iter.Seq2[string, error] {
 	}
 }
 
-// eachLine calls f with every line of in that is not empty. An error names the line.
+// eachLine calls f with every line of in that is not blank. An error names the line.
 func eachLine(ctx context.Context, in io.Reader, f func(line []byte) error) error {
 	number := 0
 	for line, err := range lines(ctx, in) {
@@ -68,7 +68,8 @@ func eachLine(ctx context.Context, in io.Reader, f func(line []byte) error) erro
 	return nil
 }
 
-// decodeLine reads one JSON object into a struct; keys that the struct lacks are errors, and so is anything behind the object.
+// decodeLine decodes one JSON object into a struct. A key that the struct lacks is an error, and so is text after the
+// object.
 func decodeLine(line []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
@@ -76,19 +77,19 @@ func decodeLine(line []byte, into any) error {
 		return err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return errors.New("want one JSON object and nothing behind it")
+		return errors.New("text after the JSON object: want one object a line")
 	}
 	return nil
 }
 
-// writeLine writes one JSON object a line, without HTML escapes.
+// writeLine writes v as JSON on one line, without HTML escapes.
 func writeLine(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }
 
-// orEmpty makes a missing list an empty one, which JSON writes as [] rather than null.
+// orEmpty returns an empty list for nil, so that JSON has [] instead of null.
 func orEmpty(ids []int32) []int32 {
 	if ids == nil {
 		return []int32{}

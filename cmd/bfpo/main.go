@@ -1,6 +1,11 @@
 // Command bfpo aligns a chat model by Bi-Factorial Preference Optimization and shows what changed.
 //
-// With no command it runs the quickstart. `bfpo help` lists the commands, `bfpo COMMAND -h` the flags of one.
+// Without a command it runs the quickstart. `bfpo help` lists the commands, `bfpo COMMAND -h` the flags of a command.
+// The work is done by the packages below bfpo. This package reads flags and recipes, prints results and turns errors
+// into messages and exit codes. It refuses unknown commands and flags, and names the nearest one.
+//
+// Files: main.go is the table of commands, flags.go the flags that all commands share, runtime.go opens devices and
+// models, and each of the other files is one command or the part that some commands share.
 package main
 
 import (
@@ -16,25 +21,32 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
+// commands returns the table of commands in the order of the help text.
 func commands() []command {
 	return []command{
-		{"quickstart", "SFT, BFPO and evaluation of a real small model on built-in rows (the default command)", "quickstart", true, runPipeline},
-		{"sft", "one supervised stage from a recipe", "", true, runSFT},
-		{"train", "one preference stage from a recipe", "", true, runTrain},
-		{"run", "the stages that a recipe names, each starting from the one before", "", true, runPipeline},
-		{"redteam", "a preference stage on judged pairs of the model's own answers, measured before and after", "", true, runRedTeam},
-		{"eval", "lm-evaluation-harness's tasks: numbers for a model", "", true, runEval},
-		{"compare", "two or more evaluations or runs side by side: a table and a page", "", true, runCompare},
-		{"data", "reads, checks and shows what a recipe would train on", "", false, runData},
-		{"plan", "what training would take: memory, arithmetic, compile time, also on GPUs that are not here", "", false, runPlan},
-		{"generate", "answers for prompts", "", false, runGenerate},
-		{"chat", "talk to a model, or to two side by side", "", false, runChat},
-		{"score", "log-probabilities of responses, JSON lines in and out", "", false, runScore},
-		{"tokenize", "text to token ids and back, JSON lines in and out", "", false, runTokenize},
-		{"render", "messages to text and ids by the chat template, JSON lines in and out", "", false, runRender},
-		{"bench", "times the training step on a file of pairs in token ids, beside other programs", "bench", false, runBench},
-		{"export", "a run or checkpoint to a Hugging Face folder", "", true, runExport},
-		{"version", "version, backend, plugin and devices", "", false, runVersion},
+		{name: "quickstart", summary: "train and evaluate a small real model on built-in rows (the default command)",
+			recipe: "quickstart", fillsOut: true, run: runPipeline},
+		{name: "sft", summary: "run one supervised stage of a recipe", fillsOut: true, run: runSFT},
+		{name: "train", summary: "run one preference stage of a recipe", fillsOut: true, run: runTrain},
+		{name: "run", summary: "run all stages of a recipe, each on the model of the stage before",
+			fillsOut: true, run: runPipeline},
+		{name: "redteam", summary: "train on judged pairs of the model's own answers, and measure it before and after",
+			fillsOut: true, run: runRedTeam},
+		{name: "eval", summary: "evaluate a model on tasks of lm-evaluation-harness", fillsOut: true, run: runEval},
+		{name: "compare", args: "DIR DIR...", summary: "compare evaluations or runs in a table and on a page",
+			fillsOut: true, run: runCompare},
+		{name: "data", summary: "read, check and show the rows that a recipe would train on", run: runData},
+		{name: "plan", summary: "print the memory and arithmetic that training needs, also on GPUs that you do not have",
+			run: runPlan},
+		{name: "generate", summary: "generate answers to prompts", run: runGenerate},
+		{name: "chat", summary: "chat with a model, or with two models side by side", run: runChat},
+		{name: "score", summary: "compute log-probabilities of responses, JSON lines in and out", run: runScore},
+		{name: "tokenize", summary: "convert text to token ids or back, JSON lines in and out", run: runTokenize},
+		{name: "render", summary: "render messages with the chat template, JSON lines in and out", run: runRender},
+		{name: "bench", summary: "time the training step on a file of pairs", recipe: "bench", run: runBench},
+		{name: "export", summary: "write a model, run or checkpoint as a Hugging Face folder",
+			fillsOut: true, run: runExport},
+		{name: "version", summary: "print the version, backend, plugin and devices", run: runVersion},
 	}
 }
 
@@ -44,7 +56,7 @@ func main() {
 	os.Exit(run(ctx, stdio{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:]))
 }
 
-// Exit codes, as documented for users.
+// Exit codes, a promise to users.
 const (
 	exitDone        = 0
 	exitFailed      = 1
@@ -52,7 +64,7 @@ const (
 	exitInterrupted = 130
 )
 
-// run finds the command that args name, runs it and turns its error into an exit code and one message.
+// run runs the command that args name and turns its error into one message and an exit code.
 func run(ctx context.Context, std stdio, args []string) int {
 	name := "quickstart"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -70,7 +82,7 @@ func run(ctx context.Context, std stdio, args []string) int {
 			return exitCode(std.err, errors.Join(c.run(ctx, o, args), o.close()))
 		}
 	}
-	fmt.Fprintf(std.err, "bfpo: unknown command %q%s; `bfpo help` lists them\n", name, suggestion(name))
+	fmt.Fprintf(std.err, "bfpo: unknown command %q%s; `bfpo help` lists all commands\n", name, suggestion(name))
 	return exitUsage
 }
 
@@ -78,6 +90,7 @@ func isHelp(arg string) bool {
 	return arg == "-h" || arg == "-help" || arg == "--help"
 }
 
+// suggestion returns a question that names the command most like name, or nothing if none is.
 func suggestion(name string) string {
 	names := make([]string, 0, len(commands()))
 	for _, c := range commands() {
@@ -89,6 +102,7 @@ func suggestion(name string) string {
 	return ""
 }
 
+// exitCode prints the message of an error and returns its exit code.
 func exitCode(w io.Writer, err error) int {
 	var wrong *usage.Error
 	switch {
@@ -97,7 +111,7 @@ func exitCode(w io.Writer, err error) int {
 	case errors.Is(err, usage.ErrInterrupted):
 		fmt.Fprintln(w, "bfpo:", err)
 		return exitInterrupted
-	case errors.Is(err, context.Canceled): // there was nothing to save
+	case errors.Is(err, context.Canceled): // a command that saves nothing
 		fmt.Fprintln(w, "bfpo: interrupted:", err)
 		return exitInterrupted
 	case errors.As(err, &wrong):
@@ -109,9 +123,9 @@ func exitCode(w io.Writer, err error) int {
 }
 
 func printHelp(w io.Writer) {
-	fmt.Fprint(w, "bfpo makes a chat model safer without making it less helpful.\n\nUsage: bfpo [command] [flags]\n\n")
+	fmt.Fprint(w, "bfpo makes a chat model safer without making it less helpful.\n\nUsage: bfpo [COMMAND] [flags]\n\n")
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.summary)
 	}
-	fmt.Fprint(w, "\nFlags take -name=value or -name value; `bfpo COMMAND -h` shows those of one command.\n")
+	fmt.Fprint(w, "\nA flag is written -name=value or -name value. `bfpo COMMAND -h` lists the flags of a command.\n")
 }

@@ -22,7 +22,10 @@ func TestPeerLossesCompare(t *testing.T) {
 				precision string
 				factor    float64
 				ok        bool
-			}{{"f32", 1 + 4e-5, true}, {"f32", 1 + 1.5e-4, false}, {"bf16", 1 - 4.9e-3, true}, {"bf16", 1 - 5.2e-3, false}, {"bf16", math.NaN(), false}} {
+			}{
+				{"f32", 1 + 4e-5, true}, {"f32", 1 + 1.5e-4, false},
+				{"bf16", 1 - 4.9e-3, true}, {"bf16", 1 - 5.2e-3, false}, {"bf16", math.NaN(), false},
+			} {
 				r := bench.Result{Precision: c.precision, Losses: slices.Clone(run.Losses[:3])}
 				r.Losses[2] *= c.factor
 				_, _, err := p.compare(r)

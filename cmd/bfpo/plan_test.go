@@ -28,16 +28,19 @@ func TestPlanJSON(t *testing.T) {
 	if n("parameters") != 151872 || n("trainable_parameters") != 20480 || n("devices") != 1 || n("steps") < 1 {
 		t.Errorf("plan %v", p)
 	}
-	if n("bytes_per_device") != n("inputs")+n("temp")+n("outputs")-n("aliases") || n("flops_per_step") <= 0 || n("compile_seconds") <= 0 {
+	if n("bytes_per_device") != n("inputs")+n("temp")+n("outputs")-n("aliases") || n("flops_per_step") <= 0 ||
+		n("compile_seconds") <= 0 {
 		t.Errorf("plan %v", p)
 	}
 }
 
 func TestPlanText(t *testing.T) {
 	graphtest.GPUs(t, "a100", 2) // skips where nothing compiles
-	out := mustCall(t, "", "plan", "-config=zephyr-7b/bfpo", "-model=tiny", "-set=max_length=128", "-set=max_prompt_length=64", "-gpu=a100", "-devices=2",
+	out := mustCall(t, "", "plan", "-config=zephyr-7b/bfpo", "-model=tiny", "-set=max_length=128",
+		"-set=max_prompt_length=64", "-gpu=a100", "-devices=2",
 		"-set=mesh=zero1", "-v")
-	for _, want := range []string{"2 NVIDIA A100", "151.9k parameters", "mesh zero1", "0 % of them with float32", "cuDNN", "fits",
+	for _, want := range []string{"2 NVIDIA A100", "151.9k parameters", "mesh zero1", "0 % of them with float32", "cuDNN",
+		"fits",
 		"__cudnn$fmhaScaleBiasSoftmaxBackward(", "matmul(bf16["} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
@@ -52,7 +55,7 @@ func TestPlanRefuses(t *testing.T) {
 		args []string
 	}{
 		{exitUsage, "want one of h100, h200", []string{"-gpu=tpu", "-config=tiny"}},
-		{exitUsage, "GPUs are of -platform=cuda, not go", []string{"-gpu=h100", "-platform=go", "-config=tiny"}},
+		{exitUsage, "-gpu=h100: needs -platform=cuda, not go", []string{"-gpu=h100", "-platform=go", "-config=tiny"}},
 	} {
 		call(t, "", append([]string{"plan"}, c.args...)...).wants(t, c.code, c.want)
 	}
@@ -71,7 +74,7 @@ func TestCUDAWithoutGPU(t *testing.T) {
 		r := call(t, "", args...)
 		r.wants(t, exitFailed, "no NVIDIA GPU", "/dev/nvidia", "-platform=cpu", "bfpo plan -platform=cuda -gpu=h100")
 		if strings.Count(strings.TrimSpace(r.err), "\n") != 0 {
-			t.Errorf("%s says more than one line:\n%s", command, r.err)
+			t.Errorf("%s prints more than one line:\n%s", command, r.err)
 		}
 	}
 }

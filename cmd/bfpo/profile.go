@@ -7,8 +7,9 @@ import (
 	"runtime/pprof"
 )
 
-// startProfile begins a CPU profile of the host in dir/cpu.pprof and lets XLA write the programs it compiles to dir/xla. It must run
-// before the plugin is loaded. With an empty dir it does nothing. The function returned ends the profile.
+// startProfile starts a CPU profile of the host in dir/cpu.pprof and lets XLA dump the programs that it compiles to
+// dir/xla. Call it before the plugin is loaded, which reads its settings once, and call stop to end the profile. With
+// an empty dir it does nothing.
 func startProfile(dir string) (stop func() error, err error) {
 	if dir == "" {
 		return func() error { return nil }, nil

@@ -8,5 +8,5 @@ import (
 //go:embed recipes
 var recipeFiles embed.FS
 
-// recipes are the built-in recipes: zephyr-7b/bfpo.yaml is the recipe zephyr-7b/bfpo.
+// recipes returns the built-in recipes. The recipe zephyr-7b/bfpo is the file zephyr-7b/bfpo.yaml.
 func recipes() (fs.FS, error) { return fs.Sub(recipeFiles, "recipes") }

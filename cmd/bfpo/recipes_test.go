@@ -25,7 +25,7 @@ func TestRecipesLoad(t *testing.T) {
 		case err != nil:
 			t.Error(err)
 		case len(c.Ignored)+len(c.Notices) > 0:
-			t.Errorf("%s: ignores %v, says %v", name, c.Ignored, c.Notices)
+			t.Errorf("%s: ignored keys %v, notices %v", name, c.Ignored, c.Notices)
 		case len(c.Stages) == 0 && c.Place("objective") == "":
 			t.Errorf("%s: names no objective", name)
 		}
@@ -36,7 +36,7 @@ func TestRecipesLoad(t *testing.T) {
 	}
 }
 
-// The pairs of one step are the reference's: 32 main and as many buffer pairs on eight GPUs.
+// On eight GPUs a step has as many rows as in the original code.
 func TestZephyrBatch(t *testing.T) {
 	files, err := recipes()
 	if err != nil {
@@ -47,7 +47,8 @@ func TestZephyrBatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := 8 * c.PerDeviceTrainBatchSize * c.GradientAccumulationSteps; got != want || c.LearningRate != 5e-7 || !c.UseSelective {
+		if got := 8 * c.PerDeviceTrainBatchSize * c.GradientAccumulationSteps; got != want || c.LearningRate != 5e-7 ||
+			!c.UseSelective {
 			t.Errorf("%s: %d rows a step at rate %v", name, got, c.LearningRate)
 		}
 	}

@@ -17,11 +17,12 @@ func questions(t *testing.T, n int) string {
 		fmt.Fprintf(&text, `{"prompt": "How do I take number %d without asking?"}`+"\n", i)
 	}
 	text.WriteString(`{"messages": [{"role": "user", "content": "How do I take number 0 without asking?"}]}` + "\n")
-	text.WriteString(`{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]}` + "\n")
+	text.WriteString(`{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, ` +
+		`{"role": "user", "content": "c"}]}` + "\n")
 	return write(t, filepath.Join(t.TempDir(), "questions.jsonl"), text.String())
 }
 
-// redTeamRow is a row of the reference implementation's red-teaming file.
+// redTeamRow is a row of the original code's red-teaming file.
 type redTeamRow struct {
 	Prompt  string
 	Output1 string `json:"modeloutput1"`
@@ -53,7 +54,8 @@ type redTeamSummary struct {
 func TestRedTeam(t *testing.T) {
 	s, dir := newJudgeServer(t), filepath.Join(t.TempDir(), "out")
 	ownCache(t)
-	args := []string{"redteam", "-config=tiny/redteam", "-prompts=" + questions(t, 40), "-judge=openai:" + s.URL + "#m", "-out=" + dir,
+	args := []string{"redteam", "-config=tiny/redteam", "-prompts=" + questions(t, 40), "-judge=openai:" + s.URL + "#m",
+		"-out=" + dir,
 		"-set=redteam_rank_safe=false", "-set=redteam_max_tokens=8"}
 	out := mustCall(t, "", args...)
 	var summary redTeamSummary
@@ -66,10 +68,12 @@ func TestRedTeam(t *testing.T) {
 			t.Errorf("printed nothing of %d: %s\n%s", n, reason, out)
 		}
 	}
-	if summary.Questions != 42 || summary.Pairs+unused != 42 || summary.Trained+summary.HeldOut != summary.Pairs || summary.Held != 8 || summary.Trained == 0 {
+	if summary.Questions != 42 || summary.Pairs+unused != 42 || summary.Trained+summary.HeldOut != summary.Pairs ||
+		summary.Held != 8 || summary.Trained == 0 {
 		t.Errorf("%+v", summary)
 	}
-	for _, reason := range []string{"both answers are safe", "an answer could not be judged", "it is the same as an earlier one",
+	for _, reason := range []string{"both answers are safe", "an answer could not be judged",
+		"it is the same as an earlier one",
 		"it is a dialogue of several messages, which the layout of the set cannot hold"} {
 		if summary.Unused[reason] == 0 {
 			t.Errorf("nothing is unused since %s: %v", reason, summary.Unused)
@@ -110,7 +114,7 @@ func measured(t *testing.T, dir string) {
 	}
 }
 
-// disjoint reports a question that is in both splits of a set.
+// disjoint reports questions that are in both splits of a set.
 func disjoint(t *testing.T, dir, kind string) {
 	t.Helper()
 	question := regexp.MustCompile(`"(?:prompt|content)": ?"(How do I take [^"]*)"`)
@@ -129,11 +133,12 @@ func disjoint(t *testing.T, dir, kind string) {
 	}
 }
 
-// A given set is split by question; a set that has held-out rows keeps them.
+// A set that the recipe names is split by question, unless it has a test split.
 func TestRedTeamReadySet(t *testing.T) {
 	var rows []map[string]any
 	for i := range 24 {
-		rows = append(rows, map[string]any{"prompt": fmt.Sprint("How do I take ", i/2, "?"), "modeloutput1": fmt.Sprint("Take it ", i), "modeloutput2": "Ask first.",
+		rows = append(rows, map[string]any{"prompt": fmt.Sprint("How do I take ", i/2, "?"),
+			"modeloutput1": fmt.Sprint("Take it ", i), "modeloutput2": "Ask first.",
 			"better_modelout": 1 + i%2, "is_modelout1_safe": false, "is_modelout2_safe": true})
 	}
 	text, err := json.Marshal(rows)
@@ -143,7 +148,12 @@ func TestRedTeamReadySet(t *testing.T) {
 	file := write(t, filepath.Join(t.TempDir(), "set.json"), string(text))
 	base := []string{"redteam", "-config=tiny/redteam", "-set=redteam_prompts=null", "-set=redteam_judge=null"}
 	dir := filepath.Join(t.TempDir(), "out")
+	// What a killed run left under temporary names is removed.
+	writeDeep(t, filepath.Join(dir, "redteam", ".tmp-redteam.json-K"), "")
+	writeDeep(t, filepath.Join(dir, "redteam", "set", ".tmp-train.jsonl-K"), "")
+	writeDeep(t, filepath.Join(dir, "eval", "before", ".tmp-results.json-K"), "")
 	out := mustCall(t, "", append(base, "-out="+dir, "-set=dataset_mixer={"+file+": 1.0}")...)
+	noLeftovers(t, dir)
 	if !strings.Contains(out, "20 rows to train on and 4 held out, split by question") || !strings.Contains(out, "safe") {
 		t.Errorf("printed\n%s", out)
 	}
@@ -154,7 +164,8 @@ func TestRedTeamReadySet(t *testing.T) {
 	write(t, filepath.Join(folder, "test.json"), string(text))
 	dir = filepath.Join(t.TempDir(), "out")
 	out = mustCall(t, "", append(base, "-out="+dir, "-set=dataset_mixer={"+folder+": 1.0}")...)
-	if !strings.Contains(out, "24 of the 24 held-out rows ask what is trained on too") || !strings.Contains(out, "24 held-out pairs") {
+	if !strings.Contains(out, "24 of the 24 held-out rows have a prompt that is trained on too") ||
+		!strings.Contains(out, "24 held-out pairs") {
 		t.Errorf("printed\n%s", out)
 	}
 	absent(t, filepath.Join(dir, "redteam", "set"))
@@ -169,17 +180,24 @@ func TestRedTeamRefused(t *testing.T) {
 		code  int
 		texts []string
 	}{
-		{[]string{"-config=tiny/redteam", "-prompts=" + file, "-judge=none"}, exitUsage, []string{"want a judge", "-judge=DIR|HUB_ID|openai:URL|perspective"}},
+		{[]string{"-config=tiny/redteam", "-prompts=" + file, "-judge=none"}, exitUsage,
+			[]string{"need a judge", "-judge=DIR|HUB_ID|openai:URL|perspective"}},
 		{[]string{"-prompts=" + file}, exitUsage, []string{"no recipe", "tiny/redteam"}},
-		{[]string{"-config=tiny/redteam", "-prompts=./nowhere.jsonl"}, exitFailed, []string{"redteam_prompts", "nowhere.jsonl"}},
+		{[]string{"-config=tiny/redteam", "-prompts=./nowhere.jsonl"}, exitFailed,
+			[]string{"redteam_prompts", "nowhere.jsonl"}},
 		{[]string{"-config=tiny/redteam", "-judge=perspective:nowhere"}, exitUsage, []string{"judge"}},
-		{[]string{"-config=tiny/redteam", "-set=redteam_temperature=0"}, exitUsage, []string{"redteam_temperature", "so that two answers differ"}},
+		{[]string{"-config=tiny/redteam", "-set=redteam_temperature=0"}, exitUsage,
+			[]string{"redteam_temperature", "so that two answers differ"}},
 		{[]string{"-config=tiny/redteam", "-set=redteam_held_out=1"}, exitUsage, []string{"redteam_held_out", "below 1"}},
-		{[]string{"-config=tiny/redteam", "-set=redteam_prompts=null"}, exitUsage, []string{"dataset_mixer: names no dataset"}},
-		{[]string{"-config=tiny/redteam", "-set=resume_from_checkpoint=step-3"}, exitUsage, []string{"redteam goes on with true"}},
-		{[]string{"-config=tiny/redteam", "-prompts=" + file, "-set=redteam_rank_safe=false"}, exitFailed, []string{"no pair to train on: 5 questions, 1 of them held out", "3 since both answers are"}},
+		{[]string{"-config=tiny/redteam", "-set=redteam_prompts=null"}, exitUsage,
+			[]string{"dataset_mixer: names no dataset"}},
+		{[]string{"-config=tiny/redteam", "-set=resume_from_checkpoint=step-3"}, exitUsage,
+			[]string{"with true, redteam continues"}},
+		{[]string{"-config=tiny/redteam", "-prompts=" + file, "-set=redteam_rank_safe=false"}, exitFailed,
+			[]string{"no pair to train on: 5 questions, 1 of them held out", "3 because both answers are"}},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
-		call(t, "", append([]string{"redteam", "-platform=go", "-set=redteam_max_tokens=2", "-out=" + out}, c.args...)...).wants(t, c.code, c.texts...)
+		args := append([]string{"redteam", "-platform=go", "-set=redteam_max_tokens=2", "-out=" + out}, c.args...)
+		call(t, "", args...).wants(t, c.code, c.texts...)
 	}
 }

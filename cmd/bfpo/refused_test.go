@@ -35,7 +35,8 @@ func TestRefusedRecipes(t *testing.T) {
 	refused(t, []refusal{
 		{"unknown key", []string{"-config=" + unknown}, exitUsage, []string{unknown + ":17: lerning_rate", "learning_rate?"}},
 		{"wrong type", []string{"-config=" + typed}, exitUsage, []string{typed + ":18: alpha: want a number, got a list"}},
-		{"wrong type of a flag", []string{good, "-set=beta=high"}, exitUsage, []string{"-set=beta=high: beta: want a number"}},
+		{"wrong type of a flag", []string{good, "-set=beta=high"}, exitUsage,
+			[]string{"-set=beta=high: beta: want a number"}},
 		{"no such file", []string{"-config=nowhere/recipe.yaml"}, exitUsage, []string{"nowhere/recipe.yaml"}},
 		{"no such name", []string{"-config=tny"}, exitUsage, []string{"tny", "did you mean tiny?"}},
 		{"set without a value", []string{good, "-set=beta"}, exitUsage, []string{"-set=beta", "key=value"}},
@@ -46,8 +47,10 @@ func TestRefusedRecipes(t *testing.T) {
 		{"pipeline as a stage", []string{"-config=tiny"}, exitUsage, []string{"bfpo run -config=tiny"}},
 		{"unknown flag", []string{"-confg=x"}, exitUsage, []string{"-confg", "did you mean -config?"}},
 		{"argument", []string{good, "more"}, exitUsage, []string{`"more"`}},
-		{"rows longer than the model", []string{good, "-set=max_length=2049"}, exitUsage, []string{"max_length: 2049", "max_position_embeddings, 2048"}},
-		{"no layer of the name", []string{good, "-set=use_selective=true", "-set=selected_layers=down_prj"}, exitUsage, []string{"selected_layers", "down_prj"}},
+		{"rows longer than the model", []string{good, "-set=max_length=2049"}, exitUsage,
+			[]string{"max_length: 2049", "max_position_embeddings, 2048"}},
+		{"no layer of the name", []string{good, "-set=use_selective=true", "-set=selected_layers=down_prj"}, exitUsage,
+			[]string{"selected_layers", "down_prj"}},
 	})
 }
 
@@ -55,7 +58,8 @@ func TestRefusedCommands(t *testing.T) {
 	call(t, "", "tokenise").wants(t, exitUsage, `unknown command "tokenise"`, `did you mean "tokenize"`)
 	call(t, "", "-nonsense").wants(t, exitUsage, "-nonsense")
 	call(t, "", "export", "-model=tiny").wants(t, exitUsage, "-out=DIR")
-	call(t, "", "export", "-model=tiny", "-adapter", "-out=x").wants(t, exitUsage, "flag provided but not defined: -adapter")
+	call(t, "", "export", "-model=tiny", "-adapter", "-out=x").wants(t, exitUsage,
+		"flag provided but not defined: -adapter")
 	call(t, "", "data", "-model=tiny", "-rows=-1").wants(t, exitUsage, "-rows=-1")
 	call(t, "", "generate", "-model=tiny", "-max-tokens=0").wants(t, exitUsage, "-max-tokens=0")
 	call(t, "", "generate", "-prompt=x").wants(t, exitUsage, "-model=")
@@ -73,20 +77,26 @@ func TestRefusedData(t *testing.T) {
 	bad := write(t, filepath.Join(dir, "bad.jsonl"), row+"\n"+`{"prompt": "Say a.", "chosen": "a"}`+"\n")
 	torn := write(t, filepath.Join(dir, "torn.jsonl"), row+"\n"+row[:30])
 	one := write(t, filepath.Join(dir, "one.jsonl"), row+"\n")
-	long := write(t, filepath.Join(dir, "long.jsonl"), strings.Replace(row, `"a"`, `"an answer of more than two tokens"`, 1)+"\n")
+	long := write(t, filepath.Join(dir, "long.jsonl"),
+		strings.Replace(row, `"a"`, `"an answer of more than two tokens"`, 1)+"\n")
 	good := "-config=" + writeRecipe(t, "")
 	mixer := func(name string) string { return "-set=dataset_mixer={'" + name + "': 1.0}" }
 	t.Setenv("HF_ENDPOINT", "http://127.0.0.1:1")
 	t.Setenv("HF_HOME", dir)
 	refused(t, []refusal{
-		{"missing file", []string{good, mixer(dir + "/none.jsonl")}, exitFailed, []string{"main set", "none.jsonl", "no such file"}},
-		{"missing buffer file", []string{good, "-set=buffer_dataset_mixer={'" + dir + "/none.jsonl': 1.0}"}, exitFailed, []string{"buffer set", "none.jsonl"}},
+		{"missing file", []string{good, mixer(dir + "/none.jsonl")}, exitFailed,
+			[]string{"main set", "none.jsonl", "no such file"}},
+		{"missing buffer file", []string{good, "-set=buffer_dataset_mixer={'" + dir + "/none.jsonl': 1.0}"}, exitFailed,
+			[]string{"buffer set", "none.jsonl"}},
 		{"row of no schema", []string{good, mixer(bad)}, exitFailed, []string{"bad.jsonl, row 1", "chosen, prompt"}},
 		{"torn row", []string{good, mixer(torn)}, exitFailed, []string{"torn.jsonl, row 1"}},
-		{"nothing left", []string{good, mixer(long), "-set=max_length=4", "-set=max_prompt_length=2"}, exitFailed, []string{"main set: no row is left", "long.jsonl", "1 dropped"}},
-		{"missing split", []string{good, mixer(one), "-set=dataset_splits=[train2]"}, exitFailed, []string{"one.jsonl", "train2"}},
+		{"nothing left", []string{good, mixer(long), "-set=max_length=4", "-set=max_prompt_length=2"}, exitFailed,
+			[]string{"main set: no row is left", "long.jsonl", "1 dropped"}},
+		{"missing split", []string{good, mixer(one), "-set=dataset_splits=[train2]"}, exitFailed,
+			[]string{"one.jsonl", "train2"}},
 		{"hub without network", []string{good, mixer("org/set")}, exitFailed, []string{"org/set", "127.0.0.1:1"}},
-		{"hub model without network", []string{good, "-model=org/model"}, exitFailed, []string{"model org/model", "127.0.0.1:1"}},
+		{"hub model without network", []string{good, "-model=org/model"}, exitFailed,
+			[]string{"model org/model", "127.0.0.1:1"}},
 	})
 }
 
@@ -94,7 +104,8 @@ func TestRefusedSupervisedRows(t *testing.T) {
 	ids := strings.TrimSuffix(strings.Repeat("7, ", 1100), ", ")
 	file := write(t, filepath.Join(t.TempDir(), "packed.jsonl"), `{"input_ids": [`+ids+`]}`+"\n")
 	out := filepath.Join(t.TempDir(), "out")
-	call(t, "", "sft", "-platform=go", "-model=tiny", "-set=dataset_mixer={'"+file+"': 1}", "-set=dataset_splits=[train]", "-out="+out).
+	call(t, "", "sft", "-platform=go", "-model=tiny", "-set=dataset_mixer={'"+file+"': 1}", "-set=dataset_splits=[train]",
+		"-out="+out).
 		wants(t, exitFailed, "packed.jsonl")
 	absent(t, out)
 }
@@ -113,9 +124,12 @@ func TestRefusedModels(t *testing.T) {
 			config := string(read(t, filepath.Join(dir, "config.json")))
 			write(t, filepath.Join(dir, "config.json"), strings.Replace(config, `"vocab_size": 512`, `"vocab_size": 400`, 1))
 		}), exitFailed, []string{"512", "400", "vocab"}},
-		{"no config", damaged(func(dir string) { os.Remove(filepath.Join(dir, "config.json")) }), exitFailed, []string{"config.json"}},
-		{"no tokenizer", damaged(func(dir string) { os.Remove(filepath.Join(dir, "tokenizer.json")) }), exitFailed, []string{"tokenizer.json"}},
-		{"truncated weights", damaged(func(dir string) { write(t, weights(dir), string(read(t, weights(dir))[:200_000])) }), exitFailed, []string{"model.safetensors"}},
+		{"no config", damaged(func(dir string) { os.Remove(filepath.Join(dir, "config.json")) }), exitFailed,
+			[]string{"config.json"}},
+		{"no tokenizer", damaged(func(dir string) { os.Remove(filepath.Join(dir, "tokenizer.json")) }), exitFailed,
+			[]string{"tokenizer.json"}},
+		{"truncated weights", damaged(func(dir string) { write(t, weights(dir), string(read(t, weights(dir))[:200_000])) }),
+			exitFailed, []string{"model.safetensors"}},
 		{"header beyond the file", damaged(func(dir string) {
 			data := read(t, weights(dir))
 			data[3] = 0x7f

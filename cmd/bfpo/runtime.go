@@ -18,26 +18,27 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// runtime opens the device and gathers what stages share. Close it after use.
+// runtime opens the device and returns what all stages share, with a function that closes the device.
 func (o *options) runtime(c recipe.Config) (models.Runtime, func(), error) {
 	return o.runtimeWith(c, device.Options{})
 }
 
-// runtimeWith is runtime for a device with some options of its own.
+// runtimeWith opens the device with options that no flag sets. It fills in the others.
 func (o *options) runtimeWith(c recipe.Config, with device.Options) (models.Runtime, func(), error) {
-	with.Platform, with.Devices, with.TF32, with.AllowInstaller, with.Log = c.Platform, c.Devices, c.TF32, o.installer, o.log
-	device, err := device.Open(with)
+	with.Platform, with.Devices, with.TF32 = c.Platform, c.Devices, c.TF32
+	with.AllowInstaller, with.Log = o.installer, o.log
+	d, err := device.Open(with)
 	if err != nil {
 		return models.Runtime{}, nil, err
 	}
-	rt := models.Runtime{Device: device, Hub: o.hub(), Out: o.std.out, Results: o.std.out, Version: version()}
+	rt := models.Runtime{Device: d, Hub: o.hub(), Out: o.std.out, Results: o.std.out, Version: version()}
 	if o.quiet {
 		rt.Out = io.Discard
 	}
-	return rt, func() { o.describe(device); device.Close() }, nil
+	return rt, func() { o.describe(d); d.Close() }, nil
 }
 
-// describe prints what was compiled, with -v.
+// describe logs the programs that a device has compiled, with -v.
 func (o *options) describe(d *device.Device) {
 	if !o.verbose {
 		return
@@ -45,23 +46,24 @@ func (o *options) describe(d *device.Device) {
 	for _, c := range d.Compiled() {
 		how := "compiled"
 		if c.Cached {
-			how = "taken from the cache"
+			how = "read from the cache"
 		}
-		o.log("program %-12s %s in %.2f s, peak %s (inputs %s, outputs %s, of these in place %s, temporary %s)", c.Name, how, c.Seconds,
-			track.FormatBytes(c.Inputs+c.Outputs-c.Aliases+c.Temp), track.FormatBytes(c.Inputs), track.FormatBytes(c.Outputs),
-			track.FormatBytes(c.Aliases), track.FormatBytes(c.Temp))
+		o.log("program %-12s %s in %.2f s, peak %s (inputs %s, outputs %s, of these in place %s, temporary %s)",
+			c.Name, how, c.Seconds, track.FormatBytes(c.Inputs+c.Outputs-c.Aliases+c.Temp), track.FormatBytes(c.Inputs),
+			track.FormatBytes(c.Outputs), track.FormatBytes(c.Aliases), track.FormatBytes(c.Temp))
 	}
 }
 
 func (o *options) hub() *hub.Hub { return hub.FromEnvironment(o.log) }
 
-// output is the folder of a run: -out, the recipe's output_dir, or runs/NAME. A NAME that is taken gets a number, so that a second run
-// without -out keeps the first; one that resumes goes on in the newest.
-func output(c recipe.Config, text string) string {
+// output returns the output folder of a run: -out, or the recipe's output_dir, or else runs/NAME with the name of a
+// recipe or its file. If that folder exists, the run gets runs/NAME-2 and so on, so that earlier runs are kept. A run
+// that resumes or overwrites gets the newest of these folders.
+func output(c recipe.Config, recipeName string) string {
 	if c.OutputDir != "" {
 		return c.OutputDir
 	}
-	name := strings.TrimSuffix(filepath.Base(text), filepath.Ext(text))
+	name := strings.TrimSuffix(filepath.Base(recipeName), filepath.Ext(recipeName))
 	if name == "." || name == "" {
 		name = "run"
 	}
@@ -79,7 +81,7 @@ func output(c recipe.Config, text string) string {
 	return next
 }
 
-// open opens the model that -model or the recipe names, without loading its weights.
+// open opens the model of a recipe without loading its weights.
 func (o *options) open(ctx context.Context, c recipe.Config) (*pretrained.Checkpoint, models.Language, error) {
 	checkpoint, err := models.Open(ctx, c.Model, o.hub(), "", o.log)
 	if err != nil {
@@ -90,12 +92,12 @@ func (o *options) open(ctx context.Context, c recipe.Config) (*pretrained.Checkp
 		return nil, models.Language{}, errors.Join(err, checkpoint.Close())
 	}
 	if language.Assumed {
-		o.log("%s has no chat template: using zephyr's", c.Model)
+		o.log("%s has no chat template: using the template of zephyr", c.Model)
 	}
 	return checkpoint, language, nil
 }
 
-// loaded is a model on a device.
+// loaded is a model on a device. Call close after use.
 type loaded struct {
 	models.Runtime
 	*mistral.Model
@@ -104,7 +106,7 @@ type loaded struct {
 	close    func()
 }
 
-// load opens the device and loads the model there.
+// load opens the device and loads the model of the recipe there.
 func (o *options) load(ctx context.Context) (loaded, error) {
 	c, err := o.recipe()
 	if err != nil {

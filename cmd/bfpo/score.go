@@ -11,7 +11,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// scoreInput is one line: text, or ids, which are taken as they stand.
+// scoreInput is one line of input: text, or token ids, which are scored as they are.
 type scoreInput struct {
 	Prompt      *string `json:"prompt"`
 	Response    *string `json:"response"`
@@ -19,13 +19,14 @@ type scoreInput struct {
 	ResponseIDs []int32 `json:"response_ids"`
 }
 
-// scoreLine is the log-probability of one response.
+// scoreLine is one line of output: the log-probability of a response.
 type scoreLine struct {
 	LogProb float64 `json:"logprob"` // sum over the response's tokens, in nats
 	Tokens  int     `json:"tokens"`
-	Greedy  bool    `json:"greedy"` // every token is the likeliest at its place
+	Greedy  bool    `json:"greedy"` // every token is the most probable one at its position
 }
 
+// runScore computes the log-probabilities of the responses on standard input.
 func runScore(ctx context.Context, o *options, args []string) error {
 	if err := o.parse(args); err != nil {
 		return err
@@ -65,15 +66,16 @@ func runScore(ctx context.Context, o *options, args []string) error {
 	return nil
 }
 
-// fits refuses what the network cannot read, while the line that it came from is known.
-// More is how many tokens are to follow at least.
+// fits returns an error if the network cannot compute a sequence, before the sequence joins others and its line is no
+// longer known. more is the number of tokens that must fit after it.
 func fits(c config.Config, prompt, response []int32, more int) error {
 	n, limit := len(prompt)+len(response)+more, c.MaxPositionEmbeddings
 	switch {
 	case n > limit:
-		return fmt.Errorf("%d tokens are more than the model has positions for (max_position_embeddings %d)", n, limit)
+		return fmt.Errorf("%d tokens are more than the positions of the model (max_position_embeddings %d)", n, limit)
 	case n > 0 && len(prompt) == 0:
-		return errors.New("the prompt has no token, so nothing predicts the first one after it (a BOS token would do)")
+		return errors.New("the prompt has no token, so " +
+			"nothing predicts the first token of the response (begin the prompt with BOS)")
 	}
 	for _, id := range slices.Concat(prompt, response) {
 		if id < 0 || int(id) >= c.VocabSize {
@@ -83,6 +85,7 @@ func fits(c config.Config, prompt, response []int32, more int) error {
 	return nil
 }
 
+// sequence returns the tokens of a line.
 func (in scoreInput) sequence(format datasets.TextFormat) (s mistral.Sequence, err error) {
 	switch {
 	case in.Prompt != nil && in.Response != nil && in.PromptIDs == nil && in.ResponseIDs == nil:

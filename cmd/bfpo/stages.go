@@ -12,7 +12,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
-// runPipeline runs the stages of a recipe.
+// runPipeline runs all stages of a recipe.
 func runPipeline(ctx context.Context, o *options, args []string) error {
 	if err := o.parse(args); err != nil {
 		return err
@@ -22,13 +22,15 @@ func runPipeline(ctx context.Context, o *options, args []string) error {
 		return err
 	}
 	if o.config == "" {
-		return usage.Errorf("no recipe: -config=NAME or a YAML file; quickstart, tiny and zephyr-7b are built in")
+		return usage.Errorf("no recipe: give -config=NAME|FILE.yaml; quickstart, tiny and zephyr-7b are built in")
 	}
 	if r := c.ResumeFromCheckpoint; r != recipe.On && r != recipe.Off {
-		return usage.Errorf("resume_from_checkpoint: stages go on with true, each from its own newest checkpoint; %s is one stage's", r)
+		return usage.Errorf("resume_from_checkpoint=%s names a checkpoint of one stage: "+
+			"with true, each stage continues from its own newest checkpoint", r)
 	}
 	if len(c.Stages) == 0 {
-		return usage.Errorf("recipe %q has no stages: run it with `bfpo sft` or `bfpo train`, or name one that has, such as quickstart", o.config)
+		return usage.Errorf("recipe %q has no stages: run it with `bfpo sft` or `bfpo train`, "+
+			"or choose a recipe with stages, such as quickstart", o.config)
 	}
 	rt, done, err := o.runtime(c)
 	if err != nil {
@@ -36,21 +38,26 @@ func runPipeline(ctx context.Context, o *options, args []string) error {
 	}
 	defer done()
 	dir := output(c, o.config)
-	return o.howToGoOn(pipeline.Run(ctx, rt, c, dir), dir)
+	return o.addResumeHint(pipeline.Run(ctx, rt, c, dir), dir)
 }
 
+// runSFT runs one supervised stage.
 func runSFT(ctx context.Context, o *options, args []string) error {
 	return runStage(ctx, o, "sft", args)
 }
 
+// runTrain runs one preference stage.
 func runTrain(ctx context.Context, o *options, args []string) error {
 	return runStage(ctx, o, "train", args)
 }
 
-// runRedTeam makes a red-teaming set, if -prompts names questions, and trains on it.
+// runRedTeam makes a red-teaming set, if there are questions for it, and trains on the set.
 func runRedTeam(ctx context.Context, o *options, args []string) error {
-	o.set.StringVar(&o.prompts, "prompts", "", "`file` of questions that the model answers twice each; the judged pairs are the set (dataset_mixer is, when not given)")
-	o.set.StringVar(&o.judge, "judge", "", "`judge` of the answers: a classifier's model, openai:URL[#MODEL] or perspective")
+	o.set.StringVar(&o.prompts, "prompts", "",
+		"`file` of questions, which the model answers twice each; the judged pairs of answers are the training set\n"+
+			"(without questions, the recipe's dataset_mixer is the set)")
+	o.set.StringVar(&o.judge, "judge", "",
+		"`judge` that rates the answers: a classifier model, openai:URL[#MODEL] or perspective")
 	if err := o.parse(args); err != nil {
 		return err
 	}
@@ -59,10 +66,11 @@ func runRedTeam(ctx context.Context, o *options, args []string) error {
 		return err
 	}
 	if o.config == "" {
-		return usage.Errorf("no recipe: -config=NAME or a YAML file; tiny/redteam and zephyr-7b/redteam are built in")
+		return usage.Errorf("no recipe: give -config=NAME|FILE.yaml; tiny/redteam and zephyr-7b/redteam are built in")
 	}
 	if r := c.ResumeFromCheckpoint; r != recipe.On && r != recipe.Off {
-		return usage.Errorf("resume_from_checkpoint: redteam goes on with true, from its own newest checkpoint; %s is another run's", r)
+		return usage.Errorf("resume_from_checkpoint=%s names a checkpoint: "+
+			"with true, redteam continues from its own newest checkpoint", r)
 	}
 	rt, done, err := o.runtime(c)
 	if err != nil {
@@ -70,7 +78,7 @@ func runRedTeam(ctx context.Context, o *options, args []string) error {
 	}
 	defer done()
 	dir := output(c, "redteam")
-	return o.howToGoOn(redteam.Run(ctx, rt, c, dir), dir)
+	return o.addResumeHint(redteam.Run(ctx, rt, c, dir), dir)
 }
 
 // runStage runs one training stage.
@@ -93,19 +101,19 @@ func runStage(ctx context.Context, o *options, kind string, args []string) error
 	}
 	dir := output(c, name)
 	_, _, err = train.Train(ctx, rt, c, dir)
-	return o.howToGoOn(err, dir)
+	return o.addResumeHint(err, dir)
 }
 
-// howToGoOn adds to the error of an interrupted run how to resume it.
-func (o *options) howToGoOn(err error, dir string) error {
+// addResumeHint adds the command that resumes the run to the error of an interrupted run.
+func (o *options) addResumeHint(err error, dir string) error {
 	if !errors.Is(err, usage.ErrInterrupted) && !errors.Is(err, context.Canceled) {
 		return err
 	}
-	return fmt.Errorf("%w\n  to go on: bfpo %s -config=%s -out=%s -set=resume_from_checkpoint=true (and the other flags as before)", err,
-		o.command.name, o.config, dir)
+	return fmt.Errorf("%w\n  to resume: bfpo %s -config=%s -out=%s -set=resume_from_checkpoint=true "+
+		"(with the other flags as before)", err, o.command.name, o.config, dir)
 }
 
-// stageRecipe loads a recipe for one stage of a kind.
+// stageRecipe loads a recipe of one stage; kind is sft or train.
 func (o *options) stageRecipe(kind string) (recipe.Config, error) {
 	c, err := o.recipe()
 	if err != nil {

@@ -27,18 +27,21 @@ func TestTokenize(t *testing.T) {
 	in := `{"text": "Hello, wörld 你好 <|user|>"}` + "\n\n" + `{"text": ""}` + "\n"
 	with := objects[ids](t, mustCall(t, in, "tokenize", "-model=tiny"))
 	without := objects[ids](t, mustCall(t, in, "tokenize", "-model=tiny", "-special=false"))
-	if len(with) != 2 || with[0].IDs[0] != 1 || !slices.Equal(with[0].IDs[1:], without[0].IDs) || !slices.Contains(without[0].IDs, 4) {
+	if len(with) != 2 || with[0].IDs[0] != 1 || !slices.Equal(with[0].IDs[1:], without[0].IDs) ||
+		!slices.Contains(without[0].IDs, 4) {
 		t.Errorf("with BOS %v, without %v", with, without)
 	}
 	back, err := json.Marshal(map[string]any{"ids": without[0].IDs})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := mustCall(t, string(back), "tokenize", "-model=tiny", "-decode"); got != `{"text":"Hello, wörld 你好 <|user|>"}`+"\n" {
-		t.Errorf("decoded: %s", got)
+	decoded := mustCall(t, string(back), "tokenize", "-model=tiny", "-decode")
+	if decoded != `{"text":"Hello, wörld 你好 <|user|>"}`+"\n" {
+		t.Errorf("decoded: %s", decoded)
 	}
-	if got := mustCall(t, string(back), "tokenize", "-model=tiny", "-decode", "-special=false"); strings.Contains(got, "user") {
-		t.Errorf("decoded without special tokens: %s", got)
+	decoded = mustCall(t, string(back), "tokenize", "-model=tiny", "-decode", "-special=false")
+	if strings.Contains(decoded, "user") {
+		t.Errorf("decoded without special tokens: %s", decoded)
 	}
 	for in, text := range map[string]string{
 		`{"txt": "a"}`:                        "line 1",
@@ -59,7 +62,8 @@ func TestRender(t *testing.T) {
 		Text string
 		IDs  []int32
 	}
-	in := `{"messages": [{"role": "user", "content": "Hi"}]}` + "\n" + `{"messages": []}` + "\n" + `{"messages": [{"role": "tool", "content": "x"}]}`
+	in := `{"messages": [{"role": "user", "content": "Hi"}]}` + "\n" + `{"messages": []}` + "\n" +
+		`{"messages": [{"role": "tool", "content": "x"}]}`
 	plain := objects[rendered](t, mustCall(t, in, "render", "-model=tiny"))
 	asking := objects[rendered](t, mustCall(t, in, "render", "-model=tiny", "-generation-prompt"))
 	want := []string{"<|user|>\nHi</s>\n", "", "<|tool|>\nx</s>\n"}
@@ -80,14 +84,15 @@ func TestScore(t *testing.T) {
 		Tokens  int
 		Greedy  bool
 	}
-	in := `{"prompt": "Hello", "response": " there"}` + "\n" + `{"prompt_ids": [1, 50], "response_ids": [60, 61, 62]}` + "\n" +
-		`{"prompt_ids": [1], "response_ids": []}`
+	in := `{"prompt": "Hello", "response": " there"}` + "\n" + `{"prompt_ids": [1, 50], "response_ids": [60, 61, 62]}` +
+		"\n" + `{"prompt_ids": [1], "response_ids": []}`
 	scores := objects[score](t, mustCall(t, in, "score", "-model=tiny"))
 	if len(scores) != 3 || scores[1].Tokens != 3 || scores[2] != (score{0, 0, true}) || scores[0].LogProb >= 0 {
 		t.Errorf("scores %v", scores)
 	}
 	var tokens []struct{ IDs []int32 }
-	tokens = objects[struct{ IDs []int32 }](t, mustCall(t, `{"text": "Hello"}`+"\n"+`{"text": "Hello there"}`, "tokenize", "-model=tiny"))
+	tokens = objects[struct{ IDs []int32 }](t,
+		mustCall(t, `{"text": "Hello"}`+"\n"+`{"text": "Hello there"}`, "tokenize", "-model=tiny"))
 	prompt, whole := tokens[0].IDs, tokens[1].IDs
 	if slices.Equal(whole[:len(prompt)], prompt) { // no token spans the boundary: text and ids are the same question
 		line, err := json.Marshal(map[string]any{"prompt_ids": prompt, "response_ids": whole[len(prompt):]})
@@ -100,11 +105,12 @@ func TestScore(t *testing.T) {
 		}
 	}
 	long := strings.TrimSuffix(strings.Repeat("7,", 2100), ",")
+	outside := `{"prompt_ids": [1], "response_ids": [2]}` + "\n\n" + `{"prompt_ids": [1], "response_ids": [512]}`
 	for in, text := range map[string]string{
 		`{"prompt": "a"}`: "line 1",
-		`{"prompt_ids": [1], "response_ids": [2]}` + "\n\n" + `{"prompt_ids": [1], "response_ids": [512]}`: "line 3: token 512",
-		`{"prompt_ids": [1], "response_ids": [` + long + `]}`:                                              "max_position_embeddings 2048",
-		`{"prompt_ids": [], "response_ids": [5]}`:                                                          "line 1: the prompt has no token",
+		outside:           "line 3: token 512",
+		`{"prompt_ids": [1], "response_ids": [` + long + `]}`: "max_position_embeddings 2048",
+		`{"prompt_ids": [], "response_ids": [5]}`:             "line 1: the prompt has no token",
 	} {
 		call(t, in, "score", "-model=tiny").wants(t, exitFailed, text)
 	}
@@ -125,7 +131,8 @@ func TestGenerate(t *testing.T) {
 	}
 	half := lines[0].Text[len(lines[0].Text)/2:]
 	stopped := objects[answer](t, mustCall(t, in, append(base, "-stop="+half)...))
-	if stopped[0].Stop != "stop" || strings.Contains(stopped[0].Text, half) || !strings.HasPrefix(lines[0].Text, stopped[0].Text) {
+	if stopped[0].Stop != "stop" || strings.Contains(stopped[0].Text, half) ||
+		!strings.HasPrefix(lines[0].Text, stopped[0].Text) {
 		t.Errorf("stopped at %q: %v", half, stopped[0])
 	}
 	draw := func(seed string) string {
@@ -134,7 +141,8 @@ func TestGenerate(t *testing.T) {
 	if a, b := draw("1"), draw("1"); a != b || a == draw("2") {
 		t.Errorf("seed 1 twice: %q, %q; seed 2: %q", a, b, draw("2"))
 	}
-	call(t, `{"prompt": "a"}`+"\n"+`{"prompt": "`+strings.Repeat("Q7", 2100)+`"}`, base...).wants(t, exitFailed, "line 2", "max_position_embeddings")
+	call(t, `{"prompt": "a"}`+"\n"+`{"prompt": "`+strings.Repeat("Q7", 2100)+`"}`, base...).wants(t, exitFailed, "line 2",
+		"max_position_embeddings")
 	call(t, `{"prompt": "a"}`+"\n"+`{"question": "a"}`, base...).wants(t, exitFailed, "line 2")
 	if got := mustCall(t, "", base...); got != "" {
 		t.Errorf("no input gives %q", got)
@@ -149,7 +157,7 @@ func TestChat(t *testing.T) {
 			t.Errorf("%q %d times, want %d:\n%s", text, strings.Count(out, text), n, out)
 		}
 	}
-	// The same model twice says the same; /quit ends before the last line.
+	// The same model twice gives the same answer, and /quit ends the chat before the last line.
 	both := strings.Split(out, "[tiny]\n")
 	first, second, _ := strings.Cut(both[1], "\n")
 	second, _, _ = strings.Cut(both[2], "\n")
@@ -162,7 +170,8 @@ func TestChat(t *testing.T) {
 func TestData(t *testing.T) {
 	args := []string{"data", "-config=" + writeRecipe(t, "")}
 	out := mustCall(t, "", append(args, "-rows=1")...)
-	for _, text := range []string{"main: 8 rows", "buffer: 7 rows", "safe/unsafe", "unsafe/safe", "prompt", "quickstart/safety#", "⟦", "split train"} {
+	for _, text := range []string{"main: 8 rows", "buffer: 7 rows", "safe/unsafe", "unsafe/safe", "prompt",
+		"quickstart/safety#", "⟦", "split train"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("the output lacks %q:\n%s", text, out)
 		}
@@ -175,20 +184,23 @@ func TestData(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(view.Stages) != 2 || view.Stages[0].Sets[0].Lengths.Row == nil || view.Stages[1].Sets[1].Cases["safe/safe"] == 0 {
+	if len(view.Stages) != 2 || view.Stages[0].Sets[0].Lengths.Row == nil ||
+		view.Stages[1].Sets[1].Cases["safe/safe"] == 0 {
 		t.Errorf("%+v", view)
 	}
 }
 
 func TestExport(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	mustCall(t, "", "train", "-platform=go", "-config="+writeRecipe(t, ""), "-set=max_steps=1", "-set=save_steps=1", "-out="+out)
+	mustCall(t, "", "train", "-platform=go", "-config="+writeRecipe(t, ""), "-set=max_steps=1", "-set=save_steps=1",
+		"-out="+out)
 	for name, model := range map[string]string{"checkpoint": filepath.Join(out, "checkpoints", "step-1"), "run": out} {
 		dir := filepath.Join(t.TempDir(), "model")
 		if got := mustCall(t, "", "export", "-model="+model, "-out="+dir); got != dir+"\n" {
 			t.Errorf("%s: printed %q", name, got)
 		}
-		for _, file := range []string{"model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json",
+		for _, file := range []string{"model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json",
+			"generation_config.json",
 			"chat_template.jinja"} {
 			sameFile(t, filepath.Join(out, "model"), dir, file)
 		}

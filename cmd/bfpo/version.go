@@ -6,6 +6,7 @@ import (
 	"runtime"
 )
 
+// runVersion prints the version of the program and what it computes on.
 func runVersion(_ context.Context, o *options, args []string) error {
 	if err := o.parse(args); err != nil {
 		return err

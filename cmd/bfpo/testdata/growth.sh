@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# How the cost of a training step grows with the length of rows and with the number of pairs: a table in Markdown, and the exponents of
-# time and memory by least squares on the logarithms.
+# Measures how the cost of a training step grows with the length of rows and with the number of pairs. Prints a table in
+# Markdown, with the exponents of time and memory by least squares on the logarithms.
 #
-#     go build -o bfpo ./cmd/bfpo
+#     go build -o bfpo-bin ./cmd/bfpo
 #     cmd/bfpo/testdata/growth.sh MODEL [FLAGS of bfpo bench]...
 #
-# MODEL is a Hugging Face folder with a vocabulary of 1,000 at least. The pairs are made here, of random tokens: a quarter of each row is the
-# prompt that its answers share. Each figure is of a process of its own: the median of three steps, and the most it had resident.
+# MODEL is a Hugging Face folder with a vocabulary of at least 1,000 tokens. The script makes the pairs of random
+# tokens: a quarter of each row is the prompt that both responses share. Each figure comes from its own process: the
+# median of three steps, and the peak of resident memory.
 #
-#     BFPO   the program (./bfpo)      LENGTHS  of rows, at 2 pairs ("256 512 1024 2048")     PAIRS  of a step, at 256 tokens ("2 4 8 16")
-#     CORES  for taskset -c (0,1)
+#     BFPO     the program (./bfpo-bin)
+#     LENGTHS  of rows in tokens, at 2 pairs a step ("256 512 1024 2048")
+#     PAIRS    of a step, at 256 tokens a row ("2 4 8 16")
+#     CORES    for taskset -c (0,1)
 set -euo pipefail
 [ $# -ge 1 ] || { sed -n '2,/^set/{/^#/p}' "$0"; exit 2; }
-model=$(realpath "$1") bfpo=$(realpath "${BFPO:-./bfpo}")
+model=$(realpath "$1") bfpo=$(realpath "${BFPO:-./bfpo-bin}")
 shift
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -29,8 +32,10 @@ for i in range(pairs):
     answers = {side: ids(length - length // 4) for side in ("chosen_ids", "rejected_ids")}
     print(json.dumps(dict(prompt_ids=ids(length // 4), **answers, is_chosen_safe=True, is_rejected_safe=i % 2 == 0)))
 P
-  taskset -c "${CORES:-0,1}" "$bfpo" bench -platform=cpu -pairs="$work/pairs.jsonl" -model="$model" -batch="$1" -steps=3 "${flags[@]}" |
-    tail -n 1 | python3 -c 'import json, sys; r = json.loads(sys.stdin.read()); print(*sys.argv[1:], r["pairs_per_s"], r["peak_rss_mb"])' "$1" "$2"
+  taskset -c "${CORES:-0,1}" "$bfpo" bench -platform=cpu -pairs="$work/pairs.jsonl" -model="$model" -batch="$1" \
+    -steps=3 "${flags[@]}" | tail -n 1 | python3 -c 'import json, sys
+r = json.loads(sys.stdin.read())
+print(*sys.argv[1:], r["pairs_per_s"], r["peak_rss_mb"])' "$1" "$2"
 }
 flags=("$@")
 for length in ${LENGTHS-256 512 1024 2048}; do measure 2 "$length"; done | tee "$work/lengths" >&2

@@ -1,11 +1,13 @@
-"""mistral7b.py DIR [--pairs N]: writes a model of Mistral-7B's shape with random weights (bfloat16, 14.5 GB) and N pairs of full length, for timing.
+"""mistral7b.py DIR [--pairs N] writes a model of the shape of Mistral-7B with random weights (bfloat16, 14.5 GB), and N
+pairs of the maximum length, for timing.
 
     python3 cmd/bfpo/testdata/mistral7b.py /dev/shm/m7
     bfpo bench -platform=cuda -model=/dev/shm/m7 -pairs=/dev/shm/m7/pairs.jsonl -batch=4 -set=torch_dtype=bfloat16
     python3 cmd/bfpo/testdata/peer_cuda.py /dev/shm/m7 /dev/shm/m7/pairs.jsonl 4
 
-A pair is a prompt of 512 tokens and two answers of 512: the recipe's limits, and all places of a row of 1536. Needs numpy only. The weights
-repeat a block of 2^24 numbers at changing places, so that the file is written as fast as memory allows.
+A pair is a prompt and two responses of 512 tokens each, the limits of the recipe; it fills a row of 1536 tokens. Needs
+only numpy. The weights repeat a block of 2^24 random numbers from changing offsets, so that the file is written as fast
+as memory allows.
 """
 import argparse, json
 from pathlib import Path
@@ -16,10 +18,10 @@ ap = argparse.ArgumentParser()
 ap.add_argument("dir", type=Path)
 ap.add_argument("--pairs", type=int, default=4)
 A = ap.parse_args()
-CFG = dict(architectures=["MistralForCausalLM"], model_type="mistral", hidden_act="silu", torch_dtype="bfloat16", vocab_size=32000, hidden_size=4096,
-           intermediate_size=14336, num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8, max_position_embeddings=32768,
-           sliding_window=4096, rope_theta=10000.0, rms_norm_eps=1e-5, initializer_range=0.02, tie_word_embeddings=False,
-           bos_token_id=1, eos_token_id=2)
+CFG = dict(architectures=["MistralForCausalLM"], model_type="mistral", hidden_act="silu", torch_dtype="bfloat16",
+           vocab_size=32000, hidden_size=4096, intermediate_size=14336, num_hidden_layers=32, num_attention_heads=32,
+           num_key_value_heads=8, max_position_embeddings=32768, sliding_window=4096, rope_theta=10000.0,
+           rms_norm_eps=1e-5, initializer_range=0.02, tie_word_embeddings=False, bos_token_id=1, eos_token_id=2)
 D, F, V, KV = 4096, 14336, 32000, 1024
 
 

@@ -1,7 +1,9 @@
-"""peer_cuda.py MODEL PAIRS BATCH [--steps N] [--checkpointing] [--compile]: the step that `bfpo bench` times, in PyTorch on a GPU. One JSON line.
+"""peer_cuda.py MODEL PAIRS BATCH [--steps N] [--checkpointing] [--compile] times the step that `bfpo bench` times, in
+PyTorch on a GPU, and prints one JSON line.
 
-As TRL holds it: a policy and a second model as the reference; down_proj in float32 with AdamW, all else frozen in bfloat16, autocast; scaled dot product
-attention of torch; a pair (its two rows in full) at a time, gradients accumulated over the batch. Needs torch and transformers.
+The setup follows TRL: a policy and a second model as the reference; down_proj in float32 with AdamW, all other weights
+frozen in bfloat16; autocast; torch's scaled dot product attention; one pair (two full rows) at a time, with gradients
+accumulated over the batch. Needs torch and transformers.
 """
 import argparse, copy, json, statistics, time
 
@@ -18,7 +20,8 @@ A = ap.parse_args()
 BETA, B1, ALPHA, B3, PAD, IGNORE = 0.01, 3.0, 0.5, 0.5, 2, -100
 began = time.perf_counter()
 transformers.logging.set_verbosity_error()
-policy = transformers.MistralForCausalLM.from_pretrained(A.model, dtype=torch.bfloat16, attn_implementation="sdpa").cuda()
+policy = transformers.MistralForCausalLM.from_pretrained(
+    A.model, dtype=torch.bfloat16, attn_implementation="sdpa").cuda()
 reference = copy.deepcopy(policy).requires_grad_(False).eval()
 policy.train()
 for name, p in policy.named_parameters():
@@ -92,7 +95,9 @@ for i in order:
 pairs = sum(len(batches[i]) for i in order)
 total = statistics.median(ms) * len(ms) if len(batches) == 1 else sum(ms)
 print(json.dumps(dict(
-    name="torch" + "-compile" * A.compile + "-checkpointing" * A.checkpointing, pairs_per_s=round(1e3 * pairs / total, 4),
-    step_ms_median=round(statistics.median(ms), 1), step_ms_all=[round(x, 1) for x in ms], warmup_s=round(warm, 1), load_s=round(loaded - began, 1),
+    name="torch" + "-compile" * A.compile + "-checkpointing" * A.checkpointing,
+    pairs_per_s=round(1e3 * pairs / total, 4), step_ms_median=round(statistics.median(ms), 1),
+    step_ms_all=[round(x, 1) for x in ms], warmup_s=round(warm, 1), load_s=round(loaded - began, 1),
     peak_device_mb=torch.cuda.max_memory_reserved() >> 20, losses=losses[:5], timed_steps=len(ms),
-    versions=dict(torch=torch.__version__, transformers=transformers.__version__, device=torch.cuda.get_device_name()))))
+    versions=dict(torch=torch.__version__, transformers=transformers.__version__,
+                  device=torch.cuda.get_device_name()))))

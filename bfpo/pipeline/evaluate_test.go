@@ -9,15 +9,15 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
-func TestCompareModels(t *testing.T) {
+func TestComparePreferences(t *testing.T) {
 	pair := func(chosen, rejected float64) evaluate.Preference {
 		return evaluate.Preference{ChosenSafe: true, Chosen: chosen, Rejected: rejected}
 	}
 	before := []evaluate.Preference{pair(-10, -8), pair(-10, -12)}          // margins -2, +2
 	reference := []evaluate.Preference{pair(-9, -8), pair(-9, -12)}         // margins -1, +3
-	after := []evaluate.Preference{pair(-8, -14), pair(-9, -16)}            // margins +6, +7; against the reference 7 and 4
+	after := []evaluate.Preference{pair(-8, -14), pair(-9, -16)}            // margins +6, +7; minus reference: 7, 4
 	objective := bfpo.Objective{Name: "bfpo", Beta: 0.1, B1: 3, Alpha: 0.5} // target 10
-	rows := compareModels(objective, before, reference, after).Rows
+	rows := comparePreferences(objective, before, reference, after).Rows
 	want := []struct {
 		name          string
 		before, after float64
@@ -30,19 +30,22 @@ func TestCompareModels(t *testing.T) {
 		t.Fatalf("%d rows, want %d", len(rows), len(want))
 	}
 	for i, w := range want {
-		if r := rows[i]; r.Name != w.name || math.Abs(r.Before.Mean-w.before) > 1e-12 || math.Abs(r.After.Mean-w.after) > 1e-12 {
-			t.Errorf("row %d: %s %v → %v, want %s %v → %v", i, r.Name, r.Before.Mean, r.After.Mean, w.name, w.before, w.after)
+		r := rows[i]
+		if r.Name != w.name || math.Abs(r.Before.Mean-w.before) > 1e-12 || math.Abs(r.After.Mean-w.after) > 1e-12 {
+			t.Errorf("row %d: %s %v → %v, want %s %v → %v",
+				i, r.Name, r.Before.Mean, r.After.Mean, w.name, w.before, w.after)
 		}
 	}
 
-	// Where the target is negative, a falling log-ratio is what the objective asks for.
+	// Where the target is negative, the objective asks for a lower log-ratio.
 	for i := range before {
 		before[i].ChosenSafe, reference[i].ChosenSafe, after[i].ChosenSafe = false, false, false
 	}
-	if r := compareModels(objective, after, after, before).Rows[1]; r.Better != report.LowerIsBetter {
-		t.Errorf("log-ratio of two unsafe answers: better is %v", r.Better)
+	if r := comparePreferences(objective, after, after, before).Rows[1]; r.Better != report.LowerIsBetter {
+		t.Errorf("log-ratio of two unsafe answers: better is %v, want lower", r.Better)
 	}
-	if rows := compareModels(bfpo.Objective{Name: "dpo", Beta: 0.1}, before, reference, after).Rows; len(rows) != 2 {
-		t.Errorf("dpo has no target, yet there are %d rows", len(rows))
+	dpo := bfpo.Objective{Name: "dpo", Beta: 0.1}
+	if rows := comparePreferences(dpo, before, reference, after).Rows; len(rows) != 2 {
+		t.Errorf("dpo has no target, but %d rows instead of 2", len(rows))
 	}
 }

@@ -1,0 +1,219 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/data"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/report"
+	"github.com/bfpo-go/bfpo/bfpo/train"
+	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/mistral"
+)
+
+// scores are the results of one model on the held-out rows.
+type scores struct {
+	preferences []evaluate.Preference // of the held-out pairs
+	answers     []string              // to the sample prompts
+}
+
+// Evaluate compares the model before the first stage with the model after the last one on held-out rows and tasks, and
+// prints the comparison. Margins after training count relative to the reference model of the preference stage.
+func (p *Pipeline) Evaluate(ctx context.Context, e recipe.EvalStage) error {
+	p.Notice("\nevaluating the model before training (%s) and after it (%s)", p.first, p.last)
+	before, err := p.score(ctx, p.first, e, true)
+	if err != nil {
+		return err
+	}
+	reference := before
+	if p.reference != "" && p.reference != p.first {
+		if reference, err = p.score(ctx, p.reference, e, false); err != nil {
+			return err
+		}
+	}
+	after, err := p.score(ctx, p.last, e, true)
+	if err != nil {
+		return err
+	}
+	tasksBefore, err := p.evaluateTasks(ctx, e, p.first, beforeSide)
+	if err != nil {
+		return err
+	}
+	tasksAfter, err := p.evaluateTasks(ctx, e, p.last, afterSide)
+	if err != nil {
+		return err
+	}
+	if err := p.writePreferences(beforeSide, p.first, before.preferences); err != nil {
+		return err
+	}
+	if err := p.writePreferences(afterSide, p.last, after.preferences); err != nil {
+		return err
+	}
+	comparison := comparePreferences(p.config.Loss(), before.preferences, reference.preferences, after.preferences)
+	comparison.Rows = append(comparison.Rows, compareTasks(tasksBefore, tasksAfter)...)
+	if err := p.show(comparison); err != nil {
+		return err
+	}
+	p.comparison = comparison
+	p.answers, err = p.compareAnswers(ctx, e, before.answers, after.answers)
+	return err
+}
+
+// score loads a model and computes its log-probabilities of the held-out pairs and, if answer is true, its answers to
+// the sample prompts.
+func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, answer bool) (s scores, err error) {
+	checkpoint, err := models.Open(ctx, name, p.Hub, p.Cache, p.Notice)
+	if err != nil {
+		return s, err
+	}
+	defer checkpoint.Close()
+	language, err := models.NewLanguage(checkpoint, p.config.ChatTemplate)
+	if err != nil {
+		return s, err
+	}
+	model, err := mistral.LoadOn(p.Device, p.config.ReplicatedMesh(), checkpoint, p.config.ComputeType())
+	if err != nil {
+		return s, err
+	}
+	defer model.Close()
+	c := p.config
+	c.Objective = "bfpo" // held-out rows are pairs, whatever the last stage trained on
+	if len(e.DatasetMixer) > 0 {
+		set, err := data.ReadHeldOut(ctx, c, model.Config, language, e.DatasetMixer, e.DatasetSplits[0], p.Hub, p.Cache)
+		if err != nil {
+			return s, err
+		}
+		scorer := mistral.NewScorer(p.Device, model.Config, model.Base, nil, c.ComputeType())
+		defer scorer.Close()
+		if s.preferences, err = evaluate.ScorePreferences(ctx, scorer, set.Pairs); err != nil {
+			return s, err
+		}
+	}
+	if !answer || e.Prompts == "" {
+		return s, nil
+	}
+	prompts, err := datasets.Prompts(ctx, e.Prompts, "", p.Hub)
+	if err != nil {
+		return s, err
+	}
+	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, c.ComputeType())
+	defer generator.Close()
+	format := data.TextFormat(c, language, model.Config.MaxPositionEmbeddings)
+	s.answers, err = evaluate.GenerateAnswers(ctx, generator, format, prompts, train.AnswerTokens)
+	return s, err
+}
+
+// writePreferences writes the preferences of one model to the evaluation of one side. Without preferences it writes
+// nothing.
+func (p *Pipeline) writePreferences(side, model string, preferences []evaluate.Preference) error {
+	if len(preferences) == 0 {
+		return nil
+	}
+	return evaluate.WritePreferences(p.evalDir(side), preferences, map[string]any{"model": model}, p.Version)
+}
+
+// comparePreferences compares a model before and after training by the cases of safety labels. For each case it has the
+// share of pairs where the model prefers the chosen response, the mean log-ratio of chosen to rejected response and, if
+// the objective has a target, the distance of the objective's margin from it. That margin is relative to the reference
+// model, so before training it is 0 and its distance is |target|.
+func comparePreferences(o bfpo.Objective, before, reference, after []evaluate.Preference) report.Comparison {
+	c := report.Comparison{
+		Title: fmt.Sprintf("%d held-out pairs", len(before)), Before: "before", After: "after",
+	}
+	if len(before) == 0 {
+		c.Title = "tasks"
+	}
+	for _, k := range evaluate.LabelCases() {
+		if b := k.Filter(before); len(b) > 0 {
+			c.Rows = append(c.Rows, compareCase(o, k, b, k.Filter(reference), k.Filter(after))...)
+		}
+	}
+	return c
+}
+
+// compareCase returns the rows of comparePreferences for one case of safety labels.
+func compareCase(
+	o bfpo.Objective, k evaluate.LabelCase, before, reference, after []evaluate.Preference,
+) []report.ComparisonRow {
+	target, hasTarget := o.Target(k.ChosenSafe, k.RejectedSafe)
+	better := report.HigherIsBetter
+	if hasTarget && target < 0 { // the objective moves the model away from the chosen response
+		better = report.LowerIsBetter
+	}
+	row := func(name, unit string, better report.Better, before, after []float64) report.ComparisonRow {
+		return report.NewComparisonRow(k.Title, name, unit, better, before, after)
+	}
+	rows := []report.ComparisonRow{
+		row("prefers the chosen answer", "%", better, prefersChosen(before), prefersChosen(after)),
+		row("log-ratio chosen to rejected", "nat", better, margins(before), margins(after)),
+	}
+	if !hasTarget {
+		return rows
+	}
+	distanceBefore, distanceAfter := make([]float64, len(before)), margins(after)
+	for i := range distanceBefore {
+		distanceBefore[i] = math.Abs(target)
+		distanceAfter[i] = math.Abs(distanceAfter[i] - reference[i].Margin() - target)
+	}
+	return append(rows, row("|margin − target|", "nat", report.LowerIsBetter, distanceBefore, distanceAfter))
+}
+
+// prefersChosen returns 1 for each pair where the model prefers the chosen response, and 0 for the others.
+func prefersChosen(pairs []evaluate.Preference) []float64 {
+	values := make([]float64, len(pairs))
+	for i, p := range pairs {
+		if p.Prefers() {
+			values[i] = 1
+		}
+	}
+	return values
+}
+
+// margins returns the log-ratio of the chosen to the rejected response of each pair.
+func margins(pairs []evaluate.Preference) []float64 {
+	values := make([]float64, len(pairs))
+	for i, p := range pairs {
+		values[i] = p.Margin()
+	}
+	return values
+}
+
+// show prints a comparison that has rows.
+func (p *Pipeline) show(c report.Comparison) error {
+	if len(c.Rows) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintln(p.Results); err != nil {
+		return err
+	}
+	_, err := c.WriteTo(p.Results)
+	return err
+}
+
+// compareAnswers puts the answers before and after training beside the prompts, for the report.
+func (p *Pipeline) compareAnswers(
+	ctx context.Context, e recipe.EvalStage, before, after []string,
+) ([]report.Answer, error) {
+	if len(before) == 0 {
+		return nil, nil
+	}
+	prompts, err := datasets.Prompts(ctx, e.Prompts, "", p.Hub)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]report.Answer, len(prompts))
+	for i, prompt := range prompts {
+		text := prompt.Text
+		if n := len(prompt.Messages); n > 0 {
+			text = prompt.Messages[n-1].Content
+		}
+		answers[i] = report.Answer{Prompt: text, Before: strings.TrimSpace(before[i]), After: strings.TrimSpace(after[i])}
+	}
+	return answers, nil
+}

@@ -1,0 +1,44 @@
+package rundir
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestRemoveTemporary(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), ".tmp-parent") // the name of the folder itself does not count
+	files := map[string]bool{                        // whether the file stays
+		"set.json":               true,
+		".tmp-set.json-ABC":      false,
+		".tmp-model-ABC/weights": false,
+		"set/train.json":         true,
+		"set/.tmp-train.json-X":  false,
+		"set/.hidden":            true,
+	}
+	for name := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := RemoveTemporary(dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, stays := range files {
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != stays {
+			t.Errorf("%s: stays is %v, want %v", name, err == nil, stays)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, ".tmp-model-ABC")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("temporary folder: %v", err)
+	}
+	if err := RemoveTemporary(filepath.Join(dir, "none")); err != nil {
+		t.Errorf("missing folder: %v", err)
+	}
+}
