@@ -136,7 +136,8 @@ func TestReportEscapesHostileText(t *testing.T) {
 		s.Memory = Memory{Peak: 1, Parts: []MemoryPart{{hostile, 1}}}
 	}
 	page := writeReport(t, r)
-	if strings.Contains(page, "<img") || strings.Count(page, "<script") != 1 || strings.Count(page, "alert(1)</script>") != 0 {
+	if strings.Contains(page, "<img") || strings.Count(page, "<script") != 1 ||
+		strings.Contains(page, "alert(1)</script>") {
 		t.Error("hostile text became markup")
 	}
 }
