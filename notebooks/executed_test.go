@@ -112,7 +112,8 @@ func TestExecutedCurves(t *testing.T) {
 			if svg := string(o.Data["image/svg+xml"]); svg != "" {
 				shown++
 				// Four steps are four points: three line segments after the first.
-				if curve := regexp.MustCompile(`<path d="M[^"L]*L[^"L]*L[^"L]*L[^"L]*" fill="none"`); !curve.MatchString(svg) {
+				curve := regexp.MustCompile(`<path class="line [^"]*" d="M[^"L]*L[^"L]*L[^"L]*L[^"L]*" fill="none"`)
+				if !curve.MatchString(svg) {
 					t.Errorf("cell %s: no curve has four points", c.ID)
 				}
 			}

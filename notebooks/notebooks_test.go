@@ -1,6 +1,6 @@
-// Package notebooks_test checks the committed notebooks: their cells are short and compile, and their outputs are clean.
-// If the environment variable BFPO_NOTEBOOKS names a folder of notebooks that were executed just now, it also checks
-// that they print the same numbers as the program bfpo.
+// Package notebooks_test checks the committed notebooks: their cells are short and compile, and their outputs are
+// clean. If the environment variable BFPO_NOTEBOOKS names a folder of notebooks that were executed just now, it also
+// checks that they print the same numbers as the program bfpo.
 package notebooks_test
 
 import (

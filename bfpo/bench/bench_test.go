@@ -143,7 +143,8 @@ func TestBenchWholeFile(t *testing.T) {
 	}
 }
 
-// directLosses trains on the pairs in order and returns the losses. The schedule is benchConfig's: linear from 1e-3 to 0.
+// directLosses trains on the pairs in order and returns the losses. The schedule is as in benchConfig: linear from 1e-3
+// to 0.
 func directLosses(t *testing.T, pairs []batch.Pair, size int) (losses []float64) {
 	t.Helper()
 	c := benchConfig(t)
@@ -204,8 +205,12 @@ func directLosses(t *testing.T, pairs []batch.Pair, size int) (losses []float64)
 	return losses
 }
 
+// validRow is a line of a valid pairs file.
+const validRow = `{"prompt_ids":[1,2],"chosen_ids":[3],"rejected_ids":[4],` +
+	`"is_chosen_safe":true,"is_rejected_safe":false}` + "\n"
+
 func TestBenchRefuses(t *testing.T) {
-	good := `{"prompt_ids":[1,2],"chosen_ids":[3],"rejected_ids":[4],"is_chosen_safe":true,"is_rejected_safe":false}` + "\n"
+	good := validRow
 	long := strings.Replace(good, "[3]", "[3"+strings.Repeat(",3", 2046)+"]", 1)
 	cases := []struct {
 		name, text, want string
@@ -248,7 +253,7 @@ func TestBenchRefuses(t *testing.T) {
 }
 
 func FuzzBenchPairs(f *testing.F) {
-	f.Add([]byte(`{"prompt_ids":[1,2],"chosen_ids":[3],"rejected_ids":[4],"is_chosen_safe":true,"is_rejected_safe":false}` + "\n\n{}"))
+	f.Add([]byte(validRow + "\n{}"))
 	f.Add([]byte(`{"prompt_ids":[1e9]}`))
 	m := config.Config{VocabSize: 8, MaxPositionEmbeddings: 6}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -13,9 +13,9 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// checkWeights compares the trained model with the recorded final weights. For the two tensors over the vocabulary, the
-// recording has only some rows and the distance that the whole tensor moved. Tensors that are not trained must equal the
-// initial ones, byte for byte.
+// checkWeights compares the trained model with the recorded final weights. For the two tensors over the vocabulary,
+// the recording has only some rows and the distance that the whole tensor moved. Tensors that are not trained must
+// equal the initial ones, byte for byte.
 func (r *Run) checkWeights(ledger *Ledger, t testing.TB, dir string) {
 	t.Helper()
 	start, end := open(t, fixture.Mistral(t)), open(t, filepath.Join(dir, "model"))

@@ -126,8 +126,8 @@ func (a outcome) distance(b outcome) (loss, norm, weights float64) {
 	return loss, norm, weights
 }
 
-// check compares a run with a run on one device. The tolerance is 1e-5 at the learning rates of fine-tuning, and 1e-4 at
-// a learning rate that is two thousand times as large.
+// check compares a run with a run on one device. The tolerance is 1e-5 at the learning rates of fine-tuning, and 1e-4
+// at a learning rate that is two thousand times as large.
 func (a outcome) check(t *testing.T, what string, b outcome, lr float64) {
 	t.Helper()
 	limit := 1e-5
@@ -169,8 +169,8 @@ func meshCases() []meshCase {
 	return cases
 }
 
-// A run on any mesh equals a run on one device. With BFPO_TEST_LONG=1 the test trains in every way on every mesh of 2, 4
-// and 8 devices, which takes minutes.
+// A run on any mesh equals a run on one device. With BFPO_TEST_LONG=1 the test trains in every way on every mesh of 2,
+// 4 and 8 devices, which takes minutes.
 func TestMeshesTrainAsOneDevice(t *testing.T) {
 	cases := meshCases()
 	meshes := map[int][]string{2: {"data", "zero1", "fsdp"}, 4: {"data=2,fsdp=2"}}

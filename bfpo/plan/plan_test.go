@@ -52,7 +52,8 @@ func TestPlan(t *testing.T) {
 	if p.Parameters != 151872 || p.Trainable != 2*64*160 || p.Devices != 1 || p.Steps != 0 || !p.Fits {
 		t.Errorf("plan %+v", p)
 	}
-	if p.Rows != 1 || p.Length != 256 || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "some/set, some/buffer not read") {
+	if p.Rows != 1 || p.Length != 256 || len(p.Notes) != 1 ||
+		!strings.Contains(p.Notes[0], "some/set, some/buffer not read") {
 		t.Errorf("%d rows of %d, notes %q", p.Rows, p.Length, p.Notes)
 	}
 	if p.Peak != p.Inputs+p.Temp+p.Outputs-p.Aliases ||

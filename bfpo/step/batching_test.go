@@ -177,7 +177,7 @@ func TestPackedDocumentsAreIndependent(t *testing.T) {
 		apart := runStep(t, stepper(), alone, 1, documents, scored, lr)
 		gradient, _ := apart.distances(whole, lr)
 		loss := relativeDifference(apart.loss, whole.loss)
-		text := fmt.Sprintf("relative differences of %.2g in the log-probabilities, %.2g in the loss and %.2g in the gradient",
+		text := fmt.Sprintf("relative differences of %.2g in the log-probabilities, %.2g in the loss, %.2g in the gradient",
 			worst, loss, gradient)
 		t.Log(text)
 		if worst > 1e-6 || loss > 1e-6 || gradient > 2e-6 {

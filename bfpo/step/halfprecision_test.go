@@ -62,8 +62,8 @@ func TestMastersMoveInBFloat16(t *testing.T) {
 	})
 }
 
-// After a forward pass in bfloat16, log-softmax and its sum over the tokens of a response are computed in float32: for a
-// response of a thousand tokens the sum is within 0.05 nat of a computation in float64.
+// After a forward pass in bfloat16, log-softmax and its sum over the tokens of a response are computed in float32: for
+// a response of a thousand tokens the sum is within 0.05 nat of a computation in float64.
 func TestLogSoftmaxOfBFloat16(t *testing.T) {
 	onModels(t, dtypes.BFloat16, checkLogSoftmax)
 }

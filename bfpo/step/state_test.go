@@ -53,8 +53,8 @@ func testState(t *testing.T, d *device.Device, mesh *device.Mesh) (State, map[st
 	return trained, elements
 }
 
-// A checkpoint has every tensor's bytes under its name, in the order of the set, and restores them, on one device and on
-// a mesh.
+// A checkpoint has every tensor's bytes under its name, in the order of the set, and restores them, on one device and
+// on a mesh.
 func TestCheckpointRoundTrip(t *testing.T) {
 	check := func(d *device.Device, mesh *device.Mesh) func(t *testing.T) {
 		return func(t *testing.T) {

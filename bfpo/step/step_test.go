@@ -17,8 +17,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// Before the first update, policy and reference model have equal weights, so their log-probabilities are identical, both
-// in the program that computes gradients and in the program that only measures.
+// Before the first update, policy and reference model have equal weights, so their log-probabilities are identical,
+// both in the program that computes gradients and in the program that only measures.
 func TestEqualWeightsGiveEqualLogProbs(t *testing.T) {
 	for _, path := range modelPaths(t) {
 		checkpoint, err := pretrained.Open(path)

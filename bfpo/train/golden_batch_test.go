@@ -92,9 +92,9 @@ func TestGoldenBatches(t *testing.T) {
 	}
 }
 
-// exactLosses returns losses of the original code in float64, by batch and pair. Its recorded losses are in float32, in
-// which sums of log-probabilities near 500 are 3e-5 apart. These two pairs are near their targets, so that this distance
-// is 1.5e-4 and 1.1e-4 of their losses.
+// exactLosses returns losses of the original code in float64, by batch and pair. Its recorded losses are in float32,
+// in which sums of log-probabilities near 500 are 3e-5 apart. These two pairs are near their targets, so that this
+// distance is 1.5e-4 and 1.1e-4 of their losses.
 func exactLosses() map[string]float64 {
 	return map[string]float64{"batch 6, pair 3": 2.2708656241560834, "batch 9, pair 0": 0.790522351629289}
 }

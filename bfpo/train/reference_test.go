@@ -14,9 +14,9 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// A run with reference log-probabilities that were computed before the first step, or read from the cache, equals a run
-// that computes them in every step. This holds to the last bit within the first epoch; later batches have another layout
-// and differ by rounding.
+// A run with reference log-probabilities that were computed before the first step, or read from the cache, equals a
+// run that computes them in every step. This holds to the last bit within the first epoch; later batches have another
+// layout and differ by rounding.
 func TestPrecomputedReference(t *testing.T) {
 	firstPass := []string{"max_steps=3", "buffer_dataset_mixer={quickstart/helpful: 0.1}"} // three batches of each set
 	online := train(t, runtest.Config(t, firstPass...))

@@ -1,7 +1,7 @@
 // Package draw shows charts, surfaces, tables and colored tokens in the project's notebooks.
 //
-// Every figure is an SVG picture from package chart, so that a reader sees it without a kernel and without a network: on
-// a code host or in a saved page. ShowSurfaces adds an interactive plotly figure. Steps and Band make charts of the
+// Every figure is an SVG picture from package chart, so that a reader sees it without a kernel and without a network:
+// on a code host or in a saved page. ShowSurfaces adds an interactive plotly figure. Steps and Band make charts of the
 // metrics of a training run, and Live draws a chart again and again while the run goes on.
 //
 // Outside a notebook the package shows nothing, so that a program with its calls still runs. It imports bfpo/chart,

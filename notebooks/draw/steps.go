@@ -34,9 +34,9 @@ func values(records []track.Record, name string) (steps, ys []float64) {
 	return steps, ys
 }
 
-// Band returns the mean of a metric over a sliding window of 2*half+1 steps, which is shorter at the ends, and a band of
-// two standard errors of that mean to either side. The steps use different rows, so the spread of their values estimates
-// the error of the mean.
+// Band returns the mean of a metric over a sliding window of 2*half+1 steps, which is shorter at the ends, and a band
+// of two standard errors of that mean to either side. The steps use different rows, so the spread of their values
+// estimates the error of the mean.
 func Band(title string, records []track.Record, name string, half int) Series {
 	s := Series{Name: title}
 	steps, ys := values(records, name)

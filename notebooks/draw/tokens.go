@@ -10,7 +10,8 @@ import (
 )
 
 // Tokens shows a row token by token under a heading. The first prompt pieces are the prompt and stay plain; the other
-// pieces are scored and marked, in green if good and otherwise in red. In plain text, ⟦ and ⟧ enclose the scored pieces.
+// pieces are scored and marked, in green if good and otherwise in red. In plain text, ⟦ and ⟧ enclose the scored
+// pieces.
 func Tokens(heading string, pieces []string, prompt int, good bool) {
 	plain := heading + "\n" + strings.Join(pieces[:prompt], "") + "⟦" + strings.Join(pieces[prompt:], "") + "⟧"
 	gonbui.SendData(&protocol.DisplayData{Data: map[protocol.MIMEType]any{
