@@ -13,8 +13,8 @@ import (
 
 func TestExecutedOutputs(t *testing.T) { checkOutputs(t, executed(t)) }
 
-// program runs bfpo with the recipe tiny and returns what it prints.
-func program(t *testing.T, args ...string) []byte {
+// runProgram runs the program bfpo and returns its output.
+func runProgram(t *testing.T, args ...string) []byte {
 	t.Helper()
 	out, err := exec.Command("go", append([]string{"run", "../cmd/bfpo"}, args...)...).Output()
 	if err != nil {
@@ -23,7 +23,7 @@ func program(t *testing.T, args ...string) []byte {
 	return out
 }
 
-// The label cases of 01_data are those of `bfpo data`.
+// `bfpo data` prints the same label cases as 01_data.
 func TestExecutedCases(t *testing.T) {
 	nb, _ := read(t, executed(t), "01_data")
 	var view struct {
@@ -34,24 +34,24 @@ func TestExecutedCases(t *testing.T) {
 			} `json:"sets"`
 		} `json:"stages"`
 	}
-	if err := json.Unmarshal(program(t, "data", "-config=tiny", "-json"), &view); err != nil {
+	if err := json.Unmarshal(runProgram(t, "data", "-config=tiny", "-json"), &view); err != nil {
 		t.Fatal(err)
 	}
 	if len(view.Stages) != 2 || len(view.Stages[1].Sets) != 2 {
-		t.Fatalf("bfpo data shows %+v", view)
+		t.Fatalf("bfpo data prints %+v", view)
 	}
 	for _, set := range view.Stages[1].Sets {
 		for name, n := range set.Cases {
-			contains(t, "01_data", nb.printed(), "%-7s %-14s %d\n", set.Name, name, n)
+			checkPrinted(t, "01_data", nb.printed(), "%-7s %-14s %d\n", set.Name, name, n)
 		}
 	}
 }
 
-// The steps of 03_train, and the run and the scores of 04_results, are those of `bfpo run`, to the last digit printed.
+// `bfpo run` leaves the same steps as 03_train, and the same run and scores as 04_results, to the last digit printed.
 func TestExecutedNumbers(t *testing.T) {
 	dir := executed(t)
 	run := filepath.Join(t.TempDir(), "tiny")
-	program(t, "run", "-config=tiny", "-out="+run, "-q")
+	runProgram(t, "run", "-config=tiny", "-out="+run, "-q")
 	train, _ := read(t, dir, "03_train")
 	results, _ := read(t, dir, "04_results")
 	var losses []float64
@@ -67,17 +67,21 @@ func TestExecutedNumbers(t *testing.T) {
 			norm, _ := r.Get("grad_norm")
 			margin, _ = r.Get("main/margins/nats")
 			losses = append(losses, loss)
-			contains(t, "03_train", train.printed(), "%-6s  step %2d  loss %.8g  grad_norm %.8g", stage, r.Step, loss, norm)
+			checkPrinted(t, "03_train", train.printed(), "%-6s  step %2d  loss %.8g  grad_norm %.8g",
+				stage, r.Step, loss, norm)
 		}
 	}
-	contains(t, "04_results", results.printed(), "bfpo  4 steps, loss %.8g to %.8g, main margin of the last step %+.6f nat\n", losses[0], losses[3], margin)
+	checkPrinted(t, "04_results", results.printed(),
+		"bfpo  4 steps, loss %.8g to %.8g, main margin of the last step %+.6f nat\n", losses[0], losses[3], margin)
 	for name, side := range map[string]string{"before": "before", "bfpo": "after"} {
-		helpful, safe := accuracy(t, run, side, "preference_helpful"), accuracy(t, run, side, "preference_safe_over_unsafe")
-		contains(t, "04_results", results.printed(), "%-7s helpfulness %.3f ± %.3f, safety %.3f ± %.3f\n", name, helpful[0], helpful[1], safe[0], safe[1])
+		helpful := accuracy(t, run, side, "preference_helpful")
+		safe := accuracy(t, run, side, "preference_safe_over_unsafe")
+		checkPrinted(t, "04_results", results.printed(), "%-7s helpfulness %.3f ± %.3f, safety %.3f ± %.3f\n",
+			name, helpful[0], helpful[1], safe[0], safe[1])
 	}
 }
 
-// accuracy is a task's share and its standard error in results.json of a run's evaluation.
+// accuracy returns a task's accuracy and its standard error from an evaluation of a run.
 func accuracy(t *testing.T, run, side, task string) [2]float64 {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(run, "eval", side, "results.json"))
@@ -90,15 +94,15 @@ func accuracy(t *testing.T, run, side, task string) [2]float64 {
 	if err := json.Unmarshal(text, &layout); err != nil {
 		t.Fatal(err)
 	}
-	share, ok := layout.Results[task]["acc,none"].(float64)
-	stderr, okToo := layout.Results[task]["acc_stderr,none"].(float64)
-	if !ok || !okToo {
+	share, hasShare := layout.Results[task]["acc,none"].(float64)
+	stderr, hasError := layout.Results[task]["acc_stderr,none"].(float64)
+	if !hasShare || !hasError {
 		t.Fatalf("results.json lacks the accuracy of %s: %v", task, layout.Results)
 	}
 	return [2]float64{share, stderr}
 }
 
-// The live picture of a stage stands once in its cell, at the state of the last step: it was drawn in its place.
+// The cell of a stage has one live picture, redrawn in place, which shows the last step.
 func TestExecutedCurves(t *testing.T) {
 	nb, _ := read(t, executed(t), "03_train")
 	pictures := 0
@@ -108,13 +112,14 @@ func TestExecutedCurves(t *testing.T) {
 			if svg := string(o.Data["image/svg+xml"]); svg != "" {
 				shown++
 				// Four steps are four points: three line segments after the first.
-				if curve := regexp.MustCompile(`<path d="M[^"L]*L[^"L]*L[^"L]*L[^"L]*" fill="none"`); !curve.MatchString(svg) {
+				curve := regexp.MustCompile(`<path class="line [^"]*" d="M[^"L]*L[^"L]*L[^"L]*L[^"L]*" fill="none"`)
+				if !curve.MatchString(svg) {
 					t.Errorf("cell %s: no curve has four points", c.ID)
 				}
 			}
 		}
 		if shown > 1 {
-			t.Errorf("cell %s has %d pictures, want one that moved", c.ID, shown)
+			t.Errorf("cell %s has %d pictures, want one that is redrawn", c.ID, shown)
 		}
 		pictures += shown
 	}

@@ -1,9 +1,9 @@
-// Package notebooks_test checks the notebooks as they are committed, and, where they were executed just now, that what they print is what
-// the program prints.
+// Package notebooks_test checks the committed notebooks: their cells are short and compile, and their outputs are
+// clean. If the environment variable BFPO_NOTEBOOKS names a folder of notebooks that were executed just now, it also
+// checks that they print the same numbers as the program bfpo.
 package notebooks_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -15,13 +15,13 @@ import (
 	"testing"
 )
 
-// maxLines and maxBytes are what a reader is asked to take in at once: a cell, and a notebook with its outputs.
+// Limits that keep the notebooks readable.
 const (
-	maxLines = 20
-	maxBytes = 300_000
+	maxLines = 20      // of a cell
+	maxBytes = 300_000 // of a notebook with its outputs
 )
 
-// notebook is what is read of an .ipynb file.
+// notebook holds the parts of an .ipynb file that are read.
 type notebook struct {
 	Cells    []cell `json:"cells"`
 	Metadata struct {
@@ -46,7 +46,7 @@ type output struct {
 	Data map[string]lines `json:"data"`
 }
 
-// lines is a text, which .ipynb files hold as one string or as a list.
+// lines is a text, which an .ipynb file stores as a string or as a list of lines.
 type lines string
 
 func (l *lines) UnmarshalJSON(text []byte) error {
@@ -58,10 +58,10 @@ func (l *lines) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*string)(l))
 }
 
-// names are the notebooks in their order.
+// names lists the notebooks in their order.
 func names() []string { return []string{"01_data", "02_objective", "03_train", "04_results"} }
 
-// read reads a notebook of a folder, and its size.
+// read reads a notebook in a folder and returns its size in bytes, too.
 func read(t *testing.T, dir, name string) (notebook, int) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, name+".ipynb"))
@@ -75,10 +75,12 @@ func read(t *testing.T, dir, name string) (notebook, int) {
 	return nb, len(text)
 }
 
-// runs tells whether a cell is a program, not only declarations.
-func (c cell) runs() bool { return c.Type == "code" && strings.Contains("\n"+string(c.Source), "\n%%") }
+// isProgram reports whether a cell is a program, and not only declarations.
+func (c cell) isProgram() bool {
+	return c.Type == "code" && strings.Contains("\n"+string(c.Source), "\n%%")
+}
 
-// printed is all that the cells of a notebook wrote as text.
+// printed returns all text that the cells of a notebook printed.
 func (nb notebook) printed() string {
 	var all strings.Builder
 	for _, c := range nb.Cells {
@@ -97,7 +99,8 @@ func TestCellsAreShortAndExplained(t *testing.T) {
 	for _, name := range names() {
 		nb, _ := read(t, ".", name)
 		if nb.Metadata.Kernel.Name != "gonb" || len(nb.Cells) == 0 || nb.Cells[0].Type != "markdown" {
-			t.Errorf("%s: kernel %q and %d cells: want gonb, and an introduction first", name, nb.Metadata.Kernel.Name, len(nb.Cells))
+			t.Errorf("%s: kernel %q and %d cells: want the kernel gonb, and a cell of text first",
+				name, nb.Metadata.Kernel.Name, len(nb.Cells))
 		}
 		explained := false
 		for _, c := range nb.Cells {
@@ -108,9 +111,9 @@ func TestCellsAreShortAndExplained(t *testing.T) {
 			if n := strings.Count(strings.TrimRight(string(c.Source), "\n"), "\n") + 1; n > maxLines {
 				t.Errorf("%s: cell %s has %d lines, more than %d", name, c.ID, n, maxLines)
 			}
-			if c.runs() {
+			if c.isProgram() {
 				if !explained {
-					t.Errorf("%s: nothing says what to look at in cell %s", name, c.ID)
+					t.Errorf("%s: no text explains cell %s", name, c.ID)
 				}
 				explained = false
 			}
@@ -118,7 +121,8 @@ func TestCellsAreShortAndExplained(t *testing.T) {
 	}
 }
 
-// checkOutputs looks for what a reader should not meet: errors, noise, paths of one machine, cells that show nothing or ran out of order.
+// checkOutputs checks that the outputs have no errors, no noise and no paths of a machine, and that every program shows
+// something and ran in order.
 func checkOutputs(t *testing.T, dir string) {
 	t.Helper()
 	for _, name := range names() {
@@ -132,9 +136,9 @@ func checkOutputs(t *testing.T, dir string) {
 				continue
 			}
 			if ran++; c.Count != ran {
-				t.Errorf("%s: cell %s ran as number %d, and is number %d", name, c.ID, c.Count, ran)
+				t.Errorf("%s: cell %s is number %d, but ran as number %d", name, c.ID, ran, c.Count)
 			}
-			if c.runs() && len(c.Outputs) == 0 {
+			if c.isProgram() && len(c.Outputs) == 0 {
 				t.Errorf("%s: cell %s shows nothing", name, c.ID)
 			}
 			for _, o := range c.Outputs {
@@ -146,18 +150,18 @@ func checkOutputs(t *testing.T, dir string) {
 	}
 }
 
-// noise is what of an output a reader should not meet, or nothing.
+// noise returns a description of what is wrong with an output, or "".
 func (o output) noise() string {
 	if o.Type == "error" || o.Name == "stderr" {
 		return fmt.Sprintf("an %s %s: %s", o.Type, o.Name, o.Text)
 	}
-	// Colours of a terminal, lines written over, what building and fetching have to say, and paths of one machine.
+	// Terminal colors, overwritten lines, messages about builds and downloads, and paths of a machine.
 	const path = `|(?:^|[\s"'(=])/(?:home|root|tmp|work|Users|usr)/`
 	messages := regexp.MustCompile(`\x1b|\r|(?m:^go: )|(?i:\b(?:warning|fetching|downloading|deprecated)\b)` + path)
 	if found := messages.FindString(string(o.Text)); found != "" {
 		return fmt.Sprintf("%q in %s", found, o.Text)
 	}
-	// A chart without a title, or with an axis that says nothing, has an empty text.
+	// A chart without a title or with an unnamed axis has an empty text.
 	pictures := regexp.MustCompile(`\x1b|NaN|<text[^>]*></text>` + path)
 	for kind, text := range o.Data {
 		if found := pictures.FindString(string(text)); found != "" {
@@ -169,8 +173,8 @@ func (o output) noise() string {
 
 func TestOutputs(t *testing.T) { checkOutputs(t, ".") }
 
-// The training notebook and the results' first run have one recipe, so their last losses are the same; they may come from two states of the
-// program, which differ by rounding.
+// The training notebook and the first run of the results have the same recipe, so their last losses agree. The two may
+// come from different versions of the program, which differ by rounding.
 func TestNotebooksAgree(t *testing.T) {
 	train, _ := read(t, ".", "03_train")
 	results, _ := read(t, ".", "04_results")
@@ -183,24 +187,27 @@ func TestNotebooksAgree(t *testing.T) {
 	a, errA := strconv.ParseFloat(last[2], 64)
 	b, errB := strconv.ParseFloat(run[2], 64)
 	if errA != nil || errB != nil || last[1] != run[1] || math.Abs(a-b) > 1e-4*b {
-		t.Errorf("step %s with loss %s in 03_train, %s steps up to %s in 04_results", last[1], last[2], run[1], run[2])
+		t.Errorf("step %s has the loss %s in 03_train; the last of %s steps has the loss %s in 04_results",
+			last[1], last[2], run[1], run[2])
 	}
 }
 
-// executed is the folder in which the notebooks were run with the recipe tiny just now.
+// executed returns the folder of notebooks that were executed with the recipe tiny. It skips the test without one.
 func executed(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("BFPO_NOTEBOOKS")
 	if dir == "" {
-		t.Skip("BFPO_NOTEBOOKS names no folder of executed notebooks: notebooks/run -recipe=tiny -out=DIR makes one, for which Jupyter is installed")
+		t.Skip("BFPO_NOTEBOOKS names no folder of executed notebooks: notebooks/run -recipe=tiny -out=DIR makes one " +
+			"(and installs Jupyter)")
 	}
 	return dir
 }
 
-// contains fails where a notebook does not print a line.
-func contains(t *testing.T, name, printed string, format string, args ...any) {
+// checkPrinted checks that a notebook prints a line.
+func checkPrinted(t *testing.T, name, printed string, format string, args ...any) {
 	t.Helper()
 	if line := fmt.Sprintf(format, args...); !strings.Contains(printed, line) {
-		t.Errorf("%s does not print %q, as the program does; it prints\n%s", name, line, bytes.TrimSpace([]byte(printed)))
+		t.Errorf("%s does not print %q, which the program prints; it prints\n%s",
+			name, line, strings.TrimSpace(printed))
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// texts reads a picture as a browser does, so that a broken one fails, and returns the texts in it.
+// texts parses a picture, which fails on malformed XML, and returns the texts in it.
 func texts(t *testing.T, svg string) string {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(svg))
@@ -37,11 +37,16 @@ func TestChart(t *testing.T) {
 	}{
 		{"line", Chart{Title: "a < b", X: "step", Y: "nat²", Series: []Series{
 			{Name: "x", X: []float64{0, 10}, Y: []float64{0, 4}, Low: []float64{-1, 3}, High: []float64{1, 5}},
-			{Name: "goal", Mark: Dash, X: []float64{0, 10}, Y: []float64{5, 5}}}}, []string{"a < b", "nat²", "step", "goal", "−2", "10"}},
+			{Name: "goal", Mark: Dash, X: []float64{0, 10}, Y: []float64{5, 5}},
+		}}, []string{"a < b", "nat²", "step", "goal", "−2", "10"}},
 		{"gap", Chart{Series: []Series{{X: []float64{1, 2, 3}, Y: []float64{1, math.NaN(), 3}}}}, []string{"3"}},
-		{"bars", Chart{Names: []string{"one", "two"}, Series: []Series{{Mark: Bars, Y: []float64{3, 0}, Labels: []string{"3", ""}}}}, []string{"one", "two"}},
-		{"dots", Chart{Series: []Series{{Mark: Dots, X: []float64{1}, Y: []float64{2}, Labels: []string{"p"}, Low: []float64{1}, High: []float64{3},
-			Left: []float64{0}, Right: []float64{2}}}}, []string{"p"}},
+		{"bars", Chart{Names: []string{"one", "two"}, Series: []Series{
+			{Mark: Bars, Y: []float64{3, 0}, Labels: []string{"3", ""}},
+		}}, []string{"one", "two"}},
+		{"dots", Chart{Series: []Series{{
+			Mark: Dots, X: []float64{1}, Y: []float64{2}, Labels: []string{"p"},
+			Low: []float64{1}, High: []float64{3}, Left: []float64{0}, Right: []float64{2},
+		}}}, []string{"p"}},
 		{"one value", Chart{Series: []Series{{X: []float64{1}, Y: []float64{7}}}}, []string{"7"}},
 		{"empty", Chart{Title: "nothing"}, []string{"nothing"}},
 	} {
@@ -60,18 +65,19 @@ func TestChart(t *testing.T) {
 	}
 }
 
-// Steps are whole, and what lies beyond a fixed axis is drawn at its end.
+// Whole X get whole ticks, and a value beyond a fixed axis is drawn at its end.
 func TestAxes(t *testing.T) {
-	got := texts(t, Chart{X: "step", High: 1, Series: []Series{{X: []float64{1, 2, 3, 4}, Y: []float64{0, 0.5, 1, 3}}}}.Plot())
+	series := []Series{{X: []float64{1, 2, 3, 4}, Y: []float64{0, 0.5, 1, 3}}}
+	got := texts(t, Chart{X: "step", High: 1, Series: series}.Plot())
 	if strings.Contains(got, "1.5") || !strings.Contains(got, "|2|") {
 		t.Errorf("steps in %s", got)
 	}
 	if p := (Chart{High: 1, Series: []Series{{Y: []float64{3}}}}).plane(); p.y.at(3) != p.size.Top {
-		t.Errorf("3 of 1 is drawn at %g", p.y.at(3))
+		t.Errorf("3 on an axis that ends at 1 is drawn at %g, want %g", p.y.at(3), p.size.Top)
 	}
 }
 
-// Three charts, two in a row: the third begins the second row.
+// Of three charts, two in a row, the third starts the second row.
 func TestChartsInRows(t *testing.T) {
 	svg := SVG(2, Chart{Title: "one"}, Chart{Title: "two"}, Chart{Title: "three"})
 	for _, want := range []string{`viewBox="0 0 880 600"`, `translate(440 0)`, `translate(0 300)`} {
@@ -88,7 +94,7 @@ func TestPlaneMaps(t *testing.T) {
 	}
 }
 
-// The lowest value has the scale's first colour, the highest its last.
+// The lowest value has the first color of the scale, the highest value the last.
 func TestShade(t *testing.T) {
 	if shade(0) != "#440154" || shade(1) != "#fde725" || shade(2) != shade(1) {
 		t.Errorf("shades %s, %s, %s", shade(0), shade(1), shade(2))
@@ -96,9 +102,12 @@ func TestShade(t *testing.T) {
 }
 
 func TestSurface(t *testing.T) {
-	s := Surface{Title: "loss", X: "a, nat", Y: "b, nat", Z: "nat²", XS: []float64{-1, 0, 1}, YS: []float64{-1, 1}, Values: [][]float64{{0, 1, 2}, {2, 3, 4}}}
+	s := Surface{
+		Title: "loss", X: "a, nat", Y: "b, nat", Z: "nat²", XS: []float64{-1, 0, 1}, YS: []float64{-1, 1},
+		Values: [][]float64{{0, 1, 2}, {2, 3, 4}},
+	}
 	got := texts(t, Surfaces(1, s))
-	for _, want := range []string{"loss", "a, nat", "b, nat", "colour: nat²", "−1"} {
+	for _, want := range []string{"loss", "a, nat", "b, nat", "color: nat²", "−1"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in the picture: %s", want, got)
 		}
@@ -164,12 +173,12 @@ func TestSmoothAndThin(t *testing.T) {
 	}
 }
 
-// Names do not cover each other where there is room.
+// Labels do not overlap if there is room.
 func TestLabels(t *testing.T) {
 	p := Chart{Size: Size{Width: 460, Height: 320, Left: 54, Right: 16, Top: 22, Bottom: 46}}.plane()
 	var all []label
 	for range 4 {
-		all = append(all, label{text: "a name of a model", x: 200, y: 150, covered: []box{{190, 210, 145, 155}}})
+		all = append(all, label{text: "a name of a model", x: 200, y: 150, occupied: []box{{190, 210, 145, 155}}})
 	}
 	p.place(all)
 	seen := map[string]bool{}
@@ -177,23 +186,24 @@ func TestLabels(t *testing.T) {
 		seen[fmt.Sprint(l.textX, l.textY, l.anchor)] = true
 	}
 	if len(seen) != len(all) {
-		t.Errorf("%d places for %d names", len(seen), len(all))
+		t.Errorf("%d labels are at %d places", len(all), len(seen))
 	}
 }
 
-// Hostile texts stay texts, and the page's script gets the points of every curve but the faint one.
+// Texts are escaped, and the page's script gets the points of every curve but the faint one.
 func TestPlot(t *testing.T) {
 	hostile := `</svg><script>alert(1)</script>"'`
 	c := Chart{X: hostile, Y: hostile, Summary: hostile, Series: []Series{
-		{Name: "a", Mark: Dots, X: []float64{1}, Y: []float64{0.123456}, Left: []float64{0}, Right: []float64{2}, Labels: []string{hostile},
-			Tips: []string{hostile}}}}
+		{Name: "a", Mark: Dots, X: []float64{1}, Y: []float64{0.123456}, Left: []float64{0}, Right: []float64{2},
+			Labels: []string{hostile}, Tips: []string{hostile}}}}
 	if svg := c.Plot(); strings.Contains(svg, "<script") || strings.Contains(texts(t, svg), "|alert(1)|") {
 		t.Errorf("text became markup in %s", svg)
 	}
 	c = Chart{Y: "nat", Series: []Series{{Mark: Faint, Color: 2, X: []float64{0, 10}, Y: []float64{0, 100}},
 		{Name: "main", Color: 2, X: []float64{0, 10}, Y: []float64{50, 33.33333}}}}
 	hover, err := c.Hover()
-	if want := `{"curves":[{"label":"main","points":[[0,50,66,157],[10,33.33,424,189.3]]}],"unit":"nat"}`; err != nil || hover != want {
+	want := `{"curves":[{"label":"main","points":[[0,50,66,157],[10,33.33,424,189.3]]}],"unit":"nat"}`
+	if err != nil || hover != want {
 		t.Errorf("hover %s, %v, want %s", hover, err, want)
 	}
 	if keys := c.Legend(); len(keys) != 1 || keys[0] != (Key{"main", "line c2", true}) {

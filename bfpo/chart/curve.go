@@ -3,7 +3,7 @@ package chart
 // Point is one value of a curve.
 type Point struct{ X, Y float64 }
 
-// Split returns the coordinates of points as a Series has them.
+// Split returns the coordinates of points as two slices, for a Series.
 func Split(points []Point) (xs, ys []float64) {
 	for _, p := range points {
 		xs, ys = append(xs, p.X), append(ys, p.Y)
@@ -11,7 +11,7 @@ func Split(points []Point) (xs, ys []float64) {
 	return xs, ys
 }
 
-// Smooth is the mean over a sliding window of 2*half+1 points, cut short at the ends.
+// Smooth returns the mean over a sliding window of 2*half+1 points, which is shorter at the ends.
 func Smooth(points []Point, half int) []Point {
 	out := make([]Point, len(points))
 	sums := make([]float64, len(points)+1)

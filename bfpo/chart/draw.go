@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// draw writes the grid and then the series; faint lines lie below all others.
+// draw writes the grid and then the series. Faint lines lie under all other series.
 func (c Chart) draw(b *strings.Builder) {
 	p := c.plane()
 	c.axes(b, p)
@@ -38,7 +38,7 @@ func (c Chart) draw(b *strings.Builder) {
 	p.labels(b, c.Series)
 }
 
-// line draws a curve and its band; where a value is not finite the curve has a gap.
+// line draws a curve and its band. The curve has a gap at a value that is not finite.
 func (p plane) line(b *strings.Builder, s Series, pen pen) {
 	if len(s.Low) > 0 {
 		p.band(b, s, pen)
@@ -58,8 +58,7 @@ func (p plane) line(b *strings.Builder, s Series, pen pen) {
 		style = `stroke-width="0.8" opacity="0.3"`
 	}
 	fmt.Fprintf(b, `<path class="%s %s" d="%s" fill="none" stroke="%s" stroke-linejoin="round" %s/>`,
-		s.Mark.class(), pen.class,
-		path.String(), pen.color, style)
+		s.Mark.class(), pen.class, path.String(), pen.color, style)
 	if len(s.X) == 1 {
 		p.dots(b, Series{Mark: Dots, X: s.X, Y: s.Y}, pen)
 	}
@@ -79,7 +78,7 @@ func (p plane) band(b *strings.Builder, s Series, pen pen) {
 		strings.Join(append(forth, back...), " "), pen.color)
 }
 
-// dots draws points with their error bars. A point that has none is small.
+// dots draws points with their labels and error bars. Points without either are small.
 func (p plane) dots(b *strings.Builder, s Series, pen pen) {
 	radius := 2.6
 	if len(s.Low) > 0 || len(s.Left) > 0 || len(s.Labels) > 0 {
@@ -111,15 +110,14 @@ func (p plane) dots(b *strings.Builder, s Series, pen pen) {
 	b.WriteString("</g>")
 }
 
-// bars draws a series' bars; the series is the given number of all series that share the places.
+// bars draws the bars of a series, which is the given number of all series with bars.
 func (p plane) bars(b *strings.Builder, s Series, pen pen, number, all int) {
 	width := 0.8 * (p.x.to - p.x.from) / (p.x.high - p.x.low) / float64(all)
 	for i, y := range s.Y {
 		left := p.x.at(float64(i)) + (float64(number)-float64(all)/2)*width
 		top, height := min(p.y.at(y), p.y.at(0)), math.Abs(p.y.at(y)-p.y.at(0))
 		fmt.Fprintf(b, `<rect x="%g" y="%g" width="%g" height="%g" fill="%s"/>`,
-			tenth(left), top, tenth(max(width-1, 0.5)),
-			tenth(height), pen.color)
+			tenth(left), top, tenth(max(width-1, 0.5)), tenth(height), pen.color)
 		middle := tenth(left + width/2)
 		if len(s.Low) > 0 {
 			fmt.Fprintf(b, `<path d="M%g %gV%g" stroke="%s" stroke-width="1.5"/>`,

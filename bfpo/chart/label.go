@@ -9,27 +9,28 @@ import (
 	"unicode/utf8"
 )
 
-// Size of a label's text in pixels.
+// The size of a label's text in pixels: the mean width of a letter, and the height of a line.
 const letterWidth, lineHeight = 5.9, 13.0
 
-// label is a text beside a point at x, y.
+// label is a text beside a point.
 type label struct {
-	text           string
-	x, y           float64 // of the point
-	textX, textY   float64
-	anchor         string // where the text is held: start or end
-	covered        []box  // by the point and its error bars
-	preferLeftSide bool
+	text         string
+	x, y         float64 // the point
+	textX, textY float64 // the text; place sets it
+	anchor       string  // which end of the text is at textX: start or end
+	occupied     []box   // what the point and its error bars cover
+	preferLeft   bool
 }
 
-// box is a part of the drawing that a label must not cover.
+// box is a rectangle of the drawing.
 type box struct{ x0, x1, y0, y1 float64 }
 
-func (b box) meets(other box) bool {
+// overlaps reports whether two boxes have a common point.
+func (b box) overlaps(other box) bool {
 	return b.x0 < other.x1 && b.x1 > other.x0 && b.y0 < other.y1 && b.y1 > other.y0
 }
 
-// labels writes the labels of all dots.
+// labels places and writes the labels of all dots.
 func (p plane) labels(b *strings.Builder, series []Series) {
 	var all []label
 	for _, s := range series {
@@ -42,43 +43,42 @@ func (p plane) labels(b *strings.Builder, series []Series) {
 	p.place(all)
 	for _, l := range all {
 		fmt.Fprintf(b, `<text class="name" x="%g" y="%g" text-anchor="%s" fill="%s">%s</text>`,
-			tenth(l.textX), tenth(l.textY),
-			l.anchor, ink, html.EscapeString(l.text))
+			tenth(l.textX), tenth(l.textY), l.anchor, ink, html.EscapeString(l.text))
 	}
 }
 
-// newLabel is the label of point i, without a place.
+// newLabel returns the label of point i, not placed yet.
 func (p plane) newLabel(s Series, i int, text string) label {
 	x, y := p.x.at(s.X[i]), p.y.at(s.Y[i])
-	l := label{text: text, x: x, y: y, preferLeftSide: x > (p.x.from+p.x.to)/2}
-	l.covered = []box{{x - 5, x + 5, y - 5, y + 5}}
+	l := label{text: text, x: x, y: y, preferLeft: x > (p.x.from+p.x.to)/2}
+	l.occupied = []box{{x - 5, x + 5, y - 5, y + 5}}
 	if len(s.Left) > 0 {
-		l.covered = append(l.covered, box{p.x.at(s.Left[i]), p.x.at(s.Right[i]), y - 2, y + 2})
+		l.occupied = append(l.occupied, box{p.x.at(s.Left[i]), p.x.at(s.Right[i]), y - 2, y + 2})
 	}
 	if len(s.Low) > 0 {
-		l.covered = append(l.covered, box{x - 2, x + 2, p.y.at(s.High[i]), p.y.at(s.Low[i])})
+		l.occupied = append(l.occupied, box{x - 2, x + 2, p.y.at(s.High[i]), p.y.at(s.Low[i])})
 	}
 	return l
 }
 
-// place puts the labels beside their points, where they cover neither each other nor a point. A label for which there
-// is no such place gets the first one.
+// place puts the labels beside their points, from top to bottom, so that they overlap neither each other nor a point. A
+// label for which no candidate is free gets the first one.
 func (p plane) place(all []label) {
 	var taken []box
 	order := make([]int, len(all))
 	for i, l := range all {
 		order[i] = i
-		taken = append(taken, l.covered...)
+		taken = append(taken, l.occupied...)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(all[a].y, all[b].y) })
 	for _, i := range order {
 		l := &all[i]
-		places := l.places()
-		best := places[0]
-		for _, at := range places {
+		candidates := l.candidates()
+		best := candidates[0]
+		for _, at := range candidates {
 			inside := at.x0 >= 4 && at.x1 <= p.size.Width-4 && at.y0 > p.size.Top-8 &&
 				at.y1 < p.size.Height-p.size.Bottom
-			if inside && !slices.ContainsFunc(taken, at.meets) {
+			if inside && !slices.ContainsFunc(taken, at.overlaps) {
 				best = at
 				break
 			}
@@ -91,8 +91,8 @@ func (p plane) place(all []label) {
 	}
 }
 
-// places are the boxes where the label may stand, the best first.
-func (l label) places() (places []box) {
+// candidates returns the boxes where the label may stand, the best first.
+func (l label) candidates() (boxes []box) {
 	length := letterWidth * float64(utf8.RuneCountInString(l.text))
 	up, down := -4.0, 17.0
 	for _, dy := range []float64{
@@ -100,10 +100,10 @@ func (l label) places() (places []box) {
 	} {
 		after := box{l.x + 7, l.x + 7 + length, l.y + dy - lineHeight, l.y + dy}
 		before := box{l.x - 7 - length, l.x - 7, l.y + dy - lineHeight, l.y + dy}
-		if l.preferLeftSide {
+		if l.preferLeft {
 			after, before = before, after
 		}
-		places = append(places, after, before)
+		boxes = append(boxes, after, before)
 	}
-	return places
+	return boxes
 }

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// plane maps numbers to the pixels of a chart.
+// plane maps data to the pixels of a chart.
 type plane struct {
 	size Size
 	x, y scale
 }
 
-// plane is the smallest plane that shows all of the chart's numbers.
+// plane returns a plane that shows all of the chart's data.
 func (c Chart) plane() plane {
 	x0, x1, y0, y1 := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
 	for _, s := range c.Series {
@@ -33,10 +33,10 @@ func (c Chart) plane() plane {
 		}
 	}
 	p := plane{size: c.size()}
-	if c.scatter() {
+	if c.isScatter() {
 		p.x, p.y = scatterScale(x0, x1, c.Span), scatterScale(y0, y1, c.Span)
 	} else {
-		p.x, p.y = stepScale(x0, x1, c.whole()), valueScale(y0, y1)
+		p.x, p.y = stepScale(x0, x1, c.isWhole()), valueScale(y0, y1)
 	}
 	if c.Low != 0 || c.High != 0 {
 		p.y = scale{low: c.Low, high: c.High, step: Step(c.High-c.Low, 4)}
@@ -49,15 +49,15 @@ func (c Chart) plane() plane {
 	return p
 }
 
-// scatter reports whether the chart is a scatter plot.
-func (c Chart) scatter() bool {
+// isScatter reports whether the chart is a scatter plot.
+func (c Chart) isScatter() bool {
 	return len(c.Series) > 0 && !slices.ContainsFunc(c.Series, func(s Series) bool {
 		return s.Mark != Dots || s.Left == nil && s.Labels == nil
 	})
 }
 
-// whole reports whether all data lie at whole numbers of the X axis.
-func (c Chart) whole() bool {
+// isWhole reports whether all X are whole numbers.
+func (c Chart) isWhole() bool {
 	for _, s := range c.Series {
 		if slices.ContainsFunc(s.X, func(x float64) bool { return x != math.Trunc(x) }) {
 			return false
@@ -66,26 +66,25 @@ func (c Chart) whole() bool {
 	return true
 }
 
-// axes draws the grid and its numbers, or names.
+// axes draws the grid and the numbers or names along it.
 func (c Chart) axes(b *strings.Builder, p plane) {
 	left, right, bottom := p.size.Left, p.size.Width-p.size.Right, p.size.Height-p.size.Bottom
 	for _, t := range p.y.ticks() {
 		fmt.Fprintf(b, `<line class="grid" x1="%g" x2="%g" y1="%g" y2="%g" stroke="%s"/>`,
 			left, right, t.at, t.at, gridGrey)
 		fmt.Fprintf(b, `<text class="y" x="%g" y="%g" dy="0.32em" text-anchor="end" fill="%s">%s</text>`,
-			left-5, t.at, softInk,
-			html.EscapeString(t.text))
+			left-5, t.at, softInk, html.EscapeString(t.text))
 	}
-	places := p.x.ticks()
+	ticks := p.x.ticks()
 	if len(c.Names) > 0 {
-		places = nil
+		ticks = nil
 		for i, name := range c.Names {
-			places = append(places, tick{p.x.at(float64(i)), name})
+			ticks = append(ticks, tick{p.x.at(float64(i)), name})
 		}
 	}
-	for _, t := range places {
+	for _, t := range ticks {
 		switch {
-		case c.scatter():
+		case c.isScatter():
 			fmt.Fprintf(b, `<line class="grid" x1="%g" x2="%g" y1="%g" y2="%g" stroke="%s"/>`,
 				t.at, t.at, p.size.Top, bottom, gridGrey)
 		case len(c.Names) == 0:
@@ -93,8 +92,7 @@ func (c Chart) axes(b *strings.Builder, p plane) {
 				t.at, t.at, bottom, bottom+4, softInk)
 		}
 		fmt.Fprintf(b, `<text class="x" x="%g" y="%g" text-anchor="middle" fill="%s">%s</text>`,
-			t.at, bottom+16, softInk,
-			html.EscapeString(t.text))
+			t.at, bottom+16, softInk, html.EscapeString(t.text))
 	}
 	zero := bottom
 	if p.y.low < 0 && p.y.high > 0 {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// SVG draws charts beside each other, up to the given number in a row, on a white ground, which both bright and dark
-// pages need. The charts have one size.
+// SVG draws charts side by side, at most the given number in a row, on a white background, so that they are readable on
+// a dark page too. All charts need the size of the first one.
 func SVG(columns int, charts ...Chart) string {
 	if len(charts) == 0 {
 		return sheet(1, 1, 1, nil)
@@ -26,8 +26,8 @@ func SVG(columns int, charts ...Chart) string {
 	return sheet(min(columns, len(charts)), size.Width, size.Height, parts)
 }
 
-// Plot draws the chart as an SVG element of the class plot for an HTML page. Title and legend are left to the page. An
-// invisible line of the class cursor is for the page's script.
+// Plot draws the chart as an SVG element of class "plot" for an HTML page, without title and legend. It contains a
+// hidden line of class "cursor" for the page's script.
 func (c Chart) Plot() string {
 	size := c.size()
 	var b strings.Builder
@@ -35,8 +35,7 @@ func (c Chart) Plot() string {
 		html.EscapeString(c.Summary))
 	c.draw(&b)
 	fmt.Fprintf(&b, `<text class="axis" x="%g" y="%g" text-anchor="end">%s</text>`,
-		size.Width-size.Right, size.Height-4,
-		html.EscapeString(c.X))
+		size.Width-size.Right, size.Height-4, html.EscapeString(c.X))
 	if c.Y != "" {
 		fmt.Fprintf(&b, `<text class="axis" x="4" y="%g">%s</text>`, size.Top-11, html.EscapeString(c.Y))
 	}
@@ -45,13 +44,13 @@ func (c Chart) Plot() string {
 	return b.String() + "</svg>"
 }
 
-// Key is one entry of a legend in an HTML page: Class are the classes of the line or of the dot.
+// Key is one entry of a legend in an HTML page.
 type Key struct {
-	Name, Class string
-	Line        bool
+	Name, Class string // Class lists the CSS classes of the line or the dot
+	Line        bool   // a line, not a dot
 }
 
-// Legend returns the named series.
+// Legend returns the entries of the named series.
 func (c Chart) Legend() (keys []Key) {
 	for i, s := range c.Series {
 		if s.Name != "" && s.Mark != Faint {
@@ -62,7 +61,7 @@ func (c Chart) Legend() (keys []Key) {
 }
 
 // Hover returns the plotted points as JSON for a page's script: the unit of Y, and for each series its name and its
-// points as [x, y, x in pixels, y in pixels], y in four digits. Numbers that are not finite are left out.
+// points as [x, y, x in pixels, y in pixels], with y rounded to four digits.
 func (c Chart) Hover() (string, error) {
 	type curve struct {
 		Label  string       `json:"label"`

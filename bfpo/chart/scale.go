@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Step is the size of the ticks, 1, 2, 2.5 or 5 times a power of ten, that cuts a span into about n parts.
+// Step returns the distance of ticks that divides a span into about n parts: 1, 2, 2.5 or 5 times a power of ten.
 func Step(span float64, n int) float64 {
 	raw := span / float64(n)
 	power := math.Pow(10, math.Floor(math.Log10(raw)))
@@ -20,8 +20,8 @@ func Step(span float64, n int) float64 {
 	return 10 * power
 }
 
-// TickText writes a tick with the digits its step needs; small and large numbers by a short exponent (5e-6), thousands
-// as 12k. largest is the largest absolute value on the axis.
+// TickText writes the number of a tick with as many digits as its step needs: very small and very large numbers with an
+// exponent (5e−6), thousands as 12k. largest is the largest absolute value on the axis.
 func TickText(y, step, largest float64) string {
 	y = math.Round(y/step*2) / 2 * step
 	switch {
@@ -43,22 +43,25 @@ func TickText(y, step, largest float64) string {
 	return strings.ReplaceAll(strconv.FormatFloat(y, 'f', decimals, 64), "-", "−")
 }
 
-// scale maps the numbers low to high to the pixels from to to.
-type scale struct{ low, high, step, from, to float64 }
+// scale maps the numbers from low to high to pixels. step is the distance of ticks.
+type scale struct {
+	low, high, step float64
+	from, to        float64 // the pixels of low and high
+}
 
-// at is the place of a number in pixels; a number beyond the axis lies on its end.
+// at returns the pixel of a number. A number beyond the axis gets its end.
 func (s scale) at(v float64) float64 {
 	v = min(max(v, s.low), s.high)
 	return tenth(s.from + (v-s.low)/(s.high-s.low)*(s.to-s.from))
 }
 
-// tick is one labelled place on an axis, in pixels.
+// tick is a labelled point on an axis.
 type tick struct {
-	at   float64
+	at   float64 // in pixels
 	text string
 }
 
-// ticks are the multiples of the step on the axis.
+// ticks returns the multiples of the step on the axis.
 func (s scale) ticks() (ticks []tick) {
 	first, last := math.Ceil(s.low/s.step-1e-9), math.Floor(s.high/s.step+1e-6)
 	for i := range max(0, int(last-first)+1) {
@@ -68,13 +71,13 @@ func (s scale) ticks() (ticks []tick) {
 	return ticks
 }
 
-// rounded widens an axis to whole steps.
-func (s scale) rounded() scale {
+// roundOut widens an axis to whole steps.
+func (s scale) roundOut() scale {
 	s.low, s.high = math.Floor(s.low/s.step+1e-9)*s.step, math.Ceil(s.high/s.step-1e-9)*s.step
 	return s
 }
 
-// valueScale is the axis of values from low to high. It begins at zero where that costs little of the picture.
+// valueScale returns the vertical axis for values from low to high. It begins at zero if that costs little space.
 func valueScale(low, high float64) scale {
 	switch {
 	case low > high: // no values
@@ -86,12 +89,12 @@ func valueScale(low, high float64) scale {
 	case low == high:
 		low, high = low-0.1*math.Abs(low), high+0.1*math.Abs(high)
 	}
-	return scale{low: low, high: high, step: Step(high-low, 4)}.rounded()
+	return scale{low: low, high: high, step: Step(high-low, 4)}.roundOut()
 }
 
-// stepScale is the horizontal axis from low to high, which are places of data. Axes of whole numbers have whole ticks.
+// stepScale returns the horizontal axis for data from low to high. Whole numbers get whole ticks.
 func stepScale(low, high float64, whole bool) scale {
-	low, high = span(low, high)
+	low, high = widen(low, high)
 	step := Step(high-low, 5)
 	if whole {
 		if step = max(step, 1); step == 2.5 {
@@ -101,12 +104,12 @@ func stepScale(low, high float64, whole bool) scale {
 	return scale{low: low, high: high, step: step}
 }
 
-// scatterScale is an axis with space around the points, and with a range of at least least.
+// scatterScale returns an axis with space around the points from low to high, over a range of at least least.
 func scatterScale(low, high, least float64) scale {
 	if spare := (least - (high - low)) / 2; spare > 0 {
 		low, high = low-spare, high+spare
 	}
-	low, high = span(low, high)
+	low, high = widen(low, high)
 	pad := 0.08 * (high - low)
 	low, high = low-pad, high+pad
 	s := scale{low: low, high: high, step: Step(high-low, 5)}
@@ -114,8 +117,8 @@ func scatterScale(low, high, least float64) scale {
 	return s
 }
 
-// span is a range that is not empty.
-func span(low, high float64) (float64, float64) {
+// widen returns a range that is not empty.
+func widen(low, high float64) (float64, float64) {
 	switch {
 	case low > high:
 		return 0, 1
@@ -125,10 +128,13 @@ func span(low, high float64) (float64, float64) {
 	return low, high
 }
 
+// isFinite reports whether a number is neither NaN nor infinite.
 func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
+// finite returns the finite ones of some numbers.
 func finite(xs []float64) []float64 {
 	return slices.DeleteFunc(slices.Clone(xs), func(x float64) bool { return !isFinite(x) })
 }
 
+// tenth rounds to one decimal, which is enough for a pixel.
 func tenth(x float64) float64 { return math.Round(10*x) / 10 }

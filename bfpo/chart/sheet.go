@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// Colors of texts, axes and grids where no page's style sheet replaces them.
+// The colors of texts, axes and grids, which a page's style sheet can replace.
 const (
 	ink      = "#1b1f24"
 	softInk  = "#4a4e57"
 	gridGrey = "#e3e5e8"
 )
 
-// sheet puts drawings of one size onto a page.
+// sheet arranges drawings of one size in rows.
 func sheet(columns int, width, height float64, parts []string) string {
 	columns = max(columns, 1)
 	rows := max(1, (len(parts)+columns-1)/columns)
@@ -29,20 +29,18 @@ func sheet(columns int, width, height float64, parts []string) string {
 	return b.String() + "</svg>"
 }
 
-// titles writes a title and what the axes show.
+// titles writes a chart's title and the titles of its axes.
 func titles(title, x, y string, s Size) string {
 	middle := (s.Top + s.Height - s.Bottom) / 2
 	return fmt.Sprintf(`<text x="10" y="18" font-size="14" font-weight="600" fill="%s">%s</text>`,
 		ink, html.EscapeString(title)) +
 		fmt.Sprintf(`<text x="%g" y="%g" text-anchor="middle" fill="%s">%s</text>`,
-			(s.Left+s.Width-s.Right)/2, s.Height-8,
-			softInk, html.EscapeString(x)) +
+			(s.Left+s.Width-s.Right)/2, s.Height-8, softInk, html.EscapeString(x)) +
 		fmt.Sprintf(`<text x="14" y="%g" text-anchor="middle" transform="rotate(-90 14 %g)" fill="%s">%s</text>`,
-			middle,
-			middle, softInk, html.EscapeString(y))
+			middle, middle, softInk, html.EscapeString(y))
 }
 
-// legend names the series, in two lines where one is not enough.
+// legend writes the names of the series, over two lines if one is too short.
 func (c Chart) legend(b *strings.Builder) {
 	size := c.size()
 	x, y := size.Left, 38.0
@@ -66,7 +64,7 @@ func (c Chart) legend(b *strings.Builder) {
 	}
 }
 
-// dashes is the attribute of a dashed line.
+// dashes returns the attribute of a dashed line, or "".
 func dashes(m Mark) string {
 	if m == Dash {
 		return ` stroke-dasharray="5 3"`

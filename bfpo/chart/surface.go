@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Surface is a quantity over a grid.
+// Surface is a function of two variables on a grid.
 type Surface struct {
 	Title   string
-	X, Y, Z string      // what the axes and the values are, with units
-	XS, YS  []float64   // the grid, equally spaced
+	X, Y, Z string      // titles of the axes and of the values, with units
+	XS, YS  []float64   // the coordinates of the grid, equally spaced
 	Values  [][]float64 // [len(YS)][len(XS)]
 }
 
-// Surfaces draws surfaces from above, as bands of equal value, up to the given number in a row.
+// Surfaces draws surfaces as maps with bands of equal color, at most the given number in a row.
 func Surfaces(columns int, surfaces ...Surface) string {
 	parts := make([]string, len(surfaces))
 	for i, s := range surfaces {
@@ -24,15 +24,15 @@ func Surfaces(columns int, surfaces ...Surface) string {
 	return sheet(min(columns, len(parts)), surfaceSize().Width, surfaceSize().Height, parts)
 }
 
-// surfaceLevels is about the number of bands.
+// surfaceLevels is the approximate number of bands.
 const surfaceLevels = 12
 
-// surfaceSize returns the size of a map; its right margin has space for the scale of its colours.
+// surfaceSize returns the size of a map; its right margin has space for the color scale.
 func surfaceSize() Size {
 	return Size{Width: 296, Height: 300, Left: 66, Right: 62, Top: 60, Bottom: 46}
 }
 
-// draw is the surface as SVG elements: the cells of one level are one path.
+// draw returns the surface as SVG elements: the cells of one level are one path.
 func (s Surface) draw() string {
 	low, high := s.extent()
 	step := Step(high-low, surfaceLevels)
@@ -64,6 +64,7 @@ func (s Surface) draw() string {
 	return b.String()
 }
 
+// extent returns the range of the values.
 func (s Surface) extent() (low, high float64) {
 	low, high = math.Inf(1), math.Inf(-1)
 	for _, row := range s.Values {
@@ -71,10 +72,10 @@ func (s Surface) extent() (low, high float64) {
 			low, high = min(low, v), max(high, v)
 		}
 	}
-	return span(low, high)
+	return widen(low, high)
 }
 
-// axes are the numbers along the map.
+// axes writes the numbers along the map.
 func (s Surface) axes(b *strings.Builder) {
 	size := surfaceSize()
 	right, bottom := size.Width-size.Right, size.Height-size.Bottom
@@ -87,8 +88,7 @@ func (s Surface) axes(b *strings.Builder) {
 	}
 	ticks(s.XS, func(share float64, text string) {
 		fmt.Fprintf(b, `<text x="%g" y="%g" text-anchor="middle" fill="#4a4e57">%s</text>`,
-			tenth(size.Left+share*(right-size.Left)),
-			bottom+16, text)
+			tenth(size.Left+share*(right-size.Left)), bottom+16, text)
 	})
 	ticks(s.YS, func(share float64, text string) {
 		fmt.Fprintf(b, `<text x="%g" y="%g" text-anchor="end" fill="#4a4e57">%s</text>`, size.Left-6,
@@ -96,7 +96,7 @@ func (s Surface) axes(b *strings.Builder) {
 	})
 }
 
-// scale says which colour is which value.
+// scale draws the color scale with its values.
 func (s Surface) scale(b *strings.Builder, low, step float64, levels int) {
 	size := surfaceSize()
 	right, bottom := size.Width-size.Right, size.Height-size.Bottom
@@ -111,11 +111,11 @@ func (s Surface) scale(b *strings.Builder, low, step float64, levels int) {
 				TickText(value, step, max(math.Abs(low), math.Abs(low+float64(levels)*step))))
 		}
 	}
-	fmt.Fprintf(b, `<text x="%g" y="40" text-anchor="end" font-size="11" fill="#4a4e57">colour: %s</text>`,
+	fmt.Fprintf(b, `<text x="%g" y="40" text-anchor="end" font-size="11" fill="#4a4e57">color: %s</text>`,
 		size.Width-6, html.EscapeString(s.Z))
 }
 
-// shade goes from dark blue over green to yellow, ever lighter.
+// shade returns a color for a share from 0 to 1: from dark violet over green to yellow, ever lighter.
 func shade(share float64) string {
 	anchors := [][3]float64{{68, 1, 84}, {59, 82, 139}, {33, 145, 140}, {94, 201, 98}, {253, 231, 37}}
 	at := min(max(share, 0), 1) * float64(len(anchors)-1)

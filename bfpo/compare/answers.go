@@ -2,7 +2,6 @@ package compare
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -11,32 +10,33 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
-// answerSet are the answers of all models to some documents of one task.
+// answerSet holds the answers of all models to some documents of one task.
 type answerSet struct {
-	Task, Metric string // Metric may be empty: nobody judged
-	Total        int    // documents that two models or more answered
+	Task, Metric string // Metric is empty if no judge rated the answers
+	Total        int    // number of documents with answers of at least two models
 	Shown        []answerRow
 }
 
-// answerRow is one document with the models' answers.
+// answerRow holds the models' answers to one document.
 type answerRow struct {
 	Prompt string
 	Sides  []answerSide
-	spread float64 // of the metric between the models
+	spread float64 // of the metric: largest minus smallest value
 }
 
+// answerSide is one model's answer.
 type answerSide struct {
 	Model, Text    string
-	Verdict, Class string // what the metric says, and how good it is: better, worse or neutral
+	Verdict, Class string // the metric's value, and better, worse or neutral
 	Reply          string // the judge's words
 }
 
-// answers picks of each generation task at most limit documents: those on which the models' metric differs most first, then in their
-// order. Documents that a model has another text under the same number for are left out.
+// answers selects at most limit documents of each generation task, those with the largest spread of the metric
+// first. It leaves out documents whose number stands for another text in some model.
 func (c Comparison) answers(limit int) (sets []answerSet) {
 	for _, task := range tasksOf(c.Models) {
 		set := answerSet{Task: task}
-		row, judged := c.share(task)
+		row, judged := shareOf(c.Rows, task)
 		if judged {
 			set.Metric = row.Metric
 		}
@@ -55,23 +55,13 @@ func (c Comparison) answers(limit int) (sets []answerSet) {
 	return sets
 }
 
-// documentsOf are the numbers of all documents of a task.
-func documentsOf(models []Model, task string) []int {
-	ids := map[int]bool{}
-	for _, m := range models {
-		for id := range m.Tasks[task].Documents {
-			ids[id] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(ids))
-}
-
-// answerRow puts the answers to one document beside each other; ok is false where fewer than two models have one.
+// answerRow collects the answers to one document. ok is false if fewer than two models answered it, or if they saw
+// different texts.
 func (c Comparison) answerRow(task string, id int, metric Row) (r answerRow, ok bool) {
 	low, high, asked, answered := math.Inf(1), math.Inf(-1), "", 0
 	for _, m := range c.Models {
 		d, has := m.Tasks[task].Documents[id]
-		if !has || !d.Answers {
+		if !has || !d.Generated {
 			r.Sides = append(r.Sides, answerSide{Model: m.Name, Text: "(not asked)"})
 			continue
 		}
@@ -84,7 +74,8 @@ func (c Comparison) answerRow(task string, id int, metric Row) (r answerRow, ok 
 		side := answerSide{Model: m.Name, Text: strings.TrimSpace(d.Answer), Reply: d.Verdict}
 		if x, judged := d.Metrics[metric.Metric]; judged {
 			low, high = min(low, x), max(high, x)
-			side.Verdict, side.Class = metric.Metric+" "+strconv.FormatFloat(x, 'g', 3, 64), classOf(x, metric.Better)
+			side.Verdict = metric.Metric + " " + strconv.FormatFloat(x, 'g', 3, 64)
+			side.Class = classOf(x, metric.Better)
 		}
 		r.Sides = append(r.Sides, side)
 	}
@@ -92,7 +83,7 @@ func (c Comparison) answerRow(task string, id int, metric Row) (r answerRow, ok 
 	return r, answered > 1
 }
 
-// classOf colors a share: its good end, its bad end, or between.
+// classOf returns the CSS class of a share: better at its good end, worse at its bad end, else neutral.
 func classOf(x float64, b report.Better) string {
 	if b == report.LowerIsBetter {
 		x = 1 - x

@@ -7,19 +7,34 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
-// Safety are the tasks that make the safety axis unless others are named: what a model does with harmful prompts, and its judgement of
-// harmful text.
+// Axis is one axis of the chart: the mean of one metric of each of its tasks, from 0 (bad) to 1 (good).
+type Axis struct {
+	Name    string
+	Parts   []Part
+	Scores  []Cell   // one for each model; empty without parts
+	Omitted []string // tasks of the axis that are left out: not every model has a share of them
+}
+
+// Part is one task of an axis.
+type Part struct {
+	Task, Metric string
+	Inverted     bool // lower is better, so 1 minus the value counts
+}
+
+// Safety returns the default tasks of the safety axis: they measure the model's answers to harmful prompts and its
+// judgment of harmful text.
 func Safety() []string {
 	return []string{
-		"advbench", "alert", "alert_adversarial", "beaver", "realtoxicityprompts", "realtoxicityprompts_challenge", "redteam",
-		"toxigen", "crows_pairs_english", "ethics_cm", "ethics_deontology", "ethics_justice", "ethics_utilitarianism", "ethics_virtue",
+		"advbench", "alert", "alert_adversarial", "beaver",
+		"realtoxicityprompts", "realtoxicityprompts_challenge", "redteam", "toxigen", "crows_pairs_english",
+		"ethics_cm", "ethics_deontology", "ethics_justice", "ethics_utilitarianism", "ethics_virtue",
 		"bigbench_bbq_lite_json_multiple_choice", "bigbench_moral_permissibility_multiple_choice",
 		"bigbench_simple_ethical_questions_multiple_choice", "preference_safe_over_unsafe",
 	}
 }
 
-// Helpfulness are the tasks that make the helpfulness axis unless others are named: knowledge, truth and reasoning, and the preference
-// among answers that are both safe.
+// Helpfulness returns the default tasks of the helpfulness axis: they measure knowledge, truthfulness and
+// reasoning, and the preference between two safe answers.
 func Helpfulness() []string {
 	return []string{
 		"truthfulqa_gen", "truthfulqa_mc1", "truthfulqa_mc2", "winogrande", "bigbench_hhh_alignment_multiple_choice",
@@ -27,21 +42,21 @@ func Helpfulness() []string {
 	}
 }
 
-// axis takes of each task that all models have the metric that says most, if it is a share.
-func (c *Comparison) axis(name string, tasks []string) Axis {
+// newAxis averages, over the tasks that all models have, the metric that shareOf selects.
+func newAxis(name string, tasks []string, models []Model, all []Row) Axis {
 	a := Axis{Name: name}
 	var rows []Row
 	for _, task := range tasks {
-		r, ok := c.share(task)
+		r, ok := shareOf(all, task)
 		switch {
 		case ok:
 			a.Parts = append(a.Parts, Part{r.Task, r.Metric, r.Better == report.LowerIsBetter})
 			rows = append(rows, r)
-		case len(having(c.Models, task)) > 0:
-			a.Absent = append(a.Absent, task)
+		case len(modelsWith(models, task)) > 0:
+			a.Omitted = append(a.Omitted, task)
 		}
 	}
-	for i := range c.Models {
+	for i := range models {
 		if len(rows) > 0 {
 			a.Scores = append(a.Scores, meanOf(rows, i))
 		}
@@ -49,19 +64,22 @@ func (c *Comparison) axis(name string, tasks []string) Axis {
 	return a
 }
 
-// share is the row of a task that an axis counts: its first metric, of those that are shares between 0 and 1 in all models.
-func (c *Comparison) share(task string) (best Row, ok bool) {
+// shareOf returns the row of a task that an axis counts: the first metric in the order below among the task's
+// metrics that are shares from 0 to 1 in all models.
+func shareOf(rows []Row, task string) (best Row, ok bool) {
 	order := []string{"llama2", safeShare, "acc", "pct_stereotype", "bleu_acc"}
-	for _, r := range c.Rows {
-		isShare := r.Task == task && !slices.ContainsFunc(r.Cells, func(c Cell) bool { return !c.Measured || c.Value < 0 || c.Value > 1 })
-		if isShare && (!ok || place(order, r.Metric) < place(order, best.Metric)) {
+	notShare := func(c Cell) bool { return !c.Measured || c.Value < 0 || c.Value > 1 }
+	for _, r := range rows {
+		if r.Task == task && !slices.ContainsFunc(r.Cells, notShare) &&
+			(!ok || rank(order, r.Metric) < rank(order, best.Metric)) {
 			best, ok = r, true
 		}
 	}
 	return best, ok
 }
 
-// meanOf is the mean of a model's values in rows, lower-is-better ones turned, with the standard error of independent tasks.
+// meanOf averages a model's values in rows, with 1 minus the value where lower is better. The standard error
+// assumes independent tasks.
 func meanOf(rows []Row, model int) Cell {
 	mean, n := Cell{Measured: true, Change: report.Estimate{N: math.MaxInt}}, float64(len(rows))
 	for _, r := range rows {
@@ -86,4 +104,9 @@ func meanOf(rows []Row, model int) Cell {
 		mean.P, mean.Tested = normalP(mean.Change), true
 	}
 	return mean
+}
+
+// normalP returns the two-sided p-value of a mean with a standard error, by the normal distribution.
+func normalP(e report.Estimate) float64 {
+	return math.Erfc(math.Abs(e.Mean) / e.StdErr / math.Sqrt2)
 }

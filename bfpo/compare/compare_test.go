@@ -13,7 +13,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
-// fixture writes an evaluation of the tasks: of each the values of one metric, by document.
+// fixture writes an evaluation of tasks, given for each the values of one metric by document.
 func fixture(t *testing.T, dir string, tasks map[string][]float64) string {
 	t.Helper()
 	results, higher, samples := map[string]any{}, map[string]any{}, map[string]any{}
@@ -30,9 +30,11 @@ func fixture(t *testing.T, dir string, tasks map[string][]float64) string {
 		samples[task] = map[string]int{"original": len(values), "effective": len(values)}
 		var lines strings.Builder
 		for i, v := range values {
-			line := map[string]any{"doc_id": i, "metrics": map[string]any{metric: v, "other": "N/A"}, "continuations": []string{" yes", " no"}, "gold": i % 2}
+			line := map[string]any{"doc_id": i, "metrics": map[string]any{metric: v, "other": "N/A"},
+				"continuations": []string{" yes", " no"}, "gold": i % 2}
 			if generates {
-				line["target"], line["answer"], line["verdict"] = fmt.Sprint("question ", i), fmt.Sprint("answer <b> ", v), "no"
+				line["target"], line["answer"] = fmt.Sprint("question ", i), fmt.Sprint("answer <b> ", v)
+				line["verdict"] = "no"
 			}
 			text, err := json.Marshal(line)
 			if err != nil {
@@ -42,7 +44,8 @@ func fixture(t *testing.T, dir string, tasks map[string][]float64) string {
 		}
 		put(t, filepath.Join(dir, "samples_"+task+".jsonl"), lines.String())
 	}
-	text, err := json.Marshal(map[string]any{"results": results, "higher_is_better": higher, "n-samples": samples, "config": map[string]any{"model": "org/" + filepath.Base(dir), "judge": "j"}})
+	text, err := json.Marshal(map[string]any{"results": results, "higher_is_better": higher, "n-samples": samples,
+		"config": map[string]any{"model": "org/" + filepath.Base(dir), "judge": "j"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +63,8 @@ func put(t *testing.T, path, text string) {
 	}
 }
 
-func compared(t *testing.T, folders ...string) Comparison {
+// openAndCompare compares the evaluations in folders.
+func openAndCompare(t *testing.T, folders ...string) Comparison {
 	t.Helper()
 	models, err := Open(folders)
 	if err != nil {
@@ -82,26 +86,29 @@ func text(t *testing.T, c Comparison) string {
 	return b.String()
 }
 
-// By hand: advbench goes from 2 to 8 right of 8, all six changes one way, so p = 2/2^6; winogrande stays; crows_pairs_english has the
-// mean 0.5 and 1, of which the axis counts 0.5 and 0. So safety is (0.25+0.5)/2 before and (1+0)/2 after.
+// By hand: advbench rises from 2 to 8 right answers of 8, with six changes in one direction, so p = 2/2^6; winogrande
+// does not change; crows_pairs_english has the means 0.5 and 1, and the axis counts 1 minus them, 0.5 and 0. So safety
+// is (0.25+0.5)/2 before and (1+0)/2 after.
 func TestCompare(t *testing.T) {
 	root := t.TempDir()
 	a := fixture(t, filepath.Join(root, "a"), map[string][]float64{
 		"advbench": {1, 1, 0, 0, 0, 0, 0, 0}, "winogrande": {1, 0}, "crows_pairs_english": {1, 0}, "only_here": {1, 1}})
 	b := fixture(t, filepath.Join(root, "b"), map[string][]float64{
 		"advbench": {1, 1, 1, 1, 1, 1, 1, 1}, "winogrande": {1, 0}, "crows_pairs_english": {1, 1}})
-	c := compared(t, a, b)
+	c := openAndCompare(t, a, b)
 	row := func(task string) Row {
 		return c.Rows[slices.IndexFunc(c.Rows, func(r Row) bool { return r.Task == task })]
 	}
 	adv := row("advbench").Cells[1]
-	if near(t, "p", adv.P, 2.0/64); adv.Change.Mean != 0.75 || adv.Verdict(report.HigherIsBetter) != "better" || adv.Documents != 8 {
+	near(t, "p", adv.P, 2.0/64)
+	if adv.Change.Mean != 0.75 || adv.Verdict(report.HigherIsBetter) != "better" || adv.Documents != 8 {
 		t.Errorf("advbench: %+v", adv)
 	}
 	if got := row("winogrande").Cells[1].Verdict(report.HigherIsBetter); got != "same" {
 		t.Errorf("winogrande: %s", got)
 	}
-	if r := row("crows_pairs_english"); r.Better != report.LowerIsBetter || r.Cells[1].Verdict(r.Better) != "within noise" {
+	r := row("crows_pairs_english")
+	if r.Better != report.LowerIsBetter || r.Cells[1].Verdict(r.Better) != "within noise" {
 		t.Errorf("crows_pairs_english: %+v", r)
 	}
 	if cell := row("only_here").Cells[1]; cell.Measured || cell.Note != "not measured" {
@@ -110,10 +117,11 @@ func TestCompare(t *testing.T) {
 	near(t, "safety before", c.Axes[1].Scores[0].Value, 0.375)
 	near(t, "safety after", c.Axes[1].Scores[1].Value, 0.5)
 	near(t, "helpfulness", c.Axes[0].Scores[1].Value, 0.5)
-	// The errors: sqrt(1/28) after only of crows_pairs_english, whose two equal values have none.
+	// The variances of the two means are 0.25*0.75/7 and 0.25.
 	near(t, "error before", c.Axes[1].Scores[0].Error, math.Sqrt((0.25*0.75/7)+0.25)/2)
 	table := text(t, c)
-	for _, want := range []string{"safety: mean of advbench llama2, crows_pairs_english 1 − pct_stereotype", "+0.7500 ± 0.1637  0.031  ↑ better",
+	for _, want := range []string{"safety: mean of advbench llama2, crows_pairs_english 1 − pct_stereotype",
+		"+0.7500 ± 0.1637  0.031  ↑ better",
 		"pct_stereotype (lower is better)", "helpfulness, mean of 1 task"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table lacks %q:\n%s", want, table)
@@ -121,11 +129,13 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// Documents that are not the same are not compared, and it is said.
-func TestOtherDocuments(t *testing.T) {
+// Different documents are not compared, and a note reports them.
+func TestDifferentDocuments(t *testing.T) {
 	root := t.TempDir()
-	a := fixture(t, filepath.Join(root, "a"), map[string][]float64{"advbench": {1, 0, 1}, "toxigen": {1, 1, 1, 1}, "winogrande": {1, 0}})
-	b := fixture(t, filepath.Join(root, "b"), map[string][]float64{"advbench": {1, 0, 1}, "toxigen": {0, 0, 1}, "winogrande": {1, 0}})
+	a := fixture(t, filepath.Join(root, "a"), map[string][]float64{
+		"advbench": {1, 0, 1}, "toxigen": {1, 1, 1, 1}, "winogrande": {1, 0}})
+	b := fixture(t, filepath.Join(root, "b"), map[string][]float64{
+		"advbench": {1, 0, 1}, "toxigen": {0, 0, 1}, "winogrande": {1, 0}})
 	file := filepath.Join(b, "samples_advbench.jsonl")
 	lines, err := os.ReadFile(file)
 	if err != nil {
@@ -140,12 +150,13 @@ func TestOtherDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, filepath.Join(b, "results.json"), strings.Replace(string(results), `"judge":"j"`, `"judge":"k"`, 1))
-	c := compared(t, a, b)
+	c := openAndCompare(t, a, b)
 	table := text(t, c)
 	for _, want := range []string{
 		"b was evaluated with judge k, a with j",
-		"b, advbench: 1 documents have the same number as others of a (another data set or version?): the change is that of the other 2",
-		"b, toxigen: 3 documents against 4 of a: the change is that of the 3 which both have",
+		"b, advbench: 1 documents have the numbers of different documents of a (another data set or version?): " +
+			"the change is over the other 2",
+		"b, toxigen: 3 documents against 4 of a: the change is over the 3 that both have",
 		"samples_winogrande.jsonl: its differences cannot be tested", "no samples",
 	} {
 		if !strings.Contains(table, want) {
@@ -159,11 +170,12 @@ func TestOtherDocuments(t *testing.T) {
 	}
 }
 
-// The folder of a pipeline's run stands for what it ended with; alone, for before and after. That of a stage stands for its last
-// evaluation in the loop.
+// The folder of a pipeline run stands for its last evaluation; alone, for the ones before and after training. The
+// folder of a stage stands for its last evaluation during training.
 func TestFolders(t *testing.T) {
 	root := t.TempDir()
-	run, stage, values := filepath.Join(root, "run"), filepath.Join(root, "stage"), map[string][]float64{"toxigen": {1, 0}}
+	run, stage := filepath.Join(root, "run"), filepath.Join(root, "stage")
+	values := map[string][]float64{"toxigen": {1, 0}}
 	for _, dir := range []string{"eval/before", "eval/after"} {
 		fixture(t, filepath.Join(run, dir), values)
 	}
@@ -171,7 +183,7 @@ func TestFolders(t *testing.T) {
 		fixture(t, filepath.Join(stage, "eval/step-"+step), values)
 	}
 	names := func(folders ...string) (out []string) {
-		for _, m := range compared(t, folders...).Models {
+		for _, m := range openAndCompare(t, folders...).Models {
 			out = append(out, m.Name)
 		}
 		return out
@@ -189,13 +201,14 @@ func TestFolders(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestCompareRefuses(t *testing.T) {
 	root := t.TempDir()
 	good := fixture(t, filepath.Join(root, "good"), map[string][]float64{"toxigen": {1, 0}})
-	else_ := fixture(t, filepath.Join(root, "else"), map[string][]float64{"winogrande": {1, 0}})
-	empty, begun, torn, line := filepath.Join(root, "empty"), filepath.Join(root, "begun"), filepath.Join(root, "torn"), filepath.Join(root, "line")
+	other := fixture(t, filepath.Join(root, "other"), map[string][]float64{"winogrande": {1, 0}})
+	empty, unfinished := filepath.Join(root, "empty"), filepath.Join(root, "unfinished")
+	torn, line := filepath.Join(root, "torn"), filepath.Join(root, "line")
 	put(t, filepath.Join(empty, "config.yaml"), "")
-	put(t, filepath.Join(begun, "unfinished.jsonl"), "{}\n")
+	put(t, filepath.Join(unfinished, "unfinished.jsonl"), "{}\n")
 	put(t, filepath.Join(torn, "results.json"), `{"results": {"toxi`)
 	fixture(t, line, map[string][]float64{"toxigen": {1, 0}})
 	put(t, filepath.Join(line, "samples_toxigen.jsonl"), `{"doc_id": 0, "metrics": {}}`+"\n"+`{"doc_id": 1, "met`)
@@ -203,15 +216,15 @@ func TestRefused(t *testing.T) {
 		folders []string
 		want    string
 	}{
-		{[]string{good}, "is one evaluation: name two folders or more"},
+		{[]string{good}, "is one evaluation: name two or more folders"},
 		{[]string{good, good}, "is named twice"},
 		{[]string{good, filepath.Join(root, "nowhere")}, "no such folder"},
 		{[]string{good, filepath.Join(good, "results.json")}, "is a file"},
 		{[]string{good, empty}, "holds no evaluation (no results.json"},
-		{[]string{good, begun}, "holds an evaluation that is not finished"},
+		{[]string{good, unfinished}, "holds an unfinished evaluation"},
 		{[]string{good, torn}, "results.json: unexpected end of JSON input"},
-		{[]string{good, line}, "samples_toxigen.jsonl: line 2 is no document"},
-		{[]string{good, else_}, "no task is in two of the folders"},
+		{[]string{good, line}, "samples_toxigen.jsonl: line 2 is not a document"},
+		{[]string{good, other}, "no task is in two of the folders"},
 	} {
 		models, err := Open(c.folders)
 		if err == nil {
@@ -223,20 +236,23 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A judge that rates from 1 to 5, or counts toxic answers, says of each answer whether it is safe: that share is what the axis counts.
+// A judge that rates answers from 1 to 5 also decides which answers are safe: the axis counts the share of safe
+// answers.
 func TestRatings(t *testing.T) {
 	root := t.TempDir()
 	rated := func(name string, ratings ...int) string {
 		dir, lines, sum := filepath.Join(root, name), "", 0
 		for i, r := range ratings {
-			lines += fmt.Sprintf(`{"doc_id": %d, "target": "q", "answer": "a", "judged": true, "safe": %t, "metrics": {"query_gpt4": %d}}`+"\n", i, r >= 4, r)
+			lines += fmt.Sprintf(`{"doc_id": %d, "target": "q", "answer": "a", "judged": true, "safe": %t, `+
+				`"metrics": {"query_gpt4": %d}}`+"\n", i, r >= 4, r)
 			sum += r
 		}
 		put(t, filepath.Join(dir, "samples_beaver.jsonl"), lines)
-		put(t, filepath.Join(dir, "results.json"), fmt.Sprintf(`{"results": {"beaver": {"query_gpt4,none": %g, "query_gpt4_stderr,none": "N/A"}}}`, float64(sum)/float64(len(ratings))))
+		const results = `{"results": {"beaver": {"query_gpt4,none": %g, "query_gpt4_stderr,none": "N/A"}}}`
+		put(t, filepath.Join(dir, "results.json"), fmt.Sprintf(results, float64(sum)/float64(len(ratings))))
 		return dir
 	}
-	c := compared(t, rated("a", 1, 2, 5, 4), rated("b", 4, 4, 5, 5))
+	c := openAndCompare(t, rated("a", 1, 2, 5, 4), rated("b", 4, 4, 5, 5))
 	if len(c.Rows) != 2 || c.Rows[0].Metric != "query_gpt4" || c.Rows[1].Metric != "safe" {
 		t.Fatalf("rows %+v", c.Rows)
 	}

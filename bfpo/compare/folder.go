@@ -1,7 +1,3 @@
-// Package compare puts evaluations side by side: their metrics with standard errors, the significance of the differences on the same
-// documents, safety against helpfulness as in the paper's figure, and the models' answers beside each other.
-//
-// It reads what evaluations leave (results.json and samples_TASK.jsonl) and computes nothing with a model.
 package compare
 
 import (
@@ -22,11 +18,36 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
-// Open reads the evaluations that the folders hold. A folder is that of an evaluation; that of a pipeline's run, which stands for its
-// eval/after; or that of a training stage's run, which stands for its last evaluation in the loop. One pipeline's folder alone is
-// compared with itself: before and after. Errors name the folder and what it lacks.
+// Model is the evaluation of one model.
+type Model struct {
+	Name  string // the shortest ending of the folder's path that distinguishes it from the others
+	Path  string // the folder with results.json
+	Model string // the model's name in results.json; may be empty
+	Tasks map[string]Task
+
+	settings map[string]string // settings of the evaluation, from results.json
+}
+
+// Task holds the results of one task in one evaluation.
+type Task struct {
+	Metrics   []Metric
+	Total     int              // number of evaluated documents
+	Documents map[int]Document // by doc_id; nil without samples
+	Missing   string           // why there are no samples
+}
+
+// Metric is a metric in results.json.
+type Metric struct {
+	Name         string
+	Value, Error float64 // Error is NaN if results.json has none
+	Better       report.Better
+}
+
+// Open reads the evaluations in folders. A folder holds an evaluation, a pipeline run or a training stage. A pipeline
+// run stands for its eval/after, a training stage for its last evaluation during training. The only folder, if it is a
+// pipeline run, stands for both of its evaluations, before and after. Errors name the folder and what it lacks.
 func Open(folders []string) ([]Model, error) {
-	var paths, named []string // named: the folders that the user knows the evaluations by
+	var paths, named []string // named: the folders that give the evaluations their names
 	for _, folder := range folders {
 		found, err := evaluationsOf(folder, len(folders) == 1)
 		if err != nil {
@@ -38,8 +59,8 @@ func Open(folders []string) ([]Model, error) {
 		}
 	}
 	if len(paths) < 2 {
-		return nil, usage.Errorf("%s is one evaluation: name two folders or more to compare, or one with eval/before and eval/after",
-			strings.Join(folders, ", "))
+		return nil, usage.Errorf("%s is one evaluation: "+
+			"name two or more folders to compare, or one with eval/before and eval/after", strings.Join(folders, ", "))
 	}
 	var models []Model
 	names := shortNames(named)
@@ -57,7 +78,7 @@ func Open(folders []string) ([]Model, error) {
 	return models, nil
 }
 
-// evaluationsOf finds the evaluations that a folder stands for.
+// evaluationsOf finds the evaluations that a folder stands for. both allows two: before and after.
 func evaluationsOf(folder string, both bool) ([]string, error) {
 	if info, err := os.Stat(folder); err != nil {
 		return nil, usage.Errorf("%s: no such folder", folder)
@@ -77,14 +98,15 @@ func evaluationsOf(folder string, both bool) ([]string, error) {
 	}
 	for _, unfinished := range []string{folder, before, after} {
 		if evaluate.Unfinished(unfinished) {
-			return nil, usage.Errorf("%s holds an evaluation that is not finished: the command that began it goes on with it", unfinished)
+			return nil, usage.Errorf("%s holds an unfinished evaluation: repeat the command that started it to continue",
+				unfinished)
 		}
 	}
-	return nil, usage.Errorf("%s holds no evaluation (no results.json, no eval/after with one): `bfpo eval -model=%s -tasks=… -out=…` makes one",
-		folder, folder)
+	return nil, usage.Errorf("%s holds no evaluation (no results.json, no eval/after with one): "+
+		"`bfpo eval -model=%s -tasks=… -out=…` makes one", folder, folder)
 }
 
-// stepFolders are the finished evaluations that a training stage made in its loop, in their order.
+// stepFolders returns the folders of the finished evaluations during a training stage, in the order of their steps.
 func stepFolders(folder string) []string {
 	entries, err := os.ReadDir(filepath.Join(folder, "eval"))
 	if err != nil {
@@ -105,7 +127,7 @@ func stepFolders(folder string) []string {
 	return paths
 }
 
-// shortNames are the shortest endings of paths that differ.
+// shortNames returns the shortest endings by which the paths can be told apart.
 func shortNames(paths []string) []string {
 	parts := make([][]string, len(paths))
 	longest := 0
@@ -125,7 +147,7 @@ func shortNames(paths []string) []string {
 			break
 		}
 	}
-	for i, name := range names { // eval/after is a part of its run's name only where that is needed
+	for i, name := range names { // eval/after is part of a name only if the name is ambiguous without it
 		if short := strings.TrimSuffix(name, "/eval/after"); short != name && !slices.Contains(names, short) {
 			names[i] = short
 		}
@@ -133,7 +155,7 @@ func shortNames(paths []string) []string {
 	return names
 }
 
-// layout is what is read of results.json.
+// layout holds the parts of results.json that are read.
 type layout struct {
 	Results map[string]map[string]json.RawMessage `json:"results"`
 	Higher  map[string]map[string]bool            `json:"higher_is_better"`
@@ -152,7 +174,7 @@ func read(path string) (Model, error) {
 	}
 	var l layout
 	if err := json.Unmarshal(text, &l); err != nil {
-		return Model{}, fmt.Errorf("%s: %w: is it whole, and an evaluation's?", file, err)
+		return Model{}, fmt.Errorf("%s: %w: is it complete, and from an evaluation?", file, err)
 	}
 	if len(l.Results) == 0 {
 		return Model{}, fmt.Errorf("%s has no results of any task", file)
@@ -160,7 +182,7 @@ func read(path string) (Model, error) {
 	m := Model{Path: path, Tasks: map[string]Task{}, settings: map[string]string{}}
 	m.Model, _ = l.Config["model"].(string)
 	for _, key := range []string{"judge", "apply_chat_template", "seed"} {
-		if value, said := l.Config[key]; said && value != nil {
+		if value, ok := l.Config[key]; ok && value != nil {
 			m.settings[key] = fmt.Sprint(value)
 		}
 	}
@@ -180,7 +202,7 @@ func read(path string) (Model, error) {
 	return m, nil
 }
 
-// metricsOf are a task's metrics in the order of their names.
+// metricsOf returns a task's metrics, sorted by name.
 func metricsOf(task string, values map[string]json.RawMessage, higher map[string]bool) []Metric {
 	var metrics []Metric
 	for _, key := range slices.Sorted(maps.Keys(values)) {
@@ -199,14 +221,29 @@ func metricsOf(task string, values map[string]json.RawMessage, higher map[string
 	return metrics
 }
 
-// betterOf says which way a metric should move. results.json says it of tasks; of the held-out preferences their case says it.
+// betterOf returns the better direction of a metric. It is in results.json, except for the held-out preferences,
+// whose label case determines it.
 func betterOf(task, metric string, higher map[string]bool) report.Better {
-	up, said := higher[metric]
+	up, known := higher[metric]
 	switch {
-	case said && !up, task == "preference_unsafe_over_safe":
+	case known && !up, task == "preference_unsafe_over_safe":
 		return report.LowerIsBetter
-	case !said && task == "preference_both_unsafe":
+	case !known && task == "preference_both_unsafe":
 		return report.NeitherIsBetter
 	}
 	return report.HigherIsBetter
+}
+
+// safeMetric returns the share of safe answers. ok is false if a metric of the task is this share, or if no judge
+// rated answers.
+func (t Task) safeMetric() (m Metric, ok bool) {
+	var values []float64
+	for _, d := range t.Documents {
+		if x, judged := d.Metrics[safeShare]; judged {
+			values = append(values, x)
+		}
+	}
+	own := slices.ContainsFunc(t.Metrics, func(m Metric) bool { return m.Name == "llama2" })
+	e := report.NewEstimate(values)
+	return Metric{Name: safeShare, Value: e.Mean, Error: e.StdErr, Better: report.HigherIsBetter}, len(values) > 0 && !own
 }

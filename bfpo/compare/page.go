@@ -16,10 +16,10 @@ var pageSource string
 //go:embed page.css
 var pageStyle string
 
-// answersShown is how many documents of a task the page shows the answers to.
+// answersShown is the number of documents of a task whose answers the page shows.
 const answersShown = 12
 
-// view is what the page shows.
+// view is the data of the page's template.
 type view struct {
 	Comparison
 	Title   string
@@ -32,9 +32,9 @@ type view struct {
 	Version string
 }
 
-// group is a table's rows of one metric.
+// group holds the table's lines of one metric.
 type group struct {
-	Title, Kind string // Kind: axis for the two means
+	Title, Kind string // Kind is "axis" for the means of the axes
 	Lines       []groupLine
 }
 
@@ -45,8 +45,8 @@ type groupLine struct {
 
 // WritePage writes the comparison as one self-contained page, atomically.
 func WritePage(path string, c Comparison, version string) error {
-	v := view{Comparison: c, Title: "Comparison", Created: time.Now(), Answers: c.answers(answersShown), Version: version,
-		Legend: strings.ReplaceAll(c.legend(), "\n", " ")}
+	v := view{Comparison: c, Title: "Comparison", Created: time.Now(), Version: version,
+		Answers: c.answers(answersShown), Legend: strings.ReplaceAll(c.legend(), "\n", " ")}
 	v.Chart, v.Charted = newScatter(c)
 	for _, axis := range c.Axes {
 		if len(axis.Scores) > 0 {
@@ -61,6 +61,7 @@ func WritePage(path string, c Comparison, version string) error {
 	return page.Write(path, v)
 }
 
+// group formats the cells of one metric or axis.
 func (c Comparison) group(title, kind string, better report.Better, cells []Cell) group {
 	g := group{Title: title, Kind: kind}
 	for i, cell := range cells {
@@ -68,7 +69,8 @@ func (c Comparison) group(title, kind string, better report.Better, cells []Cell
 		if verdict := cell.Verdict(better); verdict == "better" || verdict == "worse" {
 			class = verdict
 		}
-		g.Lines = append(g.Lines, groupLine{c.Models[i].Name, colorOf(i), class, newCellText(cell, better, i == 0, decimalsOf(cells))})
+		text := newCellText(cell, better, i == 0, decimalsOf(cells))
+		g.Lines = append(g.Lines, groupLine{c.Models[i].Name, colorOf(i), class, text})
 	}
 	return g
 }

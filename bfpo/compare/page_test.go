@@ -14,7 +14,7 @@ func TestPage(t *testing.T) {
 	a := fixture(t, filepath.Join(root, "a"), values)
 	values["advbench"] = []float64{1, 1, 1, 1}
 	b := fixture(t, filepath.Join(root, "b"), values)
-	c := compared(t, a, b)
+	c := openAndCompare(t, a, b)
 	s, ok := newScatter(c)
 	if !ok || len(s.Series) != 2 || s.Series[0].X[0] != s.Series[1].X[0] || s.Series[1].Y[0] <= s.Series[0].Y[0] {
 		t.Errorf("points %+v: the second is as helpful and safer", s.Series)
@@ -30,8 +30,10 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"answer &lt;b&gt; 1", "llama2 1", "Safety against helpfulness", "safety: mean of advbench llama2", "org/b", "question 3",
-		`<circle class="dots c2"`, "helpfulness →", "↑ safety", "<title>"} {
+	for _, want := range []string{
+		"answer &lt;b&gt; 1", "llama2 1", "Safety against helpfulness", "safety: mean of advbench llama2", "org/b",
+		"question 3", `<circle class="dots c2"`, "helpfulness →", "↑ safety", "<title>",
+	} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
 		}

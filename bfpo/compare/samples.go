@@ -11,10 +11,19 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
-	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
-// sampleLine is what is read of a line of samples_TASK.jsonl.
+// Document is one model's result on one document.
+type Document struct {
+	Metrics   map[string]float64
+	Asked     string // the document's text before templates and tokenizers, which identifies it across models
+	Target    string // of a generation task: the question
+	Answer    string // of a generation task
+	Generated bool   // the task is a generation task
+	Verdict   string // the judge's reply
+}
+
+// sampleLine holds the parts of a line of samples_TASK.jsonl that are read.
 type sampleLine struct {
 	DocID         *int                       `json:"doc_id"`
 	ID            string                     `json:"id"`
@@ -29,23 +38,11 @@ type sampleLine struct {
 	Safe          *bool                      `json:"safe"`
 }
 
-// safeShare is the metric of answers that a judge finds safe, whatever its verdicts are called and how fine they are.
+// safeShare names the share of answers that a judge finds safe, whatever the judge's own metric is.
 const safeShare = "safe"
 
-// safeMetric is the share of safe answers among the documents; ok is false where the task's own metric says it, or no judge did.
-func (t Task) safeMetric() (m Metric, ok bool) {
-	var values []float64
-	for _, d := range t.Documents {
-		if x, judged := d.Metrics[safeShare]; judged {
-			values = append(values, x)
-		}
-	}
-	own := slices.ContainsFunc(t.Metrics, func(m Metric) bool { return m.Name == "llama2" })
-	e := report.NewEstimate(values)
-	return Metric{Name: safeShare, Value: e.Mean, Error: e.StdErr, Better: report.HigherIsBetter}, len(values) > 0 && !own
-}
-
-// samplesFile is the file of a task's documents. The four cases of the held-out preferences share one.
+// samplesFile returns the name of the file with a task's documents. The four label cases of held-out preferences
+// share one file.
 func samplesFile(task string) string {
 	if _, ok := caseOf(task); ok {
 		return "samples_preference.jsonl"
@@ -53,7 +50,8 @@ func samplesFile(task string) string {
 	return "samples_" + task + ".jsonl"
 }
 
-func caseOf(task string) (evaluate.LabelCase, bool) {
+// caseOf returns the label case of a held-out preference task; ok is false for other tasks.
+func caseOf(task string) (kind evaluate.LabelCase, ok bool) {
 	cases := evaluate.LabelCases()
 	i := slices.IndexFunc(cases, func(c evaluate.LabelCase) bool { return c.Task == task })
 	if i < 0 {
@@ -83,18 +81,20 @@ func readSamples(dir, task string) (map[int]Document, error) {
 		}
 		var line sampleLine
 		if err := json.Unmarshal(text, &line); err != nil || line.DocID == nil {
-			return nil, fmt.Errorf("%s: line %d is no document of an evaluation: the file is damaged, or of another program", path, number)
+			return nil, fmt.Errorf("%s: line %d is not a document of an evaluation: "+
+				"the file is damaged or from another program", path, number)
 		}
 		if preference && (line.ChosenSafe != kind.ChosenSafe || line.RejectedSafe != kind.RejectedSafe) {
 			continue
 		}
 		if _, twice := documents[*line.DocID]; twice {
-			return nil, fmt.Errorf("%s: line %d: doc_id %d comes twice", path, number, *line.DocID)
+			return nil, fmt.Errorf("%s: line %d: doc_id %d occurs twice", path, number, *line.DocID)
 		}
 		documents[*line.DocID] = line.document()
 	}
 }
 
+// document converts the line. Its verdict on safety becomes the metric safeShare, 0 or 1.
 func (l sampleLine) document() Document {
 	d := Document{Metrics: map[string]float64{}, Target: l.Target, Verdict: l.Verdict}
 	for name, text := range l.Metrics {
@@ -109,18 +109,18 @@ func (l sampleLine) document() Document {
 		}
 	}
 	var continuations []string
-	_ = json.Unmarshal(l.Continuations, &continuations) // absent where the model writes
+	_ = json.Unmarshal(l.Continuations, &continuations) // absent in generation tasks
 	for i, text := range continuations {
 		continuations[i] = strings.TrimSpace(text)
 	}
 	d.Asked = strings.Join(append(continuations, l.ID, strings.TrimSpace(l.Target), string(l.Gold)), "\x00")
 	if l.Answer != nil {
-		d.Answer, d.Answers = *l.Answer, true
+		d.Answer, d.Generated = *l.Answer, true
 	}
 	return d
 }
 
-// number is a JSON number; results have "N/A" where there is none.
+// number reads a JSON number. Results have "N/A" in place of a missing one.
 func number(text json.RawMessage) (float64, bool) {
 	var x *float64
 	if json.Unmarshal(text, &x) != nil || x == nil {

@@ -9,11 +9,11 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/chart"
 )
 
-// modelColors is the number of colors that the page has for models.
+// modelColors is the number of colors for models in the page's style sheet.
 const modelColors = 5
 
-// newScatter is the chart of safety against helpfulness, one point a model with one standard error either way; ok is
-// false where one of the axes has no task.
+// newScatter returns the chart of safety against helpfulness, with one point for each model and one standard error in
+// each direction; ok is false if an axis has no task.
 func newScatter(c Comparison) (s chart.Chart, ok bool) {
 	x, y := c.Axes[0].Scores, c.Axes[1].Scores
 	if len(x) == 0 || len(y) == 0 {
@@ -39,8 +39,8 @@ func newScatter(c Comparison) (s chart.Chart, ok bool) {
 	return s, true
 }
 
-// colorOf is the class of a model's color.
+// colorOf returns the CSS class of the color of model i.
 func colorOf(i int) string { return "c" + strconv.Itoa(i%modelColors+1) }
 
-// plotHTML is a plot; its texts are escaped.
+// plotHTML returns a plot, whose texts package chart has escaped.
 func plotHTML(c chart.Chart) template.HTML { return template.HTML(c.Plot()) }

@@ -7,15 +7,15 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// significance is the two-sided p-value of the hypothesis that differences of paired values have the mean 0; ok is
-// false where they cannot tell, being fewer than two.
+// significance returns the two-sided p-value of the hypothesis that paired differences have the mean 0; ok is false
+// with fewer than two differences, which are too few to test.
 //
-// Differences of -1, 0 and 1, as right and wrong answers have, get the exact sign test (McNemar's): of the n documents
-// where the two models differ, k speak for one of them,
+// Differences of -1, 0 and 1, from right and wrong answers, are tested by the exact sign test (McNemar's): of the n
+// documents on which the two models differ, k favor one of them,
 //
 //	p = 2 * P(X <= min(k, n-k)),  X ~ Binomial(n, 1/2)
 //
-// Others get Student's paired t-test: t = mean / (s / sqrt(n)) with n-1 degrees of freedom.
+// Other differences are tested by Student's paired t-test: t = mean / (s / sqrt(n)) with n-1 degrees of freedom.
 func significance(differences []float64) (p float64, ok bool) {
 	if len(differences) < 2 {
 		return 0, false
@@ -38,19 +38,19 @@ func significance(differences []float64) (p float64, ok bool) {
 	return tTest(differences), true
 }
 
-// signTest is McNemar's exact test of up against down changes.
+// signTest returns the p-value of McNemar's exact test of up against down changes.
 func signTest(up, down int) float64 {
 	n := up + down
-	if n == 0 { // distuv has no binomial distribution of no trials
+	if n == 0 { // distuv has no binomial distribution of zero trials
 		return 1
 	}
 	return min(1, 2*distuv.Binomial{N: float64(n), P: 0.5}.CDF(float64(min(up, down))))
 }
 
-// tTest is Student's paired t-test.
+// tTest returns the p-value of Student's paired t-test.
 func tTest(differences []float64) float64 {
 	mean, deviation := stat.MeanStdDev(differences, nil)
-	if deviation == 0 { // the same difference everywhere
+	if deviation == 0 { // all differences are equal
 		return 0
 	}
 	n := float64(len(differences))

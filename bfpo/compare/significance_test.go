@@ -12,7 +12,7 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
-// By hand: of 8 documents where two models differ 1 speaks for the first, so p = 2 * (1 + 8) / 2^8.
+// By hand: of the 8 documents on which two models differ, 1 favors the first, so p = 2 * (1 + 8) / 2^8.
 func TestSignTest(t *testing.T) {
 	p, _ := significance([]float64{1, 1, 1, 1, 1, 1, 1, -1, 0, 0, 0})
 	near(t, "7 against 1", p, 18.0/256)
@@ -22,27 +22,28 @@ func TestSignTest(t *testing.T) {
 	near(t, "1 against 1", p, 1)
 }
 
-// The t-test by its closed forms: with 1 degree of freedom p = 1 - 2/pi * atan t, with 2 degrees p = 1 - t / sqrt(2 + t^2).
+// The closed forms of the t-test: with 1 degree of freedom p = 1 - 2/pi * atan t, with 2 degrees
+// p = 1 - t / sqrt(2 + t^2), with 4 degrees p = 1 - t (t^2 + 6) / (t^2 + 4)^1.5.
 func TestTTest(t *testing.T) {
 	p, _ := significance([]float64{0.5, 1.5}) // t = 1 / 0.5 = 2
 	near(t, "1 degree", p, 1-2/math.Pi*math.Atan(2))
 	p, _ = significance([]float64{0.25, 0.5, 0.75}) // s = 0.25, t = 0.5 / (0.25 / sqrt 3) = 2 sqrt 3
 	near(t, "2 degrees", p, 1-math.Sqrt(12)/math.Sqrt(14))
-	p, _ = significance([]float64{0.1, 0.2, 0.3, 0.4, 0.5}) // t = 0.3 / (0.5 / sqrt 10 / sqrt 5) = 3 sqrt 2; p = 1 - t (t^2 + 6) / (t^2 + 4)^1.5
+	p, _ = significance([]float64{0.1, 0.2, 0.3, 0.4, 0.5}) // t = 0.3 / (0.5 / sqrt 10 / sqrt 5) = 3 sqrt 2
 	near(t, "4 degrees", p, 1-3*math.Sqrt2*24/math.Pow(22, 1.5))
 	p, _ = significance([]float64{-0.4, 0.3, 0.2, -0.1, 0.1}) // t^2 = 0.02^2 * 5 / 0.077
 	t2 := 0.002 / 0.077
 	near(t, "4 degrees, small t", p, 1-math.Sqrt(t2)*(t2+6)/math.Pow(t2+4, 1.5))
 	if p, _ := significance([]float64{0.5, 0.5}); p != 0 {
-		t.Errorf("the same difference everywhere: %v", p)
+		t.Errorf("equal differences: p = %v, want 0", p)
 	}
 	if _, ok := significance([]float64{0.5}); ok {
-		t.Error("one document tells")
+		t.Error("a single difference was tested")
 	}
 }
 
-// The p-values of the tests that this package computed by itself before it used gonum, on the same differences.
-func TestSignificanceIsAsBefore(t *testing.T) {
+// The p-values were recorded from this package's own implementation of the tests, before it used gonum.
+func TestSignificanceOfRecordedPValues(t *testing.T) {
 	for _, c := range []struct {
 		n     int
 		whole bool
@@ -65,13 +66,13 @@ func TestSignificanceIsAsBefore(t *testing.T) {
 		if !ok || math.Abs(p-c.want) > 1e-12 {
 			t.Errorf("%d differences, whole %v: %.17g, want %.17g", c.n, c.whole, p, c.want)
 		}
-		if math.Abs(p/c.want-1) > 1e-10 { // the tails of 20,000 differences agree in ten digits
-			t.Errorf("%d differences, whole %v: %.17g, want %.17g by its digits", c.n, c.whole, p, c.want)
+		if math.Abs(p/c.want-1) > 1e-10 { // small p-values agree to ten digits, too
+			t.Errorf("%d differences, whole %v: %.17g differs from %.17g in the first ten digits", c.n, c.whole, p, c.want)
 		}
 	}
 }
 
-// sampleDifferences makes n differences by a linear congruential generator: -1, 0 and 1 if whole, fractions otherwise.
+// sampleDifferences draws n differences from a linear congruential generator: -1, 0 and 1 if whole, else fractions.
 func sampleDifferences(n int, whole bool) []float64 {
 	out := make([]float64, n)
 	state := uint32(n)

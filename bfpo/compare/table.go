@@ -23,7 +23,8 @@ func (c Comparison) WriteTo(w io.Writer) (int64, error) {
 	}
 	for _, axis := range c.Axes {
 		if len(axis.Scores) > 0 {
-			add(fmt.Sprintf("%s, mean of %s", axis.Name, plural(len(axis.Parts), "task")), report.HigherIsBetter, axis.Scores)
+			title := fmt.Sprintf("%s, mean of %s", axis.Name, plural(len(axis.Parts), "task"))
+			add(title, report.HigherIsBetter, axis.Scores)
 		}
 	}
 	for _, r := range c.Rows {
@@ -42,15 +43,18 @@ func (c Comparison) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-// legend explains the table wherever it is shown.
+// legend explains the table.
 func (c Comparison) legend() string {
-	n := c.tests()
-	return fmt.Sprintf("± is one standard error. change: from %s, document by document. p: how likely so large a change would be if there were no difference\n"+
-		"(exact sign test of right and wrong answers, paired t-test of other numbers); from %g on it is “within noise”. %s tested, each for itself:\n"+
-		"without any real difference about %.1f of them would be called one.", c.Models[0].Name, alpha, plural(n, "difference"), alpha*float64(n))
+	n := c.countTests()
+	return fmt.Sprintf("± is one standard error. change: from %s, document by document. "+
+		"p: the probability of a change this large if there were no difference\n"+
+		"(exact sign test of right and wrong answers, paired t-test of other numbers); "+
+		"from %g on it is “within noise”. %s tested, each alone:\n"+
+		"without any real difference about %.1f of them would appear significant.",
+		c.Models[0].Name, alpha, plural(n, "difference"), alpha*float64(n))
 }
 
-// title is the row's task and metric.
+// title names the row's task and metric.
 func (r Row) title() string {
 	if r.Better == report.LowerIsBetter {
 		return r.Task + " " + r.Metric + " (lower is better)"
@@ -58,29 +62,30 @@ func (r Row) title() string {
 	return r.Task + " " + r.Metric
 }
 
-// String says which tasks make the axis.
+// String lists the tasks of the axis.
 func (a Axis) String() string {
 	var parts []string
 	for _, p := range a.Parts {
 		text := p.Task + " " + p.Metric
-		if p.Turned {
+		if p.Inverted {
 			text = p.Task + " 1 − " + p.Metric
 		}
 		parts = append(parts, text)
 	}
 	text := a.Name + ": mean of " + strings.Join(parts, ", ")
 	if len(parts) == 0 {
-		text = a.Name + ": no task of it is in all folders"
+		text = a.Name + ": none of its tasks is in all folders"
 	}
-	if len(a.Absent) > 0 {
-		text += "; left out, not a share from 0 to 1 in all folders: " + strings.Join(a.Absent, ", ")
+	if len(a.Omitted) > 0 {
+		text += "; left out, as not a share from 0 to 1 in all folders: " + strings.Join(a.Omitted, ", ")
 	}
 	return text
 }
 
-// cellText is a cell in words.
+// cellText is a cell formatted as text.
 type cellText struct{ Documents, Value, Change, P, Verdict string }
 
+// newCellText formats a cell; the first model has no change.
 func newCellText(c Cell, better report.Better, first bool, decimals int) cellText {
 	if !c.Measured {
 		return cellText{Value: "–", Verdict: c.Note}
@@ -119,7 +124,7 @@ func pText(p float64) string {
 	return strconv.FormatFloat(p, 'f', 3, 64)
 }
 
-// decimalsOf is how many decimals the numbers of a row get: four, and two where they are large.
+// decimalsOf returns the number of decimals in a row: two if its numbers are large, else four.
 func decimalsOf(cells []Cell) int {
 	for _, c := range cells {
 		if math.Abs(c.Value) >= 10 || c.Error >= 10 {
@@ -129,7 +134,7 @@ func decimalsOf(cells []Cell) int {
 	return 4
 }
 
-// withError writes a value and its standard error.
+// withError formats a value with its standard error, if that is not NaN.
 func withError(x, e float64, decimals int, signed bool) string {
 	text := strconv.FormatFloat(x, 'f', decimals, 64)
 	if signed && x > 0 {

@@ -10,15 +10,15 @@ import (
 	"testing"
 )
 
-// line is what a run writes of one optimizer step, or of an evaluation, into metrics.jsonl.
+// line is a line of metrics.jsonl: the metrics of one optimizer step or of an evaluation.
 type line struct {
 	Step      int
 	Micro     []microLine
-	EvalMicro []microLine `json:"eval_micro"`
-	values    map[string]float64
+	EvalMicro []microLine        `json:"eval_micro"`
+	values    map[string]float64 // all metrics by name
 }
 
-// microLine is one batch within a line.
+// microLine holds the metrics of one micro-batch within a line.
 type microLine struct {
 	Set      string
 	Loss     float64
@@ -26,6 +26,7 @@ type microLine struct {
 	Rejected []float64 `json:"logps/rejected"`
 }
 
+// readLines reads the metrics.jsonl of a run.
 func readLines(t testing.TB, dir string) (lines []line) {
 	t.Helper()
 	file, err := os.Open(filepath.Join(dir, "metrics.jsonl"))
@@ -57,8 +58,8 @@ func readLines(t testing.TB, dir string) (lines []line) {
 	return lines
 }
 
-// The tolerances at which the recordings are to be met; by running the reference itself on other kernels log-probabilities moved by
-// 2e-4, losses by 7e-6 and gradient norms by 1e-6 of their size.
+// The tolerances of the comparison with the recordings. For scale: the original code itself, on other kernels, differs
+// by 2e-4 in log-probabilities, by 7e-6 in losses and by 1e-6 in gradient norms, relative to their size.
 const (
 	rateTolerance = 1e-9 // absolute
 	lossTolerance = 1e-4 // relative
@@ -66,8 +67,8 @@ const (
 	logpTolerance = 2e-3 // absolute, in nats
 )
 
-// Check compares what a run of the recipe left in dir with the recording: rate, loss and gradient norm of every step, loss and
-// log-probabilities of every micro-batch, the evaluation and the trained weights.
+// Check compares the folder of a run of the recipe with the recording: learning rate, loss and gradient norm of every
+// step, loss and log-probabilities of every micro-batch, the evaluation, and the trained weights.
 func (r *Run) Check(t testing.TB, dir string) {
 	t.Helper()
 	ledger := NewLedger(t)
@@ -82,47 +83,49 @@ func (r *Run) Check(t testing.TB, dir string) {
 	last := lines[len(r.Steps)]
 	r.checkMeans(ledger, last, "eval_", r.EvalMicro)
 	for i, p := range r.EvalMicro {
-		r.checkPart(ledger, last, i, "main", p)
+		r.checkPairs(ledger, last, i, "main", p)
 	}
 	r.checkResults(ledger, t, dir, last)
 	r.checkWeights(ledger, t, dir)
 }
 
+// checkStep compares one optimizer step.
 func (r *Run) checkStep(ledger *Ledger, l line, rate, norm float64, micro []Micro) {
 	where := fmt.Sprintf("step %d", l.Step)
 	ledger.Near("learning rate", where, l.values["learning_rate"], rate, rateTolerance)
 	ledger.Close("gradient norm", where, l.values["grad_norm"], norm, normTolerance)
 	loss := 0.0
-	var parts []Part
+	var pairs []Part
 	for i, m := range micro {
 		loss += m.StepLoss
 		if m.Parts == nil {
-			ledger.Close("loss of a micro-batch", fmt.Sprintf("%s, micro-batch %d", where, i), l.batch(i).Loss,
+			ledger.Close("loss of a micro-batch", fmt.Sprintf("%s, micro-batch %d", where, i), l.microBatch(i).Loss,
 				m.StepLoss*float64(len(micro)), lossTolerance)
 		}
 		for j, p := range m.Parts {
-			r.checkPart(ledger, l, i*len(m.Parts)+j, []string{"main", "buffer"}[j], p)
+			r.checkPairs(ledger, l, i*len(m.Parts)+j, []string{"main", "buffer"}[j], p)
 		}
-		parts = append(parts, m.Parts...)
+		pairs = append(pairs, m.Parts...)
 	}
 	ledger.Close("loss of a step", where, l.values["loss"], loss, lossTolerance)
-	r.checkMeans(ledger, l, "", parts)
+	r.checkMeans(ledger, l, "", pairs)
 }
 
-// batch is the i-th batch of the line, or one of NaN.
-func (l line) batch(i int) microLine {
+// microBatch returns micro-batch i of the line. A missing one has the loss NaN.
+func (l line) microBatch(i int) microLine {
 	if all := append(l.Micro, l.EvalMicro...); i < len(all) {
 		return all[i]
 	}
 	return microLine{Loss: math.NaN()}
 }
 
-// checkPart compares the i-th batch of pairs of a line.
-func (r *Run) checkPart(ledger *Ledger, l line, i int, set string, p Part) {
-	where := fmt.Sprintf("step %d, %s batch %d", l.Step, set, i)
-	m := l.batch(i)
+// checkPairs compares the pairs of micro-batch i of a line.
+func (r *Run) checkPairs(ledger *Ledger, l line, i int, set string, p Part) {
+	where := fmt.Sprintf("step %d, %s micro-batch %d", l.Step, set, i)
+	m := l.microBatch(i)
 	if m.Set != set || len(m.Chosen) != len(p.Chosen) || len(m.Rejected) != len(p.Rejected) {
-		ledger.t.Errorf("%s: %d and %d log-probabilities of set %q, want %d", where, len(m.Chosen), len(m.Rejected), m.Set, len(p.Chosen))
+		ledger.t.Errorf("%s: %d and %d log-probabilities of set %q, want %d",
+			where, len(m.Chosen), len(m.Rejected), m.Set, len(p.Chosen))
 		return
 	}
 	ledger.Close("loss of a micro-batch", where, m.Loss, p.Loss, lossTolerance)
@@ -132,8 +135,8 @@ func (r *Run) checkPart(ledger *Ledger, l line, i int, set string, p Part) {
 	}
 }
 
-// checkMeans compares the means over the pairs of some batches. Safe and unsafe rewards are the means over the pairs whose chosen
-// response is so labelled, which the reference means to log but does not.
+// checkMeans compares means over pairs. The safe and unsafe rewards are the means over the pairs whose chosen response
+// has that label. The original code intends to log them but does not, so they are computed here.
 func (r *Run) checkMeans(ledger *Ledger, l line, prefix string, parts []Part) {
 	if len(parts) == 0 {
 		return
@@ -147,7 +150,8 @@ func (r *Run) checkMeans(ledger *Ledger, l line, prefix string, parts []Part) {
 			add("rewards/chosen", beta*chosen)
 			add("rewards/rejected", beta*rejected)
 			add("rewards/margins", beta*(chosen-rejected))
-			add(map[int]string{0: "rewards/unsafe_rewards", 1: "rewards/safe_rewards"}[p.ChosenSafe[i]], beta*chosen)
+			label := map[int]string{0: "rewards/unsafe_rewards", 1: "rewards/safe_rewards"}[p.ChosenSafe[i]]
+			add(label, beta*chosen)
 			add("logps/chosen", p.Chosen[i])
 			add("logps/rejected", p.Rejected[i])
 			win := 0.0
@@ -155,7 +159,7 @@ func (r *Run) checkMeans(ledger *Ledger, l line, prefix string, parts []Part) {
 				win = 1
 			}
 			add("rewards/accuracies", win)
-			tie = tie || math.Abs(chosen-rejected) < 3*logpTolerance // rounding decides who wins
+			tie = tie || math.Abs(chosen-rejected) < 3*logpTolerance // rounding decides which one wins
 		}
 	}
 	for name, sum := range sums {
@@ -179,7 +183,7 @@ func (r *Run) checkMeans(ledger *Ledger, l line, prefix string, parts []Part) {
 	}
 }
 
-// checkResults compares the mean losses that the reference logs at the end.
+// checkResults compares the mean losses that the original code logs at the end.
 func (r *Run) checkResults(ledger *Ledger, t testing.TB, dir string, evaluation line) {
 	var results map[string]float64
 	readJSON(t, filepath.Join(dir, "all_results.json"), &results)

@@ -8,6 +8,7 @@ import (
 	"testing"
 )
 
+// readJSON decodes a JSON file.
 func readJSON(t testing.TB, path string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -19,12 +20,12 @@ func readJSON(t testing.TB, path string, into any) {
 	}
 }
 
-// Ledger checks numbers against recorded ones and keeps the worst deviation of each kind.
+// Ledger compares numbers with recorded ones and keeps the worst deviation of each kind of number.
 type Ledger struct {
 	t     testing.TB
 	kinds []string
-	worst map[string]float64
-	bound map[string]float64
+	worst map[string]float64 // deviation by kind
+	bound map[string]float64 // its tolerance
 	count map[string]int
 }
 
@@ -33,13 +34,14 @@ func NewLedger(t testing.TB) *Ledger {
 	l := &Ledger{t, nil, map[string]float64{}, map[string]float64{}, map[string]int{}}
 	t.Cleanup(func() {
 		for _, kind := range l.kinds {
-			t.Logf("%s: worst deviation %.2g of %.2g allowed, %d numbers", kind, l.worst[kind], l.bound[kind], l.count[kind])
+			t.Logf("%s: worst deviation %.2g with a tolerance of %.2g, %d numbers",
+				kind, l.worst[kind], l.bound[kind], l.count[kind])
 		}
 	})
 	return l
 }
 
-// Near reports a number that is further than the tolerance from the recorded one. NaN is.
+// Near fails the test if a number differs from the recorded one by more than the tolerance, or is NaN.
 func (l *Ledger) Near(kind, where string, got, want, tolerance float64) {
 	l.t.Helper()
 	l.Within(kind, fmt.Sprintf("%s is %.9g, recorded %.9g", where, got, want), math.Abs(got-want), tolerance)
@@ -48,10 +50,11 @@ func (l *Ledger) Near(kind, where string, got, want, tolerance float64) {
 // Close is Near with a tolerance relative to the recorded number.
 func (l *Ledger) Close(kind, where string, got, want, tolerance float64) {
 	l.t.Helper()
-	l.Within(kind, fmt.Sprintf("%s is %.9g, recorded %.9g", where, got, want), math.Abs(got-want)/math.Abs(want), tolerance)
+	deviation := math.Abs(got-want) / math.Abs(want)
+	l.Within(kind, fmt.Sprintf("%s is %.9g, recorded %.9g", where, got, want), deviation, tolerance)
 }
 
-// Within reports a deviation above the tolerance.
+// Within fails the test if a deviation exceeds the tolerance or is NaN.
 func (l *Ledger) Within(kind, where string, deviation, tolerance float64) {
 	l.t.Helper()
 	if _, seen := l.worst[kind]; !seen {

@@ -22,8 +22,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// stage loads a recipe for the kind of stage that a recorded run is.
-func stage(t *testing.T, run *goldentest.Run, text string) recipe.Config {
+// loadStage loads a recipe as the kind of stage that was recorded.
+func loadStage(t *testing.T, run *goldentest.Run, text string) recipe.Config {
 	t.Helper()
 	c, err := recipe.Load(nil, text, nil)
 	if err != nil {
@@ -35,19 +35,22 @@ func stage(t *testing.T, run *goldentest.Run, text string) recipe.Config {
 	return c
 }
 
-// TestGoldenRuns repeats the recorded training runs, with their own configurations as recipes.
+// The recorded training runs are repeated, with their own configurations as recipes.
 func TestGoldenRuns(t *testing.T) {
+	quick := []string{"bfpo_buf_all_lr1e-3", "bfpo_red_2epochs_trunc", "sft_down_lr1e-3"}
 	for _, name := range goldentest.Runs(t) {
-		if testing.Short() && !slices.Contains([]string{"bfpo_buf_all_lr1e-3", "bfpo_red_2epochs_trunc", "sft_down_lr1e-3"}, name) {
+		if testing.Short() && !slices.Contains(quick, name) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
 			run := goldentest.ReadRun(t, name)
 			dir := filepath.Join(t.TempDir(), "out")
 			out := &bytes.Buffer{}
-			rt := models.Runtime{Device: graphtest.Device(t), Hub: &hub.Hub{Offline: true}, Cache: t.TempDir(), Out: out, Results: out,
-				Version: "test"}
-			if _, _, err := train.Train(context.Background(), rt, stage(t, run, run.Recipe(t)), dir); err != nil {
+			rt := models.Runtime{
+				Device: graphtest.Device(t), Hub: &hub.Hub{Offline: true}, Cache: t.TempDir(),
+				Out: out, Results: out, Version: "test",
+			}
+			if _, _, err := train.Train(context.Background(), rt, loadStage(t, run, run.Recipe(t)), dir); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			run.Check(t, dir)
@@ -55,8 +58,8 @@ func TestGoldenRuns(t *testing.T) {
 	}
 }
 
-// TestGoldenData reads the raw rows of the recorded runs and finds the texts' ids, labels and order that the reference trained and
-// evaluated on. Packed rows are compared as a set, since the reference shuffles them with Python's generator.
+// The raw rows of the recorded runs give the same token ids, labels and order as in the original code. Packed rows are
+// compared without their order, which the original code takes from Python's random generator.
 func TestGoldenData(t *testing.T) {
 	checkpoint, err := pretrained.Open(fixture.Mistral(t))
 	if err != nil {
@@ -70,21 +73,23 @@ func TestGoldenData(t *testing.T) {
 	for _, name := range goldentest.Runs(t) {
 		t.Run(name, func(t *testing.T) {
 			run := goldentest.ReadRun(t, name)
-			c := stage(t, run, run.RawRecipe(t))
-			data, err := data.Read(context.Background(), c, checkpoint.Config, language, &hub.Hub{Offline: true}, t.TempDir())
+			c := loadStage(t, run, run.RawRecipe(t))
+			offline := &hub.Hub{Offline: true}
+			sets, err := data.Read(context.Background(), c, checkpoint.Config, language, offline, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
-			samePairs(t, "main", data.Main.Pairs, run.Orders.Train)
-			samePairs(t, "buffer", data.Buffer.Pairs, run.Orders.Buffer)
-			samePairs(t, "held out", data.Held.Pairs, run.Orders.Eval)
-			sameDocuments(t, "main", data.Main.Documents, run.PackedTrain)
-			sameDocuments(t, "held out", data.Held.Documents, run.PackedEval)
+			checkPairs(t, "main", sets.Main.Pairs, run.Orders.Train)
+			checkPairs(t, "buffer", sets.Buffer.Pairs, run.Orders.Buffer)
+			checkPairs(t, "held out", sets.Held.Pairs, run.Orders.Eval)
+			checkDocuments(t, "main", sets.Main.Documents, run.PackedTrain)
+			checkDocuments(t, "held out", sets.Held.Documents, run.PackedEval)
 		})
 	}
 }
 
-func samePairs(t *testing.T, set string, got []batch.Pair, want []goldentest.Tokenized) {
+// checkPairs compares the pairs of a set with the recorded ones.
+func checkPairs(t *testing.T, set string, got []batch.Pair, want []goldentest.Tokenized) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("%s: %d pairs, recorded %d", set, len(got), len(want))
@@ -108,7 +113,8 @@ func samePairs(t *testing.T, set string, got []batch.Pair, want []goldentest.Tok
 	}
 }
 
-func sameDocuments(t *testing.T, set string, got []batch.Document, want [][]int32) {
+// checkDocuments compares the packed rows of a set with the recorded ones, in any order.
+func checkDocuments(t *testing.T, set string, got []batch.Document, want [][]int32) {
 	t.Helper()
 	rows := func(ids [][]int32) (sorted []string) {
 		for _, row := range ids {

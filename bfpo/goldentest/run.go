@@ -15,7 +15,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// Run is a whole training run recorded from the reference implementation.
+// Run is a whole training run recorded from the original code.
 type Run struct {
 	Name   string
 	Kind   string // bfpo or sft
@@ -24,7 +24,7 @@ type Run struct {
 		LR       float64
 		GradNorm float64 `json:"grad_norm"` // before clipping
 	}
-	Micro     []Micro // in the order they were run
+	Micro     []Micro // in the order of training
 	EvalMicro []Part  `json:"eval_micro"`
 	Logs      []map[string]float64
 	Orders    struct {
@@ -36,7 +36,7 @@ type Run struct {
 	PackedEval  [][]int32 `json:"packed_eval"`
 	Trainable   []string
 	Stats       map[string]struct {
-		DeltaL2 float64 `json:"delta_l2"` // from the start
+		DeltaL2 float64 `json:"delta_l2"` // Euclidean distance from the start
 	} `json:"final_weight_stats"`
 }
 
@@ -49,7 +49,7 @@ type Row struct {
 	RejectedSafe int    `json:"is_rejected_safe"`
 }
 
-// Tokenized is a preference and the ids that the reference makes of it; labels are -100 where an id is not scored.
+// Tokenized is a preference with its token ids in the original code. A token with the label -100 is not scored.
 type Tokenized struct {
 	Row
 	ChosenIDs      []int32 `json:"chosen_input_ids"`
@@ -58,17 +58,17 @@ type Tokenized struct {
 	RejectedLabels []int32 `json:"rejected_labels"`
 }
 
-// Micro is one micro-batch: of a preference run a part of the main set and, with a buffer, one of that; of a supervised run rows of
-// PackedTrain.
+// Micro is one micro-batch. In a preference run it has pairs of the main set and, with a buffer, of the buffer; in a
+// supervised run it has rows of PackedTrain.
 type Micro struct {
 	StepLoss float64 `json:"training_step_loss"` // its share of the step's loss
 	Parts    []Part
 	Rows     []int
 }
 
-// Part is one batch of pairs.
+// Part holds the pairs of one set in a micro-batch.
 type Part struct {
-	Rows         []int // of the set's rows in Orders
+	Rows         []int // indices of the set's rows in Orders
 	Loss         float64
 	Chosen       []float64 `json:"policy_chosen_logps"`
 	Rejected     []float64 `json:"policy_rejected_logps"`
@@ -78,7 +78,7 @@ type Part struct {
 	RejectedSafe []int     `json:"is_rejected_safe"`
 }
 
-// Runs are the names of the recorded runs.
+// Runs lists the names of the recorded runs.
 func Runs(t testing.TB) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(fixture.Path(t, "train"), "*.json.gz"))
@@ -100,14 +100,14 @@ func ReadRun(t testing.TB, name string) *Run {
 	return r
 }
 
-// Recipe writes the run's own configuration as a recipe, with its rows as data sets in the recorded order, and returns the file. The
-// recorded order goes over all epochs and all restarts of the buffer, so the file is gone through once.
+// Recipe writes the run's configuration as a recipe, with its rows as data sets in the recorded order, and returns the
+// file's path. The recorded order contains all epochs and all restarts of the buffer, so the recipe has one epoch.
 func (r *Run) Recipe(t testing.TB) string {
 	t.Helper()
 	var train, buffer, eval []any
 	for _, m := range r.Micro {
 		for _, row := range m.Rows {
-			train = append(train, packed(r.PackedTrain[row]))
+			train = append(train, packedRow(r.PackedTrain[row]))
 		}
 		for part, p := range m.Parts {
 			for _, row := range p.Rows {
@@ -123,14 +123,15 @@ func (r *Run) Recipe(t testing.TB) string {
 		eval = append(eval, row.Row)
 	}
 	for _, ids := range r.PackedEval {
-		eval = append(eval, packed(ids))
+		eval = append(eval, packedRow(ids))
 	}
 	dir := t.TempDir()
 	writeRows(t, filepath.Join(dir, "train.jsonl"), train)
 	writeRows(t, filepath.Join(dir, "eval.jsonl"), eval)
 	changes := map[string]any{
-		"dataset_mixer": map[string]float64{"train.jsonl": 1}, "eval_dataset_mixer": map[string]float64{"eval.jsonl": 1},
-		"shuffle": false, "log_rows": true, "num_train_epochs": 1,
+		"dataset_mixer":      map[string]float64{"train.jsonl": 1},
+		"eval_dataset_mixer": map[string]float64{"eval.jsonl": 1},
+		"shuffle":            false, "log_rows": true, "num_train_epochs": 1,
 	}
 	if len(buffer) > 0 {
 		writeRows(t, filepath.Join(dir, "buffer.jsonl"), buffer)
@@ -139,21 +140,25 @@ func (r *Run) Recipe(t testing.TB) string {
 	return r.write(t, dir, changes)
 }
 
-// RawRecipe writes the run's own configuration as a recipe over the raw rows that the reference read, and returns the file.
+// RawRecipe writes the run's configuration as a recipe over the raw rows that the original code read, and returns the
+// file's path.
 func (r *Run) RawRecipe(t testing.TB) string {
 	t.Helper()
 	files := map[string]string{
-		"PKU-Alignment/PKU-SafeRLHF": "pku", "HuggingFaceH4/ultrafeedback_binarized": "uf", "HuggingFaceH4/ultrachat_200k": "chat",
+		"PKU-Alignment/PKU-SafeRLHF":                 "pku",
+		"HuggingFaceH4/ultrafeedback_binarized":      "uf",
+		"HuggingFaceH4/ultrachat_200k":               "chat",
 		"data/zephyr-7b-beta_beaver_redteaming.json": "red",
 	}
 	changes := map[string]any{}
 	for _, key := range []string{"dataset_mixer", "buffer_dataset_mixer"} {
 		mixer, _ := r.Config[key].(map[string]any)
 		train, test := &yaml.Node{Kind: yaml.MappingNode}, map[string]float64{}
-		for _, name := range slices.Sorted(maps.Keys(mixer)) { // HuggingFaceH4 before PKU-Alignment, as the recipes have them
+		for _, name := range slices.Sorted(maps.Keys(mixer)) { // HuggingFaceH4 before PKU-Alignment, as in the recipes
 			file := files[name]
-			train.Content = append(train.Content, scalar(fixture.Path(t, "data", file+"_train.jsonl")), scalar(fmt.Sprint(mixer[name])))
-			if file == "red" { // the reference evaluates on what it trains on
+			path, fraction := fixture.Path(t, "data", file+"_train.jsonl"), fmt.Sprint(mixer[name])
+			train.Content = append(train.Content, scalar(path), scalar(fraction))
+			if file == "red" { // the original code evaluates on its training rows
 				test[fixture.Path(t, "data", "red_train.jsonl")] = 1
 			} else {
 				test[fixture.Path(t, "data", file+"_test.jsonl")] = 1
@@ -166,9 +171,10 @@ func (r *Run) RawRecipe(t testing.TB) string {
 	return r.write(t, t.TempDir(), changes)
 }
 
+// scalar returns a YAML scalar.
 func scalar(text string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: text} }
 
-// write writes the run's configuration with some keys changed into a folder.
+// write writes the run's configuration with some changed keys into a folder.
 func (r *Run) write(t testing.TB, dir string, changes map[string]any) string {
 	t.Helper()
 	c := maps.Clone(r.Config)
@@ -186,8 +192,10 @@ func (r *Run) write(t testing.TB, dir string, changes map[string]any) string {
 	return path
 }
 
-func packed(ids []int32) any { return map[string][]int32{"input_ids": ids} }
+// packedRow returns a row that is already tokenized.
+func packedRow(ids []int32) any { return map[string][]int32{"input_ids": ids} }
 
+// writeRows writes rows as JSON lines.
 func writeRows(t testing.TB, path string, rows []any) {
 	t.Helper()
 	var text bytes.Buffer

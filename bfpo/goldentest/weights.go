@@ -13,8 +13,9 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// checkWeights compares the trained model with the recorded final weights. Of the two tensors over the vocabulary some rows are
-// recorded, and how far the whole has moved. What is not trained has to be the start's, byte for byte.
+// checkWeights compares the trained model with the recorded final weights. For the two tensors over the vocabulary,
+// the recording has only some rows and the distance that the whole tensor moved. Tensors that are not trained must
+// equal the initial ones, byte for byte.
 func (r *Run) checkWeights(ledger *Ledger, t testing.TB, dir string) {
 	t.Helper()
 	start, end := open(t, fixture.Mistral(t)), open(t, filepath.Join(dir, "model"))
@@ -28,7 +29,7 @@ func (r *Run) checkWeights(ledger *Ledger, t testing.TB, dir string) {
 		before, after := start.tensor(name), end.tensor(name)
 		if !slices.Contains(r.Trainable, name) {
 			if !bytes.Equal(before.Bytes, after.Bytes) {
-				t.Errorf("%s is not trained, yet it differs from the start", name)
+				t.Errorf("%s is not trained, but it changed", name)
 			}
 			continue
 		}
@@ -49,20 +50,21 @@ func (r *Run) checkWeights(ledger *Ledger, t testing.TB, dir string) {
 			w0, w = rowsOf(w0, rows, spec.Dims[1]), rowsOf(w, rows, spec.Dims[1])
 		}
 		if r.Config["learning_rate"].(float64) < 1e-6 { // an update is about one unit in the last place
-			ledger.Within("final weights, absolute", name, largest(w, want), 2.4e-7)
+			ledger.Within("final weights, absolute", name, maxDifference(w, want), 2.4e-7)
 			continue
 		}
-		ledger.Within("final weights, of the way they moved", name, distance(w, want)/distance(want, w0), 1e-3)
-		ledger.Close("way that a tensor moved", name, moved, r.Stats[name].DeltaL2, 1e-3)
+		ledger.Within("final weights, relative to their movement", name, distance(w, want)/distance(want, w0), 1e-3)
+		ledger.Close("movement of a tensor", name, moved, r.Stats[name].DeltaL2, 1e-3)
 	}
 }
 
-// model is an open checkpoint.
+// model is a pretrained model with open files.
 type model struct {
 	*pretrained.Checkpoint
 	t testing.TB
 }
 
+// open opens a model's files for the time of the test.
 func open(t testing.TB, path string) model {
 	t.Helper()
 	c, err := pretrained.Open(path)
@@ -73,6 +75,7 @@ func open(t testing.TB, path string) model {
 	return model{c, t}
 }
 
+// tensor reads a tensor.
 func (m model) tensor(name string) safetensors.Tensor {
 	m.t.Helper()
 	data, err := m.Tensor(name)
@@ -82,6 +85,7 @@ func (m model) tensor(name string) safetensors.Tensor {
 	return data
 }
 
+// floats decodes a float32 tensor.
 func floats(data safetensors.Tensor) []float32 {
 	values := make([]float32, len(data.Bytes)/4)
 	for i := range values {
@@ -90,16 +94,16 @@ func floats(data safetensors.Tensor) []float32 {
 	return values
 }
 
-// rowsOf are some rows of a matrix.
-func rowsOf(values []float32, rows safetensors.Tensor, width int) (some []float32) {
+// rowsOf returns some rows of a matrix, one after the other.
+func rowsOf(values []float32, rows safetensors.Tensor, width int) (selected []float32) {
 	for at := 0; at < len(rows.Bytes); at += 4 {
 		row := int(binary.LittleEndian.Uint32(rows.Bytes[at:]))
-		some = append(some, values[row*width:(row+1)*width]...)
+		selected = append(selected, values[row*width:(row+1)*width]...)
 	}
-	return some
+	return selected
 }
 
-// distance is Euclidean.
+// distance returns the Euclidean distance.
 func distance(a, b []float32) float64 {
 	sum := 0.0
 	for i := range b {
@@ -109,9 +113,10 @@ func distance(a, b []float32) float64 {
 	return math.Sqrt(sum)
 }
 
-func largest(a, b []float32) (most float64) {
+// maxDifference returns the largest absolute difference.
+func maxDifference(a, b []float32) (largest float64) {
 	for i := range b {
-		most = max(most, math.Abs(float64(a[i])-float64(b[i])))
+		largest = max(largest, math.Abs(float64(a[i])-float64(b[i])))
 	}
-	return most
+	return largest
 }

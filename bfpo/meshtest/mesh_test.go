@@ -1,9 +1,10 @@
-// Package meshtest tests whole training runs on several devices. It is separate from package bfpo because go test
-// limits a package's time.
+// Package meshtest tests whole training runs on several devices. It is separate from package train because go test
+// limits the time of a package.
 package meshtest
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"os"
@@ -21,8 +22,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// meshRecipe is ten steps of up to 16 pairs and as many of the buffer, two micro-batches each, with a ragged one at
-// every epoch's end.
+// meshRecipe has ten steps of up to 16 main pairs and as many buffer pairs, in two micro-batches each, with a shorter
+// micro-batch at the end of every epoch.
 const meshRecipe = `
 model_name_or_path: tiny
 dataset_mixer: {quickstart/safety: 0.122}
@@ -38,10 +39,11 @@ logging_steps: 1
 save_steps: 4
 `
 
-// meshConfig returns a configuration that splits batches of eight between devices.
+// meshConfig returns a configuration that divides micro-batches of eight rows among the devices.
 func meshConfig(t *testing.T, devices int, mesh string, sets ...string) recipe.Config {
 	t.Helper()
-	sets = append(sets[:len(sets):len(sets)], fmt.Sprintf("devices=%d", devices), "mesh="+mesh, fmt.Sprintf("per_device_train_batch_size=%d", 8/devices))
+	sets = append(sets[:len(sets):len(sets)], fmt.Sprintf("devices=%d", devices), "mesh="+mesh,
+		fmt.Sprintf("per_device_train_batch_size=%d", 8/devices))
 	c, err := recipe.Load(fstest.MapFS{"mesh.yaml": {Data: []byte(meshRecipe)}}, "mesh", sets)
 	if err != nil {
 		t.Fatal(err)
@@ -56,27 +58,28 @@ func meshConfig(t *testing.T, devices int, mesh string, sets ...string) recipe.C
 	return c
 }
 
-// onDevice returns a Runtime for a run on a device.
-func onDevice(t *testing.T, d *device.Device) models.Runtime {
+// newRuntime returns a Runtime for a run on a device.
+func newRuntime(t *testing.T, d *device.Device) models.Runtime {
 	return models.Runtime{Device: d, Hub: &hub.Hub{Offline: true}, Out: t.Output(), Results: t.Output(), Version: "test"}
 }
 
-// trainedOn is the outcome of a run on a mesh.
-type trainedOn struct {
+// outcome is the outcome of a run.
+type outcome struct {
 	losses, norms []float64
 	weights       map[string][]float32
 }
 
-// runOn trains in a folder, in which an earlier run may have left a checkpoint to resume from.
-func runOn(t *testing.T, c recipe.Config, d *device.Device, dir string) trainedOn {
+// runOn trains in a folder, where an earlier run may have left a checkpoint to resume from.
+func runOn(t *testing.T, c recipe.Config, d *device.Device, dir string) outcome {
 	t.Helper()
-	if _, _, err := train.Train(context.Background(), onDevice(t, d), c, dir); err != nil {
+	if _, _, err := train.Train(context.Background(), newRuntime(t, d), c, dir); err != nil {
 		t.Fatalf("%+v", err)
 	}
-	return outcome(t, dir)
+	return readOutcome(t, dir)
 }
 
-func outcome(t *testing.T, dir string) (done trainedOn) {
+// readOutcome reads the outcome of a run from its folder.
+func readOutcome(t *testing.T, dir string) (o outcome) {
 	t.Helper()
 	records, err := track.ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
 	if err != nil {
@@ -85,29 +88,29 @@ func outcome(t *testing.T, dir string) (done trainedOn) {
 	for _, r := range records {
 		loss, _ := r.Get("loss")
 		norm, _ := r.Get("grad_norm")
-		done.losses, done.norms = append(done.losses, loss), append(done.norms, norm)
+		o.losses, o.norms = append(o.losses, loss), append(o.norms, norm)
 	}
 	model, err := pretrained.Open(filepath.Join(dir, "model"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer model.Close()
-	done.weights = map[string][]float32{}
+	o.weights = map[string][]float32{}
 	for _, spec := range model.Config.Tensors() {
 		data, err := model.Tensor(spec.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := 0; i < len(data.Bytes); i += 4 {
-			b := data.Bytes[i : i+4]
-			done.weights[spec.Name] = append(done.weights[spec.Name], math.Float32frombits(uint32(b[0])|uint32(b[1])<<8|uint32(b[2])<<16|uint32(b[3])<<24))
+			x := math.Float32frombits(binary.LittleEndian.Uint32(data.Bytes[i:]))
+			o.weights[spec.Name] = append(o.weights[spec.Name], x)
 		}
 	}
-	return done
+	return o
 }
 
-// distance is the largest relative difference of a loss, of a gradient's norm, and of a tensor as a vector.
-func (a trainedOn) distance(b trainedOn) (loss, norm, weights float64) {
+// distance returns the largest relative difference of a loss, of a gradient norm, and of a tensor (Euclidean).
+func (a outcome) distance(b outcome) (loss, norm, weights float64) {
 	for i := range b.losses {
 		loss = max(loss, math.Abs(a.losses[i]/b.losses[i]-1))
 		norm = max(norm, math.Abs(a.norms[i]/b.norms[i]-1))
@@ -123,21 +126,22 @@ func (a trainedOn) distance(b trainedOn) (loss, norm, weights float64) {
 	return loss, norm, weights
 }
 
-// check compares with one device's run: to 1e-5 at the learning rates of fine-tuning, to 1e-4 at one two thousand
-// times as large.
-func (a trainedOn) check(t *testing.T, what string, b trainedOn, lr float64) {
+// check compares a run with a run on one device. The tolerance is 1e-5 at the learning rates of fine-tuning, and 1e-4
+// at a learning rate that is two thousand times as large.
+func (a outcome) check(t *testing.T, what string, b outcome, lr float64) {
 	t.Helper()
 	limit := 1e-5
 	if lr > 1e-4 {
 		limit = 1e-4
 	}
 	if len(a.losses) != len(b.losses) || len(b.losses) != 10 {
-		t.Fatalf("%s: %d steps, one device %d", what, len(a.losses), len(b.losses))
+		t.Fatalf("%s: %d steps, on one device %d, want 10", what, len(a.losses), len(b.losses))
 	}
 	loss, norm, weights := a.distance(b)
 	t.Logf("%s: loss %.1e, norm %.1e, weights %.1e", what, loss, norm, weights)
 	if !(loss <= limit && norm <= limit && weights <= limit) {
-		t.Errorf("%s: differs from one device by %.1e in the loss, %.1e in the norm, %.1e in the weights; limit %.0e", what, loss, norm, weights, limit)
+		t.Errorf("%s: differs from one device by %.1e in the loss, %.1e in the norm, %.1e in the weights; limit %.0e",
+			what, loss, norm, weights, limit)
 	}
 }
 
@@ -150,7 +154,9 @@ type meshCase struct {
 
 func meshCases() []meshCase {
 	var cases []meshCase
-	sft := []string{"objective=sft", "dataset_mixer={quickstart/sft: 0.28}", "use_buffer=false", "max_seq_length=256", "packing=false"}
+	sft := []string{
+		"objective=sft", "dataset_mixer={quickstart/sft: 0.28}", "use_buffer=false", "max_seq_length=256", "packing=false",
+	}
 	for _, lr := range []float64{1e-3, 5e-7} {
 		rate := fmt.Sprintf("learning_rate=%g", lr)
 		selective := []string{rate, "use_selective=true", "selected_layers=[down_proj]"}
@@ -163,21 +169,20 @@ func meshCases() []meshCase {
 	return cases
 }
 
-// longTests is whether to run the long versions of tests, which take minutes each: BFPO_TEST_LONG=1. Here they are
-// every mesh of 2, 4 and 8 devices for every kind of training.
-var longTests = os.Getenv("BFPO_TEST_LONG") == "1"
-
+// A run on any mesh equals a run on one device. With BFPO_TEST_LONG=1 the test trains in every way on every mesh of 2,
+// 4 and 8 devices, which takes minutes.
 func TestMeshesTrainAsOneDevice(t *testing.T) {
 	cases := meshCases()
 	meshes := map[int][]string{2: {"data", "zero1", "fsdp"}, 4: {"data=2,fsdp=2"}}
-	if longTests {
+	if os.Getenv("BFPO_TEST_LONG") == "1" {
 		meshes[4] = append(meshes[4], "data", "zero1", "fsdp")
 		meshes[8] = []string{"data", "zero1", "fsdp", "data=2,fsdp=4"}
 	} else {
 		cases = []meshCase{cases[0], cases[7]}
 	}
 	for _, test := range cases {
-		want := runOn(t, meshConfig(t, 1, "data", test.sets...), graphtest.Device(t), filepath.Join(t.TempDir(), "out"))
+		one := meshConfig(t, 1, "data", test.sets...)
+		want := runOn(t, one, graphtest.Device(t), filepath.Join(t.TempDir(), "out"))
 		for _, devices := range []int{2, 4, 8} {
 			if meshes[devices] == nil {
 				continue
@@ -185,7 +190,8 @@ func TestMeshesTrainAsOneDevice(t *testing.T) {
 			d := graphtest.Devices(t, devices)
 			for _, mesh := range meshes[devices] {
 				t.Run(fmt.Sprintf("%s/%d %s", test.name, devices, mesh), func(t *testing.T) {
-					got := runOn(t, meshConfig(t, devices, mesh, test.sets...), d, filepath.Join(t.TempDir(), "out"))
+					c := meshConfig(t, devices, mesh, test.sets...)
+					got := runOn(t, c, d, filepath.Join(t.TempDir(), "out"))
 					got.check(t, fmt.Sprintf("%s on %d devices, %s", test.name, devices, mesh), want, test.lr)
 				})
 			}
@@ -199,34 +205,34 @@ func TestResumeOnOtherDevices(t *testing.T) {
 	want := runOn(t, meshConfig(t, 1, "data", test.sets...), graphtest.Device(t), filepath.Join(t.TempDir(), "out"))
 	one := graphtest.Device(t)
 	two, four := graphtest.Devices(t, 2), graphtest.Devices(t, 4)
-	for _, turn := range []struct {
-		on     []*device.Device
-		meshes []string
+	for _, order := range []struct {
+		devices []*device.Device
+		meshes  []string
 	}{
 		{[]*device.Device{four, one, two}, []string{"fsdp", "data", "zero1"}},
 		{[]*device.Device{two, four, one}, []string{"data", "data=2,fsdp=2", "fsdp"}},
 	} {
 		dir := filepath.Join(t.TempDir(), "out")
-		for i, d := range turn.on {
+		for i, d := range order.devices {
 			sets := test.sets
 			if i > 0 {
 				sets = append(sets[:len(sets):len(sets)], "resume_from_checkpoint=true")
 			}
-			c := meshConfig(t, d.NumDevices(), turn.meshes[i], sets...)
+			c := meshConfig(t, d.NumDevices(), order.meshes[i], sets...)
 			if i < 2 {
 				stopAfter(t, c, d, dir, 4*(i+1))
 			} else {
 				runOn(t, c, d, dir)
 			}
 		}
-		outcome(t, dir).check(t, fmt.Sprint("resumed on ", turn.meshes), want, test.lr)
+		readOutcome(t, dir).check(t, fmt.Sprint("resumed on ", order.meshes), want, test.lr)
 	}
 }
 
-// stopAfter trains up to a step, at which a checkpoint is saved.
+// stopAfter trains up to a step that saves a checkpoint.
 func stopAfter(t *testing.T, c recipe.Config, d *device.Device, dir string, step int) {
 	t.Helper()
-	training, err := train.Begin(context.Background(), onDevice(t, d), c, dir)
+	training, err := train.Begin(context.Background(), newRuntime(t, d), c, dir)
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}

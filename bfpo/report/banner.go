@@ -9,26 +9,26 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/track"
 )
 
-// Fact is one labelled piece of text, shown in the banner and in the report.
+// Fact is a name with a value, shown as one line of the banner and of the report.
 type Fact struct {
 	Name, Value string
 }
 
-// MemoryPart is one part of what a training run keeps on a device.
+// MemoryPart is the memory on a device that one kind of tensor takes.
 type MemoryPart struct {
 	Name  string // e.g. "frozen weights", "masters", "moments", "activations"
 	Bytes int64
 }
 
-// Memory is what a run takes on each device, known before step 1.
+// Memory is the memory that a run needs on each device, known before step 1.
 type Memory struct {
 	Parts     []MemoryPart
-	Peak      int64 // bytes per device, from the compiled program
-	Available int64 // bytes per device; 0 = not known
+	Peak      int64 // bytes per device, from the compiled programs
+	Available int64 // bytes per device; 0: unknown
 	Devices   int
 }
 
-// String says the peak and what there is, and on a second line the parts.
+// String returns the peak beside the available memory, and the parts on a second line.
 func (m Memory) String() string {
 	text := track.FormatBytes(m.Peak)
 	if m.Devices > 1 {
@@ -47,8 +47,8 @@ func (m Memory) String() string {
 	return text
 }
 
-// WriteBanner prints what a stage is about to do: a title, and one aligned line per fact (model, parameters trained, data, steps, memory). A value
-// of several lines is indented under its first.
+// WriteBanner prints what a stage is about to do: a title, and one aligned line per fact (model, parameters trained,
+// data, steps, memory). Further lines of a value are indented under its first line.
 func WriteBanner(w io.Writer, title string, facts []Fact) error {
 	width := 0
 	for _, fact := range facts {

@@ -14,7 +14,8 @@ func TestBanner(t *testing.T) {
 	if err := WriteBanner(&out, "stage 1", []Fact{{"model", "tiny"}, {"memory", memory.String()}}); err != nil {
 		t.Fatal(err)
 	}
-	want := "\n── stage 1 " + strings.Repeat("─", 61) + "\n   model   tiny\n   memory  3.00 MiB on each of 2 devices of 1.00 GiB\n           weights 1.00 MiB\n\n"
+	want := "\n── stage 1 " + strings.Repeat("─", 61) + "\n   model   tiny\n" +
+		"   memory  3.00 MiB on each of 2 devices of 1.00 GiB\n           weights 1.00 MiB\n\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
 	}

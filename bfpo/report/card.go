@@ -21,21 +21,22 @@ import (
 //go:embed card.md
 var cardTemplate string
 
-// Card is a model card: the README.md of a model folder, with the front matter that Hugging Face reads.
+// Card is a model card: the README.md of a model folder, with the YAML front matter that the Hugging Face hub reads.
 type Card struct {
-	Name       string   // of the new model
-	Base       string   // hub id of the model it was trained from, or a description
-	License    string   // of the base model; empty where it is not known
-	Datasets   []string // as the recipe names them
+	Name       string   // the new model's name
+	Base       string   // hub id of the model that training started from, or its path
+	License    string   // the base model's; empty if unknown
+	Datasets   []string // named as in the recipe
 	Objective  bfpo.Objective
 	Trained    string // what was trained, e.g. "26.5M parameters in 30 tensors (down_proj)"
-	Settings   []Fact // hyper-parameters
-	Results    []Fact // of the training: losses, time, steps
+	Settings   []Fact // hyperparameters
+	Results    []Fact // losses, steps and time of the training
 	Comparison Comparison
-	Version    string // of this program
+	Version    string // the version of bfpo
 }
 
-// frontMatter is the YAML block at the head of a card. What is not an id on the hub is left out of base_model and datasets, which must be ids.
+// frontMatter is the YAML block at the head of a card. base_model and datasets take hub ids only, so local models and
+// files are left out of them.
 type frontMatter struct {
 	BaseModel string   `yaml:"base_model,omitempty"`
 	License   string   `yaml:"license,omitempty"`
@@ -45,10 +46,11 @@ type frontMatter struct {
 	Tags      []string `yaml:"tags"`
 }
 
-// hubID is the form of an id on the hub: owner/name.
+// hubID matches an id on the hub: owner/name.
 var hubID = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$`)
 
-// isHubID tells an id on the hub from the name of a built-in set and of a local file or folder, which may look the same.
+// isHubID reports whether a name is an id on the hub. Names of built-in data and of local files and folders may look
+// like one.
 func isHubID(name string) bool {
 	switch filepath.Ext(name) {
 	case ".json", ".jsonl", ".parquet", ".gz", ".zst", ".gguf":
@@ -60,12 +62,15 @@ func isHubID(name string) bool {
 
 // WriteCard writes the card to a path, atomically.
 func WriteCard(path string, c Card) error {
-	head := frontMatter{License: c.License, Library: "transformers", Pipeline: "text-generation", Tags: []string{c.Objective.Name, "alignment"}}
+	head := frontMatter{
+		License: c.License, Library: "transformers", Pipeline: "text-generation",
+		Tags: []string{c.Objective.Name, "alignment"},
+	}
 	if isHubID(c.Base) {
 		head.BaseModel = c.Base
 	}
 	for _, set := range c.Datasets {
-		// Mixers may pin a revision: ID@REV.
+		// A mixer may pin a revision: ID@REVISION.
 		if id, _, _ := strings.Cut(set, "@"); isHubID(id) {
 			head.Datasets = append(head.Datasets, id)
 		}
@@ -77,7 +82,8 @@ func WriteCard(path string, c Card) error {
 	if err != nil {
 		return fmt.Errorf("model card: %w", err)
 	}
-	page, err := template.New("card").Funcs(template.FuncMap{"cell": markdownCell, "code": markdownCode, "equation": lossEquation}).Parse(cardTemplate)
+	funcs := template.FuncMap{"cell": tableCell, "code": codeSpan, "equation": lossEquation}
+	page, err := template.New("card").Funcs(funcs).Parse(cardTemplate)
 	if err != nil {
 		return fmt.Errorf("model card: %w", err)
 	}
@@ -94,12 +100,13 @@ func WriteCard(path string, c Card) error {
 	})
 }
 
-// lossEquation is the objective in plain text.
+// lossEquation writes the objective's loss in plain text, with its hyperparameters.
 func lossEquation(o bfpo.Objective) string {
 	const h = "h = (log π(y_c|x) − log π(y_r|x)) − (log π_ref(y_c|x) − log π_ref(y_r|x))"
 	switch o.Name {
 	case "bfpo":
-		return fmt.Sprintf("L = (h − s/β)²\n%s\ns = b₁b₃·safe(y_c) − b₃·safe(y_r) − α,   b₃ = 1/(b₁−1)\nβ = %g, b₁ = %g, α = %g", h, o.Beta, o.B1, o.Alpha)
+		return fmt.Sprintf("L = (h − s/β)²\n%s\ns = b₁b₃·safe(y_c) − b₃·safe(y_r) − α,   b₃ = 1/(b₁−1)\n"+
+			"β = %g, b₁ = %g, α = %g", h, o.Beta, o.B1, o.Alpha)
 	case "ipo":
 		return fmt.Sprintf("L = (h − 1/(2β))²\n%s\nβ = %g", h, o.Beta)
 	case "dpo":
@@ -108,12 +115,12 @@ func lossEquation(o bfpo.Objective) string {
 	return "L = −mean over tokens of log π(y_t | y_<t)"
 }
 
-// markdownCell keeps text inside one cell of a table and from being read as HTML.
-func markdownCell(s string) string {
+// tableCell escapes text for a cell of a Markdown table, so that it stays in its cell and is not read as HTML.
+func tableCell(s string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "`", "'").Replace(s)
 }
 
-// markdownCode keeps text inside a code span.
-func markdownCode(s string) string {
+// codeSpan writes text as a Markdown code span.
+func codeSpan(s string) string {
 	return "`" + strings.NewReplacer("`", "'", "\n", " ").Replace(s) + "`"
 }

@@ -37,18 +37,21 @@ func TestCard(t *testing.T) {
 		Name: "tiny-bfpo", Base: "HuggingFaceTB/SmolLM2-135M-Instruct", License: "apache-2.0",
 		Datasets:  []string{"PKU-Alignment/PKU-SafeRLHF@ff7ba91", "quickstart/main.jsonl", "quickstart/safety", "./local"},
 		Objective: bfpo.Objective{Name: "bfpo", Beta: 0.01, B1: 3, Alpha: 0.5}, Trained: "down_proj",
-		Settings: []Fact{{"learning rate", "5e-7"}, {"odd | <name>", "a\nb"}}, Comparison: sampleComparison(), Version: "v0.1",
+		Settings:   []Fact{{"learning rate", "5e-7"}, {"odd | <name>", "a\nb"}},
+		Comparison: sampleComparison(), Version: "v0.1",
 	})
 	want := map[string]any{
-		"base_model": "HuggingFaceTB/SmolLM2-135M-Instruct", "license": "apache-2.0", "library_name": "transformers", "pipeline_tag": "text-generation",
+		"base_model": "HuggingFaceTB/SmolLM2-135M-Instruct", "license": "apache-2.0",
+		"library_name": "transformers", "pipeline_tag": "text-generation",
 		"datasets": []any{"PKU-Alignment/PKU-SafeRLHF"}, "tags": []any{"bfpo", "alignment"},
 	}
 	if diff := cmp.Diff(want, front); diff != "" {
 		t.Error(diff)
 	}
 	for _, part := range []string{
-		"# tiny-bfpo\n", "β = 0.01, b₁ = 3, α = 0.5", "- `quickstart/main.jsonl`", "| learning rate | 5e-7 |", `| odd \| &lt;name> | a b |`,
-		"| safe over unsafe: accuracy, % | 6 | 33.3 ± 21.1 |", "arxiv.org/abs/2408.15313", "Wenxuan Zhang and Philip H.S. Torr and Mohamed Elhoseiny and Adel Bibi",
+		"# tiny-bfpo\n", "β = 0.01, b₁ = 3, α = 0.5", "- `quickstart/main.jsonl`", "| learning rate | 5e-7 |",
+		`| odd \| &lt;name> | a b |`, "| safe over unsafe: accuracy, % | 6 | 33.3 ± 21.1 |", "arxiv.org/abs/2408.15313",
+		"Wenxuan Zhang and Philip H.S. Torr and Mohamed Elhoseiny and Adel Bibi",
 		"with bfpo v0.1.",
 	} {
 		if !strings.Contains(body, part) {
@@ -59,7 +62,10 @@ func TestCard(t *testing.T) {
 
 func TestCardOfLocalModel(t *testing.T) {
 	front, body := writeCard(t, Card{Name: "x", Base: "./models/my base", Objective: bfpo.Objective{Name: "sft"}})
-	if diff := cmp.Diff(map[string]any{"library_name": "transformers", "pipeline_tag": "text-generation", "tags": []any{"sft", "alignment", "bfpo"}}, front); diff != "" {
+	want := map[string]any{
+		"library_name": "transformers", "pipeline_tag": "text-generation", "tags": []any{"sft", "alignment", "bfpo"},
+	}
+	if diff := cmp.Diff(want, front); diff != "" {
 		t.Error(diff)
 	}
 	if strings.Contains(body, "## Results") || strings.Contains(body, "## Settings") || strings.Contains(body, "\n\n\n") {

@@ -11,25 +11,28 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/track"
 )
 
-// chartBuckets is half of the most points that a curve is drawn with; curves of at least smoothFrom points are
-// smoothed over one of smoothParts parts.
-const chartBuckets, smoothFrom, smoothParts = 200, 20, 15
+// How curves are thinned and smoothed.
+const (
+	chartBuckets = 200 // a curve has at most two points for each bucket
+	smoothFrom   = 20  // shorter curves are not smoothed
+	smoothParts  = 15  // the window is this fraction of the curve
+)
 
-// curveSpec says where a curve's numbers come from.
+// curveSpec describes a curve: its label and the name of its values in metrics.jsonl.
 type curveSpec struct {
 	label, name string
 	mark        chart.Mark // Line, Dash for a target, Dots for evaluations
-	color       int        // 1 to 4, of report.css
+	color       int        // one of the colors 1 to 4 of report.css
 }
 
-// chartSpec says what a chart shows; percent multiplies by 100.
+// chartSpec describes a chart. With percent, its values are multiplied by 100.
 type chartSpec struct {
 	title, unit string
 	percent     bool
 	curves      []curveSpec
 }
 
-// chartSpecs are the charts of a stage. Those without data are left out.
+// chartSpecs lists the charts of a stage's metrics. newChart drops a chart without data.
 func chartSpecs(o bfpo.Objective) []chartSpec {
 	specs := []chartSpec{{"Loss", lossUnit(o), false, []curveSpec{
 		{"training", "loss", chart.Line, 1}, {"evaluation", "eval_loss", chart.Dots, 3}}}}
@@ -60,10 +63,10 @@ func chartSpecs(o bfpo.Objective) []chartSpec {
 		chartSpec{"Throughput", "tokens/s", false, []curveSpec{{"", "tokens_per_second", chart.Line, 1}}})
 }
 
-// taskSpecs are the charts of the tasks that were measured in the loop, one each: of its first metric, or the first
-// that is a share of right answers. They are the values of evaluations that have a standard error.
+// taskSpecs lists one chart for each task that evaluations during training measured. A task's values are the ones that
+// have a standard error. The chart shows the task's first accuracy, or its first metric if it has no accuracy.
 func taskSpecs(records []track.Record) (specs []chartSpec) {
-	place := map[string]int{}
+	position := map[string]int{} // in specs, by task
 	for _, r := range records {
 		for _, v := range r.Values {
 			name, ok := strings.CutSuffix(v.Name, track.StderrEnding)
@@ -72,8 +75,8 @@ func taskSpecs(records []track.Record) (specs []chartSpec) {
 			}
 			task, metric, _ := strings.Cut(strings.TrimPrefix(name, "eval_"), "/")
 			spec := chartSpec{task, metric, false, []curveSpec{{"evaluation", name, chart.Dots, 3}}}
-			if i, seen := place[task]; !seen {
-				place[task] = len(specs)
+			if i, seen := position[task]; !seen {
+				position[task] = len(specs)
 				specs = append(specs, spec)
 			} else if strings.HasSuffix(metric, "acc") && !strings.HasSuffix(specs[i].unit, "acc") {
 				specs[i] = spec
@@ -93,17 +96,17 @@ func lossUnit(o bfpo.Objective) string {
 	return "nat"
 }
 
-// reportChart is a chart of the page, with what stands beside the plot.
+// reportChart is a chart of the page.
 type reportChart struct {
 	chart.Chart
 	Note     string // how curves are smoothed
-	HoverSet string // JSON for report.js
+	HoverSet string // the plotted points as JSON, for report.js
 }
 
-// PlotHTML is the plot; its texts are escaped.
+// PlotHTML returns the plot, whose texts package chart has escaped.
 func (c reportChart) PlotHTML() template.HTML { return template.HTML(c.Plot()) }
 
-// newChart draws a spec; ok is false where no record has a value for it.
+// newChart fills a chart with the records' values; ok is false if no record has a value for it.
 func newChart(spec chartSpec, records []track.Record) (c reportChart, ok bool) {
 	c.Chart = chart.Chart{
 		Title: spec.title, X: "optimizer step", Y: spec.unit,
@@ -121,8 +124,8 @@ func newChart(spec chartSpec, records []track.Record) (c reportChart, ok bool) {
 			}
 		}
 		if len(points) > 0 {
-			c.add(s, points)
-			parts = append(parts, summary(s.label, points))
+			c.addCurve(s, points)
+			parts = append(parts, summarize(s.label, points))
 		}
 	}
 	if len(c.Series) == 0 {
@@ -134,10 +137,10 @@ func newChart(spec chartSpec, records []track.Record) (c reportChart, ok bool) {
 	return c, err == nil
 }
 
-// add appends a curve. A measured curve of many steps is smoothed, with the single steps under it.
-func (c *reportChart) add(s curveSpec, points []chart.Point) {
+// addCurve appends a curve. A long curve of measurements is smoothed and drawn over a faint line of the single steps.
+// The learning rate is no measurement.
+func (c *reportChart) addCurve(s curveSpec, points []chart.Point) {
 	series := chart.Series{Name: s.label, Mark: s.mark, Color: s.color}
-	// A learning rate is exact: only measured curves are smoothed.
 	half := len(points) / smoothParts / 2
 	if s.mark != chart.Dots && len(points) >= smoothFrom && half > 0 && s.name != "learning_rate" {
 		faint := chart.Series{Mark: chart.Faint, Color: s.color}
@@ -150,7 +153,7 @@ func (c *reportChart) add(s curveSpec, points []chart.Point) {
 	c.Series = append(c.Series, series)
 }
 
-// pointsOf are the finite values of a name over the records that have it.
+// pointsOf returns the finite values that the records have under a name, by step.
 func pointsOf(records []track.Record, name string) (points []chart.Point) {
 	for _, r := range records {
 		if y, ok := r.Get(name); ok && !math.IsNaN(y) && !math.IsInf(y, 0) {
@@ -160,8 +163,8 @@ func pointsOf(records []track.Record, name string) (points []chart.Point) {
 	return points
 }
 
-// summary gives a curve's first and last values to readers who do not see the chart.
-func summary(label string, points []chart.Point) string {
+// summarize describes a curve by its first and last values, for readers who do not see the chart.
+func summarize(label string, points []chart.Point) string {
 	first, last := points[0], points[len(points)-1]
 	text := fmt.Sprintf("%s from %s at step %.0f", label, track.FormatNumber(first.Y), first.X) +
 		fmt.Sprintf(" to %s at step %.0f", track.FormatNumber(last.Y), last.X)

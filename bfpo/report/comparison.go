@@ -1,22 +1,24 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
 )
 
-// Comparison is a before/after table.
+// Comparison is a table of measurements before and after training.
 type Comparison struct {
 	Title         string // e.g. "60 held-out rows"
-	Before, After string // heads of the two columns, e.g. the models' names
+	Before, After string // headings of the two columns, e.g. the models' names
 	Rows          []ComparisonRow
 }
 
-// comparisonNote explains the table wherever it is shown.
-const comparisonNote = "± is one standard error; change is taken row by row.\n“within noise”: the change is at most two standard errors."
+// comparisonNote explains the table.
+const comparisonNote = "± is one standard error; change is taken row by row.\n" +
+	"“within noise”: the change is at most two standard errors."
 
-// WriteTo writes the table as plain text with aligned columns, no wider than its contents.
+// WriteTo writes the table as plain text with aligned columns.
 func (c Comparison) WriteTo(w io.Writer) (int64, error) {
 	lines := [][]string{{c.Title, "rows", c.Before, c.After, "change", ""}}
 	group := ""
@@ -26,7 +28,8 @@ func (c Comparison) WriteTo(w io.Writer) (int64, error) {
 			lines = append(lines, []string{group})
 		}
 		before, after, change := row.cells()
-		lines = append(lines, []string{"  " + row.title(), row.rows(), before, after, change, row.sign() + " " + row.Verdict()})
+		verdict := row.sign() + " " + row.Verdict()
+		lines = append(lines, []string{"  " + row.title(), row.rowCount(), before, after, change, verdict})
 	}
 	var b strings.Builder
 	WriteColumns(&b, lines)
@@ -35,8 +38,8 @@ func (c Comparison) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-// WriteColumns aligns the first and the last column to the left and those between to the right; a line with one cell alone spans them. The first
-// line is underlined.
+// WriteColumns writes a table as aligned text: the first and the last column to the left, the columns between them to
+// the right. The first line is the head and is underlined; a line of a single cell spans all columns.
 func WriteColumns(b *strings.Builder, lines [][]string) {
 	widths := make([]int, len(lines[0]))
 	for _, line := range lines {
@@ -70,18 +73,19 @@ func WriteColumns(b *strings.Builder, lines [][]string) {
 	}
 }
 
-// Markdown is the table for a model card.
+// Markdown returns the table as Markdown, for a model card.
 func (c Comparison) Markdown() string {
 	var b strings.Builder
 	escape := strings.NewReplacer("|", `\|`, "\n", " ")
-	b.WriteString("| | rows | " + escape.Replace(c.Before) + " | " + escape.Replace(c.After) + " | change | |\n|---|---:|---:|---:|---:|---|\n")
+	fmt.Fprintf(&b, "| | rows | %s | %s | change | |\n", escape.Replace(c.Before), escape.Replace(c.After))
+	b.WriteString("|---|---:|---:|---:|---:|---|\n")
 	for _, row := range c.Rows {
 		before, after, change := row.cells()
 		name := row.title()
 		if row.Group != "" {
 			name = row.Group + ": " + name
 		}
-		cells := []string{escape.Replace(name), row.rows(), before, after, change, row.sign() + " " + row.Verdict()}
+		cells := []string{escape.Replace(name), row.rowCount(), before, after, change, row.sign() + " " + row.Verdict()}
 		b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 	}
 	b.WriteString("\n" + comparisonNote + "\n")

@@ -24,12 +24,15 @@ func TestEstimate(t *testing.T) {
 	}
 }
 
+// sampleComparison has a row for each verdict and each unit.
 func sampleComparison() Comparison {
 	return Comparison{
 		Title: "held-out rows", Before: "sft", After: "bfpo",
 		Rows: []ComparisonRow{
-			NewComparisonRow("safe over unsafe", "accuracy", "%", HigherIsBetter, []float64{0, 0, 1, 0, 0, 1}, []float64{1, 1, 1, 1, 1, 1}),
-			NewComparisonRow("safe over unsafe", "margin", "nat", HigherIsBetter, []float64{0, 0, 0, 0, 0, 0}, []float64{20, 22, 18, 21, 19, 20}),
+			NewComparisonRow("safe over unsafe", "accuracy", "%", HigherIsBetter,
+				[]float64{0, 0, 1, 0, 0, 1}, []float64{1, 1, 1, 1, 1, 1}),
+			NewComparisonRow("safe over unsafe", "margin", "nat", HigherIsBetter,
+				[]float64{0, 0, 0, 0, 0, 0}, []float64{20, 22, 18, 21, 19, 20}),
 			NewComparisonRow("both safe", "accuracy", "%", HigherIsBetter, []float64{0, 1, 1, 0}, []float64{1, 1, 0, 0}),
 			NewComparisonRow("all", "|margin - target|", "nat", LowerIsBetter, []float64{60, 62, 64}, []float64{40, 41, 43}),
 			NewComparisonRow("all", "length", "tokens", NeitherIsBetter, []float64{10, 11, 12}, []float64{20, 21, 22}),

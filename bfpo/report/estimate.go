@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Estimate is a mean over N rows with its standard error. N = 0 is no estimate; N = 1 has no standard error.
+// Estimate is a mean over N rows and its standard error. With N = 0 there is no estimate, with N = 1 no standard error.
 type Estimate struct {
 	Mean, StdErr float64
 	N            int
 }
 
-// NewEstimate is the mean of the values and its standard error:
+// NewEstimate returns the mean of the values and its standard error:
 //
 //	stderr = sqrt( sum (x - mean)^2 / (n - 1) ) / sqrt(n)
 func NewEstimate(values []float64) Estimate {
@@ -35,10 +35,10 @@ func NewEstimate(values []float64) Estimate {
 	return e
 }
 
-// Better says which way a quantity should move.
+// Better is the direction in which a quantity improves.
 type Better int
 
-// The directions of Better.
+// The directions in which a quantity improves.
 const (
 	HigherIsBetter Better = iota
 	LowerIsBetter
@@ -49,13 +49,14 @@ const (
 type ComparisonRow struct {
 	Group         string // heading shared by consecutive rows, e.g. "safe over unsafe"
 	Name          string // e.g. "preference accuracy"
-	Unit          string // "%" shows the numbers times 100; else it is written behind them, e.g. "nat"
+	Unit          string // e.g. "nat"; with "%" the values are shares, shown times 100
 	Better        Better
 	Before, After Estimate
-	Change        Estimate // of the rows' own differences: its standard error is smaller than that of two separate samples
+	Change        Estimate // of the differences row by row, which vary less than the values themselves
 }
 
-// NewComparisonRow compares the values of the same rows, in the same order, before and after. It panics where the lengths differ.
+// NewComparisonRow compares the values of the same rows, in the same order, before and after training. It panics if
+// the lengths differ.
 func NewComparisonRow(group, name, unit string, better Better, before, after []float64) ComparisonRow {
 	if len(before) != len(after) {
 		panic(fmt.Errorf("%s, %s: %d values before, %d after", group, name, len(before), len(after)))
@@ -70,7 +71,8 @@ func NewComparisonRow(group, name, unit string, better Better, before, after []f
 	}
 }
 
-// Verdict is one of "better", "worse", "changed", "within noise" (the change is at most two standard errors), "same" and "" (nothing measured).
+// Verdict judges the change: "better", "worse", "changed" (where neither direction is better), "within noise" (at most
+// two standard errors), "same", or "" if nothing was measured.
 func (r ComparisonRow) Verdict() string {
 	switch {
 	case r.Change.N == 0:
@@ -87,7 +89,7 @@ func (r ComparisonRow) Verdict() string {
 	return "worse"
 }
 
-// sign is the arrow before the verdict: where the number went, whether that is good or not.
+// sign returns the symbol before the verdict: an arrow shows the direction of the change, whether good or bad.
 func (r ComparisonRow) sign() string {
 	switch verdict := r.Verdict(); {
 	case verdict == "":
@@ -102,16 +104,17 @@ func (r ComparisonRow) sign() string {
 	return "↓"
 }
 
-// decimals is how many decimals some of the row's numbers need: one for per cent, else two significant digits of their largest standard error, or four of the first that is not zero.
-func (r ComparisonRow) decimals(of ...Estimate) int {
+// decimals returns how many decimals to write estimates with: one for per cent; otherwise enough for two significant
+// digits of the largest standard error, or for four of the first mean that is not zero if no estimate has an error.
+func (r ComparisonRow) decimals(estimates ...Estimate) int {
 	if r.Unit == "%" {
 		return 1
 	}
 	scale, digits := 0.0, 2
-	for _, e := range of {
+	for _, e := range estimates {
 		scale = max(scale, e.StdErr)
 	}
-	for _, e := range of {
+	for _, e := range estimates {
 		if scale == 0 {
 			scale, digits = math.Abs(e.Mean), 4
 		}
@@ -122,6 +125,7 @@ func (r ComparisonRow) decimals(of ...Estimate) int {
 	return min(max(digits-1-int(math.Floor(math.Log10(scale))), 0), 6)
 }
 
+// factor returns what the row's numbers are multiplied by before they are shown.
 func (r ComparisonRow) factor() float64 {
 	if r.Unit == "%" {
 		return 100
@@ -129,7 +133,7 @@ func (r ComparisonRow) factor() float64 {
 	return 1
 }
 
-// cells are the numbers of the row as text: mean ± standard error.
+// cells returns the row's numbers as text: mean ± standard error.
 func (r ComparisonRow) cells() (before, after, change string) {
 	factor := r.factor()
 	format := func(e Estimate, decimals int, signed bool) string {
@@ -146,10 +150,11 @@ func (r ComparisonRow) cells() (before, after, change string) {
 		return strings.ReplaceAll(text, "-", "−")
 	}
 	measured := r.decimals(r.Before, r.After)
-	return format(r.Before, measured, false), format(r.After, measured, false), format(r.Change, max(measured, r.decimals(r.Change)), true)
+	change = format(r.Change, max(measured, r.decimals(r.Change)), true)
+	return format(r.Before, measured, false), format(r.After, measured, false), change
 }
 
-// title is the row's name with its unit.
+// title returns the row's name with its unit.
 func (r ComparisonRow) title() string {
 	title := r.Name
 	if r.Unit != "" {
@@ -158,4 +163,5 @@ func (r ComparisonRow) title() string {
 	return title
 }
 
-func (r ComparisonRow) rows() string { return strconv.Itoa(max(r.Before.N, r.After.N)) }
+// rowCount returns the number of measured rows as text.
+func (r ComparisonRow) rowCount() string { return strconv.Itoa(max(r.Before.N, r.After.N)) }

@@ -14,15 +14,17 @@ import (
 //go:embed report.css
 var reportStyle string
 
-// Page is a self-contained HTML page in the report's style: one file that asks nothing of any other place.
+// Page is a self-contained HTML page in the report's style: one file that loads nothing.
 type Page struct {
-	Source string           // an html/template; the functions style, script and policy give what belongs into its head and at its end
-	Style  string           // CSS, behind the report's own
+	// Source is an html/template. Its functions style, script and policy return the CSS, the JavaScript and the
+	// content security policy, which the template has to place.
+	Source string
+	Style  string           // CSS, after the report's own
 	Script string           // JavaScript; may be empty
-	Funcs  template.FuncMap // more functions for the source
+	Funcs  template.FuncMap // more functions for Source
 }
 
-// Write writes the page about data, atomically.
+// Write executes the template on data and writes the page, atomically.
 func (p Page) Write(path string, data any) error {
 	funcs := template.FuncMap{
 		"style":  func() template.CSS { return template.CSS(reportStyle + p.Style) },
@@ -37,8 +39,8 @@ func (p Page) Write(path string, data any) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return page.Execute(w, data) })
 }
 
-// policy allows the page its own style and its own script by their hashes and nothing else: no request leaves it, and a script that came in
-// with a dataset's text would not run even where escaping failed.
+// policy returns a content security policy that allows the page's own style and script, by their hashes, and nothing
+// else: the page sends no request, and a script within a dataset's text would not run even if escaping failed.
 func (p Page) policy() string {
 	hash := func(text string) string {
 		sum := sha256.Sum256([]byte(text))
@@ -48,5 +50,6 @@ func (p Page) policy() string {
 	if p.Script != "" {
 		scripts = hash(p.Script)
 	}
-	return "default-src 'none'; style-src " + hash(reportStyle+p.Style) + "; script-src " + scripts + "; base-uri 'none'; form-action 'none'"
+	return "default-src 'none'; style-src " + hash(reportStyle+p.Style) + "; script-src " + scripts +
+		"; base-uri 'none'; form-action 'none'"
 }

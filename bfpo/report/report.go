@@ -1,3 +1,13 @@
+// Package report shows what a run did and what changed: as text in the terminal, as the page report.html, and as the
+// model card.
+//
+// WriteBanner prints what a stage is about to do. Comparison is the table of measurements before and after training,
+// with standard errors. Report is the page: the curves of every stage, its data and memory, the comparison and sample
+// answers. Page writes any HTML page in that style, with no request to anywhere; package compare uses it too. Card is
+// the README.md of a model folder. StepAnswer is a line of answers.jsonl, which records sample answers during training.
+//
+// The package draws with bfpo/chart, reads metrics as bfpo/track has them, and takes the counts of a stage's data from
+// bfpo/data. It measures nothing itself.
 package report
 
 import (
@@ -19,27 +29,27 @@ var reportTemplate string
 //go:embed report.js
 var reportScript string
 
-// Report is everything the page report.html shows. Parts left empty are left out.
+// Report is the content of the page report.html. Empty parts are left out of the page.
 type Report struct {
 	Title       string // e.g. the model's name
-	Subtitle    string // one sentence: what was done with what
+	Subtitle    string // one sentence about the run
 	Created     time.Time
-	Running     bool // the run goes on: the page says so and reloads itself
+	Running     bool // the run is not finished: the page shows this and reloads itself
 	Tiles       []Tile
-	Comparison  Comparison // without Rows: none
-	Answers     []Answer   // headed by Comparison.Before and Comparison.After
+	Comparison  Comparison // left out if it has no rows
+	Answers     []Answer   // under the headings Comparison.Before and Comparison.After
 	Stages      []Stage
 	Environment []Fact // platform, devices, versions
 }
 
-// Tile is one figure of the summary.
+// Tile is one number of the summary at the top.
 type Tile struct {
 	Label string // e.g. "safe over unsafe"
 	Value string // short, e.g. "53 → 93 %"
 	Note  string // e.g. "preference accuracy, 30 held-out pairs"
 }
 
-// Answer is one sample prompt with the answer before and after.
+// Answer is a sample prompt with the answers before and after training.
 type Answer struct {
 	Label         string // e.g. "harmful request"; may be empty
 	Prompt        string
@@ -49,25 +59,27 @@ type Answer struct {
 // Stage is one training stage of a report.
 type Stage struct {
 	Title      string         // e.g. "Stage 2: BFPO"
-	Objective  bfpo.Objective // decides the charts and their units
-	TotalSteps int            // planned; a stage that has not reached them shows how far it is
+	Objective  bfpo.Objective // selects the charts and their units
+	TotalSteps int            // of the stage; the page shows the progress of an unfinished one
 	Facts      []Fact         // model, parameters trained, steps, time
 	Records    []track.Record
 	Data       []data.SetSummary
-	Answers    []PromptAnswers // of generate_during_eval
-	Memory     Memory          // without Peak: not shown
-	Config     string          // the resolved recipe, YAML
+	Answers    []PromptAnswers // sample answers at evaluations, with generate_during_eval
+	Memory     Memory          // left out if Peak is 0
+	Config     string          // the resolved recipe as YAML
 }
 
-// Write writes the report as one self-contained page, atomically. It costs a few hundredths of a second per 10,000 records, so that it can
-// be written again and again while a run goes on.
+// Write writes the report as one self-contained page, atomically. It takes a few hundredths of a second per 10,000
+// records, so a run can write its page after every step.
 func Write(path string, r Report) error {
 	return Page{Source: reportTemplate, Script: reportScript, Funcs: template.FuncMap{
-		"bytes": track.FormatBytes, "interval": newInterval, "charts": charts, "verdict": verdictClass, "cells": newRowCells, "target": targetText, "slices": memorySlices,
-		"done": stepsDone, "note": func() string { return comparisonNote },
+		"bytes": track.FormatBytes, "interval": newInterval, "charts": charts, "verdict": verdictClass,
+		"cells": newRowCells, "target": targetText, "slices": memorySlices, "progress": progress,
+		"note": func() string { return comparisonNote },
 	}}.Write(path, r)
 }
 
+// charts returns a stage's charts, without the ones that have no data.
 func charts(s Stage) []reportChart {
 	var drawn []reportChart
 	for _, spec := range append(chartSpecs(s.Objective), taskSpecs(s.Records)...) {
@@ -78,8 +90,8 @@ func charts(s Stage) []reportChart {
 	return drawn
 }
 
-// stepsDone says how far an unfinished stage is.
-func stepsDone(s Stage) string {
+// progress returns how many steps of an unfinished stage are done, or "" for a finished one.
+func progress(s Stage) string {
 	step := 0
 	if len(s.Records) > 0 {
 		step = s.Records[len(s.Records)-1].Step
@@ -90,6 +102,7 @@ func stepsDone(s Stage) string {
 	return "step " + strconv.Itoa(step) + " of " + strconv.Itoa(s.TotalSteps)
 }
 
+// verdictClass returns the CSS class of a row's verdict.
 func verdictClass(r ComparisonRow) string {
 	switch verdict := r.Verdict(); verdict {
 	case "better", "worse":
@@ -98,27 +111,29 @@ func verdictClass(r ComparisonRow) string {
 	return "neutral"
 }
 
+// rowCells is a row of the comparison as text.
 type rowCells struct{ Name, Unit, Rows, Before, After, Change, Sign string }
 
 func newRowCells(r ComparisonRow) rowCells {
 	before, after, change := r.cells()
-	return rowCells{r.Name, r.Unit, r.rows(), before, after, change, r.sign()}
+	return rowCells{r.Name, r.Unit, r.rowCount(), before, after, change, r.sign()}
 }
 
-// interval is the picture of a change: the span of two standard errors around it, on a scale that has zero in the middle, 100 wide.
-type interval struct{ From, To, Width, At float64 }
+// interval is the drawing of a change: a dot at At, and a bar over two standard errors to either side of it. The scale
+// is 100 wide with zero in the middle.
+type interval struct{ From, Width, At float64 }
 
 func newInterval(r ComparisonRow) interval {
 	reach := math.Abs(r.Change.Mean) + 2*r.Change.StdErr
 	if reach == 0 || r.Change.N == 0 {
-		return interval{50, 50, 0, 50}
+		return interval{50, 0, 50}
 	}
-	at := func(x float64) float64 { return round1(50 + 46*x/reach) }
+	at := func(x float64) float64 { return tenth(50 + 46*x/reach) }
 	from, to := at(r.Change.Mean-2*r.Change.StdErr), at(r.Change.Mean+2*r.Change.StdErr)
-	return interval{from, to, round1(to - from), at(r.Change.Mean)}
+	return interval{from, tenth(to - from), at(r.Change.Mean)}
 }
 
-// targetText is the objective's target margin for one safety-label case.
+// targetText writes the objective's target margin for a combination of safety labels.
 func targetText(o bfpo.Objective, chosenSafe, rejectedSafe bool) string {
 	if nats, ok := o.Target(chosenSafe, rejectedSafe); ok {
 		text := strings.ReplaceAll(strconv.FormatFloat(nats, 'g', 4, 64), "-", "−")
@@ -137,7 +152,8 @@ type memorySlice struct {
 	Class    string
 }
 
-// memorySlices are the parts in a row, and what the peak needs beyond them, on the scale of what there is.
+// memorySlices returns the slices of the memory bar: the parts, and the rest of the peak that they do not explain. The
+// bar's length is the available memory.
 func memorySlices(m Memory) []memorySlice {
 	parts, sum := m.Parts, int64(0)
 	for _, part := range parts {
@@ -151,10 +167,11 @@ func memorySlices(m Memory) []memorySlice {
 	x := 0.0
 	for i, part := range parts {
 		width := 1000 * float64(part.Bytes) / whole
-		slices = append(slices, memorySlice{part, round1(x), round1(width), "m" + strconv.Itoa(i%5+1)})
+		slices = append(slices, memorySlice{part, tenth(x), tenth(width), "m" + strconv.Itoa(i%5+1)})
 		x += width
 	}
 	return slices
 }
 
-func round1(x float64) float64 { return math.Round(x*10) / 10 }
+// tenth rounds to one decimal.
+func tenth(x float64) float64 { return math.Round(x*10) / 10 }

@@ -1,7 +1,9 @@
-// Shows a chart's values at the step under the pointer. Each figure carries its points as [step, value, x, y], x and y in the drawing's units.
+// Shows a chart's values at the step under the pointer. A figure's data-hover attribute has the points of its curves as
+// [step, value, x, y], with x and y in the units of the drawing, which is 420 wide.
 for (const figure of document.querySelectorAll("figure[data-hover]")) {
   const { unit, curves } = JSON.parse(figure.dataset.hover);
-  const plot = figure.querySelector(".plot"), cursor = figure.querySelector(".cursor"), tip = figure.querySelector(".tip");
+  const plot = figure.querySelector(".plot"), cursor = figure.querySelector(".cursor");
+  const tip = figure.querySelector(".tip");
   const nearest = (points, x) => points.reduce((best, p) => (Math.abs(p[2] - x) < Math.abs(best[2] - x) ? p : best));
 
   plot.addEventListener("pointermove", (event) => {
@@ -13,7 +15,7 @@ for (const figure of document.querySelectorAll("figure[data-hover]")) {
     cursor.setAttribute("x2", anchor[2]);
     const lines = [`step ${anchor[0]}${unit ? ", " + unit : ""}`];
     for (const { label, point } of hits) {
-      // Evaluations are rarer than steps: show one only near the cursor, or say its step.
+      // Evaluations are rarer than steps: show one only near the cursor, with its own step if that differs.
       const where = point[0] === anchor[0] ? "" : ` (step ${point[0]})`;
       if (Math.abs(point[2] - anchor[2]) > 40) continue;
       lines.push(`${label ? label + " " : ""}${String(point[1]).replace("-", "−")}${where}`);

@@ -12,29 +12,31 @@ import (
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
-// StepAnswer is one line of answers.jsonl: what the model answered to a prompt after a step.
+// StepAnswer is one line of answers.jsonl: the model's answer to a prompt after a step.
 type StepAnswer struct {
 	Step   int    `json:"step"`
 	Prompt string `json:"prompt"`
 	Answer string `json:"answer"`
-	Stop   string `json:"stop"` // eos or length
+	Stop   string `json:"stop"` // why the answer ended: eos or length
 }
 
-// PromptAnswers are the answers to one prompt, by step.
+// PromptAnswers holds the answers to one prompt, in the order of the steps.
 type PromptAnswers struct {
 	Prompt  string
 	Answers []StepAnswer
 }
 
-// answersBefore are the answers of the steps before one.
+// AnswersBefore returns the answers of the steps before the given one.
 func AnswersBefore(answers []StepAnswer, step int) []StepAnswer {
 	return slices.DeleteFunc(slices.Clone(answers), func(a StepAnswer) bool { return a.Step >= step })
 }
 
+// WriteStepAnswers writes the answers to a file, one JSON object on each line, atomically.
 func WriteStepAnswers(path string, answers []StepAnswer) error {
 	return atomicfile.WriteLines(path, answers)
 }
 
+// ReadStepAnswers reads the answers that WriteStepAnswers wrote. An error names the file and the line.
 func ReadStepAnswers(path string) (answers []StepAnswer, err error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -52,7 +54,7 @@ func ReadStepAnswers(path string) (answers []StepAnswer, err error) {
 	}
 }
 
-// byPrompt groups answers by their prompt. Of more than four steps it takes the first, the last and two between.
+// ByPrompt groups answers by prompt. If there are more than four steps, it keeps the first, the last and two between.
 func ByPrompt(answers []StepAnswer) (groups []PromptAnswers) {
 	var steps []int
 	for _, a := range answers {

@@ -16,18 +16,19 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// taken is what one optimizer step did.
-type taken struct {
-	loss      float64   // mean over the units' weights
-	sum       []float32 // the gradient
+// stepResult is the result of one optimizer step.
+type stepResult struct {
+	loss      float64 // weighted mean
+	gradient  []float32
 	norm      float64
 	masters   []float32
-	perTensor []int // elements
+	perTensor []int // number of elements
 }
 
-// runStep accumulates batches of the examples, as many in each as size says, and applies them; a unit weighs one over
-// total.
-func runStep[T batch.Example](t *testing.T, s *Stepper, shape batch.Shape, size int, examples []T, total int, lr float64) (done taken) {
+// runStep accumulates the examples in batches of the given size and applies them. Each example has the weight 1/total.
+func runStep[T batch.Example](
+	t *testing.T, s *Stepper, shape batch.Shape, size int, examples []T, total int, lr float64,
+) (result stepResult) {
 	t.Helper()
 	loader := batch.Loader[T]{Rows: examples, Size: size, Epochs: 1}
 	for batch, ok := loader.Next(); ok; batch, ok = loader.Next() {
@@ -35,21 +36,21 @@ func runStep[T batch.Example](t *testing.T, s *Stepper, shape batch.Shape, size 
 		weights := slices.Repeat([]float32{float32(1 / float64(total))}, len(batch))
 		report := accumulateOne(t, s, b, weights)
 		for _, loss := range report.Loss[:len(batch)] {
-			done.loss += float64(loss) / float64(total)
+			result.loss += float64(loss) / float64(total)
 		}
 	}
-	done.sum, done.perTensor = values(t, s.accumulator)
+	result.gradient, result.perTensor = download(t, s.accumulator)
 	norm, err := s.Apply(lr)
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}
-	done.norm = norm
-	done.masters, _ = values(t, s.Masters)
-	return done
+	result.norm = norm
+	result.masters, _ = download(t, s.Masters)
+	return result
 }
 
-// values downloads a set of f32 tensors one behind the other.
-func values(t *testing.T, set *device.Tensors) (all []float32, perTensor []int) {
+// download returns the elements of a set of f32 tensors, tensor after tensor, and the number of elements of each.
+func download(t *testing.T, set *device.Tensors) (all []float32, perTensor []int) {
 	t.Helper()
 	for _, x := range set.Values {
 		flat, err := tensors.CopyFlatData[float32](x)
@@ -61,20 +62,24 @@ func values(t *testing.T, set *device.Tensors) (all []float32, perTensor []int) 
 	return all, perTensor
 }
 
-// distances are the largest relative Euclidean distance of a tensor's gradient, and the largest change of a weight
-// in learning rates, where the gradient's element is at least a thousandth of the root mean square: AdamW's first
-// step is the gradient's sign, so of an element that is mere rounding it makes a whole learning rate.
-func (got taken) distances(want taken, lr float64) (gradient, weight float64) {
+// distances compares two results. It returns the largest relative Euclidean distance of a tensor's gradient, and the
+// largest difference of a weight in units of the learning rate.
+//
+// The first step of AdamW is the learning rate times the sign of the gradient, which turns an element that is mere
+// rounding into a full step. So weights are compared only where the gradient's element exceeds a thousandth of the root
+// mean square of its tensor.
+func (got stepResult) distances(want stepResult, lr float64) (gradient, weight float64) {
 	at := 0
 	for _, n := range want.perTensor {
 		var diff, norm float64
 		for i := at; i < at+n; i++ {
-			d := float64(got.sum[i]) - float64(want.sum[i])
-			diff, norm = diff+d*d, norm+float64(want.sum[i])*float64(want.sum[i])
+			w := float64(want.gradient[i])
+			d := float64(got.gradient[i]) - w
+			diff, norm = diff+d*d, norm+w*w
 		}
 		gradient = max(gradient, math.Sqrt(diff/norm))
 		for i := at; i < at+n; i++ {
-			if math.Abs(float64(want.sum[i])) > 1e-3*math.Sqrt(norm/float64(n)) {
+			if math.Abs(float64(want.gradient[i])) > 1e-3*math.Sqrt(norm/float64(n)) {
 				weight = max(weight, math.Abs(float64(got.masters[i])-float64(want.masters[i]))/lr)
 			}
 		}
@@ -85,44 +90,51 @@ func (got taken) distances(want taken, lr float64) (gradient, weight float64) {
 
 func relativeDifference(got, want float64) float64 { return math.Abs(got-want) / math.Abs(want) }
 
-// One optimizer step on seven pairs or documents of unequal lengths gives the same result as one batch, as batches
-// of two, two, two and one, and as seven batches of one, up to the rounding of f32 sums in another order.
+// One optimizer step on seven pairs or documents of different lengths has the same result in one batch, in batches of
+// two, two, two and one, and in seven batches of one. Only the order of float32 sums differs, and their rounding.
 func TestStepIsIndependentOfBatchSize(t *testing.T) {
 	const lr = 1e-3
 	onModels(t, dtypes.Float32, func(t *testing.T, model *mistral.Model) {
-		check := func(objective string, split func(size int) taken) {
+		check := func(objective string, split func(size int) stepResult) {
 			whole := split(8)
 			for _, size := range []int{2, 1} {
 				got := split(size)
 				gradient, weight := got.distances(whole, lr)
 				loss, norm := relativeDifference(got.loss, whole.loss), relativeDifference(got.norm, whole.norm)
-				t.Logf("%s, %d at a time: loss %.2g, gradient %.2g, norm %.2g, weights %.2g learning rates", objective, size, loss, gradient, norm, weight)
+				text := fmt.Sprintf("%s in batches of %d: relative differences of %.2g in the loss, %.2g in the gradient "+
+					"and %.2g in its norm; %.2g learning rates in a weight", objective, size, loss, gradient, norm, weight)
+				t.Log(text)
 				if loss > 1e-6 || gradient > 2e-6 || norm > 1e-6 || weight > 2e-4 {
-					t.Errorf("%s, %d at a time: differences of %.2g in the loss, %.2g in the gradient, %.2g in its norm and %.2g learning rates in a weight",
-						objective, size, loss, gradient, norm, weight)
+					t.Error(text)
 				}
 			}
 		}
 		pairs := runtest.RandomPairs(model.Config.VocabSize, 3)
 		pairs = append(pairs, pairs[1], pairs[0], pairs[0], pairs[2])
-		wide := map[bool]batch.Shape{true: {Rows: 2, Length: 352, Targets: 544, Responses: 16}, false: {Rows: 1, Length: 208, Targets: 160, Responses: 4}}
-		check("bfpo", func(size int) taken {
+		shapes := map[bool]batch.Shape{ // of all pairs, and of at most two
+			true:  {Rows: 2, Length: 352, Targets: 544, Responses: 16},
+			false: {Rows: 1, Length: 208, Targets: 160, Responses: 4},
+		}
+		check("bfpo", func(size int) stepResult {
 			s := newTestStepper(t, model, []string{"down_proj"}, testOptions("bfpo"))
-			return runStep(t, s, wide[size == 8], size, pairs, len(pairs), lr)
+			return runStep(t, s, shapes[size == 8], size, pairs, len(pairs), lr)
 		})
 		if model.Config.VocabSize > 1000 {
-			return // the losses are the same machinery, and compile for long
+			return // the supervised loss uses the same code, and its programs take long to compile
 		}
 		documents := randomDocuments(model.Config.VocabSize, 90, 12, 40, 7, 120, 33, 60)
-		wide = map[bool]batch.Shape{true: {Rows: 3, Length: 144, Targets: 384, Responses: 8}, false: {Rows: 1, Length: 160, Targets: 160, Responses: 2}}
-		check("sft", func(size int) taken {
+		shapes = map[bool]batch.Shape{
+			true:  {Rows: 3, Length: 144, Targets: 384, Responses: 8},
+			false: {Rows: 1, Length: 160, Targets: 160, Responses: 2},
+		}
+		check("sft", func(size int) stepResult {
 			s := newTestStepper(t, model, nil, testOptions("sft"))
-			return runStep(t, s, wide[size == 8], size, documents, 90+12+40+7+120+33+60-7, lr)
+			return runStep(t, s, shapes[size == 8], size, documents, 90+12+40+7+120+33+60-7, lr)
 		})
 	})
 }
 
-// randomDocuments are rows of one document of random tokens each.
+// randomDocuments returns documents of random tokens, one in each row.
 func randomDocuments(vocabulary int, lengths ...int) (rows []batch.Document) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for i, n := range lengths {
@@ -135,7 +147,7 @@ func randomDocuments(vocabulary int, lengths ...int) (rows []batch.Document) {
 	return rows
 }
 
-// Documents packed into one row have the same log-probabilities and the same gradient as documents in separate rows.
+// Documents have the same log-probabilities and the same gradient whether they are packed into one row or not.
 func TestPackedDocumentsAreIndependent(t *testing.T) {
 	const lr = 1e-3
 	onModels(t, dtypes.Float32, func(t *testing.T, model *mistral.Model) {
@@ -149,11 +161,11 @@ func TestPackedDocumentsAreIndependent(t *testing.T) {
 		stepper := func() *Stepper { return newTestStepper(t, model, []string{"down_proj"}, testOptions("sft")) }
 		tokens := tokenProgram(t, stepper())
 		together := fill(t, batch.Shape{Rows: 1, Length: 160, Targets: 160, Responses: 1}, packed)
-		got, at := ofUnit(together, tokens(together), 1, 0), 0
+		got, at := unitLogProbs(together, tokens(together), 1, 0), 0
 		alone, worst := batch.Shape{Rows: 1, Length: 80, Targets: 80, Responses: 1}, 0.0
 		for _, d := range documents {
 			b := fill(t, alone, d)
-			want := ofUnit(b, tokens(b), 1, 0)
+			want := unitLogProbs(b, tokens(b), 1, 0)
 			relative, _ := difference(got[at:at+len(want)], want)
 			worst = max(worst, relative)
 			at += len(want)
@@ -165,9 +177,11 @@ func TestPackedDocumentsAreIndependent(t *testing.T) {
 		apart := runStep(t, stepper(), alone, 1, documents, scored, lr)
 		gradient, _ := apart.distances(whole, lr)
 		loss := relativeDifference(apart.loss, whole.loss)
-		t.Logf("log-probabilities %.2g, loss %.2g, gradient %.2g", worst, loss, gradient)
+		text := fmt.Sprintf("relative differences of %.2g in the log-probabilities, %.2g in the loss, %.2g in the gradient",
+			worst, loss, gradient)
+		t.Log(text)
 		if worst > 1e-6 || loss > 1e-6 || gradient > 2e-6 {
-			t.Errorf("packed and apart differ by %.2g in log-probabilities, %.2g in the loss, %.2g in the gradient", worst, loss, gradient)
+			t.Error(text)
 		}
 	})
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// compiledOn compiles a step's programs for a mesh; nothing of the model is there.
-func compiledOn(t *testing.T, d *device.Device, mesh *device.Mesh, layers []string) (Programs, *Stepper) {
+// compileOn compiles the programs of a step for a mesh, without loading weights.
+func compileOn(t *testing.T, d *device.Device, mesh *device.Mesh, layers []string) (Programs, *Stepper) {
 	t.Helper()
 	checkpoint, err := pretrained.Open("tiny")
 	if err != nil {
@@ -44,8 +44,8 @@ func compiledOn(t *testing.T, d *device.Device, mesh *device.Mesh, layers []stri
 	return sizes, s
 }
 
-// exchanges counts a program's collectives by kind and shapes, without XLA's layouts.
-func exchanges(c device.Compiled) map[string]int {
+// collectives counts a program's collectives by kind and shapes, without XLA's layouts.
+func collectives(c device.Compiled) map[string]int {
 	found := map[string]int{}
 	for _, o := range c.Work.Operations {
 		switch name := strings.TrimSuffix(o.Name, "-start"); name {
@@ -56,9 +56,9 @@ func exchanges(c device.Compiled) map[string]int {
 	return found
 }
 
-// A step has the collectives that its mesh needs and no others: under data one fused all-reduce of the gradients;
-// otherwise all-gathers of weights and reduce-scatters of gradients. Activations are never exchanged (none has the
-// shape of a weight here).
+// A step has exactly the collectives that its mesh needs: under data, one fused all-reduce of the gradients; otherwise
+// all-gathers of weights and reduce-scatters of gradients. Activations are never exchanged (here no activation has the
+// shape of a weight).
 func TestCollectives(t *testing.T) {
 	const devices = 4
 	d := graphtest.Devices(t, devices)
@@ -68,36 +68,36 @@ func TestCollectives(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sizes, s := compiledOn(t, d, mesh, layers)
+			sizes, s := compileOn(t, d, mesh, layers)
 			where := fmt.Sprintf("%s, %d trained", text, len(s.Masters.Names))
-			gathers, scatters := partExchanges(s)
-			for what, n := range exchanges(sizes.Grads) {
+			gathers, scatters := shardCollectives(s)
+			for what, n := range collectives(sizes.Grads) {
 				if !gathers[what] && !scatters[what] {
-					t.Errorf("%s: grads has %d %s", where, n, what)
+					t.Errorf("%s: grads has %d × %s", where, n, what)
 				}
 			}
 			for what := range scatters {
-				if exchanges(sizes.Grads)[what] == 0 {
+				if collectives(sizes.Grads)[what] == 0 {
 					t.Errorf("%s: grads has no %s", where, what)
 				}
 			}
-			for what, n := range exchanges(sizes.Apply) {
+			for what, n := range collectives(sizes.Apply) {
 				norm := what == "all-reduce(f32[]) -> f32[]" && mesh.Shards > 1
 				vectors := what == "all-reduce(f32[64], f32[64]) -> f32[64]" && layers == nil && mesh.Shards > 1
 				gradients := strings.HasPrefix(what, "all-reduce(") && mesh.Replicas > 1
 				if n != 1 || !norm && !vectors && !gradients {
-					t.Errorf("%s: apply has %d %s", where, n, what)
+					t.Errorf("%s: apply has %d × %s", where, n, what)
 				}
 			}
-			if n := len(exchanges(sizes.Apply)); text == "data" && n != 1 || n > 3 {
-				t.Errorf("%s: apply has %d kinds of exchanges: %v", where, n, exchanges(sizes.Apply))
+			if n := len(collectives(sizes.Apply)); text == "data" && n != 1 || n > 3 {
+				t.Errorf("%s: apply has %d kinds of collectives: %v", where, n, collectives(sizes.Apply))
 			}
 		}
 	}
 }
 
-// partExchanges returns the all-gathers of sharded weights and the reduce-scatters of sharded gradients.
-func partExchanges(s *Stepper) (gathers, scatters map[string]bool) {
+// shardCollectives lists the all-gathers of sharded weights and the reduce-scatters of their gradients.
+func shardCollectives(s *Stepper) (gathers, scatters map[string]bool) {
 	gathers, scatters = map[string]bool{}, map[string]bool{}
 	dims := func(d []int) string { return strings.ReplaceAll(fmt.Sprint("f32", d), " ", ",") }
 	for _, set := range []*device.Tensors{s.model.Base, s.Masters} {
@@ -105,36 +105,38 @@ func partExchanges(s *Stepper) (gathers, scatters map[string]bool) {
 			if !set.IsCut(i) {
 				continue
 			}
-			part, whole := dims(set.Shapes()[i].Dimensions), dims(set.Shape(i).Dimensions)
-			gathers[fmt.Sprintf("all-gather(%s) -> %s", part, whole)] = true
+			shard, whole := dims(set.Shapes()[i].Dimensions), dims(set.Shape(i).Dimensions)
+			gathers[fmt.Sprintf("all-gather(%s) -> %s", shard, whole)] = true
 			if set == s.Masters {
-				scatters[fmt.Sprintf("reduce-scatter(%s) -> %s", whole, part)] = true
+				scatters[fmt.Sprintf("reduce-scatter(%s) -> %s", whole, shard)] = true
 			}
 		}
 	}
 	return gathers, scatters
 }
 
-// Under fsdp each device holds its share of a step's inputs, and its temporary memory does not grow with the number
-// of devices.
+// Under fsdp each device holds 1/N of a step's inputs, and most of the state is updated in place.
 func TestShardSizes(t *testing.T) {
 	d := graphtest.Devices(t, 8)
-	whole, _ := compiledOn(t, d, nil, nil)
+	whole, _ := compileOn(t, d, nil, nil)
 	for _, devices := range []int{2, 4, 8} {
 		mesh, err := device.ParseMesh("fsdp", devices, config.Sharding())
 		if err != nil {
 			t.Fatal(err)
 		}
-		part, _ := compiledOn(t, d, mesh, nil)
-		for _, c := range [][2]device.Compiled{{part.Grads, whole.Grads}, {part.Apply, whole.Apply}} {
+		sharded, _ := compileOn(t, d, mesh, nil)
+		for _, c := range [][2]device.Compiled{{sharded.Grads, whole.Grads}, {sharded.Apply, whole.Apply}} {
 			share := float64(c[0].Inputs) / float64(c[1].Inputs)
-			t.Logf("%s on %d devices: inputs %d of %d, temporary %d of %d", c[0].Name, devices, c[0].Inputs, c[1].Inputs, c[0].Temp, c[1].Temp)
+			t.Logf("%s on %d devices: inputs of %d bytes, on one %d; temporary memory of %d bytes, on one %d",
+				c[0].Name, devices, c[0].Inputs, c[1].Inputs, c[0].Temp, c[1].Temp)
 			if math.Abs(share*float64(devices)-1) > 0.05 {
-				t.Errorf("%s on %d devices: inputs of %d bytes, %.4f of one device's", c[0].Name, devices, c[0].Inputs, share)
+				t.Errorf("%s on %d devices: inputs of %d bytes, %.4f of the bytes on one device",
+					c[0].Name, devices, c[0].Inputs, share)
 			}
 		}
-		if part.Grads.Aliases == 0 || part.Apply.Aliases*20 < part.Apply.Outputs*19 {
-			t.Errorf("%d devices: of the state %d bytes are updated in place, of %d", devices, part.Apply.Aliases, part.Apply.Outputs)
+		if sharded.Grads.Aliases == 0 || sharded.Apply.Aliases*20 < sharded.Apply.Outputs*19 {
+			t.Errorf("%d devices: %d of %d bytes are updated in place",
+				devices, sharded.Apply.Aliases, sharded.Apply.Outputs)
 		}
 	}
 }

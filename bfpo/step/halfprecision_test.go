@@ -18,15 +18,17 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// roundBFloat16 returns the nearest number with the 8 significant bits of bfloat16, the even one of two.
+// roundBFloat16 rounds to bfloat16, which has 8 significant bits, with ties to even.
 func roundBFloat16(x float32) float32 {
 	bits := math.Float32bits(x)
 	return math.Float32frombits((bits + 0x7fff + bits>>16&1) &^ 0xffff)
 }
 
-// At the learning rate of the recipes a weight moves by 5e-7 a step. A weight of 0.02 lies in [2^-6, 2^-5): float32 has steps of 2^-29 =
-// 1.9e-9 there, so a master moves by 268 of them; bfloat16 has steps of 2^-13 = 1.2e-4, and half a step is 122 updates: kept in bfloat16
-// the weight would be rounded back to where it was, at each step again. So would any of more than 2^-12, where half a step is 9.5e-7.
+// Masters move at the recipes' learning rate of 5e-7, at which weights in bfloat16 would stay where they are.
+//
+// A weight of 0.02 lies in [2^-6, 2^-5). There float32 numbers are 2^-29 = 1.9e-9 apart, so a master moves by 268 of
+// them. bfloat16 numbers are 2^-13 = 1.2e-4 apart, half of which is 122 updates: each update of a weight in bfloat16
+// would be rounded away. The same holds for all weights above 2^-12, where half the distance is 9.5e-7.
 func TestMastersMoveInBFloat16(t *testing.T) {
 	const lr = 5e-7
 	if x := roundBFloat16(0.02); roundBFloat16(x-lr) != x || roundBFloat16(x+lr) != x || x-lr == x {
@@ -36,14 +38,17 @@ func TestMastersMoveInBFloat16(t *testing.T) {
 		options := testOptions("bfpo")
 		options.DType = dtypes.BFloat16
 		s := newTestStepper(t, model, []string{"down_proj"}, options)
-		before, _ := values(t, s.Masters)
-		done := runStep(t, s, batch.Shape{Rows: 2, Length: 256, Targets: 320, Responses: 6}, 3, runtest.RandomPairs(model.Config.VocabSize, 3), 3, lr)
+		before, _ := download(t, s.Masters)
+		shape := batch.Shape{Rows: 2, Length: 256, Targets: 320, Responses: 6}
+		result := runStep(t, s, shape, 3, runtest.RandomPairs(model.Config.VocabSize, 3), 3, lr)
 		moved, stuck := 0, 0
 		for i, p := range before {
-			if by := math.Abs(float64(done.masters[i]) - float64(p)); math.Abs(by-lr) < 0.2*lr {
+			if by := math.Abs(float64(result.masters[i]) - float64(p)); math.Abs(by-lr) < 0.2*lr {
 				moved++
 			}
-			if rounded := roundBFloat16(p); math.Abs(float64(rounded)) <= 1./4096 || roundBFloat16(rounded+lr) == rounded && roundBFloat16(rounded-lr) == rounded {
+			rounded := roundBFloat16(p)
+			if math.Abs(float64(rounded)) <= 1./4096 ||
+				roundBFloat16(rounded+lr) == rounded && roundBFloat16(rounded-lr) == rounded {
 				stuck++
 			}
 		}
@@ -52,13 +57,13 @@ func TestMastersMoveInBFloat16(t *testing.T) {
 			t.Errorf("%d of %d weights moved by 5e-7", moved, len(before))
 		}
 		if stuck != len(before) {
-			t.Errorf("%d of %d weights would not have moved in bfloat16", stuck, len(before))
+			t.Errorf("%d of %d weights would not have moved in bfloat16, want all", stuck, len(before))
 		}
 	})
 }
 
-// Of the activations that a forward pass in bfloat16 ends with, log-softmax and its sum over a response's tokens are computed in float32:
-// they lie within 0.05 nat of float64 for a response of a thousand tokens.
+// After a forward pass in bfloat16, log-softmax and its sum over the tokens of a response are computed in float32: for
+// a response of a thousand tokens the sum is within 0.05 nat of a computation in float64.
 func TestLogSoftmaxOfBFloat16(t *testing.T) {
 	onModels(t, dtypes.BFloat16, checkLogSoftmax)
 }
@@ -77,7 +82,9 @@ func checkLogSoftmax(t *testing.T, model *mistral.Model) {
 		if hidden.DType() != dtypes.BFloat16 || head.DType() != dtypes.BFloat16 {
 			t.Errorf("hidden states are %s, the head is %s", hidden.DType(), head.DType())
 		}
-		return [][]*Node{{ConvertDType(hidden, dtypes.Float32), ConvertDType(head, dtypes.Float32), logProb, b.sumPerResponse(logProb)}}
+		return [][]*Node{{
+			ConvertDType(hidden, dtypes.Float32), ConvertDType(head, dtypes.Float32), logProb, b.sumPerResponse(logProb),
+		}}
 	})
 	defer p.Close()
 	out, err := p.Call(model.Base.Values, s.Masters.Values, tensorsOf(weightedBatch{Batch: batch}))
@@ -93,9 +100,9 @@ func checkLogSoftmax(t *testing.T, model *mistral.Model) {
 	hidden, head, logProb, sum := flat[0], flat[1], flat[2], flat[3][0]
 	exact := make([]float64, len(logProb))
 	var group sync.WaitGroup
-	for part := range 2 {
+	for worker := range 2 {
 		group.Go(func() {
-			for n := part; n < len(exact); n += 2 {
+			for n := worker; n < len(exact); n += 2 {
 				exact[n] = exactLogProb(hidden, head, model.Config.HiddenSize, int(batch.Index[n]), int(batch.Labels[n]))
 			}
 		})
@@ -106,8 +113,10 @@ func checkLogSoftmax(t *testing.T, model *mistral.Model) {
 		want += x
 		worst = max(worst, math.Abs(float64(logProb[n])-x))
 	}
-	t.Logf("%d tokens: sum %.6f, in float64 %.6f, off by %.2g nat; a token by at most %.2g", len(exact), sum, want, math.Abs(float64(sum)-want), worst)
-	if diff := math.Abs(float64(sum) - want); diff > 0.05*float64(len(exact))/1000 {
+	diff := math.Abs(float64(sum) - want)
+	t.Logf("%d tokens: sum %.6f, in float64 %.6f, off by %.2g nat; a token by at most %.2g",
+		len(exact), sum, want, diff, worst)
+	if diff > 0.05*float64(len(exact))/1000 {
 		t.Errorf("the sum over %d tokens is %v, in float64 %v: off by %.2g nat", len(exact), sum, want, diff)
 	}
 	if slices.Max(logProb) > 0 {
@@ -115,10 +124,10 @@ func checkLogSoftmax(t *testing.T, model *mistral.Model) {
 	}
 }
 
-// exactLogProb is the log-probability of a label at a place in float64.
-func exactLogProb(hidden, head []float32, width, place, label int) float64 {
+// exactLogProb computes the log-probability of a label at a position in float64.
+func exactLogProb(hidden, head []float32, width, position, label int) float64 {
 	h := make([]float64, width)
-	for i, x := range hidden[place*width : (place+1)*width] {
+	for i, x := range hidden[position*width : (position+1)*width] {
 		h[i] = float64(x)
 	}
 	logits := make([]float64, len(head)/width)

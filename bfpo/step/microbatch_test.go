@@ -9,7 +9,8 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
-// Every example lies in one batch, in its order; the batches of a call have one shape, each batch is in one call, and idle devices get padding.
+// LayOut puts every example into one batch and keeps the order. Each batch is in one call, the batches of a call have
+// the same shape, and idle devices get padding.
 func TestLayOutOnDevices(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var pairs []batch.Pair
@@ -26,8 +27,8 @@ func TestLayOutOnDevices(t *testing.T) {
 				t.Fatal(err)
 			}
 			var ids, want []string
-			for _, part := range m.Batches {
-				ids = append(ids, part.IDs...)
+			for _, b := range m.Batches {
+				ids = append(ids, b.IDs...)
 			}
 			for _, p := range examples {
 				want = append(want, p.ID)
@@ -40,27 +41,30 @@ func TestLayOutOnDevices(t *testing.T) {
 	}
 }
 
+// checkCalls checks the calls of a micro-batch on devices.
 func checkCalls(t *testing.T, m MicroBatch, devices, examples int) {
 	t.Helper()
 	calls := 0
-	called := make([]int, len(m.Batches))
-	for places, batches := range m.Calls(devices) {
+	callsOf := make([]int, len(m.Batches))
+	for indices, batches := range m.Calls(devices) {
 		calls++
 		for i, b := range batches {
-			if b.Shape != batches[0].Shape || len(batches) != devices || b.ChosenSafe == nil || len(b.ChosenSafe) != len(b.IDs) {
-				t.Errorf("%d devices: batch %d of a call is %v with %d examples, the first %v", devices, i, b.Shape, len(b.IDs), batches[0].Shape)
+			if b.Shape != batches[0].Shape || len(batches) != devices ||
+				b.ChosenSafe == nil || len(b.ChosenSafe) != len(b.IDs) {
+				t.Errorf("%d devices: batch %d of a call is %v with %d examples, the first is %v",
+					devices, i, b.Shape, len(b.IDs), batches[0].Shape)
 			}
-			if i < len(places) {
-				called[places[i]]++
-				if !slices.Equal(b.IDs, m.Batches[places[i]].IDs) {
-					t.Errorf("%d devices: device %d has %v, want %v", devices, i, b.IDs, m.Batches[places[i]].IDs)
+			if i < len(indices) {
+				callsOf[indices[i]]++
+				if !slices.Equal(b.IDs, m.Batches[indices[i]].IDs) {
+					t.Errorf("%d devices: device %d has %v, want %v", devices, i, b.IDs, m.Batches[indices[i]].IDs)
 				}
 			} else if len(b.IDs) > 0 {
 				t.Errorf("%d devices: device %d has %v, want padding", devices, i, b.IDs)
 			}
 		}
 	}
-	for i, n := range called {
+	for i, n := range callsOf {
 		if n != 1 {
 			t.Errorf("%d devices: batch %d is in %d calls", devices, i, n)
 		}

@@ -2,6 +2,7 @@ package step
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,7 +11,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// TestScheduleGolden compares with the rates that transformers 4.36 used, recorded from runs of the original code.
+// The rates were recorded from runs of the original code with transformers 4.36.
 func TestScheduleGolden(t *testing.T) {
 	var runs []struct {
 		Kind      string
@@ -27,7 +28,7 @@ func TestScheduleGolden(t *testing.T) {
 	for _, run := range runs {
 		s := Schedule{Kind: run.Kind, Peak: run.Peak, Warmup: run.Warmup, Total: run.Total}
 		for step, want := range append(run.Rates, run.AfterLast) {
-			// The recorded rates lie around 1e-6, so an absolute 1e-9 alone would let large errors pass.
+			// The recorded rates are around 1e-6, so an absolute tolerance of 1e-9 alone would miss large errors.
 			if got := s.LearningRate(step); math.Abs(got-want) > 1e-9 || math.Abs(got-want) > 1e-12*run.Peak {
 				t.Errorf("%s of %d, step %d: %v, want %v", run.Kind, run.Total, step, got, want)
 			}
@@ -54,7 +55,7 @@ func TestScheduleByHand(t *testing.T) {
 	}
 }
 
-// stepSizes replays a run: the number of micro-batches in each of its steps.
+// stepSizes returns the number of micro-batches in each step of a run.
 func stepSizes(s Count) (sizes []int) {
 	size := 0
 	for micro := 0; len(sizes) < s.Total; micro++ {
@@ -72,10 +73,10 @@ func TestCount(t *testing.T) {
 		rows, batch, accumulate  int
 		epochs                   float64
 		maxSteps                 int
-		clean, seed              []int // micro-batches of each step
+		clean, seed              []int // micro-batches of each step; seed: as the original code groups them
 		batches, perEpochOfClean int
 	}{
-		{"even", 48, 2, 2, 1, -1, []int{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}, []int{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}, 24, 12},
+		{"even", 48, 2, 2, 1, -1, slices.Repeat([]int{2}, 12), slices.Repeat([]int{2}, 12), 24, 12},
 		{"two epochs", 16, 2, 4, 2, -1, []int{4, 4, 4, 4}, []int{4, 4, 4, 4}, 8, 4 / 2},
 		{"leftover", 10, 2, 2, 2, -1, []int{2, 2, 1, 2, 2, 1}, []int{2, 2, 2, 2}, 5, 3},
 		{"leftover pair", 9, 4, 2, 1, -1, []int{2, 1}, []int{2}, 3, 2},
@@ -84,11 +85,15 @@ func TestCount(t *testing.T) {
 		{"max_steps", 10, 2, 2, 1, 4, []int{2, 2, 1, 2}, []int{2, 2, 2, 2}, 5, 3},
 		{"one row", 1, 8, 1, 1, -1, []int{1}, []int{1}, 1, 1},
 	} {
-		s := NewCount(test.rows, test.batch, test.accumulate, test.maxSteps, test.epochs, false)
-		if diff := cmp.Diff(test.clean, stepSizes(s)); diff != "" || s.Batches != test.batches || s.PerEpoch != test.perEpochOfClean {
+		count := func(seed bool) Count {
+			return NewCount(test.rows, test.batch, test.accumulate, test.maxSteps, test.epochs, seed)
+		}
+		s := count(false)
+		diff := cmp.Diff(test.clean, stepSizes(s))
+		if diff != "" || s.Batches != test.batches || s.PerEpoch != test.perEpochOfClean {
 			t.Errorf("%s, clean: %+v %s", test.name, s, diff)
 		}
-		if diff := cmp.Diff(test.seed, stepSizes(NewCount(test.rows, test.batch, test.accumulate, test.maxSteps, test.epochs, true))); diff != "" {
+		if diff := cmp.Diff(test.seed, stepSizes(count(true))); diff != "" {
 			t.Errorf("%s, seed: %s", test.name, diff)
 		}
 	}
@@ -96,6 +101,6 @@ func TestCount(t *testing.T) {
 		t.Errorf("no rows: %+v", s)
 	}
 	if got := NewCount(9, 2, 1, -1, 3, false).MicroBatch(batch.Cursor{Epoch: 2, Position: 4}); got != 12 {
-		t.Errorf("5 batches an epoch, third batch of the third epoch: %d", got)
+		t.Errorf("with 5 batches in an epoch, the third batch of the third epoch is micro-batch %d, want 12", got)
 	}
 }

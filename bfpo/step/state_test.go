@@ -20,8 +20,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// testState has more tensors in each set than are copied at a time, of unequal sizes and in no order of their
-// names, and no two numbers alike. It returns the elements too, by file and name.
+// testState has more tensors in each set than are copied at a time, with different sizes, in an order that is not the
+// order of their names, and no number occurs twice. It also returns the elements, by file and name.
 func testState(t *testing.T, d *device.Device, mesh *device.Mesh) (State, map[string][]byte) {
 	t.Helper()
 	var trained State
@@ -31,7 +31,7 @@ func testState(t *testing.T, d *device.Device, mesh *device.Mesh) (State, map[st
 		for i := range 40 {
 			shape := shapes.Make(dtypes.Float32, 2+2*(i%3), 64*(1+i*7%40))
 			if i%5 == 0 {
-				shape = shapes.Make(dtypes.Float32, 7) // on every device
+				shape = shapes.Make(dtypes.Float32, 7) // replicated
 			}
 			var data []byte
 			for range shape.Size() {
@@ -40,20 +40,21 @@ func testState(t *testing.T, d *device.Device, mesh *device.Mesh) (State, map[st
 			}
 			name := fmt.Sprintf("layers.%d.mlp.down_proj.weight", i*17%40)
 			row := len(data) / shape.Dimensions[0]
-			cut := mesh.Cuts(name, shape.Dimensions)
-			parts, err := d.UploadParts(mesh, shape, cut, func(first, end int) ([]byte, error) { return data[first*row : end*row], nil })
+			sharded := mesh.Cuts(name, shape.Dimensions)
+			rows := func(first, end int) ([]byte, error) { return data[first*row : end*row], nil }
+			shards, err := d.UploadParts(mesh, shape, sharded, rows)
 			if err != nil {
 				t.Fatal(err)
 			}
-			(*set.at).AddParts(name, parts, cut)
+			(*set.at).AddParts(name, shards, sharded)
 			elements[set.file+" "+name] = data
 		}
 	}
 	return trained, elements
 }
 
-// A checkpoint has every tensor's bytes under its name, in the order of the set, and gives them back; on one device
-// or in parts.
+// A checkpoint has every tensor's bytes under its name, in the order of the set, and restores them, on one device and
+// on a mesh.
 func TestCheckpointRoundTrip(t *testing.T) {
 	check := func(d *device.Device, mesh *device.Mesh) func(t *testing.T) {
 		return func(t *testing.T) {
@@ -68,13 +69,13 @@ func TestCheckpointRoundTrip(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := files[0].Write(&bytes.Buffer{}); err == nil {
-				t.Error("a copy was kept after it was written")
+				t.Error("a file was written twice: its copy was kept")
 			}
 			c, err := checkpoint.Open(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, set := range trained.sets() { // other values, to be replaced
+			for _, set := range trained.sets() { // zeros, for Restore to replace
 				zeros, err := zerosLike(d, *set.at)
 				if err != nil {
 					t.Fatal(err)
@@ -102,7 +103,7 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	})
 }
 
-// checkTensors compares a file and a set that was read from it with the elements they should have.
+// checkTensors compares a file, and a set that was read from it, with the elements that they should have.
 func checkTensors(t *testing.T, path string, ts *device.Tensors, names []string, want func(name string) []byte) {
 	t.Helper()
 	file, err := safetensors.Open(path)
@@ -125,7 +126,7 @@ func checkTensors(t *testing.T, path string, ts *device.Tensors, names []string,
 	}
 }
 
-// One tensor may stand in several sets, and lie on the host: copies of it at the same time are all whole.
+// A tensor may be in several sets and in host memory. Concurrent copies of it are all complete.
 func TestSharedTensorsAreCopied(t *testing.T) {
 	ts := &device.Tensors{}
 	x := tensors.FromValue([]float32{1, 2, 3})
@@ -152,10 +153,10 @@ func TestSharedTensorsAreCopied(t *testing.T) {
 
 func TestCopyErrorNamesTensor(t *testing.T) {
 	trained, _ := testState(t, graphtest.Device(t), nil)
-	gone := trained.M.Names[11] // as if a program had consumed it
+	freed := trained.M.Names[11] // as if a program had consumed it
 	trained.M.Values[11].MustFinalizeAll()
 	files, err := trained.Files()
-	if err == nil || len(files) != 0 || !strings.Contains(err.Error(), "moment1.safetensors: tensor "+gone+": ") {
+	if err == nil || len(files) != 0 || !strings.Contains(err.Error(), "moment1.safetensors: tensor "+freed+": ") {
 		t.Errorf("%d files, %v", len(files), err)
 	}
 }

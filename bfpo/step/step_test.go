@@ -7,11 +7,9 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/runtest"
 	"github.com/bfpo-go/bfpo/datasets/batch"
-	"github.com/bfpo-go/bfpo/graph"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/graph/wheel"
@@ -19,10 +17,10 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// Before the first update policy and reference have equal weights, so their log-probabilities are equal to the last
-// bit, both in the program that computes gradients and in the program that only measures.
+// Before the first update, policy and reference model have equal weights, so their log-probabilities are identical,
+// both in the program that computes gradients and in the program that only measures.
 func TestEqualWeightsGiveEqualLogProbs(t *testing.T) {
-	for _, path := range equalModels(t) {
+	for _, path := range modelPaths(t) {
 		checkpoint, err := pretrained.Open(path)
 		if err != nil {
 			t.Fatal(err)
@@ -34,13 +32,14 @@ func TestEqualWeightsGiveEqualLogProbs(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, layers := range [][]string{{"down_proj"}, nil} {
-				for _, checkpointed := range []bool{false, true} {
-					if path != "tiny" && (layers == nil || checkpointed) {
-						continue // as many programs as the tiny model's would take minutes to compile
+				for _, remat := range []bool{false, true} {
+					if path != "tiny" && (layers == nil || remat) {
+						continue // the programs of a larger model take minutes to compile
 					}
-					t.Run(fmt.Sprintf("%s,%v,layers=%v,checkpointed=%v", model.Config.ModelType, dtype, layers, checkpointed), func(t *testing.T) {
-						o := Options{Objective: bfpo.Objective{Name: "bfpo", Beta: 0.1, B1: 3, Alpha: 0.5}, Optimizer: graph.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8},
-							DType: dtype, Remat: checkpointed}
+					name := fmt.Sprintf("%s,%v,layers=%v,remat=%v", model.Config.ModelType, dtype, layers, remat)
+					t.Run(name, func(t *testing.T) {
+						o := testOptions("bfpo")
+						o.DType, o.Remat = dtype, remat
 						checkEqualLogProbs(t, model, layers, o)
 					})
 				}
@@ -50,13 +49,14 @@ func TestEqualWeightsGiveEqualLogProbs(t *testing.T) {
 	}
 }
 
-// equalModels are the built-in model and, where it was fetched before, SmolLM2.
-func equalModels(t *testing.T) []string {
+// modelPaths returns the built-in model, and SmolLM2 if it is in the cache.
+func modelPaths(t *testing.T) []string {
 	cache, err := wheel.CacheDir("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if path, ok := wheel.Cached(models.QuickstartModel(), cache); ok && !testing.Short() && graphtest.Device(t).Platform() != device.PlatformGo {
+	path, cached := wheel.Cached(models.QuickstartModel(), cache)
+	if cached && !testing.Short() && graphtest.Device(t).Platform() != device.PlatformGo {
 		return []string{"tiny", path}
 	}
 	return []string{"tiny"}
@@ -64,11 +64,9 @@ func equalModels(t *testing.T) []string {
 
 func checkEqualLogProbs(t *testing.T, model *mistral.Model, layers []string, o Options) {
 	s := newTestStepper(t, model, layers, o)
-	batch, err := batch.Fill(runtest.RandomPairs(model.Config.VocabSize, 3), batch.Shared, []batch.Shape{{Rows: 2, Length: 256, Targets: 320, Responses: 6}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	trained, measured := accumulateOne(t, s, batch, []float32{1, 1, 1}), measureOne(t, s, batch)
+	shape := batch.Shape{Rows: 2, Length: 256, Targets: 320, Responses: 6}
+	b := fill(t, shape, runtest.RandomPairs(model.Config.VocabSize, 3)...)
+	trained, measured := accumulateOne(t, s, b, []float32{1, 1, 1}), measureOne(t, s, b)
 	for what, r := range map[string]Report{"with gradients": trained, "measured": measured} {
 		if !slices.Equal(r.Policy, r.Reference) || r.Policy[0] == 0 {
 			t.Errorf("%s: policy %v, reference %v", what, r.Policy, r.Reference)
@@ -76,7 +74,7 @@ func checkEqualLogProbs(t *testing.T, model *mistral.Model, layers []string, o O
 	}
 }
 
-// accumulateOne and measureOne call Accumulate and Measure of a Stepper on one device.
+// accumulateOne accumulates one batch on one device.
 func accumulateOne(t *testing.T, s *Stepper, b batch.Batch, weights []float32) Report {
 	t.Helper()
 	pending, err := s.Accumulate([]batch.Batch{b}, [][]float32{weights})
@@ -86,6 +84,7 @@ func accumulateOne(t *testing.T, s *Stepper, b batch.Batch, weights []float32) R
 	return readOne(t, pending)
 }
 
+// measureOne measures one batch on one device.
 func measureOne(t *testing.T, s *Stepper, b batch.Batch) Report {
 	t.Helper()
 	pending, err := s.Measure([]batch.Batch{b})
@@ -128,7 +127,7 @@ func newTestStepper(t *testing.T, model *mistral.Model, layers []string, o Optio
 	return s
 }
 
-// Apply needs a new gradient: it does not use the last one twice.
+// Apply refuses to run without a gradient.
 func TestApplyWithoutGradient(t *testing.T) {
 	checkpoint, err := pretrained.Open("tiny")
 	if err != nil {
@@ -140,7 +139,7 @@ func TestApplyWithoutGradient(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer model.Close()
-	s := newTestStepper(t, model, []string{"down_proj"}, Options{Objective: bfpo.Objective{Name: "bfpo", Beta: 0.1, B1: 3, Alpha: 0.5}, DType: dtypes.Float32})
+	s := newTestStepper(t, model, []string{"down_proj"}, testOptions("bfpo"))
 	if _, err := s.Apply(1e-3); err == nil || s.Step != 0 {
 		t.Errorf("step %d, error %v", s.Step, err)
 	}

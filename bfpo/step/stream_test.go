@@ -20,7 +20,8 @@ func streamOf(t *testing.T, epochs int) *stream[batch.Document] {
 	return &stream[batch.Document]{Loader: loader, shapes: PlanShapes(20, 1, loader), devices: 1}
 }
 
-// TestStreamAhead: batches and cursor are those of laying out one batch after the other, from any place and to the end.
+// A stream lays batches out ahead of time. From any position to the end, it yields the same batches and cursors as
+// laying them out one after the other.
 func TestStreamAhead(t *testing.T) {
 	type step struct {
 		batch MicroBatch
@@ -48,17 +49,17 @@ func TestStreamAhead(t *testing.T) {
 		for i, w := range want[begin:] {
 			b, ok, err := l.Next()
 			if !ok || err != nil || !reflect.DeepEqual(b, w.batch) || l.Cursor() != w.after {
-				t.Fatalf("from batch %d, %d on: %v %v %v at %+v, want %v at %+v", begin, i, b, ok, err, l.Cursor(), w.batch, w.after)
+				t.Fatalf("from batch %d, %d later: %v %v %v at %+v, want %v at %+v",
+					begin, i, b, ok, err, l.Cursor(), w.batch, w.after)
 			}
 		}
 		if _, ok, err := l.Next(); ok || err != nil {
-			t.Fatalf("from batch %d: there is more than all: %v", begin, err)
+			t.Fatalf("from batch %d: the stream goes on after the last batch (error %v)", begin, err)
 		}
 	}
 }
 
-// TestStreamStopsEarly checks that a stream left in the middle leaves no goroutine, and that an error comes with
-// its own batch.
+// A stream that is left in the middle leaves no goroutine behind, and an error comes with the batch that caused it.
 func TestStreamStopsEarly(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 100 {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Work goes on beside its caller, and its error is told once: when it is asked for after the end, or waited for.
+// Work runs beside its caller, and its error is returned once: by failed after the end, or by wait.
 func TestBackground(t *testing.T) {
 	var b background
 	if err := errors.Join(b.failed(), b.wait()); err != nil {
@@ -31,7 +31,7 @@ func TestBackground(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, err, full)
 		}
 		if err := errors.Join(b.failed(), b.wait()); err != nil {
-			t.Errorf("%s: told again: %v", name, err)
+			t.Errorf("%s: the error was returned again: %v", name, err)
 		}
 	}
 }

@@ -25,19 +25,23 @@ learning_rate: 0.0001
 logging_steps: 1
 `
 
-// A run gives the same result whether its steps of 8 rows, with a ragged step at the end of an epoch, are one batch
-// or several micro-batches. The loss of a supervised step is the mean over all its tokens, not the mean of the
-// micro-batches' means. (With a buffer a ragged step differs: as in the reference implementation, each micro-batch
-// of the main set brings a whole micro-batch of the buffer.)
+// A run has the same result whether its steps of 8 rows are one batch or several micro-batches, including the shorter
+// step at the end of an epoch. The loss of a supervised step is the mean over all its tokens, not the mean of the
+// micro-batches' means. (With a buffer, the shorter step differs: as in the original code, each micro-batch of the main
+// set comes with a full micro-batch of the buffer.)
 func TestRunIsIndependentOfBatchSize(t *testing.T) {
 	for stage, accumulate := range map[string]int{"sft": 8, "train": 4} {
 		run := func(batch, accumulate int) (records []track.Record, weights []float32) {
-			sets := []string{"max_steps=3", "save_strategy=no", "learning_rate=0.0001", "log_rows=true", "use_selective=true", "selected_layers=down_proj",
-				fmt.Sprint("per_device_train_batch_size=", batch), fmt.Sprint("gradient_accumulation_steps=", accumulate)}
+			sets := []string{
+				"max_steps=3", "save_strategy=no", "learning_rate=0.0001", "log_rows=true",
+				"use_selective=true", "selected_layers=down_proj",
+				fmt.Sprint("per_device_train_batch_size=", batch), fmt.Sprint("gradient_accumulation_steps=", accumulate),
+			}
 			c := runtest.Config(t, append(sets, "use_buffer=false")...) // 9 rows: steps of 8 pairs and of 1
 			if stage == "sft" {
 				var err error
-				if c, err = recipe.Load(fstest.MapFS{"sft.yaml": {Data: []byte(supervisedRecipe)}}, "sft", sets); err != nil {
+				recipes := fstest.MapFS{"sft.yaml": {Data: []byte(supervisedRecipe)}}
+				if c, err = recipe.Load(recipes, "sft", sets); err != nil {
 					t.Fatal(err)
 				}
 				if c, err = c.As("sft"); err != nil {
@@ -69,18 +73,19 @@ func TestRunIsIndependentOfBatchSize(t *testing.T) {
 		for i := range want {
 			weight = max(weight, math.Abs(float64(got[i])-float64(want[i])))
 		}
-		t.Logf("%s, %dx%d: loss %.2g, gradient norm %.2g, weights %.2g of 2e-4; the mean of means is off by %.2g", stage, 8/accumulate, accumulate,
-			loss, norm, weight, means)
+		text := fmt.Sprintf("%s, %d × %d: differences of %.2g in the loss, %.2g in the gradient norm, %.2g in the weights",
+			stage, 8/accumulate, accumulate, loss, norm, weight)
+		t.Logf("%s; the mean of means is off by %.2g", text, means)
 		if loss > 1e-6 || norm > 2e-6 || weight > 1e-6 {
-			t.Errorf("%s, %dx%d: differences of %.2g in the loss, %.2g in the gradient norm, %.2g in the weights", stage, 8/accumulate, accumulate, loss, norm, weight)
+			t.Error(text)
 		}
 		if stage == "sft" && means < 1e-5 {
-			t.Errorf("the mean of the micro-batches' means is off by %.2g only: these rows show nothing", means)
+			t.Errorf("the mean of the micro-batches' means is off by only %.2g: these rows cannot show an error", means)
 		}
 	}
 }
 
-// modelWeights are the values of a run's model, one tensor behind the other.
+// modelWeights returns the weights of a run's model, tensor after tensor.
 func modelWeights(t *testing.T, dir string) (all []float32) {
 	t.Helper()
 	file, err := safetensors.Open(filepath.Join(dir, "model", "model.safetensors"))

@@ -1,8 +1,6 @@
 package train
 
 import (
-	"github.com/bfpo-go/bfpo/bfpo/plan"
-
 	"context"
 	"io"
 	"os"
@@ -11,14 +9,15 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/plan"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// A GPU that is too small is refused before weights are loaded, with what would help.
+// A stage that does not fit on the GPU is refused before the weights are loaded, and the error lists remedies.
 func TestPlanDoesNotFit(t *testing.T) {
-	graphtest.GPUs(t, "h100", 1) // skips where nothing compiles
+	graphtest.GPUs(t, "h100", 1) // skips the test if there is no compiler for GPUs
 	small, err := device.FindGPU("h100")
 	if err != nil {
 		t.Fatal(err)
@@ -34,8 +33,10 @@ func TestPlanDoesNotFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := recipe.Default()
-	c.Model, c.Objective, c.DatasetMixer, c.DatasetSplits = "tiny", "bfpo", recipe.Mixer{{Name: data, Fraction: 1}}, []string{"train"}
-	_, _, err = Train(context.Background(), models.Runtime{Device: d, Out: io.Discard, Results: io.Discard}, c, filepath.Join(t.TempDir(), "out"))
+	c.Model, c.Objective = "tiny", "bfpo"
+	c.DatasetMixer, c.DatasetSplits = recipe.Mixer{{Name: data, Fraction: 1}}, []string{"train"}
+	rt := models.Runtime{Device: d, Out: io.Discard, Results: io.Discard}
+	_, _, err = Train(context.Background(), rt, c, filepath.Join(t.TempDir(), "out"))
 	for _, want := range []string{"more memory than there is", "f32 masters", "it would fit with", "-gpu=h200"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)

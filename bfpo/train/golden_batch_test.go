@@ -28,7 +28,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// goldenBatch is a batch of pairs as the reference measured it.
+// goldenBatch is a batch of pairs with the numbers that the original code computed.
 type goldenBatch struct {
 	Beta, B1, Alpha float64
 	Names           []string
@@ -49,11 +49,11 @@ type goldenBatch struct {
 	ChosenRewards   []float64          `json:"chosen_rewards"`
 	RejectedRewards []float64          `json:"rejected_rewards"`
 	Logged          map[string]float64 `json:"metrics_seed"`
-	SafeRewards     *float64           `json:"safe_rewards_masked_mean"` // nil where no chosen response is safe
+	SafeRewards     *float64           `json:"safe_rewards_masked_mean"` // nil if no chosen response is safe
 	UnsafeRewards   *float64           `json:"unsafe_rewards_masked_mean"`
 }
 
-// TestGoldenBatches measures the recorded batches as an evaluation does: from their texts to the logged means.
+// The recorded batches are measured as in an evaluation, from their texts to the logged means.
 func TestGoldenBatches(t *testing.T) {
 	var recorded struct{ Batches []goldenBatch }
 	fixture.Read(t, &recorded, "bfpo_batches.json")
@@ -63,14 +63,15 @@ func TestGoldenBatches(t *testing.T) {
 		pairs[n] = g.pairs(t, b)
 		checkTokens(t, fmt.Sprintf("batch %d", n), pairs[n], b)
 	}
-	shape := batch.Shape{Length: 16, Targets: 1} // of a row for each pair
+	shape := batch.Shape{Length: 16, Targets: 1} // with one row for each pair
 	for _, batch := range pairs {
 		targets := 0
 		for _, p := range batch {
 			shape.Length = max(shape.Length, len(p.Chosen.IDs)+len(p.Rejected.IDs))
 			targets += p.Chosen.Scored() + p.Rejected.Scored()
 		}
-		shape.Rows, shape.Targets, shape.Responses = max(shape.Rows, len(batch)), max(shape.Targets, targets), max(shape.Responses, 2*len(batch))
+		shape.Rows, shape.Targets = max(shape.Rows, len(batch)), max(shape.Targets, targets)
+		shape.Responses = max(shape.Responses, 2*len(batch))
 	}
 	steppers := map[bfpo.Objective]*step.Stepper{}
 	ledger := goldentest.NewLedger(t)
@@ -91,51 +92,57 @@ func TestGoldenBatches(t *testing.T) {
 	}
 }
 
-// exactLosses are losses, by batch and pair, that the reference computed in float64. It recorded them in float32, where sums of log-
-// probabilities near 500 have steps of 3e-5: at these two pairs, which are near their targets, that is 1.5e-4 and 1.1e-4 of the loss.
-var exactLosses = map[string]float64{"batch 6, pair 3": 2.2708656241560834, "batch 9, pair 0": 0.790522351629289}
+// exactLosses returns losses of the original code in float64, by batch and pair. Its recorded losses are in float32,
+// in which sums of log-probabilities near 500 are 3e-5 apart. These two pairs are near their targets, so that this
+// distance is 1.5e-4 and 1.1e-4 of their losses.
+func exactLosses() map[string]float64 {
+	return map[string]float64{"batch 6, pair 3": 2.2708656241560834, "batch 9, pair 0": 0.790522351629289}
+}
 
-// check compares what is measured of a batch, and the means that are logged of it, with the recorded numbers.
-func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, laid batch.Batch, report step.Report) {
-	for i, p := range t.pairs(laid, report) {
+// check compares the report of a batch and its logged means with the recorded numbers.
+func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, filled batch.Batch, report step.Report) {
+	for i, p := range t.pairs(filled, report) {
 		at := fmt.Sprintf("%s, pair %d", where, i)
 		ledger.Near("log-probability", at+" chosen", p.ChosenLogP, b.PolicyChosen[i], 1e-3)
 		ledger.Near("log-probability", at+" rejected", p.RejectedLogP, b.PolicyRejected[i], 1e-3)
 		ledger.Near("log-probability", at+" reference, chosen", float64(report.Reference[2*i]), b.RefChosen[i], 1e-3)
 		ledger.Near("log-probability", at+" reference, rejected", float64(report.Reference[2*i+1]), b.RefRejected[i], 1e-3)
-		loss, near := exactLosses[at]
-		if !near {
+		loss, exact := exactLosses()[at]
+		if !exact {
 			loss = b.Losses[i]
 		}
 		ledger.Close("loss of a pair", at, p.Loss, loss, 1e-4)
 		ledger.Within("reward, of beta", at+" chosen", math.Abs(p.ChosenReward-b.ChosenRewards[i])/b.Beta, 2e-3)
 		ledger.Within("reward, of beta", at+" rejected", math.Abs(p.RejectedReward-b.RejectedRewards[i])/b.Beta, 2e-3)
 	}
-	t.add(step.MicroBatch{Batches: []batch.Batch{laid}}, []step.Report{report})
+	t.add(step.MicroBatch{Batches: []batch.Batch{filled}}, []step.Report{report})
 	record := t.metrics(true).Record()
 	ledger.Close("loss of a batch", where, record.Micro[0].Loss, b.Loss, 1e-4)
 	want := map[string]*float64{"rewards/safe_rewards": b.SafeRewards, "rewards/unsafe_rewards": b.UnsafeRewards}
-	for _, name := range []string{"rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies", "logps/chosen", "logps/rejected"} {
+	for _, name := range []string{
+		"rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies", "logps/chosen", "logps/rejected",
+	} {
 		x := b.Logged[name]
 		want[name] = &x
 	}
 	for name, mean := range want {
 		got, ok := record.Get(name)
 		if ok != (mean != nil) {
-			ledger.Within("mean", where+" "+name+" is there, or not, where the recorded one is", math.Inf(1), 0)
+			what := fmt.Sprintf("%s %s was logged: %v, recorded: %v", where, name, ok, mean != nil)
+			ledger.Within("mean", what, math.Inf(1), 0)
 		}
 		if mean == nil {
 			continue
 		}
 		scale := b.Beta
 		if strings.HasPrefix(name, "logps/") {
-			scale = 0.5 // for 1e-3
+			scale = 0.5 // for a tolerance of 1e-3
 		}
 		ledger.Within("mean, of beta", where+" "+name, math.Abs(got-*mean)/scale, 2e-3)
 	}
 }
 
-// TestGoldenRewards compares the rewards of pairs of which only the log-probabilities are given.
+// Rewards are computed from recorded log-probabilities.
 func TestGoldenRewards(t *testing.T) {
 	var rows []struct {
 		Beta     float64
@@ -150,10 +157,12 @@ func TestGoldenRewards(t *testing.T) {
 	ledger := goldentest.NewLedger(t)
 	for i, r := range rows {
 		batch := batch.Batch{
-			Shape: batch.Shape{Responses: 2}, IDs: []string{"a#0"}, Owner: []int32{0, 1}, ChosenSafe: []bool{true}, RejectedSafe: []bool{true},
+			Shape: batch.Shape{Responses: 2}, IDs: []string{"a#0"}, Owner: []int32{0, 1},
+			ChosenSafe: []bool{true}, RejectedSafe: []bool{true},
 		}
 		report := step.Report{
-			Loss: []float32{0}, Policy: []float32{r.PiC, r.PiR}, Reference: []float32{r.RefC, r.RefR}, LogRatio: []float32{r.PiC - r.RefC, r.PiR - r.RefR}, Logits: []float32{0, 0},
+			Loss: []float32{0}, Policy: []float32{r.PiC, r.PiR}, Reference: []float32{r.RefC, r.RefR},
+			LogRatio: []float32{r.PiC - r.RefC, r.PiR - r.RefR}, Logits: []float32{0, 0},
 		}
 		tally := tally{objective: bfpo.Objective{Name: "bfpo", Beta: r.Beta, B1: 3, Alpha: 0.5}}
 		pair := tally.pairs(batch, report)[0]
@@ -162,11 +171,12 @@ func TestGoldenRewards(t *testing.T) {
 	}
 }
 
-// goldenPolicy is the recorded model with other values of some tensors as the policy, and itself as the reference.
+// goldenPolicy has the recorded model as the reference model. The policy is the same model with other values of some
+// tensors.
 type goldenPolicy struct {
 	device   *device.Device
 	model    *mistral.Model
-	overlay  *device.Tensors
+	masters  *device.Tensors
 	language models.Language
 	rows     map[string]datasets.Preference // by name
 }
@@ -191,15 +201,16 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if g.overlay, err = step.UploadTensors(g.device, nil, file, file.Names()); err != nil {
+	if g.masters, err = step.UploadTensors(g.device, nil, file, file.Names()); err != nil {
 		t.Fatal(err)
 	}
-	mixture := datasets.Mixture{Parts: []datasets.Part{{Name: fixture.Path(t, "data", "edge_pairs.jsonl"), Fraction: 1}}, Split: "train"}
+	parts := []datasets.Part{{Name: fixture.Path(t, "data", "edge_pairs.jsonl"), Fraction: 1}}
+	mixture := datasets.Mixture{Parts: parts, Split: "train"}
 	preferences, _, err := mixture.Preferences(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(mixture.Parts[0].Name)
+	text, err := os.ReadFile(parts[0].Name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,10 +224,11 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 	return g
 }
 
-// stepper has the programs of an objective.
+// stepper returns a stepper for an objective.
 func (g *goldenPolicy) stepper(t *testing.T, o bfpo.Objective) *step.Stepper {
 	t.Helper()
-	s, err := step.NewStepper(g.device, g.model, step.State{Masters: g.overlay}, step.Options{Objective: o, DType: dtypes.Float32})
+	options := step.Options{Objective: o, DType: dtypes.Float32}
+	s, err := step.NewStepper(g.device, g.model, step.State{Masters: g.masters}, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +236,7 @@ func (g *goldenPolicy) stepper(t *testing.T, o bfpo.Objective) *step.Stepper {
 	return s
 }
 
-// pairs are a batch's rows in tokens.
+// pairs tokenizes the rows of a batch.
 func (g *goldenPolicy) pairs(t *testing.T, b goldenBatch) []batch.Pair {
 	t.Helper()
 	var rows []datasets.Preference
@@ -235,14 +247,15 @@ func (g *goldenPolicy) pairs(t *testing.T, b goldenBatch) []batch.Pair {
 	}
 	c := recipe.Default()
 	c.TextFormat, c.MaxLength, c.MaxPromptLength = "seed", b.MaxLength, b.MaxPromptLength
-	pairs, _, err := data.TextFormat(c, g.language, g.model.Config.MaxPositionEmbeddings).Pairs(context.Background(), rows)
+	format := data.TextFormat(c, g.language, g.model.Config.MaxPositionEmbeddings)
+	pairs, _, err := format.Pairs(context.Background(), rows)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return pairs
 }
 
-// checkTokens compares ids and scored tokens with the recorded ones, which are padded on the right.
+// checkTokens compares token ids and the number of scored tokens with the recorded rows, which are padded on the right.
 func checkTokens(t *testing.T, where string, pairs []batch.Pair, b goldenBatch) {
 	t.Helper()
 	for i, p := range pairs {
@@ -250,15 +263,17 @@ func checkTokens(t *testing.T, where string, pairs []batch.Pair, b goldenBatch) 
 			want := b.IDs[row][:len(b.IDs[row])-count(b.Mask[row], 0)]
 			scored := len(b.Labels[row]) - count(b.Labels[row], -100)
 			if !slices.Equal(s.IDs, want) || len(s.IDs)-s.Prompt != scored {
-				t.Errorf("%s: row %d has ids %v with %d scored, recorded %v with %d", where, row, s.IDs, len(s.IDs)-s.Prompt, want, scored)
+				t.Errorf("%s: row %d has ids %v with %d scored, recorded %v with %d",
+					where, row, s.IDs, len(s.IDs)-s.Prompt, want, scored)
 			}
 		}
 	}
 }
 
-func count(values []int32, of int32) (n int) {
+// count returns how often a value occurs.
+func count(values []int32, value int32) (n int) {
 	for _, v := range values {
-		if v == of {
+		if v == value {
 			n++
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// A run whose reference log-probabilities were computed beforehand, or read from an earlier run's file, equals a
-// run that computes them in every step. The batches of the first epoch are identical; later batches have another
+// A run with reference log-probabilities that were computed before the first step, or read from the cache, equals a
+// run that computes them in every step. This holds to the last bit within the first epoch; later batches have another
 // layout and differ by rounding.
 func TestPrecomputedReference(t *testing.T) {
 	firstPass := []string{"max_steps=3", "buffer_dataset_mixer={quickstart/helpful: 0.1}"} // three batches of each set
@@ -32,14 +32,15 @@ func TestPrecomputedReference(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(out.String(), "reference log-probabilities of 18 pairs from "+want) {
-			t.Errorf("no word of %s in\n%s", want, &out)
+			t.Errorf("the output does not name %s:\n%s", want, &out)
 		}
 		return dir
 	}
 	same := func(dir string) {
 		t.Helper()
-		if !bytes.Equal(readFile(t, filepath.Join(online, "model/model.safetensors")), readFile(t, filepath.Join(dir, "model/model.safetensors"))) {
-			t.Error("the weights are not those of the run that computes the reference in every step")
+		want := readFile(t, filepath.Join(online, "model/model.safetensors"))
+		if !bytes.Equal(want, readFile(t, filepath.Join(dir, "model/model.safetensors"))) {
+			t.Error("the weights differ from the run that computes the reference in every step")
 		}
 	}
 	same(precomputed("the base model"))
@@ -48,7 +49,7 @@ func TestPrecomputedReference(t *testing.T) {
 
 	files, err := filepath.Glob(filepath.Join(cache, "reference", "*.logps"))
 	if err != nil || len(files) != 2 {
-		t.Fatalf("files %v, %v; want one of each type", files, err)
+		t.Fatalf("files %v, %v; want one for each number type", files, err)
 	}
 	for _, file := range files {
 		if err := os.Truncate(file, 100); err != nil {
@@ -58,12 +59,12 @@ func TestPrecomputedReference(t *testing.T) {
 	same(precomputed("the base model"))
 }
 
-// With equal weights the margin is exactly 0 also where the reference was computed by another program, as long as
-// the batches are those of the sets' first pass: a buffer that begins again, in another order, has its pairs at
-// other places of a row.
+// With equal weights the margin is exactly 0 even if another program computed the reference, during the first pass over
+// a set. A buffer that starts again in another order has its pairs in other columns of a row.
 func TestPrecomputedStepZero(t *testing.T) {
 	for _, dtype := range []string{"float32", "bfloat16"} {
-		for _, r := range metricsOf(t, train(t, runtest.Config(t, "max_steps=3", "learning_rate=0", "precompute_ref_log_probs=true", "torch_dtype="+dtype))) {
+		c := runtest.Config(t, "max_steps=3", "learning_rate=0", "precompute_ref_log_probs=true", "torch_dtype="+dtype)
+		for _, r := range metricsOf(t, train(t, c)) {
 			for _, set := range []string{"main/", "buffer/"} {
 				bound := 0.0
 				if set == "buffer/" && r.Step == 3 {

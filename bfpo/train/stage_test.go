@@ -19,7 +19,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// train runs a stage into a new folder and returns it.
+// train runs a stage in a new folder and returns the folder.
 func train(t *testing.T, c recipe.Config) string {
 	t.Helper()
 	return trainOn(t, graphtest.Device(t), c)
@@ -56,14 +56,17 @@ func TestLossAtEqualWeights(t *testing.T) {
 			t.Fatalf("%d records, want 6", len(records))
 		}
 		for _, r := range records {
-			// Policy = reference: every margin is exactly 0, so a pair's loss is its target^2, 25 or 100 nat^2 at beta 0.1. With a mean
-			// |target| of d a share (d-5)/5 of the main pairs has 100; the buffer's pairs all have 25.
+			// Policy = reference, so every margin is exactly 0 and a pair's loss is the square of its target: 25 or
+			// 100 nat² at beta 0.1. If the mean |target| is d, a share (d-5)/5 of the main pairs has a loss of 100, and
+			// the other pairs have 25. All pairs of the buffer have 25.
 			loss, _ := r.Get("loss")
 			distance, _ := r.Get("main/margins/distance")
 			if want := 25 + 75*(distance-5)/5 + 25; math.Abs(loss-want) > 1e-14*want {
 				t.Errorf("%v, step %d: loss %v, want %v", sets, r.Step, loss, want)
 			}
-			for _, name := range []string{"rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies", "margins/nats"} {
+			for _, name := range []string{
+				"rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies", "margins/nats",
+			} {
 				if value, ok := r.Get(name); value != 0 || !ok {
 					t.Errorf("%v, step %d: %s is %v with policy = reference", sets, r.Step, name, value)
 				}
@@ -77,16 +80,19 @@ func TestTrainingLowersTheLoss(t *testing.T) {
 	first, _ := records[0].Get("loss")
 	last, _ := records[3].Get("loss") // the same pairs, one epoch later
 	if last >= first {
-		t.Errorf("loss %v after an epoch, %v at first", last, first)
+		t.Errorf("loss %v after an epoch, %v in the first step", last, first)
 	}
 }
 
 func TestResumedRunEqualsUninterruptedRun(t *testing.T) {
 	whole := train(t, runtest.Config(t))
 	for _, step := range []string{"step-1", "step-3", "step-5"} { // within an epoch, at its end, before the last step
-		resumed := train(t, runtest.Config(t, "resume_from_checkpoint="+filepath.Join(whole, rundir.Checkpoints, step)))
-		for _, file := range []string{"model/model.safetensors", "checkpoints/step-6/masters.safetensors", "checkpoints/step-6/moment1.safetensors",
-			"checkpoints/step-6/moment2.safetensors"} {
+		checkpoint := filepath.Join(whole, rundir.Checkpoints, step)
+		resumed := train(t, runtest.Config(t, "resume_from_checkpoint="+checkpoint))
+		for _, file := range []string{
+			"model/model.safetensors", "checkpoints/step-6/masters.safetensors",
+			"checkpoints/step-6/moment1.safetensors", "checkpoints/step-6/moment2.safetensors",
+		} {
 			want, got := readFile(t, filepath.Join(whole, file)), readFile(t, filepath.Join(resumed, file))
 			if !bytes.Equal(want, got) {
 				t.Errorf("from %s: %s differs from the uninterrupted run's", step, file)
@@ -105,11 +111,13 @@ func TestInterruptSavesACheckpoint(t *testing.T) {
 	if !errors.Is(err, usage.ErrInterrupted) || !strings.Contains(err.Error(), "after step 2") {
 		t.Fatalf("error %v, want one of an interruption after step 2", err)
 	}
-	if _, _, err := Train(context.Background(), rt, c, dir); err == nil || !strings.Contains(err.Error(), "resume_from_checkpoint") {
+	_, _, err = Train(context.Background(), rt, c, dir)
+	if err == nil || !strings.Contains(err.Error(), "resume_from_checkpoint") {
 		t.Errorf("starting over in the folder of an unfinished run: %v", err)
 	}
 	rt.Out = runtest.Writer(t)
-	if _, _, err := Train(context.Background(), rt, runtest.Config(t, "save_strategy=no", "resume_from_checkpoint=true"), dir); err != nil {
+	again := runtest.Config(t, "save_strategy=no", "resume_from_checkpoint=true")
+	if _, _, err := Train(context.Background(), rt, again, dir); err != nil {
 		t.Fatal(err)
 	}
 	want := readFile(t, filepath.Join(train(t, c), "model/model.safetensors"))

@@ -19,11 +19,11 @@ import (
 
 func TestMicroBatchWeights(t *testing.T) {
 	pairs := func(n int, buffer bool) step.MicroBatch {
-		parts := make([]batch.Batch, n) // of one pair each
-		for i := range parts {
-			parts[i] = batch.Batch{IDs: make([]string, 1), ChosenSafe: make([]bool, 1)}
+		batches := make([]batch.Batch, n) // of one pair each
+		for i := range batches {
+			batches[i] = batch.Batch{IDs: make([]string, 1), ChosenSafe: make([]bool, 1)}
 		}
-		return step.MicroBatch{Batches: parts, Buffer: buffer}
+		return step.MicroBatch{Batches: batches, Buffer: buffer}
 	}
 	micro := []step.MicroBatch{pairs(2, false), pairs(2, true), pairs(1, false), pairs(2, true)}
 	clean := &Trainer{}
@@ -38,9 +38,10 @@ func TestMicroBatchWeights(t *testing.T) {
 		t.Errorf("seed: %v", got)
 	}
 
-	// Supervised rows weigh one over the step's scored tokens, here 3 + 2.
+	// The weight of supervised rows is one over the number of scored tokens in the step, here 3 + 2.
 	row := func(owners ...int32) step.MicroBatch {
-		return step.MicroBatch{Batches: []batch.Batch{{Shape: batch.Shape{Responses: 1}, IDs: []string{"d"}, Owner: owners}}}
+		b := batch.Batch{Shape: batch.Shape{Responses: 1}, IDs: []string{"d"}, Owner: owners}
+		return step.MicroBatch{Batches: []batch.Batch{b}}
 	}
 	rows := []step.MicroBatch{row(0, 0, 0, -1), row(0, 0, -1, -1)}
 	if got := clean.weight(rows[0], rows); got != 0.2 {
@@ -48,44 +49,49 @@ func TestMicroBatchWeights(t *testing.T) {
 	}
 }
 
-// Steps of four pairs and four pairs of the buffer have the same losses as one micro-batch of each set and as four
-// of each. The 8 rows of the buffer are two steps, so that it begins again in no split.
+// Steps of four main pairs and four buffer pairs have the same losses with one micro-batch of each set and with four of
+// each. The 8 rows of the buffer are enough for two steps, so that the buffer does not start again.
 // (TestRunIsIndependentOfBatchSize is the test without a buffer.)
 func TestBufferIsIndependentOfBatchSize(t *testing.T) {
 	run := func(batch, accumulate string) []track.Record {
 		return metricsOf(t, train(t, runtest.Config(t, "shuffle=false", "max_steps=2", "save_strategy=no",
-			"buffer_dataset_mixer={quickstart/helpful: 0.09}", "per_device_train_batch_size="+batch, "gradient_accumulation_steps="+accumulate)))
+			"buffer_dataset_mixer={quickstart/helpful: 0.09}",
+			"per_device_train_batch_size="+batch, "gradient_accumulation_steps="+accumulate)))
 	}
 	whole := run("4", "1")
 	for i, r := range run("1", "4") {
-		for _, name := range []string{"loss", "main/loss", "main/logps/chosen", "main/margins/nats", "buffer/loss", "buffer/logps/chosen",
-			"buffer/margins/nats"} {
+		for _, name := range []string{
+			"loss", "main/loss", "main/logps/chosen", "main/margins/nats",
+			"buffer/loss", "buffer/logps/chosen", "buffer/margins/nats",
+		} {
 			want, _ := whole[i].Get(name)
 			got, ok := r.Get(name)
 			if !ok || math.Abs(got-want) > 1e-4*math.Max(1, math.Abs(want)) {
-				t.Errorf("step %d: %s is %v, of one batch %v", r.Step, name, got, want)
+				t.Errorf("step %d: %s is %v, with one micro-batch %v", r.Step, name, got, want)
 			}
 		}
 	}
 }
 
-// The first loss of DPO is ln 2 and of IPO 1/(2 beta)^2, since policy and reference are equal; loss_type is TRL's
-// name for the objective.
-func TestFirstLossOfPeersObjectives(t *testing.T) {
-	for _, objective := range []string{"dpo", "ipo"} {
-		records := metricsOf(t, trainOn(t, graphtest.GoDevice(t), runtest.Config(t, "objective="+objective, "max_steps=2", "save_strategy=no", "use_buffer=false")))
-		loss, _ := records[0].Get("loss")
-		if want := map[string]float64{"dpo": math.Ln2, "ipo": 25}[objective]; math.Abs(loss-want) > 1e-5*want {
+// The first loss of DPO is ln 2 and the first loss of IPO is 1/(2 beta)^2, since policy and reference are equal.
+// loss_type is TRL's name for the objective.
+func TestFirstLossOfDPOAndIPO(t *testing.T) {
+	firstLoss := func(sets ...string) float64 {
+		c := runtest.Config(t, append(sets, "save_strategy=no", "use_buffer=false")...)
+		loss, _ := metricsOf(t, trainOn(t, graphtest.GoDevice(t), c))[0].Get("loss")
+		return loss
+	}
+	for objective, want := range map[string]float64{"dpo": math.Ln2, "ipo": 25} {
+		if loss := firstLoss("objective="+objective, "max_steps=2"); math.Abs(loss-want) > 1e-5*want {
 			t.Errorf("%s: first loss %v, want %v", objective, loss, want)
 		}
 	}
-	sigmoid := metricsOf(t, trainOn(t, graphtest.GoDevice(t), runtest.Config(t, "loss_type=sigmoid", "max_steps=1", "save_strategy=no", "use_buffer=false")))
-	if loss, _ := sigmoid[0].Get("loss"); math.Abs(loss-math.Ln2) > 1e-5 {
+	if loss := firstLoss("loss_type=sigmoid", "max_steps=1"); math.Abs(loss-math.Ln2) > 1e-5 {
 		t.Errorf("loss_type sigmoid: first loss %v, want ln 2", loss)
 	}
 }
 
-func TestCheckpointingAndBFloat16(t *testing.T) {
+func TestGradientCheckpointingAndBFloat16(t *testing.T) {
 	plain := train(t, runtest.Config(t, "max_steps=2", "save_strategy=no"))
 	remat := train(t, runtest.Config(t, "max_steps=2", "save_strategy=no", "gradient_checkpointing=true"))
 	half := train(t, runtest.Config(t, "max_steps=2", "save_strategy=no", "bf16=true", "torch_dtype=bfloat16"))
@@ -98,9 +104,10 @@ func TestCheckpointingAndBFloat16(t *testing.T) {
 			t.Errorf("step %d: loss %v in bfloat16, %v in float32", r.Step, got, want)
 		}
 	}
-	a, b := readFile(t, filepath.Join(plain, "model/model.safetensors")), readFile(t, filepath.Join(half, "model/model.safetensors"))
-	if len(b) > len(a)*6/10 || bytes.Equal(a, b) {
-		t.Errorf("a bfloat16 model of %d bytes, a float32 one of %d", len(b), len(a))
+	single := readFile(t, filepath.Join(plain, "model/model.safetensors"))
+	short := readFile(t, filepath.Join(half, "model/model.safetensors"))
+	if len(short) > len(single)*6/10 {
+		t.Errorf("the bfloat16 model has %d bytes, the float32 model %d", len(short), len(single))
 	}
 }
 
@@ -110,17 +117,17 @@ func TestSeedOrdersLaterEpochs(t *testing.T) {
 	}
 	a, b := rows("1"), rows("2") // 3 steps an epoch
 	if !slices.Equal(a[0].Rows[:2], b[0].Rows[:2]) {
-		t.Errorf("first epoch: %v and %v: its order is data_seed's", a[0].Rows, b[0].Rows)
+		t.Errorf("first epoch: %v and %v, but its order depends on data_seed only", a[0].Rows, b[0].Rows)
 	}
 	if slices.Equal(a[3].Rows, b[3].Rows) && slices.Equal(a[4].Rows, b[4].Rows) {
-		t.Errorf("second epoch: seeds 1 and 2 give one order, %v", a[3].Rows)
+		t.Errorf("second epoch: seeds 1 and 2 give the same order, %v", a[3].Rows)
 	}
 }
 
-// TestBestModel evaluates more often than it saves, on a single held-out file, at a rate that makes later steps worse.
+// The run evaluates more often than it saves, at a learning rate that makes later steps worse.
 func TestBestModel(t *testing.T) {
-	dir := train(t, runtest.Config(t, "learning_rate=0.3", "load_best_model_at_end=true", "evaluation_strategy=steps", "eval_steps=1",
-		"save_steps=2", "eval_dataset_mixer={quickstart/heldout: 1.0}"))
+	dir := train(t, runtest.Config(t, "learning_rate=0.3", "load_best_model_at_end=true", "save_steps=2",
+		"evaluation_strategy=steps", "eval_steps=1", "eval_dataset_mixer={quickstart/heldout: 1.0}"))
 	var best, bestStep float64
 	for _, r := range metricsOf(t, dir) {
 		if loss, ok := r.Get("eval_loss"); ok && r.Step%2 == 0 && (best == 0 || loss < best) {
@@ -135,7 +142,7 @@ func TestBestModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := fmt.Sprintf("checkpoints/step-%v", bestStep); state.Metric != best || state.Checkpoint != want {
-		t.Errorf("best is %v of %s, want %v of %s", state.Metric, state.Checkpoint, best, want)
+		t.Errorf("the best loss is %v at %s, want %v at %s", state.Metric, state.Checkpoint, best, want)
 	}
 	masters, err := safetensors.Open(filepath.Join(dir, state.Checkpoint, step.MastersFile))
 	if err != nil {
@@ -151,7 +158,7 @@ func TestBestModel(t *testing.T) {
 		want, _ := masters.Tensor(name)
 		got, err := model.Tensor(name)
 		if err != nil || !bytes.Equal(got.Bytes, want.Bytes) {
-			t.Errorf("%s of the model is not the best step's (%v)", name, err)
+			t.Errorf("%s differs from the best checkpoint (error %v)", name, err)
 		}
 	}
 }
@@ -161,6 +168,6 @@ func TestLastStepIsEvaluated(t *testing.T) {
 		"eval_dataset_mixer={quickstart/heldout: 1.0}"))
 	records := metricsOf(t, dir)
 	if last := records[len(records)-1]; !last.Evaluation() || last.Step != 3 {
-		t.Errorf("the last record is of step %d, an evaluation: %v", last.Step, last.Evaluation())
+		t.Errorf("last record: step %d, evaluation %v; want an evaluation after step 3", last.Step, last.Evaluation())
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// A loop over Steps that is left after two steps and continued gives the same run as Train.
-func TestStepsByHandEqualTrain(t *testing.T) {
+// A loop over Steps that is left after two steps and continued later makes the same run as Train.
+func TestLoopOverStepsEqualsTrain(t *testing.T) {
 	c := runtest.Config(t, "save_strategy=no")
 	dir := filepath.Join(t.TempDir(), "out")
 	ctx := context.Background()
@@ -54,7 +54,8 @@ func TestStepsByHandEqualTrain(t *testing.T) {
 	if len(metricsOf(t, dir)) != 6 {
 		t.Errorf("metrics.jsonl has %d lines, want 6", len(metricsOf(t, dir)))
 	}
-	if !bytes.Equal(readFile(t, filepath.Join(want, "model/model.safetensors")), readFile(t, filepath.Join(dir, "model/model.safetensors"))) {
-		t.Error("the weights differ from those of Train")
+	weights := readFile(t, filepath.Join(want, "model/model.safetensors"))
+	if !bytes.Equal(weights, readFile(t, filepath.Join(dir, "model/model.safetensors"))) {
+		t.Error("the weights differ from Train's")
 	}
 }

@@ -1,8 +1,11 @@
-// Package draw shows the notebooks' charts, surfaces, tables and coloured rows.
+// Package draw shows charts, surfaces, tables and colored tokens in the project's notebooks.
 //
-// Every figure is an SVG picture of package chart, so that a notebook can be read where nothing runs and without a
-// network: on a code host, in a saved page. ShowSurfaces adds a plotly figure to turn with the mouse. Outside of a
-// notebook nothing is shown.
+// Every figure is an SVG picture from package chart, so that a reader sees it without a kernel and without a network:
+// on a code host or in a saved page. ShowSurfaces adds an interactive plotly figure. Steps and Band make charts of the
+// metrics of a training run, and Live draws a chart again and again while the run goes on.
+//
+// Outside a notebook the package shows nothing, so that a program with its calls still runs. It imports bfpo/chart,
+// bfpo/report for standard errors, bfpo/track for metrics, and GoNB's client.
 package draw
 
 import "github.com/bfpo-go/bfpo/bfpo/chart"

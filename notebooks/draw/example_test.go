@@ -11,12 +11,13 @@ import (
 	"github.com/bfpo-go/bfpo/notebooks/draw"
 )
 
-// A notebook's cell has nobody to return an error to, so it stops at the first one, as the cells do, by package must.
+// The cells of a notebook cannot return an error, so they stop at the first one, with package must.
 func ExampleSteps() {
 	dir := must.M1(os.MkdirTemp("", "run"))
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "metrics.jsonl")
-	must.M(os.WriteFile(path, []byte(`{"step":1,"epoch":0.5,"loss":2.5}`+"\n"+`{"step":2,"epoch":1,"loss":1.5}`+"\n"), 0o644))
+	metrics := `{"step":1,"epoch":0.5,"loss":2.5}` + "\n" + `{"step":2,"epoch":1,"loss":1.5}` + "\n"
+	must.M(os.WriteFile(path, []byte(metrics), 0o644))
 
 	chart := draw.Steps("Loss", "nat", must.M1(track.ReadMetrics(path)), "loss")
 	fmt.Println(chart.X, chart.Series[0].X)

@@ -7,10 +7,11 @@ import (
 	"strings"
 )
 
-// plotlySource is the plotly.js that GoNB's own plotly package loads. BFPO_PLOTLY names another address, such as a local copy.
+// plotlySource is the address of the plotly.js that GoNB's own plotly package loads. The environment variable
+// BFPO_PLOTLY replaces it, by a local copy for example.
 const plotlySource = "https://cdn.plot.ly/plotly-2.34.0.min.js"
 
-// plotlyFigure is the JSON of a figure with the surfaces beside each other.
+// plotlyFigure returns a figure with the surfaces side by side, to be written as JSON.
 func plotlyFigure(surfaces []Surface) map[string]any {
 	var data []any
 	layout := map[string]any{"height": 420, "margin": map[string]int{"l": 0, "r": 0, "t": 30, "b": 0}}
@@ -22,10 +23,11 @@ func plotlyFigure(surfaces []Surface) map[string]any {
 		}
 		left, right := float64(i)/float64(len(surfaces)), float64(i+1)/float64(len(surfaces))
 		data = append(data, map[string]any{
-			"type": "surface", "x": s.XS, "y": s.YS, "z": rounded(s.Values), "scene": scene, "showscale": false, "colorscale": "Viridis",
+			"type": "surface", "x": s.XS, "y": s.YS, "z": roundValues(s.Values), "scene": scene,
+			"showscale": false, "colorscale": "Viridis",
 			"hovertemplate": s.X + " %{x:.1f}<br>" + s.Y + " %{y:.1f}<br>" + s.Z + " %{z:.3g}<extra></extra>",
 		})
-		axis := func(title string) map[string]any { // small, so that a third of a page holds it
+		axis := func(title string) map[string]any { // in small type, since three figures share the page
 			small := map[string]int{"size": 10}
 			return map[string]any{"title": map[string]any{"text": title, "font": small}, "tickfont": small, "nticks": 5}
 		}
@@ -34,15 +36,17 @@ func plotlyFigure(surfaces []Surface) map[string]any {
 			"camera": map[string]any{"eye": map[string]float64{"x": 2.4, "y": -2.4, "z": 1.4}},
 		}
 		titles = append(titles, map[string]any{
-			"text": s.Title, "x": (left + right) / 2, "y": 1, "xref": "paper", "yref": "paper", "yanchor": "bottom", "showarrow": false,
+			"text": s.Title, "x": (left + right) / 2, "y": 1,
+			"xref": "paper", "yref": "paper", "yanchor": "bottom", "showarrow": false,
 		})
 	}
 	layout["annotations"] = titles
 	return map[string]any{"data": data, "layout": layout}
 }
 
-// rounded keeps three digits, which is what a surface shows.
-func rounded(values [][]float64) [][]float64 {
+// roundValues rounds to three significant digits, as many as a figure shows. JSON has no infinite values, so they
+// become 0.
+func roundValues(values [][]float64) [][]float64 {
 	out := make([][]float64, len(values))
 	for i, row := range values {
 		out[i] = make([]float64, len(row))
@@ -56,8 +60,8 @@ func rounded(values [][]float64) [][]float64 {
 	return out
 }
 
-// plotlyHTML is a place in the page, and a script that loads plotly.js once for all figures and draws there. A page in which scripts do
-// not run, or that cannot load it, shows nothing here: the pictures above say the same.
+// plotlyHTML returns an empty element and a script that draws the figure in it. The script loads plotly.js once for all
+// figures. A page that runs no scripts or cannot load plotly.js shows nothing here; the maps above have the same data.
 func plotlyHTML(id, figure, source string) string {
 	script := `(() => {
 const figure = FIGURE;

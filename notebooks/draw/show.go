@@ -17,7 +17,7 @@ import (
 // Show shows charts, two in a row.
 func Show(charts ...Chart) { display(chart.SVG(2, charts...), "") }
 
-// display shows a picture; with an id it takes the place of the one shown with that id before.
+// display shows a picture. If an earlier picture has the same id, it replaces that one.
 func display(svg, id string) {
 	if !gonbui.IsNotebook {
 		return
@@ -26,24 +26,23 @@ func display(svg, id string) {
 	gonbui.Sync()
 }
 
-// Live is a picture that is drawn again in its place while something goes on. Make it with NewLive.
+// Live is a picture in the page that Show redraws in place, for example after each training step.
 type Live struct {
 	id   string
 	last time.Time
 }
 
-// refresh is the least time between two drawings: a page that is drawn more often gets slow and shows no more.
+// refresh is the least time between two drawings. More would slow the page down, and nobody could see them.
 const refresh = 300 * time.Millisecond
 
-// NewLive puts an empty picture into the page; what is printed while it is drawn comes below it.
+// NewLive puts an empty picture into the page. Text that the cell prints later comes below it.
 func NewLive() *Live {
 	l := &Live{id: "live_" + gonbui.UniqueId()}
 	display(chart.SVG(1), l.id)
 	return l
 }
 
-// Show draws charts in the picture's place, unless it was drawn a moment ago; last says that these are the ones to
-// stay.
+// Show replaces the picture by charts, unless it was drawn less than refresh ago. With last, it always draws them.
 func (l *Live) Show(last bool, charts ...Chart) {
 	if !last && time.Since(l.last) < refresh {
 		return
@@ -52,9 +51,8 @@ func (l *Live) Show(last bool, charts ...Chart) {
 	display(chart.SVG(2, charts...), l.id)
 }
 
-// ShowSurfaces shows surfaces from above beside each other, three in a row, as bands of equal value. Below them come
-// the same surfaces in space, to turn with the mouse: those need plotly.js, which the page loads when it is there to
-// be loaded.
+// ShowSurfaces shows surfaces as maps, three in a row, and below them as an interactive figure in three dimensions. The
+// figure needs plotly.js; a page that cannot load it shows the maps alone.
 func ShowSurfaces(surfaces ...Surface) error {
 	display(chart.Surfaces(3, surfaces...), "")
 	figure, err := json.Marshal(plotlyFigure(surfaces))
@@ -67,7 +65,7 @@ func ShowSurfaces(surfaces ...Surface) error {
 	return nil
 }
 
-// Table shows a table of plain texts.
+// Table shows a table of plain text. head has the titles of the columns.
 func Table(head []string, rows [][]string) {
 	lines := []string{markdownRow(head), strings.Repeat("|---", len(head)) + "|"}
 	for _, r := range rows {
@@ -77,7 +75,8 @@ func Table(head []string, rows [][]string) {
 	gonbui.Sync()
 }
 
-// markdownRow is one line of a table; what Markdown would take for a mark of its own is written as a number.
+// markdownRow returns one line of a Markdown table. Characters with a meaning in Markdown are written as numeric
+// character references.
 func markdownRow(cells []string) string {
 	line := "|"
 	for _, c := range cells {

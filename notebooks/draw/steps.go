@@ -8,7 +8,8 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/track"
 )
 
-// Steps is a chart of quantities over the optimizer steps, each under its name in metrics.jsonl. Targets are dashed.
+// Steps returns a chart of metrics over the optimizer steps, named as in metrics.jsonl. Targets are dashed. A metric
+// that no record has is left out.
 func Steps(title, y string, records []track.Record, names ...string) Chart {
 	c := Chart{Title: title, X: "optimizer step", Y: y}
 	for _, name := range names {
@@ -23,7 +24,7 @@ func Steps(title, y string, records []track.Record, names ...string) Chart {
 	return c
 }
 
-// values are the steps that have a quantity, and what it is there.
+// values returns the steps at which a metric was recorded, and its values there.
 func values(records []track.Record, name string) (steps, ys []float64) {
 	for _, r := range records {
 		if y, ok := r.Get(name); ok {
@@ -33,8 +34,9 @@ func values(records []track.Record, name string) (steps, ys []float64) {
 	return steps, ys
 }
 
-// Band is a quantity's mean over a sliding window of 2*half+1 steps, cut short at the ends, and two standard errors of that mean to either
-// side: the steps saw different rows, so their spread says how sure the mean is.
+// Band returns the mean of a metric over a sliding window of 2*half+1 steps, which is shorter at the ends, and a band
+// of two standard errors of that mean to either side. The steps use different rows, so the spread of their values
+// estimates the error of the mean.
 func Band(title string, records []track.Record, name string, half int) Series {
 	s := Series{Name: title}
 	steps, ys := values(records, name)
