@@ -17,7 +17,7 @@ import (
 // For the original format (Seed) see originalRows; without Packing a row is one text, cut at MaxLength.
 //
 // Rows of input_ids are packed already: each is used as it is, after the others.
-func (f TextFormat) Documents(ctx context.Context, rows []Dialogue) ([]batch.Document, Drops, error) {
+func (f TextFormat) TokenizeDialogues(ctx context.Context, rows []Dialogue) ([]batch.Document, Drops, error) {
 	var drops Drops
 	if err := f.check(); err != nil {
 		return nil, drops, err
@@ -49,7 +49,7 @@ func (f TextFormat) Documents(ctx context.Context, rows []Dialogue) ([]batch.Doc
 	}
 	var out []batch.Document
 	switch {
-	case !f.Seed:
+	case !f.Original:
 		maxOpen := 0
 		if f.Packing {
 			maxOpen = maxOpenRows
@@ -70,7 +70,7 @@ func (f TextFormat) tokenize(d Dialogue) (tokenized, error) {
 	switch {
 	case d.InputIDs != nil:
 		return tokenized{id: d.ID, ids: d.InputIDs}, f.checkIDs(d.InputIDs)
-	case f.Seed:
+	case f.Original:
 		return f.originalDocument(d)
 	}
 	text := d.Text

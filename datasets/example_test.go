@@ -12,10 +12,10 @@ import (
 // A mixture reads the first rows of its sets and shuffles them together, in the order of the Python library for this seed.
 func ExampleMixture() {
 	mixture := datasets.Mixture{
-		Parts: []datasets.Part{{Name: "quickstart/safety", Fraction: 0.05}, {Name: "quickstart/helpful", Fraction: 0.05}},
+		Sets:  []datasets.MixtureSet{{Name: "quickstart/safety", Fraction: 0.05}, {Name: "quickstart/helpful", Fraction: 0.05}},
 		Split: "train", Shuffle: true, Seed: 42,
 	}
-	preferences, counts := must.M2(mixture.Preferences(context.Background()))
+	preferences, counts := must.M2(mixture.ReadPreferences(context.Background()))
 	for _, c := range counts {
 		fmt.Println(c.Used, "of", c.Rows, "rows of", c.Name)
 	}

@@ -12,17 +12,17 @@ import (
 func BenchmarkFill(b *testing.B) {
 	format := goldenFormat(b, false)
 	format.MaxLength, format.MaxPromptLength = 1024, 512
-	m := Mixture{Parts: []Part{{"pku_saferlhf", 1}}, Split: "train", Base: fixture.Shared(b, "data"), Shuffle: true, Seed: 42}
-	rows, _, err := m.Preferences(context.Background())
+	m := Mixture{Sets: []MixtureSet{{"pku_saferlhf", 1}}, Split: "train", BaseFolder: fixture.Shared(b, "data"), Shuffle: true, Seed: 42}
+	rows, _, err := m.ReadPreferences(context.Background())
 	if err != nil {
 		b.Fatal(err)
 	}
-	pairs, _, err := format.Pairs(context.Background(), rows)
+	pairs, _, err := format.TokenizePreferences(context.Background(), rows)
 	if err != nil {
 		b.Fatal(err)
 	}
 	l := batch.Loader[batch.Pair]{Rows: pairs, Size: 8}
-	shapes := batch.PlanShapes(l.Ahead(l.Batches()), batch.Shared, 1, 4)
+	shapes := batch.PlanShapes(l.Peek(l.MicroBatches()), batch.Shared, 1, 4)
 	b.ReportAllocs()
 	for b.Loop() {
 		examples, _ := l.Next()

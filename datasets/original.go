@@ -12,7 +12,7 @@ import (
 // originalPair tokenises as tokenize_row of TRL 0.7.7, which the original code uses: BOS comes before the prompt, and
 // one more EOS after answers that end with one already. It also returns whether the prompt or an answer was cut.
 func (f TextFormat) originalPair(p Preference) (pair batch.Pair, cut bool, err error) {
-	prompt, chosen, rejected, err := f.Texts(p)
+	prompt, chosen, rejected, err := f.RenderPreference(p)
 	if err != nil {
 		return pair, false, err
 	}
@@ -53,7 +53,7 @@ func (f TextFormat) originalPair(p Preference) (pair batch.Pair, cut bool, err e
 		if len(prompts[i])+longer > f.MaxLength {
 			answers[i] = answers[i][:min(f.MaxLength-f.MaxPromptLength, len(answers[i]))]
 		}
-		rows[i] = batch.Sequence{IDs: slices.Concat(prompts[i], answers[i]), Prompt: len(prompts[i])}
+		rows[i] = batch.Sequence{IDs: slices.Concat(prompts[i], answers[i]), PromptLength: len(prompts[i])}
 	}
 	return batch.Pair{Chosen: rows[0], Rejected: rows[1]}, cut, nil
 }

@@ -35,7 +35,7 @@ func TestOriginalDocumentsGolden(t *testing.T) {
 		for _, text := range golden.Orders.Texts[i] {
 			rows = append(rows, Dialogue{ID: "a", Text: text})
 		}
-		docs, _, err := format.Documents(context.Background(), rows)
+		docs, _, err := format.TokenizeDialogues(context.Background(), rows)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,16 +61,16 @@ func TestOriginalMixtureGolden(t *testing.T) {
 	}
 	fixture.Read(t, &golden, "train", "sft_all_lr1e-3.json")
 	m := Mixture{
-		Parts:   []Part{{"chat_train.jsonl", 1}, {"pku_train.jsonl", 0.2}},
-		Split:   "train_sft",
-		Base:    fixture.Path(t, "data"),
-		Shuffle: true, Seed: 42,
+		Sets:       []MixtureSet{{"chat_train.jsonl", 1}, {"pku_train.jsonl", 0.2}},
+		Split:      "train_sft",
+		BaseFolder: fixture.Path(t, "data"),
+		Shuffle:    true, Seed: 42,
 	}
-	rows, counts, err := m.Dialogues(context.Background())
+	rows, counts, err := m.ReadDialogues(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []PartCount{{"chat_train.jsonl", "train", 40, 40}, {"pku_train.jsonl", "train", 240, 48}}
+	want := []SetCount{{"chat_train.jsonl", "train", 40, 40}, {"pku_train.jsonl", "train", 240, 48}}
 	if diff := gocmp.Diff(want, counts); diff != "" {
 		t.Errorf("counts (-want +have):\n%s", diff)
 	}
@@ -105,14 +105,14 @@ func TestOriginalPreferencesGolden(t *testing.T) {
 		}
 	}
 	fixture.Read(t, &golden, "train", "bfpo_buf_all_lr1e-3.json")
-	m := Mixture{Parts: []Part{{"pku_train.jsonl", 0.2}}, Split: "train_prefs", Base: fixture.Path(t, "data"), Shuffle: true, Seed: 42}
-	rows, _, err := m.Preferences(context.Background())
+	m := Mixture{Sets: []MixtureSet{{"pku_train.jsonl", 0.2}}, Split: "train_prefs", BaseFolder: fixture.Path(t, "data"), Shuffle: true, Seed: 42}
+	rows, _, err := m.ReadPreferences(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
 	format := goldenFormat(t, true)
 	format.MaxLength, format.MaxPromptLength = 1024, 512
-	pairs, _, err := format.Pairs(context.Background(), rows)
+	pairs, _, err := format.TokenizePreferences(context.Background(), rows)
 	if err != nil || len(pairs) != len(golden.Orders.Train) {
 		t.Fatal(err, len(pairs))
 	}
@@ -160,7 +160,7 @@ func TestCleanDocuments(t *testing.T) {
 		{ID: "c", Text: " </s> "},
 		{ID: "d", InputIDs: []int32{5, 6, 7}},
 	}
-	docs, drops, err := format.Documents(context.Background(), rows)
+	docs, drops, err := format.TokenizeDialogues(context.Background(), rows)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,11 +178,11 @@ func TestCleanDocuments(t *testing.T) {
 	}
 
 	format.Packing = false
-	if docs, _, err = format.Documents(context.Background(), rows); err != nil || len(docs) != 3 {
+	if docs, _, err = format.TokenizeDialogues(context.Background(), rows); err != nil || len(docs) != 3 {
 		t.Errorf("unpacked: %d rows, %v", len(docs), err)
 	}
 	for _, bad := range []Dialogue{{InputIDs: []int32{5, 1 << 30}}, {InputIDs: make([]int32, 65)}} {
-		_, _, err := format.Documents(context.Background(), []Dialogue{bad})
+		_, _, err := format.TokenizeDialogues(context.Background(), []Dialogue{bad})
 		if err == nil || !strings.Contains(err.Error(), "input_ids") {
 			t.Errorf("error %v", err)
 		}

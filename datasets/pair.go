@@ -19,12 +19,12 @@ import (
 //
 // The original format (Seed) drops nothing: a prompt that is too long loses BOS with its left side, and then the
 // response loses its end.
-func (f TextFormat) Pairs(ctx context.Context, rows []Preference) ([]batch.Pair, Drops, error) {
+func (f TextFormat) TokenizePreferences(ctx context.Context, rows []Preference) ([]batch.Pair, Drops, error) {
 	var drops Drops
 	if err := f.check(); err != nil {
 		return nil, drops, err
 	}
-	if f.Seed && (f.MaxLength == 0 || f.MaxPromptLength == 0) {
+	if f.Original && (f.MaxLength == 0 || f.MaxPromptLength == 0) {
 		return nil, drops, fmt.Errorf("text_format seed: max_length and max_prompt_length must be set")
 	}
 	outcomes, err := mapRows(ctx, rows, func(p Preference) (pairOutcome, error) {
@@ -61,7 +61,7 @@ type pairOutcome struct {
 
 // pair tokenises one preference in the format's way.
 func (f TextFormat) pair(p Preference) (pairOutcome, error) {
-	if f.Seed {
+	if f.Original {
 		pair, cut, err := f.originalPair(p)
 		return pairOutcome{pair: pair, cut: cut}, err
 	}
@@ -71,7 +71,7 @@ func (f TextFormat) pair(p Preference) (pairOutcome, error) {
 // cleanPair tokenises one preference in the clean format.
 func (f TextFormat) cleanPair(p Preference) (pairOutcome, error) {
 	var out pairOutcome
-	prompt, chosen, rejected, err := f.Texts(p)
+	prompt, chosen, rejected, err := f.RenderPreference(p)
 	if err != nil {
 		return out, err
 	}
@@ -100,8 +100,8 @@ func (f TextFormat) cleanPair(p Preference) (pairOutcome, error) {
 	case tooLong():
 		out.dropped = DropTooLong
 	}
-	out.pair.Chosen = batch.Sequence{IDs: slices.Concat(promptIDs, chosenIDs), Prompt: len(promptIDs)}
-	out.pair.Rejected = batch.Sequence{IDs: slices.Concat(promptIDs, rejectedIDs), Prompt: len(promptIDs)}
+	out.pair.Chosen = batch.Sequence{IDs: slices.Concat(promptIDs, chosenIDs), PromptLength: len(promptIDs)}
+	out.pair.Rejected = batch.Sequence{IDs: slices.Concat(promptIDs, rejectedIDs), PromptLength: len(promptIDs)}
 	return out, nil
 }
 

@@ -25,7 +25,7 @@ func goldenFormat(t testing.TB, original bool) TextFormat {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return TextFormat{Tokenizer: mistralTokenizer(t), Template: template, Seed: original}
+	return TextFormat{Tokenizer: mistralTokenizer(t), Template: template, Original: original}
 }
 
 // goldenRows returns the rows of a recorded .jsonl file.
@@ -81,17 +81,17 @@ func TestOriginalPairsGolden(t *testing.T) {
 		if mode == "keep_start" {
 			format.TruncationSide = "right"
 		}
-		pairs, drops, err := format.Pairs(context.Background(), rows)
+		pairs, drops, err := format.TokenizePreferences(context.Background(), rows)
 		if err != nil || drops.Total() != 0 || len(pairs) != len(rows) {
 			t.Fatal(err, drops)
 		}
 		for _, want := range cases {
 			i := slices.IndexFunc(pairs, func(p batch.Pair) bool { return p.ID == want.Name })
-			chosen := batch.Sequence{IDs: want.Chosen, Prompt: want.ChosenStart}
+			chosen := batch.Sequence{IDs: want.Chosen, PromptLength: want.ChosenStart}
 			if diff := cmp.Diff(chosen, pairs[i].Chosen); diff != "" {
 				t.Errorf("%s: %s: chosen (-want +have):\n%s", setting, want.Name, diff)
 			}
-			rejected := batch.Sequence{IDs: want.Rejected, Prompt: want.RejectedStart}
+			rejected := batch.Sequence{IDs: want.Rejected, PromptLength: want.RejectedStart}
 			if diff := cmp.Diff(rejected, pairs[i].Rejected); diff != "" {
 				t.Errorf("%s: %s: rejected (-want +have):\n%s", setting, want.Name, diff)
 			}
@@ -131,7 +131,7 @@ func TestOriginalTextsGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		prompt, chosen, rejected, err := format.Texts(p)
+		prompt, chosen, rejected, err := format.RenderPreference(p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,14 +161,14 @@ func TestCleanPair(t *testing.T) {
 		"Hello there", " leading space", "\nleading newline", "trailing space \n", "a</s>\n", "안녕", "<|assistant|>",
 	} {
 		p := question("Hi!", answer, "No.")
-		pairs, drops, err := format.Pairs(context.Background(), []Preference{p})
+		pairs, drops, err := format.TokenizePreferences(context.Background(), []Preference{p})
 		if err != nil || len(pairs) != 1 {
 			t.Fatal(err, drops)
 		}
 		chosen := pairs[0].Chosen
 		prompt := format.Tokenizer.Encode("<|user|>\nHi!</s>\n<|assistant|>\n", true)
-		if !slices.Equal(chosen.IDs[:chosen.Prompt], prompt) {
-			t.Errorf("%q: prompt ids %v, for generation %v", answer, chosen.IDs[:chosen.Prompt], prompt)
+		if !slices.Equal(chosen.IDs[:chosen.PromptLength], prompt) {
+			t.Errorf("%q: prompt ids %v, for generation %v", answer, chosen.IDs[:chosen.PromptLength], prompt)
 		}
 		if n := len(chosen.IDs); chosen.IDs[n-1] != 2 || chosen.IDs[n-2] == 2 || slices.Contains(chosen.IDs[1:], 1) {
 			t.Errorf("%q: BOS or EOS is missing or doubled: %v", answer, chosen.IDs)
@@ -197,7 +197,7 @@ func TestCleanDrops(t *testing.T) {
 	for i := range rows {
 		rows[i].ID = fmt.Sprintf("set#%d", i)
 	}
-	pairs, drops, err := format.Pairs(context.Background(), rows)
+	pairs, drops, err := format.TokenizePreferences(context.Background(), rows)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,14 +213,14 @@ func TestCleanDrops(t *testing.T) {
 	}
 	cut := pairs[1].Chosen
 	uncut := format.prependBOS(format.Tokenizer.Encode("<|user|>\n"+long+"</s>\n<|assistant|>\n", false))
-	if cut.Prompt != 24 || cut.IDs[0] != 1 || !slices.Equal(cut.IDs[1:24], uncut[len(uncut)-23:]) {
+	if cut.PromptLength != 24 || cut.IDs[0] != 1 || !slices.Equal(cut.IDs[1:24], uncut[len(uncut)-23:]) {
 		t.Errorf("left cut: %v", cut)
 	}
 	format.TruncationSide = "right"
-	if pairs, _, err = format.Pairs(context.Background(), rows[4:5]); err != nil {
+	if pairs, _, err = format.TokenizePreferences(context.Background(), rows[4:5]); err != nil {
 		t.Fatal(err)
 	}
-	if cut := pairs[0].Chosen; cut.Prompt != 24 || !slices.Equal(cut.IDs[:24], uncut[:24]) {
+	if cut := pairs[0].Chosen; cut.PromptLength != 24 || !slices.Equal(cut.IDs[:24], uncut[:24]) {
 		t.Errorf("right cut: %v", cut)
 	}
 }
@@ -234,13 +234,13 @@ func TestTextFormatErrors(t *testing.T) {
 		{func(f *TextFormat) { f.Tokenizer = nil }, "no tokenizer"},
 		{func(f *TextFormat) { f.MaxLength, f.MaxPromptLength = 10, 10 }, "leaves nothing"},
 		{func(f *TextFormat) { f.TruncationSide = "top" }, "neither left nor right"},
-		{func(f *TextFormat) { f.Seed = true }, "must be set"},
+		{func(f *TextFormat) { f.Original = true }, "must be set"},
 		{func(f *TextFormat) { f.Template = nil }, "chat template"},
 	}
 	for _, test := range tests {
 		f := format
 		test.change(&f)
-		_, _, err := f.Pairs(context.Background(), []Preference{question("a", "b", "c")})
+		_, _, err := f.TokenizePreferences(context.Background(), []Preference{question("a", "b", "c")})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("have %v, want %q", err, test.want)
 		}

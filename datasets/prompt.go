@@ -20,7 +20,7 @@ type Prompt struct {
 
 // Prompts reads the rows {"messages": [{role, content}, …]} or {"prompt": text} of the train split of a data set (see
 // OpenSource), or the lines of a .txt file.
-func Prompts(ctx context.Context, name, base string, hub *hub.Hub) (prompts []Prompt, err error) {
+func ReadPrompts(ctx context.Context, name, base string, hub *hub.Hub) (prompts []Prompt, err error) {
 	var source Source
 	read := readPrompt
 	if filepath.Ext(name) == ".txt" {
@@ -70,7 +70,7 @@ func readPrompt(r row) (p Prompt, err error) {
 
 // PromptIDs returns the token ids of a prompt as the model reads it before it answers: BOS, if the tokenizer adds one,
 // and the template's text with its generation prompt, or the text as it is.
-func (f TextFormat) PromptIDs(p Prompt) ([]int32, error) {
+func (f TextFormat) EncodePrompt(p Prompt) ([]int32, error) {
 	text := p.Text
 	if p.Messages != nil {
 		var err error
@@ -83,7 +83,7 @@ func (f TextFormat) PromptIDs(p Prompt) ([]int32, error) {
 
 // Continuation returns the token ids of a prompt and of a response that continues it, both plain text; no token spans
 // the boundary. The prompt begins with BOS, if the tokenizer adds one; no EOS is added.
-func (f TextFormat) Continuation(prompt, response string) (promptIDs, responseIDs []int32) {
+func (f TextFormat) EncodeContinuation(prompt, response string) (promptIDs, responseIDs []int32) {
 	encoded := f.Tokenizer.Encode(prompt, false)
 	return f.prependBOS(encoded), f.encodeAfter(prompt, encoded, response)
 }

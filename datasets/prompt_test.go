@@ -28,7 +28,7 @@ func TestPrompts(t *testing.T) {
 		"lines.txt":  {{Text: "How do I?"}, {Text: "Should I?"}},
 		"rows.jsonl": {{Text: "How do I?"}, {Messages: []chat.Message{{Role: "user", Content: "Should I?"}}}},
 	} {
-		got, err := Prompts(context.Background(), name, dir, nil)
+		got, err := ReadPrompts(context.Background(), name, dir, nil)
 		for i := range got {
 			if !strings.Contains(got[i].ID, name) {
 				t.Errorf("%s: the ID of row %d is %q", name, i, got[i].ID)
@@ -40,7 +40,7 @@ func TestPrompts(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{"bad.jsonl": "row 0", "none.txt": "no such file"} {
-		if _, err := Prompts(context.Background(), name, dir, nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ReadPrompts(context.Background(), name, dir, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", name, err, want)
 		}
 	}

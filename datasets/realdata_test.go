@@ -29,8 +29,8 @@ func TestRealPreferences(t *testing.T) {
 	format := goldenFormat(t, false)
 	format.MaxLength, format.MaxPromptLength = 1024, 512
 	for _, test := range tests {
-		m := Mixture{Parts: []Part{{test.set, 1}}, Split: test.split, Base: fixture.Shared(t, "data"), Shuffle: true, Seed: 42}
-		rows, _, err := m.Preferences(context.Background())
+		m := Mixture{Sets: []MixtureSet{{test.set, 1}}, Split: test.split, BaseFolder: fixture.Shared(t, "data"), Shuffle: true, Seed: 42}
+		rows, _, err := m.ReadPreferences(context.Background())
 		if err != nil {
 			t.Error(err)
 			continue
@@ -51,7 +51,7 @@ func TestRealPreferences(t *testing.T) {
 				test.set, test.split, len(rows), cases, test.rows, test.cases)
 		}
 		begin := time.Now()
-		pairs, drops, err := format.Pairs(context.Background(), rows)
+		pairs, drops, err := format.TokenizePreferences(context.Background(), rows)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -83,7 +83,7 @@ func checkLayout(t *testing.T, pairs []batch.Pair, size int) {
 	t.Helper()
 	l := batch.Loader[batch.Pair]{Rows: pairs, Size: size, Epochs: 2, Shuffle: true, Seed: 42}
 	begin := time.Now()
-	shapes := batch.PlanShapes(l.Ahead(2*l.Batches()), batch.Shared, 1, 4)
+	shapes := batch.PlanShapes(l.Peek(2*l.MicroBatches()), batch.Shared, 1, 4)
 	planned := time.Since(begin)
 	real, computed, padded := 0, 0, 0
 	begin = time.Now()
@@ -112,12 +112,12 @@ func TestRealDialogues(t *testing.T) {
 	format := goldenFormat(t, false)
 	format.MaxLength, format.Packing = 2048, true
 	for split, want := range map[string]int{"train_sft": 1350, "test_sft": 150} {
-		m := Mixture{Parts: []Part{{"ultrachat_200k", 1}}, Split: split, Base: fixture.Shared(t, "data"), Shuffle: true, Seed: 42}
-		rows, _, err := m.Dialogues(context.Background())
+		m := Mixture{Sets: []MixtureSet{{"ultrachat_200k", 1}}, Split: split, BaseFolder: fixture.Shared(t, "data"), Shuffle: true, Seed: 42}
+		rows, _, err := m.ReadDialogues(context.Background())
 		if err != nil || len(rows) != want {
 			t.Fatal(len(rows), err)
 		}
-		docs, drops, err := format.Documents(context.Background(), rows)
+		docs, drops, err := format.TokenizeDialogues(context.Background(), rows)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,8 +137,8 @@ func TestRealDialogues(t *testing.T) {
 // TestRealUnknownLayout checks that the raw dialogues of hh-rlhf, which have no known layout, give an error that lists
 // the known ones.
 func TestRealUnknownLayout(t *testing.T) {
-	m := Mixture{Parts: []Part{{"hh_rlhf", 1}}, Split: "test", Base: fixture.Shared(t, "data")}
-	_, _, err := m.Preferences(context.Background())
+	m := Mixture{Sets: []MixtureSet{{"hh_rlhf", 1}}, Split: "test", BaseFolder: fixture.Shared(t, "data")}
+	_, _, err := m.ReadPreferences(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "harmless-base-test.jsonl, row 0") ||
 		!strings.Contains(err.Error(), "plain {prompt, chosen, rejected}") {
 		t.Errorf("error %v", err)
@@ -147,11 +147,11 @@ func TestRealUnknownLayout(t *testing.T) {
 
 // TestQuickstart reads the embedded sets.
 func TestQuickstart(t *testing.T) {
-	rows, _, err := Mixture{Parts: []Part{{"quickstart/safety", 1}}, Split: "train"}.Preferences(context.Background())
+	rows, _, err := Mixture{Sets: []MixtureSet{{"quickstart/safety", 1}}, Split: "train"}.ReadPreferences(context.Background())
 	if err != nil || len(rows) < 100 {
 		t.Errorf("safety: %d rows, %v", len(rows), err)
 	}
-	dialogues, _, err := Mixture{Parts: []Part{{"quickstart/sft", 1}}, Split: "train"}.Dialogues(context.Background())
+	dialogues, _, err := Mixture{Sets: []MixtureSet{{"quickstart/sft", 1}}, Split: "train"}.ReadDialogues(context.Background())
 	if err != nil || len(dialogues) < 20 {
 		t.Errorf("sft: %d rows, %v", len(dialogues), err)
 	}

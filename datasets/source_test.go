@@ -156,8 +156,8 @@ func TestContainers(t *testing.T) {
 	for _, name := range []string{
 		"a.jsonl", "a.json", "b.json", "a.parquet", "a.jsonl.gz", "a.jsonl.zst", "a.jsonl.xz", "a.parquet.zst",
 	} {
-		m := Mixture{Parts: []Part{{name, 1}}, Split: "train", Base: dir}
-		rows, counts, err := m.Dialogues(context.Background())
+		m := Mixture{Sets: []MixtureSet{{name, 1}}, Split: "train", BaseFolder: dir}
+		rows, counts, err := m.ReadDialogues(context.Background())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -191,7 +191,7 @@ func TestBadFiles(t *testing.T) {
 	}
 	for _, test := range tests {
 		dir := writeFiles(t, map[string]string{test.name: test.content})
-		_, _, err := Mixture{Parts: []Part{{test.name, 1}}, Split: "train", Base: dir}.Dialogues(context.Background())
+		_, _, err := Mixture{Sets: []MixtureSet{{test.name, 1}}, Split: "train", BaseFolder: dir}.ReadDialogues(context.Background())
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want %q", test.name, err, test.want)
 		}
@@ -205,8 +205,8 @@ func TestMixture(t *testing.T) {
 		"b.jsonl":       strings.Repeat(`{"text": "b"}`+"\n", 3),
 	})
 	ctx := context.Background()
-	m := Mixture{Parts: []Part{{"a", 0.29}, {"b.jsonl", 1}}, Split: "train", Base: dir}
-	rows, counts, err := m.Dialogues(ctx)
+	m := Mixture{Sets: []MixtureSet{{"a", 0.29}, {"b.jsonl", 1}}, Split: "train", BaseFolder: dir}
+	rows, counts, err := m.ReadDialogues(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,21 +218,21 @@ func TestMixture(t *testing.T) {
 	if diff := cmp.Diff(want, ids); diff != "" {
 		t.Errorf("rows (-want +have):\n%s", diff)
 	}
-	if diff := cmp.Diff([]PartCount{{"a", "train", 10, 2}, {"b.jsonl", "train", 3, 3}}, counts); diff != "" {
+	if diff := cmp.Diff([]SetCount{{"a", "train", 10, 2}, {"b.jsonl", "train", 3, 3}}, counts); diff != "" {
 		t.Errorf("counts (-want +have):\n%s", diff)
 	}
 
 	m.Split = "test" // used in full, whatever the fraction; b has none
-	if rows, counts, err = m.Dialogues(ctx); err != nil || len(rows) != 3 || counts[1].Split != "" {
+	if rows, counts, err = m.ReadDialogues(ctx); err != nil || len(rows) != 3 || counts[1].Split != "" {
 		t.Errorf("test: %d rows, %+v, %v", len(rows), counts, err)
 	}
-	m.Parts = m.Parts[1:]
-	if _, _, err = m.Dialogues(ctx); !errors.Is(err, ErrNoSplit) {
+	m.Sets = m.Sets[1:]
+	if _, _, err = m.ReadDialogues(ctx); !errors.Is(err, ErrNoSplit) {
 		t.Errorf("no test split anywhere: %v", err)
 	}
 	for _, fraction := range []float64{-0.1, 1.1} {
-		m.Parts[0].Fraction = fraction
-		if _, _, err = m.Dialogues(ctx); err == nil {
+		m.Sets[0].Fraction = fraction
+		if _, _, err = m.ReadDialogues(ctx); err == nil {
 			t.Errorf("fraction %v is accepted", fraction)
 		}
 	}

@@ -24,7 +24,7 @@ import (
 type TextFormat struct {
 	Tokenizer *tokenizer.Tokenizer
 	Template  *chat.Template // not needed for rows of text or ids
-	Seed      bool           // the original code's format
+	Original  bool           // the original code's format
 
 	MaxLength       int    // tokens of a row: prompt and response, or a packed row; 0: no limit
 	MaxPromptLength int    // tokens of the prompt of a row that is too long; 0: no limit
@@ -53,11 +53,11 @@ func (f TextFormat) check() error {
 }
 
 // Texts returns the three texts of a preference that Pairs tokenises as prompt+chosen and prompt+rejected.
-func (f TextFormat) Texts(p Preference) (prompt, chosen, rejected string, err error) {
+func (f TextFormat) RenderPreference(p Preference) (prompt, chosen, rejected string, err error) {
 	switch {
 	case p.Prompt == nil:
 		return p.PromptText, p.ChosenText, p.RejectedText, nil
-	case f.Seed:
+	case f.Original:
 		// Prompt and answers are rendered separately, so that the answers begin with the assistant's header.
 		if prompt, err = f.render(withSystem(p.Prompt), false); err != nil {
 			return

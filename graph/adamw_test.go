@@ -18,7 +18,7 @@ import (
 //	t = 2: p = 0.75; m = 0.5-2 = -1.5, v = 0.75+4 = 4.75; c1 = 0.75, c2 = 0.4375:
 //	       p += 0.1/0.75 * 1.5/(sqrt(4.75/0.4375) + 1)
 func TestAdamW(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		adam := graph.AdamW{Beta1: 0.5, Beta2: 0.75, Epsilon: 1, WeightDecay: 1}
 		step := func(in []*Node) []*Node {
 			rates := graph.Rates{LearningRate: in[4], Correction1: in[5], Correction2: in[6]}
@@ -38,7 +38,7 @@ func TestAdamW(t *testing.T) {
 }
 
 func TestClip(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			norm := graph.GlobalNorm(in) // sqrt(9 + 16 + 144)
 			return []*Node{norm, graph.ClipScale(norm, 6.5), graph.ClipScale(norm, 20)}

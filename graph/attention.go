@@ -51,7 +51,7 @@ const maskedScore = -1e30
 
 // attendInBlocks is Attention in blocks of queries, under a mask that allows no later key. It leaves out the scores of
 // keys that come after a whole block of queries; with the four blocks of a long row these are 3/8 of all scores.
-func selfAttention(q, k, v, mask *Node) *Node {
+func attendInBlocks(q, k, v, mask *Node) *Node {
 	s := q.Shape().Dim(1)
 	size := max(128, (s+3)/4)
 	var blocks []*Node

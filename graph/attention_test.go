@@ -37,14 +37,14 @@ func TestMask(t *testing.T) {
 		"window 1": {[]int32{trunk, trunk, trunk}, []int32{0, 1, 2}, 1, []string{"x..", ".x.", "..x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			graphtest.Each(t, func(t *testing.T, d *device.Device) {
+			graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 				mask := call(t, d, func(in []*Node) []*Node {
-					p := graph.Places{Segments: in[0], Positions: in[1]}
+					p := graph.Layout{Segments: in[0], Positions: in[1]}
 					// The last two queries alone, as with a KV cache.
 					n := len(c.segments)
 					tail := func(x *Node) *Node { return SliceAxis(x, 1, AxisRange(n-2, n)) }
 					index := AddScalar(Iota(in[0].Graph(), tail(in[0]).Shape(), 1), n-2)
-					last := graph.Places{Segments: tail(in[0]), Positions: tail(in[1]), Index: index}
+					last := graph.Layout{Segments: tail(in[0]), Positions: tail(in[1]), Index: index}
 					// Without a window nothing else uses the positions, and the Go backend fails on unused arguments.
 					zero := Mul(ReduceAllSum(in[1]), ScalarZero(in[1].Graph(), dtypes.Int32))
 					return []*Node{Add(ConvertDType(graph.Mask(p, p, c.window), dtypes.Int32), zero),
@@ -109,7 +109,7 @@ func TestAttention(t *testing.T) {
 		}
 		visible[0] = append(visible[0], mask[i*keys:(i+1)*keys])
 	}
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		for _, h := range []struct{ heads, kvHeads int }{{4, 4}, {4, 2}, {6, 3}, {3, 1}} {
 			q := graphtest.Random(1, 1, s, h.heads, width)
 			k, v := graphtest.Random(2, 1, keys, h.kvHeads, width), graphtest.Random(3, 1, keys, h.kvHeads, width)
@@ -128,7 +128,7 @@ func TestAttention(t *testing.T) {
 				return append(grads, withKeys(y), withoutKeys, withKeys(half))
 			}, q, k, v, visible)
 			near(t, "y", graphtest.Floats(t, got[3]), want[h.heads*width:], 2e-6)
-			if r := graphtest.Relative(graphtest.Floats(t, got[5]), want[h.heads*width:]); r > 0.01 {
+			if r := graphtest.RelativeError(graphtest.Floats(t, got[5]), want[h.heads*width:]); r > 0.01 {
 				t.Errorf("%v: relative error %.3g in bfloat16", h, r)
 			}
 			near(t, "gradient of a query without keys", graphtest.Floats(t, got[4]), make([]float32, h.heads*width), 0)
@@ -155,7 +155,7 @@ func TestAttentionGradient(t *testing.T) {
 		visible[0] = append(visible[0], mask[i*s:(i+1)*s])
 	}
 	weight := graphtest.Floats(t, graphtest.Random(4, s*heads*width))
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		q := graphtest.Random(1, 1, s, heads, width)
 		k, v := graphtest.Random(2, 1, s, kvHeads, width), graphtest.Random(3, 1, s, kvHeads, width)
 		inputs := [][]float32{graphtest.Floats(t, q), graphtest.Floats(t, k), graphtest.Floats(t, v)}
@@ -190,11 +190,11 @@ func TestSelfAttention(t *testing.T) {
 	for i := range segments {
 		segments[i] = int32(i/100+1) << graph.BranchBits
 	}
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		q, weight := graphtest.Random(1, 1, s, heads, width), graphtest.Random(4, 1, s, heads*width)
 		k, v := graphtest.Random(2, 1, s, kvHeads, width), graphtest.Random(3, 1, s, kvHeads, width)
 		got := call(t, d, func(in []*Node) []*Node {
-			row := graph.Places{Segments: in[4]}
+			row := graph.Layout{Segments: in[4]}
 			mask := graph.Mask(row, row, 0)
 			var results []*Node
 			for _, attend := range []func(q, k, v, mask *Node) *Node{graph.Weights{}.SelfAttention, graph.Attention} {

@@ -59,7 +59,7 @@ func TestAttentionCalls(t *testing.T) {
 
 // A NaN stays visible, and does not cross into another document.
 func TestAttentionOfNaN(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		const length, heads, width, place = 70, 2, 32, 40 // documents of 35 tokens
 		segments := make([]int32, length)
 		for i := range segments {
@@ -69,7 +69,7 @@ func TestAttentionOfNaN(t *testing.T) {
 		k[place*heads*width] = float32(math.NaN()) // in the first head
 		x := tensors.FromFlatDataAndDimensions(k, 1, length, heads, width)
 		got := call(t, d, func(in []*Node) []*Node {
-			layout := graph.Places{Segments: in[1]}
+			layout := graph.Layout{Segments: in[1]}
 			y := graph.Weights{}.SelfAttention(OnesLike(in[0]), in[0], OnesLike(in[0]), graph.Mask(layout, layout, 0))
 			return []*Node{y, Gradient(ReduceAllSum(Square(y)), in[0])[0]}
 		}, x, [][]int32{segments})
@@ -88,17 +88,17 @@ func TestAttentionOfNaN(t *testing.T) {
 
 // The gradient through two layers is the same whether the backward pass recomputes them or not.
 func TestAttentionInRemat(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		const length, heads, width = 40, 2, 32
 		x, weight := graphtest.Random(1, 1, length, heads, width), graphtest.Random(2, 1, length, heads, width)
 		got := call(t, d, func(in []*Node) (results []*Node) {
-			layout := graph.Places{Segments: in[2]}
+			layout := graph.Layout{Segments: in[2]}
 			mask := graph.Mask(layout, layout, 0)
 			attend := func(w graph.Weights, x *Node) *Node {
 				return Add(x, Reshape(w.SelfAttention(x, Tanh(x), x, mask), 1, length, heads, width))
 			}
 			layers := map[bool]func(x *Node) *Node{
-				true: func(x *Node) *Node { return graph.Weights{}.Recomputed("", x, attend) },
+				true: func(x *Node) *Node { return graph.Weights{}.RematLayer("", x, attend) },
 				false: func(x *Node) *Node {
 					return Add(x, Reshape(graph.Attention(x, Tanh(x), x, mask), 1, length, heads, width))
 				},
@@ -109,7 +109,7 @@ func TestAttentionInRemat(t *testing.T) {
 			}
 			return results
 		}, x, weight, makeSegments(length)[:1])
-		if r := graphtest.Relative(graphtest.Floats(t, got[0]), graphtest.Floats(t, got[1])); !(r <= 2e-6) {
+		if r := graphtest.RelativeError(graphtest.Floats(t, got[0]), graphtest.Floats(t, got[1])); !(r <= 2e-6) {
 			t.Errorf("relative error %g", r)
 		}
 	})
@@ -125,7 +125,7 @@ func TestAttentionWithoutKeys(t *testing.T) {
 	}
 	for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Float32} {
 		got := call(t, d, func(in []*Node) []*Node {
-			x, layout := ConvertDType(in[0], dtype), graph.Places{Segments: in[1]}
+			x, layout := ConvertDType(in[0], dtype), graph.Layout{Segments: in[1]}
 			index := Iota(x.Graph(), shapes.Make(dtypes.Int32, 1, length, 1), 1)
 			first, last := Const(x.Graph(), int32(32)), Const(x.Graph(), int32(64))
 			withKeys := Or(LessThan(index, first), GreaterOrEqual(index, last))
@@ -155,7 +155,7 @@ func TestAttentionIsKernelCall(t *testing.T) {
 	d := openWithKernels(t)
 	for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Float32} {
 		p := device.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
-			layout := graph.Places{Segments: in[1][0]}
+			layout := graph.Layout{Segments: in[1][0]}
 			y := graph.Weights{}.SelfAttention(in[0][0], in[0][1], in[0][2], graph.Mask(layout, layout, 0))
 			return [][]*Node{{y}, Gradient(ReduceAllSum(Square(ConvertDType(y, dtypes.Float32))), in[0]...)}
 		})
@@ -186,7 +186,7 @@ func checkAttention(t *testing.T, d *device.Device, dtype dtypes.DType, bound fl
 	inputs []*tensors.Tensor, segments *tensors.Tensor) {
 	t.Helper()
 	p := device.NewProgram(d, "attention", func(in [][]*Node) [][]*Node {
-		layout := graph.Places{Segments: in[1][0]}
+		layout := graph.Layout{Segments: in[1][0]}
 		mask := graph.Mask(layout, layout, 0)
 		gradients := func(dtype dtypes.DType, attend func(q, k, v, mask *Node) *Node) (results []*Node) {
 			qkv := make([]*Node, 3)
@@ -216,7 +216,7 @@ func checkAttention(t *testing.T, d *device.Device, dtype dtypes.DType, bound fl
 	group.Wait()
 	for i, what := range []string{"dq", "dk", "dv", "y"} {
 		got := graphtest.Floats(t, results[0][1][i])
-		if r := graphtest.Relative(got, graphtest.Floats(t, results[0][0][i])); !(r <= bound) {
+		if r := graphtest.RelativeError(got, graphtest.Floats(t, results[0][0][i])); !(r <= bound) {
 			t.Errorf("%s: relative error %g, want at most %g", what, r, bound)
 		}
 		for _, again := range results[1:] {

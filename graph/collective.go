@@ -44,7 +44,7 @@ func sumShards(x *Node) *Node {
 
 // AllReduceSum sums each of xs over the devices of a mesh. xs[i] is sharded if tensor i of like is: then it is summed
 // over the replicas of its shard, else over all devices. On one device it returns xs.
-func AllReduceSum(m *device.Mesh, xs []*Node, like *device.Tensors) []*Node {
+func AllReduceSum(m *device.Mesh, xs []*Node, like *device.TensorSet) []*Node {
 	sums := append([]*Node{}, xs...)
 	for _, sharded := range []bool{false, true} {
 		axes := []string{device.AxisReplicas, device.AxisShards}
@@ -57,7 +57,7 @@ func AllReduceSum(m *device.Mesh, xs []*Node, like *device.Tensors) []*Node {
 		var indices []int
 		var terms []*Node
 		for i, x := range xs {
-			if like.IsCut(i) == sharded {
+			if like.IsSharded(i) == sharded {
 				indices, terms = append(indices, i), append(terms, x)
 			}
 		}
@@ -72,10 +72,10 @@ func AllReduceSum(m *device.Mesh, xs []*Node, like *device.Tensors) []*Node {
 }
 
 // GlobalNormOnMesh is GlobalNorm on a mesh; grads[i] is sharded if tensor i of like is.
-func GlobalNormOver(grads []*Node, like *device.Tensors) *Node {
+func GlobalNormOnMesh(grads []*Node, like *device.TensorSet) *Node {
 	var sharded, replicated []*Node
 	for i, grad := range grads {
-		if like.IsCut(i) {
+		if like.IsSharded(i) {
 			sharded = append(sharded, grad)
 		} else {
 			replicated = append(replicated, grad)

@@ -17,7 +17,7 @@ import (
 )
 
 // meshes returns all kinds of meshes of a number of devices.
-func meshes(t *testing.T, devices int, rules device.Rules) []*device.Mesh {
+func meshes(t *testing.T, devices int, rules device.ShardRules) []*device.Mesh {
 	t.Helper()
 	var all []*device.Mesh
 	for _, text := range []string{"data", "zero1", "fsdp", fmt.Sprintf("data=2,fsdp=%d", devices/2)} {
@@ -50,22 +50,22 @@ type meshNetwork struct {
 }
 
 // upload returns the weights on a mesh, as frozen or as trained ones.
-func (n meshNetwork) upload(t *testing.T, d *device.Device, m *device.Mesh, frozen bool) *device.Tensors {
+func (n meshNetwork) upload(t *testing.T, d *device.Device, m *device.Mesh, frozen bool) *device.TensorSet {
 	t.Helper()
-	set := &device.Tensors{Mesh: m}
+	set := &device.TensorSet{Mesh: m}
 	for _, name := range n.names {
 		values, dims := n.values[name], n.dims[name]
-		sharded := m.Cuts(name, dims)
+		sharded := m.IsSharded(name, dims)
 		if frozen {
-			sharded = m.CutsFrozen(name, dims)
+			sharded = m.IsFrozenSharded(name, dims)
 		}
 		rowSize := len(values) / dims[0]
 		read := func(from, to int) ([]byte, error) { return floatBytes(values[from*rowSize : to*rowSize]), nil }
-		onDevices, err := d.UploadParts(m, shapes.Make(dtypes.Float32, dims...), sharded, read)
+		onDevices, err := d.UploadOnMesh(m, shapes.Make(dtypes.Float32, dims...), sharded, read)
 		if err != nil {
 			t.Fatal(err)
 		}
-		set.AddParts(name, onDevices, sharded)
+		set.AddOnMesh(name, onDevices, sharded)
 	}
 	return set
 }
@@ -76,15 +76,15 @@ func (n meshNetwork) run(t *testing.T, d *device.Device, m *device.Mesh) (gradie
 	t.Helper()
 	base, masters := n.upload(t, d, m, true), n.upload(t, d, m, false)
 	p := device.NewProgram(d, "network", func(in [][]*Node) [][]*Node {
-		w := graph.NewWeights(n.names, in[0]).On(base, masters).Overlay(n.names, in[1])
+		w := graph.NewWeights(n.names, in[0]).OnMesh(base, masters).WithMasters(n.names, in[1])
 		x := Gather(w.Get("table.weight"), InsertAxes(in[2][0], -1)) // [rows, in]
 		x = graph.RMSNorm(x, w.Get("norm.weight"), 1e-5)
 		x = Sin(w.Linear(x, "up.weight", dtypes.Float32)) // [rows, out]
 		y := Mul(x, Add(w.Base().Linear(Slice(x, AxisRange(), AxisRange(0, 6)), "up.weight", dtypes.Float32), x))
 		sums := graph.AllReduceSum(m, Gradient(ReduceAllSum(y), in[1]...), masters)
-		loss := graph.AllReduceSum(m, []*Node{ReduceAllSum(y)}, &device.Tensors{})[0]
-		return [][]*Node{sums, {loss, graph.GlobalNormOver(sums, masters)}}
-	}).On(m)
+		loss := graph.AllReduceSum(m, []*Node{ReduceAllSum(y)}, &device.TensorSet{})[0]
+		return [][]*Node{sums, {loss, graph.GlobalNormOnMesh(sums, masters)}}
+	}).OnMesh(m)
 	defer p.Close()
 	var batches device.Group
 	rows := len(n.ids) / m.Devices()
@@ -96,11 +96,11 @@ func (n meshNetwork) run(t *testing.T, d *device.Device, m *device.Mesh) (gradie
 	if err != nil {
 		t.Fatalf("%s: %v", m, err)
 	}
-	sums := &device.Tensors{Names: n.names, Mesh: m, Cut: masters.Cut}
+	sums := &device.TensorSet{Names: n.names, Mesh: m, Sharded: masters.Sharded}
 	sums.Replace(out[0])
 	gradients = map[string][]byte{}
 	for i, name := range n.names {
-		if gradients[name], err = sums.Whole(i); err != nil {
+		if gradients[name], err = sums.Download(i); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -134,7 +134,7 @@ func TestMeshGradient(t *testing.T) {
 	}
 	d := openCPUDevices(t, devices)
 	want, wantLoss := n.run(t, d, nil)
-	for _, m := range meshes(t, devices, device.Rules{"up.weight", "table.weight"}) {
+	for _, m := range meshes(t, devices, device.ShardRules{"up.weight", "table.weight"}) {
 		got, loss := n.run(t, d, m)
 		if math.Abs(float64(loss-wantLoss)) > 1e-6*math.Abs(float64(wantLoss)) {
 			t.Errorf("%s: loss + 1000 norm = %v, want %v as on one device", m, loss, wantLoss)

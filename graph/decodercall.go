@@ -9,17 +9,17 @@ import (
 
 // MaxFusedTokens is the largest number of tokens in a fused decoder step. For so few tokens, a processor spends its
 // time on reading the weights.
-const DecoderRows = 16
+const MaxFusedTokens = 16
 
 // DecoderStep holds the inputs of a decoder step, which computes all layers of a network for the next tokens of
 // some rows. See FuseDecoder.
 type DecoderStep struct {
-	X      *Node // [B, S, D] float32: the embeddings
-	Now    *Node // int32 [B, S]: the columns of the KV cache for the tokens
-	Rotary Rotary
-	Mask   *Node // [B, S, T]
-	Eps    float64
-	Layers []DecoderLayer
+	X            *Node // [B, S, D] float32: the embeddings
+	CacheColumns *Node // int32 [B, S]: the columns of the KV cache for the tokens
+	Rotary       Rotary
+	Mask         *Node // [B, S, T]
+	Eps          float64
+	Layers       []DecoderLayer
 }
 
 // DecoderLayer holds one layer's inputs of a decoder step.
@@ -32,29 +32,29 @@ type DecoderLayer struct {
 // FuseDecoder returns y [B, S, D], the output of the last layer, and the updated KV cache (keys and values of each
 // layer) as they are given. It marks them as the results of the step, so that package pjrt can replace all layers by
 // one kernel call that reads the weights at the speed of memory. Without a kernel, y and cache are computed as built.
-func (w Weights) CalledDecoder(step DecoderStep, y *Node, cache []*Node) (*Node, []*Node) {
-	if w.mesh != nil || !step.callable() {
+func (w Weights) FuseDecoder(step DecoderStep, y *Node, cache []*Node) (*Node, []*Node) {
+	if w.mesh != nil || !step.hasCall() {
 		return y, cache
 	}
 	eps := Const(y.Graph(), float32(step.Eps))
-	in := []*Node{step.X, step.Now, step.Rotary.Cos, step.Rotary.Sin, step.Mask, eps}
+	in := []*Node{step.X, step.CacheColumns, step.Rotary.Cos, step.Rotary.Sin, step.Mask, eps}
 	for _, l := range step.Layers {
 		in = append(append(in, l.Keys, l.Values), l.Weights[:]...)
 	}
-	results := marked(mlir.DecoderMarker, append([]*Node{y}, cache...), in...)
+	results := markCall(mlir.DecoderMarker, append([]*Node{y}, cache...), in...)
 	return results[0], results[1:]
 }
 
 // hasCall tells whether package pjrt may replace the step by a kernel call: few tokens, the same dtype for all matrices
 // and for all norms, and widths that the kernels take.
-func (s DecoderStep) callable() bool {
+func (s DecoderStep) hasCall() bool {
 	rows, tokens := s.X.Shape().Dim(0), s.X.Shape().Dim(1)
-	if onGPU(s.X) || rows*tokens > DecoderRows || s.Mask.Shape().Dim(0) != rows {
+	if onGPU(s.X) || rows*tokens > MaxFusedTokens || s.Mask.Shape().Dim(0) != rows {
 		return false
 	}
 	first := s.Layers[0]
 	for _, l := range s.Layers {
-		if !divides(l.Keys.Shape().Dim(2)) || !divides(l.Keys.Shape().Dim(3)) {
+		if !fitsKernels(l.Keys.Shape().Dim(2)) || !fitsKernels(l.Keys.Shape().Dim(3)) {
 			return false
 		}
 		for _, weight := range l.Weights {
@@ -65,7 +65,7 @@ func (s DecoderStep) callable() bool {
 			if dtype := weight.DType(); dtype != like.DType() || dtype != dtypes.Float32 && dtype != dtypes.BFloat16 {
 				return false
 			}
-			if !divides(weight.Shape().Dim(0)) || !divides(weight.Shape().Dim(-1)) {
+			if !fitsKernels(weight.Shape().Dim(0)) || !fitsKernels(weight.Shape().Dim(-1)) {
 				return false
 			}
 		}

@@ -20,7 +20,7 @@ func ExampleMask() {
 	}
 	defer d.Close()
 	p := device.NewProgram(d, "mask", func(in [][]*Node) [][]*Node {
-		row := graph.Places{Segments: in[0][0]}
+		row := graph.Layout{Segments: in[0][0]}
 		return [][]*Node{{graph.Mask(row, row, 0)}}
 	})
 	segments := tensors.FromValue([][]int32{{256, 256, 257, 258, 0}})
@@ -48,7 +48,7 @@ func ExampleTokenLogProbs() {
 	defer d.Close()
 	p := device.NewProgram(d, "logp", func(in [][]*Node) [][]*Node {
 		hidden, index, labels, head := in[0][0], in[0][1], in[0][2], in[0][3]
-		logp, mean := graph.TokenLogProbs(hidden, index, labels, head, graph.HeadGradient{Hidden: true}, 256)
+		logp, mean := graph.TokenLogProbs(hidden, index, labels, head, graph.HeadGradients{Hidden: true}, 256)
 		return [][]*Node{{Exp(logp), mean}}
 	})
 	results, err := p.Call([]*tensors.Tensor{

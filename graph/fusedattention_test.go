@@ -18,8 +18,8 @@ import (
 func countAttentionCalls(t *testing.T, dtype dtypes.DType, length int) (forward, backward, products int) {
 	t.Helper()
 	const b, heads, kvHeads, width = 2, 4, 2, 64
-	p := device.NewProgram(graphtest.GPUs(t, "h100", 1), "attention", func(in [][]*Node) [][]*Node {
-		layout := graph.Places{Segments: in[1][0], Positions: in[1][1]}
+	p := device.NewProgram(graphtest.CompileOnlyGPUs(t, "h100", 1), "attention", func(in [][]*Node) [][]*Node {
+		layout := graph.Layout{Segments: in[1][0], Positions: in[1][1]}
 		y := graph.Weights{}.SelfAttention(in[0][0], in[0][1], in[0][2], graph.Mask(layout, layout, 0))
 		return [][]*Node{{y}, Gradient(ReduceAllSum(Square(ConvertDType(y, dtypes.Float32))), in[0]...)}
 	})

@@ -18,10 +18,10 @@ func onGPU(x *Node) bool {
 // markCall tells package pjrt that results are a known function of in, so that it can replace their computation by
 // one kernel call. The mark is the last operand of an optimization barrier over results and in. Without a kernel,
 // XLA computes the results as they are built.
-func marked(mark int32, results []*Node, in ...*Node) []*Node {
+func markCall(mark int32, results []*Node, in ...*Node) []*Node {
 	operands := append(slices.Clone(results), stopGradients(in)...)
 	return OptimizationBarriers(append(operands, Const(in[0].Graph(), mark))...)[:len(results)]
 }
 
 // fitsKernels tells whether kernels take a matrix or head of width n.
-func divides(n int) bool { return n%mlir.CallWidth == 0 }
+func fitsKernels(n int) bool { return n%mlir.CallWidth == 0 }

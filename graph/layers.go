@@ -17,7 +17,7 @@ func (w Weights) Get(name string) *Node {
 		exceptions.Panicf("weight %q is not part of the model", name)
 	}
 	if w.isSharded(name) {
-		return w.gather(node, w.Trained(name))
+		return w.gather(node, w.HasMaster(name))
 	}
 	return w.cast(node)
 }
@@ -37,7 +37,7 @@ func (w Weights) Linear(x *Node, name string, dtype dtypes.DType) *Node {
 
 // RematLayer returns f(w, x) for one layer of the network; the backward pass recomputes it as Remat does. f may use any
 // base weight, but only those masters whose names begin with prefix.
-func (w Weights) Recomputed(prefix string, x *Node, f func(w Weights, x *Node) *Node) *Node {
+func (w Weights) RematLayer(prefix string, x *Node, f func(w Weights, x *Node) *Node) *Node {
 	var names []string
 	in := []*Node{x}
 	for _, name := range w.masterNames {
@@ -46,7 +46,7 @@ func (w Weights) Recomputed(prefix string, x *Node, f func(w Weights, x *Node) *
 			in = append(in, w.masters[name])
 		}
 	}
-	return Recomputed(func(in []*Node) *Node {
+	return Remat(func(in []*Node) *Node {
 		inner := w
 		inner.inRemat = true
 		inner.masters = nodesByName(names, in[1:])
@@ -56,9 +56,9 @@ func (w Weights) Recomputed(prefix string, x *Node, f func(w Weights, x *Node) *
 
 // Remat returns f(in...) and has the backward pass recompute it, see the function Remat. Inside RematLayer it is f
 // itself: recomputing a part of a layer that is being recomputed would cost time and save nothing.
-func (w Weights) Again(f func(in []*Node) *Node, in ...*Node) *Node {
+func (w Weights) Remat(f func(in []*Node) *Node, in ...*Node) *Node {
 	if w.inRemat {
 		return f(in)
 	}
-	return Recomputed(f, in...)
+	return Remat(f, in...)
 }

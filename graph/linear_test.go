@@ -12,7 +12,7 @@ import (
 )
 
 func TestLinear(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			y := graph.Linear(in[0], in[1])
 			y.AssertDims(1, 2, 3)
@@ -26,7 +26,7 @@ func TestLinear(t *testing.T) {
 
 // A single row in bfloat16 is multiplied as two rows; the results are the same. All values are exact in bfloat16.
 func TestLinearSingleRow(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			half := func(x *Node) *Node { return ConvertDType(x, dtypes.BFloat16) }
 			y := graph.Linear(half(in[0]), half(in[1]))
@@ -50,19 +50,19 @@ func TestLinearHalfPrecision(t *testing.T) {
 			}
 			y := first(in[:2])
 			if remat {
-				y = graph.Recomputed(first, in[:2]...)
+				y = graph.Remat(first, in[:2]...)
 			}
 			y = ConvertDType(graph.Linear(y, ConvertDType(in[2], dtype)), dtypes.Float32)
 			return append(Gradient(ReduceAllSum(Square(y)), in...), y)
 		}
 	}
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		x, w1, w2 := graphtest.Random(1, 2, 8, 64), graphtest.Random(2, 96, 64), graphtest.Random(3, 32, 96)
 		want := call(t, d, layers(dtypes.Float32, false), x, w1, w2)
 		for _, remat := range []bool{false, true} {
 			got := call(t, d, layers(dtypes.BFloat16, remat), x, w1, w2)
 			for i, what := range []string{"dx", "dw1", "dw2", "y"} {
-				r := graphtest.Relative(graphtest.Floats(t, got[i]), graphtest.Floats(t, want[i]))
+				r := graphtest.RelativeError(graphtest.Floats(t, got[i]), graphtest.Floats(t, want[i]))
 				if !(r < 0.01) || r == 0 {
 					t.Errorf("remat %v: %s has relative error %.2g, want the rounding of bfloat16 (2^-8 = 0.0039)",
 						remat, what, r)
@@ -74,7 +74,7 @@ func TestLinearHalfPrecision(t *testing.T) {
 
 // The sum of 4096 bfloat16 ones is exact; accumulated in bfloat16, it would stop at 256.
 func TestLinearAccumulatesInFloat32(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			one := ConvertDType(in[0], dtypes.BFloat16)
 			y := graph.Linear(BroadcastToDims(one, 3, 4096), BroadcastToDims(one, 5, 4096))

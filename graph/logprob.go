@@ -19,11 +19,11 @@ import (
 // time.
 //
 // gradients selects the gradients that the program takes. The mean has none.
-func TokenLogProbs(hidden, index, labels, head *Node, gradients HeadGradient, chunk int) (logp, mean *Node) {
+func TokenLogProbs(hidden, index, labels, head *Node, gradients HeadGradients, chunk int) (logp, mean *Node) {
 	if chunk < 1 {
 		exceptions.Panicf("log-probabilities in chunks of %d tokens: want at least 1", chunk)
 	}
-	x := PickRows(hidden, index) // [N, D]
+	x := GatherRows(hidden, index) // [N, D]
 	if gradients.Head {
 		logp = trainedHead(x, labels, head, chunk)
 	} else {
@@ -33,7 +33,7 @@ func TokenLogProbs(hidden, index, labels, head *Node, gradients HeadGradient, ch
 }
 
 // HeadGradients selects gradients of TokenLogProbs.
-type HeadGradient struct {
+type HeadGradients struct {
 	Hidden bool // with respect to the hidden states
 	// Head is the gradient with respect to the head, for a head that is trained. The policy and the reference model
 	// give bit-equal results only if both set it to the same value.
@@ -96,7 +96,7 @@ func frozenHead(x, labels, w *Node, gradient bool, chunk int) *Node {
 			if gradient {
 				// The barrier keeps the value's computation the same as without a gradient, see Remat.
 				separated := OptimizationBarriers(logits, sum, top, labels)
-				expected := Div(weighedRows(separated[0], separated[2], w), separated[1])
+				expected := Div(weightedRows(separated[0], separated[2], w), separated[1])
 				slopes = append(slopes, Sub(labelRows(separated[3], w), expected)) // [n, D]
 				earlier = append(earlier, slopes[len(slopes)-1])
 			}
@@ -117,7 +117,7 @@ func frozenHead(x, labels, w *Node, gradient bool, chunk int) *Node {
 // [n, D], for logits [n, V] and the largest logit of each row, top [n, 1]. The exponentials are rounded to w's dtype
 // before the division by their sum. The weight of the most probable token is then exactly 1; only this token's row
 // can nearly cancel the label's.
-func weighedRows(logits, top, w *Node) *Node {
+func weightedRows(logits, top, w *Node) *Node {
 	return contract(ConvertDType(Exp(Sub(logits, top)), w.DType()), 1, w, 0, dtypes.Float32)
 }
 
@@ -160,7 +160,7 @@ func labelLogProbs(x, labels, w *Node) *Node {
 }
 
 // GatherRows returns the rows of hidden [B, S, D] that index [N] names as b*S + s: [N, D].
-func PickRows(hidden, index *Node) *Node {
+func GatherRows(hidden, index *Node) *Node {
 	return Gather(Reshape(hidden, -1, hidden.Shape().Dim(-1)), InsertAxes(index, -1))
 }
 

@@ -30,7 +30,7 @@ func TestTokenLogProbs(t *testing.T) {
 	index := []int32{0, 3, 3, 5, 6, 7, 11, 0, 0} // from both rows, some of them twice, as padding is
 	labels := []int32{0, 10, 4, 4, 7, 1, 2, 0, 0}
 	weight := []float32{1, -2, 0.5, 3, 1, 1, -1, 0, 0}
-	graphtest.Each(t, func(t *testing.T, dev *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, dev *device.Device) {
 		hidden, head := graphtest.Random(1, b, s, d), graphtest.Random(2, v, d)
 		want := call(t, dev, func(in []*Node) []*Node {
 			logp, mean := fullLogProbs(in[0], in[1], in[2], in[3])
@@ -40,7 +40,7 @@ func TestTokenLogProbs(t *testing.T) {
 			for _, chunk := range []int{1, 7, 256} {
 				t.Run(fmt.Sprintf("frozen=%v,chunk=%d", frozen, chunk), func(t *testing.T) {
 					got := call(t, dev, func(in []*Node) []*Node {
-						gradients := graph.HeadGradient{Hidden: true, Head: !frozen}
+						gradients := graph.HeadGradients{Hidden: true, Head: !frozen}
 						logp, mean := graph.TokenLogProbs(in[0], in[1], in[2], in[3], gradients, chunk)
 						loss := ReduceAllSum(Mul(logp, in[4]))
 						if frozen {
@@ -86,7 +86,7 @@ func TestTokenLogProbsMemory(t *testing.T) {
 		}
 		all := temp(func(in []*Node) (logp, mean *Node) { return fullLogProbs(in[0], in[2], in[3], in[1]) })
 		ours := temp(func(in []*Node) (logp, mean *Node) {
-			gradients := graph.HeadGradient{Hidden: true, Head: !frozen}
+			gradients := graph.HeadGradients{Hidden: true, Head: !frozen}
 			return graph.TokenLogProbs(in[0], in[2], in[3], in[1], gradients, chunk)
 		})
 		t.Logf("frozen %v: %d MiB in chunks, %d MiB with all logits", frozen, ours>>20, all>>20)
@@ -100,9 +100,9 @@ func TestTokenLogProbsMemory(t *testing.T) {
 func TestTokenLogProbsByHand(t *testing.T) {
 	ln := func(x float64) float32 { return float32(math.Log(x)) }
 	head := [][]float32{{ln(1)}, {ln(2)}, {ln(5)}}
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
-			logp, mean := graph.TokenLogProbs(in[0], in[1], in[2], in[3], graph.HeadGradient{Hidden: true}, 2)
+			logp, mean := graph.TokenLogProbs(in[0], in[1], in[2], in[3], graph.HeadGradients{Hidden: true}, 2)
 			// dlogp_0/dh = w_0 - sum_v p_v w_v
 			return []*Node{logp, mean, Gradient(Squeeze(SliceAxis(logp, 0, AxisElem(0))), in[0])[0]}
 		}, [][][]float32{{{1}}}, []int32{0, 0, 0}, []int32{0, 1, 2}, head)
@@ -115,10 +115,10 @@ func TestTokenLogProbsByHand(t *testing.T) {
 func TestGreedyLogProbs(t *testing.T) {
 	// With one hidden unit the logits are the weights of the head. Two tokens have logit 3; the first one is greedy.
 	head := [][]float32{{1}, {3}, {-2}, {3}}
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
-			logp, greedy := graph.GreedyLogProbs(graph.PickRows(in[0], in[1]), in[2], in[3])
-			want, _ := graph.TokenLogProbs(in[0], in[1], in[2], in[3], graph.HeadGradient{Head: true}, 3)
+			logp, greedy := graph.GreedyLogProbs(graph.GatherRows(in[0], in[1]), in[2], in[3])
+			want, _ := graph.TokenLogProbs(in[0], in[1], in[2], in[3], graph.HeadGradients{Head: true}, 3)
 			return []*Node{ConvertDType(greedy, dtypes.Float32), Sub(logp, want)}
 		}, [][][]float32{{{1}, {-1}}}, []int32{0, 0, 0, 0, 1}, []int32{0, 1, 2, 3, 2}, head)
 		near(t, "greedy", graphtest.Floats(t, got[0]), []float32{0, 1, 0, 0, 1}, 0)
@@ -142,7 +142,7 @@ func TestFrozenHeadHalfPrecision(t *testing.T) {
 	gradient := func(dtype dtypes.DType) []float32 {
 		p := device.NewProgram(d, "head", func(in [][]*Node) [][]*Node {
 			h, w := ConvertDType(in[0][0], dtype), ConvertDType(in[0][1], dtype)
-			logp, _ := graph.TokenLogProbs(h, in[1][0], in[1][1], w, graph.HeadGradient{Hidden: true}, 64)
+			logp, _ := graph.TokenLogProbs(h, in[1][0], in[1][1], w, graph.HeadGradients{Hidden: true}, 64)
 			return [][]*Node{{Gradient(ReduceAllSum(logp), in[0][0])[0]}}
 		})
 		defer p.Close()
@@ -153,7 +153,7 @@ func TestFrozenHeadHalfPrecision(t *testing.T) {
 		}
 		return graphtest.Floats(t, out[0][0])
 	}
-	if r := graphtest.Relative(gradient(dtypes.BFloat16), gradient(dtypes.Float32)); !(r <= 0.004) {
+	if r := graphtest.RelativeError(gradient(dtypes.BFloat16), gradient(dtypes.Float32)); !(r <= 0.004) {
 		t.Errorf("relative error %g", r)
 	}
 }
@@ -164,7 +164,7 @@ func TestNearlyCertainTokens(t *testing.T) {
 	const tokens, width, words = 64, 96, 5003
 	w := roundToBF16(graphtest.Floats(t, graphtest.Random(2, words, width)))
 	index, labels := make([]int32, tokens), make([]int32, tokens)
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		head := tensors.FromFlatDataAndDimensions(w, words, width)
 		for scale, least := range map[float32]float32{0.1: -0.05, 0.16: -2e-4, 0.18: -3e-5} {
 			h := make([]float32, 0, tokens*width)
@@ -178,7 +178,7 @@ func TestNearlyCertainTokens(t *testing.T) {
 			gradient := func(dtype dtypes.DType) (grad, logp []float32) {
 				got := call(t, d, func(in []*Node) []*Node {
 					h, w := ConvertDType(in[0], dtype), ConvertDType(in[1], dtype)
-					logp, _ := graph.TokenLogProbs(h, in[2], in[3], w, graph.HeadGradient{Hidden: true}, 64)
+					logp, _ := graph.TokenLogProbs(h, in[2], in[3], w, graph.HeadGradients{Hidden: true}, 64)
 					return []*Node{Gradient(ReduceAllSum(logp), in[0])[0], logp}
 				}, hidden, head, index, labels)
 				return graphtest.Floats(t, got[0]), graphtest.Floats(t, got[1])
@@ -190,7 +190,7 @@ func TestNearlyCertainTokens(t *testing.T) {
 					slices.Max(logp), least)
 			}
 			for i := range tokens {
-				if r := graphtest.Relative(half[i*width:(i+1)*width], full[i*width:(i+1)*width]); !(r <= 0.01) {
+				if r := graphtest.RelativeError(half[i*width:(i+1)*width], full[i*width:(i+1)*width]); !(r <= 0.01) {
 					t.Errorf("scale %g: gradient of token %d (log-probability %g): relative error %.2g",
 						scale, i, logp[i], r)
 				}
@@ -202,12 +202,12 @@ func TestNearlyCertainTokens(t *testing.T) {
 // In bfloat16, values and gradients differ from the float32 results by rounding only.
 func TestTokenLogProbsHalfPrecision(t *testing.T) {
 	index, labels := []int32{0, 1, 2, 3, 4, 5, 6, 7}, []int32{3, 1, 4, 1, 5, 9, 2, 6}
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		hidden, head := graphtest.Random(1, 1, 8, 64), graphtest.Random(2, 50, 64)
 		run := func(dtype dtypes.DType, frozen bool) (logp, grad []float32) {
 			got := call(t, d, func(in []*Node) []*Node {
 				h, w := ConvertDType(MulScalar(in[0], 0.1), dtype), ConvertDType(in[3], dtype)
-				logp, _ := graph.TokenLogProbs(h, in[1], in[2], w, graph.HeadGradient{Hidden: true, Head: !frozen}, 5)
+				logp, _ := graph.TokenLogProbs(h, in[1], in[2], w, graph.HeadGradients{Hidden: true, Head: !frozen}, 5)
 				return []*Node{logp, Gradient(ReduceAllSum(logp), in[0])[0]}
 			}, hidden, index, labels, head)
 			return graphtest.Floats(t, got[0]), graphtest.Floats(t, got[1])
@@ -215,10 +215,10 @@ func TestTokenLogProbsHalfPrecision(t *testing.T) {
 		for _, frozen := range []bool{true, false} {
 			wantLogp, wantGrad := run(dtypes.Float32, frozen)
 			logp, grad := run(dtypes.BFloat16, frozen)
-			if r := graphtest.Relative(logp, wantLogp); r > 0.004 {
+			if r := graphtest.RelativeError(logp, wantLogp); r > 0.004 {
 				t.Errorf("frozen %v: logp has relative error %.2g", frozen, r)
 			}
-			if r := graphtest.Relative(grad, wantGrad); r > 0.01 {
+			if r := graphtest.RelativeError(grad, wantGrad); r > 0.01 {
 				t.Errorf("frozen %v: gradient has relative error %.2g", frozen, r)
 			}
 		}

@@ -12,7 +12,7 @@ const BranchBits = 8
 
 // Layout tells where the tokens of a batch belong: to which document and branch, and at which position. All nodes are
 // int32 [B, S].
-type Places struct {
+type Layout struct {
 	// Segments is 0 for padding, otherwise document<<BranchBits | branch, with document >= 1. Branch 0 is the trunk,
 	// the prefix that all branches of the document share.
 	Segments *Node
@@ -35,7 +35,7 @@ type Places struct {
 //
 // The order of a token is the number of tokens it would attend to without a window, which is its place in its own
 // sequence, wherever that lies in the row and whatever positions rotate it. With a KV cache, the order is Positions.
-func Mask(queries, keys Places, window int) *Node {
+func Mask(queries, keys Layout, window int) *Node {
 	segmentQ, segmentK := InsertAxes(queries.Segments, 2), InsertAxes(keys.Segments, 1) // [B, S, 1], [B, 1, T]
 	trunkQ := BitwiseAnd(segmentQ, Const(segmentQ.Graph(), int32(-1)<<BranchBits))      // [B, S, 1]
 	mask := Or(Equal(segmentK, segmentQ), Equal(segmentK, trunkQ))                      // [B, S, T]
@@ -61,7 +61,7 @@ func computeOnce(x *Node) *Node {
 }
 
 // index returns Index, or 0, 1, 2, ... for every row if it is nil.
-func (l Places) index() *Node {
+func (l Layout) index() *Node {
 	if l.Index != nil {
 		return l.Index
 	}

@@ -21,5 +21,5 @@ func RMSNorm(x, weight *Node, eps float64) *Node {
 // RMSNorm is the function RMSNorm with the weight called name. The backward pass keeps x [..., D] and recomputes the
 // rest.
 func (w Weights) RMSNorm(x *Node, name string, eps float64) *Node {
-	return w.Again(func(in []*Node) *Node { return RMSNorm(in[0], in[1], eps) }, x, w.Get(name))
+	return w.Remat(func(in []*Node) *Node { return RMSNorm(in[0], in[1], eps) }, x, w.Get(name))
 }

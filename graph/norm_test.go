@@ -29,7 +29,7 @@ func TestRMSNorm(t *testing.T) {
 	// Row 1: mean(x^2) = (9+16)/2 = 12.5, with eps 3.5 the root is 4. Row 2: mean(x^2) = 0.5, the root is 2.
 	x, weight := [][]float32{{3, 4}, {1, 0}}, []float32{2, -1}
 	want := []float32{1.5, -1, 1, 0}
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			half := graph.RMSNorm(ConvertDType(in[0], dtypes.BFloat16), in[1], 3.5)
 			half.AssertDims(2, 2)
@@ -46,7 +46,7 @@ func TestRMSNorm(t *testing.T) {
 // The gradient of L = y_1 for x = (3, 4), w = (2, -1), eps = 3.5: r = 4, y_1 = 2*3/r,
 // dL/dx_1 = 2/r - 2*3*x_1/(2*r^3) = 0.5 - 18/128, dL/dx_2 = -2*3*x_2/(2*r^3) = -24/128, dL/dw_1 = 3/4.
 func TestRMSNormGradient(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			y := graph.RMSNorm(in[0], in[1], 3.5)
 			return Gradient(ReduceAllSum(SliceAxis(y, -1, AxisElem(0))), in[0], in[1])

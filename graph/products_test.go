@@ -159,7 +159,7 @@ func checkProduct(t *testing.T, d *device.Device, c productCase) {
 		})
 	}
 	group.Wait()
-	if r := graphtest.Relative(results[0], c.want(a, b)); !(r <= bound) {
+	if r := graphtest.RelativeError(results[0], c.want(a, b)); !(r <= bound) {
 		t.Errorf("relative error %g, want at most %g", r, bound)
 	}
 	for _, other := range results[1:] {
@@ -242,7 +242,7 @@ func TestTF32(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := graphtest.Relative(graphtest.Floats(t, out[0][0]), want)
+		r := graphtest.RelativeError(graphtest.Floats(t, out[0][0]), want)
 		bound, rounds := 5e-7, false
 		switch {
 		case d == tf32 && d.Platform() == device.PlatformCUDA:

@@ -9,7 +9,7 @@ import . "github.com/gomlx/gomlx/core/graph"
 // compiles an operation differently, with different rounding, depending on what reads its result. With Remat nothing
 // but the forward pass reads it, so the policy (with a backward pass) and the reference model (without one) compile to
 // the same machine code, and equal weights give results that are equal to the last bit.
-func Recomputed(f func(in []*Node) *Node, in ...*Node) *Node {
+func Remat(f func(in []*Node) *Node, in ...*Node) *Node {
 	return withGradient(f, func(in []*Node, dy *Node) []*Node {
 		in, dy = delayUntil(dy, in)
 		return Gradient(ReduceAllSum(Mul(f(in), dy)), in...)

@@ -43,7 +43,7 @@ func TestRotaryApply(t *testing.T) {
 		s1, c1 := math.Sincos(float64(float32(p) * float32(0.01)))
 		want = append(want, float32(c0-3*s0), float32(2*c1-4*s1), float32(3*c0+s0), float32(4*c1+2*s1))
 	}
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		got := call(t, d, func(in []*Node) []*Node {
 			r := graph.NewRotary(in[0], graph.RotaryFrequencies(4, 10000))
 			x := BroadcastToDims(Reshape(in[1], 1, 1, 1, 4), 1, len(positions), 2, 4) // two equal heads
@@ -71,7 +71,7 @@ func TestRotaryFarPositions(t *testing.T) {
 	for i := range half {
 		one[i] = 1
 	}
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		for _, theta := range []float64{1e4, 1e6} {
 			freqs := graph.RotaryFrequencies(2*half, theta)
 			got := graphtest.Floats(t, call(t, d, func(in []*Node) []*Node {

@@ -11,8 +11,8 @@ func (w Weights) SelfAttention(q, k, v, mask *Node) *Node {
 	if fusable(q) {
 		return fusedAttention(q, k, v, mask)
 	}
-	if callable(q) {
-		return w.calledAttention(q, k, v, mask)
+	if hasAttentionCall(q) {
+		return w.callAttention(q, k, v, mask)
 	}
-	return w.Again(func(in []*Node) *Node { return selfAttention(in[0], in[1], in[2], mask) }, q, k, v)
+	return w.Remat(func(in []*Node) *Node { return attendInBlocks(in[0], in[1], in[2], mask) }, q, k, v)
 }

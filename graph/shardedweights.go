@@ -37,7 +37,7 @@ func scatterGradient(m *device.Mesh, dy, shard *Node) *Node {
 func (w Weights) linearSharded(x *Node, name string, multiply func(a, b *Node, out dtypes.DType) *Node,
 	dtype dtypes.DType) *Node {
 	shard, _ := w.find(name)
-	trained := w.Trained(name)
+	trained := w.HasMaster(name)
 	gatherAfter := func(x *Node) *Node {
 		return allGather(w.mesh, w.cast(OptimizationBarriers(shard, x)[0]))
 	}

@@ -13,7 +13,7 @@ import (
 // The backward pass keeps only gate and up:
 //
 //	dgate = dy up s (1 + gate (1 - s)),  dup = dy gate s
-func Gated(gate, up *Node) *Node {
+func SwiGLU(gate, up *Node) *Node {
 	return withGradient(func(in []*Node) *Node {
 		x, up := inFloat32(in[0]), inFloat32(in[1])
 		return ConvertDType(Mul(Div(x, onePlusExp(x)), up), in[0].DType())

@@ -20,7 +20,7 @@ func computeSwiGLU(t *testing.T, d *device.Device, dtype dtypes.DType, gate, up,
 	t.Helper()
 	got := call(t, d, func(in []*Node) []*Node {
 		g, u := ConvertDType(in[0], dtype), ConvertDType(in[1], dtype)
-		y := graph.Gated(g, u)
+		y := graph.SwiGLU(g, u)
 		adjoints := Gradient(ReduceAllSum(Mul(ConvertDType(y, dtypes.Float32), in[2])), in[0], in[1])
 		return append([]*Node{ConvertDType(y, dtypes.Float32)}, adjoints...)
 	}, gate, up, dy)
@@ -31,7 +31,7 @@ func computeSwiGLU(t *testing.T, d *device.Device, dtype dtypes.DType, gate, up,
 func TestSwiGLUByHand(t *testing.T) {
 	x := float32(math.Log(3))
 	gate, up, dy := []float32{0, x, 1000, -1000}, []float32{3, 2, 5, 7}, []float32{2, 1, 1, 1}
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		y, dgate, dup := computeSwiGLU(t, d, dtypes.Float32, gate, up, dy)
 		near(t, "y", y, []float32{0, 1.5 * x, 5000, 0}, 1e-6)
 		near(t, "dgate", dgate, []float32{3, 1.5 * (1 + x/4), 5, 0}, 1e-6)

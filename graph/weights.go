@@ -33,7 +33,7 @@ func NewWeights(names []string, nodes []*Node) Weights {
 
 // WithMasters returns the view in which the given nodes replace the base weights of the same names: the policy. It
 // panics if the base has no weight of a name, or one of another shape.
-func (w Weights) Overlay(names []string, nodes []*Node) Weights {
+func (w Weights) WithMasters(names []string, nodes []*Node) Weights {
 	w.masters, w.masterNames = nodesByName(names, nodes), names
 	for name, node := range w.masters {
 		base, found := w.base[name]
@@ -62,24 +62,24 @@ func (w Weights) WithDType(dtype dtypes.DType) Weights {
 
 // ForInference returns the view for programs without gradients: its float32 products are as exact as PyTorch's and take
 // up to twice the time (measured with SmolLM2 on two cores, rows of 256 tokens).
-func (w Weights) WithoutGradient() Weights {
+func (w Weights) ForInference() Weights {
 	w.inference = true
 	return w
 }
 
 // OnMesh returns the view for weights that are sharded as base and masters are. Call it before WithMasters. Get and
 // Linear then gather a sharded weight where it is used; its gradient is summed over the devices and sharded again.
-func (w Weights) On(base, masters *device.Tensors) Weights {
+func (w Weights) OnMesh(base, masters *device.TensorSet) Weights {
 	w.mesh = base.Mesh
 	w.shardedBase, w.shardedMasters = shardedNames(base), shardedNames(masters)
 	return w
 }
 
 // shardedNames returns the names of the sharded tensors.
-func shardedNames(ts *device.Tensors) map[string]bool {
+func shardedNames(ts *device.TensorSet) map[string]bool {
 	names := map[string]bool{}
 	for i, name := range ts.Names {
-		if ts.IsCut(i) {
+		if ts.IsSharded(i) {
 			names[name] = true
 		}
 	}
@@ -87,7 +87,7 @@ func shardedNames(ts *device.Tensors) map[string]bool {
 }
 
 // HasMaster tells whether the weight called name is trained.
-func (w Weights) Trained(name string) bool {
+func (w Weights) HasMaster(name string) bool {
 	_, found := w.masters[name]
 	return found
 }
@@ -102,7 +102,7 @@ func (w Weights) find(name string) (node *Node, found bool) {
 
 // isSharded tells whether each device has only a shard of the weight called name.
 func (w Weights) isSharded(name string) bool {
-	if w.Trained(name) {
+	if w.HasMaster(name) {
 		return w.shardedMasters[name]
 	}
 	return w.shardedBase[name]

@@ -25,16 +25,16 @@ func call(t *testing.T, d *device.Device, fn func(in []*Node) []*Node, args ...a
 }
 
 func TestWeights(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		call(t, d, func(in []*Node) []*Node {
 			matrix, vector, master := in[0], in[1], in[2]
 			base := graph.NewWeights([]string{"m", "v"}, []*Node{matrix, vector})
-			policy := base.Overlay([]string{"m"}, []*Node{master})
+			policy := base.WithMasters([]string{"m"}, []*Node{master})
 			if base.Get("m") != matrix || policy.Get("m") != master || policy.Get("v") != vector ||
 				policy.Base().Get("m") != matrix {
 				t.Error("a view returns the wrong node")
 			}
-			if !policy.Trained("m") || policy.Trained("v") || policy.Base().Trained("m") || base.Trained("m") {
+			if !policy.HasMaster("m") || policy.HasMaster("v") || policy.Base().HasMaster("m") || base.HasMaster("m") {
 				t.Error("HasMaster is wrong")
 			}
 			half := policy.WithDType(dtypes.BFloat16)
@@ -46,8 +46,8 @@ func TestWeights(t *testing.T) {
 				fn   func()
 			}{
 				{`"x" is not part`, func() { base.Get("x") }},
-				{`"x" is trained but is not part`, func() { base.Overlay([]string{"x"}, []*Node{master}) }},
-				{`"v" is trained with shape`, func() { base.Overlay([]string{"v"}, []*Node{master}) }},
+				{`"x" is trained but is not part`, func() { base.WithMasters([]string{"x"}, []*Node{master}) }},
+				{`"v" is trained with shape`, func() { base.WithMasters([]string{"v"}, []*Node{master}) }},
 				{`"m" is given twice`, func() { graph.NewWeights([]string{"m", "m"}, []*Node{matrix, master}) }},
 				{`1 weight names for 2`, func() { graph.NewWeights([]string{"m"}, []*Node{matrix, master}) }},
 			} {

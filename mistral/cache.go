@@ -51,7 +51,7 @@ func columnAxis(i int) int { return 2 + i%2 }
 // columns.
 func prefill(c config.Config, w graph.Weights, tokens, length *Node) (logits *Node, cache []*Node) {
 	position := Iota(tokens.Graph(), tokens.Shape(), 1) // [1, S]
-	places := graph.Places{Segments: OnesLike(position), Positions: position}
+	places := graph.Layout{Segments: OnesLike(position), Positions: position}
 	mask := graph.Mask(places, places, c.SlidingWindow) // [1, S, S]; no query attends to the padding, which comes last
 	x := hiddenStates(c, w, tokens, position, func(w graph.Weights, _ int, q, k, v *Node) *Node {
 		cache = append(cache, TransposeAllAxes(k, 0, 2, 1, 3), TransposeAllAxes(v, 0, 2, 3, 1))
@@ -83,13 +83,13 @@ func decode(c config.Config, w graph.Weights, tokens, positions *Node, cache []*
 	places := Add(InsertAxes(positions, -1), Iota(tokens.Graph(), tokens.Shape(), 1)) // [B, S]
 	column := Iota(tokens.Graph(), shapes.Make(dtypes.Int32, 1, t), 1)                // [1, T]
 	one := ScalarOne(tokens.Graph(), dtypes.Int32)                                    // since a row is one document
-	queries := graph.Places{Segments: BroadcastToShape(one, places.Shape()), Positions: places, Index: places}
-	keys := graph.Places{Segments: BroadcastToShape(one, column.Shape()), Positions: column}
+	queries := graph.Layout{Segments: BroadcastToShape(one, places.Shape()), Positions: places, Index: places}
+	keys := graph.Layout{Segments: BroadcastToShape(one, column.Shape()), Positions: column}
 	mask := graph.Mask(queries, keys, c.SlidingWindow) // [B, S, T]
 
 	rotary := rotaryTables(c, places)
 	step := graph.DecoderStep{
-		X: embed(w.Get(config.EmbedTokens), tokens), Now: places, Rotary: rotary, Mask: mask, Eps: c.RMSNormEps,
+		X: embed(w.Get(config.EmbedTokens), tokens), CacheColumns: places, Rotary: rotary, Mask: mask, Eps: c.RMSNormEps,
 	}
 	x := runLayers(c, w, step.X, rotary, func(w graph.Weights, layer int, q, k, v *Node) *Node {
 		step.Layers = append(step.Layers, layerInputs(w, layer, cache[2*layer:]))
@@ -98,7 +98,7 @@ func decode(c config.Config, w graph.Weights, tokens, positions *Node, cache []*
 		next = append(next, k, v)
 		return graph.Attention(q, TransposeAllAxes(k, 0, 2, 1, 3), TransposeAllAxes(v, 0, 3, 1, 2), mask)
 	}, false) // [B, S, D]
-	x, next = w.CalledDecoder(step, x, next)
+	x, next = w.FuseDecoder(step, x, next)
 	return graph.Logits(Reshape(finalNorm(c, w, x), -1, c.HiddenSize), Head(c, w)), next
 }
 

@@ -38,7 +38,7 @@ type cachedDecoder struct {
 }
 
 func newCachedDecoder(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DType, norms []dtypes.DType,
-	weights *device.Tensors, rows, columns int) *cachedDecoder {
+	weights *device.TensorSet, rows, columns int) *cachedDecoder {
 	t.Helper()
 	p := device.NewProgram(d, "decode", func(in [][]*Node) [][]*Node {
 		logits, cache := decode(c, weightsView(weights.Names, in[0], dtype, norms), in[1][0], in[1][1], in[2])
@@ -65,7 +65,7 @@ func weightsView(names []string, nodes []*Node, dtype dtypes.DType, norms []dtyp
 			vectors++
 		}
 	}
-	return graph.NewWeights(names, cast).WithDType(dtype).WithoutGradient()
+	return graph.NewWeights(names, cast).WithDType(dtype).ForInference()
 }
 
 // constants returns the values that build computes without inputs.
@@ -122,7 +122,7 @@ func float32s(t *testing.T, x *tensors.Tensor) (values []float32) {
 
 // uncachedLogits returns the logits [B][S][V] of texts of equal length, computed without a cache.
 func uncachedLogits(t *testing.T, d *device.Device, c config.Config, dtype dtypes.DType, norms []dtypes.DType,
-	weights *device.Tensors, texts [][]int32) [][][]float32 {
+	weights *device.TensorSet, texts [][]int32) [][][]float32 {
 	t.Helper()
 	p := device.NewProgram(d, "uncached", func(in [][]*Node) [][]*Node {
 		w, tokens := weightsView(weights.Names, in[0], dtype, norms), in[1][0]
@@ -236,7 +236,7 @@ func checkDecode(t *testing.T, c config.Config, rows int, dtype dtypes.DType, no
 // If there are kernels, all layers of a step are one call, which works on the cache in place, also in the loop of a
 // greedy run. With more rows or other widths there is no such call.
 func TestDecodeUsesKernel(t *testing.T) {
-	d := graphtest.Devices(t, 1)
+	d := graphtest.CPUDevices(t, 1)
 	if !kernels.Available() {
 		t.Skip("no kernels for this processor")
 	}
@@ -298,7 +298,7 @@ func checkKernelCalls(t *testing.T, name string, want int, cache []shapes.Shape,
 
 // Compiled for a GPU, a greedy run calls no CPU kernel and updates the cache in place.
 func TestGreedyRunOnGPU(t *testing.T) {
-	d, c := graphtest.GPUs(t, "h100", 1), wideConfig()
+	d, c := graphtest.CompileOnlyGPUs(t, "h100", 1), wideConfig()
 	weights := randomWeights(c)
 	g := NewGenerator(d, c, weights, nil, dtypes.BFloat16)
 	defer g.Close()

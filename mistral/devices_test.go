@@ -18,16 +18,16 @@ import (
 // tinyOnDevices opens the given number of devices and loads a copy of the built-in model on each.
 func tinyOnDevices(t *testing.T, devices int) (*device.Device, *mistral.Model) {
 	t.Helper()
-	d := graphtest.Devices(t, devices)
+	d := graphtest.CPUDevices(t, devices)
 	checkpoint, err := pretrained.Open(pretrained.Tiny)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mesh, err := device.ParseMesh("data", devices, config.Sharding())
+	mesh, err := device.ParseMesh("data", devices, config.ShardingRules())
 	if err != nil {
 		t.Fatal(err)
 	}
-	model, err := mistral.LoadOn(d, mesh, checkpoint, dtypes.Float32)
+	model, err := mistral.LoadOnMesh(d, mesh, checkpoint, dtypes.Float32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,8 +74,8 @@ func TestDraft(t *testing.T) {
 }
 
 // randomWeights returns random weights for a network.
-func randomWeights(c config.Config) *device.Tensors {
-	random, weights := rand.New(rand.NewPCG(1, 2)), &device.Tensors{}
+func randomWeights(c config.Config) *device.TensorSet {
+	random, weights := rand.New(rand.NewPCG(1, 2)), &device.TensorSet{}
 	for _, spec := range c.Tensors() {
 		values := make([]float32, spec.Elements())
 		for i := range values {

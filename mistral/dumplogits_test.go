@@ -75,7 +75,7 @@ func textLogits(t *testing.T, d *device.Device, m *mistral.Model, tokens []int32
 		positions[i], segments[i] = int32(i%length), 1<<graph.BranchBits
 	}
 	p := device.NewProgram(d, "logits", func(in [][]*Node) [][]*Node {
-		w := graph.NewWeights(m.Base.Names, in[0]).WithDType(dtypes.Float32).WithoutGradient()
+		w := graph.NewWeights(m.Base.Names, in[0]).WithDType(dtypes.Float32).ForInference()
 		h := mistral.Hidden(m.Config, w, asInput(in[1]), false)
 		return [][]*Node{{graph.Logits(Reshape(h, -1, h.Shape().Dim(-1)), mistral.Head(m.Config, w))}}
 	})

@@ -20,7 +20,7 @@ type Input struct {
 // The backward pass keeps the inputs of the matrix products and recomputes what is between them. With remat it
 // keeps only the input of each layer and of each MLP, which takes less memory and about a fifth more work.
 func Hidden(c config.Config, w graph.Weights, in Input, remat bool) *Node {
-	places := graph.Places{Segments: in.Segments, Positions: in.Positions}
+	places := graph.Layout{Segments: in.Segments, Positions: in.Positions}
 	mask := graph.Mask(places, places, c.SlidingWindow) // [B, S, S]
 	attend := func(w graph.Weights, _ int, q, k, v *Node) *Node { return w.SelfAttention(q, k, v, mask) }
 	return hiddenStates(c, w, in.Tokens, in.Positions, attend, remat)
@@ -48,7 +48,7 @@ func runLayers(c config.Config, w graph.Weights, x *Node, rotary graph.Rotary, a
 		// Attention and MLP are recomputed separately, so that the MLP's gradient does not need the attention again.
 		for _, part := range []func(w graph.Weights, x *Node) *Node{attention, mlp} {
 			if remat {
-				x = w.Recomputed(config.LayerPrefix(layer), x, part)
+				x = w.RematLayer(config.LayerPrefix(layer), x, part)
 			} else {
 				x = part(w, x)
 			}

@@ -86,7 +86,7 @@ func worstDifference(got, want []float32, valid []int32) float64 {
 func TestForwardTiny(t *testing.T) {
 	const tolerance = 5e-5
 	g := openGolden(t, "forward_tiny.safetensors")
-	weights := &device.Tensors{}
+	weights := &device.TensorSet{}
 	for _, shard := range []string{"model/model-00001-of-00002.safetensors", "model/model-00002-of-00002.safetensors"} {
 		file := openGolden(t, shard)
 		for _, name := range file.Names() {
@@ -104,7 +104,7 @@ func TestForwardTiny(t *testing.T) {
 		result := run(t, d, func(in [][]*Node) [][]*Node {
 			w := graph.NewWeights(weights.Names, in[0])
 			h, head := mistral.Hidden(c, w, asInput(in[1]), false), mistral.Head(c, w)
-			logp, _ := graph.GreedyLogProbs(graph.PickRows(h, in[2][0]), in[2][1], head)
+			logp, _ := graph.GreedyLogProbs(graph.GatherRows(h, in[2][0]), in[2][1], head)
 			all := Einsum("bsd,vd->bsv", h, head)
 			byRow, byColumn := Const(all.Graph(), recordedRows), Const(all.Graph(), columns)
 			subset := Gather(TransposeAllAxes(all, 1, 2, 0), InsertAxes(byRow, -1))      // [rows, V, B]

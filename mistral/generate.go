@@ -17,7 +17,7 @@ import (
 )
 
 // maxRows is the largest number of rows that one device generates at the same time.
-const maxRows = graph.DecoderRows
+const maxRows = graph.MaxFusedTokens
 
 // Generator continues prompts, many at a time, with a KV cache. It may be used by several goroutines at once.
 type Generator struct{ devices []*deviceGenerator }
@@ -27,7 +27,7 @@ type Generator struct{ devices []*deviceGenerator }
 // Every call of Generate reads them, so that the values of masters may change between calls, but not its names.
 //
 // If the weights are on a mesh, every device must have all of them. The devices then share the prompts.
-func NewGenerator(d *device.Device, c config.Config, base, masters *device.Tensors, dtype dtypes.DType) *Generator {
+func NewGenerator(d *device.Device, c config.Config, base, masters *device.TensorSet, dtype dtypes.DType) *Generator {
 	g := &Generator{}
 	for _, n := range (network{config: c, base: base, masters: masters, dtype: dtype}).perDevice() {
 		g.devices = append(g.devices, newGenerator(d.At(n.deviceNumber), n))

@@ -25,9 +25,9 @@ func smallConfig() config.Config {
 }
 
 // seededWeights returns random weights, the same ones for the same seed.
-func seededWeights(c config.Config, seed uint64) *device.Tensors {
+func seededWeights(c config.Config, seed uint64) *device.TensorSet {
 	random := rand.New(rand.NewPCG(seed, 0))
-	set := &device.Tensors{}
+	set := &device.TensorSet{}
 	for _, spec := range c.Tensors() {
 		values := make([]float32, spec.Elements())
 		for i := range values {
@@ -66,7 +66,7 @@ func generate(t *testing.T, g *mistral.Generator, prompts [][]int32, o mistral.G
 
 // checkGreedy checks that every generated token is the most probable one at its position, by running the network
 // over the whole texts without a cache.
-func checkGreedy(t *testing.T, d *device.Device, c config.Config, weights *device.Tensors, prompts [][]int32,
+func checkGreedy(t *testing.T, d *device.Device, c config.Config, weights *device.TensorSet, prompts [][]int32,
 	completions []mistral.Completion) {
 	t.Helper()
 	length := 0
@@ -289,8 +289,8 @@ func TestGenerateMasters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trained := func(seed uint64) *device.Tensors {
-		all, some := seededWeights(c, seed), &device.Tensors{}
+	trained := func(seed uint64) *device.TensorSet {
+		all, some := seededWeights(c, seed), &device.TensorSet{}
 		for _, name := range names {
 			value, _ := all.Get(name)
 			some.Add(name, value)

@@ -77,9 +77,9 @@ func (g golden) tensor(name string) *tensors.Tensor {
 }
 
 // weights returns all tensors whose names begin with prefix, without the prefix in their names.
-func (g golden) weights(prefix string) *device.Tensors {
+func (g golden) weights(prefix string) *device.TensorSet {
 	g.t.Helper()
-	set := &device.Tensors{}
+	set := &device.TensorSet{}
 	for _, name := range g.Names() {
 		if rest, ok := strings.CutPrefix(name, prefix); ok {
 			set.Add(rest, g.tensor(name))

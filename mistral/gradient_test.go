@@ -108,10 +108,10 @@ func checkGradients(t *testing.T, g golden, variant string, c config.Config, mod
 func gradientProgram(c config.Config, base, policy, trained []string, mode gradientMode,
 	skip int) func(in [][]*Node) [][]*Node {
 	return func(in [][]*Node) [][]*Node {
-		w := graph.NewWeights(base, in[0]).Overlay(policy, in[1])
+		w := graph.NewWeights(base, in[0]).WithMasters(policy, in[1])
 		logProbs := func(w graph.Weights, frozenHead bool) *Node {
 			h := mistral.Hidden(c, w, asInput(in[2]), mode.remat)
-			gradient := graph.HeadGradient{Hidden: true, Head: !frozenHead}
+			gradient := graph.HeadGradients{Hidden: true, Head: !frozenHead}
 			logp, _ := graph.TokenLogProbs(h, in[2][3], in[2][4], mistral.Head(c, w), gradient, 16)
 			return logp
 		}

@@ -43,7 +43,7 @@ func (l decoderLayer) mlpResidual(x *Node) *Node {
 	n := l.norm(x, config.PostAttentionNorm)
 	gate := l.linear(n, config.GateProj, l.computeDType()) // [..., F]
 	up := l.linear(n, config.UpProj, l.computeDType())     // [..., F]
-	return Add(x, l.linear(graph.Gated(gate, up), config.DownProj, dtypes.Float32))
+	return Add(x, l.linear(graph.SwiGLU(gate, up), config.DownProj, dtypes.Float32))
 }
 
 // computeDType returns the dtype of the computation.

@@ -17,25 +17,25 @@ import (
 // Model is a network whose base weights are on a device or on the devices of a mesh.
 type Model struct {
 	Config     config.Config
-	Base       *device.Tensors        // the base weights in the order of Config.Tensors; training does not change them
-	Checkpoint *pretrained.Checkpoint // the source of the weights; LoadMasters and Export need it open
+	Base       *device.TensorSet // the base weights in the order of Config.Tensors; training does not change them
+	Pretrained *pretrained.Model // the source of the weights; LoadMasters and Export need it open
 }
 
 // Load puts the weights of a pretrained model on a device: the matrices in dtype, the norms ([D]) in float32. It checks
 // them against the model's config before it uploads anything. At most one tensor per processor core is in memory
 // at a time.
-func Load(d *device.Device, c *pretrained.Checkpoint, dtype dtypes.DType) (*Model, error) {
-	return LoadOn(d, nil, c, dtype)
+func Load(d *device.Device, c *pretrained.Model, dtype dtypes.DType) (*Model, error) {
+	return LoadOnMesh(d, nil, c, dtype)
 }
 
 // LoadOnMesh is Load for the devices of a mesh. Each device gets only its own shard of a sharded weight, read from the
 // model's files.
-func LoadOn(d *device.Device, mesh *device.Mesh, c *pretrained.Checkpoint, dtype dtypes.DType) (*Model, error) {
+func LoadOnMesh(d *device.Device, mesh *device.Mesh, c *pretrained.Model, dtype dtypes.DType) (*Model, error) {
 	if err := c.CheckTensors(); err != nil {
 		return nil, err
 	}
 	specs := c.Config.Tensors()
-	base, err := upload(d, mesh, mesh.CutsFrozen, c, specs, func(s config.TensorSpec) dtypes.DType {
+	base, err := upload(d, mesh, mesh.IsFrozenSharded, c, specs, func(s config.TensorSpec) dtypes.DType {
 		if len(s.Dims) == 1 {
 			return dtypes.Float32
 		}
@@ -45,13 +45,13 @@ func LoadOn(d *device.Device, mesh *device.Mesh, c *pretrained.Checkpoint, dtype
 		return nil, err
 	}
 	c.ReleasePages() // the device has its own copy of the weights
-	return &Model{Config: c.Config, Base: base, Checkpoint: c}, nil
+	return &Model{Config: c.Config, Base: base, Pretrained: c}, nil
 }
 
 // upload reads tensors, converts them to their dtype and uploads them, several at a time. It shards the tensors for
 // which sharded returns true. After an error nothing stays on the devices.
-func upload(d *device.Device, mesh *device.Mesh, sharded func(name string, dims []int) bool, c *pretrained.Checkpoint,
-	specs []config.TensorSpec, dtype func(config.TensorSpec) dtypes.DType) (*device.Tensors, error) {
+func upload(d *device.Device, mesh *device.Mesh, sharded func(name string, dims []int) bool, c *pretrained.Model,
+	specs []config.TensorSpec, dtype func(config.TensorSpec) dtypes.DType) (*device.TensorSet, error) {
 	names := make([]string, len(specs))
 	for i, spec := range specs {
 		names[i] = spec.Name
@@ -70,7 +70,7 @@ func upload(d *device.Device, mesh *device.Mesh, sharded func(name string, dims 
 		to, shard, buffer := dtype(spec), sharded(spec.Name, spec.Dims), <-scratch
 		defer func() { scratch <- buffer }()
 		row := len(t.Bytes) / spec.Dims[0] // bytes
-		parts, err := d.UploadParts(mesh, shapes.Make(to, spec.Dims...), shard, func(first, end int) ([]byte, error) {
+		parts, err := d.UploadOnMesh(mesh, shapes.Make(to, spec.Dims...), shard, func(first, end int) ([]byte, error) {
 			rows := safetensors.Tensor{Name: t.Name, DType: t.DType, Dims: t.Dims, Bytes: t.Bytes[first*row : end*row]}
 			elements, err := pretrained.Convert(rows, to, buffer)
 			if t.DType != to && err == nil {

@@ -62,7 +62,7 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s: the values are not those of the file", spec.Name)
 		}
 	}
-	masters, err := Masters(d, m, []string{config.LMHead, config.FinalNorm})
+	masters, err := LoadMasters(d, m, []string{config.LMHead, config.FinalNorm})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestLoad(t *testing.T) {
 	if source, _ := c.Tensor(config.LMHead); err != nil || string(got) != string(source.Bytes) {
 		t.Errorf("the master is not the file's tensor in full precision (%v)", err)
 	}
-	if _, err := Masters(d, m, []string{"w"}); err == nil {
+	if _, err := LoadMasters(d, m, []string{"w"}); err == nil {
 		t.Error("Masters accepted a tensor that the model does not have")
 	}
 	if _, err := Load(d, c, dtypes.Int8); err == nil || !strings.Contains(err.Error(), "tensor") {
@@ -80,7 +80,7 @@ func TestLoad(t *testing.T) {
 }
 
 // openTinyModel opens the built-in model and closes it at the end of the test.
-func openTinyModel(t testing.TB) *pretrained.Checkpoint {
+func openTinyModel(t testing.TB) *pretrained.Model {
 	t.Helper()
 	c, err := pretrained.Open(pretrained.Tiny)
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 // network is a model that programs are built for: base weights and, for the policy, masters that replace some of them.
 type network struct {
 	config        config.Config
-	base, masters *device.Tensors // masters is nil for the base model
-	dtype         dtypes.DType    // of the computation
-	deviceNumber  int             // the device of the mesh whose copy of the weights is used
+	base, masters *device.TensorSet // masters is nil for the base model
+	dtype         dtypes.DType      // of the computation
+	deviceNumber  int               // the device of the mesh whose copy of the weights is used
 }
 
 // perDevice returns the network once for each device of the base weights' mesh. Every device has all weights.
@@ -45,7 +45,7 @@ func (n network) masterValues() []*tensors.Tensor {
 func (n network) policyWeights(base, masters []*Node) graph.Weights {
 	w := graph.NewWeights(n.base.Names, base)
 	if n.masters != nil {
-		w = w.Overlay(n.masters.Names, masters)
+		w = w.WithMasters(n.masters.Names, masters)
 	}
 	return w.WithDType(n.dtype)
 }

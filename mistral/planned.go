@@ -10,25 +10,25 @@ import (
 
 // PlanModel returns the model that Load would put on a mesh, with shapes instead of weights. Programs can be compiled
 // for it.
-func Planned(c config.Config, m *device.Mesh, dtype dtypes.DType) *Model {
-	base := &device.Tensors{Mesh: m}
+func PlanModel(c config.Config, m *device.Mesh, dtype dtypes.DType) *Model {
+	base := &device.TensorSet{Mesh: m}
 	for _, s := range c.Tensors() {
 		to := dtype
 		if len(s.Dims) == 1 {
 			to = dtypes.Float32
 		}
-		base.Plan(s.Name, shapes.Make(to, s.Dims...), m.CutsFrozen(s.Name, s.Dims))
+		base.AddPlanned(s.Name, shapes.Make(to, s.Dims...), m.IsFrozenSharded(s.Name, s.Dims))
 	}
 	return &Model{Config: c, Base: base}
 }
 
 // PlanMasters returns the masters that LoadMasters would return for a planned model, with shapes instead of values.
-func PlannedMasters(model *Model, names []string) *device.Tensors {
+func PlanMasters(model *Model, names []string) *device.TensorSet {
 	m := model.Base.Mesh
-	masters := &device.Tensors{Mesh: m}
+	masters := &device.TensorSet{Mesh: m}
 	for _, name := range names {
 		whole := model.Base.Shape(model.Base.Index(name))
-		masters.Plan(name, shapes.Make(dtypes.Float32, whole.Dimensions...), m.Cuts(name, whole.Dimensions))
+		masters.AddPlanned(name, shapes.Make(dtypes.Float32, whole.Dimensions...), m.IsSharded(name, whole.Dimensions))
 	}
 	return masters
 }

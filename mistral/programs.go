@@ -28,7 +28,7 @@ func newGenerator(d *device.Device, n network) *deviceGenerator {
 			return [][]*Node{castMatrices(in[0], dtype)}
 		}),
 		prefill: device.NewProgram(d, "prefill", func(in [][]*Node) [][]*Node {
-			logits, cache := prefill(c, n.policyWeights(in[0], in[1]).WithoutGradient(), in[2][0], in[2][1])
+			logits, cache := prefill(c, n.policyWeights(in[0], in[1]).ForInference(), in[2][0], in[2][1])
 			return [][]*Node{{logits}, cache}
 		}),
 		grow: device.NewProgram(d, "grow_cache", func(in [][]*Node) [][]*Node {
@@ -40,7 +40,7 @@ func newGenerator(d *device.Device, n network) *deviceGenerator {
 		}, 1, 2),
 		greedy: device.NewProgram(d, "greedy_run", n.greedyRun, 3),
 		decode: device.NewProgram(d, "decode", func(in [][]*Node) [][]*Node {
-			logits, cache := decode(c, n.policyWeights(in[0], in[1]).WithoutGradient(), in[2][0], in[2][1], in[3])
+			logits, cache := decode(c, n.policyWeights(in[0], in[1]).ForInference(), in[2][0], in[2][1], in[3])
 			return [][]*Node{{logits}, cache}
 		}, 3),
 	}

@@ -36,11 +36,11 @@ func TestRematEqualsKept(t *testing.T) {
 				base := graph.NewWeights(weights.Names, in[0]).WithDType(dtype)
 				logProbs := func(w graph.Weights, remat, hiddenGradient bool) *Node {
 					h := mistral.Hidden(c, w, asInput(in[1]), remat)
-					gradient := graph.HeadGradient{Hidden: hiddenGradient, Head: true}
+					gradient := graph.HeadGradients{Hidden: hiddenGradient, Head: true}
 					logp, _ := graph.TokenLogProbs(h, in[1][3], in[1][4], mistral.Head(c, w), gradient, 16)
 					return logp
 				}
-				policy := logProbs(base.Overlay(weights.Names, in[0]), remat, true)
+				policy := logProbs(base.WithMasters(weights.Names, in[0]), remat, true)
 				reference := logProbs(base, false, false)
 				return [][]*Node{append([]*Node{reference, policy}, Gradient(ReduceAllSum(Square(policy)), in[0]...)...)}
 			}, weights.Values, rows.input())

@@ -74,7 +74,7 @@ func (s runState) step(n network) runState {
 	last := MaxScalar(AddScalar(s.length, -1), 0) // [B]; for a row without tokens the result is ignored
 	tokens := Concatenate(append([]*Node{tokensAt(s.text, InsertAxes(last, -1))}, drafts...), -1)
 	var logits *Node
-	logits, s.cache = decode(n.config, n.policyWeights(s.base, s.masters).WithoutGradient(), tokens, last, s.cache)
+	logits, s.cache = decode(n.config, n.policyWeights(s.base, s.masters).ForInference(), tokens, last, s.cache)
 
 	column := Iota(s.text.Graph(), shapes.Make(dtypes.Int32, 1, s.text.Shape().Dim(1)), 1) // [1, T]
 	start, length, limit := InsertAxes(s.length, -1), InsertAxes(s.length, -1), InsertAxes(s.limit, -1)

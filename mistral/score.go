@@ -35,7 +35,7 @@ type Scorer struct {
 //
 // If the weights are on a mesh, every device must have all of them. The devices then share the batches, and each
 // batch gives the same numbers as on one device.
-func NewScorer(d *device.Device, c config.Config, base, masters *device.Tensors, dtype dtypes.DType) *Scorer {
+func NewScorer(d *device.Device, c config.Config, base, masters *device.TensorSet, dtype dtypes.DType) *Scorer {
 	s := &Scorer{batchTokens: batchTokensGPU}
 	if d.Platform() != device.PlatformCUDA {
 		s.batchTokens = batchTokensCPU

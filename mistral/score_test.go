@@ -178,7 +178,7 @@ func TestScoreMasters(t *testing.T) {
 	c, d := smallConfig(), graphtest.Device(t)
 	base, other := seededWeights(c, 1), seededWeights(c, 2)
 	name := config.LayerTensorName(1, config.DownProj)
-	masters := &device.Tensors{}
+	masters := &device.TensorSet{}
 	masters.Add(name, base.Values[base.Index(name)])
 	policy := mistral.NewScorer(d, c, base, masters, dtypes.BFloat16)
 	reference := mistral.NewScorer(d, c, base, nil, dtypes.BFloat16)

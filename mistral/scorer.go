@@ -23,7 +23,7 @@ func newScorer(d *device.Device, n network) deviceScorer {
 	s := deviceScorer{
 		network: n,
 		embed: device.NewProgram(d, "score_begin", func(in [][]*Node) [][]*Node {
-			tokens, positions, places := in[1][0], in[1][1], graph.Places{Segments: in[1][2]}
+			tokens, positions, places := in[1][0], in[1][1], graph.Layout{Segments: in[1][2]}
 			r := rotaryTables(c, positions)
 			return [][]*Node{{embed(in[0][0], tokens)}, {r.Cos, r.Sin, graph.Mask(places, places, c.SlidingWindow)}}
 		}),
@@ -38,7 +38,7 @@ func newScorer(d *device.Device, n network) deviceScorer {
 		head: device.NewProgram(d, "score_head", func(in [][]*Node) [][]*Node {
 			w := graph.NewWeights([]string{config.FinalNorm, config.LMHead}, in[0]).WithDType(n.dtype)
 			x, index, labels := in[1][0], in[2][0], in[2][1]
-			h := w.RMSNorm(graph.PickRows(x, index), config.FinalNorm, c.RMSNormEps) // [C, D]
+			h := w.RMSNorm(graph.GatherRows(x, index), config.FinalNorm, c.RMSNormEps) // [C, D]
 			logp, greedy := graph.GreedyLogProbs(ConvertDType(h, n.dtype), labels, w.Get(config.LMHead))
 			return [][]*Node{{logp, greedy}}
 		}),
@@ -54,7 +54,7 @@ func attendInRows(w graph.Weights, qkv []*Node, mask, rowTokens, tokenPlaces *No
 	for i, x := range qkv {
 		rows[i] = Gather(Squeeze(x, 0), InsertAxes(rowTokens, -1)) // [B, S, heads, hd]
 	}
-	return InsertAxes(graph.PickRows(w.SelfAttention(rows[0], rows[1], rows[2], mask), tokenPlaces), 0)
+	return InsertAxes(graph.GatherRows(w.SelfAttention(rows[0], rows[1], rows[2], mask), tokenPlaces), 0)
 }
 
 // hiddenStates runs the network over a batch and returns the output of the last layer, [1, T, D].

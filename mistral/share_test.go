@@ -50,8 +50,8 @@ func (b *rowBuilder) input() []*tensors.Tensor {
 }
 
 // randomWeights returns normally distributed weights with standard deviation scale; norms are centred at one.
-func randomWeights(c config.Config, scale float64) *device.Tensors {
-	source, set := rand.New(rand.NewSource(1)), &device.Tensors{}
+func randomWeights(c config.Config, scale float64) *device.TensorSet {
+	source, set := rand.New(rand.NewSource(1)), &device.TensorSet{}
 	for _, spec := range c.Tensors() {
 		values := make([]float32, spec.Elements())
 		for i := range values {
@@ -100,7 +100,7 @@ func TestSharedPrompt(t *testing.T) {
 				result := run(t, d, func(in [][]*Node) [][]*Node {
 					w := graph.NewWeights(weights.Names, in[0])
 					h := mistral.Hidden(c, w, asInput(in[1]), false)
-					gradient := graph.HeadGradient{Hidden: true, Head: true}
+					gradient := graph.HeadGradients{Hidden: true, Head: true}
 					logp, _ := graph.TokenLogProbs(h, in[1][3], in[1][4], mistral.Head(c, w), gradient, 5)
 					return [][]*Node{{logp}, Gradient(ReduceAllSum(Square(logp)), in[0]...)}
 				}, weights.Values, b.input())

@@ -219,12 +219,12 @@ func BenchmarkScore(b *testing.B) {
 }
 
 // loadAs returns the model's weights in another dtype.
-func loadAs(b *testing.B, d *device.Device, m *mistral.Model, dtype dtypes.DType) *device.Tensors {
+func loadAs(b *testing.B, d *device.Device, m *mistral.Model, dtype dtypes.DType) *device.TensorSet {
 	b.Helper()
 	if dtype == dtypes.Float32 {
 		return m.Base
 	}
-	other, err := mistral.Load(d, m.Checkpoint, dtype)
+	other, err := mistral.Load(d, m.Pretrained, dtype)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func Trainable(c config.Config, patterns []string) ([]string, error) {
 
 // LoadMasters returns float32 copies of the named tensors on the model's devices. They are read from the pretrained
 // model rather than copied from Base, whose values may have been rounded. They may be donated to programs.
-func Masters(d *device.Device, m *Model, names []string) (*device.Tensors, error) {
+func LoadMasters(d *device.Device, m *Model, names []string) (*device.TensorSet, error) {
 	specs := make([]config.TensorSpec, len(names))
 	all := m.Config.Tensors()
 	for i, name := range names {
@@ -52,7 +52,7 @@ func Masters(d *device.Device, m *Model, names []string) (*device.Tensors, error
 		specs[i] = all[at]
 	}
 	mesh := m.Base.Mesh
-	return upload(d, mesh, mesh.Cuts, m.Checkpoint, specs, func(config.TensorSpec) dtypes.DType { return dtypes.Float32 })
+	return upload(d, mesh, mesh.IsSharded, m.Pretrained, specs, func(config.TensorSpec) dtypes.DType { return dtypes.Float32 })
 }
 
 // nearest returns the part of a tensor name, between dots, with the smallest edit distance to the pattern.

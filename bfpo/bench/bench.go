@@ -75,7 +75,7 @@ func (b Bench) Run(ctx context.Context, rt models.Runtime, c recipe.Config) (res
 func (b Bench) check(c recipe.Config) error {
 	switch {
 	case c.Objective == "sft":
-		return c.KeyErrorf("objective", "sft compares no pairs; bench times a preference objective")
+		return c.UsageErrorf("objective", "sft compares no pairs; bench times a preference objective")
 	case b.Batch < 1:
 		return usage.Errorf("-batch=%d: want 1 pair or more in a step", b.Batch)
 	case b.Steps < 0:
@@ -118,7 +118,7 @@ func (b Bench) read(ctx context.Context, rt models.Runtime, c *recipe.Config) (i
 	in.Sets.Main = data.Set{SetSummary: data.SetSummary{Name: "main", Rows: len(pairs)}, Pairs: pairs}
 	in.LayOut(*c)
 	loader := &batch.Loader[batch.Pair]{Rows: pairs, Size: b.Batch}
-	for examples := range loader.Ahead(in.Count.Total) {
+	for examples := range loader.Peek(in.Count.Total) {
 		micro, err := step.LayOut(examples, in.Shapes, c.Devices)
 		if err != nil {
 			return in, m, err
@@ -174,7 +174,7 @@ func (m *measurement) warmUp(ctx context.Context) error {
 // time runs the timed steps.
 func (m *measurement) time(ctx context.Context) error {
 	device := m.stage.Device
-	programs := len(device.Compiled())
+	programs := len(device.CompiledPrograms())
 	if m.stage.Config.PrecomputesReference() {
 		started := time.Now()
 		if err := m.stage.PrecomputeReference(ctx); err != nil { // from the file that the first call has left, as a later epoch or run does
@@ -196,7 +196,7 @@ func (m *measurement) time(ctx context.Context) error {
 			m.result.Losses = append(m.result.Losses, metrics.Loss)
 		}
 	}
-	m.result.Recompilations = len(device.Compiled()) - programs
+	m.result.Recompilations = len(device.CompiledPrograms()) - programs
 	return nil
 }
 
@@ -231,7 +231,7 @@ func (m *measurement) summarise(b Bench) {
 	}
 	r.Versions = map[string]string{"bfpo": stage.Version, "go": runtime.Version(), "backend": stage.Device.Describe()}
 	r.Precision = "f32"
-	if stage.Config.ComputeType() == dtypes.BFloat16 {
+	if stage.Config.ComputeDType() == dtypes.BFloat16 {
 		r.Precision = "bf16"
 	}
 	data := strings.TrimSuffix(filepath.Base(b.Pairs), filepath.Ext(b.Pairs))
@@ -245,7 +245,7 @@ func (m *measurement) summarise(b Bench) {
 	for _, s := range stage.Inputs.Shapes {
 		r.Shapes = append(r.Shapes, Shape{s.Rows, s.Length, s.Targets, s.Responses})
 	}
-	for _, p := range stage.Device.Compiled() {
+	for _, p := range stage.Device.CompiledPrograms() {
 		r.Programs = append(r.Programs, Program{p.Name, p.Inputs, p.Outputs, p.Aliases, p.Temp, step.Peak(p), rounded(p.Seconds), p.Cached})
 	}
 }

@@ -34,8 +34,8 @@ func benchFile(t *testing.T, pairs []batch.Pair) string {
 	var text strings.Builder
 	for _, p := range pairs {
 		line, err := json.Marshal(pairRow{
-			Prompt: p.Chosen.IDs[:p.Chosen.Prompt],
-			Chosen: p.Chosen.IDs[p.Chosen.Prompt:], Rejected: p.Rejected.IDs[p.Rejected.Prompt:],
+			Prompt: p.Chosen.IDs[:p.Chosen.PromptLength],
+			Chosen: p.Chosen.IDs[p.Chosen.PromptLength:], Rejected: p.Rejected.IDs[p.Rejected.PromptLength:],
 			ChosenSafe: &p.ChosenSafe, RejectedSafe: &p.RejectedSafe,
 		})
 		if err != nil {
@@ -153,7 +153,7 @@ func directLosses(t *testing.T, pairs []batch.Pair, size int) (losses []float64)
 		t.Fatal(err)
 	}
 	defer model.Close()
-	loaded, err := mistral.Load(graphtest.Device(t), model, c.ComputeType())
+	loaded, err := mistral.Load(graphtest.Device(t), model, c.ComputeDType())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func directLosses(t *testing.T, pairs []batch.Pair, size int) (losses []float64)
 	}
 	s, err := step.NewStepper(graphtest.Device(t), loaded, state, step.Options{
 		Objective: bfpo.Objective{Name: "bfpo", Beta: 0.01, B1: 3, Alpha: 0.5},
-		Optimizer: graph.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, MaxGradNorm: 1, DType: c.ComputeType(),
+		Optimizer: graph.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, MaxGradNorm: 1, DType: c.ComputeDType(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +266,7 @@ func FuzzBenchPairs(f *testing.F) {
 				t.Error(diff)
 			}
 			for _, s := range []batch.Sequence{p.Chosen, p.Rejected} {
-				if s.Prompt < 1 || len(s.IDs) <= s.Prompt || len(s.IDs) > 6 ||
+				if s.PromptLength < 1 || len(s.IDs) <= s.PromptLength || len(s.IDs) > 6 ||
 					slices.Min(s.IDs) < 0 || slices.Max(s.IDs) > 7 {
 					t.Errorf("%+v", s)
 				}

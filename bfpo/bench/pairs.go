@@ -52,7 +52,7 @@ func parsePairs(name string, text []byte, m config.Config) (pairs []batch.Pair, 
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
 		row := func(response []int32) batch.Sequence {
-			return batch.Sequence{IDs: slices.Concat(p.Prompt, response), Prompt: len(p.Prompt)}
+			return batch.Sequence{IDs: slices.Concat(p.Prompt, response), PromptLength: len(p.Prompt)}
 		}
 		pairs = append(pairs, batch.Pair{
 			ID: fmt.Sprintf("%s#%d", name, len(pairs)), Chosen: row(p.Chosen), Rejected: row(p.Rejected),

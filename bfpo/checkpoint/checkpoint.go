@@ -20,7 +20,7 @@ type Checkpoint struct {
 }
 
 // FilePath returns the path of one of the checkpoint's files.
-func (c Checkpoint) File(name string) string { return filepath.Join(c.Path, name) }
+func (c Checkpoint) FilePath(name string) string { return filepath.Join(c.Path, name) }
 
 // List lists the complete checkpoints in dir, the newest first; a dir that does not exist has none. It checks names,
 // manifests and sizes only, whereas Open reads every byte.
@@ -90,7 +90,7 @@ func Prune(dir string, limit, best int) error {
 
 // RemoveTemporary removes what an interrupted Save or Prune left in dir. Call it before the first Save, while no
 // other run writes there.
-func Clean(dir string) error {
+func RemoveTemporary(dir string) error {
 	left, err := filepath.Glob(filepath.Join(dir, atomicfile.TemporaryPrefix+"*"))
 	if err != nil {
 		return fmt.Errorf("clean checkpoints: %w", err)

@@ -70,7 +70,7 @@ func TestSaveAndOpen(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
-	text, err := os.ReadFile(c.File("masters.safetensors"))
+	text, err := os.ReadFile(c.FilePath("masters.safetensors"))
 	if err != nil || string(text) != "weights" {
 		t.Error(err, string(text))
 	}
@@ -215,13 +215,13 @@ func TestClean(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, ".tmp-step-2-123", "x"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := Clean(dir); err != nil {
+	if err := RemoveTemporary(dir); err != nil {
 		t.Fatal(err)
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 		t.Errorf("%v", entries)
 	}
-	if err := Clean(filepath.Join(dir, "none")); err != nil {
+	if err := RemoveTemporary(filepath.Join(dir, "none")); err != nil {
 		t.Error(err)
 	}
 }

@@ -44,7 +44,7 @@ func (s State) File() File {
 // State reads the checkpoint's state.
 func (c Checkpoint) State() (State, error) {
 	var s State
-	text, err := os.ReadFile(c.File(stateName))
+	text, err := os.ReadFile(c.FilePath(stateName))
 	if err == nil {
 		err = json.Unmarshal(text, &s)
 	}

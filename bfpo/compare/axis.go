@@ -23,7 +23,7 @@ type Part struct {
 
 // Safety returns the default tasks of the safety axis: they measure the model's answers to harmful prompts and its
 // judgment of harmful text.
-func Safety() []string {
+func DefaultSafetyTasks() []string {
 	return []string{
 		"advbench", "alert", "alert_adversarial", "beaver",
 		"realtoxicityprompts", "realtoxicityprompts_challenge", "redteam", "toxigen", "crows_pairs_english",
@@ -35,7 +35,7 @@ func Safety() []string {
 
 // Helpfulness returns the default tasks of the helpfulness axis: they measure knowledge, truthfulness and
 // reasoning, and the preference between two safe answers.
-func Helpfulness() []string {
+func DefaultHelpfulnessTasks() []string {
 	return []string{
 		"truthfulqa_gen", "truthfulqa_mc1", "truthfulqa_mc2", "winogrande", "bigbench_hhh_alignment_multiple_choice",
 		"bigbench_fact_checker_multiple_choice", "bigbench_known_unknowns_multiple_choice", "preference_helpful",

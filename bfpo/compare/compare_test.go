@@ -70,7 +70,7 @@ func openAndCompare(t *testing.T, folders ...string) Comparison {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := Compare(models, Safety(), Helpfulness())
+	c, err := Compare(models, DefaultSafetyTasks(), DefaultHelpfulnessTasks())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestCompareRefuses(t *testing.T) {
 	} {
 		models, err := Open(c.folders)
 		if err == nil {
-			_, err = Compare(models, Safety(), Helpfulness())
+			_, err = Compare(models, DefaultSafetyTasks(), DefaultHelpfulnessTasks())
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: got %v, want %q", c.folders, err, c.want)

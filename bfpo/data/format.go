@@ -11,22 +11,22 @@ import (
 )
 
 // CheckMaxLength refuses a max_length (for sft: max_seq_length) that is greater than the model's number of positions.
-func FitsModel(c recipe.Config, m config.Config) error {
+func CheckMaxLength(c recipe.Config, m config.Config) error {
 	key, length := "max_length", c.MaxLength
 	if c.Objective == "sft" {
 		key, length = "max_seq_length", c.MaxSeqLength
 	}
 	if length > m.MaxPositionEmbeddings {
-		return c.KeyErrorf(key, "%d is longer than the model's max_position_embeddings, %d",
+		return c.UsageErrorf(key, "%d is longer than the model's max_position_embeddings, %d",
 			length, m.MaxPositionEmbeddings)
 	}
 	return nil
 }
 
 // NewTextFormat returns the recipe's way of turning text into tokens for a model with the given number of positions.
-func TextFormat(c recipe.Config, l models.Language, maxPositions int) datasets.TextFormat {
+func NewTextFormat(c recipe.Config, l models.ChatTokenizer, maxPositions int) datasets.TextFormat {
 	f := datasets.TextFormat{
-		Tokenizer: l.Tokenizer, Template: l.Template, Seed: c.TextFormat == "seed",
+		Tokenizer: l.Tokenizer, Template: l.Template, Original: c.TextFormat == "seed",
 		MaxLength: c.MaxLength, MaxPromptLength: c.MaxPromptLength, TruncationSide: c.TruncationSide,
 	}
 	if c.Objective == "sft" {
@@ -40,7 +40,7 @@ func TextFormat(c recipe.Config, l models.Language, maxPositions int) datasets.T
 
 // FindSplit returns the first of dataset_splits that has kind, "train" or "test", in its name, or "" if there is
 // none.
-func SplitOf(splits []string, kind string) string {
+func FindSplit(splits []string, kind string) string {
 	for _, split := range splits {
 		if strings.Contains(split, kind) {
 			return split
@@ -50,10 +50,10 @@ func SplitOf(splits []string, kind string) string {
 }
 
 // NewMixture describes the rows of one split of a mixer's datasets, in the order in which the recipe trains on them.
-func Mixture(c recipe.Config, m recipe.Mixer, split string, hub *hub.Hub) datasets.Mixture {
+func NewMixture(c recipe.Config, m recipe.Mixer, split string, hub *hub.Hub) datasets.Mixture {
 	mixture := datasets.Mixture{Split: split, Shuffle: c.Shuffle, Seed: uint64(c.DataSeed), Hub: hub}
 	for _, share := range m {
-		mixture.Parts = append(mixture.Parts, datasets.Part{Name: share.Name, Fraction: share.Fraction})
+		mixture.Sets = append(mixture.Sets, datasets.MixtureSet{Name: share.Name, Fraction: share.Fraction})
 	}
 	return mixture
 }

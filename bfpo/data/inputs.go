@@ -13,14 +13,14 @@ import (
 
 // Inputs are a model's files and the sets of a training stage, laid out for the steps of the run.
 type Inputs struct {
-	Checkpoint *pretrained.Checkpoint
-	Language   models.Language
-	Sets       Stage
+	Checkpoint *pretrained.Model
+	Tokenizer  models.ChatTokenizer
+	Sets       Sets
 	Count      step.Count // steps of the run
 
 	Shapes       []batch.Shape     // shapes of all training batches
 	Main, Buffer step.Stream       // Buffer is nil without a buffer set
-	Held         []step.MicroBatch // held-out rows, for evaluations during training
+	HeldOut      []step.MicroBatch // held-out rows, for evaluations during training
 }
 
 // Open finds the model that a recipe names, reads its tokenizer and the recipe's data, and lays the data out. Call
@@ -37,18 +37,18 @@ func Open(ctx context.Context, rt models.Runtime, c recipe.Config) (in Inputs, e
 
 // read reads the tokenizer and the data of the open model, and lays the data out.
 func (in *Inputs) read(ctx context.Context, rt models.Runtime, c recipe.Config) (err error) {
-	if in.Language, err = models.NewLanguage(in.Checkpoint, c.ChatTemplate); err != nil {
+	if in.Tokenizer, err = models.NewChatTokenizer(in.Checkpoint, c.ChatTemplate); err != nil {
 		return err
 	}
-	if in.Language.Assumed {
+	if in.Tokenizer.UsesDefaultTemplate {
 		rt.Notice("%s has no chat template: using zephyr's", c.Model)
 	}
-	in.Checkpoint.SetChatTemplate(in.Language.Source)
-	if in.Sets, err = Read(ctx, c, in.Checkpoint.Config, in.Language, rt.Hub, rt.Cache); err != nil {
+	in.Checkpoint.SetChatTemplate(in.Tokenizer.TemplateSource)
+	if in.Sets, err = Read(ctx, c, in.Checkpoint.Config, in.Tokenizer, rt.Hub, rt.Cache); err != nil {
 		return err
 	}
 	in.LayOut(c)
-	return in.LayOutHeld(c)
+	return in.LayOutHeldOut(c)
 }
 
 // LayOut counts the steps of a run over Sets and lays the main set and the buffer out for them.
@@ -68,11 +68,11 @@ func (in *Inputs) LayOut(c recipe.Config) {
 
 // LayOutHeldOut lays the held-out rows out. Call it again after the reference log-probabilities of the rows have been
 // computed.
-func (in *Inputs) LayOutHeld(c recipe.Config) (err error) {
+func (in *Inputs) LayOutHeldOut(c recipe.Config) (err error) {
 	if c.Objective == "sft" {
-		in.Held, err = step.LayOutAll(in.Sets.Held.Documents, c.PerDeviceEvalBatchSize, c.Devices)
+		in.HeldOut, err = step.LayOutAll(in.Sets.HeldOut.Documents, c.PerDeviceEvalBatchSize, c.Devices)
 	} else {
-		in.Held, err = step.LayOutAll(in.Sets.Held.Pairs, c.PerDeviceEvalBatchSize, c.Devices)
+		in.HeldOut, err = step.LayOutAll(in.Sets.HeldOut.Pairs, c.PerDeviceEvalBatchSize, c.Devices)
 	}
 	return err
 }
@@ -91,7 +91,7 @@ func layOut[T batch.Example](in *Inputs, c recipe.Config, loaders ...*batch.Load
 	n := in.Count.Total * in.Count.Accumulate
 	if c.PrecomputesReference() {
 		for _, l := range loaders {
-			n = max(n, l.Batches())
+			n = max(n, l.MicroBatches())
 		}
 	}
 	in.Shapes = step.PlanShapes(n, c.Devices, loaders...)

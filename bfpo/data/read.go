@@ -17,17 +17,17 @@ import (
 // Read reads and tokenises all sets that a recipe trains and evaluates on. An error names the file and the row; for a
 // set without usable rows it lists why rows were dropped. Rows that were tokenised before, from files of the same
 // content with the same settings, are read from the folder cache/rows; an empty cache means the user's cache folder.
-func Read(ctx context.Context, c recipe.Config, m config.Config, t models.Language, hub *hub.Hub, cache string) (
-	d Stage, err error) {
-	if err := FitsModel(c, m); err != nil {
+func Read(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTokenizer, hub *hub.Hub, cache string) (
+	d Sets, err error) {
+	if err := CheckMaxLength(c, m); err != nil {
 		return d, err
 	}
 	r := newSetReader(c, m, t, hub, cache)
-	if d.Main, err = r.read(ctx, "main", c.DatasetMixer, SplitOf(c.DatasetSplits, "train")); err != nil {
+	if d.Main, err = r.read(ctx, "main", c.DatasetMixer, FindSplit(c.DatasetSplits, "train")); err != nil {
 		return d, err
 	}
 	if c.UseBuffer && c.Objective != "sft" {
-		split := SplitOf(c.BufferDatasetSplits, "train")
+		split := FindSplit(c.BufferDatasetSplits, "train")
 		if d.Buffer, err = r.read(ctx, "buffer", c.BufferDatasetMixer, split); err != nil {
 			return d, err
 		}
@@ -35,25 +35,25 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, t models.Langua
 	if !c.DoEval && c.EvaluationStrategy == "no" {
 		return d, nil
 	}
-	mixer, split := c.EvalDatasetMixer, SplitOf(c.DatasetSplits, "test")
+	mixer, split := c.EvalDatasetMixer, FindSplit(c.DatasetSplits, "test")
 	r.heldOut = len(mixer) > 0
 	if !r.heldOut {
 		mixer = c.DatasetMixer
 	}
 	if split == "" && r.heldOut {
 		split = "test"
-	} else if split == "" && c.EvaluatesMore() && !c.LoadBestModelAtEnd {
+	} else if split == "" && c.EvaluatesBeyondLoss() && !c.LoadBestModelAtEnd {
 		return d, nil // evaluations consist of tasks or answers only
 	} else if split == "" {
-		return d, c.KeyErrorf("dataset_splits", "no test split to evaluate on; eval_dataset_mixer names other sets")
+		return d, c.UsageErrorf("dataset_splits", "no test split to evaluate on; eval_dataset_mixer names other sets")
 	}
-	d.Held, err = r.read(ctx, "held out", mixer, split)
+	d.HeldOut, err = r.read(ctx, "held out", mixer, split)
 	return d, err
 }
 
 // ReadHeldOut reads and tokenises only held-out pairs, in the text format of a preference recipe. See Read about
 // cache.
-func ReadHeldOut(ctx context.Context, c recipe.Config, m config.Config, t models.Language, mixer recipe.Mixer,
+func ReadHeldOut(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTokenizer, mixer recipe.Mixer,
 	split string, hub *hub.Hub, cache string) (Set, error) {
 	r := newSetReader(c, m, t, hub, cache)
 	r.heldOut = true
@@ -63,21 +63,21 @@ func ReadHeldOut(ctx context.Context, c recipe.Config, m config.Config, t models
 // setReader reads sets for one objective.
 type setReader struct {
 	config    recipe.Config
-	tokenizer models.Language
+	tokenizer models.ChatTokenizer
 	format    datasets.TextFormat
 	hub       *hub.Hub
 	cache     rowCache
 	heldOut   bool // the datasets are used for evaluation only; see datasets.Mixture
 }
 
-func newSetReader(c recipe.Config, m config.Config, t models.Language, hub *hub.Hub, cache string) setReader {
-	format := TextFormat(c, t, m.MaxPositionEmbeddings)
+func newSetReader(c recipe.Config, m config.Config, t models.ChatTokenizer, hub *hub.Hub, cache string) setReader {
+	format := NewTextFormat(c, t, m.MaxPositionEmbeddings)
 	return setReader{config: c, tokenizer: t, format: format, hub: hub, cache: newRowCache(cache)}
 }
 
 // read reads one set, from the cache if it holds the set. name is the set's name in messages and reports.
 func (r setReader) read(ctx context.Context, name string, m recipe.Mixer, split string) (Set, error) {
-	mixture := Mixture(r.config, m, split, r.hub)
+	mixture := NewMixture(r.config, m, split, r.hub)
 	mixture.HeldOut = r.heldOut
 	s, err := r.readMixture(ctx, mixture)
 	if err != nil {
@@ -108,17 +108,17 @@ func (r setReader) readMixture(ctx context.Context, m datasets.Mixture) (Set, er
 }
 
 // tokenise reads the rows of a mixture and turns them into tokens.
-func (r setReader) tokenise(ctx context.Context, mixture datasets.OpenMixture) (s Set, err error) {
+func (r setReader) tokenise(ctx context.Context, mixture datasets.MixtureFiles) (s Set, err error) {
 	var drops datasets.Drops
 	if r.config.Objective == "sft" {
 		var dialogues []datasets.Dialogue
-		if dialogues, s.Counts, err = mixture.Dialogues(ctx); err == nil {
-			s.Documents, drops, err = r.format.Documents(ctx, dialogues)
+		if dialogues, s.Counts, err = mixture.ReadDialogues(ctx); err == nil {
+			s.Documents, drops, err = r.format.TokenizeDialogues(ctx, dialogues)
 		}
 	} else {
 		var preferences []datasets.Preference
-		if preferences, s.Counts, err = mixture.Preferences(ctx); err == nil {
-			s.Pairs, drops, err = r.format.Pairs(ctx, preferences)
+		if preferences, s.Counts, err = mixture.ReadPreferences(ctx); err == nil {
+			s.Pairs, drops, err = r.format.TokenizePreferences(ctx, preferences)
 		}
 	}
 	if err == nil && len(s.Pairs)+len(s.Documents) == 0 {
@@ -129,7 +129,7 @@ func (r setReader) tokenise(ctx context.Context, mixture datasets.OpenMixture) (
 }
 
 // describeCounts lists how many rows were taken from each dataset.
-func describeCounts(counts []datasets.PartCount) string {
+func describeCounts(counts []datasets.SetCount) string {
 	var names []string
 	for _, c := range counts {
 		names = append(names, fmt.Sprintf("%s (split %q: %d of %d rows taken)", c.Name, c.Split, c.Used, c.Rows))

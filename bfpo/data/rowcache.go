@@ -36,7 +36,7 @@ func newRowCache(dir string) rowCache {
 }
 
 // rowsKey returns the key of a mixture's rows: a hash of everything that they depend on.
-func rowsKey(m datasets.OpenMixture, supervised bool, format datasets.TextFormat, t models.Language) (
+func rowsKey(m datasets.MixtureFiles, supervised bool, format datasets.TextFormat, t models.ChatTokenizer) (
 	string, error) {
 	data, err := m.Digest()
 	if err != nil {
@@ -44,7 +44,7 @@ func rowsKey(m datasets.OpenMixture, supervised bool, format datasets.TextFormat
 	}
 	format.Tokenizer, format.Template = nil, nil // the key has their contents instead
 	text := fmt.Sprintf("%t %+v", supervised, format)
-	return filecache.Key([]byte(rowsMagic), data, []byte(text), t.Digest(), []byte(t.Source)), nil
+	return filecache.Key([]byte(rowsMagic), data, []byte(text), t.Digest(), []byte(t.TemplateSource)), nil
 }
 
 // load returns the set that an earlier run made from the same input. An unusable entry is removed.
@@ -70,7 +70,7 @@ func (c rowCache) store(key string, s Set) {
 
 // packedSet is a set in its form on disk, with the token ids of all rows one after the other.
 type packedSet struct {
-	Counts  []datasets.PartCount
+	Counts  []datasets.SetCount
 	Drops   []Drop
 	IDs     []string // row ids
 	Lengths []int    // tokens of each sequence: chosen and rejected in turn, or the packed documents
@@ -92,7 +92,7 @@ func packSet(s Set) packedSet {
 	}
 	for _, pair := range s.Pairs {
 		p.IDs = append(p.IDs, pair.ID)
-		p.Prompts = append(p.Prompts, pair.Chosen.Prompt, pair.Rejected.Prompt)
+		p.Prompts = append(p.Prompts, pair.Chosen.PromptLength, pair.Rejected.PromptLength)
 		p.Safe = append(p.Safe, pair.ChosenSafe, pair.RejectedSafe)
 		add(pair.Chosen.IDs)
 		add(pair.Rejected.IDs)
@@ -134,8 +134,8 @@ func unpackSet(data []byte) (s Set, err error) {
 		c, r := 2*i, 2*i+1
 		s.Pairs = append(s.Pairs, batch.Pair{
 			ID:         id,
-			Chosen:     batch.Sequence{IDs: sequences[c], Prompt: p.Prompts[c]},
-			Rejected:   batch.Sequence{IDs: sequences[r], Prompt: p.Prompts[r]},
+			Chosen:     batch.Sequence{IDs: sequences[c], PromptLength: p.Prompts[c]},
+			Rejected:   batch.Sequence{IDs: sequences[r], PromptLength: p.Prompts[r]},
 			ChosenSafe: p.Safe[c], RejectedSafe: p.Safe[r],
 		})
 	}

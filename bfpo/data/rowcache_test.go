@@ -28,23 +28,23 @@ import (
 )
 
 // readTiny reads the sets of a recipe with the tokenizer of the model tiny.
-func readTiny(t *testing.T, c recipe.Config, cache string) Stage {
+func readTiny(t *testing.T, c recipe.Config, cache string) Sets {
 	return stageReader(t, "tiny", c)(cache)
 }
 
 // stageReader reads a model's tokenizer and returns a function that reads the sets of a recipe with it.
-func stageReader(t *testing.T, model string, c recipe.Config) func(cache string) Stage {
+func stageReader(t *testing.T, model string, c recipe.Config) func(cache string) Sets {
 	t.Helper()
 	checkpoint, err := pretrained.Open(model)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer checkpoint.Close()
-	tokenizer, err := models.NewLanguage(checkpoint, c.ChatTemplate)
+	tokenizer, err := models.NewChatTokenizer(checkpoint, c.ChatTemplate)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(cache string) Stage {
+	return func(cache string) Sets {
 		t.Helper()
 		data, err := Read(context.Background(), c, checkpoint.Config, tokenizer, &hub.Hub{Offline: true}, cache)
 		if err != nil {
@@ -61,7 +61,7 @@ func cacheStages(t *testing.T) map[string]recipe.Config {
 	sft := func(sets ...string) recipe.Config {
 		text := "{model_name_or_path: tiny, dataset_mixer: {quickstart/sft: 0.5}, max_seq_length: 256}"
 		recipes := fstest.MapFS{"sft.yaml": {Data: []byte(text)}}
-		return must(must(recipe.Load(recipes, "sft", sets)).As("sft"))
+		return must(must(recipe.Load(recipes, "sft", sets)).ForStage("sft"))
 	}
 	return map[string]recipe.Config{
 		"pairs": runtest.Config(t, "dataset_mixer={quickstart/safety: 1}", "max_length=200", "max_prompt_length=100",
@@ -95,7 +95,7 @@ func TestRowCache(t *testing.T) {
 		}
 		same("first time")
 		files := entries(t, cache)
-		if sets := len(readTiny(t, c, cache).Sets()); len(files) != sets {
+		if sets := len(readTiny(t, c, cache).NonEmpty()); len(files) != sets {
 			t.Fatalf("%s: %d entries of %d sets", name, len(files), sets)
 		}
 		same("second time")
@@ -152,7 +152,7 @@ func TestRowCacheInputs(t *testing.T) {
 	}
 	write("Well!")
 	count := 0
-	read := func(what string, fresh int, sets ...string) Stage {
+	read := func(what string, fresh int, sets ...string) Sets {
 		t.Helper()
 		mainOnly := []string{"dataset_mixer={" + file + ": 1}", "use_buffer=false", "evaluation_strategy=no", "do_eval=false"}
 		data := readTiny(t, runtest.Config(t, append(mainOnly, sets...)...), cache)
@@ -195,7 +195,7 @@ func TestRowCacheStart(t *testing.T) {
 	read := stageReader(t, fixture.Mistral(t), c)
 	begun := time.Now()
 	fresh := read(cache)
-	t.Logf("%d rows tokenised in %v", fresh.Main.Rows+fresh.Held.Rows, time.Since(begun))
+	t.Logf("%d rows tokenised in %v", fresh.Main.Rows+fresh.HeldOut.Rows, time.Since(begun))
 	least := time.Hour
 	for range 3 { // another process may occupy the cores for a while
 		begun = time.Now()
@@ -227,7 +227,7 @@ func TestRowsMagic(t *testing.T) {
 	sum := sha256.New()
 	stages := cacheStages(t)
 	for _, name := range slices.Sorted(maps.Keys(stages)) {
-		for _, set := range readTiny(t, stages[name], t.TempDir()).Sets() {
+		for _, set := range readTiny(t, stages[name], t.TempDir()).NonEmpty() {
 			fmt.Fprintf(sum, "%+v", packSet(set))
 		}
 	}
@@ -239,11 +239,11 @@ func TestRowsMagic(t *testing.T) {
 
 func FuzzUnpackSet(f *testing.F) {
 	pair := batch.Pair{
-		ID: "a#0", Chosen: batch.Sequence{IDs: []int32{1, 300}, Prompt: 1},
-		Rejected: batch.Sequence{IDs: []int32{1}, Prompt: 1}, ChosenSafe: true,
+		ID: "a#0", Chosen: batch.Sequence{IDs: []int32{1, 300}, PromptLength: 1},
+		Rejected: batch.Sequence{IDs: []int32{1}, PromptLength: 1}, ChosenSafe: true,
 	}
 	document := batch.Document{ID: "b", IDs: []int32{5, 6, 7}, Starts: []int{0, 2}}
-	counts := []datasets.PartCount{{Name: "a", Split: "train", Rows: 1, Used: 1}}
+	counts := []datasets.SetCount{{Name: "a", Split: "train", Rows: 1, Used: 1}}
 	summary := SetSummary{Drops: []Drop{{"long", 2}}}
 	f.Add(must(packSet(Set{Pairs: []batch.Pair{pair}, Counts: counts}).bytes()))
 	f.Add(must(packSet(Set{Documents: []batch.Document{document}, SetSummary: summary}).bytes()))

@@ -10,15 +10,15 @@ import (
 // Set is one set of rows in token ids: pairs or, for a supervised stage, packed documents.
 type Set struct {
 	SetSummary
-	Counts    []datasets.PartCount // rows taken from each dataset
+	Counts    []datasets.SetCount // rows taken from each dataset
 	Pairs     []batch.Pair
 	Documents []batch.Document
 }
 
 // Sets are the sets of a training stage. Buffer and HeldOut are empty if the recipe has none.
-type Stage struct{ Main, Buffer, Held Set }
+type Sets struct{ Main, Buffer, HeldOut Set }
 
 // NonEmpty returns the sets that have rows.
-func (s Stage) Sets() []Set {
-	return slices.DeleteFunc([]Set{s.Main, s.Buffer, s.Held}, func(s Set) bool { return s.Rows == 0 })
+func (s Sets) NonEmpty() []Set {
+	return slices.DeleteFunc([]Set{s.Main, s.Buffer, s.HeldOut}, func(s Set) bool { return s.Rows == 0 })
 }

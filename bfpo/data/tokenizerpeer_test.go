@@ -38,7 +38,7 @@ func TestTokenizerPeer(t *testing.T) {
 	}
 	for name, model := range map[string]string{
 		"mistral": fixture.Mistral(t),
-		"smollm2": models.QuickstartModel().Path(cache),
+		"smollm2": models.QuickstartWheel().Path(cache),
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkpoint, err := pretrained.Open(model)
@@ -52,7 +52,7 @@ func TestTokenizerPeer(t *testing.T) {
 }
 
 // comparePeer encodes the same texts here and in Python, and logs the times.
-func comparePeer(t *testing.T, python string, checkpoint *pretrained.Checkpoint) {
+func comparePeer(t *testing.T, python string, checkpoint *pretrained.Model) {
 	texts := peerTexts(t, checkpoint)
 	dir := t.TempDir()
 	tokenizerJSON, err := checkpoint.ReadFile("tokenizer.json")
@@ -97,30 +97,30 @@ func comparePeer(t *testing.T, python string, checkpoint *pretrained.Checkpoint)
 }
 
 // peerTexts returns the texts of three real sets as a training stage tokenises them.
-func peerTexts(t *testing.T, checkpoint *pretrained.Checkpoint) (texts []string) {
+func peerTexts(t *testing.T, checkpoint *pretrained.Model) (texts []string) {
 	t.Helper()
-	tokenizer, err := models.NewLanguage(checkpoint, "")
+	tokenizer, err := models.NewChatTokenizer(checkpoint, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	format := datasets.TextFormat{Tokenizer: tokenizer.Tokenizer, Template: tokenizer.Template}
 	base := fixture.Shared(t, "data")
 	for _, set := range []string{"pku_saferlhf", "ultrafeedback_binarized"} {
-		m := datasets.Mixture{Parts: []datasets.Part{{Name: set, Fraction: 1}}, Split: "train_prefs", Base: base}
-		rows, _, err := m.Preferences(context.Background())
+		m := datasets.Mixture{Sets: []datasets.MixtureSet{{Name: set, Fraction: 1}}, Split: "train_prefs", BaseFolder: base}
+		rows, _, err := m.ReadPreferences(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, row := range rows {
-			prompt, chosen, rejected, err := format.Texts(row)
+			prompt, chosen, rejected, err := format.RenderPreference(row)
 			if err != nil {
 				t.Fatal(err)
 			}
 			texts = append(texts, prompt+chosen, prompt+rejected)
 		}
 	}
-	m := datasets.Mixture{Parts: []datasets.Part{{Name: "ultrachat_200k", Fraction: 1}}, Split: "train_sft", Base: base}
-	dialogues, _, err := m.Dialogues(context.Background())
+	m := datasets.Mixture{Sets: []datasets.MixtureSet{{Name: "ultrachat_200k", Fraction: 1}}, Split: "train_sft", BaseFolder: base}
+	dialogues, _, err := m.ReadDialogues(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ type peerResult struct {
 	SHA256      string // hash of the ids of all rows as little-endian int32, with -1 after each row
 }
 
-func encodeAll(t *testing.T, checkpoint *pretrained.Checkpoint, texts []string) (r peerResult) {
+func encodeAll(t *testing.T, checkpoint *pretrained.Model, texts []string) (r peerResult) {
 	tokenizer, err := tokenizer.New(checkpoint.ReadFile)
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 )
 
 // tinyEncoder returns the encoder of the built-in model, whose tokenizer adds no special tokens but names <s> and </s>.
-func tinyEncoder(t testing.TB) (*pretrained.Checkpoint, Encoder) {
+func tinyEncoder(t testing.TB) (*pretrained.Model, Encoder) {
 	t.Helper()
 	checkpoint, err := pretrained.Open(pretrained.Tiny)
 	if err != nil {

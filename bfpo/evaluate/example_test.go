@@ -31,7 +31,7 @@ func ExampleRun() {
 	catalog := must.M1(task.NewCatalog("", usage.Nearest))
 	tasks, _ := must.M2(catalog.Select([]string{"truthfulqa_mc1"}))
 	encoder := evaluate.Encoder{Tokenizer: must.M1(tokenizer.New(checkpoint.ReadFile)), MaxLength: checkpoint.Config.MaxPositionEmbeddings}
-	plan := must.M1(evaluate.NewPlan(ctx, tasks, task.Data{Dir: filepath.Join("testdata", "golden", "rows")}, encoder, 2))
+	plan := must.M1(evaluate.NewPlan(ctx, tasks, task.Data{Folder: filepath.Join("testdata", "golden", "rows")}, encoder, 2))
 
 	scorer := mistral.NewScorer(d, model.Config, model.Base, nil, dtypes.Float32)
 	defer scorer.Close()

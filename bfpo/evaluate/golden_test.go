@@ -49,7 +49,7 @@ func (s goldenSet) read(t testing.TB, into any, name string) {
 }
 
 // smolLM2 opens SmolLM2-135M-Instruct.
-func smolLM2(t testing.TB) *pretrained.Checkpoint {
+func smolLM2(t testing.TB) *pretrained.Model {
 	t.Helper()
 	checkpoint, err := pretrained.Open(fixture.SmolLM2(t))
 	if err != nil {
@@ -62,7 +62,7 @@ func smolLM2(t testing.TB) *pretrained.Checkpoint {
 // goldenEncoder has the tokenizer of the GGUF file, which splits digits off first, as the published one does. The reference of the real
 // rows was computed with a conversion that does not; ids differ only where white space of several letters stands before a digit, and no
 // document of these tasks has that.
-func goldenEncoder(t testing.TB, c *pretrained.Checkpoint) Encoder {
+func goldenEncoder(t testing.TB, c *pretrained.Model) Encoder {
 	t.Helper()
 	tokenizer, err := tokenizer.New(c.ReadFile)
 	if err != nil {
@@ -133,7 +133,7 @@ func (s goldenSet) checkDocuments(t *testing.T, encoder Encoder, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := NewPlan(context.Background(), tasks, task.Data{Dir: s.rows}, encoder, g.N)
+	plan, err := NewPlan(context.Background(), tasks, task.Data{Folder: s.rows}, encoder, g.N)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func (s goldenSet) checkEvaluation(t *testing.T, encoder Encoder, scorer *mistra
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := NewPlan(context.Background(), tasks, task.Data{Dir: s.rows}, encoder, 60)
+	plan, err := NewPlan(context.Background(), tasks, task.Data{Folder: s.rows}, encoder, 60)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,8 +88,8 @@ func TestScorePreferencesAndGenerateAnswers(t *testing.T) {
 	defer model.Close()
 	scorer := mistral.NewScorer(d, model.Config, model.Base, nil, dtypes.Float32)
 	defer scorer.Close()
-	same := batch.Sequence{IDs: []int32{5, 6, 7, 8}, Prompt: 2}
-	longer := batch.Sequence{IDs: []int32{5, 6, 7, 8, 9}, Prompt: 2}
+	same := batch.Sequence{IDs: []int32{5, 6, 7, 8}, PromptLength: 2}
+	longer := batch.Sequence{IDs: []int32{5, 6, 7, 8, 9}, PromptLength: 2}
 	got, err := ScorePreferences(context.Background(), scorer, []batch.Pair{
 		{ID: "x#0", Chosen: same, Rejected: longer, ChosenSafe: true},
 		{ID: "x#1", Chosen: longer, Rejected: same},

@@ -66,7 +66,7 @@ func tinyRun(t *testing.T) Run {
 		t.Fatal(err)
 	}
 	checkpoint, e := tinyEncoder(t)
-	plan, err := NewPlan(context.Background(), tasks, task.Data{Dir: data}, e, 0)
+	plan, err := NewPlan(context.Background(), tasks, task.Data{Folder: data}, e, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func loadStage(t *testing.T, run *goldentest.Run, text string) recipe.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err = c.As(map[string]string{"bfpo": "train", "sft": "sft"}[run.Kind]); err != nil {
+	if c, err = c.ForStage(map[string]string{"bfpo": "train", "sft": "sft"}[run.Kind]); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -66,7 +66,7 @@ func TestGoldenData(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer checkpoint.Close()
-	language, err := models.NewLanguage(checkpoint, "")
+	language, err := models.NewChatTokenizer(checkpoint, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,9 +81,9 @@ func TestGoldenData(t *testing.T) {
 			}
 			checkPairs(t, "main", sets.Main.Pairs, run.Orders.Train)
 			checkPairs(t, "buffer", sets.Buffer.Pairs, run.Orders.Buffer)
-			checkPairs(t, "held out", sets.Held.Pairs, run.Orders.Eval)
+			checkPairs(t, "held out", sets.HeldOut.Pairs, run.Orders.Eval)
 			checkDocuments(t, "main", sets.Main.Documents, run.PackedTrain)
-			checkDocuments(t, "held out", sets.Held.Documents, run.PackedEval)
+			checkDocuments(t, "held out", sets.HeldOut.Documents, run.PackedEval)
 		})
 	}
 }
@@ -100,7 +100,7 @@ func checkPairs(t *testing.T, set string, got []batch.Pair, want []goldentest.To
 		for prompt < len(labels) && labels[prompt] == -100 {
 			prompt++
 		}
-		return batch.Sequence{IDs: ids, Prompt: prompt}
+		return batch.Sequence{IDs: ids, PromptLength: prompt}
 	}
 	for i, w := range want {
 		pair := batch.Pair{

@@ -60,7 +60,7 @@ func (r *Run) checkWeights(ledger *Ledger, t testing.TB, dir string) {
 
 // model is a pretrained model with open files.
 type model struct {
-	*pretrained.Checkpoint
+	*pretrained.Model
 	t testing.TB
 }
 

@@ -13,24 +13,24 @@ import (
 
 // GenerateAnswers returns the greedy answers of a recipe's model, in the order of the prompts, each of at most
 // maxTokens tokens.
-func Answers(ctx context.Context, rt models.Runtime, c recipe.Config, prompts []datasets.Prompt,
+func GenerateAnswers(ctx context.Context, rt models.Runtime, c recipe.Config, prompts []datasets.Prompt,
 	maxTokens int) ([]string, error) {
 	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice)
 	if err != nil {
 		return nil, err
 	}
 	defer checkpoint.Close()
-	tokenizer, err := models.NewLanguage(checkpoint, c.ChatTemplate)
+	tokenizer, err := models.NewChatTokenizer(checkpoint, c.ChatTemplate)
 	if err != nil {
 		return nil, err
 	}
-	model, err := mistral.LoadOn(rt.Device, c.ReplicatedMesh(), checkpoint, c.ComputeType())
+	model, err := mistral.LoadOnMesh(rt.Device, c.InferenceMesh(), checkpoint, c.ComputeDType())
 	if err != nil {
 		return nil, err
 	}
 	defer model.Close()
-	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeType())
+	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeDType())
 	defer generator.Close()
-	format := data.TextFormat(c, tokenizer, model.Config.MaxPositionEmbeddings)
+	format := data.NewTextFormat(c, tokenizer, model.Config.MaxPositionEmbeddings)
 	return evaluate.GenerateAnswers(ctx, generator, format, prompts, maxTokens)
 }

@@ -14,13 +14,13 @@ import (
 // An answer does not depend on the other prompts, and a lower token limit only shortens it.
 func TestAnswers(t *testing.T) {
 	ctx, rt, c := context.Background(), runtest.Runtime(t, graphtest.Device(t)), runtest.Config(t)
-	prompts, err := datasets.Prompts(ctx, "quickstart/prompts", "", nil)
+	prompts, err := datasets.ReadPrompts(ctx, "quickstart/prompts", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ask := func(prompts []datasets.Prompt, tokens int) []string {
 		t.Helper()
-		answers, err := Answers(ctx, rt, c, prompts, tokens)
+		answers, err := GenerateAnswers(ctx, rt, c, prompts, tokens)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +38,7 @@ func TestAnswers(t *testing.T) {
 		t.Errorf("%q is not the beginning of %q", short, all[0])
 	}
 	c.Model = "nowhere"
-	if _, err := Answers(ctx, rt, c, prompts, 3); err == nil || !strings.Contains(err.Error(), "nowhere") {
+	if _, err := GenerateAnswers(ctx, rt, c, prompts, 3); err == nil || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("error %v does not name the model", err)
 	}
 }

@@ -17,18 +17,18 @@ import (
 )
 
 // Options are the tasks of an evaluation and how to run them.
-type Evaluation struct {
-	Tasks []task.Task
-	Data  string // folder of the tasks' local files; "": all from the hub
-	Limit int    // documents of each task; 0: all
-	Chat  bool   // render contexts as a user message in the chat template
-	Judge string // for tasks that need a judge; see OpenJudge
+type Options struct {
+	Tasks             []task.Task
+	Data              string // folder of the tasks' local files; "": all from the hub
+	Limit             int    // documents of each task; 0: all
+	ApplyChatTemplate bool   // render contexts as a user message in the chat template
+	Judge             string // for tasks that need a judge; see OpenJudge
 }
 
 // Evaluate measures the recipe's model on tasks and writes results.json and the samples into dir. The error of an
 // interrupted evaluation wraps usage.ErrInterrupted; the same call continues it. A finished evaluation in dir is a
 // *usage.Error unless the recipe says to overwrite it.
-func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, dir string) (
+func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Options, dir string) (
 	evaluate.Results, error) {
 	judge, err := OpenJudge(ctx, rt, e.Judge)
 	if err != nil {
@@ -40,7 +40,7 @@ func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluat
 	if err := prepareFolder(dir, c); err != nil {
 		return evaluate.Results{}, err
 	}
-	results, err := Run(ctx, rt, c, e, judge, dir, false)
+	results, err := EvaluateWithJudge(ctx, rt, c, e, judge, dir, false)
 	switch {
 	case errors.Is(err, evaluate.ErrDifferentEvaluation):
 		err = usage.Errorf("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
@@ -56,18 +56,18 @@ func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluat
 // EvaluateWithJudge measures the recipe's model on tasks and writes the results into dir, which may hold others.
 // e.Judge is not used: judge is the opened judge, or nil. With keepJournal the journal of computed answers and
 // verdicts stays in dir, which makes the same call quick later.
-func Run(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, judge judge.Judge,
+func EvaluateWithJudge(ctx context.Context, rt models.Runtime, c recipe.Config, e Options, judge judge.Judge,
 	dir string, keepJournal bool) (evaluate.Results, error) {
 	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice)
 	if err != nil {
 		return evaluate.Results{}, err
 	}
 	defer checkpoint.Close()
-	tokenizer, err := models.NewLanguage(checkpoint, c.ChatTemplate)
+	tokenizer, err := models.NewChatTokenizer(checkpoint, c.ChatTemplate)
 	if err != nil {
 		return evaluate.Results{}, err
 	}
-	if tokenizer.Assumed && e.usesChatTemplate() {
+	if tokenizer.UsesDefaultTemplate && e.usesChatTemplate() {
 		rt.Notice("%s has no chat template: using zephyr's", c.Model)
 	}
 	plan, err := e.plan(ctx, rt, tokenizer, checkpoint.Config.MaxPositionEmbeddings)
@@ -78,43 +78,43 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, e Evaluation, 
 	if err != nil {
 		return evaluate.Results{}, err
 	}
-	model, err := mistral.LoadOn(rt.Device, c.ReplicatedMesh(), checkpoint, c.ComputeType())
+	model, err := mistral.LoadOnMesh(rt.Device, c.InferenceMesh(), checkpoint, c.ComputeDType())
 	if err != nil {
 		return evaluate.Results{}, err
 	}
 	defer model.Close()
-	scorer := mistral.NewScorer(rt.Device, model.Config, model.Base, nil, c.ComputeType()).WithBF16x3()
+	scorer := mistral.NewScorer(rt.Device, model.Config, model.Base, nil, c.ComputeDType()).WithBF16x3()
 	defer scorer.Close()
-	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeType())
+	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeDType())
 	defer generator.Close()
 	progress := &evaluationProgress{out: rt.Out}
 	defer progress.end()
 	return evaluate.Run{
 		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: tokenizer.Tokenizer, Seed: c.Seed, Judge: judge,
 		Dir: dir, KeepJournal: keepJournal,
-		ModelDigest: fmt.Sprintf("%s %v %s", identity, c.ComputeType(), rt.Device.Platform()),
+		ModelDigest: fmt.Sprintf("%s %v %s", identity, c.ComputeDType(), rt.Device.Platform()),
 		Version:     rt.Version, Progress: progress.show,
 		Config: map[string]any{
-			"model": c.Model, "dtype": strings.ToLower(c.ComputeType().String()), "platform": rt.Device.Platform(),
-			"limit": LimitOf(e.Limit), "apply_chat_template": e.Chat, "seed": c.Seed,
-			"judge": JudgeName(judge),
+			"model": c.Model, "dtype": strings.ToLower(c.ComputeDType().String()), "platform": rt.Device.Platform(),
+			"limit": LimitOrNil(e.Limit), "apply_chat_template": e.ApplyChatTemplate, "seed": c.Seed,
+			"judge": JudgeNameOrNil(judge),
 		},
 	}.Do(ctx)
 }
 
 // usesChatTemplate reports whether any context is rendered by the chat template.
-func (e Evaluation) usesChatTemplate() bool {
-	return e.Chat || slices.ContainsFunc(e.Tasks, func(t task.Task) bool { return t.ApplyChatTemplate })
+func (e Options) usesChatTemplate() bool {
+	return e.ApplyChatTemplate || slices.ContainsFunc(e.Tasks, func(t task.Task) bool { return t.ApplyChatTemplate })
 }
 
 // plan reads and encodes the tasks' documents for a model with the given number of positions.
-func (e Evaluation) plan(ctx context.Context, rt models.Runtime, t models.Language, positions int) (
+func (e Options) plan(ctx context.Context, rt models.Runtime, t models.ChatTokenizer, positions int) (
 	*evaluate.Plan, error) {
 	encoder := evaluate.Encoder{Tokenizer: t.Tokenizer, MaxLength: positions, TaskTemplate: t.Template}
-	if e.Chat {
+	if e.ApplyChatTemplate {
 		encoder.Template = t.Template
 	}
-	return evaluate.NewPlan(ctx, e.Tasks, task.Data{Dir: e.Data, Hub: rt.Hub}, encoder, e.Limit)
+	return evaluate.NewPlan(ctx, e.Tasks, task.Data{Folder: e.Data, Hub: rt.Hub}, encoder, e.Limit)
 }
 
 // prepareFolder refuses a folder with a finished evaluation, or removes the evaluation if the recipe has
@@ -131,7 +131,7 @@ func prepareFolder(dir string, c recipe.Config) error {
 }
 
 // LimitOrNil returns a limit as lm-evaluation-harness writes it: nil (null in JSON) for no limit.
-func LimitOf(limit int) any {
+func LimitOrNil(limit int) any {
 	if limit == 0 {
 		return nil
 	}
@@ -139,7 +139,7 @@ func LimitOf(limit int) any {
 }
 
 // JudgeNameOrNil returns the judge's name for results.json: nil (null in JSON) for no judge.
-func JudgeName(judge judge.Judge) any {
+func JudgeNameOrNil(judge judge.Judge) any {
 	if judge == nil {
 		return nil
 	}

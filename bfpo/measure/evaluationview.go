@@ -13,7 +13,7 @@ import (
 )
 
 // WriteTable prints the results of tasks as a table.
-func WriteTasks(w io.Writer, results evaluate.Results) error {
+func WriteTable(w io.Writer, results evaluate.Results) error {
 	lines := [][]string{{"task", "documents", "value", "± std. error", ""}}
 	for _, t := range results.Tasks {
 		documents := fmt.Sprint(t.Documents)

@@ -13,7 +13,7 @@ import (
 
 // modelIdentity returns a hash of the names, sizes and modification times of a model's files. It changes when the
 // files change.
-func modelIdentity(c *pretrained.Checkpoint) (string, error) {
+func modelIdentity(c *pretrained.Model) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, c.Path)
 	if c.Path != pretrained.Tiny {

@@ -75,7 +75,7 @@ func openClassifier(ctx context.Context, rt models.Runtime, name, cache string) 
 			err = errors.Join(err, checkpoint.Close())
 		}
 	}()
-	tokenizer, err := models.NewLanguage(checkpoint, "")
+	tokenizer, err := models.NewChatTokenizer(checkpoint, "")
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func meshConfig(t *testing.T, devices int, mesh string, sets ...string) recipe.C
 	if c.Objective == "sft" {
 		kind = "sft"
 	}
-	if c, err = c.As(kind); err != nil {
+	if c, err = c.ForStage(kind); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -187,7 +187,7 @@ func TestMeshesTrainAsOneDevice(t *testing.T) {
 			if meshes[devices] == nil {
 				continue
 			}
-			d := graphtest.Devices(t, devices)
+			d := graphtest.CPUDevices(t, devices)
 			for _, mesh := range meshes[devices] {
 				t.Run(fmt.Sprintf("%s/%d %s", test.name, devices, mesh), func(t *testing.T) {
 					c := meshConfig(t, devices, mesh, test.sets...)
@@ -204,7 +204,7 @@ func TestResumeOnOtherDevices(t *testing.T) {
 	test := meshCases()[0]
 	want := runOn(t, meshConfig(t, 1, "data", test.sets...), graphtest.Device(t), filepath.Join(t.TempDir(), "out"))
 	one := graphtest.Device(t)
-	two, four := graphtest.Devices(t, 2), graphtest.Devices(t, 4)
+	two, four := graphtest.CPUDevices(t, 2), graphtest.CPUDevices(t, 4)
 	for _, order := range []struct {
 		devices []*device.Device
 		meshes  []string

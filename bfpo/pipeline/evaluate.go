@@ -55,7 +55,7 @@ func (p *Pipeline) Evaluate(ctx context.Context, e recipe.EvalStage) error {
 	if err := p.writePreferences(afterSide, p.last, after.preferences); err != nil {
 		return err
 	}
-	comparison := comparePreferences(p.config.Loss(), before.preferences, reference.preferences, after.preferences)
+	comparison := comparePreferences(p.config.LossFunction(), before.preferences, reference.preferences, after.preferences)
 	comparison.Rows = append(comparison.Rows, compareTasks(tasksBefore, tasksAfter)...)
 	if err := p.show(comparison); err != nil {
 		return err
@@ -73,11 +73,11 @@ func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, a
 		return s, err
 	}
 	defer checkpoint.Close()
-	language, err := models.NewLanguage(checkpoint, p.config.ChatTemplate)
+	language, err := models.NewChatTokenizer(checkpoint, p.config.ChatTemplate)
 	if err != nil {
 		return s, err
 	}
-	model, err := mistral.LoadOn(p.Device, p.config.ReplicatedMesh(), checkpoint, p.config.ComputeType())
+	model, err := mistral.LoadOnMesh(p.Device, p.config.InferenceMesh(), checkpoint, p.config.ComputeDType())
 	if err != nil {
 		return s, err
 	}
@@ -89,7 +89,7 @@ func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, a
 		if err != nil {
 			return s, err
 		}
-		scorer := mistral.NewScorer(p.Device, model.Config, model.Base, nil, c.ComputeType())
+		scorer := mistral.NewScorer(p.Device, model.Config, model.Base, nil, c.ComputeDType())
 		defer scorer.Close()
 		if s.preferences, err = evaluate.ScorePreferences(ctx, scorer, set.Pairs); err != nil {
 			return s, err
@@ -98,13 +98,13 @@ func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, a
 	if !answer || e.Prompts == "" {
 		return s, nil
 	}
-	prompts, err := datasets.Prompts(ctx, e.Prompts, "", p.Hub)
+	prompts, err := datasets.ReadPrompts(ctx, e.Prompts, "", p.Hub)
 	if err != nil {
 		return s, err
 	}
-	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, c.ComputeType())
+	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, c.ComputeDType())
 	defer generator.Close()
-	format := data.TextFormat(c, language, model.Config.MaxPositionEmbeddings)
+	format := data.NewTextFormat(c, language, model.Config.MaxPositionEmbeddings)
 	s.answers, err = evaluate.GenerateAnswers(ctx, generator, format, prompts, train.AnswerTokens)
 	return s, err
 }
@@ -203,7 +203,7 @@ func (p *Pipeline) compareAnswers(
 	if len(before) == 0 {
 		return nil, nil
 	}
-	prompts, err := datasets.Prompts(ctx, e.Prompts, "", p.Hub)
+	prompts, err := datasets.ReadPrompts(ctx, e.Prompts, "", p.Hub)
 	if err != nil {
 		return nil, err
 	}

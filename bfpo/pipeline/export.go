@@ -22,7 +22,7 @@ import (
 func Export(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub,
 	log func(format string, args ...any),
 ) error {
-	if recipe.Exists(filepath.Join(c.Model, checkpoint.ManifestName)) {
+	if recipe.PathExists(filepath.Join(c.Model, checkpoint.ManifestName)) {
 		return exportCheckpoint(ctx, c, dir, hub, log)
 	}
 	model, err := models.Open(ctx, c.Model, hub, "", log)
@@ -30,7 +30,7 @@ func Export(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub,
 		return err
 	}
 	defer model.Close()
-	return pretrained.Export(dir, model, nil, c.ExportType(model))
+	return pretrained.Export(dir, model, nil, c.ExportDType(model))
 }
 
 func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub,
@@ -44,7 +44,7 @@ func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub
 	if err != nil {
 		return err
 	}
-	if c.Place("torch_dtype") != "" {
+	if c.Origin("torch_dtype") != "" {
 		run.TorchDType = c.TorchDType
 	}
 	model, err := models.Open(ctx, run.Model, hub, "", log)
@@ -52,18 +52,18 @@ func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub
 		return err
 	}
 	defer model.Close()
-	language, err := models.NewLanguage(model, run.ChatTemplate)
+	language, err := models.NewChatTokenizer(model, run.ChatTemplate)
 	if err != nil {
 		return err
 	}
-	model.SetChatTemplate(language.Source)
+	model.SetChatTemplate(language.TemplateSource)
 	// The Go backend is enough: the export only copies weights.
 	d, err := device.Open(device.Options{Platform: device.PlatformGo})
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	file, err := safetensors.Open(saved.File(step.MastersFile))
+	file, err := safetensors.Open(saved.FilePath(step.MastersFile))
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub
 	if err != nil {
 		return err
 	}
-	return pretrained.Export(dir, model, masters, run.ExportType(model))
+	return pretrained.Export(dir, model, masters, run.ExportDType(model))
 }
 
 // readRunConfig reads the resolved recipe of the run that saved a checkpoint in RUN/checkpoints/step-N.

@@ -19,7 +19,7 @@ import (
 //
 // With resume_from_checkpoint, stages that are finished do not run again.
 func Run(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (err error) {
-	if isNew := !recipe.Exists(dir); isNew {
+	if isNew := !recipe.PathExists(dir); isNew {
 		defer func() {
 			if err != nil {
 				os.Remove(dir) // fails, as it should, once a stage has written something there
@@ -52,7 +52,7 @@ func Claim(dir string, c recipe.Config) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("output folder: %w", err)
 	}
-	if !c.OverwriteOutputDir && recipe.Exists(filepath.Join(dir, rundir.Report)) {
+	if !c.OverwriteOutputDir && recipe.PathExists(filepath.Join(dir, rundir.Report)) {
 		return usage.Errorf(
 			"%s holds a finished run: choose another -out, or replace it with -set=overwrite_output_dir=true", dir)
 	}

@@ -38,11 +38,11 @@ func (p *Pipeline) evaluateTasks(ctx context.Context, e recipe.EvalStage, model,
 	}
 	c := p.config
 	c.Model = model
-	what := measure.Evaluation{Tasks: tasks, Data: e.Data, Limit: e.Limit, Chat: e.ApplyChatTemplate}
-	results, err := measure.Run(ctx, p.Runtime, c, what, judge, dir, true)
+	what := measure.Options{Tasks: tasks, Data: e.Data, Limit: e.Limit, ApplyChatTemplate: e.ApplyChatTemplate}
+	results, err := measure.EvaluateWithJudge(ctx, p.Runtime, c, what, judge, dir, true)
 	if errors.Is(err, evaluate.ErrDifferentEvaluation) { // the recipe was changed since the run was stopped
 		if err = evaluate.Remove(dir); err == nil {
-			results, err = measure.Run(ctx, p.Runtime, c, what, judge, dir, true)
+			results, err = measure.EvaluateWithJudge(ctx, p.Runtime, c, what, judge, dir, true)
 		}
 	}
 	if errors.Is(err, context.Canceled) {

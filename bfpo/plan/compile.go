@@ -32,7 +32,7 @@ func Trainable(c recipe.Config, network config.Config) ([]string, error) {
 	}
 	names, err := mistral.Trainable(network, patterns)
 	if err != nil {
-		return nil, c.KeyErrorf("selected_layers", "%v", err)
+		return nil, c.UsageErrorf("selected_layers", "%v", err)
 	}
 	return names, nil
 }
@@ -47,14 +47,14 @@ func Compile(d *device.Device, c recipe.Config, network config.Config, train, me
 		return Step{}, err
 	}
 	s := Step{Names: names, network: network, recipe: c, device: d}
-	mesh := c.DeviceMesh()
-	model := mistral.Planned(network, mesh, c.ComputeType())
+	mesh := c.TrainingMesh()
+	model := mistral.PlanModel(network, mesh, c.ComputeDType())
 	available := availableMemory(d, mesh.Devices())
 	options := step.Options{
-		Objective:   c.Loss(),
+		Objective:   c.LossFunction(),
 		Optimizer:   graph.AdamW{Beta1: c.AdamBeta1, Beta2: c.AdamBeta2, Epsilon: c.AdamEpsilon, WeightDecay: c.WeightDecay},
 		MaxGradNorm: c.MaxGradNorm,
-		DType:       c.ComputeType(),
+		DType:       c.ComputeDType(),
 		Remat:       c.GradientCheckpointing == recipe.On,
 		Precomputed: c.PrecomputesReference(),
 	}

@@ -108,7 +108,7 @@ func (p *Plan) outline(ctx context.Context, rt models.Runtime, c recipe.Config) 
 		reason = strings.Join(slices.Compact(missing), ", ") + " not read"
 	}
 	p.Notes = append(p.Notes, reason+": batches of full length; the number of steps is not known")
-	return network, fullShape(c, network), data.FitsModel(c, network)
+	return network, fullShape(c, network), data.CheckMaxLength(c, network)
 }
 
 // network returns the configuration of a model whose weights or data are not read.
@@ -118,7 +118,7 @@ func (p *Plan) network(ctx context.Context, rt models.Runtime, c recipe.Config) 
 		return network, err
 	}
 	if !models.IsLocal(p.Model, rt.Cache) {
-		return network, c.KeyErrorf("architecture", "the sizes of model %q are not known here: name a folder or file on this machine with "+
+		return network, c.UsageErrorf("architecture", "the sizes of model %q are not known here: name a folder or file on this machine with "+
 			"-model, or with -set=architecture=NAME one of %s", p.Model, strings.Join(slices.Sorted(maps.Keys(knownModels())), ", "))
 	}
 	checkpoint, err := models.Open(ctx, p.Model, rt.Hub, rt.Cache, rt.Notice)
@@ -148,7 +148,7 @@ func remoteData(c recipe.Config, cache string) (names []string) {
 // of documents.
 func fullShape(c recipe.Config, m config.Config) batch.Shape {
 	if c.Objective == "sft" {
-		length := data.TextFormat(c, models.Language{}, m.MaxPositionEmbeddings).MaxLength
+		length := data.NewTextFormat(c, models.ChatTokenizer{}, m.MaxPositionEmbeddings).MaxLength
 		return batch.Shape{Rows: step.RowsPerCall, Length: length, Targets: length, Responses: 1}
 	}
 	length := 2 * c.MaxLength

@@ -53,10 +53,10 @@ func (s Step) Remedies() []string {
 			o.add(whole/n+activations, "-devices=%d -set=mesh=fsdp", n)
 		}
 	}
-	if _, ahead := s.device.Ahead(); ahead {
+	if _, ahead := s.device.TargetGPU(); ahead {
 		for _, g := range device.GPUs() {
-			if g.Usable() > s.Memory.Available && g.Usable()-Reserve >= s.Memory.Peak {
-				o.settings = append(o.settings, fmt.Sprintf("-gpu=%s (%s)", g.Name, track.FormatBytes(g.Usable())))
+			if g.UsableMemory() > s.Memory.Available && g.UsableMemory()-Reserve >= s.Memory.Peak {
+				o.settings = append(o.settings, fmt.Sprintf("-gpu=%s (%s)", g.Name, track.FormatBytes(g.UsableMemory())))
 			}
 		}
 	}
@@ -95,7 +95,7 @@ func (s Step) fewerLayers() (bytes int64, setting string) {
 }
 
 // wholeBytes returns the memory of tensors that lie on one device, whatever mesh they are on.
-func wholeBytes(ts *device.Tensors) (n int64) {
+func wholeBytes(ts *device.TensorSet) (n int64) {
 	for i := range ts.Names {
 		n += ts.Shape(i).ByteSize()
 	}

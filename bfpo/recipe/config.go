@@ -175,7 +175,7 @@ func Default() Config {
 }
 
 // Origin returns where the value of a key was given, as "file:line" or "-set=key=value", or "" for a default.
-func (c Config) Place(key string) string { return c.origins[key] }
+func (c Config) Origin(key string) string { return c.origins[key] }
 
 // Stage is one step of a pipeline.
 type Stage struct {
@@ -200,16 +200,16 @@ type EvalStage struct {
 
 // UsageErrorf returns a *usage.Error about a key's value. Its message begins with where the value was given and the
 // key.
-func (c Config) KeyErrorf(key, format string, args ...any) error {
+func (c Config) UsageErrorf(key, format string, args ...any) error {
 	text := fmt.Sprintf(format, args...)
-	if origin := c.Place(key); origin != "" {
+	if origin := c.Origin(key); origin != "" {
 		return usage.Errorf("%s: %s: %s", origin, key, text)
 	}
 	return usage.Errorf("%s: %s (not given; this is its default)", key, text)
 }
 
 // ComputeDType returns the type of activations and matrix products. Masters, sums and norms are always float32.
-func (c Config) ComputeType() dtypes.DType {
+func (c Config) ComputeDType() dtypes.DType {
 	if c.BF16 || c.TorchDType == "bfloat16" {
 		return dtypes.BFloat16
 	}
@@ -218,7 +218,7 @@ func (c Config) ComputeType() dtypes.DType {
 
 // ExportDType returns the type in which the trained weights are written to disk; torch_dtype: auto takes the type of
 // the model m.
-func (c Config) ExportType(m *pretrained.Checkpoint) dtypes.DType {
+func (c Config) ExportDType(m *pretrained.Model) dtypes.DType {
 	name := c.TorchDType
 	if name == "auto" {
 		name = m.Config.DType
@@ -231,25 +231,25 @@ func (c Config) ExportType(m *pretrained.Checkpoint) dtypes.DType {
 
 // InferenceMesh returns the mesh for scoring and generating: each device holds the whole model, whatever the key mesh
 // is. It is nil for one device.
-func (c Config) ReplicatedMesh() *device.Mesh {
+func (c Config) InferenceMesh() *device.Mesh {
 	c.Mesh = "data"
-	return c.DeviceMesh()
+	return c.TrainingMesh()
 }
 
 // TrainingMesh returns the mesh of devices that the key mesh describes, or nil for one device.
-func (c Config) DeviceMesh() *device.Mesh {
-	mesh, _ := device.ParseMesh(c.Mesh, c.Devices, config.Sharding()) // no error: settleMesh has parsed it
+func (c Config) TrainingMesh() *device.Mesh {
+	mesh, _ := device.ParseMesh(c.Mesh, c.Devices, config.ShardingRules()) // no error: settleMesh has parsed it
 	return mesh
 }
 
 // EvaluatesBeyondLoss reports whether evaluations during training run tasks or generate answers, apart from the
 // held-out rows' loss.
-func (c Config) EvaluatesMore() bool { return len(c.EvalTasks) > 0 || c.GenerateDuringEval }
+func (c Config) EvaluatesBeyondLoss() bool { return len(c.EvalTasks) > 0 || c.GenerateDuringEval }
 
 // PrecomputesReference reports whether the reference log-probabilities are computed once, before training.
 func (c Config) PrecomputesReference() bool { return c.PrecomputeRefLogProbs && c.Objective != "sft" }
 
 // LossFunction returns the objective with its hyperparameters.
-func (c Config) Loss() bfpo.Objective {
+func (c Config) LossFunction() bfpo.Objective {
 	return bfpo.Objective{Name: c.Objective, Beta: c.Beta, B1: c.B1, Alpha: c.Alpha}
 }

@@ -35,10 +35,10 @@ func (f folder) localName(name string) (path, notice string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("find %s: %w", name, err)
 	}
-	if here, err := filepath.Abs(name); err == nil && f.path != "" && !Exists(joined) && Exists(here) {
+	if here, err := filepath.Abs(name); err == nil && f.path != "" && !PathExists(joined) && PathExists(here) {
 		return here, fmt.Sprintf("%s is not beside its recipe; taken from the working directory: %s", name, here), nil
 	}
-	if LooksLikePath(name) || !f.builtin && Exists(joined) {
+	if LooksLikePath(name) || !f.builtin && PathExists(joined) {
 		return joined, "", nil
 	}
 	return name, "", nil
@@ -61,7 +61,7 @@ func LooksLikePath(name string) bool {
 }
 
 // PathExists reports whether there is a file or folder at path.
-func Exists(path string) bool {
+func PathExists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }

@@ -60,10 +60,10 @@ func TestValues(t *testing.T) {
 		len(c.ReportTo) != 0 || !slices.Equal(c.SelectedLayers, []string{"down_proj"}) {
 		t.Errorf("%+v", c)
 	}
-	if got := c.Place("save_steps"); got != path+":7" {
+	if got := c.Origin("save_steps"); got != path+":7" {
 		t.Errorf("save_steps is given at %s", got)
 	}
-	if got := c.Place("beta"); got != "-set=beta=5.0e-2" {
+	if got := c.Origin("beta"); got != "-set=beta=5.0e-2" {
 		t.Errorf("beta is given at %s", got)
 	}
 }
@@ -165,7 +165,7 @@ func TestOriginalCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sft, err = sft.As("sft"); err != nil {
+	if sft, err = sft.ForStage("sft"); err != nil {
 		t.Fatal(err)
 	}
 	want := Mixer{{"HuggingFaceH4/ultrachat_200k", 1}, {"PKU-Alignment/PKU-SafeRLHF", 0.2}}
@@ -186,7 +186,7 @@ func TestOriginalCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if train, err = train.As("train"); err != nil {
+	if train, err = train.ForStage("train"); err != nil {
 		t.Fatal(err)
 	}
 	want = Mixer{{"PKU-Alignment/PKU-SafeRLHF", 0.2}}
@@ -312,7 +312,7 @@ func TestObjectiveOfStage(t *testing.T) {
 	} {
 		c, err := Load(nil, "", append(test.sets, "dataset_mixer=quickstart/sft"))
 		if err == nil {
-			c, err = c.As(test.kind)
+			c, err = c.ForStage(test.kind)
 		}
 		if c.Objective != test.want || (err == nil) != (test.want != "") {
 			t.Errorf("%v as %s: %s, %v", test.sets, test.kind, c.Objective, err)

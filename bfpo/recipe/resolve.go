@@ -125,7 +125,7 @@ func (c *Config) settle(inert []entry) (problems []error) {
 	}
 	kept, ignored, unknown := splitReportTo(c.ReportTo)
 	if unknown != "" {
-		problems = append(problems, fmt.Errorf("%s: report_to: %q is unknown%s", c.Place("report_to"), unknown,
+		problems = append(problems, fmt.Errorf("%s: report_to: %q is unknown%s", c.Origin("report_to"), unknown,
 			usage.DidYouMean(unknown, append(otherTrackers, "tensorboard", "none"))))
 	}
 	c.ReportTo = kept
@@ -146,14 +146,14 @@ func (c *Config) settle(inert []entry) (problems []error) {
 // settleMesh parses the mesh and, if devices is not given, sets it to the product of the mesh's sizes.
 func (c *Config) settleMesh() []error {
 	given := c.Devices
-	if c.Place("devices") == "" {
+	if c.Origin("devices") == "" {
 		given = 0
 	} else if given < 1 { // validate refuses it
 		return nil
 	}
-	mesh, err := device.ParseMesh(c.Mesh, given, config.Sharding())
+	mesh, err := device.ParseMesh(c.Mesh, given, config.ShardingRules())
 	if err != nil {
-		return []error{c.KeyErrorf("mesh", "%v", err)}
+		return []error{c.UsageErrorf("mesh", "%v", err)}
 	}
 	c.Devices = mesh.Devices()
 	return nil
@@ -166,12 +166,12 @@ func (c *Config) settleObjective() []error {
 	if !known { // not given, or refused by validate
 		return nil
 	}
-	if c.Place("objective") == "" {
+	if c.Origin("objective") == "" {
 		c.Objective = objective
 	}
 	if c.Objective != objective {
 		return []error{fmt.Errorf("%s: loss_type: %s contradicts objective: %s (%s)",
-			c.Place("loss_type"), c.LossType, c.Objective, c.Place("objective"))}
+			c.Origin("loss_type"), c.LossType, c.Objective, c.Origin("objective"))}
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func (f field) text() string {
 }
 
 // InterruptedRun is what CheckResume needs to know about the run that is to be resumed.
-type Progress struct {
+type InterruptedRun struct {
 	Step                 int               // optimizer steps done
 	MainRows, BufferRows int               // rows of the sets that it was trained on
 	Settings             map[string]string // its Config.Settings
@@ -67,12 +67,12 @@ type Progress struct {
 
 // CheckResume refuses to resume a run with settings or data that would make it a different run. mainRows and
 // bufferRows are the rows of the sets now. The error is a *usage.Error that names the key.
-func (c Config) CheckResume(from Progress, mainRows, bufferRows int) error {
+func (c Config) CheckResume(from InterruptedRun, mainRows, bufferRows int) error {
 	now := c.Settings()
 	for _, key := range slices.Sorted(maps.Keys(now)) {
 		was, known := from.Settings[key]
 		if known && was != now[key] && !slices.Contains(batchKeys(), key) {
-			return c.KeyErrorf(key, "the checkpoint of step %d was trained with %s, not %s: "+
+			return c.UsageErrorf(key, "the checkpoint of step %d was trained with %s, not %s: "+
 				"a resumed run must keep this value",
 				from.Step, was, now[key])
 		}
@@ -88,7 +88,7 @@ func (c Config) CheckResume(from Progress, mainRows, bufferRows int) error {
 // step, must not change. The number of devices may. The number of micro-batches may change too, with two exceptions:
 // if a pass over a set ends within a step, the rows of the main set and the buffer would be combined differently, and
 // text_format: seed weighs micro-batches.
-func (c Config) checkStepRows(from Progress) error {
+func (c Config) checkStepRows(from InterruptedRun) error {
 	was := [3]int{}
 	for i, key := range batchKeys() {
 		n, err := strconv.Atoi(from.Settings[key])
@@ -105,7 +105,7 @@ func (c Config) checkStepRows(from Progress) error {
 	case now[2] == was[2], c.TextFormat != "seed" && (from.BufferRows == 0 || whole):
 		return nil
 	}
-	return c.KeyErrorf(batchKeys()[0], "the checkpoint of step %d was trained with "+
+	return c.UsageErrorf(batchKeys()[0], "the checkpoint of step %d was trained with "+
 		"%d rows on each of %d devices, %d times a step, not with %d on %d, %d times: keep the product of the first two, %d",
 		from.Step, was[0], was[1], was[2], now[0], now[1], now[2], was[0]*was[1])
 }

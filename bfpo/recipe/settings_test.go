@@ -17,7 +17,7 @@ func TestCheckResume(t *testing.T) {
 		}
 		return c
 	}
-	state := Progress{Step: 8, MainRows: 100, BufferRows: 10, Settings: load().Settings()}
+	state := InterruptedRun{Step: 8, MainRows: 100, BufferRows: 10, Settings: load().Settings()}
 	for _, test := range []struct {
 		sets []string
 		want string // "": may resume

@@ -96,7 +96,7 @@ func (l loader) trainStage(e entry, shared, flags []entry) (Stage, error) {
 	if err != nil {
 		return Stage{}, err
 	}
-	c, err = c.As(e.key)
+	c, err = c.ForStage(e.key)
 	return Stage{Kind: e.key, Config: c}, err
 }
 

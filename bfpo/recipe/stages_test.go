@@ -50,7 +50,7 @@ func TestStages(t *testing.T) {
 	if c.Model != "tiny" {
 		t.Errorf("the model before training is %q", c.Model)
 	}
-	if got := c.Stages[1].Config.Place("beta"); got != "all.yaml:6" {
+	if got := c.Stages[1].Config.Origin("beta"); got != "all.yaml:6" {
 		t.Errorf("beta of the second stage is given at %s", got)
 	}
 }

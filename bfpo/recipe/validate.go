@@ -58,12 +58,12 @@ func (c Config) checkRanges() (problems []error) {
 	for _, r := range rules {
 		if !r.ok {
 			f, _ := fieldOf(&c, r.key)
-			problems = append(problems, c.KeyErrorf(r.key, "must be %s, got %v", r.want, f.value.Interface()))
+			problems = append(problems, c.UsageErrorf(r.key, "must be %s, got %v", r.want, f.value.Interface()))
 		}
 	}
-	if err := c.Loss().Validate(); err != nil {
+	if err := c.LossFunction().Validate(); err != nil {
 		key, text, _ := strings.Cut(err.Error(), ": ")
-		problems = append(problems, c.KeyErrorf(key, "%s", text))
+		problems = append(problems, c.UsageErrorf(key, "%s", text))
 	}
 	return problems
 }
@@ -94,16 +94,16 @@ func (c Config) checkChoices() (problems []error) {
 		f, _ := fieldOf(&c, choice.key)
 		switch value := f.value.String(); {
 		case slices.Contains(choice.unsupported, value):
-			problems = append(problems, c.KeyErrorf(choice.key, "%s is not supported yet; use %s",
+			problems = append(problems, c.UsageErrorf(choice.key, "%s is not supported yet; use %s",
 				value, usage.OneOf(dropEmpty(choice.supported))))
 		case !slices.Contains(choice.supported, value):
-			problems = append(problems, c.KeyErrorf(choice.key, "%q is unknown; want %s",
+			problems = append(problems, c.UsageErrorf(choice.key, "%q is unknown; want %s",
 				value, usage.OneOf(dropEmpty(choice.supported))))
 		}
 	}
 	platforms := []string{"auto", "cpu", "cuda", "go"}
 	if !slices.Contains(platforms, c.Platform) && !LooksLikePath(c.Platform) {
-		problems = append(problems, c.KeyErrorf("platform", "%q is unknown; want %s or the path of a plugin",
+		problems = append(problems, c.UsageErrorf("platform", "%q is unknown; want %s or the path of a plugin",
 			c.Platform, usage.OneOf(platforms)))
 	}
 	return problems
@@ -117,31 +117,31 @@ func dropEmpty(choices []string) []string {
 // checkTogether checks the keys that depend on each other.
 func (c Config) checkTogether() (problems []error) {
 	if c.UseSelective && len(c.SelectedLayers) == 0 {
-		problems = append(problems, c.KeyErrorf("use_selective", "selected_layers names no layer"))
+		problems = append(problems, c.UsageErrorf("use_selective", "selected_layers names no layer"))
 	}
 	if slices.Contains(c.SelectedLayers, "") {
-		problems = append(problems, c.KeyErrorf("selected_layers", "an empty name would match every parameter"))
+		problems = append(problems, c.UsageErrorf("selected_layers", "an empty name would match every parameter"))
 	}
 	preference := c.Objective != "sft" && len(c.Stages) == 0
 	if preference && c.MaxPromptLength >= c.MaxLength {
-		problems = append(problems, c.KeyErrorf("max_prompt_length", "%d leaves no room for an answer within max_length %d",
+		problems = append(problems, c.UsageErrorf("max_prompt_length", "%d leaves no room for an answer within max_length %d",
 			c.MaxPromptLength, c.MaxLength))
 	}
 	if preference && c.UseBuffer && len(c.BufferDatasetMixer) == 0 {
-		problems = append(problems, c.KeyErrorf("use_buffer", "buffer_dataset_mixer names no dataset"))
+		problems = append(problems, c.UsageErrorf("use_buffer", "buffer_dataset_mixer names no dataset"))
 	}
 	if c.Platform == device.PlatformGo && c.Devices > 1 {
-		problems = append(problems, c.KeyErrorf("devices",
+		problems = append(problems, c.UsageErrorf("devices",
 			"%d, but the pure Go backend (platform: go) has one device: use cpu or cuda", c.Devices))
 	}
 	if !c.LoadBestModelAtEnd {
 		return problems
 	}
 	if c.EvaluationStrategy == "no" || c.EvaluationStrategy != c.SaveStrategy {
-		problems = append(problems, c.KeyErrorf("load_best_model_at_end",
+		problems = append(problems, c.UsageErrorf("load_best_model_at_end",
 			"needs evaluation_strategy (%s) and save_strategy (%s) to be the same", c.EvaluationStrategy, c.SaveStrategy))
 	} else if c.SaveStrategy == "steps" && c.EvalSteps > 0 && c.SaveSteps%c.EvalSteps != 0 {
-		problems = append(problems, c.KeyErrorf("load_best_model_at_end",
+		problems = append(problems, c.UsageErrorf("load_best_model_at_end",
 			"needs save_steps (%d) to be a multiple of eval_steps (%d)", c.SaveSteps, c.EvalSteps))
 	}
 	return problems
@@ -149,18 +149,18 @@ func (c Config) checkTogether() (problems []error) {
 
 // ForStage returns the configuration for one kind of stage, "sft" or "train". A recipe that names no objective gets
 // the kind's default, sft or bfpo. A recipe written for the other kind, or without a dataset, is a *usage.Error.
-func (c Config) As(kind string) (Config, error) {
-	if c.Place("objective") == "" && c.Place("loss_type") == "" {
+func (c Config) ForStage(kind string) (Config, error) {
+	if c.Origin("objective") == "" && c.Origin("loss_type") == "" {
 		c.Objective = "bfpo"
 		if kind == "sft" {
 			c.Objective = "sft"
 		}
 	}
 	if (c.Objective == "sft") != (kind == "sft") {
-		return Config{}, c.KeyErrorf("objective", "%s does not fit a stage of kind %s", c.Objective, kind)
+		return Config{}, c.UsageErrorf("objective", "%s does not fit a stage of kind %s", c.Objective, kind)
 	}
 	if len(c.DatasetMixer) == 0 {
-		return Config{}, c.KeyErrorf("dataset_mixer", "names no dataset to train on")
+		return Config{}, c.UsageErrorf("dataset_mixer", "names no dataset to train on")
 	}
 	return c, c.validate()
 }
@@ -168,7 +168,7 @@ func (c Config) As(kind string) (Config, error) {
 // checkEvaluation checks eval_tasks and generate_during_eval, which run during training, together with the keys that
 // they need.
 func (c Config) checkEvaluation() (problems []error) {
-	if !c.EvaluatesMore() || len(c.Stages) > 0 {
+	if !c.EvaluatesBeyondLoss() || len(c.Stages) > 0 {
 		return nil
 	}
 	key := "eval_tasks"
@@ -176,18 +176,18 @@ func (c Config) checkEvaluation() (problems []error) {
 		key = "generate_during_eval"
 	}
 	if !c.DoEval {
-		problems = append(problems, c.KeyErrorf(key, "runs at evaluations, and there are none: "+
+		problems = append(problems, c.UsageErrorf(key, "runs at evaluations, and there are none: "+
 			"set evaluation_strategy to steps (every eval_steps) or epoch, or do_eval for one at the end"))
 	}
-	if mesh := c.DeviceMesh(); mesh != nil && mesh.Shards > 1 {
-		problems = append(problems, c.KeyErrorf(key,
+	if mesh := c.TrainingMesh(); mesh != nil && mesh.Shards > 1 {
+		problems = append(problems, c.UsageErrorf(key,
 			"needs the whole weights on every device, and mesh %s shards them: use mesh: data", mesh))
 	}
 	if c.EvalLimit < 0 {
-		problems = append(problems, c.KeyErrorf("eval_limit", "must be 0 (all) or more, got %d", c.EvalLimit))
+		problems = append(problems, c.UsageErrorf("eval_limit", "must be 0 (all) or more, got %d", c.EvalLimit))
 	}
 	if _, err := FindTasks(c.EvalTasks, c.EvalInclude, func(string, ...any) {}); err != nil {
-		problems = append(problems, c.KeyErrorf("eval_tasks", "%v", err))
+		problems = append(problems, c.UsageErrorf("eval_tasks", "%v", err))
 	}
 	return problems
 }

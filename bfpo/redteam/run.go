@@ -122,7 +122,7 @@ func (r *run) prepare(ctx context.Context) error {
 
 // makeSet makes the set of the model's own answers. It returns the held-out questions.
 func (r *run) makeSet(ctx context.Context) (heldOut []string, err error) {
-	prompts, err := datasets.Prompts(ctx, r.stage.RedteamPrompts, "", r.Hub)
+	prompts, err := datasets.ReadPrompts(ctx, r.stage.RedteamPrompts, "", r.Hub)
 	if err != nil {
 		return nil, fmt.Errorf("redteam_prompts: %w", err)
 	}
@@ -177,7 +177,7 @@ func (r *run) askTwice(ctx context.Context, questions []string) ([]judgedAnswer,
 		}
 	}
 	r.Notice("\nasking %s %d questions, each twice; the judge is %s", r.stage.Model, len(questions), judge.Name())
-	_, err = measure.Run(ctx, r.Runtime, r.stage, measure.Evaluation{Tasks: []task.Task{asking}}, judge, dir, true)
+	_, err = measure.EvaluateWithJudge(ctx, r.Runtime, r.stage, measure.Options{Tasks: []task.Task{asking}}, judge, dir, true)
 	switch {
 	case errors.Is(err, evaluate.ErrDifferentEvaluation):
 		return nil, usage.Errorf("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
@@ -207,9 +207,9 @@ func (r *run) questionTask(path string) (task.Task, error) {
 // held-out questions.
 func (r *run) readSet(ctx context.Context) (heldOut []string, err error) {
 	c := r.stage
-	mixture := data.Mixture(c, c.DatasetMixer, data.SplitOf(c.DatasetSplits, "train"), r.Hub)
+	mixture := data.NewMixture(c, c.DatasetMixer, data.FindSplit(c.DatasetSplits, "train"), r.Hub)
 	mixture.Shuffle = false // training shuffles the rows
-	rows, _, err := mixture.Preferences(ctx)
+	rows, _, err := mixture.ReadPreferences(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("main set: %w", err)
 	}
@@ -238,9 +238,9 @@ func (r *run) readHeldOut(ctx context.Context) ([]datasets.Preference, error) {
 	if split == "" {
 		return nil, nil
 	}
-	mixture := data.Mixture(r.stage, mixer, split, r.Hub)
+	mixture := data.NewMixture(r.stage, mixer, split, r.Hub)
 	mixture.HeldOut, mixture.Shuffle = required, false
-	rows, _, err := mixture.Preferences(ctx)
+	rows, _, err := mixture.ReadPreferences(ctx)
 	if errors.Is(err, datasets.ErrNoSplit) && !required {
 		return nil, nil
 	}

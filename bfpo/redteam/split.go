@@ -104,7 +104,7 @@ func singleQuestions(rows []datasets.Preference) (questions []string) {
 // heldOutSource returns the set and the split of the held-out rows that a recipe names, or no split if it names none.
 // required is false if the split may be missing: the recipe then names a test split of its training set only.
 func heldOutSource(c recipe.Config) (mixer recipe.Mixer, split string, required bool) {
-	split = data.SplitOf(c.DatasetSplits, "test")
+	split = data.FindSplit(c.DatasetSplits, "test")
 	if len(c.EvalDatasetMixer) == 0 {
 		return c.DatasetMixer, split, false
 	}

@@ -18,7 +18,7 @@ func readStages(c recipe.Config) (stage recipe.Config, eval recipe.EvalStage, er
 		}
 	}
 	if len(c.Stages) > 0 && len(stage.Stages) > 0 {
-		return stage, eval, c.KeyErrorf("stages", "no stage trains on preferences, which redteam needs")
+		return stage, eval, c.UsageErrorf("stages", "no stage trains on preferences, which redteam needs")
 	}
 	if stage.Model == "" {
 		stage.Model = c.Model
@@ -32,12 +32,12 @@ func readStages(c recipe.Config) (stage recipe.Config, eval recipe.EvalStage, er
 	}
 	if stage.RedteamPrompts != "" {
 		if stage.RedteamJudge == "" || stage.RedteamJudge == "none" {
-			return stage, eval, stage.KeyErrorf("redteam_judge",
+			return stage, eval, stage.UsageErrorf("redteam_judge",
 				"the answers to redteam_prompts need a judge: -judge=DIR|HUB_ID|openai:URL|perspective")
 		}
 		// The folder that will hold the pairs. It has no final path yet, but a preference stage must name a set.
 		stage.DatasetMixer, stage.EvalDatasetMixer = recipe.Mixer{{Name: splitName, Fraction: 1}}, nil
 	}
-	stage, err = stage.As("train")
+	stage, err = stage.ForStage("train")
 	return stage, eval, err
 }

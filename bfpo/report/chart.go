@@ -69,8 +69,8 @@ func taskSpecs(records []track.Record) (specs []chartSpec) {
 	position := map[string]int{} // in specs, by task
 	for _, r := range records {
 		for _, v := range r.Values {
-			name, ok := strings.CutSuffix(v.Name, track.StderrEnding)
-			if !ok || !r.Evaluation() {
+			name, ok := strings.CutSuffix(v.Name, track.StderrSuffix)
+			if !ok || !r.IsEvaluation() {
 				continue
 			}
 			task, metric, _ := strings.Cut(strings.TrimPrefix(name, "eval_"), "/")

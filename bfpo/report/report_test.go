@@ -30,7 +30,7 @@ func writeReport(t *testing.T, r Report) string {
 
 // sampleRecords returns the records of n steps and of an evaluation of a preference stage.
 func sampleRecords(n int) []track.Record {
-	var main, buffer track.Group
+	var main, buffer track.PairStats
 	for i, target := range []float64{100, -100, 0} {
 		main.Add(track.PairResult{
 			Loss: 4 + float64(i), ChosenReward: 1 - float64(i), Margin: 50 * float64(1-i),
@@ -46,7 +46,7 @@ func sampleRecords(n int) []track.Record {
 		m.Step, m.LearningRate, m.GradNorm, m.Tokens, m.Seconds = step, 5e-7/float64(step), 100/float64(step), 1000, 2
 		records = append(records, m.Record())
 	}
-	eval := track.PairMetrics(main, track.Group{})
+	eval := track.PairMetrics(main, track.PairStats{})
 	eval.Step, eval.Evaluation = n, true
 	return append(records, eval.Record())
 }

@@ -40,13 +40,13 @@ func Finished(dir string) bool {
 
 // OutputNames lists everything that a run writes into its folder, apart from the evaluations during training, which
 // EvaluationFolders lists. overwrite_output_dir removes both and keeps all other files.
-func Names() []string {
+func OutputNames() []string {
 	return []string{Config, Metrics, Answers, Model, Checkpoints, Events, Report, Card, TrainerState, TrainResults,
 		"all_results.json", "eval_results.json"}
 }
 
 // EvaluationFolders lists the folders of the evaluations during training, relative to the run's folder dir.
-func StepFolders(dir string) (names []string) {
+func EvaluationFolders(dir string) (names []string) {
 	entries, err := os.ReadDir(filepath.Join(dir, Evaluations))
 	if err != nil {
 		return nil
@@ -70,7 +70,7 @@ func Remove(dir string, names []string) error {
 	if err != nil {
 		return fmt.Errorf("output folder: %w", err)
 	}
-	for _, name := range Names() {
+	for _, name := range OutputNames() {
 		for _, e := range entries {
 			if strings.HasPrefix(e.Name(), atomicfile.TemporaryPrefix+name+"-") {
 				paths = append(paths, filepath.Join(dir, e.Name()))

@@ -43,7 +43,7 @@ func Config(t testing.TB, sets ...string) recipe.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err = c.As("train"); err != nil {
+	if c, err = c.ForStage("train"); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -81,7 +81,7 @@ func RandomPairs(vocabulary, n int) []batch.Pair {
 	for i := range pairs {
 		prompt := ids(9 + 11*i)
 		response := func(length int) batch.Sequence {
-			return batch.Sequence{IDs: slices.Concat(prompt, ids(length)), Prompt: len(prompt)}
+			return batch.Sequence{IDs: slices.Concat(prompt, ids(length)), PromptLength: len(prompt)}
 		}
 		pairs[i] = batch.Pair{
 			ID: fmt.Sprint(i), Chosen: response(50 - 13*i), Rejected: response(20 + 17*i),

@@ -50,7 +50,7 @@ func runStep[T batch.Example](
 }
 
 // download returns the elements of a set of f32 tensors, tensor after tensor, and the number of elements of each.
-func download(t *testing.T, set *device.Tensors) (all []float32, perTensor []int) {
+func download(t *testing.T, set *device.TensorSet) (all []float32, perTensor []int) {
 	t.Helper()
 	for _, x := range set.Values {
 		flat, err := tensors.CopyFlatData[float32](x)

@@ -28,8 +28,8 @@ func compileOn(t *testing.T, d *device.Device, mesh *device.Mesh, layers []strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	model := mistral.Planned(checkpoint.Config, mesh, dtypes.Float32)
-	masters := mistral.PlannedMasters(model, names)
+	model := mistral.PlanModel(checkpoint.Config, mesh, dtypes.Float32)
+	masters := mistral.PlanMasters(model, names)
 	o := testOptions("bfpo")
 	o.Remat = true
 	s, err := NewStepper(d, model, State{Masters: masters, M: masters, V: masters}, o)
@@ -61,10 +61,10 @@ func collectives(c device.Compiled) map[string]int {
 // shape of a weight).
 func TestCollectives(t *testing.T) {
 	const devices = 4
-	d := graphtest.Devices(t, devices)
+	d := graphtest.CPUDevices(t, devices)
 	for _, text := range []string{"data", "zero1", "fsdp", "data=2,fsdp=2"} {
 		for _, layers := range [][]string{{"down_proj"}, nil} {
-			mesh, err := device.ParseMesh(text, devices, config.Sharding())
+			mesh, err := device.ParseMesh(text, devices, config.ShardingRules())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,9 +100,9 @@ func TestCollectives(t *testing.T) {
 func shardCollectives(s *Stepper) (gathers, scatters map[string]bool) {
 	gathers, scatters = map[string]bool{}, map[string]bool{}
 	dims := func(d []int) string { return strings.ReplaceAll(fmt.Sprint("f32", d), " ", ",") }
-	for _, set := range []*device.Tensors{s.model.Base, s.Masters} {
+	for _, set := range []*device.TensorSet{s.model.Base, s.Masters} {
 		for i := range set.Names {
-			if !set.IsCut(i) {
+			if !set.IsSharded(i) {
 				continue
 			}
 			shard, whole := dims(set.Shapes()[i].Dimensions), dims(set.Shape(i).Dimensions)
@@ -117,10 +117,10 @@ func shardCollectives(s *Stepper) (gathers, scatters map[string]bool) {
 
 // Under fsdp each device holds 1/N of a step's inputs, and most of the state is updated in place.
 func TestShardSizes(t *testing.T) {
-	d := graphtest.Devices(t, 8)
+	d := graphtest.CPUDevices(t, 8)
 	whole, _ := compileOn(t, d, nil, nil)
 	for _, devices := range []int{2, 4, 8} {
-		mesh, err := device.ParseMesh("fsdp", devices, config.Sharding())
+		mesh, err := device.ParseMesh("fsdp", devices, config.ShardingRules())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,7 @@ const headChunk = 256
 // graphs builds the graphs of the programs. base and masters give names and placement of the weights; their values are inputs.
 type graphs struct {
 	config        config.Config
-	base, masters *device.Tensors
+	base, masters *device.TensorSet
 	options       Options
 }
 
@@ -41,8 +41,8 @@ func (g graphs) responsesPerUnit() int {
 
 // policy returns the policy's weights: the base with the masters in place of the weights that are trained.
 func (g graphs) policy(base, masters []*Node) graph.Weights {
-	w := graph.NewWeights(g.base.Names, base).On(g.base, g.masters)
-	return w.Overlay(g.masters.Names, masters).WithDType(g.options.DType)
+	w := graph.NewWeights(g.base.Names, base).OnMesh(g.base, g.masters)
+	return w.WithMasters(g.masters.Names, masters).WithDType(g.options.DType)
 }
 
 // grads adds the gradient of sum_i weight_i * loss_i to the accumulator, or begins with it where the accumulator holds nothing.
@@ -80,7 +80,7 @@ func (g graphs) apply(inputs [][]*Node) [][]*Node {
 	in := newApplyInputs(inputs)
 	gradients := graph.AllReduceSum(g.base.Mesh, in.accumulator, g.masters)
 	rates := graph.Rates{LearningRate: in.rates[0], Correction1: in.rates[1], Correction2: in.rates[2]}
-	norm := graph.GlobalNormOver(gradients, g.masters)
+	norm := graph.GlobalNormOnMesh(gradients, g.masters)
 	for i, gradient := range gradients {
 		if g.options.MaxGradNorm > 0 {
 			gradient = Mul(gradient, graph.ClipScale(norm, g.options.MaxGradNorm))
@@ -93,7 +93,7 @@ func (g graphs) apply(inputs [][]*Node) [][]*Node {
 // losses runs the policy and, for a preference objective, the reference model over a batch. gradient tells whether the gradient of the
 // loss will be asked for.
 func (g graphs) losses(policy graph.Weights, b batchNodes, gradient bool) reportNodes {
-	head := graph.HeadGradient{Hidden: gradient, Head: policy.Trained(mistral.HeadName(g.config))}
+	head := graph.HeadGradients{Hidden: gradient, Head: policy.HasMaster(mistral.HeadName(g.config))}
 	logProb, logits := g.logProbs(policy, b, head, g.options.Remat)
 	report := reportNodes{policy: b.sumPerResponse(logProb), logits: b.sumPerResponse(logits)}
 	if !g.options.Objective.Preference() {
@@ -116,13 +116,13 @@ func (g graphs) losses(policy graph.Weights, b batchNodes, gradient bool) report
 
 // referenceLogProbs returns log pi_ref of each target. It computes the head's product as the policy does, so that equal weights round alike.
 func (g graphs) referenceLogProbs(policy graph.Weights, b batchNodes) *Node { // [N]
-	head := graph.HeadGradient{Head: policy.Trained(mistral.HeadName(g.config))}
+	head := graph.HeadGradients{Head: policy.HasMaster(mistral.HeadName(g.config))}
 	logProb, _ := g.logProbs(policy.Base(), b, head, false)
 	return StopGradient(logProb)
 }
 
 // logProbs returns the log-probability of each target in nats, and the mean over the vocabulary of the logits that predict it.
-func (g graphs) logProbs(w graph.Weights, b batchNodes, head graph.HeadGradient, remat bool) (logProb, logits *Node) { // [N]
+func (g graphs) logProbs(w graph.Weights, b batchNodes, head graph.HeadGradients, remat bool) (logProb, logits *Node) { // [N]
 	hidden := mistral.Hidden(g.config, w, b.Input, remat) // [B,S,D]
 	logProb, logits = graph.TokenLogProbs(hidden, b.index, b.labels, mistral.Head(g.config, w), head, headChunk)
 	return logProb, StopGradient(logits)

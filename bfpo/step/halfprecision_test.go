@@ -78,7 +78,7 @@ func checkLogSoftmax(t *testing.T, model *mistral.Model) {
 	p := device.NewProgram(graphtest.Device(t), "activations", func(in [][]*Node) [][]*Node {
 		w, b := s.graphs.policy(in[0], in[1]), newBatchNodes(in[2], 1)
 		hidden, head := mistral.Hidden(model.Config, w, b.Input, false), mistral.Head(model.Config, w)
-		logProb, _ := graph.TokenLogProbs(hidden, b.index, b.labels, head, graph.HeadGradient{Hidden: true}, headChunk)
+		logProb, _ := graph.TokenLogProbs(hidden, b.index, b.labels, head, graph.HeadGradients{Hidden: true}, headChunk)
 		if hidden.DType() != dtypes.BFloat16 || head.DType() != dtypes.BFloat16 {
 			t.Errorf("hidden states are %s, the head is %s", hidden.DType(), head.DType())
 		}

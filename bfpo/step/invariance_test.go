@@ -56,7 +56,7 @@ func testOptions(objective string) Options {
 func tokenProgram(t *testing.T, s *Stepper) func(batch.Batch) []float32 {
 	p := device.NewProgram(graphtest.Device(t), "tokens", func(in [][]*Node) [][]*Node {
 		weights, b := s.graphs.policy(in[0], in[1]), newBatchNodes(in[2], s.graphs.responsesPerUnit())
-		logProb, _ := s.graphs.logProbs(weights, b, graph.HeadGradient{}, false)
+		logProb, _ := s.graphs.logProbs(weights, b, graph.HeadGradients{}, false)
 		return [][]*Node{{logProb}}
 	})
 	t.Cleanup(p.Close)
@@ -170,7 +170,7 @@ func TestPairIsIndependentOfItsBatch(t *testing.T) {
 }
 
 // size returns the number of tokens of a pair with a shared prompt.
-func size(p batch.Pair) int { return len(p.Chosen.IDs) + len(p.Rejected.IDs) - p.Chosen.Prompt }
+func size(p batch.Pair) int { return len(p.Chosen.IDs) + len(p.Rejected.IDs) - p.Chosen.PromptLength }
 
 // swapRows exchanges the two rows of a batch.
 func swapRows(b batch.Batch) batch.Batch {

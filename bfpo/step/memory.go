@@ -29,4 +29,4 @@ func (p Programs) Peak(r Resident) int64 {
 }
 
 // Base returns the frozen weights.
-func (s *Stepper) Base() *device.Tensors { return s.model.Base }
+func (s *Stepper) Base() *device.TensorSet { return s.model.Base }

@@ -84,7 +84,7 @@ func (m MicroBatch) Calls(devices int) iter.Seq2[[]int, []batch.Batch] {
 				if i < len(places) {
 					batches[i] = m.Batches[places[i]]
 				} else {
-					batches[i] = m.Batches[places[0]].Padding()
+					batches[i] = m.Batches[places[0]].PaddingBatch()
 				}
 			}
 			if !yield(places, batches) {

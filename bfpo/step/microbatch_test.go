@@ -15,7 +15,7 @@ func TestLayOutOnDevices(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var pairs []batch.Pair
 	for i := range 37 {
-		ids := func() batch.Sequence { return batch.Sequence{IDs: make([]int32, 8+rng.IntN(200)), Prompt: 5} }
+		ids := func() batch.Sequence { return batch.Sequence{IDs: make([]int32, 8+rng.IntN(200)), PromptLength: 5} }
 		pairs = append(pairs, batch.Pair{ID: fmt.Sprint(i), Chosen: ids(), Rejected: ids()})
 	}
 	for _, devices := range []int{1, 2, 4, 8} {

@@ -22,14 +22,14 @@ const MastersFile = "masters.safetensors"
 
 // State is everything that an optimizer step changes.
 type State struct {
-	Masters *device.Tensors // float32 values of the trained weights, the policy's part of the weights
-	M, V    *device.Tensors // AdamW's first and second moments, float32
-	Step    int             // optimizer steps done
+	Masters *device.TensorSet // float32 values of the trained weights, the policy's part of the weights
+	M, V    *device.TensorSet // AdamW's first and second moments, float32
+	Step    int               // optimizer steps done
 }
 
 // NewState starts from the weights of a model's checkpoint: masters as they are, moments zero.
 func NewState(d *device.Device, model *mistral.Model, names []string) (State, error) {
-	masters, err := mistral.Masters(d, model, names)
+	masters, err := mistral.LoadMasters(d, model, names)
 	if err != nil {
 		return State{}, err
 	}
@@ -42,7 +42,7 @@ func NewState(d *device.Device, model *mistral.Model, names []string) (State, er
 
 // PlannedState is the state that NewState would make, as shapes without values: enough to compile programs for.
 func PlannedState(model *mistral.Model, names []string) State {
-	planned := func() *device.Tensors { return mistral.PlannedMasters(model, names) }
+	planned := func() *device.TensorSet { return mistral.PlanMasters(model, names) }
 	return State{Masters: planned(), M: planned(), V: planned()}
 }
 
@@ -58,17 +58,17 @@ func (s *State) Free() error {
 }
 
 // zerosLike makes float32 zeros in the shapes and the placement of ts; of planned tensors it returns a planned copy.
-func zerosLike(d *device.Device, ts *device.Tensors) (*device.Tensors, error) {
+func zerosLike(d *device.Device, ts *device.TensorSet) (*device.TensorSet, error) {
 	if ts.Planned != nil {
 		zeros := *ts
 		return &zeros, nil
 	}
-	zeros := &device.Tensors{Mesh: ts.Mesh}
+	zeros := &device.TensorSet{Mesh: ts.Mesh}
 	var elements []byte // of the largest
 	for i, name := range ts.Names {
-		shape, cut := shapes.Make(dtypes.Float32, ts.Shape(i).Dimensions...), ts.IsCut(i)
+		shape, cut := shapes.Make(dtypes.Float32, ts.Shape(i).Dimensions...), ts.IsSharded(i)
 		row := int(shape.ByteSize()) / shape.Dimensions[0]
-		parts, err := d.UploadParts(ts.Mesh, shape, cut, func(first, end int) ([]byte, error) {
+		parts, err := d.UploadOnMesh(ts.Mesh, shape, cut, func(first, end int) ([]byte, error) {
 			n := (end - first) * row
 			if n > len(elements) {
 				elements = make([]byte, n)
@@ -78,7 +78,7 @@ func zerosLike(d *device.Device, ts *device.Tensors) (*device.Tensors, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tensor %s: %w", name, err)
 		}
-		zeros.AddParts(name, parts, cut)
+		zeros.AddOnMesh(name, parts, cut)
 	}
 	return zeros, nil
 }
@@ -86,11 +86,11 @@ func zerosLike(d *device.Device, ts *device.Tensors) (*device.Tensors, error) {
 // sets lists the three sets of tensors with the names of their files in a checkpoint.
 func (s *State) sets() []struct {
 	file string
-	at   **device.Tensors
+	at   **device.TensorSet
 } {
 	return []struct {
 		file string
-		at   **device.Tensors
+		at   **device.TensorSet
 	}{{MastersFile, &s.Masters}, {"moment1.safetensors", &s.M}, {"moment2.safetensors", &s.V}}
 }
 
@@ -121,9 +121,9 @@ func (s *State) Files() ([]checkpoint.File, error) {
 }
 
 // copyToHost copies tensor i to the host; the copy is released when it is written.
-func copyToHost(ts *device.Tensors, i int) (safetensors.Source, error) {
+func copyToHost(ts *device.TensorSet, i int) (safetensors.Source, error) {
 	shape := ts.Shape(i)
-	data, err := ts.Whole(i)
+	data, err := ts.Download(i)
 	return safetensors.Source{
 		Name: ts.Names[i], DType: shape.DType, Dims: shape.Dimensions,
 		Data: func() (taken []byte, err error) {
@@ -136,7 +136,7 @@ func copyToHost(ts *device.Tensors, i int) (safetensors.Source, error) {
 // Restore replaces the tensors by a checkpoint's, which must have the same names and shapes.
 func (s *State) Restore(d *device.Device, c *checkpoint.Checkpoint) error {
 	for _, set := range s.sets() {
-		restored, err := readTensors(d, c.File(set.file), *set.at)
+		restored, err := readTensors(d, c.FilePath(set.file), *set.at)
 		if err != nil {
 			return fmt.Errorf("checkpoint %s: %w", c.Path, err)
 		}
@@ -150,7 +150,7 @@ func (s *State) Restore(d *device.Device, c *checkpoint.Checkpoint) error {
 }
 
 // readTensors uploads the tensors of a file in the order, and after checking the shapes, of like.
-func readTensors(d *device.Device, path string, like *device.Tensors) (*device.Tensors, error) {
+func readTensors(d *device.Device, path string, like *device.TensorSet) (*device.TensorSet, error) {
 	file, err := safetensors.Open(path)
 	if err != nil {
 		return nil, err
@@ -173,14 +173,14 @@ func readTensors(d *device.Device, path string, like *device.Tensors) (*device.T
 }
 
 // UploadTensors puts the named tensors of a file on the devices of a mesh, sharded as what a step changes.
-func UploadTensors(d *device.Device, mesh *device.Mesh, file *safetensors.File, names []string) (*device.Tensors, error) {
+func UploadTensors(d *device.Device, mesh *device.Mesh, file *safetensors.File, names []string) (*device.TensorSet, error) {
 	return device.UploadAll(mesh, names, func(i int) ([]*tensors.Tensor, bool, error) {
 		data, err := file.Tensor(names[i])
 		if err != nil {
 			return nil, false, err
 		}
-		cut, row := mesh.Cuts(data.Name, data.Dims), len(data.Bytes)/data.Dims[0]
-		parts, err := d.UploadParts(mesh, shapes.Make(data.DType, data.Dims...), cut, func(first, end int) ([]byte, error) {
+		cut, row := mesh.IsSharded(data.Name, data.Dims), len(data.Bytes)/data.Dims[0]
+		parts, err := d.UploadOnMesh(mesh, shapes.Make(data.DType, data.Dims...), cut, func(first, end int) ([]byte, error) {
 			return data.Bytes[first*row : end*row], nil
 		})
 		if err != nil {

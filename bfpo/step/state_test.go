@@ -27,7 +27,7 @@ func testState(t *testing.T, d *device.Device, mesh *device.Mesh) (State, map[st
 	var trained State
 	elements, next := map[string][]byte{}, float32(0)
 	for _, set := range trained.sets() {
-		*set.at = &device.Tensors{Mesh: mesh}
+		*set.at = &device.TensorSet{Mesh: mesh}
 		for i := range 40 {
 			shape := shapes.Make(dtypes.Float32, 2+2*(i%3), 64*(1+i*7%40))
 			if i%5 == 0 {
@@ -40,13 +40,13 @@ func testState(t *testing.T, d *device.Device, mesh *device.Mesh) (State, map[st
 			}
 			name := fmt.Sprintf("layers.%d.mlp.down_proj.weight", i*17%40)
 			row := len(data) / shape.Dimensions[0]
-			sharded := mesh.Cuts(name, shape.Dimensions)
+			sharded := mesh.IsSharded(name, shape.Dimensions)
 			rows := func(first, end int) ([]byte, error) { return data[first*row : end*row], nil }
-			shards, err := d.UploadParts(mesh, shape, sharded, rows)
+			shards, err := d.UploadOnMesh(mesh, shape, sharded, rows)
 			if err != nil {
 				t.Fatal(err)
 			}
-			(*set.at).AddParts(name, shards, sharded)
+			(*set.at).AddOnMesh(name, shards, sharded)
 			elements[set.file+" "+name] = data
 		}
 	}
@@ -87,7 +87,7 @@ func TestCheckpointRoundTrip(t *testing.T) {
 				t.Fatal(trained.Step, err)
 			}
 			for _, set := range trained.sets() {
-				checkTensors(t, c.File(set.file), *set.at, names, func(name string) []byte { return want[set.file+" "+name] })
+				checkTensors(t, c.FilePath(set.file), *set.at, names, func(name string) []byte { return want[set.file+" "+name] })
 				(*set.at).Finalize()
 			}
 		}
@@ -95,16 +95,16 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	t.Run("one device", check(graphtest.Device(t), nil))
 	t.Run("go", check(graphtest.GoDevice(t), nil))
 	t.Run("mesh", func(t *testing.T) {
-		mesh, err := device.ParseMesh("data=2,fsdp=2", 4, config.Sharding())
+		mesh, err := device.ParseMesh("data=2,fsdp=2", 4, config.ShardingRules())
 		if err != nil {
 			t.Fatal(err)
 		}
-		check(graphtest.Devices(t, 4), mesh)(t)
+		check(graphtest.CPUDevices(t, 4), mesh)(t)
 	})
 }
 
 // checkTensors compares a file, and a set that was read from it, with the elements that they should have.
-func checkTensors(t *testing.T, path string, ts *device.Tensors, names []string, want func(name string) []byte) {
+func checkTensors(t *testing.T, path string, ts *device.TensorSet, names []string, want func(name string) []byte) {
 	t.Helper()
 	file, err := safetensors.Open(path)
 	if err != nil {
@@ -119,7 +119,7 @@ func checkTensors(t *testing.T, path string, ts *device.Tensors, names []string,
 		if err != nil || !bytes.Equal(written.Bytes, want(name)) {
 			t.Errorf("%s: %s was written with other elements (%v)", path, name, err)
 		}
-		read, err := ts.Whole(i)
+		read, err := ts.Download(i)
 		if err != nil || !bytes.Equal(read, want(name)) {
 			t.Errorf("%s: %s was read with other elements (%v)", path, name, err)
 		}
@@ -128,7 +128,7 @@ func checkTensors(t *testing.T, path string, ts *device.Tensors, names []string,
 
 // A tensor may be in several sets and in host memory. Concurrent copies of it are all complete.
 func TestSharedTensorsAreCopied(t *testing.T) {
-	ts := &device.Tensors{}
+	ts := &device.TensorSet{}
 	x := tensors.FromValue([]float32{1, 2, 3})
 	for i := range 20 {
 		ts.Add(fmt.Sprint("t", i), x)

@@ -55,7 +55,7 @@ func modelPaths(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, cached := wheel.Cached(models.QuickstartModel(), cache)
+	path, cached := wheel.Cached(models.QuickstartWheel(), cache)
 	if cached && !testing.Short() && graphtest.Device(t).Platform() != device.PlatformGo {
 		return []string{"tiny", path}
 	}

@@ -19,8 +19,8 @@ type Stepper struct {
 	State
 	model       *mistral.Model
 	graphs      graphs
-	accumulator *device.Tensors // gradients of the batches since the last update
-	accumulated bool            // whether the accumulator holds anything
+	accumulator *device.TensorSet // gradients of the batches since the last update
+	accumulated bool              // whether the accumulator holds anything
 
 	grads, apply, measure, reference *device.Program
 }
@@ -34,10 +34,10 @@ func NewStepper(d *device.Device, model *mistral.Model, state State, o Options) 
 		return nil, err
 	}
 	mesh := model.Base.Mesh
-	s.grads = device.NewProgram(d, "grads", g.grads, gradsDonated).On(mesh)
-	s.apply = device.NewProgram(d, "apply", g.apply, 0, 1, 2).On(mesh)
-	s.measure = device.NewProgram(d, "measure", g.measure).On(mesh)
-	s.reference = device.NewProgram(d, "reference", g.reference).On(mesh)
+	s.grads = device.NewProgram(d, "grads", g.grads, gradsDonated).OnMesh(mesh)
+	s.apply = device.NewProgram(d, "apply", g.apply, 0, 1, 2).OnMesh(mesh)
+	s.measure = device.NewProgram(d, "measure", g.measure).OnMesh(mesh)
+	s.reference = device.NewProgram(d, "reference", g.reference).OnMesh(mesh)
 	return s, nil
 }
 
@@ -123,7 +123,7 @@ func (s *Stepper) Apply(learningRate float64) (gradNorm float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for i, set := range []*device.Tensors{s.Masters, s.M, s.V} {
+	for i, set := range []*device.TensorSet{s.Masters, s.M, s.V} {
 		set.Replace(out[i])
 	}
 	s.accumulated = false

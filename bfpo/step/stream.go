@@ -49,7 +49,7 @@ func (l *stream[T]) Seek(c batch.Cursor) error {
 
 func (l *stream[T]) Next() (MicroBatch, bool, error) {
 	n := 0
-	for examples := range l.Ahead(1 + prefetch) {
+	for examples := range l.Peek(1 + prefetch) {
 		if n++; n > len(l.ahead) {
 			done := make(chan layOutResult, 1) // buffered: Seek may drop it unread
 			go func() {
@@ -79,7 +79,7 @@ const RowsPerCall = 1
 func PlanShapes[T batch.Example](n, devices int, loaders ...*batch.Loader[T]) []batch.Shape {
 	all := func(yield func([]T) bool) {
 		for _, l := range loaders {
-			for share := range perDevice(l.Ahead(n), devices) {
+			for share := range perDevice(l.Peek(n), devices) {
 				if !yield(share) {
 					return
 				}
@@ -92,7 +92,7 @@ func PlanShapes[T batch.Example](n, devices int, loaders ...*batch.Loader[T]) []
 // LayOutAll lays held-out examples out in micro-batches of size examples for each device.
 func LayOutAll[T batch.Example](examples []T, size, devices int) ([]MicroBatch, error) {
 	loader := &batch.Loader[T]{Rows: examples, Size: size * devices, Epochs: 1}
-	all := loader.Ahead(len(examples))
+	all := loader.Peek(len(examples))
 	shapes := batch.PlanShapes(perDevice(all, devices), batch.Shared, RowsPerCall, maxShapes)
 	var micro []MicroBatch
 	for group := range all {

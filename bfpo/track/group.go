@@ -36,7 +36,7 @@ func (m Mean) merge(o Mean) Mean { return Mean{m.Sum + o.Sum, m.N + o.N} }
 
 // PairStats are the means over the pairs of one set (main or buffer) in all micro-batches of a step, or in an
 // evaluation.
-type Group struct {
+type PairStats struct {
 	Loss             Mean
 	Chosen, Rejected Mean // rewards
 	Margins          Mean // chosen reward - rejected reward
@@ -52,7 +52,7 @@ type Group struct {
 }
 
 // Add adds one more pair.
-func (g *Group) Add(p PairResult) {
+func (g *PairStats) Add(p PairResult) {
 	g.Loss.Add(p.Loss)
 	g.Chosen.Add(p.ChosenReward)
 	g.Rejected.Add(p.RejectedReward)
@@ -79,12 +79,12 @@ func (g *Group) Add(p PairResult) {
 }
 
 // Pairs returns the number of pairs added.
-func (g Group) Pairs() int { return g.Loss.N }
+func (g PairStats) Pairs() int { return g.Loss.N }
 
 // Merge returns the means over both sets' pairs.
-func (g Group) Merge(o Group) Group {
+func (g PairStats) Merge(o PairStats) PairStats {
 	mine, theirs := g.means(), o.means()
-	var merged Group
+	var merged PairStats
 	for i, mean := range merged.pointers() {
 		*mean = mine[i].merge(theirs[i])
 	}
@@ -102,7 +102,7 @@ var meanNames = [...]string{
 }
 
 // pointers returns a pointer to each mean, in the order of meanNames.
-func (g *Group) pointers() [len(meanNames)]*Mean {
+func (g *PairStats) pointers() [len(meanNames)]*Mean {
 	return [...]*Mean{
 		&g.Loss,
 		&g.Chosen, &g.Rejected, &g.Margins, &g.Accuracies, &g.Safe, &g.Unsafe,
@@ -112,7 +112,7 @@ func (g *Group) pointers() [len(meanNames)]*Mean {
 }
 
 // means returns all means, in the order of meanNames.
-func (g Group) means() (means [len(meanNames)]Mean) {
+func (g PairStats) means() (means [len(meanNames)]Mean) {
 	for i, mean := range g.pointers() {
 		means[i] = *mean
 	}
@@ -121,7 +121,7 @@ func (g Group) means() (means [len(meanNames)]Mean) {
 
 // values returns the means that have rows, their names beginning with prefix. With skipLoss the loss, which comes
 // first, is left out.
-func (g Group) values(prefix string, skipLoss bool) []Value {
+func (g PairStats) values(prefix string, skipLoss bool) []Value {
 	var values []Value
 	for i, mean := range g.means() {
 		if x, ok := mean.Value(); ok && !(skipLoss && i == 0) {

@@ -11,23 +11,23 @@ type Metrics struct {
 	Loss         float64 // preference: mean over main pairs + mean over buffer pairs; SFT: nats per token
 	LearningRate float64 // used in this step
 	GradNorm     float64 // global norm before clipping
-	Main, Buffer Group
-	Tokens       int      // tokens computed without padding: prompt and response of each chosen and each rejected row
-	Samples      int      // pairs, or packed rows
-	Batches      int      // evaluation only
-	Tasks        []Value  // evaluation only: TASK/METRIC and TASK/METRIC_stderr of every metric of eval_tasks
-	TaskSeconds  float64  // evaluation only: wall time of eval_tasks and generate_during_eval
-	Seconds      float64  // wall time of the step or of the whole evaluation
-	Rows         []string // ids of the rows, with log_rows
-	Micro        []Micro  // with log_rows
+	Main, Buffer PairStats
+	Tokens       int          // tokens computed without padding: prompt and response of each chosen and each rejected row
+	Samples      int          // pairs, or packed rows
+	Batches      int          // evaluation only
+	Tasks        []Value      // evaluation only: TASK/METRIC and TASK/METRIC_stderr of every metric of eval_tasks
+	TaskSeconds  float64      // evaluation only: wall time of eval_tasks and generate_during_eval
+	Seconds      float64      // wall time of the step or of the whole evaluation
+	Rows         []string     // ids of the rows, with log_rows
+	MicroBatches []MicroBatch // with log_rows
 }
 
 // PairMetrics returns the metrics of a preference step that follow from the means over its pairs:
 //
 //	loss = mean over main pairs + mean over buffer pairs
-func PairMetrics(main, buffer Group) Metrics {
+func PairMetrics(main, buffer PairStats) Metrics {
 	m := Metrics{Main: main, Buffer: buffer, Samples: main.Pairs() + buffer.Pairs()}
-	for _, group := range []Group{main, buffer} {
+	for _, group := range []PairStats{main, buffer} {
 		if loss, ok := group.Loss.Value(); ok {
 			m.Loss += loss
 		}
@@ -36,14 +36,14 @@ func PairMetrics(main, buffer Group) Metrics {
 }
 
 // CheckFinite returns a *NonFiniteError for the first value that is NaN or infinite.
-func (m Metrics) Check() error {
+func (m Metrics) CheckFinite() error {
 	record := m.Record()
 	for _, v := range record.Values {
 		if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
 			return &NonFiniteError{Step: m.Step, Name: v.Name, Value: v.Value, Rows: m.Rows}
 		}
 	}
-	for _, micro := range m.Micro {
+	for _, micro := range m.MicroBatches {
 		if math.IsNaN(micro.Loss) || math.IsInf(micro.Loss, 0) {
 			return &NonFiniteError{Step: m.Step, Name: micro.Set + " micro-batch loss", Value: micro.Loss, Rows: m.Rows}
 		}
@@ -54,7 +54,7 @@ func (m Metrics) Check() error {
 // Record returns the metrics in flat form, with the names and the order of metrics.jsonl. A mean over no rows is left
 // out.
 func (m Metrics) Record() Record {
-	r := Record{Step: m.Step, Epoch: m.Epoch, Rows: m.Rows, Micro: m.Micro}
+	r := Record{Step: m.Step, Epoch: m.Epoch, Rows: m.Rows, Micro: m.MicroBatches}
 	if m.Evaluation {
 		r.Values = m.evaluationValues()
 		return r

@@ -10,7 +10,7 @@ import (
 )
 
 // sampleGroups returns three main pairs and one buffer pair, with numbers small enough for mental arithmetic.
-func sampleGroups() (main, buffer Group) {
+func sampleGroups() (main, buffer PairStats) {
 	main.Add(PairResult{
 		Loss: 4, ChosenReward: 1, RejectedReward: 0.5, Margin: 50, Target: 100, HasTarget: true,
 		ChosenLogP: -10, RejectedLogP: -20, ChosenLogit: 1, RejectedLogit: 2, ChosenSafe: true,
@@ -34,7 +34,7 @@ func TestRecordOfStep(t *testing.T) {
 	m := PairMetrics(sampleGroups())
 	m.Step, m.Epoch, m.LearningRate, m.GradNorm, m.Tokens, m.Seconds = 3, 0.25, 5e-7, 12.5, 1000, 2
 	m.Rows = []string{"a#0", "a#1", "a#2", "b#0"}
-	m.Micro = []Micro{{
+	m.MicroBatches = []MicroBatch{{
 		Set: "main", Loss: 6, Chosen: []float64{-10, -30, -50}, Rejected: []float64{-20, -40, -60},
 	}}
 	want := `{"step":3,"epoch":0.25,"loss":16,"learning_rate":5e-7,"grad_norm":12.5,` +
@@ -74,9 +74,9 @@ func TestRecordOfStep(t *testing.T) {
 func TestRecordOfOtherKinds(t *testing.T) {
 	sft := Metrics{Step: 1, Epoch: 0.5, Loss: 2.5, LearningRate: 1e-5, GradNorm: 3, Tokens: 100, Samples: 2, Seconds: 4}
 	main, _ := sampleGroups()
-	eval := PairMetrics(main, Group{})
+	eval := PairMetrics(main, PairStats{})
 	eval.Step, eval.Epoch, eval.Evaluation, eval.Batches, eval.Seconds = 7, 1, true, 2, 4
-	eval.Rows, eval.Micro = []string{"h#0"}, []Micro{{Set: "main", Loss: 6}}
+	eval.Rows, eval.MicroBatches = []string{"h#0"}, []MicroBatch{{Set: "main", Loss: 6}}
 	for want, m := range map[string]Metrics{
 		`{"step":1,"epoch":0.5,"loss":2.5,"learning_rate":0.00001,"grad_norm":3,` +
 			`"tokens_per_second":25,"step_seconds":4}`: sft,
@@ -94,7 +94,7 @@ func TestRecordOfOtherKinds(t *testing.T) {
 		if diff := cmp.Diff(want, string(text)); diff != "" {
 			t.Error(diff)
 		}
-		if got := m.Record().Evaluation(); got != m.Evaluation {
+		if got := m.Record().IsEvaluation(); got != m.Evaluation {
 			t.Errorf("Evaluation() = %v", got)
 		}
 	}
@@ -105,7 +105,7 @@ func TestNonFinite(t *testing.T) {
 	buffer.Add(PairResult{Loss: math.NaN()})
 	m := PairMetrics(main, buffer)
 	m.Step, m.Rows = 9, []string{"train.jsonl#4", "buffer.jsonl#7"}
-	err := m.Check()
+	err := m.CheckFinite()
 	var bad *NonFiniteError
 	if !errors.As(err, &bad) || bad.Step != 9 || bad.Name != "loss" {
 		t.Fatalf("Check() = %v", err)
@@ -116,19 +116,19 @@ func TestNonFinite(t *testing.T) {
 	if _, err := m.Record().MarshalJSON(); !errors.As(err, &bad) {
 		t.Errorf("MarshalJSON: %v", err)
 	}
-	if err := (Metrics{GradNorm: math.Inf(1)}).Check(); err == nil {
+	if err := (Metrics{GradNorm: math.Inf(1)}).CheckFinite(); err == nil {
 		t.Error("an infinite gradient norm passed")
 	}
-	if err := (Metrics{Micro: []Micro{{Set: "main", Loss: math.NaN()}}}).Check(); err == nil {
+	if err := (Metrics{MicroBatches: []MicroBatch{{Set: "main", Loss: math.NaN()}}}).CheckFinite(); err == nil {
 		t.Error("a NaN micro-batch passed")
 	}
-	if err := PairMetrics(sampleGroups()).Check(); err != nil {
+	if err := PairMetrics(sampleGroups()).CheckFinite(); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestTieIsNotAWin(t *testing.T) {
-	var g Group
+	var g PairStats
 	g.Add(PairResult{ChosenReward: 0.25, RejectedReward: 0.25})
 	if x, ok := g.Accuracies.Value(); !ok || x != 0 {
 		t.Errorf("accuracy of a tie = %v, %v", x, ok)

@@ -60,7 +60,7 @@ func (t *Terminal) Track(m Metrics) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	record := m.Record()
-	if record.Evaluation() {
+	if record.IsEvaluation() {
 		return t.print(evaluationLine(t.stage, m, record) + taskLines(t.stage, m))
 	}
 	t.seconds = append(t.seconds, m.Seconds)
@@ -186,11 +186,11 @@ func evaluationLine(stage string, m Metrics, r Record) string {
 // taskLines formats the metrics of the tasks with their standard errors, one metric a line.
 func taskLines(stage string, m Metrics) (lines string) {
 	for i, v := range m.Tasks {
-		if strings.HasSuffix(v.Name, StderrEnding) {
+		if strings.HasSuffix(v.Name, StderrSuffix) {
 			continue
 		}
 		lines += fmt.Sprintf("\n%s    %-40s %s", stage, v.Name, FormatNumber(v.Value))
-		if i+1 < len(m.Tasks) && m.Tasks[i+1].Name == v.Name+StderrEnding {
+		if i+1 < len(m.Tasks) && m.Tasks[i+1].Name == v.Name+StderrSuffix {
 			lines += " ± " + FormatNumber(m.Tasks[i+1].Value)
 		}
 	}
@@ -214,4 +214,4 @@ func pairColumns(r Record, prefix string) string {
 }
 
 // StderrSuffix ends the name of a task metric's standard error.
-const StderrEnding = "_stderr"
+const StderrSuffix = "_stderr"

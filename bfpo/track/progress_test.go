@@ -21,7 +21,7 @@ func TestTerminalPlain(t *testing.T) {
 		}
 	}
 	p.Notice("bfpo  checkpoint saved: %s", "step-4")
-	eval := PairMetrics(main, Group{})
+	eval := PairMetrics(main, PairStats{})
 	eval.Step, eval.Evaluation, eval.Seconds = 4, true, 75
 	if err := p.Track(eval); err != nil {
 		t.Fatal(err)

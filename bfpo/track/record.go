@@ -14,8 +14,8 @@ type Record struct {
 	Step   int
 	Epoch  float64
 	Values []Value
-	Rows   []string // with log_rows
-	Micro  []Micro  // with log_rows
+	Rows   []string     // with log_rows
+	Micro  []MicroBatch // with log_rows
 }
 
 // Get returns the value with the given name; ok is false if the record has none.
@@ -29,7 +29,7 @@ func (r Record) Get(name string) (value float64, ok bool) {
 }
 
 // IsEvaluation reports whether this is the record of an evaluation, not of a step.
-func (r Record) Evaluation() bool {
+func (r Record) IsEvaluation() bool {
 	return len(r.Values) > 0 && strings.HasPrefix(r.Values[0].Name, "eval_")
 }
 
@@ -53,7 +53,7 @@ func (r Record) MarshalJSON() ([]byte, error) {
 		}
 	}
 	prefix := ""
-	if r.Evaluation() {
+	if r.IsEvaluation() {
 		prefix = "eval_"
 	}
 	if r.Rows != nil {

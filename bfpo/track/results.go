@@ -69,7 +69,7 @@ func (r TrainResults) Write(dir string) error {
 func MeanLoss(records []Record) (loss float64, ok bool) {
 	var mean Mean
 	for _, r := range records {
-		if x, ok := r.Get("loss"); ok && !r.Evaluation() {
+		if x, ok := r.Get("loss"); ok && !r.IsEvaluation() {
 			mean.Add(x)
 		}
 	}

@@ -72,7 +72,7 @@ func (e *EventFile) Track(m Metrics) error {
 		tag := "train/" + v.Name
 		if rest, ok := strings.CutPrefix(v.Name, "eval_"); ok {
 			tag = "eval/" + rest
-		} else if record.Evaluation() {
+		} else if record.IsEvaluation() {
 			continue
 		}
 		value := appendText(nil, valueTag, tag)
@@ -85,7 +85,7 @@ func (e *EventFile) Track(m Metrics) error {
 
 // WriteText writes Markdown under a tag, at step 0. transformers writes its arguments under the tag
 // "args/text_summary".
-func (e *EventFile) Text(tag, markdown string) error {
+func (e *EventFile) WriteText(tag, markdown string) error {
 	plugin := appendText(nil, pluginName, "text")
 	tensor := appendVarint(nil, tensorType, tensorTypeStr)
 	tensor = appendMessage(tensor, tensorShape, appendMessage(nil, shapeDim, appendVarint(nil, dimSize, 1)))

@@ -101,7 +101,7 @@ func TestEventFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Text("args/text_summary", "    beta: 0.01\n"); err != nil {
+	if err := e.WriteText("args/text_summary", "    beta: 0.01\n"); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range []Metrics{

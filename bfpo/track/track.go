@@ -22,7 +22,7 @@ type Trackers []Tracker
 // Track stops at the first tracker that fails. Metrics with a NaN or an infinite value reach no tracker: the error is
 // a *NonFiniteError.
 func (ts Trackers) Track(m Metrics) error {
-	if err := m.Check(); err != nil {
+	if err := m.CheckFinite(); err != nil {
 		return err
 	}
 	for _, t := range ts {
@@ -191,7 +191,7 @@ func LogHistory(records []Record, loggingSteps, totalSteps int) []Record {
 	var history []Record
 	w := window{every: loggingSteps, total: totalSteps}
 	for _, r := range records {
-		if r.Evaluation() {
+		if r.IsEvaluation() {
 			history = append(history, r)
 		} else if mean, due := w.add(r); due {
 			history = append(history, mean)

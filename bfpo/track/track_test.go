@@ -111,7 +111,7 @@ func TestLogHistory(t *testing.T) {
 	for _, r := range LogHistory(records, 2, 5) {
 		loss, _ := r.Get("loss")
 		rate, _ := r.Get("learning_rate")
-		if r.Evaluation() {
+		if r.IsEvaluation() {
 			loss, _ = r.Get("eval_loss")
 		}
 		numbers := []string{FormatNumber(float64(r.Step)), FormatNumber(loss), FormatNumber(rate)}

@@ -12,7 +12,7 @@ type Value struct {
 }
 
 // MicroBatch is one micro-batch of one set, recorded with log_rows.
-type Micro struct {
+type MicroBatch struct {
 	Set      string    `json:"set"` // main or buffer
 	Loss     float64   `json:"loss"`
 	Chosen   []float64 `json:"logps/chosen,omitempty"`   // log pi(y|x) of each pair, in nats

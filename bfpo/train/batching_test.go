@@ -44,7 +44,7 @@ func TestRunIsIndependentOfBatchSize(t *testing.T) {
 				if c, err = recipe.Load(recipes, "sft", sets); err != nil {
 					t.Fatal(err)
 				}
-				if c, err = c.As("sft"); err != nil {
+				if c, err = c.ForStage("sft"); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -38,7 +38,7 @@ func facts(s *Stage, started time.Time) []report.Fact {
 	list := []report.Fact{
 		{Name: "model", Value: fmt.Sprintf("%s, %s parameters", c.Model, track.FormatCount(network.Parameters()))},
 		{Name: "trained", Value: fmt.Sprintf("%s parameters (%.1f %%): %s", track.FormatCount(trained), share, which)},
-		{Name: "objective", Value: describeObjective(c.Loss())},
+		{Name: "objective", Value: describeObjective(c.LossFunction())},
 		{Name: "data", Value: describeData(s.Inputs.Sets)},
 		{Name: "steps", Value: fmt.Sprintf("%d of %s, learning rate %.1e, %s", s.Trainer.Count.Total, describeStep(s), c.LearningRate,
 			c.LRSchedulerType)},
@@ -62,7 +62,7 @@ func describeDevices(s *Stage) string {
 	text := fmt.Sprintf("%d %s devices, %s", mesh.Devices(), s.Device.Platform(), mesh)
 	var replicated []string
 	for _, spec := range s.Model.Config.Tensors() {
-		if mesh.Indivisible(spec.Name, spec.Dims) {
+		if mesh.IsIndivisible(spec.Name, spec.Dims) {
 			replicated = append(replicated, spec.Name)
 		}
 	}
@@ -116,9 +116,9 @@ func describeStep(s *Stage) string {
 	return text
 }
 
-func describeData(sets data.Stage) string {
+func describeData(sets data.Sets) string {
 	var lines []string
-	for _, set := range sets.Sets() {
+	for _, set := range sets.NonEmpty() {
 		line := fmt.Sprintf("%s: %d rows", set.Name, set.Rows)
 		if set.Cases != (data.Cases{}) {
 			line += fmt.Sprintf(" (safe/safe %d, safe/unsafe %d, unsafe/safe %d, unsafe/unsafe %d)",

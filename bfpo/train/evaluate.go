@@ -12,7 +12,7 @@ import (
 func evaluation(ctx context.Context, s *Stage, loop *inLoop) (track.Metrics, error) {
 	started := time.Now()
 	sum := tally{objective: s.Trainer.Options().Objective}
-	for _, m := range s.Inputs.Held {
+	for _, m := range s.Inputs.HeldOut {
 		pending, err := s.Trainer.MeasureMicroBatch(m)
 		if err != nil {
 			return track.Metrics{}, fmt.Errorf("evaluation after step %d: %w", s.Trainer.Step, err)
@@ -37,5 +37,5 @@ func evaluation(ctx context.Context, s *Stage, loop *inLoop) (track.Metrics, err
 		}
 		metrics.TaskSeconds = time.Since(started).Seconds()
 	}
-	return metrics, metrics.Check()
+	return metrics, metrics.CheckFinite()
 }

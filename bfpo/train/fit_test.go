@@ -17,13 +17,13 @@ import (
 
 // A stage that does not fit on the GPU is refused before the weights are loaded, and the error lists remedies.
 func TestPlanDoesNotFit(t *testing.T) {
-	graphtest.GPUs(t, "h100", 1) // skips the test if there is no compiler for GPUs
+	graphtest.CompileOnlyGPUs(t, "h100", 1) // skips the test if there is no compiler for GPUs
 	small, err := device.FindGPU("h100")
 	if err != nil {
 		t.Fatal(err)
 	}
 	small.Memory = plan.Reserve + 1<<20
-	d, err := device.OpenFor(small, device.Options{})
+	d, err := device.OpenCompileOnly(small, device.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

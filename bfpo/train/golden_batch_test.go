@@ -68,7 +68,7 @@ func TestGoldenBatches(t *testing.T) {
 		targets := 0
 		for _, p := range batch {
 			shape.Length = max(shape.Length, len(p.Chosen.IDs)+len(p.Rejected.IDs))
-			targets += p.Chosen.Scored() + p.Rejected.Scored()
+			targets += p.Chosen.TargetCount() + p.Rejected.TargetCount()
 		}
 		shape.Rows, shape.Targets = max(shape.Rows, len(batch)), max(shape.Targets, targets)
 		shape.Responses = max(shape.Responses, 2*len(batch))
@@ -176,8 +176,8 @@ func TestGoldenRewards(t *testing.T) {
 type goldenPolicy struct {
 	device   *device.Device
 	model    *mistral.Model
-	masters  *device.Tensors
-	language models.Language
+	masters  *device.TensorSet
+	language models.ChatTokenizer
 	rows     map[string]datasets.Preference // by name
 }
 
@@ -189,7 +189,7 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { checkpoint.Close() })
-	if g.language, err = models.NewLanguage(checkpoint, ""); err != nil {
+	if g.language, err = models.NewChatTokenizer(checkpoint, ""); err != nil {
 		t.Fatal(err)
 	}
 	if g.model, err = mistral.Load(g.device, checkpoint, dtypes.Float32); err != nil {
@@ -204,9 +204,9 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 	if g.masters, err = step.UploadTensors(g.device, nil, file, file.Names()); err != nil {
 		t.Fatal(err)
 	}
-	parts := []datasets.Part{{Name: fixture.Path(t, "data", "edge_pairs.jsonl"), Fraction: 1}}
-	mixture := datasets.Mixture{Parts: parts, Split: "train"}
-	preferences, _, err := mixture.Preferences(context.Background())
+	parts := []datasets.MixtureSet{{Name: fixture.Path(t, "data", "edge_pairs.jsonl"), Fraction: 1}}
+	mixture := datasets.Mixture{Sets: parts, Split: "train"}
+	preferences, _, err := mixture.ReadPreferences(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,8 +247,8 @@ func (g *goldenPolicy) pairs(t *testing.T, b goldenBatch) []batch.Pair {
 	}
 	c := recipe.Default()
 	c.TextFormat, c.MaxLength, c.MaxPromptLength = "seed", b.MaxLength, b.MaxPromptLength
-	format := data.TextFormat(c, g.language, g.model.Config.MaxPositionEmbeddings)
-	pairs, _, err := format.Pairs(context.Background(), rows)
+	format := data.NewTextFormat(c, g.language, g.model.Config.MaxPositionEmbeddings)
+	pairs, _, err := format.TokenizePreferences(context.Background(), rows)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,9 +262,9 @@ func checkTokens(t *testing.T, where string, pairs []batch.Pair, b goldenBatch) 
 		for row, s := range map[int]batch.Sequence{i: p.Chosen, i + len(pairs): p.Rejected} {
 			want := b.IDs[row][:len(b.IDs[row])-count(b.Mask[row], 0)]
 			scored := len(b.Labels[row]) - count(b.Labels[row], -100)
-			if !slices.Equal(s.IDs, want) || len(s.IDs)-s.Prompt != scored {
+			if !slices.Equal(s.IDs, want) || len(s.IDs)-s.PromptLength != scored {
 				t.Errorf("%s: row %d has ids %v with %d scored, recorded %v with %d",
-					where, row, s.IDs, len(s.IDs)-s.Prompt, want, scored)
+					where, row, s.IDs, len(s.IDs)-s.PromptLength, want, scored)
 			}
 		}
 	}

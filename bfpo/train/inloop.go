@@ -34,7 +34,7 @@ const loopPromptCount = 8
 type inLoop struct {
 	models.Runtime
 	config    recipe.Config
-	language  models.Language
+	language  models.ChatTokenizer
 	dir       string         // of the run
 	plan      *evaluate.Plan // nil without eval_tasks
 	prompts   []loopPrompt   // empty without generate_during_eval
@@ -53,10 +53,10 @@ type loopPrompt struct {
 // openInLoop reads the documents of eval_tasks and the prompts, so that an error in them is reported before training. It returns nil where
 // the recipe asks for neither.
 func openInLoop(ctx context.Context, rt models.Runtime, c recipe.Config, in data.Inputs, dir string) (l *inLoop, err error) {
-	if !c.EvaluatesMore() || !c.DoEval {
+	if !c.EvaluatesBeyondLoss() || !c.DoEval {
 		return nil, nil
 	}
-	l = &inLoop{Runtime: rt, config: c, language: in.Language, dir: dir}
+	l = &inLoop{Runtime: rt, config: c, language: in.Tokenizer, dir: dir}
 	if c.GenerateDuringEval {
 		if l.prompts, err = loopPrompts(ctx, rt, c, in); err != nil {
 			return nil, fmt.Errorf("generate_during_eval: %w", err)
@@ -72,7 +72,7 @@ func openInLoop(ctx context.Context, rt models.Runtime, c recipe.Config, in data
 	if c.EvalApplyChatTemplate {
 		encoder.Template = l.language.Template
 	}
-	l.plan, err = evaluate.NewPlan(ctx, tasks, task.Data{Dir: c.EvalData, Hub: rt.Hub}, encoder, c.EvalLimit)
+	l.plan, err = evaluate.NewPlan(ctx, tasks, task.Data{Folder: c.EvalData, Hub: rt.Hub}, encoder, c.EvalLimit)
 	if err != nil {
 		return nil, fmt.Errorf("eval_tasks (eval_data is %q): %w", c.EvalData, err)
 	}
@@ -83,11 +83,11 @@ func openInLoop(ctx context.Context, rt models.Runtime, c recipe.Config, in data
 // loopPrompts returns the prompts that are answered: those of eval_prompts, or of the first held-out pairs, or the quickstart's.
 func loopPrompts(ctx context.Context, rt models.Runtime, c recipe.Config, in data.Inputs) (prompts []loopPrompt, err error) {
 	name, positions := c.EvalPrompts, in.Checkpoint.Config.MaxPositionEmbeddings
-	if held := in.Sets.Held.Pairs; name == "" && len(held) > 0 {
+	if held := in.Sets.HeldOut.Pairs; name == "" && len(held) > 0 {
 		seen := map[string]bool{}
 		for _, p := range held {
-			ids := p.Chosen.IDs[:p.Chosen.Prompt]
-			if text := in.Language.Decode(ids, false); !seen[text] && len(prompts) < loopPromptCount {
+			ids := p.Chosen.IDs[:p.Chosen.PromptLength]
+			if text := in.Tokenizer.Decode(ids, false); !seen[text] && len(prompts) < loopPromptCount {
 				seen[text], prompts = true, append(prompts, loopPrompt{text, ids})
 			}
 		}
@@ -96,13 +96,13 @@ func loopPrompts(ctx context.Context, rt models.Runtime, c recipe.Config, in dat
 	if name == "" {
 		name = recipe.QuickstartPrefix + "prompts"
 	}
-	rows, err := datasets.Prompts(ctx, name, "", rt.Hub)
+	rows, err := datasets.ReadPrompts(ctx, name, "", rt.Hub)
 	if err != nil {
 		return nil, err
 	}
-	format := data.TextFormat(c, in.Language, positions)
+	format := data.NewTextFormat(c, in.Tokenizer, positions)
 	for _, row := range rows {
-		ids, err := format.PromptIDs(row)
+		ids, err := format.EncodePrompt(row)
 		if err == nil && len(ids)+1 > positions {
 			err = fmt.Errorf("%d tokens leave no room for an answer: the model has %d positions", len(ids), positions)
 		}
@@ -123,8 +123,8 @@ func (l *inLoop) measure(ctx context.Context, s *Stage) (values []track.Value, e
 	step := s.Trainer.Step
 	if l.generator == nil {
 		c, model := s.Config, s.Model
-		l.scorer = mistral.NewScorer(s.Device, model.Config, model.Base, s.Trainer.Masters, c.ComputeType()).WithBF16x3()
-		l.generator = mistral.NewGenerator(s.Device, model.Config, model.Base, s.Trainer.Masters, c.ComputeType())
+		l.scorer = mistral.NewScorer(s.Device, model.Config, model.Base, s.Trainer.Masters, c.ComputeDType()).WithBF16x3()
+		l.generator = mistral.NewGenerator(s.Device, model.Config, model.Base, s.Trainer.Masters, c.ComputeDType())
 	}
 	if l.plan != nil {
 		if values, err = l.runTasks(ctx, step); err != nil {
@@ -151,8 +151,8 @@ func (l *inLoop) runTasks(ctx context.Context, step int) (values []track.Value, 
 		Judge: l.judge, Dir: dir, ModelDigest: filepath.Base(dir), Version: l.Version,
 		Config: map[string]any{
 			"model": fmt.Sprintf("%s of %s, from %s", filepath.Base(dir), filepath.Base(l.dir), c.Model),
-			"limit": measure.LimitOf(c.EvalLimit), "dtype": strings.ToLower(c.ComputeType().String()), "platform": l.Device.Platform(),
-			"apply_chat_template": c.EvalApplyChatTemplate, "seed": c.Seed, "judge": measure.JudgeName(l.judge),
+			"limit": measure.LimitOrNil(c.EvalLimit), "dtype": strings.ToLower(c.ComputeDType().String()), "platform": l.Device.Platform(),
+			"apply_chat_template": c.EvalApplyChatTemplate, "seed": c.Seed, "judge": measure.JudgeNameOrNil(l.judge),
 		},
 	}.Do(ctx)
 	for _, task := range results.Tasks {
@@ -160,7 +160,7 @@ func (l *inLoop) runTasks(ctx context.Context, step int) (values []track.Value, 
 			name := task.Name + "/" + m.Name
 			values = append(values, track.Value{Name: name, Value: m.Mean})
 			if !math.IsNaN(m.StdErr) {
-				values = append(values, track.Value{Name: name + track.StderrEnding, Value: m.StdErr})
+				values = append(values, track.Value{Name: name + track.StderrSuffix, Value: m.StdErr})
 			}
 		}
 	}

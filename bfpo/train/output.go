@@ -18,7 +18,7 @@ import (
 // be resumed, unless the recipe has overwrite_output_dir or resume_from_checkpoint. It changes nothing in the folder: takeOutput does. Call
 // release where it does not come to that; it removes the folder if it was made here.
 func claimOutput(dir string, c recipe.Config) (release func(), err error) {
-	made := !recipe.Exists(dir)
+	made := !recipe.PathExists(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("output folder: %w", err)
 	}
@@ -67,7 +67,7 @@ func unclaimed(dir string, c recipe.Config) error {
 func takeOutput(dir string, c recipe.Config) error {
 	var replaced []string
 	if c.OverwriteOutputDir && c.ResumeFromCheckpoint == recipe.Off {
-		replaced = append(rundir.Names(), rundir.StepFolders(dir)...)
+		replaced = append(rundir.OutputNames(), rundir.EvaluationFolders(dir)...)
 	}
 	if err := rundir.Remove(dir, replaced); err != nil {
 		return err

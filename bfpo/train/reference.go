@@ -57,7 +57,7 @@ func (s *Stage) PrecomputeReference(ctx context.Context) error {
 		}
 		_ = cache.Put(key, packReference(pairs)) // a full disk costs the next run time and nothing else
 	}
-	if err := s.Inputs.LayOutHeld(s.Config); err != nil {
+	if err := s.Inputs.LayOutHeldOut(s.Config); err != nil {
 		return err
 	}
 	s.Notice("reference log-probabilities of %d pairs from %s in %.1f s", len(pairs), source, time.Since(started).Seconds())
@@ -67,7 +67,7 @@ func (s *Stage) PrecomputeReference(ctx context.Context) error {
 // pairs lists all pairs of a stage. The loaders give out these same pairs, so that what is written here reaches the steps.
 func (s *Stage) pairs() (all []*batch.Pair) {
 	sets := s.Inputs.Sets
-	for _, pairs := range [][]batch.Pair{sets.Main.Pairs, sets.Buffer.Pairs, sets.Held.Pairs} {
+	for _, pairs := range [][]batch.Pair{sets.Main.Pairs, sets.Buffer.Pairs, sets.HeldOut.Pairs} {
 		for i := range pairs {
 			all = append(all, &pairs[i])
 		}
@@ -91,10 +91,10 @@ func (s *Stage) referenceKey() (key string, ok bool, err error) {
 		parts = append(parts, []byte(program.Key))
 	}
 	sets := s.Inputs.Sets
-	tokens := fmt.Append(nil, len(sets.Main.Pairs), len(sets.Buffer.Pairs), len(sets.Held.Pairs))
+	tokens := fmt.Append(nil, len(sets.Main.Pairs), len(sets.Buffer.Pairs), len(sets.HeldOut.Pairs))
 	for _, p := range s.pairs() {
 		for _, sequence := range []batch.Sequence{p.Chosen, p.Rejected} {
-			tokens = binary.AppendUvarint(tokens, uint64(sequence.Prompt))
+			tokens = binary.AppendUvarint(tokens, uint64(sequence.PromptLength))
 			tokens = binary.AppendUvarint(tokens, uint64(len(sequence.IDs)))
 			for _, id := range sequence.IDs {
 				tokens = binary.AppendUvarint(tokens, uint64(id))
@@ -110,7 +110,7 @@ func (s *Stage) computeReference(ctx context.Context) error {
 	for _, pairs := range [][]batch.Pair{sets.Main.Pairs, sets.Buffer.Pairs} {
 		loader := &batch.Loader[batch.Pair]{Rows: pairs, Size: c.PerDeviceTrainBatchSize * c.Devices}
 		done := 0
-		for examples := range loader.Ahead(loader.Batches()) {
+		for examples := range loader.Peek(loader.MicroBatches()) {
 			m, err := step.LayOut(examples, s.Inputs.Shapes, c.Devices)
 			if err == nil {
 				err = s.computeMicroBatch(ctx, m, pairs[done:done+len(examples)])
@@ -122,8 +122,8 @@ func (s *Stage) computeReference(ctx context.Context) error {
 		}
 	}
 	done := 0
-	for _, m := range s.Inputs.Held {
-		if err := s.computeMicroBatch(ctx, m, sets.Held.Pairs[done:done+m.Samples()]); err != nil {
+	for _, m := range s.Inputs.HeldOut {
+		if err := s.computeMicroBatch(ctx, m, sets.HeldOut.Pairs[done:done+m.Samples()]); err != nil {
 			return err
 		}
 		done += m.Samples()
@@ -188,7 +188,7 @@ func packReference(pairs []*batch.Pair) (data []byte) {
 func unpackReference(data []byte, pairs []*batch.Pair) bool {
 	want := 0
 	for _, p := range pairs {
-		want += 4 * (p.Chosen.Scored() + p.Rejected.Scored())
+		want += 4 * (p.Chosen.TargetCount() + p.Rejected.TargetCount())
 	}
 	if len(data) != want {
 		return false
@@ -202,7 +202,7 @@ func unpackReference(data []byte, pairs []*batch.Pair) bool {
 		return values
 	}
 	for _, p := range pairs {
-		p.ChosenReference, p.RejectedReference = take(p.Chosen.Scored()), take(p.Rejected.Scored())
+		p.ChosenReference, p.RejectedReference = take(p.Chosen.TargetCount()), take(p.Rejected.TargetCount())
 	}
 	return true
 }

@@ -24,7 +24,7 @@ func (t *Training) writeResults() (part report.Stage, card report.Card, err erro
 	}
 	s := t.stage
 	model := filepath.Join(t.dir, rundir.Model)
-	if err = pretrained.Export(model, s.Inputs.Checkpoint, s.Trainer.Masters, s.Config.ExportType(s.Inputs.Checkpoint)); err != nil {
+	if err = pretrained.Export(model, s.Inputs.Checkpoint, s.Trainer.Masters, s.Config.ExportDType(s.Inputs.Checkpoint)); err != nil {
 		return part, card, err
 	}
 	s.Notice("model written to %s (%s)", model, track.FormatDuration(time.Since(t.started)))
@@ -33,7 +33,7 @@ func (t *Training) writeResults() (part report.Stage, card report.Card, err erro
 		return part, card, err
 	}
 	if err = report.Write(filepath.Join(t.dir, rundir.Report), report.Report{
-		Title: "bfpo: " + filepath.Base(t.dir), Subtitle: describeObjective(s.Config.Loss()), Created: time.Now(),
+		Title: "bfpo: " + filepath.Base(t.dir), Subtitle: describeObjective(s.Config.LossFunction()), Created: time.Now(),
 		Stages: []report.Stage{part}, Environment: Environment(s.Runtime),
 	}); err != nil {
 		return part, card, err
@@ -63,7 +63,7 @@ func (t *Training) trainerState() track.TrainerState {
 func (t *Training) writeMetrics() error {
 	records := t.metrics.Records()
 	for i := len(records) - 1; i >= 0; i-- {
-		if records[i].Evaluation() {
+		if records[i].IsEvaluation() {
 			if err := track.WriteEvalResults(t.dir, records[i]); err != nil {
 				return err
 			}
@@ -83,10 +83,10 @@ func (t *Training) reportPart() report.Stage {
 	s := t.stage
 	text, _ := s.Config.YAML() // written to config.yaml before
 	part := report.Stage{
-		Title: strings.ToUpper(t.name), Objective: s.Config.Loss(), TotalSteps: t.Total(), Facts: t.facts, Records: t.metrics.Records(),
+		Title: strings.ToUpper(t.name), Objective: s.Config.LossFunction(), TotalSteps: t.Total(), Facts: t.facts, Records: t.metrics.Records(),
 		Memory: s.Plan.Memory, Config: string(text),
 	}
-	for _, set := range s.Inputs.Sets.Sets() {
+	for _, set := range s.Inputs.Sets.NonEmpty() {
 		part.Data = append(part.Data, set.SetSummary)
 	}
 	if t.loop != nil {
@@ -99,7 +99,7 @@ func (t *Training) reportPart() report.Stage {
 func (t *Training) modelCard() report.Card {
 	c := t.stage.Config
 	card := report.Card{
-		Name: filepath.Base(filepath.Dir(t.dir)) + "-" + filepath.Base(t.dir), Base: c.Model, Objective: c.Loss(), Settings: t.facts,
+		Name: filepath.Base(filepath.Dir(t.dir)) + "-" + filepath.Base(t.dir), Base: c.Model, Objective: c.LossFunction(), Settings: t.facts,
 		Version: t.stage.Version,
 	}
 	for _, mixer := range []recipe.Mixer{c.DatasetMixer, c.BufferDatasetMixer} {

@@ -24,9 +24,9 @@ func resume(s *Stage, dir string) (*checkpoint.Best, error) {
 	var err error
 	switch resume := s.Config.ResumeFromCheckpoint; resume {
 	case recipe.Off:
-		return nil, checkpoint.Clean(dir)
+		return nil, checkpoint.RemoveTemporary(dir)
 	case recipe.On:
-		if err := checkpoint.Clean(dir); err != nil {
+		if err := checkpoint.RemoveTemporary(dir); err != nil {
 			return nil, err
 		}
 		from, err = checkpoint.Latest(dir, s.Notice)
@@ -49,7 +49,7 @@ func restore(s *Stage, from *checkpoint.Checkpoint) (*checkpoint.Best, error) {
 		return nil, err
 	}
 	now, t := runState(s), s.Trainer
-	progress := recipe.Progress{Step: saved.Step, MainRows: saved.MainRows, BufferRows: saved.BufferRows, Settings: saved.Settings}
+	progress := recipe.InterruptedRun{Step: saved.Step, MainRows: saved.MainRows, BufferRows: saved.BufferRows, Settings: saved.Settings}
 	if err := s.Config.CheckResume(progress, now.MainRows, now.BufferRows); err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func (s *Stage) load() (err error) {
 	}
 	var state step.State
 	loadWeights := func() (err error) {
-		if s.Model, err = mistral.LoadOn(s.Device, s.Config.DeviceMesh(), checkpoint, s.Config.ComputeType()); err == nil {
+		if s.Model, err = mistral.LoadOnMesh(s.Device, s.Config.TrainingMesh(), checkpoint, s.Config.ComputeDType()); err == nil {
 			state, err = step.NewState(s.Device, s.Model, names)
 		}
 		return err
@@ -56,7 +56,7 @@ func (s *Stage) load() (err error) {
 	if !gpu {
 		loading.Go(loadWeights)
 	}
-	compiled, err := plan.Compile(s.Device, s.Config, checkpoint.Config, s.Inputs.Shapes, step.ShapesOf(s.Inputs.Held), s.Notice)
+	compiled, err := plan.Compile(s.Device, s.Config, checkpoint.Config, s.Inputs.Shapes, step.ShapesOf(s.Inputs.HeldOut), s.Notice)
 	if err == nil && gpu {
 		if err = compiled.Refusal(); err == nil {
 			err = loadWeights()

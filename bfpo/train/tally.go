@@ -13,20 +13,20 @@ import (
 // tally adds up the reports of the micro-batches of one step, or of one evaluation.
 type tally struct {
 	objective    bfpo.Objective
-	main, buffer track.Group
+	main, buffer track.PairStats
 	nats         float64 // of a supervised step: summed negative log-likelihood
 	scored       int     // and the tokens it is over
 	tokens       int
 	samples      int
 	batches      int
 	rows         []string
-	micro        []track.Micro
+	micro        []track.MicroBatch
 }
 
 // add counts a micro-batch with the report of each of its batches.
 func (t *tally) add(m step.MicroBatch, reports []step.Report) {
 	t.batches++
-	record := track.Micro{Set: "main"}
+	record := track.MicroBatch{Set: "main"}
 	group := &t.main
 	if m.Buffer {
 		record.Set, group = "buffer", &t.buffer
@@ -86,7 +86,7 @@ func (t *tally) metrics(logRows bool) track.Metrics {
 	m.Tokens, m.Samples, m.Batches = t.tokens, t.samples, t.batches
 	m.Rows = slices.Clone(t.rows)
 	if logRows {
-		m.Micro = t.micro
+		m.MicroBatches = t.micro
 	}
 	return m
 }

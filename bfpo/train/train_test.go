@@ -167,7 +167,7 @@ func TestLastStepIsEvaluated(t *testing.T) {
 	dir := train(t, runtest.Config(t, "max_steps=3", "save_strategy=no", "evaluation_strategy=steps", "eval_steps=2",
 		"eval_dataset_mixer={quickstart/heldout: 1.0}"))
 	records := metricsOf(t, dir)
-	if last := records[len(records)-1]; !last.Evaluation() || last.Step != 3 {
-		t.Errorf("last record: step %d, evaluation %v; want an evaluation after step 3", last.Step, last.Evaluation())
+	if last := records[len(records)-1]; !last.IsEvaluation() || last.Step != 3 {
+		t.Errorf("last record: step %d, evaluation %v; want an evaluation after step 3", last.Step, last.IsEvaluation())
 	}
 }

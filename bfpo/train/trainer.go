@@ -74,14 +74,14 @@ func (t *Trainer) RunStep() (track.Metrics, error) {
 	metrics.Step = t.Step + 1
 	metrics.Epoch = t.Epochs()
 	metrics.LearningRate = t.schedule.LearningRate(t.Step)
-	if err := metrics.Check(); err != nil {
+	if err := metrics.CheckFinite(); err != nil {
 		return metrics, err
 	}
 	if metrics.GradNorm, err = t.Apply(metrics.LearningRate); err != nil {
 		return metrics, fmt.Errorf("step %d: %w", t.Step, err)
 	}
 	metrics.Seconds = time.Since(started).Seconds()
-	if err := metrics.Check(); err != nil {
+	if err := metrics.CheckFinite(); err != nil {
 		return metrics, err
 	}
 	if !t.logRows {

@@ -177,12 +177,12 @@ func (t *Training) evaluate(ctx context.Context, to track.Tracker) error {
 }
 
 // evaluates tells whether there is anything to measure at evaluations.
-func (t *Training) evaluates() bool { return len(t.stage.Inputs.Held) > 0 || t.loop != nil }
+func (t *Training) evaluates() bool { return len(t.stage.Inputs.HeldOut) > 0 || t.loop != nil }
 
 // evaluated tells whether the newest record is an evaluation: a run that was killed after its last one resumes behind it.
 func (t *Training) evaluated() bool {
 	records := t.metrics.Records()
-	return len(records) > 0 && records[len(records)-1].Evaluation()
+	return len(records) > 0 && records[len(records)-1].IsEvaluation()
 }
 
 // evaluationPending tells whether a resumed run has to evaluate before its next step: it was interrupted during the evaluation that is due
@@ -228,7 +228,7 @@ func (t *Training) openDisplays() (track.Trackers, error) {
 		displays = append(displays, events)
 		text, err := c.YAML()
 		if err == nil {
-			err = events.Text("config", "```yaml\n"+string(text)+"```")
+			err = events.WriteText("config", "```yaml\n"+string(text)+"```")
 		}
 		if err != nil {
 			return nil, err

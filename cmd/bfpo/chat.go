@@ -110,7 +110,7 @@ func (c *conversation) join(ctx context.Context, model string) error {
 	if err != nil {
 		return err
 	}
-	generator := mistral.NewGenerator(m.Device, m.Config, m.Base, nil, m.config.ComputeType())
+	generator := mistral.NewGenerator(m.Device, m.Config, m.Base, nil, m.config.ComputeDType())
 	s := &speaker{name: m.config.Model, loaded: m, generator: generator}
 	if len(c.speakers) > 1 {
 		c.speakers[1].leave()
@@ -130,7 +130,7 @@ func (s *speaker) reply(ctx context.Context, out io.Writer, line string, c *conv
 	}
 	asked := append(s.history[:len(s.history):len(s.history)], chat.Message{Role: "user", Content: line})
 	format := datasets.TextFormat{Tokenizer: s.language.Tokenizer, Template: s.language.Template}
-	ids, err := format.PromptIDs(datasets.Prompt{Messages: asked})
+	ids, err := format.EncodePrompt(datasets.Prompt{Messages: asked})
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (s *speaker) reply(ctx context.Context, out io.Writer, line string, c *conv
 		fmt.Fprint(out, text)
 	}
 	_, err = s.generator.Generate(ctx, [][]int32{ids}, c.answering.options(s.loaded), func(_ int, id int32) {
-		if !s.language.Special(id) {
+		if !s.language.IsSpecial(id) {
 			show(stream.Push(id))
 		}
 	})

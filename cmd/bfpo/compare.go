@@ -16,9 +16,9 @@ const comparisonName = "comparison.html"
 
 // runCompare compares evaluations or runs in a table and on a page.
 func runCompare(_ context.Context, o *options, args []string) error {
-	safety := o.set.String("safety", strings.Join(compare.Safety(), ","),
+	safety := o.set.String("safety", strings.Join(compare.DefaultSafetyTasks(), ","),
 		"`tasks` of the safety axis of the chart, separated by commas")
-	helpfulness := o.set.String("helpfulness", strings.Join(compare.Helpfulness(), ","),
+	helpfulness := o.set.String("helpfulness", strings.Join(compare.DefaultHelpfulnessTasks(), ","),
 		"`tasks` of the helpfulness axis of the chart, separated by commas")
 	folders, err := o.parseFlags(args)
 	if err == nil {

@@ -125,7 +125,7 @@ func (o *options) trainingStages(ctx context.Context, c recipe.Config) ([]recipe
 		return stages, nil
 	}
 	kinds := []string{"train", "sft"}
-	if c.Place("objective") != "" || c.Place("loss_type") != "" {
+	if c.Origin("objective") != "" || c.Origin("loss_type") != "" {
 		kinds = kinds[:1]
 		if c.Objective == "sft" {
 			kinds = []string{"sft"}
@@ -133,7 +133,7 @@ func (o *options) trainingStages(ctx context.Context, c recipe.Config) ([]recipe
 	}
 	var errs []error
 	for _, kind := range kinds {
-		stage, err := c.As(kind)
+		stage, err := c.ForStage(kind)
 		if err == nil && len(kinds) > 1 {
 			_, _, err = o.viewStage(ctx, stage)
 		}
@@ -146,7 +146,7 @@ func (o *options) trainingStages(ctx context.Context, c recipe.Config) ([]recipe
 }
 
 // viewStage reads the rows of a stage and describes them.
-func (o *options) viewStage(ctx context.Context, c recipe.Config) (stageView, models.Language, error) {
+func (o *options) viewStage(ctx context.Context, c recipe.Config) (stageView, models.ChatTokenizer, error) {
 	view := stageView{Stage: c.Objective}
 	checkpoint, language, err := o.open(ctx, c)
 	if err != nil {
@@ -156,7 +156,7 @@ func (o *options) viewStage(ctx context.Context, c recipe.Config) (stageView, mo
 	if err := errors.Join(err, checkpoint.Close()); err != nil {
 		return view, language, err
 	}
-	for _, set := range sets.Sets() {
+	for _, set := range sets.NonEmpty() {
 		view.Sets = append(view.Sets, viewSet(set))
 	}
 	return view, language, nil
@@ -179,15 +179,15 @@ func viewSet(s data.Set) setView {
 		"safe/safe": s.Cases.SafeSafe, "safe/unsafe": s.Cases.SafeUnsafe,
 		"unsafe/safe": s.Cases.UnsafeSafe, "unsafe/unsafe": s.Cases.UnsafeUnsafe,
 	}
-	responseLength := func(s batch.Sequence) int { return len(s.IDs) - s.Prompt }
-	v.Lengths.Prompt = computeQuantiles(s.Pairs, func(p batch.Pair) int { return p.Chosen.Prompt })
+	responseLength := func(s batch.Sequence) int { return len(s.IDs) - s.PromptLength }
+	v.Lengths.Prompt = computeQuantiles(s.Pairs, func(p batch.Pair) int { return p.Chosen.PromptLength })
 	v.Lengths.Chosen = computeQuantiles(s.Pairs, func(p batch.Pair) int { return responseLength(p.Chosen) })
 	v.Lengths.Rejected = computeQuantiles(s.Pairs, func(p batch.Pair) int { return responseLength(p.Rejected) })
 	return v
 }
 
 // printStage prints the sets of a stage as text.
-func printStage(w io.Writer, v stageView, l models.Language, rows int) {
+func printStage(w io.Writer, v stageView, l models.ChatTokenizer, rows int) {
 	fmt.Fprintf(w, "stage %s\n", v.Stage)
 	for _, s := range v.Sets {
 		fmt.Fprintf(w, "\n  %s: %d rows\n", s.Name, s.Rows)
@@ -225,7 +225,7 @@ func printLengths(w io.Writer, lengths lengthsView) {
 
 // printRows prints the first rows. On a terminal, prompts are dim, chosen responses and packed documents green, and
 // rejected responses red. Elsewhere the text that is trained on stands between ⟦ and ⟧.
-func printRows(w io.Writer, s data.Set, l models.Language, rows int) {
+func printRows(w io.Writer, s data.Set, l models.ChatTokenizer, rows int) {
 	const dim, green, red, reset = "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[0m"
 	read, end, trained, trainedEnd := dim, reset, [2]string{green, red}, reset
 	if !track.IsTerminal(w) {
@@ -234,9 +234,9 @@ func printRows(w io.Writer, s data.Set, l models.Language, rows int) {
 	indent := func(text string) string { return strings.ReplaceAll(text, "\n", "\n      ") }
 	for _, p := range s.Pairs[:min(rows, len(s.Pairs))] {
 		fmt.Fprintf(w, "\n    %s (chosen %s, rejected %s)\n", p.ID, safety(p.ChosenSafe), safety(p.RejectedSafe))
-		fmt.Fprintf(w, "      %s%s%s\n", read, indent(l.Decode(p.Chosen.IDs[:p.Chosen.Prompt], false)), end)
+		fmt.Fprintf(w, "      %s%s%s\n", read, indent(l.Decode(p.Chosen.IDs[:p.Chosen.PromptLength], false)), end)
 		for i, r := range []batch.Sequence{p.Chosen, p.Rejected} {
-			text := indent(l.Decode(r.IDs[r.Prompt:], false))
+			text := indent(l.Decode(r.IDs[r.PromptLength:], false))
 			fmt.Fprintf(w, "      %s %s%s%s\n", [2]string{"+", "-"}[i], trained[i], text, trainedEnd)
 		}
 	}

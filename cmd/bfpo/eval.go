@@ -52,12 +52,12 @@ func runEval(ctx context.Context, o *options, args []string) error {
 	}
 	defer done()
 	dir := output(c, "eval")
-	what := measure.Evaluation{Tasks: tasks, Data: *data, Limit: *limit, Chat: *chat, Judge: *judge}
+	what := measure.Options{Tasks: tasks, Data: *data, Limit: *limit, ApplyChatTemplate: *chat, Judge: *judge}
 	results, err := measure.Evaluate(ctx, rt, c, what, dir)
 	if err != nil {
 		return err
 	}
-	if err := measure.WriteTasks(rt.Results, results); err != nil {
+	if err := measure.WriteTable(rt.Results, results); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(rt.Results, "\nresults  %s\n", filepath.Join(dir, "results.json"))

@@ -66,7 +66,7 @@ func runGenerate(ctx context.Context, o *options, args []string) error {
 		return err
 	}
 	defer m.close()
-	g := mistral.NewGenerator(m.Device, m.Config, m.Base, nil, m.config.ComputeType())
+	g := mistral.NewGenerator(m.Device, m.Config, m.Base, nil, m.config.ComputeDType())
 	defer g.Close()
 	if *prompt != "" {
 		ids, err := m.promptIDs(datasets.Prompt{Text: *prompt})
@@ -99,7 +99,7 @@ func runGenerate(ctx context.Context, o *options, args []string) error {
 // promptIDs returns the token ids of a prompt. A prompt that leaves no room for an answer is an error.
 func (m loaded) promptIDs(p datasets.Prompt) ([]int32, error) {
 	format := datasets.TextFormat{Tokenizer: m.language.Tokenizer, Template: m.language.Template}
-	ids, err := format.PromptIDs(p)
+	ids, err := format.EncodePrompt(p)
 	if err != nil {
 		return nil, err
 	}

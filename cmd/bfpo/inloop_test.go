@@ -122,7 +122,7 @@ func TestInLoopAlone(t *testing.T) {
 		"-out="+dir)
 	records := metrics(t, dir)
 	last := records[len(records)-1]
-	if _, ok := last.Get("eval_toxigen/acc"); !ok || !last.Evaluation() || last.Step != 2 {
+	if _, ok := last.Get("eval_toxigen/acc"); !ok || !last.IsEvaluation() || last.Step != 2 {
 		t.Errorf("last record %+v", last)
 	}
 	if _, ok := last.Get("eval_loss"); ok {

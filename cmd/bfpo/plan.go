@@ -67,7 +67,7 @@ func (o *options) planner(c recipe.Config, gpu string) (models.Runtime, func(), 
 	if err != nil {
 		return models.Runtime{}, nil, usage.Errorf("-gpu: %w", err)
 	}
-	d, err := device.OpenFor(kind, device.Options{
+	d, err := device.OpenCompileOnly(kind, device.Options{
 		Devices: c.Devices, TF32: c.TF32, AllowInstaller: o.installer, Log: o.log,
 	})
 	if err != nil {
@@ -84,7 +84,7 @@ func planStages(c recipe.Config) (stages []recipe.Config, err error) {
 		if c.Objective == "sft" {
 			kind = "sft"
 		}
-		c, err = c.As(kind)
+		c, err = c.ForStage(kind)
 		return []recipe.Config{c}, err
 	}
 	model := c.Model

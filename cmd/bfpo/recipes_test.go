@@ -26,7 +26,7 @@ func TestRecipesLoad(t *testing.T) {
 			t.Error(err)
 		case len(c.Ignored)+len(c.Notices) > 0:
 			t.Errorf("%s: ignored keys %v, notices %v", name, c.Ignored, c.Notices)
-		case len(c.Stages) == 0 && c.Place("objective") == "":
+		case len(c.Stages) == 0 && c.Origin("objective") == "":
 			t.Errorf("%s: names no objective", name)
 		}
 		return nil

@@ -43,7 +43,7 @@ func (o *options) describe(d *device.Device) {
 	if !o.verbose {
 		return
 	}
-	for _, c := range d.Compiled() {
+	for _, c := range d.CompiledPrograms() {
 		how := "compiled"
 		if c.Cached {
 			how = "read from the cache"
@@ -82,16 +82,16 @@ func output(c recipe.Config, recipeName string) string {
 }
 
 // open opens the model of a recipe without loading its weights.
-func (o *options) open(ctx context.Context, c recipe.Config) (*pretrained.Checkpoint, models.Language, error) {
+func (o *options) open(ctx context.Context, c recipe.Config) (*pretrained.Model, models.ChatTokenizer, error) {
 	checkpoint, err := models.Open(ctx, c.Model, o.hub(), "", o.log)
 	if err != nil {
-		return nil, models.Language{}, err
+		return nil, models.ChatTokenizer{}, err
 	}
-	language, err := models.NewLanguage(checkpoint, c.ChatTemplate)
+	language, err := models.NewChatTokenizer(checkpoint, c.ChatTemplate)
 	if err != nil {
-		return nil, models.Language{}, errors.Join(err, checkpoint.Close())
+		return nil, models.ChatTokenizer{}, errors.Join(err, checkpoint.Close())
 	}
-	if language.Assumed {
+	if language.UsesDefaultTemplate {
 		o.log("%s has no chat template: using the template of zephyr", c.Model)
 	}
 	return checkpoint, language, nil
@@ -101,7 +101,7 @@ func (o *options) open(ctx context.Context, c recipe.Config) (*pretrained.Checkp
 type loaded struct {
 	models.Runtime
 	*mistral.Model
-	language models.Language
+	language models.ChatTokenizer
 	config   recipe.Config
 	close    func()
 }
@@ -120,7 +120,7 @@ func (o *options) load(ctx context.Context) (loaded, error) {
 	if err != nil {
 		return loaded{}, errors.Join(err, checkpoint.Close())
 	}
-	model, err := mistral.LoadOn(rt.Device, c.ReplicatedMesh(), checkpoint, c.ComputeType())
+	model, err := mistral.LoadOnMesh(rt.Device, c.InferenceMesh(), checkpoint, c.ComputeDType())
 	if err != nil {
 		done()
 		return loaded{}, errors.Join(err, checkpoint.Close())

@@ -52,7 +52,7 @@ func runScore(ctx context.Context, o *options, args []string) error {
 	}); err != nil {
 		return err
 	}
-	scorer := mistral.NewScorer(m.Device, m.Config, m.Base, nil, m.config.ComputeType())
+	scorer := mistral.NewScorer(m.Device, m.Config, m.Base, nil, m.config.ComputeDType())
 	defer scorer.Close()
 	scores, err := scorer.Score(ctx, sequences)
 	if err != nil {
@@ -89,7 +89,7 @@ func fits(c config.Config, prompt, response []int32, more int) error {
 func (in scoreInput) sequence(format datasets.TextFormat) (s mistral.Sequence, err error) {
 	switch {
 	case in.Prompt != nil && in.Response != nil && in.PromptIDs == nil && in.ResponseIDs == nil:
-		s.PromptIDs, s.ResponseIDs = format.Continuation(*in.Prompt, *in.Response)
+		s.PromptIDs, s.ResponseIDs = format.EncodeContinuation(*in.Prompt, *in.Response)
 	case in.Prompt == nil && in.Response == nil && in.PromptIDs != nil && in.ResponseIDs != nil:
 		s.PromptIDs, s.ResponseIDs = in.PromptIDs, in.ResponseIDs
 	default:

@@ -122,5 +122,5 @@ func (o *options) stageRecipe(kind string) (recipe.Config, error) {
 	if len(c.Stages) > 0 {
 		return c, usage.Errorf("recipe %q has stages: run it with `bfpo run -config=%s`", o.config, o.config)
 	}
-	return c.As(kind)
+	return c.ForStage(kind)
 }

@@ -14,7 +14,7 @@ func runTokenize(ctx context.Context, o *options, args []string) error {
 	special := o.set.Bool("special", true,
 		"add BOS and EOS as the tokenizer does; with -decode, keep special tokens in the text")
 	decode := o.set.Bool("decode", false, `convert {"ids": […]} to {"text": …}`)
-	return o.eachWithLanguage(ctx, args, func(l models.Language, line []byte) (any, error) {
+	return o.eachWithLanguage(ctx, args, func(l models.ChatTokenizer, line []byte) (any, error) {
 		if *decode {
 			var in struct{ IDs []int32 }
 			if err := decodeLine(line, &in); err != nil {
@@ -48,7 +48,7 @@ func runTokenize(ctx context.Context, o *options, args []string) error {
 // runRender renders messages with the chat template of a model.
 func runRender(ctx context.Context, o *options, args []string) error {
 	ask := o.set.Bool("generation-prompt", false, "end with the generation prompt, which asks the model for an answer")
-	return o.eachWithLanguage(ctx, args, func(l models.Language, line []byte) (any, error) {
+	return o.eachWithLanguage(ctx, args, func(l models.ChatTokenizer, line []byte) (any, error) {
 		var in struct{ Messages []chat.Message }
 		if err := decodeLine(line, &in); err != nil {
 			return nil, err
@@ -70,7 +70,7 @@ func runRender(ctx context.Context, o *options, args []string) error {
 // eachWithLanguage answers every line of standard input with one line. It reads the tokenizer and the chat template of
 // the model, not its weights.
 func (o *options) eachWithLanguage(
-	ctx context.Context, args []string, answer func(l models.Language, line []byte) (any, error),
+	ctx context.Context, args []string, answer func(l models.ChatTokenizer, line []byte) (any, error),
 ) error {
 	if err := o.parse(args); err != nil {
 		return err

@@ -5,12 +5,12 @@ import "errors"
 // Sequence is a row of token ids that begins with a prompt. The ids after the prompt are its targets: the tokens whose
 // log-probabilities are asked for.
 type Sequence struct {
-	IDs    []int32
-	Prompt int // leading ids that are no targets; at least 1, since nothing predicts the first token
+	IDs          []int32
+	PromptLength int // leading ids that are no targets; at least 1, since nothing predicts the first token
 }
 
 // Scored is the number of targets.
-func (s Sequence) Scored() int { return max(0, len(s.IDs)-max(s.Prompt, 1)) }
+func (s Sequence) TargetCount() int { return max(0, len(s.IDs)-max(s.PromptLength, 1)) }
 
 // Pair is a tokenised preference: two answers to one prompt.
 type Pair struct {
@@ -97,7 +97,7 @@ func newBatch(s Shape) Batch {
 }
 
 // Padding returns a batch of the same shape and kind without examples, for a device that has none left.
-func (b Batch) Padding() Batch {
+func (b Batch) PaddingBatch() Batch {
 	empty := newBatch(b.Shape)
 	if b.Reference != nil {
 		empty.Reference = make([]float32, b.Targets)

@@ -52,7 +52,7 @@ func unpack(t interface{ Fatalf(string, ...any) }, b Batch) map[int32][]target {
 // targetsOf returns the targets of a sequence by itself.
 func targetsOf(s Sequence) []target {
 	var out []target
-	for i := max(1, s.Prompt); i < len(s.IDs); i++ {
+	for i := max(1, s.PromptLength); i < len(s.IDs); i++ {
 		out = append(out, target{s.IDs[:i], s.IDs[i]})
 	}
 	return out

@@ -29,7 +29,7 @@ type Cursor struct {
 }
 
 // Batches is the number of micro-batches in an epoch.
-func (l *Loader[T]) Batches() int {
+func (l *Loader[T]) MicroBatches() int {
 	return (len(l.Rows) + l.Size - 1) / l.Size
 }
 
@@ -56,7 +56,7 @@ func (l *Loader[T]) Next() ([]T, bool) {
 }
 
 // Ahead yields the next n micro-batches, or as many as are left, without moving the cursor.
-func (l *Loader[T]) Ahead(n int) iter.Seq[[]T] {
+func (l *Loader[T]) Peek(n int) iter.Seq[[]T] {
 	return func(yield func([]T) bool) {
 		c := l.cursor
 		for range n {
@@ -75,7 +75,7 @@ func (l *Loader[T]) at(c Cursor) ([]T, Cursor, bool) {
 		return nil, c, false
 	}
 	if l.Shuffle && c.Epoch > 0 && l.orderEpoch != c.Epoch {
-		l.order, l.orderEpoch = Order(len(l.Rows), l.Seed, c.Epoch), c.Epoch
+		l.order, l.orderEpoch = EpochOrder(len(l.Rows), l.Seed, c.Epoch), c.Epoch
 	}
 	end := min(c.Position+l.Size, len(l.Rows))
 	examples := make([]T, 0, end-c.Position)

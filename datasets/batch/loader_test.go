@@ -24,13 +24,13 @@ func TestLoaderEpochs(t *testing.T) {
 	for rows, ok := l.Next(); ok; rows, ok = l.Next() {
 		have = append(have, rows)
 	}
-	o := Order(5, 42, 1)
+	o := EpochOrder(5, 42, 1)
 	want := [][]int{{0, 1}, {2, 3}, {4}, o[0:2], o[2:4], o[4:5]}
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Errorf("micro-batches (-want +have):\n%s", diff)
 	}
-	if l.Batches() != 3 {
-		t.Errorf("%d micro-batches in an epoch, want 3", l.Batches())
+	if l.MicroBatches() != 3 {
+		t.Errorf("%d micro-batches in an epoch, want 3", l.MicroBatches())
 	}
 }
 
@@ -78,7 +78,7 @@ func TestLoaderResumes(t *testing.T) {
 		if err := second.Seek(cursor); err != nil {
 			t.Fatal(err)
 		}
-		ahead := slices.Collect(second.Ahead(6))
+		ahead := slices.Collect(second.Peek(6))
 		for i := range 6 {
 			want, more := uninterrupted.Next()
 			have, ok := second.Next()
@@ -115,8 +115,8 @@ func ExampleLoader() {
 func ExampleFill() {
 	pair := Pair{
 		ID:       "set.jsonl#0",
-		Chosen:   Sequence{IDs: []int32{1, 5, 6, 2}, Prompt: 2},
-		Rejected: Sequence{IDs: []int32{1, 5, 7, 2}, Prompt: 2},
+		Chosen:   Sequence{IDs: []int32{1, 5, 6, 2}, PromptLength: 2},
+		Rejected: Sequence{IDs: []int32{1, 5, 7, 2}, PromptLength: 2},
 	}
 	batch, err := Fill([]Pair{pair}, Shared, []Shape{{Rows: 1, Length: 6, Targets: 4, Responses: 2}})
 	if err != nil {
@@ -129,7 +129,7 @@ func ExampleFill() {
 	// [1 2 1 4] [6 2 7 2] [0 0 1 1]
 }
 
-func ExampleOrder() {
-	fmt.Println(Order(5, 42, 0)) // numpy.random.default_rng(42).permutation(5)
+func ExampleEpochOrder() {
+	fmt.Println(EpochOrder(5, 42, 0)) // numpy.random.default_rng(42).permutation(5)
 	// Output: [4 2 3 1 0]
 }

@@ -7,7 +7,7 @@ import "math/bits"
 //
 // Epoch 0 equals default_rng(seed).permutation(n), which is the order of datasets.Dataset.shuffle(seed) in Python:
 // numpy pads a short seed with zeros.
-func Order(n int, seed uint64, epoch int) []int {
+func EpochOrder(n int, seed uint64, epoch int) []int {
 	r := newPCG64(append(words(seed), words(uint64(epoch))...))
 	order := make([]int, n)
 	for i := range order {

@@ -25,7 +25,7 @@ func TestOrderGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, Order(n, 42, 0)); diff != "" {
+		if diff := cmp.Diff(want, EpochOrder(n, 42, 0)); diff != "" {
 			t.Errorf("n = %d (-want +have):\n%s", n, diff)
 		}
 	}
@@ -36,8 +36,8 @@ func TestOrderIsAPermutation(t *testing.T) {
 		n := rapid.IntRange(0, 300).Draw(t, "n")
 		seed := rapid.Uint64().Draw(t, "seed")
 		epoch := rapid.IntRange(0, 5).Draw(t, "epoch")
-		order := Order(n, seed, epoch)
-		if !slices.Equal(order, Order(n, seed, epoch)) {
+		order := EpochOrder(n, seed, epoch)
+		if !slices.Equal(order, EpochOrder(n, seed, epoch)) {
 			t.Fatal("two calls differ")
 		}
 		slices.Sort(order)
@@ -50,10 +50,10 @@ func TestOrderIsAPermutation(t *testing.T) {
 }
 
 func TestOrderDiffersByEpoch(t *testing.T) {
-	if slices.Equal(Order(100, 42, 0), Order(100, 42, 1)) || slices.Equal(Order(100, 42, 1), Order(100, 42, 2)) {
+	if slices.Equal(EpochOrder(100, 42, 0), EpochOrder(100, 42, 1)) || slices.Equal(EpochOrder(100, 42, 1), EpochOrder(100, 42, 2)) {
 		t.Error("two epochs have the same order")
 	}
-	if slices.Equal(Order(100, 1<<32, 1), Order(100, 0, 1)) {
+	if slices.Equal(EpochOrder(100, 1<<32, 1), EpochOrder(100, 0, 1)) {
 		t.Error("the upper half of the seed is ignored")
 	}
 }

@@ -71,7 +71,7 @@ func commonPrefix(p Pair) int {
 func (t *tree) add(s Sequence, trunk int, branch, response int32) {
 	begin := len(t.tokens) - trunk
 	t.append(s.IDs[trunk:], trunk, branch)
-	for i := max(s.Prompt, 1); i < len(s.IDs); i++ {
+	for i := max(s.PromptLength, 1); i < len(s.IDs); i++ {
 		predictor := i - 1
 		if predictor >= trunk {
 			predictor += begin
@@ -118,7 +118,7 @@ type size struct{ tokens, targets int }
 func sizesOf[T Example](example T, layout Layout) []size {
 	switch e := any(example).(type) {
 	case Pair:
-		c, r := size{len(e.Chosen.IDs), e.Chosen.Scored()}, size{len(e.Rejected.IDs), e.Rejected.Scored()}
+		c, r := size{len(e.Chosen.IDs), e.Chosen.TargetCount()}, size{len(e.Rejected.IDs), e.Rejected.TargetCount()}
 		if layout == Separate {
 			return []size{c, r}
 		}

@@ -226,7 +226,7 @@ func TestCheckpointTemplate(t *testing.T) {
 		if c.config != "" {
 			files["tokenizer_config.json"] = c.config
 		}
-		source, found, err := CheckpointTemplate(fixture.FileReader(files))
+		source, found, err := ReadTemplate(fixture.FileReader(files))
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("%s: error %v, want one with %q", c.name, err, c.err)

@@ -27,7 +27,7 @@ func (t *Tokenizer) NewStream() *Stream { return &Stream{tokenizer: t} }
 // inside runs of byte tokens that are not valid UTF-8: in the number of U+FFFD, and in characters that Decode gives up
 // together with their run.)
 func (s *Stream) Push(id int32) string {
-	if s.tokenizer.Special(id) {
+	if s.tokenizer.IsSpecial(id) {
 		return ""
 	}
 	s.ids = append(s.ids, id)

@@ -35,7 +35,7 @@ func TestPieces(t *testing.T) {
 		}
 		for _, text := range []string{"", "ab abc", " a  b", "日本 é", "a\nb", "</s> ab"} {
 			ids := tokenizer.Encode(text, true)
-			texts, want := tokenizer.Pieces(ids), tokenizer.Decode(ids, false)
+			texts, want := tokenizer.TokenTexts(ids), tokenizer.Decode(ids, false)
 			if joined := strings.Join(texts, ""); len(texts) != len(ids) || joined != want {
 				t.Errorf("%s: %q: texts %q of %d ids do not make up %q", name, text, texts, len(ids), want)
 			}
@@ -45,7 +45,7 @@ func TestPieces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, want := tokenizer.Pieces(tokenizer.Encode("ab日abc", true)), []string{"<s>", " ab", "", "", "日", "abc"}
+	got, want := tokenizer.TokenTexts(tokenizer.Encode("ab日abc", true)), []string{"<s>", " ab", "", "", "日", "abc"}
 	if !slices.Equal(got, want) {
 		t.Errorf("texts %q, want %q", got, want)
 	}

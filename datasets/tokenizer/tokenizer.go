@@ -58,7 +58,7 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
 	texts := make([]string, 0, len(ids))
 	for _, id := range ids {
 		text, ok := t.tokens.text(id)
-		if !ok || skipSpecial && t.Special(id) {
+		if !ok || skipSpecial && t.IsSpecial(id) {
 			continue
 		}
 		if normal, ok := t.normalForm[id]; ok {
@@ -72,7 +72,7 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
 // Pieces returns the text that each token adds to its row; joined, the texts are Decode(ids, false). A token that ends
 // inside a character adds "", and the character belongs to the token that completes it. Pieces is for showing single
 // rows to a reader: it decodes the row once per token, which is quadratic in its length.
-func (t *Tokenizer) Pieces(ids []int32) []string {
+func (t *Tokenizer) TokenTexts(ids []int32) []string {
 	texts := make([]string, len(ids))
 	shown := ""
 	for i := range ids {
@@ -113,6 +113,6 @@ func (t *Tokenizer) Token(id int32) string {
 }
 
 // Special reports whether an id is a special token such as BOS.
-func (t *Tokenizer) Special(id int32) bool {
+func (t *Tokenizer) IsSpecial(id int32) bool {
 	return id >= 0 && int(id) < len(t.special) && t.special[id]
 }

@@ -44,12 +44,12 @@ type Options struct {
 // GoMLX functions take its Backend. The field is not embedded, since GoMLX compares backends by identity: a Device
 // passed as a backend would not be the backend that owns its tensors.
 type Device struct {
-	Backend  compute.Backend
-	platform string
-	plugin   string       // path
-	client   *pjrt.Client // nil on the Go backend
-	ahead    *GPU         // the GPU of a compile-only device, else nil
-	number   int          // of the device that programs without a mesh run on
+	Backend   compute.Backend
+	platform  string
+	plugin    string       // path
+	client    *pjrt.Client // nil on the Go backend
+	targetGPU *GPU         // the GPU of a compile-only device, else nil
+	number    int          // of the device that programs without a mesh run on
 }
 
 // Compiled is the record of one compiled program: its sizes in bytes, the time to compile it, and whether it came from
@@ -188,8 +188,8 @@ func (d *Device) Describe() string {
 	if d.client == nil {
 		return "pure Go backend"
 	}
-	if d.ahead != nil {
-		return fmt.Sprintf("XLA for %d %s (compile only), %s", d.NumDevices(), d.ahead.Label, d.plugin)
+	if d.targetGPU != nil {
+		return fmt.Sprintf("XLA for %d %s (compile only), %s", d.NumDevices(), d.targetGPU.Label, d.plugin)
 	}
 	return fmt.Sprintf("XLA on %d %s device(s), %s (%s)", d.NumDevices(), d.platform, d.client.Version, d.plugin)
 }
@@ -214,7 +214,7 @@ func (d *Device) NumDevices() int { return d.Backend.NumDevices() }
 
 // CompiledPrograms returns the records of all programs compiled on the device so far, including programs that GoMLX
 // compiled outside of this package. It is empty on the Go backend.
-func (d *Device) Compiled() []Compiled {
+func (d *Device) CompiledPrograms() []Compiled {
 	if d.client == nil {
 		return nil
 	}
@@ -224,8 +224,8 @@ func (d *Device) Compiled() []Compiled {
 // Memory returns the state of one device's memory. ok is false if the plugin does not report it, as for CPUs, and on
 // the Go backend.
 func (d *Device) Memory(device int) (m Memory, ok bool) {
-	if d.ahead != nil {
-		return Memory{Limit: d.ahead.Usable()}, true
+	if d.targetGPU != nil {
+		return Memory{Limit: d.targetGPU.UsableMemory()}, true
 	}
 	if d.client == nil {
 		return Memory{}, false
@@ -239,7 +239,7 @@ func (d *Device) At(number int) *Device {
 	if number == d.number {
 		return d
 	}
-	return &Device{Backend: d.Backend, platform: d.platform, plugin: d.plugin, client: d.client, ahead: d.ahead, number: number}
+	return &Device{Backend: d.Backend, platform: d.platform, plugin: d.plugin, client: d.client, targetGPU: d.targetGPU, number: number}
 }
 
 // Close frees the device. Close its programs first; its tensors must not be used afterwards.
@@ -263,11 +263,11 @@ func (d *Device) tag(name string, bf16x3 bool) string {
 }
 
 // TargetGPU returns the GPU that a compile-only device compiles for; ok is false for a device that runs programs.
-func (d *Device) Ahead() (gpu GPU, ok bool) {
-	if d.ahead == nil {
+func (d *Device) TargetGPU() (gpu GPU, ok bool) {
+	if d.targetGPU == nil {
 		return GPU{}, false
 	}
-	return *d.ahead, true
+	return *d.targetGPU, true
 }
 
 // compiled returns the record of the variant that was built under the name that tag returned.

@@ -146,13 +146,13 @@ func TestCompileParallel(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if got := len(d.Compiled()); got != programs*sizes {
+	if got := len(d.CompiledPrograms()); got != programs*sizes {
 		t.Errorf("%d programs compiled, want %d: one for each shape", got, programs*sizes)
 	}
 }
 
 func TestProgramErrors(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		p := device.NewProgram(d, "sum", func(in [][]*Node) [][]*Node {
 			return [][]*Node{{Add(in[0][0], in[1][0])}}
 		}, 0)

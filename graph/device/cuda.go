@@ -11,7 +11,7 @@ import (
 // OpenCompileOnly opens a device that compiles programs for o.Devices GPUs of one host, which need not be present.
 // Program.Compile returns the memory and operations of a program; running it fails. The compiler comes from pinned
 // wheels, which are downloaded once.
-func OpenFor(gpu GPU, o Options) (*Device, error) {
+func OpenCompileOnly(gpu GPU, o Options) (*Device, error) {
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
 	}
@@ -36,5 +36,5 @@ func OpenFor(gpu GPU, o Options) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compiling for %s: %w", gpu.Label, err)
 	}
-	return &Device{Backend: client.Backend, platform: PlatformCUDA, plugin: compiler, client: client, ahead: &gpu}, nil
+	return &Device{Backend: client.Backend, platform: PlatformCUDA, plugin: compiler, client: client, targetGPU: &gpu}, nil
 }

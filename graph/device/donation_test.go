@@ -127,7 +127,7 @@ func TestDonorKept(t *testing.T) {
 				for _, donate := range []bool{false, true, false} {
 					runAdd(t, d, g, shard, donate)
 				}
-				compiled := d.Compiled()
+				compiled := d.CompiledPrograms()
 				if len(compiled) != 1 || compiled[0].Aliases != shard.ByteSize() || compiled[0].Cached != cached {
 					t.Errorf("compiled %+v, want one program, cached %v, with aliases of %d bytes on each device",
 						compiled, cached, shard.ByteSize())
@@ -243,7 +243,7 @@ func addresses(t *testing.T, d *device.Device, group []*tensors.Tensor) []uintpt
 
 // shapesOf returns the shapes of a group.
 func shapesOf(group []*tensors.Tensor) []shapes.Shape {
-	return (&device.Tensors{Values: group}).Shapes()
+	return (&device.TensorSet{Values: group}).Shapes()
 }
 
 // peakRSS returns the process's peak resident memory in bytes.

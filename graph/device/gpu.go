@@ -48,7 +48,7 @@ func GPUs() []GPU {
 }
 
 // UsableMemory returns the part of the GPU's memory that a program gets, in bytes.
-func (g GPU) Usable() int64 { return int64(pjrt.MemoryFraction * float64(g.Memory)) }
+func (g GPU) UsableMemory() int64 { return int64(pjrt.MemoryFraction * float64(g.Memory)) }
 
 // FindGPU returns the model called name, in upper or lower case.
 func FindGPU(name string) (GPU, error) {

@@ -17,7 +17,7 @@ import (
 // A compile-only device returns the sizes and operations of a program for GPUs that are not present.
 func TestOpenCompileOnly(t *testing.T) {
 	for _, name := range []string{"h100", "a100"} {
-		d := graphtest.GPUs(t, name, 1)
+		d := graphtest.CompileOnlyGPUs(t, name, 1)
 		p := device.NewProgram(d, "product", func(in [][]*Node) [][]*Node {
 			return [][]*Node{{Tanh(graph.Linear(in[0][0], in[0][1]))}}
 		})
@@ -41,7 +41,7 @@ func TestOpenCompileOnly(t *testing.T) {
 		if m, ok := d.Memory(0); !ok || m.Limit < 70<<30 {
 			t.Errorf("%s: memory %+v", name, m)
 		}
-		if gpu, ok := d.Ahead(); !ok || gpu.Name != name || !strings.Contains(d.Describe(), gpu.Label) {
+		if gpu, ok := d.TargetGPU(); !ok || gpu.Name != name || !strings.Contains(d.Describe(), gpu.Label) {
 			t.Errorf("device %s", d.Describe())
 		}
 	}

@@ -18,17 +18,17 @@ import (
 //	data=R,fsdp=S   R         S       yes          R replicas of a model that is sharded over S devices
 type Mesh struct {
 	Replicas, Shards int
-	CutFrozen        bool
-	Rules            Rules
+	ShardFrozen      bool
+	Rules            ShardRules
 }
 
 // ShardRules lists the tensors that a Mesh shards, by the ends of their names. They are sharded along their first
 // axis, so that each shard is one contiguous range of a tensor's bytes on disk. All other tensors are replicated.
-type Rules []string
+type ShardRules []string
 
 // ParseMesh parses data, zero1, fsdp, or sizes such as data=2,fsdp=4, for a number of devices. If devices is 0, the
 // sizes give the number, and without sizes it is one. For one device the mesh is nil.
-func ParseMesh(text string, devices int, rules Rules) (*Mesh, error) {
+func ParseMesh(text string, devices int, rules ShardRules) (*Mesh, error) {
 	m := &Mesh{Replicas: 1, Shards: 1, Rules: rules}
 	n := max(devices, 1)
 	switch text {
@@ -37,7 +37,7 @@ func ParseMesh(text string, devices int, rules Rules) (*Mesh, error) {
 	case "zero1":
 		m.Shards = n
 	case "fsdp":
-		m.Shards, m.CutFrozen = n, true
+		m.Shards, m.ShardFrozen = n, true
 	default:
 		if err := m.parseSizes(text); err != nil {
 			return nil, err
@@ -65,7 +65,7 @@ func (m *Mesh) parseSizes(text string) error {
 		*sizes[axis] = int(n)
 		delete(sizes, axis)
 	}
-	m.CutFrozen = m.Shards > 1
+	m.ShardFrozen = m.Shards > 1
 	return nil
 }
 
@@ -84,7 +84,7 @@ func (m *Mesh) String() string {
 		return "one device"
 	case m.Shards == 1:
 		return "data"
-	case !m.CutFrozen:
+	case !m.ShardFrozen:
 		return "zero1"
 	case m.Replicas == 1:
 		return "fsdp"
@@ -94,13 +94,13 @@ func (m *Mesh) String() string {
 
 // IsSharded tells whether the masters, moments and gradients of a weight are sharded: a rule matches its name, and
 // its first dimension is a multiple of Shards.
-func (m *Mesh) Cuts(name string, dims []int) bool {
+func (m *Mesh) IsSharded(name string, dims []int) bool {
 	return m.matches(name) && len(dims) > 1 && dims[0]%m.Shards == 0
 }
 
 // IsFrozenSharded tells whether a frozen weight is sharded.
-func (m *Mesh) CutsFrozen(name string, dims []int) bool {
-	return m != nil && m.CutFrozen && m.Cuts(name, dims)
+func (m *Mesh) IsFrozenSharded(name string, dims []int) bool {
+	return m != nil && m.ShardFrozen && m.IsSharded(name, dims)
 }
 
 // matches tells whether the mesh has several shards and a rule matches the name of a tensor.
@@ -113,8 +113,8 @@ func (m *Mesh) matches(name string) bool {
 
 // IsIndivisible tells whether a tensor is replicated although a rule matches it, because its first dimension is not a
 // multiple of Shards.
-func (m *Mesh) Indivisible(name string, dims []int) bool {
-	return m.matches(name) && !m.Cuts(name, dims)
+func (m *Mesh) IsIndivisible(name string, dims []int) bool {
+	return m.matches(name) && !m.IsSharded(name, dims)
 }
 
 // shard returns the number of the shard that a device holds.

@@ -6,7 +6,7 @@ import (
 )
 
 func TestParseMesh(t *testing.T) {
-	rules := Rules{"proj.weight"}
+	rules := ShardRules{"proj.weight"}
 	for _, test := range []struct {
 		text    string
 		devices int
@@ -18,11 +18,11 @@ func TestParseMesh(t *testing.T) {
 		{"data=1,fsdp=1", 1, Mesh{}, "one device"},
 		{"data", 4, Mesh{Replicas: 4, Shards: 1}, "data"},
 		{"zero1", 4, Mesh{Replicas: 1, Shards: 4}, "zero1"},
-		{"fsdp", 8, Mesh{Replicas: 1, Shards: 8, CutFrozen: true}, "fsdp"},
-		{"fsdp=8", 0, Mesh{Replicas: 1, Shards: 8, CutFrozen: true}, "fsdp"},
+		{"fsdp", 8, Mesh{Replicas: 1, Shards: 8, ShardFrozen: true}, "fsdp"},
+		{"fsdp=8", 0, Mesh{Replicas: 1, Shards: 8, ShardFrozen: true}, "fsdp"},
 		{"data=2", 2, Mesh{Replicas: 2, Shards: 1}, "data"},
-		{"data=2,fsdp=4", 0, Mesh{Replicas: 2, Shards: 4, CutFrozen: true}, "data=2,fsdp=4"},
-		{"fsdp=4,data=2", 8, Mesh{Replicas: 2, Shards: 4, CutFrozen: true}, "data=2,fsdp=4"},
+		{"data=2,fsdp=4", 0, Mesh{Replicas: 2, Shards: 4, ShardFrozen: true}, "data=2,fsdp=4"},
+		{"fsdp=4,data=2", 8, Mesh{Replicas: 2, Shards: 4, ShardFrozen: true}, "data=2,fsdp=4"},
 	} {
 		m, err := ParseMesh(test.text, test.devices, rules)
 		if err != nil {
@@ -39,7 +39,7 @@ func TestParseMesh(t *testing.T) {
 			continue
 		}
 		got, want := *m, test.want
-		if got.Replicas != want.Replicas || got.Shards != want.Shards || got.CutFrozen != want.CutFrozen {
+		if got.Replicas != want.Replicas || got.Shards != want.Shards || got.ShardFrozen != want.ShardFrozen {
 			t.Errorf("%s on %d: %+v, want %+v", test.text, test.devices, got, want)
 		}
 	}
@@ -58,8 +58,8 @@ func TestParseMesh(t *testing.T) {
 }
 
 func TestMeshShards(t *testing.T) {
-	rules := Rules{"q_proj.weight", "embed_tokens.weight"}
-	fsdp := &Mesh{Replicas: 2, Shards: 4, CutFrozen: true, Rules: rules}
+	rules := ShardRules{"q_proj.weight", "embed_tokens.weight"}
+	fsdp := &Mesh{Replicas: 2, Shards: 4, ShardFrozen: true, Rules: rules}
 	zero1 := &Mesh{Replicas: 1, Shards: 4, Rules: rules}
 	for _, test := range []struct {
 		mesh            *Mesh
@@ -75,9 +75,9 @@ func TestMeshShards(t *testing.T) {
 		{&Mesh{Replicas: 4, Shards: 1, Rules: rules}, "model.embed_tokens.weight", []int{64, 4}, false, false, false},
 		{nil, "model.embed_tokens.weight", []int{64, 4}, false, false, false},
 	} {
-		trained := test.mesh.Cuts(test.name, test.dims)
-		frozen := test.mesh.CutsFrozen(test.name, test.dims)
-		indivisible := test.mesh.Indivisible(test.name, test.dims)
+		trained := test.mesh.IsSharded(test.name, test.dims)
+		frozen := test.mesh.IsFrozenSharded(test.name, test.dims)
+		indivisible := test.mesh.IsIndivisible(test.name, test.dims)
 		if trained != test.trained || frozen != test.frozen || indivisible != test.indivisible {
 			t.Errorf("%s %v on %s: trained %t, frozen %t, indivisible %t; want %t, %t, %t",
 				test.name, test.dims, test.mesh,

@@ -58,7 +58,7 @@ func NewProgram(d *Device, name string, build func(in [][]*Node) [][]*Node, dona
 
 // OnMesh makes the program run on the devices of a mesh; build then describes what each device computes. It must come
 // before the program is compiled, and returns p.
-func (p *Program) On(m *Mesh) *Program {
+func (p *Program) OnMesh(m *Mesh) *Program {
 	p.mesh = m
 	return p
 }
@@ -257,7 +257,7 @@ func (p *Program) ensure(v *variant) error {
 func (p *Program) compile(v *variant) {
 	name := p.device.tag(p.name, p.bf16x3)
 	g := NewGraph(p.device.Backend, name)
-	if err := p.mesh.spread(g); err != nil {
+	if err := p.mesh.setSPMD(g); err != nil {
 		panic(err)
 	}
 	in := make([][]*Node, len(v.shapes))

@@ -27,7 +27,7 @@ func update(in [][]*Node) [][]*Node {
 }
 
 func TestProgramCall(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		p := device.NewProgram(d, "update", update, 0)
 		defer p.Close()
 		state := []*tensors.Tensor{tensors.FromValue([]float32{1, 2}), tensors.FromValue([][]float32{{3}, {4}})}
@@ -59,7 +59,7 @@ func TestProgramCall(t *testing.T) {
 }
 
 func TestProgramShapes(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		builds := 0
 		p := device.NewProgram(d, "double", func(in [][]*Node) [][]*Node {
 			builds++
@@ -132,7 +132,7 @@ func TestProgramWithBF16x3(t *testing.T) {
 		}
 		p.Close()
 	}
-	if r := graphtest.Relative(results[1], results[0]); r > 2e-5 {
+	if r := graphtest.RelativeError(results[1], results[0]); r > 2e-5 {
 		t.Errorf("relative error %g", r)
 	} else {
 		t.Logf("relative error %g", r)

@@ -104,7 +104,7 @@ func TestOpenAutoFallsBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer d.Close()
-		if d.Platform() != PlatformGo || d.NumDevices() != 1 || d.Plugin() != "" || len(d.Compiled()) != 0 {
+		if d.Platform() != PlatformGo || d.NumDevices() != 1 || d.Plugin() != "" || len(d.CompiledPrograms()) != 0 {
 			t.Errorf("platform %s, %s", d.Platform(), d.Describe())
 		}
 		if _, ok := d.Memory(0); ok {

@@ -21,7 +21,7 @@ type shardKey struct{}
 
 // setSPMD makes g an SPMD graph: every device of the mesh runs it on its own data and meets the others only in
 // collective operations.
-func (m *Mesh) spread(g *Graph) error {
+func (m *Mesh) setSPMD(g *Graph) error {
 	if m == nil {
 		return nil
 	}

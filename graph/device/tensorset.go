@@ -17,7 +17,7 @@ import (
 // TensorSet holds named tensors in a fixed order, such as the weights of a model or one moment of an optimizer. A
 // Program takes Values as one group of arguments, or Group on a mesh; results in the same order belong to the same
 // names.
-type Tensors struct {
+type TensorSet struct {
 	Names  []string
 	Values []*tensors.Tensor // of the first device
 
@@ -25,28 +25,28 @@ type Tensors struct {
 	// shapes on each device.
 	Planned []shapes.Shape
 
-	Mesh   *Mesh               // nil: one device
-	Cut    []bool              // on a mesh: which tensors are sharded along their rows
-	Others [][]*tensors.Tensor // on a mesh: the tensors of the second device, of the third, ...
+	Mesh         *Mesh               // nil: one device
+	Sharded      []bool              // on a mesh: which tensors are sharded along their rows
+	OtherDevices [][]*tensors.Tensor // on a mesh: the tensors of the second device, of the third, ...
 }
 
 // Group returns the tensors of all devices.
-func (ts *Tensors) Group() Group { return append(Group{ts.Values}, ts.Others...) }
+func (ts *TensorSet) Group() Group { return append(Group{ts.Values}, ts.OtherDevices...) }
 
 // Replace replaces the tensors of all devices by the results of a Program.
-func (ts *Tensors) Replace(g Group) { ts.Values, ts.Others = g[0], g[1:] }
+func (ts *TensorSet) Replace(g Group) { ts.Values, ts.OtherDevices = g[0], g[1:] }
 
 // Shape returns the whole shape of tensor i, sharded or not.
-func (ts *Tensors) Shape(i int) shapes.Shape {
+func (ts *TensorSet) Shape(i int) shapes.Shape {
 	shape := ts.localShape(i).Clone()
-	if ts.IsCut(i) {
+	if ts.IsSharded(i) {
 		shape.Dimensions[0] *= ts.Mesh.Shards
 	}
 	return shape
 }
 
 // localShape returns the shape of tensor i on each device.
-func (ts *Tensors) localShape(i int) shapes.Shape {
+func (ts *TensorSet) localShape(i int) shapes.Shape {
 	if ts.Planned != nil {
 		return ts.Planned[i]
 	}
@@ -54,28 +54,28 @@ func (ts *Tensors) localShape(i int) shapes.Shape {
 }
 
 // IsSharded tells whether each device has only a shard of tensor i.
-func (ts *Tensors) IsCut(i int) bool { return i < len(ts.Cut) && ts.Cut[i] }
+func (ts *TensorSet) IsSharded(i int) bool { return i < len(ts.Sharded) && ts.Sharded[i] }
 
 // AddOnMesh appends a tensor, given its value on each device: a shard of the rows if sharded, else the whole tensor.
-func (ts *Tensors) AddParts(name string, values []*tensors.Tensor, sharded bool) {
+func (ts *TensorSet) AddOnMesh(name string, values []*tensors.Tensor, sharded bool) {
 	ts.Add(name, values[0])
 	if ts.Mesh == nil {
 		return
 	}
-	ts.Cut = append(ts.Cut, sharded)
-	if ts.Others == nil {
-		ts.Others = make([][]*tensors.Tensor, len(values)-1)
+	ts.Sharded = append(ts.Sharded, sharded)
+	if ts.OtherDevices == nil {
+		ts.OtherDevices = make([][]*tensors.Tensor, len(values)-1)
 	}
 	for d, value := range values[1:] {
-		ts.Others[d] = append(ts.Others[d], value)
+		ts.OtherDevices[d] = append(ts.OtherDevices[d], value)
 	}
 }
 
 // AddPlanned appends a planned tensor, given its whole shape.
-func (ts *Tensors) Plan(name string, whole shapes.Shape, sharded bool) {
+func (ts *TensorSet) AddPlanned(name string, whole shapes.Shape, sharded bool) {
 	local := whole.Clone()
 	if ts.Mesh != nil {
-		ts.Cut = append(ts.Cut, sharded)
+		ts.Sharded = append(ts.Sharded, sharded)
 		if sharded {
 			local.Dimensions[0] /= ts.Mesh.Shards
 		}
@@ -84,10 +84,10 @@ func (ts *Tensors) Plan(name string, whole shapes.Shape, sharded bool) {
 }
 
 // Index returns the index of the tensor called name, or -1.
-func (ts *Tensors) Index(name string) int { return slices.Index(ts.Names, name) }
+func (ts *TensorSet) Index(name string) int { return slices.Index(ts.Names, name) }
 
 // Get returns the tensor called name on the first device; it is an error if there is none.
-func (ts *Tensors) Get(name string) (*tensors.Tensor, error) {
+func (ts *TensorSet) Get(name string) (*tensors.Tensor, error) {
 	if i := ts.Index(name); i >= 0 {
 		return ts.Values[i], nil
 	}
@@ -95,13 +95,13 @@ func (ts *Tensors) Get(name string) (*tensors.Tensor, error) {
 }
 
 // Add appends a tensor of one device. The name must be new.
-func (ts *Tensors) Add(name string, value *tensors.Tensor) {
+func (ts *TensorSet) Add(name string, value *tensors.Tensor) {
 	ts.Names = append(ts.Names, name)
 	ts.Values = append(ts.Values, value)
 }
 
 // Bytes returns the memory that the tensors take on each device.
-func (ts *Tensors) Bytes() int64 {
+func (ts *TensorSet) Bytes() int64 {
 	var n int64
 	for _, shape := range ts.Shapes() {
 		n += shape.ByteSize()
@@ -110,7 +110,7 @@ func (ts *Tensors) Bytes() int64 {
 }
 
 // Shapes returns the shapes on each device, in order, as Program.Compile takes them.
-func (ts *Tensors) Shapes() []shapes.Shape {
+func (ts *TensorSet) Shapes() []shapes.Shape {
 	all := make([]shapes.Shape, max(len(ts.Values), len(ts.Planned)))
 	for i := range all {
 		all[i] = ts.localShape(i)
@@ -119,7 +119,7 @@ func (ts *Tensors) Shapes() []shapes.Shape {
 }
 
 // Finalize frees the tensors and empties the set. It skips tensors that a Program consumed.
-func (ts *Tensors) Finalize() error {
+func (ts *TensorSet) Finalize() error {
 	var errs []error
 	for _, values := range ts.Group() {
 		for i, t := range values {
@@ -128,7 +128,7 @@ func (ts *Tensors) Finalize() error {
 			}
 		}
 	}
-	ts.Names, ts.Values, ts.Cut, ts.Others = nil, nil, nil, nil
+	ts.Names, ts.Values, ts.Sharded, ts.OtherDevices = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 
@@ -136,7 +136,7 @@ func (ts *Tensors) Finalize() error {
 // tensor i on each device, as UploadOnMesh does, and whether the tensor is sharded. After an error nothing stays on the
 // devices.
 func UploadAll(m *Mesh, names []string,
-	upload func(i int) (values []*tensors.Tensor, sharded bool, err error)) (*Tensors, error) {
+	upload func(i int) (values []*tensors.Tensor, sharded bool, err error)) (*TensorSet, error) {
 	values, sharded := make([][]*tensors.Tensor, len(names)), make([]bool, len(names))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -147,10 +147,10 @@ func UploadAll(m *Mesh, names []string,
 		})
 	}
 	err := group.Wait()
-	ts := &Tensors{Mesh: m}
+	ts := &TensorSet{Mesh: m}
 	for i, name := range names {
 		if values[i] != nil {
-			ts.AddParts(name, values[i], sharded[i])
+			ts.AddOnMesh(name, values[i], sharded[i])
 		}
 	}
 	if err != nil {
@@ -181,7 +181,7 @@ func (d *Device) upload(device int, shape shapes.Shape, data []byte) (*tensors.T
 // UploadOnMesh uploads a tensor of the given whole shape to every device of a mesh, sharded along its rows or
 // replicated, and returns its value on each device. read returns the elements of a range of rows; it is called once
 // for each shard, or once for all rows of a replicated tensor. After an error nothing stays on a device.
-func (d *Device) UploadParts(m *Mesh, shape shapes.Shape, sharded bool,
+func (d *Device) UploadOnMesh(m *Mesh, shape shapes.Shape, sharded bool,
 	read func(fromRow, toRow int) ([]byte, error)) (values []*tensors.Tensor, err error) {
 	values = make([]*tensors.Tensor, m.Devices())
 	defer func() {
@@ -227,8 +227,8 @@ func aligned(data []byte, dtype dtypes.DType) []byte {
 
 // Download returns the elements of the whole tensor i, as Device.Download does; it joins the shards of a sharded
 // tensor.
-func (ts *Tensors) Whole(i int) ([]byte, error) {
-	if !ts.IsCut(i) {
+func (ts *TensorSet) Download(i int) ([]byte, error) {
+	if !ts.IsSharded(i) {
 		return download(ts.Values[i], nil)
 	}
 	data := make([]byte, ts.Shape(i).ByteSize())

@@ -17,7 +17,7 @@ import (
 )
 
 func TestUploadDownload(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		backing := make([]byte, 65)
 		for i := range backing {
 			backing[i] = byte(i) // small numbers as bfloat16 and float32, no NaN
@@ -54,8 +54,8 @@ func TestUploadDownload(t *testing.T) {
 }
 
 func TestTensors(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
-		set := &device.Tensors{}
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
+		set := &device.TensorSet{}
 		set.Add("a", tensors.FromValue([]float32{1, 2}))
 		set.Add("b", tensors.FromValue([][]int32{{3, 4, 5}}))
 		if set.Bytes() != 8+12 || set.Index("b") != 1 || set.Index("c") != -1 {
@@ -93,7 +93,7 @@ func TestTensors(t *testing.T) {
 // UploadAll keeps the order of the names although it uploads several tensors at a time. After an error it frees all
 // tensors.
 func TestUploadAll(t *testing.T) {
-	graphtest.Each(t, func(t *testing.T, d *device.Device) {
+	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		var names []string
 		for i := range 50 {
 			names = append(names, fmt.Sprint("t", i))
@@ -109,7 +109,7 @@ func TestUploadAll(t *testing.T) {
 			t.Fatal(err, set.Names)
 		}
 		for i := range names {
-			if data, err := set.Whole(i); err != nil || data[0] != byte(i) {
+			if data, err := set.Download(i); err != nil || data[0] != byte(i) {
 				t.Errorf("%s has elements %v (%v)", names[i], data, err)
 			}
 		}

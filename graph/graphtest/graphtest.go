@@ -44,7 +44,7 @@ func GoDevice(t testing.TB) *device.Device {
 
 // CPUDevices opens n CPU devices of XLA, for programs on a mesh, and closes them at the end of the test. It skips the
 // test if the device of this machine is not XLA on the CPU.
-func Devices(t testing.TB, n int) *device.Device {
+func CPUDevices(t testing.TB, n int) *device.Device {
 	t.Helper()
 	shared := Device(t)
 	if shared.Platform() != device.PlatformCPU {
@@ -63,7 +63,7 @@ var compileOnly sync.Map
 
 // CompileOnlyGPUs returns a device that compiles for n GPUs of a model, which need not be present (see
 // device.OpenCompileOnly). It skips the test if the compiler's wheels cannot be had. All tests of the process share it.
-func GPUs(t testing.TB, name string, n int) *device.Device {
+func CompileOnlyGPUs(t testing.TB, name string, n int) *device.Device {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("compiling for GPUs downloads 250 MB once: skipped in short mode")
@@ -73,7 +73,7 @@ func GPUs(t testing.TB, name string, n int) *device.Device {
 		if err != nil {
 			return nil, err
 		}
-		return device.OpenFor(gpu, device.Options{Devices: n})
+		return device.OpenCompileOnly(gpu, device.Options{Devices: n})
 	}))
 	d, err := open.(func() (*device.Device, error))()
 	if err != nil {
@@ -93,7 +93,7 @@ func XLA(t testing.TB) *device.Device {
 }
 
 // OnEachBackend runs a test on XLA and on the pure Go backend.
-func Each(t *testing.T, test func(t *testing.T, d *device.Device)) {
+func OnEachBackend(t *testing.T, test func(t *testing.T, d *device.Device)) {
 	t.Run("xla", func(t *testing.T) { test(t, XLA(t)) })
 	t.Run("go", func(t *testing.T) { test(t, GoDevice(t)) })
 }

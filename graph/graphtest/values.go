@@ -33,7 +33,7 @@ func Random(seed int64, dims ...int) *tensors.Tensor {
 }
 
 // RelativeError returns the Euclidean distance between got and want, divided by the Euclidean norm of want.
-func Relative(got, want []float32) float64 {
+func RelativeError(got, want []float32) float64 {
 	var diff, norm float64
 	for i := range want {
 		d := float64(got[i]) - float64(want[i])

@@ -14,7 +14,7 @@ import (
 // It is the SHA-256 of the config and of a 128-bit XXH3 of each tensor, which is computed as fast as memory
 // delivers the weights. It is not a signature: XXH3 is not cryptographic, so that weights with a given digest can
 // be forged.
-func (c *Checkpoint) Digest() ([]byte, error) {
+func (c *Model) Digest() ([]byte, error) {
 	config, err := json.Marshal(c.Config)
 	if err != nil {
 		return nil, err

@@ -25,14 +25,14 @@ import (
 // The folder appears under its name when it is complete and on disk; an error, such as a full disk, leaves nothing
 // behind. A folder that Export wrote before is replaced; it is an error if dir is any other folder with files in
 // it.
-func Export(dir string, c *Checkpoint, trained *device.Tensors, dtype dtypes.DType) error {
+func Export(dir string, c *Model, trained *device.TensorSet, dtype dtypes.DType) error {
 	if err := export(filepath.Clean(dir), c, trained, dtype); err != nil {
 		return fmt.Errorf("export to %s: %w", dir, err)
 	}
 	return nil
 }
 
-func export(dir string, c *Checkpoint, trained *device.Tensors, dtype dtypes.DType) (err error) {
+func export(dir string, c *Model, trained *device.TensorSet, dtype dtypes.DType) (err error) {
 	if err := checkReplaceable(dir); err != nil {
 		return err
 	}
@@ -65,13 +65,13 @@ func export(dir string, c *Checkpoint, trained *device.Tensors, dtype dtypes.DTy
 }
 
 // tensorSources describes the weights to be written, in the order of Config.Tensors.
-func tensorSources(c *Checkpoint, trained *device.Tensors, dtype dtypes.DType) ([]safetensors.Source, error) {
+func tensorSources(c *Model, trained *device.TensorSet, dtype dtypes.DType) ([]safetensors.Source, error) {
 	if !slices.Contains([]dtypes.DType{dtypes.Float32, dtypes.BFloat16, dtypes.Float16}, dtype) {
 		return nil, fmt.Errorf("dtype %s is not supported (supported: float32, bfloat16, float16)", dtype)
 	}
 	specs := c.Config.Tensors()
 	if trained == nil {
-		trained = &device.Tensors{}
+		trained = &device.TensorSet{}
 	}
 	for i, name := range trained.Names {
 		at := slices.IndexFunc(specs, func(s config.TensorSpec) bool { return s.Name == name })
@@ -96,12 +96,12 @@ func tensorSources(c *Checkpoint, trained *device.Tensors, dtype dtypes.DType) (
 }
 
 // trainedOrLoaded returns a tensor as it is after training: the trained tensor if there is one, else c's.
-func trainedOrLoaded(c *Checkpoint, trained *device.Tensors, spec config.TensorSpec) (safetensors.Tensor, error) {
+func trainedOrLoaded(c *Model, trained *device.TensorSet, spec config.TensorSpec) (safetensors.Tensor, error) {
 	at := trained.Index(spec.Name)
 	if at < 0 {
 		return c.Tensor(spec.Name)
 	}
-	data, err := trained.Whole(at)
+	data, err := trained.Download(at)
 	if err != nil {
 		return safetensors.Tensor{}, fmt.Errorf("tensor %s: %w", spec.Name, err)
 	}
@@ -117,7 +117,7 @@ func dtypeName(dtype dtypes.DType) string {
 }
 
 // writeSmallFiles writes all files but the weights.
-func writeSmallFiles(dir string, c *Checkpoint, dtype dtypes.DType) error {
+func writeSmallFiles(dir string, c *Model, dtype dtypes.DType) error {
 	text, err := c.Config.JSON(dtypeName(dtype))
 	if err != nil {
 		return err

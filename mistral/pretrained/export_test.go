@@ -15,10 +15,10 @@ import (
 )
 
 // trainedNorm returns one trained tensor: the final norm with all weights 1.5.
-func trainedNorm() *device.Tensors {
+func trainedNorm() *device.TensorSet {
 	values := slices.Repeat([]float32{1.5}, 64)
 	norm := tensors.FromFlatDataAndDimensions(values, 64)
-	return &device.Tensors{Names: []string{config.FinalNorm}, Values: []*tensors.Tensor{norm}}
+	return &device.TensorSet{Names: []string{config.FinalNorm}, Values: []*tensors.Tensor{norm}}
 }
 
 // allFiles returns the names of all small files that a folder of the built-in model or a GGUF file has, sorted.
@@ -108,7 +108,7 @@ func TestExportErrors(t *testing.T) {
 	other.Names[0] = "model.norm.bias"
 	misshapen := trainedNorm()
 	misshapen.Values[0] = tensors.FromFlatDataAndDimensions(make([]float32, 63), 63)
-	for name, trained := range map[string]*device.Tensors{"name": other, "shape": misshapen} {
+	for name, trained := range map[string]*device.TensorSet{"name": other, "shape": misshapen} {
 		if err := Export(dir, c, trained, dtypes.Float32); err == nil || !strings.Contains(err.Error(), "model.norm") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -19,7 +19,7 @@ import (
 )
 
 // openGGUFBytes writes data to a file and opens it as a model.
-func openGGUFBytes(t testing.TB, data []byte) (*Checkpoint, error) {
+func openGGUFBytes(t testing.TB, data []byte) (*Model, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "m.gguf")
 	if err := os.WriteFile(path, data, 0o644); err != nil {
@@ -61,7 +61,7 @@ func TestGGUF(t *testing.T) {
 }
 
 // checkSmallGGUF checks the config and some tensors of smallGGUF.
-func checkSmallGGUF(t *testing.T, c *Checkpoint) {
+func checkSmallGGUF(t *testing.T, c *Model) {
 	if c.Config.RopeTheta != 5000 || c.Config.HeadDim != 4 || !c.Config.TieWordEmbeddings || c.Config.VocabSize != 5 ||
 		c.Config.PadTokenID != -1 {
 		t.Errorf("config %+v", c.Config)

@@ -16,7 +16,7 @@ import (
 
 // Model is an open pretrained model: its config, its weights and its tokenizer files. It has the same form for
 // a Hugging Face folder, a GGUF file and the built-in model.
-type Checkpoint struct {
+type Model struct {
 	Path   string // as given to Open
 	Config config.Config
 
@@ -37,12 +37,12 @@ type source interface {
 // Open opens a pretrained model: a Hugging Face folder (config.json, and model.safetensors or
 // model.safetensors.index.json), a .gguf file of the llama architecture, or the built-in model Tiny. The weights
 // are mapped into memory, not read.
-func Open(path string) (*Checkpoint, error) {
+func Open(path string) (*Model, error) {
 	src, err := openSource(path)
 	if err != nil {
 		return nil, err
 	}
-	c := &Checkpoint{Path: path, source: src}
+	c := &Model{Path: path, source: src}
 	data, err := src.ReadFile(config.ConfigFile)
 	if err == nil {
 		c.Config, err = config.Parse(filepath.Join(path, config.ConfigFile), data)
@@ -73,13 +73,13 @@ func openSource(path string) (source, error) {
 // Tensor returns a tensor by its Hugging Face name. The Bytes of a folder's tensor are part of the mapped file and
 // valid until Close. The Bytes of a GGUF file's tensor are made by each call, as float32 if the file's type is
 // quantised.
-func (c *Checkpoint) Tensor(name string) (safetensors.Tensor, error) {
+func (c *Model) Tensor(name string) (safetensors.Tensor, error) {
 	return c.source.Tensor(name)
 }
 
 // CheckTensors checks the weights against the config: every tensor is present with the right shape and a float
 // type, and there is no tensor that the network would leave out of the computation. The error names the tensor.
-func (c *Checkpoint) CheckTensors() error {
+func (c *Model) CheckTensors() error {
 	known := map[string]bool{config.LMHead: true} // a tied model may store its head nevertheless
 	for _, spec := range c.Config.Tensors() {
 		known[spec.Name] = true
@@ -107,7 +107,7 @@ func (c *Checkpoint) CheckTensors() error {
 
 // ReadFile returns a file of the Hugging Face folder, such as tokenizer.json. For a GGUF file it is built from the
 // metadata. The error is fs.ErrNotExist if there is no such file.
-func (c *Checkpoint) ReadFile(name string) ([]byte, error) {
+func (c *Model) ReadFile(name string) ([]byte, error) {
 	if c.template != nil {
 		switch name {
 		case config.ChatTemplateFile:
@@ -120,7 +120,7 @@ func (c *Checkpoint) ReadFile(name string) ([]byte, error) {
 }
 
 // FileNames lists the files that ReadFile can return, sorted.
-func (c *Checkpoint) FileNames() ([]string, error) {
+func (c *Model) FileNames() ([]string, error) {
 	names, err := c.source.FileNames()
 	if err != nil {
 		return nil, err
@@ -133,10 +133,10 @@ func (c *Checkpoint) FileNames() ([]string, error) {
 }
 
 // SetChatTemplate replaces the chat template, such as by the template of the training. Export writes the new template.
-func (c *Checkpoint) SetChatTemplate(template string) { c.template = &template }
+func (c *Model) SetChatTemplate(template string) { c.template = &template }
 
 // tokenizerConfigWithTemplate returns tokenizer_config.json with the replaced chat template in it.
-func (c *Checkpoint) tokenizerConfigWithTemplate() ([]byte, error) {
+func (c *Model) tokenizerConfigWithTemplate() ([]byte, error) {
 	data, err := c.source.ReadFile(config.TokenizerConfigFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		data, err = []byte("{}"), nil
@@ -149,7 +149,7 @@ func (c *Checkpoint) tokenizerConfigWithTemplate() ([]byte, error) {
 
 // chatTemplate returns the model's chat template: chat_template.jinja if there is one, else the template in
 // tokenizer_config.json, or "" without either.
-func (c *Checkpoint) chatTemplate() (string, error) {
+func (c *Model) chatTemplate() (string, error) {
 	data, err := c.ReadFile(config.ChatTemplateFile)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return string(data), err
@@ -166,11 +166,11 @@ func (c *Checkpoint) chatTemplate() (string, error) {
 
 // ReleasePages lets the system drop the weights of a Hugging Face folder that are in memory; weights that are used
 // again are read again. For other models it does nothing.
-func (c *Checkpoint) ReleasePages() {
+func (c *Model) ReleasePages() {
 	if f, ok := c.source.(*folder); ok {
 		f.ReleasePages()
 	}
 }
 
 // Close closes the files. The Bytes of its tensors must not be used afterwards.
-func (c *Checkpoint) Close() error { return c.source.Close() }
+func (c *Model) Close() error { return c.source.Close() }

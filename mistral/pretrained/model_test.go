@@ -21,7 +21,7 @@ import (
 )
 
 // openModel opens a model and closes it at the end of the test.
-func openModel(t testing.TB, path string) *Checkpoint {
+func openModel(t testing.TB, path string) *Model {
 	t.Helper()
 	c, err := Open(path)
 	if err != nil {

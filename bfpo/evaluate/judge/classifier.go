@@ -33,7 +33,7 @@ type ClassifierConfig struct {
 	Model      string // its name in results
 	State      string // identifies the weights
 	Device     *device.Device
-	Checkpoint *pretrained.Checkpoint // closed by Classifier.Close
+	Checkpoint *pretrained.Model // closed by Classifier.Close
 	Tokenizer  *tokenizer.Tokenizer
 	DType      dtypes.DType // of the weights and the computation
 	Cache      string       // folder of stored replies; "" stores none

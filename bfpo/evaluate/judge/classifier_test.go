@@ -122,7 +122,7 @@ func TestClassifier(t *testing.T) {
 		t.Error(err)
 	}
 	llama := j.ClassifierConfig
-	llama.Checkpoint = &pretrained.Checkpoint{Config: config.Config{ModelType: "llama"}}
+	llama.Checkpoint = &pretrained.Model{Config: config.Config{ModelType: "llama"}}
 	other, err := NewClassifier(llama)
 	if err != nil || other.prompt(answers[0]) != llamaPrompt(answers[0]) || other.Digest() == j.Digest() {
 		t.Errorf("the prompt for Llama is not its own: %v", err)

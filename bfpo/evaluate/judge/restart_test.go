@@ -59,7 +59,7 @@ func answeringRun(t *testing.T) evaluate.Run {
 		t.Fatal(err)
 	}
 	encoder := evaluate.Encoder{Tokenizer: vocabulary, MaxLength: checkpoint.Config.MaxPositionEmbeddings}
-	plan, err := evaluate.NewPlan(context.Background(), tasks, task.Data{Dir: dir}, encoder, 0)
+	plan, err := evaluate.NewPlan(context.Background(), tasks, task.Data{Folder: dir}, encoder, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,9 +51,9 @@ func (c Catalog) add(files fs.FS, folder string) error {
 			return err
 		}
 		if other, twice := found[t.Name]; twice {
-			return fmt.Errorf("%s: task %s is in %s already", t.Place, t.Name, other)
+			return fmt.Errorf("%s: task %s is in %s already", t.File, t.Name, other)
 		}
-		found[t.Name], c.tasks[t.Name] = t.Place, t
+		found[t.Name], c.tasks[t.Name] = t.File, t
 		return nil
 	})
 }

@@ -28,8 +28,8 @@ type Document struct {
 
 // Data locates the rows of tasks.
 type Data struct {
-	Dir string   // the folder with local files; "" if there is none
-	Hub *hub.Hub // serves tasks without local files; nil if there is none
+	Folder string   // the folder with local files; "" if there is none
+	Hub    *hub.Hub // serves tasks without local files; nil if there is none
 }
 
 // Documents reads the first limit rows of a task (0 = all) and returns their documents with the total number of rows.
@@ -61,7 +61,7 @@ func (d Data) Documents(ctx context.Context, t Task, limit int) (documents []Doc
 		err = errors.New("no rows")
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("task %s (%s): %w", t.Name, t.Place, err)
+		return nil, 0, fmt.Errorf("task %s (%s): %w", t.Name, t.File, err)
 	}
 	return documents, total, nil
 }
@@ -71,21 +71,21 @@ func (d Data) open(ctx context.Context, t Task) (datasets.Source, error) {
 	for _, pattern := range t.Local {
 		path := filepath.FromSlash(pattern)
 		if !filepath.IsAbs(path) {
-			if d.Dir == "" {
+			if d.Folder == "" {
 				continue
 			}
-			path = filepath.Join(d.Dir, path)
+			path = filepath.Join(d.Folder, path)
 		}
 		files, err := filepath.Glob(path)
 		if err != nil {
-			return datasets.Source{}, fmt.Errorf("%s: local: %q: %w", t.Place, pattern, err)
+			return datasets.Source{}, fmt.Errorf("%s: local: %q: %w", t.File, pattern, err)
 		}
 		if len(files) > 0 {
 			return datasets.OpenFiles(t.Name, files)
 		}
 	}
-	missing := fmt.Sprintf("no file %s in the data folder %q", strings.Join(t.Local, " or "), d.Dir)
-	if d.Dir == "" {
+	missing := fmt.Sprintf("no file %s in the data folder %q", strings.Join(t.Local, " or "), d.Folder)
+	if d.Folder == "" {
 		missing = "no data folder is given"
 	}
 	if t.DatasetPath == "" || d.Hub == nil {

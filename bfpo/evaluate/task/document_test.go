@@ -22,7 +22,7 @@ func TestDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	documents, total, err := Data{Dir: dir}.Documents(t.Context(), task, 0)
+	documents, total, err := Data{Folder: dir}.Documents(t.Context(), task, 0)
 	if err != nil || total != 2 || len(documents) != 2 {
 		t.Fatalf("%+v, %d, error %v", documents, total, err)
 	}
@@ -33,7 +33,7 @@ func TestDocuments(t *testing.T) {
 	if d := documents[1]; d.ID != 1 || d.Gold != 1 || d.Contexts[0] != "7" {
 		t.Errorf("%+v", d)
 	}
-	documents, total, err = Data{Dir: dir}.Documents(t.Context(), task, 1)
+	documents, total, err = Data{Folder: dir}.Documents(t.Context(), task, 1)
 	if err != nil || total != 2 || len(documents) != 1 {
 		t.Errorf("%d of %d, error %v", len(documents), total, err)
 	}
@@ -46,7 +46,7 @@ func TestDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = Data{Dir: dir}.Documents(t.Context(), bad, 0)
+		_, _, err = Data{Folder: dir}.Documents(t.Context(), bad, 0)
 		if err == nil || !strings.Contains(err.Error(), want) ||
 			!strings.Contains(err.Error(), "rows.jsonl, row 0") {
 			t.Errorf("%ss: error %v, want one with %q and the row", key, err, want)

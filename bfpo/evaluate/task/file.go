@@ -28,9 +28,9 @@ func readTask(files fs.FS, folder, name string, suggest Suggest) (Task, error) {
 	if err := f.readFile(name); err != nil {
 		return Task{}, err
 	}
-	f.task.Place = path.Join(folder, name)
+	f.task.File = path.Join(folder, name)
 	if err := f.task.check(); err != nil {
-		return Task{}, fmt.Errorf("%s: %w", f.task.Place, err)
+		return Task{}, fmt.Errorf("%s: %w", f.task.File, err)
 	}
 	return f.task, nil
 }

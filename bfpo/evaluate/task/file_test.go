@@ -141,8 +141,8 @@ func TestCatalog(t *testing.T) {
 	if len(notices) != 1 || notices[0] != "task hhh_alignment is bigbench_hhh_alignment_multiple_choice" {
 		t.Errorf("notices %q", notices)
 	}
-	if tasks[8].Name != "toxigen" || tasks[8].Place != dir+"/own.yaml" {
-		t.Errorf("toxigen is from %s", tasks[8].Place)
+	if tasks[8].Name != "toxigen" || tasks[8].File != dir+"/own.yaml" {
+		t.Errorf("toxigen is from %s", tasks[8].File)
 	}
 	_, _, err = c.Select([]string{"mime"})
 	if err == nil || !strings.Contains(err.Error(), `task "mime" is unknown; did you mean`) {

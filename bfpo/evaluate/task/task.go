@@ -17,7 +17,7 @@ type Task struct {
 	Name    string
 	Version string   // of the task's definition, for results.json
 	Aliases []string // other names of the task
-	Place   string   // the task file
+	File    string   // the task file
 
 	DatasetPath, DatasetName, Split string   // on the hub
 	Local                           []string // file patterns in the data folder; the first that matches counts
