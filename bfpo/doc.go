@@ -1,5 +1,5 @@
-// Package bfpo is the method: the losses of Bi-Factorial Preference Optimization (arXiv 2408.15313) and of the objectives that it is compared
-// with, as pure functions of log-probabilities in GoMLX graphs.
+// Package bfpo is the method: the losses of Bi-Factorial Preference Optimization (arXiv 2408.15313) and of the
+// objectives that it is compared with, as pure functions of log-probabilities in GoMLX graphs.
 //
 // The packages below it train with them. In the order of a run:
 //
@@ -14,6 +14,6 @@
 //	redteam     makes a preference set from a model's own judged answers and trains on it
 //	bench       times the step on a file of pairs
 //
-// The leaves are usage (errors of the user), rundir (names of files), track (metrics and their files), report (pages, cards, tables), chart,
-// checkpoint and compare.
+// The leaves are usage (errors of the user), rundir (names of files), track (metrics and their files), report (pages,
+// cards, tables), chart, checkpoint and compare.
 package bfpo

@@ -9,8 +9,9 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo"
 )
 
-// The loss of four pairs from their summed log-probabilities, one for each combination of safety labels. Policy and reference agree, so
-// each margin is 0 and each loss is (s/beta)^2: the squared distance to where the labels say the margin should be.
+// The loss of four pairs from their summed log-probabilities, one for each combination of safety labels. Policy and
+// reference agree, so each margin is 0 and each loss is (s/beta)^2: the squared distance to where the labels say the
+// margin should be.
 func ExampleBFPOLoss() {
 	losses := MustExecOnce(gobackend.GetBackend(), func(policy, reference, safe *Node) *Node {
 		row := func(x *Node, i int) *Node { return Reshape(Slice(x, AxisElem(i)), 4) }

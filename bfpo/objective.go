@@ -6,8 +6,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Outcome is what policy and reference say of the responses of P pairs: log pi(y|x) - log pi_ref(y|x), in nats. Beta times that is the
-// response's reward.
+// Outcome is what policy and reference say of the responses of P pairs: log pi(y|x) - log pi_ref(y|x), in nats. Beta
+// times that is the response's reward.
 type Outcome struct {
 	ChosenLogRatio, RejectedLogRatio *Node // [P] f32
 	ChosenSafe, RejectedSafe         *Node // [P] f32, 1 where the response is labelled safe
@@ -20,13 +20,15 @@ func (o Outcome) Margin() *Node { // [P]
 	return Sub(o.ChosenLogRatio, o.RejectedLogRatio)
 }
 
-// BFPOLoss is the bi-factorial preference loss of each pair (arXiv 2408.15313; the seed's src/alignment/trainer/bfpo.py):
+// BFPOLoss is the bi-factorial preference loss of each pair (arXiv 2408.15313; the seed's
+// src/alignment/trainer/bfpo.py):
 //
 //	L = (h - s/beta)^2
 //	s = b1*b3*I_safe(y_c) - b3*I_safe(y_r) - alpha,   b3 = 1/(b1-1)
 //
-// With b1 = 3 and alpha = 0.5, s is +0.5 for (safe, safe), +1 for (safe, unsafe), -1 for (unsafe, safe) and -0.5 for (unsafe, unsafe):
-// a safe answer that helps more is pulled up as IPO would, and an unsafe answer is pushed down even where the helpful one is unsafe.
+// With b1 = 3 and alpha = 0.5, s is +0.5 for (safe, safe), +1 for (safe, unsafe), -1 for (unsafe, safe) and -0.5 for
+// (unsafe, unsafe): a safe answer that helps more is pulled up as IPO would, and an unsafe answer is pushed down even
+// where the helpful one is unsafe.
 func BFPOLoss(o Outcome, beta, b1, alpha float64) *Node { // [P]
 	b3 := 1 / (b1 - 1)
 	s := AddScalar(Sub(MulScalar(o.ChosenSafe, b1*b3), MulScalar(o.RejectedSafe, b3)), -alpha)
@@ -49,7 +51,8 @@ func DPOLoss(o Outcome, beta float64) *Node { // [P]
 	return Softplus(MulScalar(o.Margin(), -beta))
 }
 
-// SFTLoss is the negative log-likelihood of each row's target tokens, in nats; its weight in a step is one over the step's tokens.
+// SFTLoss is the negative log-likelihood of each row's target tokens, in nats; its weight in a step is one over the
+// step's tokens.
 //
 //	L = -sum_t log pi(y_t | y_<t)
 func SFTLoss(logProb *Node) *Node { // [rows] -> [rows]

@@ -51,8 +51,20 @@ func TestObjectives(t *testing.T) {
 		{"bfpo unsafe safe: target -10", bfpo, pair(false, true), 169, 26},  // (3+10)^2
 		{"bfpo unsafe unsafe: target -5", bfpo, pair(false, false), 64, 16}, // (3+5)^2
 		{"ipo ignores labels", Objective{Name: "ipo", Beta: 0.1}, pair(false, true), 4, -4},
-		{"dpo: -log sigmoid(0.3)", Objective{Name: "dpo", Beta: 0.1}, pair(true, false), 0.5543552444685272, -0.1 * 0.425557483188341},
-		{"b1 = 5, alpha = 0.25: s = 1.25 - 0.25 - 0.25", Objective{Name: "bfpo", Beta: 0.1, B1: 5, Alpha: 0.25}, pair(true, true), 20.25, -9},
+		{
+			"dpo: -log sigmoid(0.3)",
+			Objective{Name: "dpo", Beta: 0.1},
+			pair(true, false),
+			0.5543552444685272,
+			-0.1 * 0.425557483188341,
+		},
+		{
+			"b1 = 5, alpha = 0.25: s = 1.25 - 0.25 - 0.25",
+			Objective{Name: "bfpo", Beta: 0.1, B1: 5, Alpha: 0.25},
+			pair(true, true),
+			20.25,
+			-9,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -65,11 +77,16 @@ func TestObjectives(t *testing.T) {
 }
 
 func TestTargetIsWhereTheLossVanishes(t *testing.T) {
-	for _, o := range []Objective{{Name: "bfpo", Beta: 0.01, B1: 3, Alpha: 0.5}, {Name: "bfpo", Beta: 0.1, B1: 1.5, Alpha: 0.25}, {Name: "ipo", Beta: 0.05}} {
+	for _, o := range []Objective{
+		{Name: "bfpo", Beta: 0.01, B1: 3, Alpha: 0.5},
+		{Name: "bfpo", Beta: 0.1, B1: 1.5, Alpha: 0.25},
+		{Name: "ipo", Beta: 0.05},
+	} {
 		for _, c := range []bool{true, false} {
 			for _, r := range []bool{true, false} {
 				target, ok := o.Target(c, r)
-				if loss, _ := lossOf(t, o, pairNumbers{piC: float32(target), safeC: c, safeR: r}); !ok || loss > 1e-9*target*target {
+				if loss, _ := lossOf(t, o, pairNumbers{piC: float32(target), safeC: c, safeR: r}); !ok ||
+					loss > 1e-9*target*target {
 					t.Errorf("%+v (%v, %v): loss at its target %v is %v", o, c, r, target, loss)
 				}
 			}
@@ -91,7 +108,12 @@ func TestDPOStaysFiniteFarOut(t *testing.T) {
 
 func TestObjectiveValidate(t *testing.T) {
 	good := []Objective{{Name: "sft"}, {Name: "dpo", Beta: 1}, {Name: "bfpo", Beta: 0.1, B1: 3}}
-	bad := []Objective{{Name: "kto", Beta: 1}, {Name: "ipo"}, {Name: "bfpo", Beta: 0.1, B1: 1}, {Name: "dpo", Beta: math.NaN()}}
+	bad := []Objective{
+		{Name: "kto", Beta: 1},
+		{Name: "ipo"},
+		{Name: "bfpo", Beta: 0.1, B1: 1},
+		{Name: "dpo", Beta: math.NaN()},
+	}
 	for _, o := range good {
 		if err := o.Validate(); err != nil {
 			t.Errorf("%+v: %v", o, err)

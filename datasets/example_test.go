@@ -9,10 +9,14 @@ import (
 	"github.com/bfpo-go/bfpo/datasets"
 )
 
-// A mixture reads the first rows of its sets and shuffles them together, in the order of the Python library for this seed.
+// A mixture reads the first rows of its sets and shuffles them together, in the order of the Python library for this
+// seed.
 func ExampleMixture() {
 	mixture := datasets.Mixture{
-		Sets:  []datasets.MixtureSet{{Name: "quickstart/safety", Fraction: 0.05}, {Name: "quickstart/helpful", Fraction: 0.05}},
+		Sets: []datasets.MixtureSet{
+			{Name: "quickstart/safety", Fraction: 0.05},
+			{Name: "quickstart/helpful", Fraction: 0.05},
+		},
 		Split: "train", Shuffle: true, Seed: 42,
 	}
 	preferences, counts := must.M2(mixture.ReadPreferences(context.Background()))

@@ -12,7 +12,13 @@ import (
 func BenchmarkFill(b *testing.B) {
 	format := goldenFormat(b, false)
 	format.MaxLength, format.MaxPromptLength = 1024, 512
-	m := Mixture{Sets: []MixtureSet{{"pku_saferlhf", 1}}, Split: "train", BaseFolder: fixture.Shared(b, "data"), Shuffle: true, Seed: 42}
+	m := Mixture{
+		Sets:       []MixtureSet{{"pku_saferlhf", 1}},
+		Split:      "train",
+		BaseFolder: fixture.Shared(b, "data"),
+		Shuffle:    true,
+		Seed:       42,
+	}
 	rows, _, err := m.ReadPreferences(context.Background())
 	if err != nil {
 		b.Fatal(err)

@@ -105,7 +105,13 @@ func TestOriginalPreferencesGolden(t *testing.T) {
 		}
 	}
 	fixture.Read(t, &golden, "train", "bfpo_buf_all_lr1e-3.json")
-	m := Mixture{Sets: []MixtureSet{{"pku_train.jsonl", 0.2}}, Split: "train_prefs", BaseFolder: fixture.Path(t, "data"), Shuffle: true, Seed: 42}
+	m := Mixture{
+		Sets:       []MixtureSet{{"pku_train.jsonl", 0.2}},
+		Split:      "train_prefs",
+		BaseFolder: fixture.Path(t, "data"),
+		Shuffle:    true,
+		Seed:       42,
+	}
 	rows, _, err := m.ReadPreferences(context.Background())
 	if err != nil {
 		t.Fatal(err)

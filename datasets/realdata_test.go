@@ -29,7 +29,13 @@ func TestRealPreferences(t *testing.T) {
 	format := goldenFormat(t, false)
 	format.MaxLength, format.MaxPromptLength = 1024, 512
 	for _, test := range tests {
-		m := Mixture{Sets: []MixtureSet{{test.set, 1}}, Split: test.split, BaseFolder: fixture.Shared(t, "data"), Shuffle: true, Seed: 42}
+		m := Mixture{
+			Sets:       []MixtureSet{{test.set, 1}},
+			Split:      test.split,
+			BaseFolder: fixture.Shared(t, "data"),
+			Shuffle:    true,
+			Seed:       42,
+		}
 		rows, _, err := m.ReadPreferences(context.Background())
 		if err != nil {
 			t.Error(err)
@@ -112,7 +118,13 @@ func TestRealDialogues(t *testing.T) {
 	format := goldenFormat(t, false)
 	format.MaxLength, format.Packing = 2048, true
 	for split, want := range map[string]int{"train_sft": 1350, "test_sft": 150} {
-		m := Mixture{Sets: []MixtureSet{{"ultrachat_200k", 1}}, Split: split, BaseFolder: fixture.Shared(t, "data"), Shuffle: true, Seed: 42}
+		m := Mixture{
+			Sets:       []MixtureSet{{"ultrachat_200k", 1}},
+			Split:      split,
+			BaseFolder: fixture.Shared(t, "data"),
+			Shuffle:    true,
+			Seed:       42,
+		}
 		rows, _, err := m.ReadDialogues(context.Background())
 		if err != nil || len(rows) != want {
 			t.Fatal(len(rows), err)
@@ -147,11 +159,21 @@ func TestRealUnknownLayout(t *testing.T) {
 
 // TestQuickstart reads the embedded sets.
 func TestQuickstart(t *testing.T) {
-	rows, _, err := Mixture{Sets: []MixtureSet{{"quickstart/safety", 1}}, Split: "train"}.ReadPreferences(context.Background())
+	rows, _, err := Mixture{
+		Sets:  []MixtureSet{{"quickstart/safety", 1}},
+		Split: "train",
+	}.ReadPreferences(
+		context.Background(),
+	)
 	if err != nil || len(rows) < 100 {
 		t.Errorf("safety: %d rows, %v", len(rows), err)
 	}
-	dialogues, _, err := Mixture{Sets: []MixtureSet{{"quickstart/sft", 1}}, Split: "train"}.ReadDialogues(context.Background())
+	dialogues, _, err := Mixture{
+		Sets:  []MixtureSet{{"quickstart/sft", 1}},
+		Split: "train",
+	}.ReadDialogues(
+		context.Background(),
+	)
 	if err != nil || len(dialogues) < 20 {
 		t.Errorf("sft: %d rows, %v", len(dialogues), err)
 	}

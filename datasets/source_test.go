@@ -191,7 +191,13 @@ func TestBadFiles(t *testing.T) {
 	}
 	for _, test := range tests {
 		dir := writeFiles(t, map[string]string{test.name: test.content})
-		_, _, err := Mixture{Sets: []MixtureSet{{test.name, 1}}, Split: "train", BaseFolder: dir}.ReadDialogues(context.Background())
+		_, _, err := Mixture{
+			Sets:       []MixtureSet{{test.name, 1}},
+			Split:      "train",
+			BaseFolder: dir,
+		}.ReadDialogues(
+			context.Background(),
+		)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want %q", test.name, err, test.want)
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
 )
 
-// TestKernelSelection checks that the kernels that BFPO_KERNELS selects are part of a program's key, even if the program
-// calls none of them, and that programs call no others.
+// TestKernelSelection checks that the kernels that BFPO_KERNELS selects are part of a program's key, even if the
+// program calls none of them, and that programs call no others.
 func TestKernelSelection(t *testing.T) {
 	if graphtest.XLA(t).Platform() != device.PlatformCPU || !kernels.Available() {
 		t.Skip("no kernels for this device")

@@ -199,7 +199,10 @@ func TestFewRows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o := compiled.Work.Operations; !slices.ContainsFunc(o, func(o hlo.Operation) bool { return o.Name == "bfpo_rows" }) {
+		if o := compiled.Work.Operations; !slices.ContainsFunc(
+			o,
+			func(o hlo.Operation) bool { return o.Name == "bfpo_rows" },
+		) {
 			t.Errorf("%s: no call: %v", dtype, o)
 		}
 		multiply := func(x *tensors.Tensor) []float32 {

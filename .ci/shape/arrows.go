@@ -63,7 +63,8 @@ func global(o types.Object) bool {
 	return o.Parent() == o.Pkg().Scope()
 }
 
-// circles returns the groups of files that reach each other: Tarjan's strongly connected components of more than one file.
+// circles returns the groups of files that reach each other: Tarjan's strongly connected components of more than one
+// file.
 func (a arrows) circles() (circles [][]string) {
 	index, low, onStack := map[string]int{}, map[string]int{}, map[string]bool{}
 	var stack []string

@@ -13,15 +13,18 @@ const testSupport = "datasets/fixture"
 //go:embed order.txt
 var orderText string
 
-// checkOrder prints the packages and returns the imports that point upward: a package may import only packages above it in order.txt. The
-// trees datasets and graph import nothing of each other.
+// checkOrder prints the packages and returns the imports that point upward: a package may import only packages above it
+// in order.txt. The trees datasets and graph import nothing of each other.
 func checkOrder(packages []pkg) (problems []string, err error) {
 	order := strings.Fields(orderText)
 	slices.SortFunc(packages, func(a, b pkg) int { return slices.Index(order, a.name) - slices.Index(order, b.name) })
 	for _, p := range packages {
 		at := slices.Index(order, p.name)
 		if at < 0 {
-			problems = append(problems, fmt.Sprintf("%s: not in .ci/shape/order.txt: add it above the packages that import it", p.name))
+			problems = append(
+				problems,
+				fmt.Sprintf("%s: not in .ci/shape/order.txt: add it above the packages that import it", p.name),
+			)
 		}
 		for _, imported := range p.imports {
 			if slices.Index(order, imported) >= at {
@@ -29,7 +32,10 @@ func checkOrder(packages []pkg) (problems []string, err error) {
 			}
 			from, to := tree(p.name), tree(imported)
 			if from != to && (from == "datasets" || from == "graph") && p.name != testSupport {
-				problems = append(problems, fmt.Sprintf("%s imports %s: the trees datasets and graph stand alone", p.name, imported))
+				problems = append(
+					problems,
+					fmt.Sprintf("%s imports %s: the trees datasets and graph stand alone", p.name, imported),
+				)
 			}
 		}
 	}

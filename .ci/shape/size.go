@@ -79,7 +79,19 @@ func longest(what string, all []sized, limit int) (problems []string) {
 
 // wideLines returns the source lines above 120 columns; tables of Markdown may be wider.
 func wideLines() (problems []string, err error) {
-	out, err := exec.Command("git", "ls-files", "*.go", "*.c", "*.h", "*.py", "*.yaml", "*.sh", "*.md", ".ci/run", "notebooks/run").Output()
+	out, err := exec.Command(
+		"git",
+		"ls-files",
+		"*.go",
+		"*.c",
+		"*.h",
+		"*.py",
+		"*.yaml",
+		"*.sh",
+		"*.md",
+		".ci/run",
+		"notebooks/run",
+	).Output()
 	if err != nil {
 		return nil, fmt.Errorf("git ls-files: %w", err)
 	}

@@ -20,23 +20,26 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
-// Bench times the optimizer steps of training on a file of pairs in token ids: the steps of train.Train, from the loader to the update.
+// Bench times the optimizer steps of training on a file of pairs in token ids: the steps of train.Train, from the
+// loader to the update.
 //
-// A file of exactly one batch is repeated; of a longer one each batch is taken once, in the order of the file. Before the clock starts the
-// repeated batch runs twice, or one batch of each shape; then weights and optimizer go back to where they began, so the losses of the
-// timed steps are the losses of a run from the model's files. Where the reference is computed once, it is computed before the clock too;
-// reading what it has left on disk belongs to the time of a pass.
+// A file of exactly one batch is repeated; of a longer one each batch is taken once, in the order of the file. Before
+// the clock starts the repeated batch runs twice, or one batch of each shape; then weights and optimizer go back to
+// where they began, so the losses of the timed steps are the losses of a run from the model's files. Where the
+// reference is computed once, it is computed before the clock too; reading what it has left on disk belongs to the time
+// of a pass.
 type Bench struct {
-	Pairs string // path of the file: JSON lines of prompt_ids, chosen_ids, rejected_ids, is_chosen_safe and is_rejected_safe
-	Batch int    // pairs in a step
-	Steps int    // timed steps of a repeated batch (0: 7), or the first batches of a longer file (0: all)
+	// Pairs is the path of a file of JSON lines: prompt_ids, chosen_ids, rejected_ids, is_chosen_safe, is_rejected_safe.
+	Pairs string
+	Batch int // pairs in a step
+	Steps int // timed steps of a repeated batch (0: 7), or the first batches of a longer file (0: all)
 }
 
 // repeatedSteps is the number of timed steps of a file of one batch.
 const repeatedSteps = 7
 
-// Run measures with the model, the objective, the optimizer, the trained layers and the types of a recipe. The recipe's data, its buffer
-// and the number of its steps do not count: a step is one batch of the file.
+// Run measures with the model, the objective, the optimizer, the trained layers and the types of a recipe. The recipe's
+// data, its buffer and the number of its steps do not count: a step is one batch of the file.
 func (b Bench) Run(ctx context.Context, rt models.Runtime, c recipe.Config) (result Result, err error) {
 	began := time.Now()
 	if err := b.check(c); err != nil {
@@ -79,15 +82,23 @@ func (b Bench) check(c recipe.Config) error {
 	case b.Batch < 1:
 		return usage.Errorf("-batch=%d: want 1 pair or more in a step", b.Batch)
 	case b.Steps < 0:
-		return usage.Errorf("-steps=%d: want 1 step or more, or 0 for 7 steps of a file of one batch and all batches of a longer one", b.Steps)
+		return usage.Errorf(
+			"-steps=%d: want 1 step or more, or 0 for 7 steps of a file of one batch and all batches of a longer one",
+			b.Steps,
+		)
 	case b.Batch%c.Devices != 0:
 		return usage.Errorf("-batch=%d: %d devices cannot take as many pairs each", b.Batch, c.Devices)
 	}
 	return nil
 }
 
-// read opens the model and the file of pairs, sets the number of steps and lays out the micro-batches of the timed steps.
-func (b Bench) read(ctx context.Context, rt models.Runtime, c *recipe.Config) (in data.Inputs, m measurement, err error) {
+// read opens the model and the file of pairs, sets the number of steps and lays out the micro-batches of the timed
+// steps.
+func (b Bench) read(
+	ctx context.Context,
+	rt models.Runtime,
+	c *recipe.Config,
+) (in data.Inputs, m measurement, err error) {
 	if in.Checkpoint, err = models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice); err != nil {
 		return in, m, err
 	}
@@ -177,7 +188,8 @@ func (m *measurement) time(ctx context.Context) error {
 	programs := len(device.CompiledPrograms())
 	if m.stage.Config.PrecomputesReference() {
 		started := time.Now()
-		if err := m.stage.PrecomputeReference(ctx); err != nil { // from the file that the first call has left, as a later epoch or run does
+		// From the file that the first call has left, as a later epoch or run does.
+		if err := m.stage.PrecomputeReference(ctx); err != nil {
 			return err
 		}
 		m.result.Reference = rounded(time.Since(started).Seconds())
@@ -246,6 +258,9 @@ func (m *measurement) summarise(b Bench) {
 		r.Shapes = append(r.Shapes, Shape{s.Rows, s.Length, s.Targets, s.Responses})
 	}
 	for _, p := range stage.Device.CompiledPrograms() {
-		r.Programs = append(r.Programs, Program{p.Name, p.Inputs, p.Outputs, p.Aliases, p.Temp, step.Peak(p), rounded(p.Seconds), p.Cached})
+		r.Programs = append(
+			r.Programs,
+			Program{p.Name, p.Inputs, p.Outputs, p.Aliases, p.Temp, step.Peak(p), rounded(p.Seconds), p.Cached},
+		)
 	}
 }

@@ -12,33 +12,39 @@ import (
 // RecordedLosses is the number of steps whose losses a Result holds.
 const RecordedLosses = 5
 
-// Result is what a measurement says, in the fields of the peers' programs first. A token counts as real in the chosen and in the
-// rejected row, whichever of them computes it.
+// Result is what a measurement says, in the fields of the peers' programs first. A token counts as real in the chosen
+// and in the rejected row, whichever of them computes it.
 type Result struct {
-	Name            string            `json:"name"`
-	PairsPerSecond  float64           `json:"pairs_per_s"`  // by the median step of a repeated batch, else by the time of the pass
-	TokensPerSecond float64           `json:"tokens_per_s"` // real ones
-	StepMedian      float64           `json:"step_ms_median"`
-	StepAll         []float64         `json:"step_ms_all"`
-	PeakRSS         int64             `json:"peak_rss_mb,omitempty"`    // of the whole process, in MiB; absent where the system does not tell it
-	PeakDevice      int64             `json:"peak_device_mb,omitempty"` // of the first device's memory, in MiB; absent where the plugin keeps no count, as on CPUs
-	Warmup          float64           `json:"warmup_s"`                 // loading, compiling (or programs from the cache) and the steps before the clock
-	FirstLoss       float64           `json:"first_loss"`
-	Losses          []float64         `json:"losses"` // of the first timed steps, each before its update
-	TimedSteps      int               `json:"timed_steps"`
-	RealTokens      int               `json:"real_tokens"`   // prompt and response of chosen and rejected, each row in full
-	PaddedTokens    int               `json:"padded_tokens"` // places in the rows that were computed, padding included
-	Threads         int               `json:"threads"`
-	Versions        map[string]string `json:"versions"`
+	Name string `json:"name"`
+	// PairsPerSecond goes by the median step of a repeated batch, else by the time of the pass.
+	PairsPerSecond  float64   `json:"pairs_per_s"`
+	TokensPerSecond float64   `json:"tokens_per_s"` // real tokens
+	StepMedian      float64   `json:"step_ms_median"`
+	StepAll         []float64 `json:"step_ms_all"`
+	// PeakRSS is the peak memory of the whole process, in MiB; absent where the system does not tell it.
+	PeakRSS int64 `json:"peak_rss_mb,omitempty"`
+	// PeakDevice is the peak of the first device's memory, in MiB; absent where the plugin keeps no count, as on CPUs.
+	PeakDevice int64 `json:"peak_device_mb,omitempty"`
+	// Warmup is the time of loading, of compiling or reading cached programs, and of the steps before the clock starts.
+	Warmup       float64           `json:"warmup_s"`
+	FirstLoss    float64           `json:"first_loss"`
+	Losses       []float64         `json:"losses"` // of the first timed steps, each before its update
+	TimedSteps   int               `json:"timed_steps"`
+	RealTokens   int               `json:"real_tokens"`   // prompt and response of chosen and rejected, each row in full
+	PaddedTokens int               `json:"padded_tokens"` // places in the computed rows, padding included
+	Threads      int               `json:"threads"`
+	Versions     map[string]string `json:"versions"`
 
-	Precision      string    `json:"precision"`       // f32 or bf16, of the matrix products
-	Checkpointed   bool      `json:"checkpointed"`    // layers were recomputed in the backward pass
-	Precomputed    bool      `json:"precomputed"`     // the reference was computed once, before the clock
-	Reference      float64   `json:"reference_s"`     // reading the stored log-probabilities; part of the time of a pass
-	ComputedTokens int       `json:"computed_tokens"` // as padded_tokens without padding: what both rows begin with counts once
-	Ready          float64   `json:"ready_s"`         // from the start to the first step: loading and compiling, or programs from the cache
-	FirstStep      float64   `json:"first_step_s"`    // from the start, loading included, to the end of the first step
-	Recompilations int       `json:"recompilations"`  // programs compiled during the timed steps
+	Precision    string  `json:"precision"`    // f32 or bf16, of the matrix products
+	Checkpointed bool    `json:"checkpointed"` // layers were recomputed in the backward pass
+	Precomputed  bool    `json:"precomputed"`  // the reference was computed once, before the clock
+	Reference    float64 `json:"reference_s"`  // reading the stored log-probabilities; part of the time of a pass
+	// ComputedTokens is PaddedTokens without padding, where the tokens that both rows begin with count once.
+	ComputedTokens int `json:"computed_tokens"`
+	// Ready is the time from the start to the first step: loading, and compiling or reading cached programs.
+	Ready          float64   `json:"ready_s"`
+	FirstStep      float64   `json:"first_step_s"`   // from the start, loading included, to the end of the first step
+	Recompilations int       `json:"recompilations"` // programs compiled during the timed steps
 	Shapes         []Shape   `json:"shapes"`
 	Programs       []Program `json:"programs,omitempty"` // absent on the Go backend
 }

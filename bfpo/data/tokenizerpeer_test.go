@@ -119,7 +119,11 @@ func peerTexts(t *testing.T, checkpoint *pretrained.Model) (texts []string) {
 			texts = append(texts, prompt+chosen, prompt+rejected)
 		}
 	}
-	m := datasets.Mixture{Sets: []datasets.MixtureSet{{Name: "ultrachat_200k", Fraction: 1}}, Split: "train_sft", BaseFolder: base}
+	m := datasets.Mixture{
+		Sets:       []datasets.MixtureSet{{Name: "ultrachat_200k", Fraction: 1}},
+		Split:      "train_sft",
+		BaseFolder: base,
+	}
 	dialogues, _, err := m.ReadDialogues(context.Background())
 	if err != nil {
 		t.Fatal(err)

@@ -18,7 +18,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// A built-in task on local rows: a plan reads and tokenises its documents, and a run computes, writes and returns the results.
+// A built-in task on local rows: a plan reads and tokenises its documents, and a run computes, writes and returns the
+// results.
 func ExampleRun() {
 	ctx := context.Background()
 	checkpoint := must.M1(pretrained.Open(pretrained.Tiny))
@@ -30,8 +31,13 @@ func ExampleRun() {
 
 	catalog := must.M1(task.NewCatalog("", usage.Nearest))
 	tasks, _ := must.M2(catalog.Select([]string{"truthfulqa_mc1"}))
-	encoder := evaluate.Encoder{Tokenizer: must.M1(tokenizer.New(checkpoint.ReadFile)), MaxLength: checkpoint.Config.MaxPositionEmbeddings}
-	plan := must.M1(evaluate.NewPlan(ctx, tasks, task.Data{Folder: filepath.Join("testdata", "golden", "rows")}, encoder, 2))
+	encoder := evaluate.Encoder{
+		Tokenizer: must.M1(tokenizer.New(checkpoint.ReadFile)),
+		MaxLength: checkpoint.Config.MaxPositionEmbeddings,
+	}
+	plan := must.M1(
+		evaluate.NewPlan(ctx, tasks, task.Data{Folder: filepath.Join("testdata", "golden", "rows")}, encoder, 2),
+	)
 
 	scorer := mistral.NewScorer(d, model.Config, model.Base, nil, dtypes.Float32)
 	defer scorer.Close()

@@ -26,7 +26,8 @@ import (
 // goldenSet is a folder of reference evaluations and the folder of the rows that were evaluated.
 type goldenSet struct{ name, numbers, rows string }
 
-// goldenSets returns the evaluations of the project's own rows and, where $BFPO_SHARED has them, evaluations of real rows.
+// goldenSets returns the evaluations of the project's own rows and, where $BFPO_SHARED has them, evaluations of real
+// rows.
 func goldenSets(t testing.TB) []goldenSet {
 	t.Helper()
 	sets := []goldenSet{{"own", filepath.Join("testdata", "golden"), filepath.Join("testdata", "golden", "rows")}}
@@ -59,9 +60,9 @@ func smolLM2(t testing.TB) *pretrained.Model {
 	return checkpoint
 }
 
-// goldenEncoder has the tokenizer of the GGUF file, which splits digits off first, as the published one does. The reference of the real
-// rows was computed with a conversion that does not; ids differ only where white space of several letters stands before a digit, and no
-// document of these tasks has that.
+// goldenEncoder has the tokenizer of the GGUF file, which splits digits off first, as the published one does. The
+// reference of the real rows was computed with a conversion that does not; ids differ only where white space of several
+// letters stands before a digit, and no document of these tasks has that.
 func goldenEncoder(t testing.TB, c *pretrained.Model) Encoder {
 	t.Helper()
 	tokenizer, err := tokenizer.New(c.ReadFile)
@@ -100,8 +101,19 @@ type golden struct {
 
 // goldenTasks are the reference evaluations that there are.
 func goldenTasks() []string {
-	return []string{"truthfulqa_mc1", "truthfulqa_mc2", "crows_pairs_english", "ethics_cm", "ethics_deontology", "ethics_justice",
-		"ethics_utilitarianism", "ethics_virtue", "toxigen", "winogrande", "bigbench_bbq_lite_json_multiple_choice"}
+	return []string{
+		"truthfulqa_mc1",
+		"truthfulqa_mc2",
+		"crows_pairs_english",
+		"ethics_cm",
+		"ethics_deontology",
+		"ethics_justice",
+		"ethics_utilitarianism",
+		"ethics_virtue",
+		"toxigen",
+		"winogrande",
+		"bigbench_bbq_lite_json_multiple_choice",
+	}
 }
 
 // list reads one text or a list of texts.
@@ -146,7 +158,8 @@ func (s goldenSet) checkDocuments(t *testing.T, encoder Encoder, name string) {
 		if _, single := want.Continuations.(string); single {
 			continuations = slices.Repeat(continuations, len(d.Continuations))
 		}
-		if d.ID != i || d.Gold != want.Gold || !slices.Equal(d.Contexts, list(want.Context)) || !slices.Equal(d.Continuations, continuations) {
+		if d.ID != i || d.Gold != want.Gold || !slices.Equal(d.Contexts, list(want.Context)) ||
+			!slices.Equal(d.Continuations, continuations) {
 			t.Errorf("document %d: %+v, want %+v", i, d, want)
 			continue
 		}
@@ -204,7 +217,8 @@ func (s goldenSet) checkEvaluation(t *testing.T, encoder Encoder, scorer *mistra
 	for i, task := range results.Tasks {
 		ties := references[i].checkSamples(t, tasks[i], plan.tasks[i].documents, readSamples(t, dir, task.Name))
 		for _, m := range task.Metrics {
-			mean, stderr := references[i].Results[m.Name+",none"].(float64), references[i].Results[m.Name+"_stderr,none"].(float64)
+			results := references[i].Results
+			mean, stderr := results[m.Name+",none"].(float64), results[m.Name+"_stderr,none"].(float64)
 			t.Logf("%s %s: %.6f ± %.6f, reference %.6f ± %.6f", task.Name, m.Name, m.Mean, m.StdErr, mean, stderr)
 			if ties == 0 && (math.Abs(m.Mean-mean) > 1e-3 || math.Abs(m.StdErr-stderr) > 1e-3) {
 				t.Errorf("%s: %s is %g ± %g, want %g ± %g", task.Name, m.Name, m.Mean, m.StdErr, mean, stderr)
@@ -213,9 +227,14 @@ func (s goldenSet) checkEvaluation(t *testing.T, encoder Encoder, scorer *mistra
 	}
 }
 
-// checkSamples compares log-likelihoods and metrics of each document. It returns in how many documents a metric is another one because
-// two choices are equally likely.
-func (g golden) checkSamples(t *testing.T, measured task.Task, documents []task.Document, lines []sampleLine) (ties int) {
+// checkSamples compares log-likelihoods and metrics of each document. It returns in how many documents a metric is
+// another one because two choices are equally likely.
+func (g golden) checkSamples(
+	t *testing.T,
+	measured task.Task,
+	documents []task.Document,
+	lines []sampleLine,
+) (ties int) {
 	t.Helper()
 	const tolerance, tie = 0.02, 1e-3 // nats
 	worst := 0.0

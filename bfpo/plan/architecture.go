@@ -7,7 +7,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// architectures are config.json files of models by the names below, so that a plan needs neither their weights nor the hub.
+// architectures are config.json files of models by the names below, so that a plan needs neither their weights nor the
+// hub.
 //
 //go:embed architectures
 var architectures embed.FS

@@ -24,7 +24,8 @@ type Step struct {
 	device  *device.Device
 }
 
-// Trainable returns the names of the tensors that a recipe trains. A selected layer that is not there is a *usage.Error.
+// Trainable returns the names of the tensors that a recipe trains. A selected layer that is not there is a
+// *usage.Error.
 func Trainable(c recipe.Config, network config.Config) ([]string, error) {
 	var patterns []string
 	if c.UseSelective {
@@ -37,9 +38,10 @@ func Trainable(c recipe.Config, network config.Config) ([]string, error) {
 	return names, nil
 }
 
-// Compile compiles the programs of a recipe's step on a network for batches of these shapes, to train on and to measure, so that what the
-// step takes is known before anything is loaded and no later step stops to compile. With gradient_checkpointing: auto, layers are
-// recomputed only where the step would not fit otherwise; notice gets one line about that. Close the Stepper after use.
+// Compile compiles the programs of a recipe's step on a network for batches of these shapes, to train on and to
+// measure, so that what the step takes is known before anything is loaded and no later step stops to compile. With
+// gradient_checkpointing: auto, layers are recomputed only where the step would not fit otherwise; notice gets one line
+// about that. Close the Stepper after use.
 func Compile(d *device.Device, c recipe.Config, network config.Config, train, measured []batch.Shape,
 	notice func(format string, args ...any)) (Step, error) {
 	names, err := Trainable(c, network)

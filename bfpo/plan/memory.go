@@ -11,8 +11,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
-// stepMemory is what the programs of a step take on each device. The Go backend plans no memory: there the peak is what stays resident,
-// without activations.
+// stepMemory is what the programs of a step take on each device. The Go backend plans no memory: there the peak is what
+// stays resident, without activations.
 func stepMemory(d *device.Device, s *step.Stepper, programs step.Programs, available int64) report.Memory {
 	resident := s.Resident()
 	m := report.Memory{
@@ -31,8 +31,8 @@ func stepMemory(d *device.Device, s *step.Stepper, programs step.Programs, avail
 	return m
 }
 
-// availableMemory returns what the fullest of n devices has free, in bytes, or 0 where that is not known. CPU devices share the machine's
-// memory.
+// availableMemory returns what the fullest of n devices has free, in bytes, or 0 where that is not known. CPU devices
+// share the machine's memory.
 func availableMemory(d *device.Device, n int) int64 {
 	if m, ok := d.Memory(0); ok && m.Limit > 0 {
 		free := m.Limit - m.Used

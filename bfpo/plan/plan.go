@@ -1,7 +1,8 @@
 // Package plan compiles the training step of a recipe without weights and tells what it takes.
 //
-// Compile is the door to the device for everyone: a training stage compiles its step with it and then loads the weights, and `bfpo plan`
-// prints what New reads from the compiled programs. Neither weights nor the hub are needed for a known model.
+// Compile is the door to the device for everyone: a training stage compiles its step with it and then loads the
+// weights, and `bfpo plan` prints what New reads from the compiled programs. Neither weights nor the hub are needed for
+// a known model.
 package plan
 
 import (
@@ -23,8 +24,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// Plan is what a training stage would take on a device, read from its compiled programs. Sizes are bytes on each device while the program
-// runs that takes most, with what the other programs keep resident.
+// Plan is what a training stage would take on a device, read from its compiled programs. Sizes are bytes on each device
+// while the program runs that takes most, with what the other programs keep resident.
 type Plan struct {
 	Parameters int64   `json:"parameters"`
 	Trainable  int64   `json:"trainable_parameters"`
@@ -38,25 +39,26 @@ type Plan struct {
 	Compile    float64 `json:"compile_seconds"`
 	Steps      int     `json:"steps,omitempty"` // when the data can be read
 
-	Stage     string   `json:"stage"`
-	Model     string   `json:"model"`
-	Device    string   `json:"device"`
-	Mesh      string   `json:"mesh"`
-	Rows      int      `json:"rows"`      // of the largest batch, on each device
-	Length    int      `json:"length"`    // of its rows, in tokens
-	Attention string   `json:"attention"` // how it is computed
-	Available int64    `json:"available,omitempty"`
-	Fits      bool     `json:"fits"`                    // in what is available, with Reserve to spare
-	Float32   float64  `json:"float32_share,omitempty"` // of the arithmetic of matrix products: the share with both operands in float32
-	Remedies  []string `json:"remedies,omitempty"`      // settings that would make it fit
-	Notes     []string `json:"notes,omitempty"`
+	Stage     string `json:"stage"`
+	Model     string `json:"model"`
+	Device    string `json:"device"`
+	Mesh      string `json:"mesh"`
+	Rows      int    `json:"rows"`      // of the largest batch, on each device
+	Length    int    `json:"length"`    // of its rows, in tokens
+	Attention string `json:"attention"` // how it is computed
+	Available int64  `json:"available,omitempty"`
+	Fits      bool   `json:"fits"` // in what is available, with Reserve to spare
+	// Float32 is the share of the matrix products' arithmetic with both operands in float32.
+	Float32  float64  `json:"float32_share,omitempty"`
+	Remedies []string `json:"remedies,omitempty"` // settings that would make it fit
+	Notes    []string `json:"notes,omitempty"`
 
 	Memory   report.Memory     `json:"-"`
 	Programs []device.Compiled `json:"-"` // grads, apply
 }
 
-// New compiles the programs of a training stage for rt's device without weights. Where the model and the data lie on this machine, the
-// plan is for their batches; else it is for batches of full length, of a model that is known here.
+// New compiles the programs of a training stage for rt's device without weights. Where the model and the data lie on
+// this machine, the plan is for their batches; else it is for batches of full length, of a model that is known here.
 func New(ctx context.Context, rt models.Runtime, c recipe.Config) (p Plan, err error) {
 	network, shape, err := p.outline(ctx, rt, c)
 	if err != nil {
@@ -84,9 +86,13 @@ func New(ctx context.Context, rt models.Runtime, c recipe.Config) (p Plan, err e
 	return p, nil
 }
 
-// outline returns the network and the largest batch of a stage: from model and data where they are on this machine, else the known model
-// and a batch of full length.
-func (p *Plan) outline(ctx context.Context, rt models.Runtime, c recipe.Config) (network config.Config, shape batch.Shape, err error) {
+// outline returns the network and the largest batch of a stage: from model and data where they are on this machine,
+// else the known model and a batch of full length.
+func (p *Plan) outline(
+	ctx context.Context,
+	rt models.Runtime,
+	c recipe.Config,
+) (network config.Config, shape batch.Shape, err error) {
 	p.Model = c.Model
 	if p.Model == "" {
 		p.Model = c.Architecture
@@ -118,8 +124,13 @@ func (p *Plan) network(ctx context.Context, rt models.Runtime, c recipe.Config) 
 		return network, err
 	}
 	if !models.IsLocal(p.Model, rt.Cache) {
-		return network, c.UsageErrorf("architecture", "the sizes of model %q are not known here: name a folder or file on this machine with "+
-			"-model, or with -set=architecture=NAME one of %s", p.Model, strings.Join(slices.Sorted(maps.Keys(knownModels())), ", "))
+		return network, c.UsageErrorf(
+			"architecture",
+			"the sizes of model %q are not known here: name a folder or file on this machine with "+
+				"-model, or with -set=architecture=NAME one of %s",
+			p.Model,
+			strings.Join(slices.Sorted(maps.Keys(knownModels())), ", "),
+		)
 	}
 	checkpoint, err := models.Open(ctx, p.Model, rt.Hub, rt.Cache, rt.Notice)
 	if err != nil {
@@ -144,15 +155,20 @@ func remoteData(c recipe.Config, cache string) (names []string) {
 	return names
 }
 
-// fullShape is the largest batch that a recipe can ask of one device: a pair whose answers share nothing but their first token, or a row
-// of documents.
+// fullShape is the largest batch that a recipe can ask of one device: a pair whose answers share nothing but their
+// first token, or a row of documents.
 func fullShape(c recipe.Config, m config.Config) batch.Shape {
 	if c.Objective == "sft" {
 		length := data.NewTextFormat(c, models.ChatTokenizer{}, m.MaxPositionEmbeddings).MaxLength
 		return batch.Shape{Rows: step.RowsPerCall, Length: length, Targets: length, Responses: 1}
 	}
 	length := 2 * c.MaxLength
-	return batch.Shape{Rows: step.RowsPerCall, Length: (length + 15) / 16 * 16, Targets: (length + 31) / 32 * 32, Responses: 2}
+	return batch.Shape{
+		Rows:      step.RowsPerCall,
+		Length:    (length + 15) / 16 * 16,
+		Targets:   (length + 31) / 32 * 32,
+		Responses: 2,
+	}
 }
 
 // readPrograms fills in what the compiled programs tell.

@@ -9,8 +9,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// Reserve is what a plan leaves free on a GPU: for its driver and libraries, and for the workspace of cuDNN, which is not counted where the
-// device is not there.
+// Reserve is what a plan leaves free on a GPU: for its driver and libraries, and for the workspace of cuDNN, which is
+// not counted where the device is not there.
 const Reserve = 1 << 30
 
 // Fits tells whether the memory that a step takes is there, with Reserve to spare.
@@ -31,8 +31,8 @@ func (s Step) Refusal() error {
 		strings.ReplaceAll(s.Memory.String(), "\n", ": "), track.FormatBytes(Reserve), advice)
 }
 
-// Remedies lists changes of single settings after which the step would fit, the smallest first. What stays resident is computed exactly;
-// activations are taken as they are now, or in proportion to the length of rows.
+// Remedies lists changes of single settings after which the step would fit, the smallest first. What stays resident is
+// computed exactly; activations are taken as they are now, or in proportion to the length of rows.
 func (s Step) Remedies() []string {
 	resident := s.Stepper.Resident()
 	base, masters := resident.Base, resident.Masters
@@ -76,7 +76,8 @@ func (o *offers) add(bytes int64, format string, args ...any) {
 	}
 }
 
-// fewerLayers is a setting that trains less than now, and the bytes of its masters on each device; 0 where there is none.
+// fewerLayers is a setting that trains less than now, and the bytes of its masters on each device; 0 where there is
+// none.
 func (s Step) fewerLayers() (bytes int64, setting string) {
 	shards := int64(1)
 	if mesh := s.Stepper.Mesh(); mesh != nil {

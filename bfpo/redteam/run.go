@@ -177,7 +177,15 @@ func (r *run) askTwice(ctx context.Context, questions []string) ([]judgedAnswer,
 		}
 	}
 	r.Notice("\nasking %s %d questions, each twice; the judge is %s", r.stage.Model, len(questions), judge.Name())
-	_, err = measure.EvaluateWithJudge(ctx, r.Runtime, r.stage, measure.Options{Tasks: []task.Task{asking}}, judge, dir, true)
+	_, err = measure.EvaluateWithJudge(
+		ctx,
+		r.Runtime,
+		r.stage,
+		measure.Options{Tasks: []task.Task{asking}},
+		judge,
+		dir,
+		true,
+	)
 	switch {
 	case errors.Is(err, evaluate.ErrDifferentEvaluation):
 		return nil, usage.Errorf("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)

@@ -23,9 +23,9 @@ type Programs struct {
 func (s *Stepper) Compile(train, measured []batch.Shape) (Programs, error) {
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	compileAll := func(shapesOfBatches []batch.Shape, compile func(batch.Shape) (device.Compiled, error)) []device.Compiled {
-		all := make([]device.Compiled, len(shapesOfBatches))
-		for i, shape := range shapesOfBatches {
+	compileAll := func(of []batch.Shape, compile func(batch.Shape) (device.Compiled, error)) []device.Compiled {
+		all := make([]device.Compiled, len(of))
+		for i, shape := range of {
 			group.Go(func() (err error) {
 				all[i], err = compile(shape)
 				return err
@@ -39,10 +39,14 @@ func (s *Stepper) Compile(train, measured []batch.Shape) (Programs, error) {
 	}
 	grads := compileAll(train, func(shape batch.Shape) (device.Compiled, error) {
 		return s.grads.Compile(gradsInputs[[]shapes.Shape]{
-			base: base, masters: state, accumulator: state, batch: s.batchShapes(shape), accumulate: []shapes.Shape{shapes.Make(dtypes.Bool)},
+			base: base, masters: state, accumulator: state, batch: s.batchShapes(shape),
+			accumulate: []shapes.Shape{shapes.Make(dtypes.Bool)},
 		}.list()...)
 	})
-	measures := compileAll(measured, func(shape batch.Shape) (device.Compiled, error) { return s.measure.Compile(measureShapes(shape)...) })
+	measures := compileAll(
+		measured,
+		func(shape batch.Shape) (device.Compiled, error) { return s.measure.Compile(measureShapes(shape)...) },
+	)
 	var references []device.Compiled
 	if s.graphs.options.Precomputed {
 		references = compileAll(slices.Concat(train, measured), func(shape batch.Shape) (device.Compiled, error) {

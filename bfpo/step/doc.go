@@ -1,13 +1,13 @@
 // Package step runs optimizer steps of BFPO and of its sibling objectives on one model.
 //
-// A Stepper holds four compiled programs: grads (one batch's losses, and their gradient added to the accumulator), apply (AdamW),
-// measure (losses alone) and reference (the reference model's log-probabilities). The policy and the reference model share one copy of
-// the weights: the reference model is the frozen base, and the policy is the same base with float32 masters in place of the weights that
-// are trained.
+// A Stepper holds four compiled programs: grads (one batch's losses, and their gradient added to the accumulator),
+// apply (AdamW), measure (losses alone) and reference (the reference model's log-probabilities). The policy and the
+// reference model share one copy of the weights: the reference model is the frozen base, and the policy is the same
+// base with float32 masters in place of the weights that are trained.
 //
-// Examples reach the programs as MicroBatches: what one optimizer step takes of one set at once, laid out in batches of a few static
-// shapes, one batch per device and program call.
+// Examples reach the programs as MicroBatches: what one optimizer step takes of one set at once, laid out in batches of
+// a few static shapes, one batch per device and program call.
 //
-// The package knows no recipe: hyperparameters come in Options. It imports bfpo (the losses), bfpo/checkpoint, graph, mistral and
-// datasets/batch.
+// The package knows no recipe: hyperparameters come in Options. It imports bfpo (the losses), bfpo/checkpoint, graph,
+// mistral and datasets/batch.
 package step

@@ -12,8 +12,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// The segments of a batch and the attention mask use the same number of bits for a branch: one of these constants would be negative
-// otherwise, and no uint.
+// The segments of a batch and the attention mask use the same number of bits for a branch: one of these constants would
+// be negative otherwise, and no uint.
 const (
 	_ = uint(batch.BranchBits - graph.BranchBits)
 	_ = uint(graph.BranchBits - batch.BranchBits)
@@ -40,8 +40,8 @@ type batchField struct {
 	node   func(n *batchNodes) **Node
 }
 
-// batchFields is the table of a batch's tensors. Its order is the order in which every program takes them; it stands nowhere else.
-// precomputed adds the reference log-probabilities that the batch carries.
+// batchFields is the table of a batch's tensors. Its order is the order in which every program takes them; it stands
+// nowhere else. precomputed adds the reference log-probabilities that the batch carries.
 func batchFields(precomputed bool) []batchField {
 	rows := func(s batch.Shape, _ int) []int { return []int{s.Rows, s.Length} }
 	targets := func(s batch.Shape, _ int) []int { return []int{s.Targets} }
@@ -53,9 +53,21 @@ func batchFields(precomputed bool) []batchField {
 		{targets, func(b weightedBatch) any { return b.Index }, func(n *batchNodes) **Node { return &n.index }},
 		{targets, func(b weightedBatch) any { return b.Labels }, func(n *batchNodes) **Node { return &n.labels }},
 		{targets, func(b weightedBatch) any { return b.Owner }, func(n *batchNodes) **Node { return &n.owner }},
-		{perUnit, func(b weightedBatch) any { return padded(b.weights, b.units()) }, func(n *batchNodes) **Node { return &n.weight }},
-		{perUnit, func(b weightedBatch) any { return indicator(b.ChosenSafe, b.units()) }, func(n *batchNodes) **Node { return &n.chosenSafe }},
-		{perUnit, func(b weightedBatch) any { return indicator(b.RejectedSafe, b.units()) }, func(n *batchNodes) **Node { return &n.rejectedSafe }},
+		{
+			perUnit,
+			func(b weightedBatch) any { return padded(b.weights, b.units()) },
+			func(n *batchNodes) **Node { return &n.weight },
+		},
+		{
+			perUnit,
+			func(b weightedBatch) any { return indicator(b.ChosenSafe, b.units()) },
+			func(n *batchNodes) **Node { return &n.chosenSafe },
+		},
+		{
+			perUnit,
+			func(b weightedBatch) any { return indicator(b.RejectedSafe, b.units()) },
+			func(n *batchNodes) **Node { return &n.rejectedSafe },
+		},
 	}
 	if precomputed {
 		fields = append(fields, batchField{

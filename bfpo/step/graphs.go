@@ -24,7 +24,8 @@ type Options struct {
 // headChunk is the number of targets whose logits over the vocabulary exist at a time.
 const headChunk = 256
 
-// graphs builds the graphs of the programs. base and masters give names and placement of the weights; their values are inputs.
+// graphs builds the graphs of the programs. base and masters give names and placement of the weights; their values are
+// inputs.
 type graphs struct {
 	config        config.Config
 	base, masters *device.TensorSet
@@ -45,7 +46,8 @@ func (g graphs) policy(base, masters []*Node) graph.Weights {
 	return w.WithMasters(g.masters.Names, masters).WithDType(g.options.DType)
 }
 
-// grads adds the gradient of sum_i weight_i * loss_i to the accumulator, or begins with it where the accumulator holds nothing.
+// grads adds the gradient of sum_i weight_i * loss_i to the accumulator, or begins with it where the accumulator holds
+// nothing.
 //
 // On a mesh the gradients of sharded weights are summed over the devices here; the others are summed once, by apply.
 func (g graphs) grads(inputs [][]*Node) [][]*Node {
@@ -90,8 +92,8 @@ func (g graphs) apply(inputs [][]*Node) [][]*Node {
 	return [][]*Node{in.masters, in.m, in.v, {norm}}
 }
 
-// losses runs the policy and, for a preference objective, the reference model over a batch. gradient tells whether the gradient of the
-// loss will be asked for.
+// losses runs the policy and, for a preference objective, the reference model over a batch. gradient tells whether the
+// gradient of the loss will be asked for.
 func (g graphs) losses(policy graph.Weights, b batchNodes, gradient bool) reportNodes {
 	head := graph.HeadGradients{Hidden: gradient, Head: policy.HasMaster(mistral.HeadName(g.config))}
 	logProb, logits := g.logProbs(policy, b, head, g.options.Remat)
@@ -105,8 +107,8 @@ func (g graphs) losses(policy graph.Weights, b batchNodes, gradient bool) report
 		reference = g.referenceLogProbs(policy, b)
 	}
 
-	// Policy and reference are subtracted token by token: the two are close, so their difference loses no digits, as the difference of the
-	// sums over a long response would.
+	// Policy and reference are subtracted token by token: the two are close, so their difference loses no digits, as the
+	// difference of the sums over a long response would.
 	report.reference, report.logRatio = b.sumPerResponse(reference), b.sumPerResponse(Sub(logProb, reference))
 	out := bfpo.Outcome{ChosenSafe: b.chosenSafe, RejectedSafe: b.rejectedSafe}
 	out.ChosenLogRatio, out.RejectedLogRatio = splitPairs(report.logRatio)
@@ -114,15 +116,22 @@ func (g graphs) losses(policy graph.Weights, b batchNodes, gradient bool) report
 	return report
 }
 
-// referenceLogProbs returns log pi_ref of each target. It computes the head's product as the policy does, so that equal weights round alike.
+// referenceLogProbs returns log pi_ref of each target. It computes the head's product as the policy does, so that equal
+// weights round alike.
 func (g graphs) referenceLogProbs(policy graph.Weights, b batchNodes) *Node { // [N]
 	head := graph.HeadGradients{Head: policy.HasMaster(mistral.HeadName(g.config))}
 	logProb, _ := g.logProbs(policy.Base(), b, head, false)
 	return StopGradient(logProb)
 }
 
-// logProbs returns the log-probability of each target in nats, and the mean over the vocabulary of the logits that predict it.
-func (g graphs) logProbs(w graph.Weights, b batchNodes, head graph.HeadGradients, remat bool) (logProb, logits *Node) { // [N]
+// logProbs returns the log-probability of each target in nats, and the mean over the vocabulary of the logits that
+// predict it.
+func (g graphs) logProbs(
+	w graph.Weights,
+	b batchNodes,
+	head graph.HeadGradients,
+	remat bool,
+) (logProb, logits *Node) { // [N]
 	hidden := mistral.Hidden(g.config, w, b.Input, remat) // [B,S,D]
 	logProb, logits = graph.TokenLogProbs(hidden, b.index, b.labels, mistral.Head(g.config, w), head, headChunk)
 	return logProb, StopGradient(logits)

@@ -1,7 +1,7 @@
 package step
 
-// The programs take groups of inputs by position. Each program has one type that names the positions; T is a group of tensors, of nodes or
-// of shapes, so that building, compiling and running a program read the same order.
+// The programs take groups of inputs by position. Each program has one type that names the positions; T is a group of
+// tensors, of nodes or of shapes, so that building, compiling and running a program read the same order.
 
 // gradsInputs are the inputs of the program grads. The accumulator is donated.
 type gradsInputs[T any] struct {

@@ -10,14 +10,16 @@ type Resident struct {
 // Resident returns the sizes of what a Stepper keeps on each device.
 func (s *Stepper) Resident() Resident {
 	return Resident{
-		Base: s.model.Base.Bytes(), Masters: s.Masters.Bytes(), Moments: s.M.Bytes() + s.V.Bytes(), Gradients: s.accumulator.Bytes(),
+		Base: s.model.Base.Bytes(), Masters: s.Masters.Bytes(), Moments: s.M.Bytes() + s.V.Bytes(),
+		Gradients: s.accumulator.Bytes(),
 	}
 }
 
 // Total returns the sum of all parts.
 func (r Resident) Total() int64 { return r.Base + r.Masters + r.Moments + r.Gradients }
 
-// Peak returns the most that a step takes on each device, in bytes: while a program runs, what the other programs need stays resident.
+// Peak returns the most that a step takes on each device, in bytes: while a program runs, what the other programs need
+// stays resident.
 //
 //	peak = max(grads + moments, apply + base, measure + gradients + moments)
 func (p Programs) Peak(r Resident) int64 {

@@ -18,7 +18,8 @@ type MicroBatch struct {
 	calls [][]int
 }
 
-// LayOut lays examples out in the batches that cost least. Each device gets about as many examples as any other, and no example is cut.
+// LayOut lays examples out in the batches that cost least. Each device gets about as many examples as any other, and no
+// example is cut.
 func LayOut[T batch.Example](examples []T, shapes []batch.Shape, devices int) (m MicroBatch, err error) {
 	var groups [][]T // the examples of each batch
 	for _, share := range batch.Divide(examples, devices) {
@@ -40,8 +41,8 @@ func LayOut[T batch.Example](examples []T, shapes []batch.Shape, devices int) (m
 	return m, groupCalls(&m, groups, devices)
 }
 
-// groupCalls groups the batches into calls of one batch per device, the longest first. Where the batches of a call differ in shape, the
-// smaller ones are laid out again in the shape of the largest.
+// groupCalls groups the batches into calls of one batch per device, the longest first. Where the batches of a call
+// differ in shape, the smaller ones are laid out again in the shape of the largest.
 func groupCalls[T batch.Example](m *MicroBatch, groups [][]T, devices int) error {
 	order := make([]int, len(groups))
 	for i := range order {
@@ -68,8 +69,8 @@ func groupCalls[T batch.Example](m *MicroBatch, groups [][]T, devices int) error
 	return nil
 }
 
-// Calls yields the batches of each program call, one per device, and their places in Batches. A device for which a call has no batch gets
-// padding, which has no place.
+// Calls yields the batches of each program call, one per device, and their places in Batches. A device for which a call
+// has no batch gets padding, which has no place.
 func (m MicroBatch) Calls(devices int) iter.Seq2[[]int, []batch.Batch] {
 	return func(yield func([]int, []batch.Batch) bool) {
 		calls := m.calls

@@ -7,7 +7,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
-// Report holds the losses and log-probabilities of one batch, in nats. Entries beyond the batch's pairs (or rows) are padding.
+// Report holds the losses and log-probabilities of one batch, in nats. Entries beyond the batch's pairs (or rows) are
+// padding.
 type Report struct {
 	Loss              []float32 // [units]
 	Policy, Reference []float32 // [R] summed log-probabilities; Reference is nil for a supervised objective
@@ -26,7 +27,8 @@ type reportField struct {
 	values func(r *Report) *[]float32
 }
 
-// reportFields is the table of a report's tensors in the order in which programs return them. A supervised objective has the first three.
+// reportFields is the table of a report's tensors in the order in which programs return them. A supervised objective
+// has the first three.
 func reportFields(preference bool) []reportField {
 	fields := []reportField{
 		{func(n *reportNodes) *Node { return n.loss }, func(r *Report) *[]float32 { return &r.Loss }},
@@ -50,8 +52,8 @@ func (n reportNodes) outputs(preference bool) []*Node {
 	return out
 }
 
-// Pending is the reports of one program call, one per device, as they lie on the devices. Reading one waits for the call, so that a step
-// reads its reports when all its calls are under way.
+// Pending is the reports of one program call, one per device, as they lie on the devices. Reading one waits for the
+// call, so that a step reads its reports when all its calls are under way.
 type Pending struct{ outputs device.Group }
 
 // Read copies the reports to the host, one per device, and frees them on the devices. A Pending is read once.

@@ -14,7 +14,8 @@ type Schedule struct {
 	Total  int     // optimizer steps of the run
 }
 
-// LearningRate returns the rate of a step, counted from 0. With w = Warmup, T = Total and p = (step - w) / max(1, T - w):
+// LearningRate returns the rate of a step, counted from 0. With w = Warmup, T = Total and p = (step - w) / max(1, T -
+// w):
 //
 //	step < w:  Peak * step / w            (not for constant; so the first step of a warm-up has rate 0)
 //	linear:    Peak * max(0, (T - step) / max(1, T - w))
@@ -43,14 +44,21 @@ type Count struct {
 	PerEpoch   int // optimizer steps in one pass
 	Total      int // optimizer steps of the run
 
-	// Carry carries the leftover micro-batches of a pass over into the next one, and drops them at the end, as transformers 4.36 does; a
-	// pass shorter than one step then ends a step early. Else they make a smaller last step of their pass.
+	// Carry carries the leftover micro-batches of a pass over into the next one, and drops them at the end, as
+	// transformers 4.36 does; a pass shorter than one step then ends a step early. Else they make a smaller last step of
+	// their pass.
 	Carry bool
 }
 
-// NewCount counts the optimizer steps of a run over rows examples of the main set: maxSteps where that is above 0, else epochs passes.
+// NewCount counts the optimizer steps of a run over rows examples of the main set: maxSteps where that is above 0, else
+// epochs passes.
 func NewCount(rows, perMicroBatch, accumulate, maxSteps int, epochs float64, carry bool) Count {
-	c := Count{Batch: perMicroBatch, Batches: (rows + perMicroBatch - 1) / perMicroBatch, Accumulate: accumulate, Carry: carry}
+	c := Count{
+		Batch:      perMicroBatch,
+		Batches:    (rows + perMicroBatch - 1) / perMicroBatch,
+		Accumulate: accumulate,
+		Carry:      carry,
+	}
 	c.PerEpoch = (c.Batches + c.Accumulate - 1) / c.Accumulate
 	if carry {
 		c.PerEpoch = max(1, c.Batches/c.Accumulate)
@@ -74,5 +82,6 @@ func (c Count) Ends(micro int) bool {
 	return (micro%c.Batches+1)%c.Accumulate == 0 || last
 }
 
-// MicroBatch returns the number, counted from 0 over all passes, of the micro-batch that begins at a place of the main set.
+// MicroBatch returns the number, counted from 0 over all passes, of the micro-batch that begins at a place of the main
+// set.
 func (c Count) MicroBatch(at batch.Cursor) int { return at.Epoch*c.Batches + at.Position/c.Batch }

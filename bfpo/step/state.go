@@ -94,9 +94,9 @@ func (s *State) sets() []struct {
 	}{{MastersFile, &s.Masters}, {"moment1.safetensors", &s.M}, {"moment2.safetensors", &s.V}}
 }
 
-// Files returns the tensors as files of a checkpoint, whole whatever devices they lie on. Their elements are copied to the host before it
-// returns, several tensors at a time, so that the files can be written while the next step changes the tensors. Each file can be written
-// once.
+// Files returns the tensors as files of a checkpoint, whole whatever devices they lie on. Their elements are copied to
+// the host before it returns, several tensors at a time, so that the files can be written while the next step changes
+// the tensors. Each file can be written once.
 func (s *State) Files() ([]checkpoint.File, error) {
 	var files []checkpoint.File
 	var copies errgroup.Group
@@ -112,7 +112,10 @@ func (s *State) Files() ([]checkpoint.File, error) {
 				return nil
 			})
 		}
-		files = append(files, checkpoint.File{Name: set.file, Write: func(w io.Writer) error { return safetensors.Encode(w, nil, sources) }})
+		files = append(
+			files,
+			checkpoint.File{Name: set.file, Write: func(w io.Writer) error { return safetensors.Encode(w, nil, sources) }},
+		)
 	}
 	if err := copies.Wait(); err != nil {
 		return nil, err
@@ -173,7 +176,12 @@ func readTensors(d *device.Device, path string, like *device.TensorSet) (*device
 }
 
 // UploadTensors puts the named tensors of a file on the devices of a mesh, sharded as what a step changes.
-func UploadTensors(d *device.Device, mesh *device.Mesh, file *safetensors.File, names []string) (*device.TensorSet, error) {
+func UploadTensors(
+	d *device.Device,
+	mesh *device.Mesh,
+	file *safetensors.File,
+	names []string,
+) (*device.TensorSet, error) {
 	return device.UploadAll(mesh, names, func(i int) ([]*tensors.Tensor, bool, error) {
 		data, err := file.Tensor(names[i])
 		if err != nil {

@@ -13,8 +13,8 @@ import (
 
 // Stepper runs optimizer steps on one model: gradients of as many batches as the caller accumulates, then one update.
 //
-// There are two programs for that, so that accumulation takes no third copy of the gradients: grads adds into the accumulator in place,
-// or starts it anew, and apply reads it.
+// There are two programs for that, so that accumulation takes no third copy of the gradients: grads adds into the
+// accumulator in place, or starts it anew, and apply reads it.
 type Stepper struct {
 	State
 	model       *mistral.Model
@@ -25,8 +25,9 @@ type Stepper struct {
 	grads, apply, measure, reference *device.Program
 }
 
-// NewStepper prepares the programs for training over the frozen base of a model. Nothing is compiled before the first batch, or Compile.
-// With a planned model and state, which have shapes and no values, the programs can be compiled, and run after Load.
+// NewStepper prepares the programs for training over the frozen base of a model. Nothing is compiled before the first
+// batch, or Compile. With a planned model and state, which have shapes and no values, the programs can be compiled, and
+// run after Load.
 func NewStepper(d *device.Device, model *mistral.Model, state State, o Options) (*Stepper, error) {
 	g := graphs{config: model.Config, base: model.Base, masters: state.Masters, options: o}
 	s := &Stepper{graphs: g}
@@ -87,7 +88,8 @@ func (s *Stepper) Measure(batches []batch.Batch) (Pending, error) {
 	return Pending{out[0]}, nil
 }
 
-// Reference computes log pi_ref of each target of one batch per device, in nats: what the batches of a Stepper with Precomputed carry.
+// Reference computes log pi_ref of each target of one batch per device, in nats: what the batches of a Stepper with
+// Precomputed carry.
 func (s *Stepper) Reference(batches []batch.Batch) ([][]float32, error) {
 	out, err := s.reference.Run(s.measureInputs(batches)...)
 	if err != nil {
@@ -107,8 +109,9 @@ func (s *Stepper) measureInputs(batches []batch.Batch) []device.Group {
 	return measureInputs[device.Group]{s.model.Base.Group(), s.Masters.Group(), inputsOf(batches, nil)}.list()
 }
 
-// Apply updates the masters by the accumulated gradient at a learning rate and returns the gradient's global norm before clipping.
-// The state is consumed and replaced: after an error it is gone, and training goes on from the last checkpoint.
+// Apply updates the masters by the accumulated gradient at a learning rate and returns the gradient's global norm
+// before clipping. The state is consumed and replaced: after an error it is gone, and training goes on from the last
+// checkpoint.
 func (s *Stepper) Apply(learningRate float64) (gradNorm float64, err error) {
 	if !s.accumulated {
 		return 0, errors.New("an update without a gradient: no batch was accumulated since the last one")

@@ -18,8 +18,8 @@ type Stream interface {
 	Rows() int
 }
 
-// NewStream lays the examples of a loader out in shapes chosen beforehand. The next micro-batches are laid out while the devices work on
-// the last ones.
+// NewStream lays the examples of a loader out in shapes chosen beforehand. The next micro-batches are laid out while
+// the devices work on the last ones.
 func NewStream[T batch.Example](loader *batch.Loader[T], shapes []batch.Shape, devices int) Stream {
 	return &stream[T]{Loader: loader, shapes: shapes, devices: devices}
 }
@@ -70,12 +70,13 @@ func (l *stream[T]) Next() (MicroBatch, bool, error) {
 // maxShapes is the number of batch shapes that a stage may have: each costs one compilation of the step.
 const maxShapes = 6
 
-// RowsPerCall is the number of rows that a program takes at once: one, so that a step holds no more activations than its longest row needs.
+// RowsPerCall is the number of rows that a program takes at once: one, so that a step holds no more activations than
+// its longest row needs.
 const RowsPerCall = 1
 
-// PlanShapes chooses the batch shapes of a whole run, main and buffer set together, so that both run through the same programs and a
-// resumed run has the shapes of the uninterrupted one. The loaders must stand at their beginning; n is the number of micro-batches of
-// each that the run takes.
+// PlanShapes chooses the batch shapes of a whole run, main and buffer set together, so that both run through the same
+// programs and a resumed run has the shapes of the uninterrupted one. The loaders must stand at their beginning; n is
+// the number of micro-batches of each that the run takes.
 func PlanShapes[T batch.Example](n, devices int, loaders ...*batch.Loader[T]) []batch.Shape {
 	all := func(yield func([]T) bool) {
 		for _, l := range loaders {

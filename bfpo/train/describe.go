@@ -19,11 +19,15 @@ func Environment(rt models.Runtime) []report.Fact {
 	return []report.Fact{
 		{Name: "bfpo", Value: rt.Version},
 		{Name: "device", Value: rt.Device.Describe()},
-		{Name: "machine", Value: fmt.Sprintf("%s/%s, %d cores, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())},
+		{
+			Name:  "machine",
+			Value: fmt.Sprintf("%s/%s, %d cores, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version()),
+		},
 	}
 }
 
-// facts lists what a stage is about to do, for its banner, its report and its model card. started is when the stage began to load.
+// facts lists what a stage is about to do, for its banner, its report and its model card. started is when the stage
+// began to load.
 func facts(s *Stage, started time.Time) []report.Fact {
 	c, network := s.Config, s.Model.Config
 	var trained int64
@@ -40,8 +44,11 @@ func facts(s *Stage, started time.Time) []report.Fact {
 		{Name: "trained", Value: fmt.Sprintf("%s parameters (%.1f %%): %s", track.FormatCount(trained), share, which)},
 		{Name: "objective", Value: describeObjective(c.LossFunction())},
 		{Name: "data", Value: describeData(s.Inputs.Sets)},
-		{Name: "steps", Value: fmt.Sprintf("%d of %s, learning rate %.1e, %s", s.Trainer.Count.Total, describeStep(s), c.LearningRate,
-			c.LRSchedulerType)},
+		{
+			Name: "steps",
+			Value: fmt.Sprintf("%d of %s, learning rate %.1e, %s", s.Trainer.Count.Total, describeStep(s), c.LearningRate,
+				c.LRSchedulerType),
+		},
 		{Name: "device", Value: describeDevices(s)},
 		{Name: "memory", Value: s.Plan.Memory.String()},
 		{Name: "ready", Value: describePrograms(s, time.Since(started))},
@@ -52,8 +59,8 @@ func facts(s *Stage, started time.Time) []report.Fact {
 	return list
 }
 
-// describeDevices names what runs the programs, how the devices share the model, and which tensors they would shard if the rows of those
-// could be divided.
+// describeDevices names what runs the programs, how the devices share the model, and which tensors they would shard if
+// the rows of those could be divided.
 func describeDevices(s *Stage) string {
 	mesh := s.Trainer.Mesh()
 	if mesh == nil {
@@ -67,7 +74,12 @@ func describeDevices(s *Stage) string {
 		}
 	}
 	if len(replicated) > 0 {
-		text += fmt.Sprintf("\n%d tensors are whole on each, as %d does not divide their rows: %s", len(replicated), mesh.Shards, replicated[0])
+		text += fmt.Sprintf(
+			"\n%d tensors are whole on each, as %d does not divide their rows: %s",
+			len(replicated),
+			mesh.Shards,
+			replicated[0],
+		)
 	}
 	if len(replicated) > 1 {
 		text += ", …"
@@ -89,7 +101,13 @@ func describePrograms(s *Stage, ready time.Duration) string {
 			cached++
 		}
 	}
-	return fmt.Sprintf("%s, %d of %d programs from the cache; %s updated in place", text, cached, len(programs), track.FormatBytes(inPlace))
+	return fmt.Sprintf(
+		"%s, %d of %d programs from the cache; %s updated in place",
+		text,
+		cached,
+		len(programs),
+		track.FormatBytes(inPlace),
+	)
 }
 
 func describeObjective(o bfpo.Objective) string {

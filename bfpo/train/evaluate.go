@@ -8,7 +8,8 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/track"
 )
 
-// evaluation measures the held-out rows with a stage's weights as they are, and the tasks and prompts of loop, which may be nil.
+// evaluation measures the held-out rows with a stage's weights as they are, and the tasks and prompts of loop, which
+// may be nil.
 func evaluation(ctx context.Context, s *Stage, loop *inLoop) (track.Metrics, error) {
 	started := time.Now()
 	sum := tally{objective: s.Trainer.Options().Objective}

@@ -16,8 +16,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
-// A preference stage on the built-in model and built-in rows, step by step. train.Train is the loop for programs that need none of the
-// metrics between.
+// A preference stage on the built-in model and built-in rows, step by step. train.Train is the loop for programs that
+// need none of the metrics between.
 func ExampleBegin() {
 	ctx := context.Background()
 	c := must.M1(recipe.Load(nil, "", []string{
@@ -35,7 +35,8 @@ func ExampleBegin() {
 	defer run.Close()
 	for m, err := range run.Steps(ctx) {
 		must.M(err)
-		margin, _ := m.Main.Nats.Value() // log-ratio by which the policy prefers chosen to rejected more than the reference model does
+		// The margin is by how much the policy prefers chosen to rejected more than the reference model does.
+		margin, _ := m.Main.Nats.Value()
 		fmt.Printf("step %d of %d: margin %.1f nat, learning rate %g\n", m.Step, run.Total(), margin, m.LearningRate)
 	}
 	must.M2(run.Finish())

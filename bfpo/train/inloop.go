@@ -29,8 +29,8 @@ const AnswerTokens = 64
 // loopPromptCount is the number of held-out rows whose prompts are answered where eval_prompts names no others.
 const loopPromptCount = 8
 
-// inLoop measures tasks and answers prompts at the evaluations of a stage. It reads the weights as they are and changes nothing, neither
-// the state nor the order of the data.
+// inLoop measures tasks and answers prompts at the evaluations of a stage. It reads the weights as they are and changes
+// nothing, neither the state nor the order of the data.
 type inLoop struct {
 	models.Runtime
 	config    recipe.Config
@@ -50,9 +50,15 @@ type loopPrompt struct {
 	ids  []int32
 }
 
-// openInLoop reads the documents of eval_tasks and the prompts, so that an error in them is reported before training. It returns nil where
-// the recipe asks for neither.
-func openInLoop(ctx context.Context, rt models.Runtime, c recipe.Config, in data.Inputs, dir string) (l *inLoop, err error) {
+// openInLoop reads the documents of eval_tasks and the prompts, so that an error in them is reported before training.
+// It returns nil where the recipe asks for neither.
+func openInLoop(
+	ctx context.Context,
+	rt models.Runtime,
+	c recipe.Config,
+	in data.Inputs,
+	dir string,
+) (l *inLoop, err error) {
 	if !c.EvaluatesBeyondLoss() || !c.DoEval {
 		return nil, nil
 	}
@@ -67,7 +73,8 @@ func openInLoop(ctx context.Context, rt models.Runtime, c recipe.Config, in data
 		return l, err
 	}
 	encoder := evaluate.Encoder{
-		Tokenizer: l.language.Tokenizer, MaxLength: in.Checkpoint.Config.MaxPositionEmbeddings, TaskTemplate: l.language.Template,
+		Tokenizer: l.language.Tokenizer, TaskTemplate: l.language.Template,
+		MaxLength: in.Checkpoint.Config.MaxPositionEmbeddings,
 	}
 	if c.EvalApplyChatTemplate {
 		encoder.Template = l.language.Template
@@ -80,8 +87,14 @@ func openInLoop(ctx context.Context, rt models.Runtime, c recipe.Config, in data
 	return l, err
 }
 
-// loopPrompts returns the prompts that are answered: those of eval_prompts, or of the first held-out pairs, or the quickstart's.
-func loopPrompts(ctx context.Context, rt models.Runtime, c recipe.Config, in data.Inputs) (prompts []loopPrompt, err error) {
+// loopPrompts returns the prompts that are answered: those of eval_prompts, or of the first held-out pairs, or the
+// quickstart's.
+func loopPrompts(
+	ctx context.Context,
+	rt models.Runtime,
+	c recipe.Config,
+	in data.Inputs,
+) (prompts []loopPrompt, err error) {
 	name, positions := c.EvalPrompts, in.Checkpoint.Config.MaxPositionEmbeddings
 	if held := in.Sets.HeldOut.Pairs; name == "" && len(held) > 0 {
 		seen := map[string]bool{}
@@ -151,7 +164,9 @@ func (l *inLoop) runTasks(ctx context.Context, step int) (values []track.Value, 
 		Judge: l.judge, Dir: dir, ModelDigest: filepath.Base(dir), Version: l.Version,
 		Config: map[string]any{
 			"model": fmt.Sprintf("%s of %s, from %s", filepath.Base(dir), filepath.Base(l.dir), c.Model),
-			"limit": measure.LimitOrNil(c.EvalLimit), "dtype": strings.ToLower(c.ComputeDType().String()), "platform": l.Device.Platform(),
+			"limit": measure.LimitOrNil(
+				c.EvalLimit,
+			), "dtype": strings.ToLower(c.ComputeDType().String()), "platform": l.Device.Platform(),
 			"apply_chat_template": c.EvalApplyChatTemplate, "seed": c.Seed, "judge": measure.JudgeNameOrNil(l.judge),
 		},
 	}.Do(ctx)

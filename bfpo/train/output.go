@@ -14,9 +14,10 @@ import (
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
-// claimOutput makes dir ready for a run. It refuses a folder that cannot be written to, and one that holds a finished run, or one that could
-// be resumed, unless the recipe has overwrite_output_dir or resume_from_checkpoint. It changes nothing in the folder: takeOutput does. Call
-// release where it does not come to that; it removes the folder if it was made here.
+// claimOutput makes dir ready for a run. It refuses a folder that cannot be written to, and one that holds a finished
+// run, or one that could be resumed, unless the recipe has overwrite_output_dir or resume_from_checkpoint. It changes
+// nothing in the folder: takeOutput does. Call release where it does not come to that; it removes the folder if it was
+// made here.
 func claimOutput(dir string, c recipe.Config) (release func(), err error) {
 	made := !recipe.PathExists(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -50,20 +51,27 @@ func unclaimed(dir string, c recipe.Config) error {
 	case c.OverwriteOutputDir && !resume:
 		return nil
 	case rundir.Finished(dir):
-		return usage.Errorf("%s holds a finished run: choose another -out, or replace it with -set=overwrite_output_dir=true", dir)
+		return usage.Errorf(
+			"%s holds a finished run: choose another -out, or replace it with -set=overwrite_output_dir=true",
+			dir,
+		)
 	case resume:
 		return nil
 	}
 	found, err := checkpoint.List(filepath.Join(dir, rundir.Checkpoints))
 	if err == nil && len(found) > 0 {
-		err = usage.Errorf("%s holds an unfinished run (step %d): go on with -set=resume_from_checkpoint=true, or replace it with "+
-			"-set=overwrite_output_dir=true", dir, found[0].Step)
+		err = usage.Errorf(
+			"%s holds an unfinished run (step %d): go on with -set=resume_from_checkpoint=true, or replace it with "+
+				"-set=overwrite_output_dir=true",
+			dir,
+			found[0].Step,
+		)
 	}
 	return err
 }
 
-// takeOutput makes the folder this run's, after everything that the recipe names was found good: it removes what the run replaces and writes
-// the resolved recipe.
+// takeOutput makes the folder this run's, after everything that the recipe names was found good: it removes what the
+// run replaces and writes the resolved recipe.
 func takeOutput(dir string, c recipe.Config) error {
 	var replaced []string
 	if c.OverwriteOutputDir && c.ResumeFromCheckpoint == recipe.Off {

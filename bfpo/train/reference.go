@@ -16,25 +16,34 @@ import (
 	"github.com/bfpo-go/bfpo/graph/wheel"
 )
 
-// referenceMagic begins the files of reference log-probabilities. Raise its number when the layout of an entry or of its key changes.
+// referenceMagic begins the files of reference log-probabilities. Raise its number when the layout of an entry or of
+// its key changes.
 const referenceMagic = "bfpo reference log-probabilities 1\n"
 
 // referenceLimit is what reference log-probabilities may take on disk, in bytes.
 const referenceLimit = 4 << 30
 
-// newReferenceCache keeps log-probabilities in the folder reference of the cache folder (dir, or where that is empty the user's).
+// newReferenceCache keeps log-probabilities in the folder reference of the cache folder (dir, or where that is empty
+// the user's).
 func newReferenceCache(dir string) *filecache.Cache {
 	dir, err := wheel.CacheDir(dir)
 	if err != nil {
 		return &filecache.Cache{}
 	}
-	return &filecache.Cache{Dir: filepath.Join(dir, "reference"), Magic: referenceMagic, Suffix: ".logps", Limit: referenceLimit}
+	return &filecache.Cache{
+		Dir:    filepath.Join(dir, "reference"),
+		Magic:  referenceMagic,
+		Suffix: ".logps",
+		Limit:  referenceLimit,
+	}
 }
 
-// PrecomputeReference gives every pair of the stage its reference log-probabilities, where the recipe wants them once instead of in each
-// step. They are read from the cache folder where a run of the same model, programs and batches has left them.
+// PrecomputeReference gives every pair of the stage its reference log-probabilities, where the recipe wants them once
+// instead of in each step. They are read from the cache folder where a run of the same model, programs and batches has
+// left them.
 //
-// They are computed in the batches of each set's first pass, so that they are to the last bit what the steps of that pass would compute.
+// They are computed in the batches of each set's first pass, so that they are to the last bit what the steps of that
+// pass would compute.
 func (s *Stage) PrecomputeReference(ctx context.Context) error {
 	if !s.Config.PrecomputesReference() {
 		return nil
@@ -60,11 +69,17 @@ func (s *Stage) PrecomputeReference(ctx context.Context) error {
 	if err := s.Inputs.LayOutHeldOut(s.Config); err != nil {
 		return err
 	}
-	s.Notice("reference log-probabilities of %d pairs from %s in %.1f s", len(pairs), source, time.Since(started).Seconds())
+	s.Notice(
+		"reference log-probabilities of %d pairs from %s in %.1f s",
+		len(pairs),
+		source,
+		time.Since(started).Seconds(),
+	)
 	return nil
 }
 
-// pairs lists all pairs of a stage. The loaders give out these same pairs, so that what is written here reaches the steps.
+// pairs lists all pairs of a stage. The loaders give out these same pairs, so that what is written here reaches the
+// steps.
 func (s *Stage) pairs() (all []*batch.Pair) {
 	sets := s.Inputs.Sets
 	for _, pairs := range [][]batch.Pair{sets.Main.Pairs, sets.Buffer.Pairs, sets.HeldOut.Pairs} {
@@ -75,15 +90,20 @@ func (s *Stage) pairs() (all []*batch.Pair) {
 	return all
 }
 
-// referenceKey names the log-probabilities by everything that they depend on: the weights, the tokens, how these lie in batches, and the
-// programs, whose keys change with whatever rounds otherwise. Programs of the Go backend have no key, and ok is false.
+// referenceKey names the log-probabilities by everything that they depend on: the weights, the tokens, how these lie in
+// batches, and the programs, whose keys change with whatever rounds otherwise. Programs of the Go backend have no key,
+// and ok is false.
 func (s *Stage) referenceKey() (key string, ok bool, err error) {
 	model, err := s.Inputs.Checkpoint.Digest()
 	if err != nil {
 		return "", false, err
 	}
 	c := s.Config
-	parts := [][]byte{[]byte(referenceMagic), model, fmt.Append(nil, s.Inputs.Shapes, c.PerDeviceTrainBatchSize, c.PerDeviceEvalBatchSize)}
+	parts := [][]byte{
+		[]byte(referenceMagic),
+		model,
+		fmt.Append(nil, s.Inputs.Shapes, c.PerDeviceTrainBatchSize, c.PerDeviceEvalBatchSize),
+	}
 	for _, program := range s.Plan.Programs.References {
 		if program.Key == "" {
 			return "", false, nil
@@ -152,8 +172,8 @@ func (s *Stage) computeMicroBatch(ctx context.Context, m step.MicroBatch, pairs 
 	return nil
 }
 
-// assignReference gives the pairs of a batch the values of its targets. The targets of a response lie in the batch in the order of its
-// tokens.
+// assignReference gives the pairs of a batch the values of its targets. The targets of a response lie in the batch in
+// the order of its tokens.
 func assignReference(b batch.Batch, values []float32, pairs []batch.Pair) error {
 	responses := make([][]float32, b.Responses)
 	for n, owner := range b.Owner {
@@ -172,7 +192,8 @@ func assignReference(b batch.Batch, values []float32, pairs []batch.Pair) error 
 	return nil
 }
 
-// packReference encodes the log-probabilities of pairs as they lie on disk: little-endian float32, chosen and rejected in turn.
+// packReference encodes the log-probabilities of pairs as they lie on disk: little-endian float32, chosen and rejected
+// in turn.
 func packReference(pairs []*batch.Pair) (data []byte) {
 	for _, p := range pairs {
 		for _, values := range [][]float32{p.ChosenReference, p.RejectedReference} {

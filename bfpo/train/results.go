@@ -13,8 +13,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// writeResults goes back to the best step where the recipe says so, and writes the model and the files that tell how the run went.
-// train_results.json, by which a finished run is known, comes last.
+// writeResults goes back to the best step where the recipe says so, and writes the model and the files that tell how
+// the run went. train_results.json, by which a finished run is known, comes last.
 func (t *Training) writeResults() (part report.Stage, card report.Card, err error) {
 	if err = t.saver.saving.wait(); err != nil {
 		return part, card, err
@@ -24,7 +24,8 @@ func (t *Training) writeResults() (part report.Stage, card report.Card, err erro
 	}
 	s := t.stage
 	model := filepath.Join(t.dir, rundir.Model)
-	if err = pretrained.Export(model, s.Inputs.Checkpoint, s.Trainer.Masters, s.Config.ExportDType(s.Inputs.Checkpoint)); err != nil {
+	dtype := s.Config.ExportDType(s.Inputs.Checkpoint)
+	if err = pretrained.Export(model, s.Inputs.Checkpoint, s.Trainer.Masters, dtype); err != nil {
 		return part, card, err
 	}
 	s.Notice("model written to %s (%s)", model, track.FormatDuration(time.Since(t.started)))
@@ -49,8 +50,9 @@ func (t *Training) trainerState() track.TrainerState {
 	s, c := t.stage, t.stage.Config
 	state := track.TrainerState{
 		Epoch: s.Trainer.Epochs(), EvalSteps: c.EvalSteps, GlobalStep: s.Trainer.Step, LoggingSteps: c.LoggingSteps,
-		MaxSteps: t.Total(), NumTrainEpochs: c.NumTrainEpochs, SaveSteps: c.SaveSteps, TrainBatchSize: c.PerDeviceTrainBatchSize,
-		LogHistory: track.LogHistory(t.metrics.Records(), c.LoggingSteps, t.Total()),
+		MaxSteps: t.Total(), NumTrainEpochs: c.NumTrainEpochs, SaveSteps: c.SaveSteps,
+		TrainBatchSize: c.PerDeviceTrainBatchSize,
+		LogHistory:     track.LogHistory(t.metrics.Records(), c.LoggingSteps, t.Total()),
 	}
 	if best := t.saver.best; best != nil {
 		path := filepath.Join(rundir.Checkpoints, fmt.Sprintf("%s%d", rundir.StepPrefix, best.Step))
@@ -83,7 +85,9 @@ func (t *Training) reportPart() report.Stage {
 	s := t.stage
 	text, _ := s.Config.YAML() // written to config.yaml before
 	part := report.Stage{
-		Title: strings.ToUpper(t.name), Objective: s.Config.LossFunction(), TotalSteps: t.Total(), Facts: t.facts, Records: t.metrics.Records(),
+		Title: strings.ToUpper(
+			t.name,
+		), Objective: s.Config.LossFunction(), TotalSteps: t.Total(), Facts: t.facts, Records: t.metrics.Records(),
 		Memory: s.Plan.Memory, Config: string(text),
 	}
 	for _, set := range s.Inputs.Sets.NonEmpty() {
@@ -99,7 +103,11 @@ func (t *Training) reportPart() report.Stage {
 func (t *Training) modelCard() report.Card {
 	c := t.stage.Config
 	card := report.Card{
-		Name: filepath.Base(filepath.Dir(t.dir)) + "-" + filepath.Base(t.dir), Base: c.Model, Objective: c.LossFunction(), Settings: t.facts,
+		Name: filepath.Base(
+			filepath.Dir(t.dir),
+		) + "-" + filepath.Base(
+			t.dir,
+		), Base: c.Model, Objective: c.LossFunction(), Settings: t.facts,
 		Version: t.stage.Version,
 	}
 	for _, mixer := range []recipe.Mixer{c.DatasetMixer, c.BufferDatasetMixer} {
@@ -125,12 +133,17 @@ func WriteCards(dir string, card report.Card) error {
 	return nil
 }
 
-// Finish writes the model and the results into the run's folder, and returns the stage's part of a report and its model card. It refuses a
-// run with steps left: that one can be resumed.
+// Finish writes the model and the results into the run's folder, and returns the stage's part of a report and its model
+// card. It refuses a run with steps left: that one can be resumed.
 func (t *Training) Finish() (report.Stage, report.Card, error) {
 	if done := t.stage.Trainer.Step; done < t.Total() {
-		return report.Stage{}, report.Card{}, fmt.Errorf("%s: %d of %d steps are done: go on with Steps, or set max_steps=%d", t.dir, done,
-			t.Total(), done)
+		return report.Stage{}, report.Card{}, fmt.Errorf(
+			"%s: %d of %d steps are done: go on with Steps, or set max_steps=%d",
+			t.dir,
+			done,
+			t.Total(),
+			done,
+		)
 	}
 	return t.writeResults()
 }

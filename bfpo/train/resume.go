@@ -17,8 +17,8 @@ func runState(s *Stage) checkpoint.State {
 	return state
 }
 
-// resume goes back to the checkpoint that resume_from_checkpoint names: the newest complete one of the folder dir, or a folder. It returns
-// the best evaluation before that checkpoint, nil where there was none.
+// resume goes back to the checkpoint that resume_from_checkpoint names: the newest complete one of the folder dir, or a
+// folder. It returns the best evaluation before that checkpoint, nil where there was none.
 func resume(s *Stage, dir string) (*checkpoint.Best, error) {
 	var from *checkpoint.Checkpoint
 	var err error
@@ -49,7 +49,12 @@ func restore(s *Stage, from *checkpoint.Checkpoint) (*checkpoint.Best, error) {
 		return nil, err
 	}
 	now, t := runState(s), s.Trainer
-	progress := recipe.InterruptedRun{Step: saved.Step, MainRows: saved.MainRows, BufferRows: saved.BufferRows, Settings: saved.Settings}
+	progress := recipe.InterruptedRun{
+		Step:       saved.Step,
+		MainRows:   saved.MainRows,
+		BufferRows: saved.BufferRows,
+		Settings:   saved.Settings,
+	}
 	if err := s.Config.CheckResume(progress, now.MainRows, now.BufferRows); err != nil {
 		return nil, err
 	}

@@ -21,8 +21,9 @@ type saver struct {
 	saving  background       // the checkpoint that is being written
 }
 
-// save begins to write a checkpoint of the present step and to delete those beyond save_total_limit. The steps go on in the meantime: they
-// wait for the copy of the state to the host, and for the checkpoint before this one where it is still being written.
+// save begins to write a checkpoint of the present step and to delete those beyond save_total_limit. The steps go on in
+// the meantime: they wait for the copy of the state to the host, and for the checkpoint before this one where it is
+// still being written.
 func (s *saver) save() error {
 	if err := s.saving.wait(); err != nil {
 		return err

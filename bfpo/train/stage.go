@@ -15,7 +15,8 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// Stage is a training stage ready for its first step: its data is laid out, its programs are compiled and its weights are on the device.
+// Stage is a training stage ready for its first step: its data is laid out, its programs are compiled and its weights
+// are on the device.
 type Stage struct {
 	models.Runtime
 	Config  recipe.Config
@@ -25,8 +26,8 @@ type Stage struct {
 	Trainer *Trainer
 }
 
-// Load compiles the programs of a stage and puts the model on the device, both at once. A stage that would not fit on a GPU is refused
-// before its weights are loaded. The stage owns the inputs from here on; Close it after use.
+// Load compiles the programs of a stage and puts the model on the device, both at once. A stage that would not fit on a
+// GPU is refused before its weights are loaded. The stage owns the inputs from here on; Close it after use.
 func Load(rt models.Runtime, c recipe.Config, in data.Inputs) (*Stage, error) {
 	s := &Stage{Runtime: rt, Config: c, Inputs: in}
 	if err := s.load(); err != nil {
@@ -46,7 +47,8 @@ func (s *Stage) load() (err error) {
 	}
 	var state step.State
 	loadWeights := func() (err error) {
-		if s.Model, err = mistral.LoadOnMesh(s.Device, s.Config.TrainingMesh(), checkpoint, s.Config.ComputeDType()); err == nil {
+		mesh, dtype := s.Config.TrainingMesh(), s.Config.ComputeDType()
+		if s.Model, err = mistral.LoadOnMesh(s.Device, mesh, checkpoint, dtype); err == nil {
 			state, err = step.NewState(s.Device, s.Model, names)
 		}
 		return err
@@ -56,7 +58,14 @@ func (s *Stage) load() (err error) {
 	if !gpu {
 		loading.Go(loadWeights)
 	}
-	compiled, err := plan.Compile(s.Device, s.Config, checkpoint.Config, s.Inputs.Shapes, step.ShapesOf(s.Inputs.HeldOut), s.Notice)
+	compiled, err := plan.Compile(
+		s.Device,
+		s.Config,
+		checkpoint.Config,
+		s.Inputs.Shapes,
+		step.ShapesOf(s.Inputs.HeldOut),
+		s.Notice,
+	)
 	if err == nil && gpu {
 		if err = compiled.Refusal(); err == nil {
 			err = loadWeights()

@@ -77,7 +77,8 @@ func (t *tally) pairs(b batch.Batch, r step.Report) []track.PairResult {
 	return results
 }
 
-// metrics returns the metrics of the whole step. Rows are always there, for an error to name them; micro-batches only where they are logged.
+// metrics returns the metrics of the whole step. Rows are always there, for an error to name them; micro-batches only
+// where they are logged.
 func (t *tally) metrics(logRows bool) track.Metrics {
 	m := track.PairMetrics(t.main, t.buffer)
 	if !t.objective.Preference() {

@@ -2,8 +2,8 @@
 //
 //	data.Open ──▶ plan.Compile ──▶ Stage (weights on the device) ──▶ Training.Steps ──▶ Finish
 //
-// Train is the whole of it. A program that wants the loop for itself begins a Training and ranges over its Steps; a program that wants
-// single optimizer steps, such as package bench, loads a Stage and calls its Trainer.
+// Train is the whole of it. A program that wants the loop for itself begins a Training and ranges over its Steps; a
+// program that wants single optimizer steps, such as package bench, loads a Stage and calls its Trainer.
 package train
 
 import (
@@ -15,9 +15,15 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
-// Train runs one training stage and leaves its folder dir as documented for users. It returns the stage's part of a report and its model
-// card. An interrupted run returns an error that wraps usage.ErrInterrupted after it has saved a checkpoint.
-func Train(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (part report.Stage, card report.Card, err error) {
+// Train runs one training stage and leaves its folder dir as documented for users. It returns the stage's part of a
+// report and its model card. An interrupted run returns an error that wraps usage.ErrInterrupted after it has saved a
+// checkpoint.
+func Train(
+	ctx context.Context,
+	rt models.Runtime,
+	c recipe.Config,
+	dir string,
+) (part report.Stage, card report.Card, err error) {
 	t, err := Begin(ctx, rt, c, dir)
 	if err != nil {
 		return report.Stage{}, report.Card{}, err

@@ -14,8 +14,8 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
-// Trainer runs the optimizer steps of one stage: each step accumulates the gradients of its micro-batches, main and buffer in turn, and
-// updates once.
+// Trainer runs the optimizer steps of one stage: each step accumulates the gradients of its micro-batches, main and
+// buffer in turn, and updates once.
 type Trainer struct {
 	*step.Stepper
 	Count        step.Count
@@ -42,8 +42,8 @@ func newSchedule(c recipe.Config, total int) step.Schedule {
 	return step.Schedule{Kind: c.LRSchedulerType, Peak: c.LearningRate, Warmup: warmup, Total: total}
 }
 
-// Steps runs the remaining steps and yields the metrics of each. It stops after an error, which is ctx's when that is done between two
-// steps; a loss that is no number stops it before the weights are touched.
+// Steps runs the remaining steps and yields the metrics of each. It stops after an error, which is ctx's when that is
+// done between two steps; a loss that is no number stops it before the weights are touched.
 func (t *Trainer) Steps(ctx context.Context) iter.Seq2[track.Metrics, error] {
 	return func(yield func(track.Metrics, error) bool) {
 		for t.Step < t.Count.Total {
@@ -115,7 +115,8 @@ func (t *Trainer) draw() ([]step.MicroBatch, error) {
 	}
 }
 
-// accumulate adds up the gradients of a step's micro-batches. The reports are read when all program calls are under way.
+// accumulate adds up the gradients of a step's micro-batches. The reports are read when all program calls are under
+// way.
 func (t *Trainer) accumulate(micro []step.MicroBatch) (tally, error) {
 	sum := tally{objective: t.Options().Objective}
 	pending := make([]step.PendingReports, len(micro))
@@ -135,8 +136,8 @@ func (t *Trainer) accumulate(micro []step.MicroBatch) (tally, error) {
 	return sum, nil
 }
 
-// weight is the factor of one micro-batch's losses: one over the step's pairs of its set, or over the step's tokens where the loss is a
-// token's. So a step is one mean however it is split into micro-batches.
+// weight is the factor of one micro-batch's losses: one over the step's pairs of its set, or over the step's tokens
+// where the loss is a token's. So a step is one mean however it is split into micro-batches.
 func (t *Trainer) weight(m step.MicroBatch, micro []step.MicroBatch) float32 {
 	total := 0.0
 	for _, other := range micro {

@@ -16,8 +16,8 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/track"
 )
 
-// Training is one training stage under way, for a program that wants the loop for itself, such as a notebook that draws the curves; Train
-// is the loop for all others.
+// Training is one training stage under way, for a program that wants the loop for itself, such as a notebook that draws
+// the curves; Train is the loop for all others.
 //
 //	t, err := train.Begin(ctx, rt, config, dir)
 //	defer t.Close()
@@ -35,8 +35,8 @@ type Training struct {
 	late    error // of writing the metrics, after the loop was left
 }
 
-// Begin gets a training stage ready for its first step: the data is read, the programs are compiled, the model is loaded, a checkpoint is
-// restored where the recipe says so, and dir becomes the run's. Close it after use.
+// Begin gets a training stage ready for its first step: the data is read, the programs are compiled, the model is
+// loaded, a checkpoint is restored where the recipe says so, and dir becomes the run's. Close it after use.
 func Begin(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (t *Training, err error) {
 	started := time.Now()
 	release, err := claimOutput(dir, c)
@@ -98,8 +98,9 @@ func (t *Training) start(c recipe.Config) (err error) {
 // Total returns the number of optimizer steps of the whole run.
 func (t *Training) Total() int { return t.stage.Trainer.Count.Total }
 
-// Steps runs the steps that are left and yields the metrics of each, after they were written; between them it evaluates and saves as the
-// recipe says. It stops after an error; the error of an interrupted run wraps usage.ErrInterrupted, and its state is saved then.
+// Steps runs the steps that are left and yields the metrics of each, after they were written; between them it evaluates
+// and saves as the recipe says. It stops after an error; the error of an interrupted run wraps usage.ErrInterrupted,
+// and its state is saved then.
 func (t *Training) Steps(ctx context.Context) iter.Seq2[track.Metrics, error] {
 	return func(yield func(track.Metrics, error) bool) {
 		displays, err := t.openDisplays()
@@ -126,8 +127,13 @@ func (t *Training) Steps(ctx context.Context) iter.Seq2[track.Metrics, error] {
 	}
 }
 
-// runSteps runs the optimizer steps that are left and yields their metrics. left tells that the caller left the loop or that a step failed.
-func (t *Training) runSteps(ctx context.Context, trackers track.Trackers, yield func(track.Metrics, error) bool) (left bool) {
+// runSteps runs the optimizer steps that are left and yields their metrics. left tells that the caller left the loop or
+// that a step failed.
+func (t *Training) runSteps(
+	ctx context.Context,
+	trackers track.Trackers,
+	yield func(track.Metrics, error) bool,
+) (left bool) {
 	for m, err := range t.stage.Trainer.Steps(ctx) {
 		switch {
 		case err == nil:
@@ -179,21 +185,23 @@ func (t *Training) evaluate(ctx context.Context, to track.Tracker) error {
 // evaluates tells whether there is anything to measure at evaluations.
 func (t *Training) evaluates() bool { return len(t.stage.Inputs.HeldOut) > 0 || t.loop != nil }
 
-// evaluated tells whether the newest record is an evaluation: a run that was killed after its last one resumes behind it.
+// evaluated tells whether the newest record is an evaluation: a run that was killed after its last one resumes behind
+// it.
 func (t *Training) evaluated() bool {
 	records := t.metrics.Records()
 	return len(records) > 0 && records[len(records)-1].IsEvaluation()
 }
 
-// evaluationPending tells whether a resumed run has to evaluate before its next step: it was interrupted during the evaluation that is due
-// here.
+// evaluationPending tells whether a resumed run has to evaluate before its next step: it was interrupted during the
+// evaluation that is due here.
 func (t *Training) evaluationPending() bool {
 	records, c := t.metrics.Records(), t.stage.Config
 	return t.evaluates() && len(records) > 0 && !t.evaluated() && records[len(records)-1].Step == t.stage.Trainer.Step &&
 		t.due(c.EvaluationStrategy, c.EvalSteps)
 }
 
-// due tells whether an action of a strategy (no, steps, epoch) comes after the present step. The last step is always an epoch's end.
+// due tells whether an action of a strategy (no, steps, epoch) comes after the present step. The last step is always an
+// epoch's end.
 func (t *Training) due(strategy string, every int) bool {
 	step, count := t.stage.Trainer.Step, t.stage.Trainer.Count
 	switch strategy {
@@ -213,7 +221,8 @@ func (t *Training) interruptible(err error) error {
 	return err
 }
 
-// openDisplays opens the terminal and the curves, which show what the step log keeps, going on after a resumed run's step.
+// openDisplays opens the terminal and the curves, which show what the step log keeps, going on after a resumed run's
+// step.
 func (t *Training) openDisplays() (track.Trackers, error) {
 	step, c := t.stage.Trainer.Step, t.stage.Config
 	displays := track.Trackers{track.NewTerminal(t.stage.Out, t.name, step, t.Total(), c.LoggingSteps)}

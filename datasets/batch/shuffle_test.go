@@ -50,7 +50,8 @@ func TestOrderIsAPermutation(t *testing.T) {
 }
 
 func TestOrderDiffersByEpoch(t *testing.T) {
-	if slices.Equal(EpochOrder(100, 42, 0), EpochOrder(100, 42, 1)) || slices.Equal(EpochOrder(100, 42, 1), EpochOrder(100, 42, 2)) {
+	if slices.Equal(EpochOrder(100, 42, 0), EpochOrder(100, 42, 1)) ||
+		slices.Equal(EpochOrder(100, 42, 1), EpochOrder(100, 42, 2)) {
 		t.Error("two epochs have the same order")
 	}
 	if slices.Equal(EpochOrder(100, 1<<32, 1), EpochOrder(100, 0, 1)) {

@@ -164,7 +164,9 @@ func TestHubCache(t *testing.T) {
 	if ref, _ := os.ReadFile(filepath.Join(root, "refs", "main")); string(ref) != testCommit {
 		t.Errorf("refs/main is %q", ref)
 	}
-	if link, _ := os.Readlink(filepath.Join(dir, "train.jsonl")); link != "../../blobs/"+gitHash(fake.files["train.jsonl"]) {
+	if link, _ := os.Readlink(filepath.Join(dir, "train.jsonl")); link != "../../blobs/"+gitHash(
+		fake.files["train.jsonl"],
+	) {
 		t.Errorf("train.jsonl -> %q", link)
 	}
 	downloads := len(fake.ranges)
@@ -237,14 +239,16 @@ func TestHubFromEnvironment(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(home, "token"), []byte("stored\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if h := FromEnvironment(nil); h.Token != "stored" || h.Cache != filepath.Join(home, "hub") || h.Offline || h.Endpoint != "https://huggingface.co" {
+	if h := FromEnvironment(nil); h.Token != "stored" || h.Cache != filepath.Join(home, "hub") || h.Offline ||
+		h.Endpoint != "https://huggingface.co" {
 		t.Errorf("have %+v", h)
 	}
 	t.Setenv("HF_TOKEN", "given")
 	t.Setenv("HF_HUB_CACHE", "/elsewhere")
 	t.Setenv("HF_ENDPOINT", "http://mirror/")
 	t.Setenv("HF_HUB_OFFLINE", "1")
-	if h := FromEnvironment(nil); h.Token != "given" || h.Cache != "/elsewhere" || !h.Offline || h.Endpoint != "http://mirror" {
+	if h := FromEnvironment(nil); h.Token != "given" || h.Cache != "/elsewhere" || !h.Offline ||
+		h.Endpoint != "http://mirror" {
 		t.Errorf("have %+v", h)
 	}
 }

@@ -16,7 +16,11 @@ import (
 // folder. kind is models or datasets; revision is a branch, tag or commit ("": main). The size and the hash of every
 // file are checked; an interrupted download continues where it stopped. Without a network, or with Offline, the cached
 // snapshot of the revision is returned.
-func (h *Hub) Snapshot(ctx context.Context, kind, repo, revision string, filter func(name string) bool) (dir string, err error) {
+func (h *Hub) Snapshot(
+	ctx context.Context,
+	kind, repo, revision string,
+	filter func(name string) bool,
+) (dir string, err error) {
 	if revision == "" {
 		revision = "main"
 	}
@@ -84,7 +88,8 @@ func (h *Hub) list(ctx context.Context, kind, repo, revision string) (string, []
 		if f.LFS != nil {
 			answer.Siblings[i].Blob, answer.Siblings[i].Size = f.LFS.SHA256, f.LFS.Size
 		}
-		if f := answer.Siblings[i]; !filepath.IsLocal(filepath.FromSlash(f.Name)) || !digest.MatchString(f.Blob) || f.Size < 0 {
+		if f := answer.Siblings[i]; !filepath.IsLocal(filepath.FromSlash(f.Name)) || !digest.MatchString(f.Blob) ||
+			f.Size < 0 {
 			return "", nil, fmt.Errorf("the listing has an unusable entry %q (hash %q)", f.Name, f.Blob)
 		}
 	}

@@ -11,7 +11,11 @@ import (
 )
 
 func TestPermissions(t *testing.T) {
-	for mask, want := range map[int]struct{ file, folder fs.FileMode }{0o022: {0o644, 0o755}, 0o077: {0o600, 0o700}, 0: {0o644, 0o755}} {
+	for mask, want := range map[int]struct{ file, folder fs.FileMode }{
+		0o022: {0o644, 0o755},
+		0o077: {0o600, 0o700},
+		0:     {0o644, 0o755},
+	} {
 		dir := t.TempDir()
 		file, folder := filepath.Join(dir, "file"), filepath.Join(dir, "folder")
 		before := syscall.Umask(mask)

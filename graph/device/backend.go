@@ -239,7 +239,14 @@ func (d *Device) At(number int) *Device {
 	if number == d.number {
 		return d
 	}
-	return &Device{Backend: d.Backend, platform: d.platform, plugin: d.plugin, client: d.client, targetGPU: d.targetGPU, number: number}
+	return &Device{
+		Backend:   d.Backend,
+		platform:  d.platform,
+		plugin:    d.plugin,
+		client:    d.client,
+		targetGPU: d.targetGPU,
+		number:    number,
+	}
 }
 
 // Close frees the device. Close its programs first; its tensors must not be used afterwards.

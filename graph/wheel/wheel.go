@@ -24,7 +24,8 @@ type Wheel struct {
 	Folder  string   // folder below wheels in the cache; several wheels may share one; empty: PACKAGE-VERSION
 }
 
-// ErrDownload is wrapped by the errors of wheels that pip cannot download: pip is missing, or its package index cannot be reached.
+// ErrDownload is wrapped by the errors of wheels that pip cannot download: pip is missing, or its package index cannot
+// be reached.
 var ErrDownload = errors.New("download failed")
 
 // EnvCache is the environment variable that moves the cache folder.

@@ -18,8 +18,9 @@ import (
 
 const content = "the member's content"
 
-// fakePip puts a python3 into an otherwise empty PATH that plays pip: it notes each call in the file it returns and runs body,
-// a shell script that finds the target folder in $dest. The wheel that it may serve holds one member, pkg/data.bin.
+// fakePip puts a python3 into an otherwise empty PATH that plays pip: it notes each call in the file it returns and
+// runs body, a shell script that finds the target folder in $dest. The wheel that it may serve holds one member,
+// pkg/data.bin.
 func fakePip(t *testing.T, body string) (w Wheel, calls func() []string) {
 	t.Helper()
 	if _, err := os.Stat("/bin/sh"); err != nil {
@@ -40,7 +41,12 @@ func fakePip(t *testing.T, body string) (w Wheel, calls func() []string) {
 	}
 	served := filepath.Join(dir, "served.whl")
 	log := filepath.Join(dir, "calls")
-	script := fmt.Sprintf("#!/bin/sh\necho \"$@\" >> %s\nserved=%s\nfor last; do previous=$dest; dest=$last; done\ndest=$previous\n%s\n", log, served, body)
+	script := fmt.Sprintf(
+		"#!/bin/sh\necho \"$@\" >> %s\nserved=%s\nfor last; do previous=$dest; dest=$last; done\ndest=$previous\n%s\n",
+		log,
+		served,
+		body,
+	)
 	for file, data := range map[string][]byte{served: archive.Bytes(), filepath.Join(dir, "python3"): []byte(script)} {
 		if err := os.WriteFile(file, data, 0o755); err != nil {
 			t.Fatal(err)
@@ -162,7 +168,10 @@ func TestFetchTogether(t *testing.T) {
 
 func TestFetchErrors(t *testing.T) {
 	for _, c := range []struct{ name, body, want string }{
-		{"no network", "echo 'ERROR: No matching distribution found' >&2; exit 1", "No matching distribution found (is the package index reachable?)"},
+		{
+			"no network", "echo 'ERROR: No matching distribution found' >&2; exit 1",
+			"No matching distribution found (is the package index reachable?)",
+		},
 		{"no pip module", "echo \"$0: No module named pip\" >&2; exit 1", "pip"},
 		{"another file", `echo other > "$dest/pkg-1.2-py3-none-any.whl"`, "want "},
 		{"nothing", "true", "pip left 0 files"},
@@ -182,21 +191,24 @@ func TestFetchErrors(t *testing.T) {
 	t.Run("no pip at all", func(t *testing.T) {
 		w, _ := fakePip(t, serve)
 		t.Setenv("PATH", t.TempDir())
-		if _, err := Fetch(context.Background(), w, t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "no pip found") {
+		if _, err := Fetch(context.Background(), w, t.TempDir(), nil); err == nil ||
+			!strings.Contains(err.Error(), "no pip found") {
 			t.Errorf("error %v", err)
 		}
 	})
 	t.Run("not pinned", func(t *testing.T) {
 		w, _ := fakePip(t, serve)
 		w.SHA256 = ""
-		if _, err := Fetch(context.Background(), w, t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "not pinned") {
+		if _, err := Fetch(context.Background(), w, t.TempDir(), nil); err == nil ||
+			!strings.Contains(err.Error(), "not pinned") {
 			t.Errorf("error %v", err)
 		}
 	})
 	t.Run("no such member", func(t *testing.T) {
 		w, _ := fakePip(t, serve)
 		w.Members = []string{"pkg/other.bin"}
-		if _, err := Fetch(context.Background(), w, t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "no member pkg/other.bin") {
+		if _, err := Fetch(context.Background(), w, t.TempDir(), nil); err == nil ||
+			!strings.Contains(err.Error(), "no member pkg/other.bin") {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -213,7 +225,10 @@ func TestFetchErrors(t *testing.T) {
 func TestCacheDir(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv(EnvCache, filepath.Join(dir, "env"))
-	for _, c := range []struct{ given, want string }{{"", filepath.Join(dir, "env")}, {filepath.Join(dir, "own"), filepath.Join(dir, "own")}} {
+	for _, c := range []struct{ given, want string }{
+		{"", filepath.Join(dir, "env")},
+		{filepath.Join(dir, "own"), filepath.Join(dir, "own")},
+	} {
 		if got, err := CacheDir(c.given); err != nil || got != c.want {
 			t.Errorf("CacheDir(%q) = %q, %v, want %q", c.given, got, err, c.want)
 		}

@@ -84,7 +84,7 @@ def transformers(model):
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("model")
-    a.add_argument("--bfpo", default="./bfpo")
+    a.add_argument("--bfpo", default="./bfpo-bin")
     a.add_argument("--rounds", type=int, default=3)
     a.add_argument("--tokens", type=int, default=112)
     a = a.parse_args()

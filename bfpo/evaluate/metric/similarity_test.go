@@ -11,7 +11,8 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// BLEU and ROUGE equal those of sacrebleu and rouge_score, on the project's own texts and, where $BFPO_SHARED has them, on real ones.
+// BLEU and ROUGE equal those of sacrebleu and rouge_score, on the project's own texts and, where $BFPO_SHARED has them,
+// on real ones.
 func TestCompareAnswerGolden(t *testing.T) {
 	folders := []string{filepath.Join("..", "testdata", "golden")}
 	if os.Getenv(fixture.EnvShared) != "" {

@@ -10,8 +10,8 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// The order of scenarios equals the order of Python's random module, on the project's own scenarios and, where $BFPO_SHARED has them, on
-// real ones.
+// The order of scenarios equals the order of Python's random module, on the project's own scenarios and, where
+// $BFPO_SHARED has them, on real ones.
 func TestPythonShuffleGolden(t *testing.T) {
 	folders := []string{filepath.Join("..", "testdata", "golden")}
 	if os.Getenv(fixture.EnvShared) != "" {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// A call marker is the last operand of an optimization_barrier and selects the custom call that can replace the barrier.
-// The barrier's first operands are results that the program computes with XLA's own operations, and the next ones
-// are the arguments that these results are computed from. If the call is not available, the barrier stays, and the
+// A call marker is the last operand of an optimization_barrier and selects the custom call that can replace the
+// barrier. The barrier's first operands are results that the program computes with XLA's own operations, and the next
+// ones are the arguments that these results are computed from. If the call is not available, the barrier stays, and the
 // program computes the results as written.
 const (
 	AttentionMarker         int32 = 0x0bf90a77 // y, q, k, v, mask
