@@ -20,7 +20,7 @@ func (o Outcome) Margin() *Node { // [P]
 	return Sub(o.ChosenLogRatio, o.RejectedLogRatio)
 }
 
-// BFPOLoss is the bi-factorial preference loss of each pair (arXiv 2408.15313; the seed's
+// BFPOLoss is the bi-factorial preference loss of each pair (arXiv 2408.15313; the original code's
 // src/alignment/trainer/bfpo.py):
 //
 //	L = (h - s/beta)^2

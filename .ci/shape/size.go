@@ -77,21 +77,11 @@ func longest(what string, all []sized, limit int) (problems []string) {
 	return problems
 }
 
-// wideLines returns the source lines above 120 columns; tables of Markdown may be wider.
+// wideLines returns the source lines above 120 columns. Tables of Markdown may be wider, and the recipes of the
+// original code stand as they were.
 func wideLines() (problems []string, err error) {
-	out, err := exec.Command(
-		"git",
-		"ls-files",
-		"*.go",
-		"*.c",
-		"*.h",
-		"*.py",
-		"*.yaml",
-		"*.sh",
-		"*.md",
-		".ci/run",
-		"notebooks/run",
-	).Output()
+	out, err := exec.Command("git", "ls-files", "*.go", "*.c", "*.h", "*.py", "*.yaml", "*.sh", "*.md",
+		".ci/run", "notebooks/run", ":!bfpo/recipe/testdata/original").Output()
 	if err != nil {
 		return nil, fmt.Errorf("git ls-files: %w", err)
 	}

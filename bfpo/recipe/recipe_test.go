@@ -159,9 +159,9 @@ func TestIgnored(t *testing.T) {
 
 // TestOriginalCommands loads the original code's recipes with the arguments of its two scripts.
 func TestOriginalCommands(t *testing.T) {
-	sft, err := Load(nil, "testdata/seed/sft/selective.yaml", []string{
+	sft, err := Load(nil, "testdata/original/sft/selective.yaml", []string{
 		"gradient_accumulation_steps=2", "output_dir=./models/sft-selective", "learning_rate=5e-7",
-		"other_data_config=testdata/seed/data/mix_sft.yaml", "use_selective=True"})
+		"other_data_config=testdata/original/data/mix_sft.yaml", "use_selective=True"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,14 +175,14 @@ func TestOriginalCommands(t *testing.T) {
 		t.Errorf("%s %+v", diff, sft)
 	}
 
-	recipe := "testdata/seed/bfpo/selective.yaml"
+	recipe := "testdata/original/bfpo/selective.yaml"
 	refused := recipe + ":33: push_to_hub: true is not supported yet"
 	if _, err := Load(nil, recipe, nil); err == nil || !strings.Contains(err.Error(), refused) {
 		t.Errorf("push_to_hub: %v", err)
 	}
 	train, err := Load(nil, recipe, []string{
 		"per_device_train_batch_size=2", "gradient_accumulation_steps=4", "push_to_hub=false",
-		"other_data_config=testdata/seed/data/balance_bfpo.yaml", "use_selective=True", "remove_unused_columns=False"})
+		"other_data_config=testdata/original/data/balance_bfpo.yaml", "use_selective=True", "remove_unused_columns=False"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,12 +196,12 @@ func TestOriginalCommands(t *testing.T) {
 		t.Errorf("%s %+v", diff, train)
 	}
 
-	red, err := Load(nil, recipe, []string{"other_data_config=testdata/seed/data/readteaming.yaml", "push_to_hub=false",
+	red, err := Load(nil, recipe, []string{"other_data_config=testdata/original/data/readteaming.yaml", "push_to_hub=false",
 		"model_name_or_path=HuggingFaceH4/zephyr-7b-beta", "save_total_limit=10"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, _ := filepath.Abs("testdata/seed/data/data/zephyr-7b-beta_beaver_redteaming.json")
+	data, _ := filepath.Abs("testdata/original/data/data/zephyr-7b-beta_beaver_redteaming.json")
 	if diff := cmp.Diff(Mixer{{data, 1}}, red.DatasetMixer); diff != "" || red.UseBuffer || red.SaveTotalLimit != 10 {
 		t.Errorf("%s %+v", diff, red)
 	}
@@ -258,16 +258,16 @@ func TestLocalNames(t *testing.T) {
 		t.Error(err, diff, c.Model, c.Platform)
 	}
 
-	text = "model_name_or_path: tiny\ndataset_mixer: {testdata/seed: 1, x.jsonl: 1}\n"
+	text = "model_name_or_path: tiny\ndataset_mixer: {testdata/original: 1, x.jsonl: 1}\n"
 	builtin := fstest.MapFS{"r.yaml": {Data: []byte(text)}}
 	c, err = Load(builtin, "r", nil)
-	want = Mixer{{"testdata/seed", 1}, {filepath.Join(here, "x.jsonl"), 1}}
+	want = Mixer{{"testdata/original", 1}, {filepath.Join(here, "x.jsonl"), 1}}
 	if diff := cmp.Diff(want, c.DatasetMixer); err != nil || diff != "" || c.Model != "tiny" {
 		t.Error(err, diff, c.Model)
 	}
 
 	// As in the original code, names may be relative to the working directory.
-	c, err = Load(nil, recipeFile(t, "dataset_mixer: {recipe_test.go: 1, testdata/seed: 1}\n"), nil)
+	c, err = Load(nil, recipeFile(t, "dataset_mixer: {recipe_test.go: 1, testdata/original: 1}\n"), nil)
 	if err != nil || c.DatasetMixer[0].Name != "recipe_test.go" && len(c.Notices) != 2 {
 		t.Error(err, c.DatasetMixer, c.Notices)
 	}

@@ -11,7 +11,6 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"time"
 	"unsafe"
 )
 
@@ -95,18 +94,4 @@ func (t *target) compile(text string, options []byte) (unsafe.Pointer, error) {
 		return nil, err
 	}
 	return args.executable, nil
-}
-
-// compileAhead compiles a program for the target and returns its record.
-func (c *Client) compileAhead(text string, options []byte) (record Compiled) {
-	start := time.Now()
-	executable, err := c.target.compile(text, options)
-	if err != nil {
-		record.Failed = err
-		return record
-	}
-	record.Seconds = time.Since(start).Seconds()
-	defer c.destroyExecutable(c.target.plugin, executable)
-	c.measure(c.target.plugin, executable, &record)
-	return record
 }

@@ -8,8 +8,6 @@ import "C"
 import (
 	"fmt"
 	"maps"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +15,6 @@ import (
 	"unsafe"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/go-xla/compute/xla"
 
 	"github.com/bfpo-go/bfpo/graph/filecache"
 	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
@@ -26,9 +23,6 @@ import (
 
 // Available is true if this build can load plugins.
 const Available = true
-
-// envFlags is the environment variable from which XLA reads its flags.
-const envFlags = "XLA_FLAGS"
 
 // Client is a GoMLX backend on a decorated PJRT plugin.
 type Client struct {
@@ -54,65 +48,6 @@ type Client struct {
 	silent   bool                // a problem with compiled programs has been logged
 }
 
-// Open loads the plugin at path and creates a client. Errors name the plugin and the step that failed.
-func Open(path string, o Options) (*Client, error) {
-	libraries.Lock()
-	defer libraries.Unlock()
-	l, err := load(path, o.CPU, o.CPU && o.Target == nil)
-	if err != nil {
-		return nil, fmt.Errorf("plugin %s: %w", path, err)
-	}
-	backend, pointer, err := l.open(o)
-	if err != nil {
-		return nil, fmt.Errorf("plugin %s: %w", path, err)
-	}
-	c := &Client{
-		Backend: backend, library: l, pointer: pointer, cpu: o.CPU && o.Target == nil, tf32: o.TF32, inspect: o.Inspect,
-		log: o.Log, byTag: map[string]Compiled{}, bf16x3: map[string]bool{},
-	}
-	c.cache = &filecache.Cache{
-		Dir: o.CacheDir, Limit: o.CacheLimit, Magic: "bfpo compiled program 1\n", Suffix: ".xla",
-	}
-	if o.Target != nil {
-		if c.target, err = newTarget(*o.Target); err != nil {
-			return nil, err
-		}
-	}
-	platform, err := l.text(C.api_client_platform_version, pointer)
-	if err != nil {
-		return nil, fmt.Errorf("plugin %s: platform version: %w", path, err)
-	}
-	major, minor := l.version()
-	platform = strings.ReplaceAll(strings.TrimSpace(platform), "\n", ", ")
-	c.Version = fmt.Sprintf("PJRT %d.%d, %s", major, minor, platform)
-	if l.kernels {
-		c.kernels = o.Kernels
-	}
-	kinds, err := c.deviceKinds()
-	if err != nil {
-		return nil, fmt.Errorf("plugin %s: devices: %w", path, err)
-	}
-	flags := os.Getenv(envFlags)
-	if strings.Contains(flags, "--xla_dump_to") {
-		c.cache.Dir = "" // XLA dumps only programs that it compiles
-	}
-	c.context = fmt.Appendf(nil, "%s\n%s\n%q\n%s\n%s\n%s\n", c.Version, l.build, kinds, processor(), flags,
-		kernelContext(c.kernels, kernels.Version()))
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.clients[pointer] = c
-	return c, nil
-}
-
-// kernelContext returns what the results of custom calls depend on: the version of the kernels, and which of them
-// programs call. It is empty if programs call none.
-func kernelContext(called mlir.Kernels, version string) string {
-	if len(called) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("kernels %s %q", version, slices.Sorted(maps.Keys(called)))
-}
-
 // Kernels describes the kernels that programs of this client call, for people; it is empty if there are none.
 func (c *Client) Kernels() string {
 	if len(c.kernels) == 0 {
@@ -126,35 +61,12 @@ func (c *Client) Kernels() string {
 // processors whose kernels are.
 func (c *Client) FastBF16() bool { return !c.cpu || len(c.kernels) > 0 && kernels.FastBF16() }
 
-// Install runs go-xla's installer, which downloads plugins into go-xla's folder. Their versions are not pinned.
-func Install() error { return xla.AutoInstall() }
-
 // Close frees the client. Its buffers and programs must not be used afterwards.
 func (c *Client) Close() {
 	c.library.mu.Lock()
-	delete(c.library.clients, c.pointer)
+	delete(c.library.compile, c.pointer)
 	c.library.mu.Unlock()
 	c.Backend.Finalize()
-}
-
-func (c *Client) deviceKinds() ([]string, error) {
-	devices, err := c.library.devices(c.pointer)
-	if err != nil {
-		return nil, err
-	}
-	var kinds []string
-	for _, device := range devices {
-		description, err := c.library.get(C.api_device_get_description, device)
-		if err != nil {
-			return nil, err
-		}
-		kind, err := c.library.text(C.api_device_description_kind, description)
-		if err != nil {
-			return nil, err
-		}
-		kinds = append(kinds, kind)
-	}
-	return kinds, nil
 }
 
 // Attribute returns a string attribute of a device, such as the compute_capability of a GPU, or "" if the device
@@ -178,25 +90,6 @@ func (c *Client) Attribute(device int, name string) string {
 		}
 	}
 	return ""
-}
-
-// processor describes the machine that programs are compiled for: XLA uses all instructions of the processor that
-// it runs on, and splits loops by the number of cores.
-func processor() string {
-	text := fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	info, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return text
-	}
-	first, _, _ := strings.Cut(string(info), "\n\n")
-	for line := range strings.Lines(first) {
-		name, value, _ := strings.Cut(line, ":")
-		switch strings.TrimSpace(name) {
-		case "vendor_id", "model name", "flags", "Features", "CPU part":
-			text += "\n" + strings.TrimSpace(value)
-		}
-	}
-	return text
 }
 
 // Tag returns a unique name for one compilation of the program called name. Take returns the record of that
@@ -256,4 +149,25 @@ func (c *Client) Memory(device int) (m Memory, ok bool) {
 		return Memory{}, false
 	}
 	return Memory{Used: int64(args.used), Peak: int64(args.peak.value), Limit: int64(args.limit.value)}, true
+}
+
+// record adds the record of a compilation.
+func (c *Client) record(record Compiled, tag string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.compiled = append(c.compiled, record)
+	if tag != "" {
+		c.byTag[tag] = record
+	}
+}
+
+// warn logs the first problem with compiled programs; none of them is fatal.
+func (c *Client) warn(format string, args ...any) {
+	c.mu.Lock()
+	silent := c.silent
+	c.silent = true
+	c.mu.Unlock()
+	if !silent && c.log != nil {
+		c.log(format, args...)
+	}
 }

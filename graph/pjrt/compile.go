@@ -54,6 +54,20 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	return nil
 }
 
+// compileAhead compiles a program for the target and returns its record.
+func (c *Client) compileAhead(text string, options []byte) (record Compiled) {
+	start := time.Now()
+	executable, err := c.target.compile(text, options)
+	if err != nil {
+		record.Failed = err
+		return record
+	}
+	record.Seconds = time.Since(start).Seconds()
+	defer c.destroyExecutable(c.target.plugin, executable)
+	c.measure(c.target.plugin, executable, &record)
+	return record
+}
+
 // finish completes the record of a compiled program and stores the program in the cache if the record has a key.
 func (c *Client) finish(loaded unsafe.Pointer, record Compiled, start time.Time, tag string) {
 	executable, err := c.library.get(C.api_get_executable, loaded)
@@ -66,16 +80,6 @@ func (c *Client) finish(loaded unsafe.Pointer, record Compiled, start time.Time,
 	}
 	record.Seconds = time.Since(start).Seconds()
 	c.record(record, tag)
-}
-
-// record adds the record of a compilation.
-func (c *Client) record(record Compiled, tag string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.compiled = append(c.compiled, record)
-	if tag != "" {
-		c.byTag[tag] = record
-	}
 }
 
 // compileText lets the plugin compile text with options instead of the program and the options in args.
@@ -148,16 +152,5 @@ func (c *Client) destroyExecutable(l *library, executable unsafe.Pointer) {
 	args.size = 3 * C.sizeof_size_t
 	if err := l.call(C.api_executable_destroy, unsafe.Pointer(&args)); err != nil {
 		c.warn("an executable cannot be freed: %v", err)
-	}
-}
-
-// warn logs the first problem with compiled programs; none of them is fatal.
-func (c *Client) warn(format string, args ...any) {
-	c.mu.Lock()
-	silent := c.silent
-	c.silent = true
-	c.mu.Unlock()
-	if !silent && c.log != nil {
-		c.log(format, args...)
 	}
 }

@@ -26,6 +26,9 @@ import (
 	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
+// envFlags is the environment variable from which XLA reads its flags.
+const envFlags = "XLA_FLAGS"
+
 // library is a plugin that this process has loaded.
 type library struct {
 	name  string // the name under which go-xla has registered it
@@ -37,8 +40,8 @@ type library struct {
 	refused string // a client option of go-xla for GPUs that a CPU plugin does not accept
 
 	mu      sync.Mutex
-	created unsafe.Pointer // the latest client
-	clients map[unsafe.Pointer]*Client
+	created unsafe.Pointer                                                 // the latest client
+	compile map[unsafe.Pointer]func(*C.client_compile_args) unsafe.Pointer // by client
 }
 
 // libraries are the plugins that this process has loaded, by the number of their trampolines in table.c. A shared
@@ -109,7 +112,7 @@ func dynamicLibrary(path string) (*library, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &library{path: path, clients: map[unsafe.Pointer]*Client{}}
+	l := &library{path: path, compile: map[unsafe.Pointer]func(*C.client_compile_args) unsafe.Pointer{}}
 	l.build = fmt.Sprintf("%d bytes of %s", info.Size(), info.ModTime().UTC())
 	if err := setCUDAFolder(path); err != nil {
 		return nil, err
@@ -241,12 +244,12 @@ func withoutOption(options []C.named_value, name string) (n int) {
 //export clientCompile
 func clientCompile(slot C.int, args unsafe.Pointer) unsafe.Pointer {
 	l := libraries.slots[slot]
-	compile := (*C.client_compile_args)(args)
+	asked := (*C.client_compile_args)(args)
 	l.mu.Lock()
-	c := l.clients[compile.client]
+	compile := l.compile[asked.client]
 	l.mu.Unlock()
-	if c == nil || C.GoStringN(compile.program.format, C.int(compile.program.format_size)) != "mlir" {
+	if compile == nil || C.GoStringN(asked.program.format, C.int(asked.program.format_size)) != "mlir" {
 		return C.call(l.table, C.api_client_compile, args)
 	}
-	return c.compile(compile)
+	return compile(asked)
 }

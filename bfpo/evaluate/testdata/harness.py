@@ -1,11 +1,13 @@
-"""harness.py MODEL DATA [--tasks=a,b] [--limit=40] [--rounds=2] [--bfpo=./bfpo-bin] [--cores=0,1] [--out=DIR] [--keep-cache]
+"""harness.py MODEL DATA [--tasks=a,b] [--limit=40] [--rounds=2] [--bfpo=./bfpo-bin] [--cores=0,1] [--out=DIR]
+    [--keep-cache]
 
 Times `bfpo eval` beside lm-evaluation-harness: A/B/A/B, one process of each a round and task, on the same cores, the
 same Hugging Face folder MODEL in float32, the same documents of the folder DATA (the layout of the tasks' `local:`
 files), the harness at --batch_size 16. It was run with Python 3.12, lm_eval 0.4.13, torch 2.15.0, transformers
 5.23.0:
 
-    go build -o bfpo-bin ./cmd/bfpo && ./bfpo-bin export -model=smollm2-135m-instruct -set=torch_dtype=float32 -out=model
+    go build -o bfpo-bin ./cmd/bfpo
+    ./bfpo-bin export -model=smollm2-135m-instruct -set=torch_dtype=float32 -out=model
     venv/bin/python bfpo/evaluate/testdata/harness.py model DATA
 
 Seconds are those of the evaluation alone on both sides: the harness's loglikelihood call, and

@@ -5,7 +5,8 @@ named), and what its helpers give for the texts below into golden/utilitarianism
 golden/truthfulqa_gen_metrics.json. golden/README.md describes the files. Recorded with Python 3.12, lm_eval 0.4.13,
 torch 2.15.0 on a CPU and transformers 5.23.0:
 
-    go build -o bfpo-bin ./cmd/bfpo && ./bfpo-bin export -model=smollm2-135m-instruct -set=torch_dtype=float32 -out=model
+    go build -o bfpo-bin ./cmd/bfpo
+    ./bfpo-bin export -model=smollm2-135m-instruct -set=torch_dtype=float32 -out=model
     venv/bin/python bfpo/evaluate/testdata/record.py model
 """
 
