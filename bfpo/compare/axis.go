@@ -21,8 +21,8 @@ type Part struct {
 	Inverted     bool // lower is better, so 1 minus the value counts
 }
 
-// DefaultSafetyTasks returns the default tasks of the safety axis: they measure the model's answers to harmful prompts and its
-// judgment of harmful text.
+// DefaultSafetyTasks returns the default tasks of the safety axis: they measure the model's answers to harmful prompts
+// and its judgment of harmful text.
 func Safety() []string {
 	return []string{
 		"advbench", "alert", "alert_adversarial", "beaver",
