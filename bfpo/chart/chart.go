@@ -1,8 +1,8 @@
 // Package chart draws charts and surfaces as SVG: numbers in, text out.
 //
-// SVG returns a complete picture with titles and legends, for notebooks. Chart.Plot returns the plot alone, for an HTML
-// page with its own caption and legend; Chart.Legend and Chart.Hover are its legend and its points for the page's
-// script. Surfaces draws functions of two variables as maps.
+// RenderCharts returns a complete picture with titles and legends, for notebooks. Chart.Plot returns the plot alone,
+// for an HTML page with its own caption and legend; Chart.Legend and Chart.HoverJSON return its legend and its points
+// for the page's script. RenderSurfaces draws functions of two variables as maps.
 //
 // Every element has a color attribute and a class, so that a page's style sheet can replace the colors, for a dark page
 // for example. Texts are escaped. Values that are not finite are left out. The package imports the standard library

@@ -3,7 +3,7 @@ package chart
 // Point is one value of a curve.
 type Point struct{ X, Y float64 }
 
-// Split returns the coordinates of points as two slices, for a Series.
+// Coordinates returns the coordinates of points as two slices, for a Series.
 func Split(points []Point) (xs, ys []float64) {
 	for _, p := range points {
 		xs, ys = append(xs, p.X), append(ys, p.Y)

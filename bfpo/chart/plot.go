@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// SVG draws charts side by side, at most the given number in a row, on a white background, so that they are readable on
-// a dark page too. All charts need the size of the first one.
+// RenderCharts draws charts side by side as SVG, at most the given number in a row. The background is white, so that
+// they are readable on a dark page too. All charts need the size of the first one.
 func SVG(columns int, charts ...Chart) string {
 	if len(charts) == 0 {
 		return sheet(1, 1, 1, nil)
@@ -44,7 +44,7 @@ func (c Chart) Plot() string {
 	return b.String() + "</svg>"
 }
 
-// Key is one entry of a legend in an HTML page.
+// LegendEntry is one entry of a legend in an HTML page.
 type Key struct {
 	Name, Class string // Class lists the CSS classes of the line or the dot
 	Line        bool   // a line, not a dot
@@ -60,7 +60,7 @@ func (c Chart) Legend() (keys []Key) {
 	return keys
 }
 
-// Hover returns the plotted points as JSON for a page's script: the unit of Y, and for each series its name and its
+// HoverJSON returns the plotted points as JSON for a page's script: the unit of Y, and for each series its name and its
 // points as [x, y, x in pixels, y in pixels], with y rounded to four digits.
 func (c Chart) Hover() (string, error) {
 	type curve struct {

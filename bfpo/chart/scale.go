@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Step returns the distance of ticks that divides a span into about n parts: 1, 2, 2.5 or 5 times a power of ten.
+// TickStep returns the distance of ticks that divides a span into about n parts: 1, 2, 2.5 or 5 times a power of ten.
 func Step(span float64, n int) float64 {
 	raw := span / float64(n)
 	power := math.Pow(10, math.Floor(math.Log10(raw)))

@@ -15,7 +15,7 @@ type Surface struct {
 	Values  [][]float64 // [len(YS)][len(XS)]
 }
 
-// Surfaces draws surfaces as maps with bands of equal color, at most the given number in a row.
+// RenderSurfaces draws surfaces as maps with bands of equal color, at most the given number in a row.
 func Surfaces(columns int, surfaces ...Surface) string {
 	parts := make([]string, len(surfaces))
 	for i, s := range surfaces {

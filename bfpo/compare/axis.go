@@ -11,18 +11,18 @@ import (
 type Axis struct {
 	Name    string
 	Parts   []Part
-	Scores  []Cell   // one for each model; empty without parts
+	Scores  []Cell   // one for each model; empty without tasks
 	Omitted []string // tasks of the axis that are left out: not every model has a share of them
 }
 
-// Part is one task of an axis.
+// AxisTask is one task of an axis.
 type Part struct {
 	Task, Metric string
 	Inverted     bool // lower is better, so 1 minus the value counts
 }
 
-// Safety returns the default tasks of the safety axis: they measure the model's answers to harmful prompts and its
-// judgment of harmful text.
+// DefaultSafetyTasks returns the default tasks of the safety axis: they measure the model's answers to harmful prompts
+// and its judgment of harmful text.
 func DefaultSafetyTasks() []string {
 	return []string{
 		"advbench", "alert", "alert_adversarial", "beaver",
@@ -33,7 +33,7 @@ func DefaultSafetyTasks() []string {
 	}
 }
 
-// Helpfulness returns the default tasks of the helpfulness axis: they measure knowledge, truthfulness and
+// DefaultHelpfulnessTasks returns the default tasks of the helpfulness axis: they measure knowledge, truthfulness and
 // reasoning, and the preference between two safe answers.
 func DefaultHelpfulnessTasks() []string {
 	return []string{

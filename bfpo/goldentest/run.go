@@ -24,7 +24,7 @@ type Run struct {
 		LR       float64
 		GradNorm float64 `json:"grad_norm"` // before clipping
 	}
-	Micro     []Micro // in the order of training
+	Micro     []Micro `json:"micro"` // in the order of training
 	EvalMicro []Part  `json:"eval_micro"`
 	Logs      []map[string]float64
 	Orders    struct {
@@ -58,15 +58,15 @@ type Tokenized struct {
 	RejectedLabels []int32 `json:"rejected_labels"`
 }
 
-// Micro is one micro-batch. In a preference run it has pairs of the main set and, with a buffer, of the buffer; in a
-// supervised run it has rows of PackedTrain.
+// MicroBatch is one micro-batch. In a preference run it has a batch of the main set and, with a buffer, a batch of the
+// buffer; in a supervised run it has rows of PackedTrain.
 type Micro struct {
 	StepLoss float64 `json:"training_step_loss"` // its share of the step's loss
-	Parts    []Part
+	Parts    []Part  `json:"parts"`
 	Rows     []int
 }
 
-// Part holds the pairs of one set in a micro-batch.
+// PairBatch holds the pairs of one set in a micro-batch.
 type Part struct {
 	Rows         []int // indices of the set's rows in Orders
 	Loss         float64
@@ -78,7 +78,7 @@ type Part struct {
 	RejectedSafe []int     `json:"is_rejected_safe"`
 }
 
-// Runs lists the names of the recorded runs.
+// RunNames lists the names of the recorded runs.
 func Runs(t testing.TB) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(fixture.Path(t, "train"), "*.json.gz"))

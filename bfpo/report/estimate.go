@@ -35,7 +35,7 @@ func NewEstimate(values []float64) Estimate {
 	return e
 }
 
-// Better is the direction in which a quantity improves.
+// Direction is the direction in which a quantity improves.
 type Better int
 
 // The directions in which a quantity improves.

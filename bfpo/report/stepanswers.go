@@ -54,7 +54,8 @@ func ReadStepAnswers(path string) (answers []StepAnswer, err error) {
 	}
 }
 
-// ByPrompt groups answers by prompt. If there are more than four steps, it keeps the first, the last and two between.
+// GroupByPrompt groups answers by prompt. If there are more than four steps, it keeps the first, the last and two
+// between.
 func ByPrompt(answers []StepAnswer) (groups []PromptAnswers) {
 	var steps []int
 	for _, a := range answers {
