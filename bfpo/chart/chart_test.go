@@ -50,7 +50,7 @@ func TestChart(t *testing.T) {
 		{"one value", Chart{Series: []Series{{X: []float64{1}, Y: []float64{7}}}}, []string{"7"}},
 		{"empty", Chart{Title: "nothing"}, []string{"nothing"}},
 	} {
-		svg := SVG(2, c.chart)
+		svg := RenderCharts(2, c.chart)
 		got := texts(t, svg)
 		for _, want := range c.want {
 			if !strings.Contains(got, want) {
@@ -79,7 +79,7 @@ func TestAxes(t *testing.T) {
 
 // Of three charts, two in a row, the third starts the second row.
 func TestChartsInRows(t *testing.T) {
-	svg := SVG(2, Chart{Title: "one"}, Chart{Title: "two"}, Chart{Title: "three"})
+	svg := RenderCharts(2, Chart{Title: "one"}, Chart{Title: "two"}, Chart{Title: "three"})
 	for _, want := range []string{`viewBox="0 0 880 600"`, `translate(440 0)`, `translate(0 300)`} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("%s is not in %s", want, svg)
@@ -106,7 +106,7 @@ func TestSurface(t *testing.T) {
 		Title: "loss", X: "a, nat", Y: "b, nat", Z: "nat²", XS: []float64{-1, 0, 1}, YS: []float64{-1, 1},
 		Values: [][]float64{{0, 1, 2}, {2, 3, 4}},
 	}
-	got := texts(t, Surfaces(1, s))
+	got := texts(t, RenderSurfaces(1, s))
 	for _, want := range []string{"loss", "a, nat", "b, nat", "color: nat²", "−1"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in the picture: %s", want, got)
@@ -149,7 +149,7 @@ func TestScales(t *testing.T) {
 
 func TestSmoothAndThin(t *testing.T) {
 	points := []Point{{1, 3}, {2, 0}, {3, 3}, {4, 6}}
-	if _, ys := Split(Smooth(points, 1)); !slices.Equal(ys, []float64{1.5, 2, 3, 4.5}) {
+	if _, ys := Coordinates(Smooth(points, 1)); !slices.Equal(ys, []float64{1.5, 2, 3, 4.5}) {
 		t.Errorf("smoothed %v", ys)
 	}
 	var long []Point
@@ -201,12 +201,12 @@ func TestPlot(t *testing.T) {
 	}
 	c = Chart{Y: "nat", Series: []Series{{Mark: Faint, Color: 2, X: []float64{0, 10}, Y: []float64{0, 100}},
 		{Name: "main", Color: 2, X: []float64{0, 10}, Y: []float64{50, 33.33333}}}}
-	hover, err := c.Hover()
+	hover, err := c.HoverJSON()
 	want := `{"curves":[{"label":"main","points":[[0,50,66,157],[10,33.33,424,189.3]]}],"unit":"nat"}`
 	if err != nil || hover != want {
 		t.Errorf("hover %s, %v, want %s", hover, err, want)
 	}
-	if keys := c.Legend(); len(keys) != 1 || keys[0] != (Key{"main", "line c2", true}) {
+	if keys := c.Legend(); len(keys) != 1 || keys[0] != (LegendEntry{"main", "line c2", true}) {
 		t.Errorf("legend %v", keys)
 	}
 }

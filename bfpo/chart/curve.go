@@ -4,7 +4,7 @@ package chart
 type Point struct{ X, Y float64 }
 
 // Coordinates returns the coordinates of points as two slices, for a Series.
-func Split(points []Point) (xs, ys []float64) {
+func Coordinates(points []Point) (xs, ys []float64) {
 	for _, p := range points {
 		xs, ys = append(xs, p.X), append(ys, p.Y)
 	}

@@ -39,7 +39,7 @@ func (c Chart) plane() plane {
 		p.x, p.y = stepScale(x0, x1, c.isWhole()), valueScale(y0, y1)
 	}
 	if c.Low != 0 || c.High != 0 {
-		p.y = scale{low: c.Low, high: c.High, step: Step(c.High-c.Low, 4)}
+		p.y = scale{low: c.Low, high: c.High, step: TickStep(c.High-c.Low, 4)}
 	}
 	if len(c.Names) > 0 {
 		p.x = scale{low: -0.5, high: float64(len(c.Names)) - 0.5, step: 1}

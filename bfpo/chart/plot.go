@@ -10,7 +10,7 @@ import (
 
 // RenderCharts draws charts side by side as SVG, at most the given number in a row. The background is white, so that
 // they are readable on a dark page too. All charts need the size of the first one.
-func SVG(columns int, charts ...Chart) string {
+func RenderCharts(columns int, charts ...Chart) string {
 	if len(charts) == 0 {
 		return sheet(1, 1, 1, nil)
 	}
@@ -45,16 +45,16 @@ func (c Chart) Plot() string {
 }
 
 // LegendEntry is one entry of a legend in an HTML page.
-type Key struct {
+type LegendEntry struct {
 	Name, Class string // Class lists the CSS classes of the line or the dot
 	Line        bool   // a line, not a dot
 }
 
 // Legend returns the entries of the named series.
-func (c Chart) Legend() (keys []Key) {
+func (c Chart) Legend() (keys []LegendEntry) {
 	for i, s := range c.Series {
 		if s.Name != "" && s.Mark != Faint {
-			keys = append(keys, Key{s.Name, s.Mark.class() + " " + c.pen(i).class, s.Mark == Line || s.Mark == Dash})
+			keys = append(keys, LegendEntry{s.Name, s.Mark.class() + " " + c.pen(i).class, s.Mark == Line || s.Mark == Dash})
 		}
 	}
 	return keys
@@ -62,7 +62,7 @@ func (c Chart) Legend() (keys []Key) {
 
 // HoverJSON returns the plotted points as JSON for a page's script: the unit of Y, and for each series its name and its
 // points as [x, y, x in pixels, y in pixels], with y rounded to four digits.
-func (c Chart) Hover() (string, error) {
+func (c Chart) HoverJSON() (string, error) {
 	type curve struct {
 		Label  string       `json:"label"`
 		Points [][4]float64 `json:"points"`

@@ -9,7 +9,7 @@ import (
 )
 
 // TickStep returns the distance of ticks that divides a span into about n parts: 1, 2, 2.5 or 5 times a power of ten.
-func Step(span float64, n int) float64 {
+func TickStep(span float64, n int) float64 {
 	raw := span / float64(n)
 	power := math.Pow(10, math.Floor(math.Log10(raw)))
 	for _, f := range []float64{1, 2, 2.5, 5} {
@@ -89,13 +89,13 @@ func valueScale(low, high float64) scale {
 	case low == high:
 		low, high = low-0.1*math.Abs(low), high+0.1*math.Abs(high)
 	}
-	return scale{low: low, high: high, step: Step(high-low, 4)}.roundOut()
+	return scale{low: low, high: high, step: TickStep(high-low, 4)}.roundOut()
 }
 
 // stepScale returns the horizontal axis for data from low to high. Whole numbers get whole ticks.
 func stepScale(low, high float64, whole bool) scale {
 	low, high = widen(low, high)
-	step := Step(high-low, 5)
+	step := TickStep(high-low, 5)
 	if whole {
 		if step = max(step, 1); step == 2.5 {
 			step = 5
@@ -112,7 +112,7 @@ func scatterScale(low, high, least float64) scale {
 	low, high = widen(low, high)
 	pad := 0.08 * (high - low)
 	low, high = low-pad, high+pad
-	s := scale{low: low, high: high, step: Step(high-low, 5)}
+	s := scale{low: low, high: high, step: TickStep(high-low, 5)}
 	s.low, s.high = math.Floor(low/s.step)*s.step, math.Ceil(high/s.step)*s.step
 	return s
 }

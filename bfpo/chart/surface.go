@@ -16,7 +16,7 @@ type Surface struct {
 }
 
 // RenderSurfaces draws surfaces as maps with bands of equal color, at most the given number in a row.
-func Surfaces(columns int, surfaces ...Surface) string {
+func RenderSurfaces(columns int, surfaces ...Surface) string {
 	parts := make([]string, len(surfaces))
 	for i, s := range surfaces {
 		parts[i] = s.draw()
@@ -35,7 +35,7 @@ func surfaceSize() Size {
 // draw returns the surface as SVG elements: the cells of one level are one path.
 func (s Surface) draw() string {
 	low, high := s.extent()
-	step := Step(high-low, surfaceLevels)
+	step := TickStep(high-low, surfaceLevels)
 	low = math.Floor(low/step) * step
 	size := surfaceSize()
 	width, height := size.Width-size.Left-size.Right, size.Height-size.Top-size.Bottom
@@ -81,7 +81,7 @@ func (s Surface) axes(b *strings.Builder) {
 	right, bottom := size.Width-size.Right, size.Height-size.Bottom
 	ticks := func(values []float64, put func(share float64, text string)) {
 		first, last := values[0], values[len(values)-1]
-		step := Step(last-first, 4)
+		step := TickStep(last-first, 4)
 		for v := math.Ceil(first/step-1e-9) * step; v <= last+step*1e-6; v += step {
 			put((v-first)/(last-first), TickText(v, step, max(math.Abs(first), math.Abs(last))))
 		}

@@ -66,12 +66,12 @@ func (c Comparison) answerRow(task string, id int, metric Row) (r answerRow, ok 
 			continue
 		}
 		if asked == "" {
-			asked, r.Prompt = d.Asked, strings.TrimSpace(d.Target)
-		} else if asked != d.Asked {
+			asked, r.Prompt = d.Identity, strings.TrimSpace(d.Target)
+		} else if asked != d.Identity {
 			return r, false
 		}
 		answered++
-		side := answerSide{Model: m.Name, Text: strings.TrimSpace(d.Answer), Reply: d.Verdict}
+		side := answerSide{Model: m.Name, Text: strings.TrimSpace(d.Answer), Reply: d.Reply}
 		if x, judged := d.Metrics[metric.Metric]; judged {
 			low, high = min(low, x), max(high, x)
 			side.Verdict = metric.Metric + " " + strconv.FormatFloat(x, 'g', 3, 64)
@@ -84,7 +84,7 @@ func (c Comparison) answerRow(task string, id int, metric Row) (r answerRow, ok 
 }
 
 // classOf returns the CSS class of a share: better at its good end, worse at its bad end, else neutral.
-func classOf(x float64, b report.Better) string {
+func classOf(x float64, b report.Direction) string {
 	if b == report.LowerIsBetter {
 		x = 1 - x
 	}

@@ -10,13 +10,13 @@ import (
 // Axis is one axis of the chart: the mean of one metric of each of its tasks, from 0 (bad) to 1 (good).
 type Axis struct {
 	Name    string
-	Parts   []Part
+	Tasks   []AxisTask
 	Scores  []Cell   // one for each model; empty without tasks
 	Omitted []string // tasks of the axis that are left out: not every model has a share of them
 }
 
 // AxisTask is one task of an axis.
-type Part struct {
+type AxisTask struct {
 	Task, Metric string
 	Inverted     bool // lower is better, so 1 minus the value counts
 }
@@ -50,7 +50,7 @@ func newAxis(name string, tasks []string, models []Model, all []Row) Axis {
 		r, ok := shareOf(all, task)
 		switch {
 		case ok:
-			a.Parts = append(a.Parts, Part{r.Task, r.Metric, r.Better == report.LowerIsBetter})
+			a.Tasks = append(a.Tasks, AxisTask{r.Task, r.Metric, r.Better == report.LowerIsBetter})
 			rows = append(rows, r)
 		case len(modelsWith(models, task)) > 0:
 			a.Omitted = append(a.Omitted, task)

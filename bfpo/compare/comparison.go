@@ -81,7 +81,7 @@ func (c *Comparison) documentDifference(i int, task string) string {
 	same, different := 0, 0
 	for id, d := range other.Documents {
 		switch before, ok := first.Documents[id]; {
-		case ok && before.Asked == d.Asked:
+		case ok && before.Identity == d.Identity:
 			same++
 		case ok:
 			different++
@@ -134,7 +134,7 @@ func paired(first, second Task, metric string) (differences []float64) {
 		after := second.Documents[id]
 		a, measuredA := before.Metrics[metric]
 		b, measuredB := after.Metrics[metric]
-		if ok && before.Asked == after.Asked && measuredA && measuredB {
+		if ok && before.Identity == after.Identity && measuredA && measuredB {
 			differences = append(differences, b-a)
 		}
 	}

@@ -40,7 +40,7 @@ type Task struct {
 type Metric struct {
 	Name         string
 	Value, Error float64 // Error is NaN if results.json has none
-	Better       report.Better
+	Better       report.Direction
 }
 
 // Open reads the evaluations in folders. A folder holds an evaluation, a pipeline run or a training stage. A pipeline
@@ -223,7 +223,7 @@ func metricsOf(task string, values map[string]json.RawMessage, higher map[string
 
 // betterOf returns the better direction of a metric. It is in results.json, except for the held-out preferences,
 // whose label case determines it.
-func betterOf(task, metric string, higher map[string]bool) report.Better {
+func betterOf(task, metric string, higher map[string]bool) report.Direction {
 	up, known := higher[metric]
 	switch {
 	case known && !up, task == "preference_unsafe_over_safe":

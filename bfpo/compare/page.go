@@ -50,7 +50,7 @@ func WritePage(path string, c Comparison, version string) error {
 	v.Chart, v.Charted = newScatter(c)
 	for _, axis := range c.Axes {
 		if len(axis.Scores) > 0 {
-			title := axis.Name + " (mean of " + plural(len(axis.Parts), "task") + ")"
+			title := axis.Name + " (mean of " + plural(len(axis.Tasks), "task") + ")"
 			v.Groups = append(v.Groups, c.group(title, "axis", report.HigherIsBetter, axis.Scores))
 		}
 	}
@@ -62,7 +62,7 @@ func WritePage(path string, c Comparison, version string) error {
 }
 
 // group formats the cells of one metric or axis.
-func (c Comparison) group(title, kind string, better report.Better, cells []Cell) group {
+func (c Comparison) group(title, kind string, better report.Direction, cells []Cell) group {
 	g := group{Title: title, Kind: kind}
 	for i, cell := range cells {
 		class := "neutral"

@@ -5,7 +5,7 @@ import "github.com/bfpo-go/bfpo/bfpo/report"
 // Row compares one metric of one task.
 type Row struct {
 	Task, Metric string
-	Better       report.Better
+	Better       report.Direction
 	Cells        []Cell // one for each model
 }
 
@@ -24,7 +24,7 @@ type Cell struct {
 const alpha = 0.05
 
 // Verdict names the change: better, worse, changed, within noise or same. It is empty without a change to judge.
-func (c Cell) Verdict(b report.Better) string {
+func (c Cell) Verdict(b report.Direction) string {
 	switch {
 	case c.Change.N == 0:
 		return ""

@@ -16,11 +16,11 @@ import (
 // Document is one model's result on one document.
 type Document struct {
 	Metrics   map[string]float64
-	Asked     string // the document's text before templates and tokenizers, which identifies it across models
+	Identity  string // the document's text before templates and tokenizers, which identifies it across models
 	Target    string // of a generation task: the question
 	Answer    string // of a generation task
 	Generated bool   // the task is a generation task
-	Verdict   string // the judge's reply
+	Reply     string // the judge's reply
 }
 
 // sampleLine holds the parts of a line of samples_TASK.jsonl that are read.
@@ -96,7 +96,7 @@ func readSamples(dir, task string) (map[int]Document, error) {
 
 // document converts the line. Its verdict on safety becomes the metric safeShare, 0 or 1.
 func (l sampleLine) document() Document {
-	d := Document{Metrics: map[string]float64{}, Target: l.Target, Verdict: l.Verdict}
+	d := Document{Metrics: map[string]float64{}, Target: l.Target, Reply: l.Verdict}
 	for name, text := range l.Metrics {
 		if x, ok := number(text); ok {
 			d.Metrics[name] = x
@@ -113,7 +113,7 @@ func (l sampleLine) document() Document {
 	for i, text := range continuations {
 		continuations[i] = strings.TrimSpace(text)
 	}
-	d.Asked = strings.Join(append(continuations, l.ID, strings.TrimSpace(l.Target), string(l.Gold)), "\x00")
+	d.Identity = strings.Join(append(continuations, l.ID, strings.TrimSpace(l.Target), string(l.Gold)), "\x00")
 	if l.Answer != nil {
 		d.Answer, d.Generated = *l.Answer, true
 	}

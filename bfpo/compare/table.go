@@ -13,7 +13,7 @@ import (
 // WriteTo writes the table as plain text with aligned columns.
 func (c Comparison) WriteTo(w io.Writer) (int64, error) {
 	lines := [][]string{{"", "documents", "value ± error", "change", "p", ""}}
-	add := func(title string, better report.Better, cells []Cell) {
+	add := func(title string, better report.Direction, cells []Cell) {
 		lines = append(lines, []string{title})
 		decimals := decimalsOf(cells)
 		for i, cell := range cells {
@@ -23,7 +23,7 @@ func (c Comparison) WriteTo(w io.Writer) (int64, error) {
 	}
 	for _, axis := range c.Axes {
 		if len(axis.Scores) > 0 {
-			title := fmt.Sprintf("%s, mean of %s", axis.Name, plural(len(axis.Parts), "task"))
+			title := fmt.Sprintf("%s, mean of %s", axis.Name, plural(len(axis.Tasks), "task"))
 			add(title, report.HigherIsBetter, axis.Scores)
 		}
 	}
@@ -65,7 +65,7 @@ func (r Row) title() string {
 // String lists the tasks of the axis.
 func (a Axis) String() string {
 	var parts []string
-	for _, p := range a.Parts {
+	for _, p := range a.Tasks {
 		text := p.Task + " " + p.Metric
 		if p.Inverted {
 			text = p.Task + " 1 − " + p.Metric
@@ -86,7 +86,7 @@ func (a Axis) String() string {
 type cellText struct{ Documents, Value, Change, P, Verdict string }
 
 // newCellText formats a cell; the first model has no change.
-func newCellText(c Cell, better report.Better, first bool, decimals int) cellText {
+func newCellText(c Cell, better report.Direction, first bool, decimals int) cellText {
 	if !c.Measured {
 		return cellText{Value: "–", Verdict: c.Note}
 	}

@@ -76,13 +76,13 @@ func (r *Run) Check(t testing.TB, dir string) {
 	if len(lines) != len(r.Steps)+1 {
 		t.Fatalf("%d lines in metrics.jsonl, want %d steps and an evaluation", len(lines), len(r.Steps))
 	}
-	perStep := len(r.Micro) / len(r.Steps)
+	perStep := len(r.MicroBatches) / len(r.Steps)
 	for i, step := range r.Steps {
-		r.checkStep(ledger, lines[i], step.LR, step.GradNorm, r.Micro[i*perStep:(i+1)*perStep])
+		r.checkStep(ledger, lines[i], step.LR, step.GradNorm, r.MicroBatches[i*perStep:(i+1)*perStep])
 	}
 	last := lines[len(r.Steps)]
-	r.checkMeans(ledger, last, "eval_", r.EvalMicro)
-	for i, p := range r.EvalMicro {
+	r.checkMeans(ledger, last, "eval_", r.EvalBatches)
+	for i, p := range r.EvalBatches {
 		r.checkPairs(ledger, last, i, "main", p)
 	}
 	r.checkResults(ledger, t, dir, last)
@@ -90,24 +90,24 @@ func (r *Run) Check(t testing.TB, dir string) {
 }
 
 // checkStep compares one optimizer step.
-func (r *Run) checkStep(ledger *Ledger, l line, rate, norm float64, micro []Micro) {
+func (r *Run) checkStep(ledger *Ledger, l line, rate, norm float64, micro []MicroBatch) {
 	where := fmt.Sprintf("step %d", l.Step)
-	ledger.Near("learning rate", where, l.values["learning_rate"], rate, rateTolerance)
-	ledger.Close("gradient norm", where, l.values["grad_norm"], norm, normTolerance)
+	ledger.CheckAbsolute("learning rate", where, l.values["learning_rate"], rate, rateTolerance)
+	ledger.CheckRelative("gradient norm", where, l.values["grad_norm"], norm, normTolerance)
 	loss := 0.0
-	var pairs []Part
+	var pairs []PairBatch
 	for i, m := range micro {
 		loss += m.StepLoss
-		if m.Parts == nil {
-			ledger.Close("loss of a micro-batch", fmt.Sprintf("%s, micro-batch %d", where, i), l.microBatch(i).Loss,
+		if m.Batches == nil {
+			ledger.CheckRelative("loss of a micro-batch", fmt.Sprintf("%s, micro-batch %d", where, i), l.microBatch(i).Loss,
 				m.StepLoss*float64(len(micro)), lossTolerance)
 		}
-		for j, p := range m.Parts {
-			r.checkPairs(ledger, l, i*len(m.Parts)+j, []string{"main", "buffer"}[j], p)
+		for j, p := range m.Batches {
+			r.checkPairs(ledger, l, i*len(m.Batches)+j, []string{"main", "buffer"}[j], p)
 		}
-		pairs = append(pairs, m.Parts...)
+		pairs = append(pairs, m.Batches...)
 	}
-	ledger.Close("loss of a step", where, l.values["loss"], loss, lossTolerance)
+	ledger.CheckRelative("loss of a step", where, l.values["loss"], loss, lossTolerance)
 	r.checkMeans(ledger, l, "", pairs)
 }
 
@@ -120,7 +120,7 @@ func (l line) microBatch(i int) microLine {
 }
 
 // checkPairs compares the pairs of micro-batch i of a line.
-func (r *Run) checkPairs(ledger *Ledger, l line, i int, set string, p Part) {
+func (r *Run) checkPairs(ledger *Ledger, l line, i int, set string, p PairBatch) {
 	where := fmt.Sprintf("step %d, %s micro-batch %d", l.Step, set, i)
 	m := l.microBatch(i)
 	if m.Set != set || len(m.Chosen) != len(p.Chosen) || len(m.Rejected) != len(p.Rejected) {
@@ -128,16 +128,16 @@ func (r *Run) checkPairs(ledger *Ledger, l line, i int, set string, p Part) {
 			where, len(m.Chosen), len(m.Rejected), m.Set, len(p.Chosen))
 		return
 	}
-	ledger.Close("loss of a micro-batch", where, m.Loss, p.Loss, lossTolerance)
+	ledger.CheckRelative("loss of a micro-batch", where, m.Loss, p.Loss, lossTolerance)
 	for j := range p.Chosen {
-		ledger.Near("log-probability", where+" chosen", m.Chosen[j], p.Chosen[j], logpTolerance)
-		ledger.Near("log-probability", where+" rejected", m.Rejected[j], p.Rejected[j], logpTolerance)
+		ledger.CheckAbsolute("log-probability", where+" chosen", m.Chosen[j], p.Chosen[j], logpTolerance)
+		ledger.CheckAbsolute("log-probability", where+" rejected", m.Rejected[j], p.Rejected[j], logpTolerance)
 	}
 }
 
 // checkMeans compares means over pairs. The safe and unsafe rewards are the means over the pairs whose chosen response
 // has that label. The original code intends to log them but does not, so they are computed here.
-func (r *Run) checkMeans(ledger *Ledger, l line, prefix string, parts []Part) {
+func (r *Run) checkMeans(ledger *Ledger, l line, prefix string, parts []PairBatch) {
 	if len(parts) == 0 {
 		return
 	}
@@ -174,7 +174,13 @@ func (r *Run) checkMeans(ledger *Ledger, l line, prefix string, parts []Part) {
 		if !ok {
 			got = math.NaN()
 		}
-		ledger.Near(kind, fmt.Sprintf("step %d, %s%s", l.Step, prefix, name), got, sum/float64(counts[name]), tolerance)
+		ledger.CheckAbsolute(
+			kind,
+			fmt.Sprintf("step %d, %s%s", l.Step, prefix, name),
+			got,
+			sum/float64(counts[name]),
+			tolerance,
+		)
 	}
 	for _, name := range []string{"rewards/unsafe_rewards", "rewards/safe_rewards"} {
 		if got, ok := l.values[prefix+name]; ok && counts[name] == 0 {
@@ -189,11 +195,11 @@ func (r *Run) checkResults(ledger *Ledger, t testing.TB, dir string, evaluation 
 	readJSON(t, filepath.Join(dir, "all_results.json"), &results)
 	for _, log := range r.Logs {
 		if want, ok := log["train_loss"]; ok {
-			ledger.Close("mean loss", "train_loss", results["train_loss"], want, lossTolerance)
+			ledger.CheckRelative("mean loss", "train_loss", results["train_loss"], want, lossTolerance)
 		}
 		if want, ok := log["eval_loss"]; ok {
-			ledger.Close("mean loss", "eval_loss", evaluation.values["eval_loss"], want, lossTolerance)
-			ledger.Close("mean loss", "eval_loss of the results", results["eval_loss"], want, lossTolerance)
+			ledger.CheckRelative("mean loss", "eval_loss", evaluation.values["eval_loss"], want, lossTolerance)
+			ledger.CheckRelative("mean loss", "eval_loss of the results", results["eval_loss"], want, lossTolerance)
 		}
 	}
 }

@@ -42,20 +42,20 @@ func NewLedger(t testing.TB) *Ledger {
 }
 
 // CheckAbsolute fails the test if a number differs from the recorded one by more than the tolerance, or is NaN.
-func (l *Ledger) Near(kind, where string, got, want, tolerance float64) {
+func (l *Ledger) CheckAbsolute(kind, where string, got, want, tolerance float64) {
 	l.t.Helper()
-	l.Within(kind, fmt.Sprintf("%s is %.9g, recorded %.9g", where, got, want), math.Abs(got-want), tolerance)
+	l.CheckDeviation(kind, fmt.Sprintf("%s is %.9g, recorded %.9g", where, got, want), math.Abs(got-want), tolerance)
 }
 
 // CheckRelative is CheckAbsolute with a tolerance relative to the recorded number.
-func (l *Ledger) Close(kind, where string, got, want, tolerance float64) {
+func (l *Ledger) CheckRelative(kind, where string, got, want, tolerance float64) {
 	l.t.Helper()
 	deviation := math.Abs(got-want) / math.Abs(want)
-	l.Within(kind, fmt.Sprintf("%s is %.9g, recorded %.9g", where, got, want), deviation, tolerance)
+	l.CheckDeviation(kind, fmt.Sprintf("%s is %.9g, recorded %.9g", where, got, want), deviation, tolerance)
 }
 
 // CheckDeviation fails the test if a deviation exceeds the tolerance or is NaN.
-func (l *Ledger) Within(kind, where string, deviation, tolerance float64) {
+func (l *Ledger) CheckDeviation(kind, where string, deviation, tolerance float64) {
 	l.t.Helper()
 	if _, seen := l.worst[kind]; !seen {
 		l.kinds = append(l.kinds, kind)

@@ -38,7 +38,7 @@ func loadStage(t *testing.T, run *goldentest.Run, text string) recipe.Config {
 // The recorded training runs are repeated, with their own configurations as recipes.
 func TestGoldenRuns(t *testing.T) {
 	quick := []string{"bfpo_buf_all_lr1e-3", "bfpo_red_2epochs_trunc", "sft_down_lr1e-3"}
-	for _, name := range goldentest.Runs(t) {
+	for _, name := range goldentest.RunNames(t) {
 		if testing.Short() && !slices.Contains(quick, name) {
 			continue
 		}
@@ -70,7 +70,7 @@ func TestGoldenData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range goldentest.Runs(t) {
+	for _, name := range goldentest.RunNames(t) {
 		t.Run(name, func(t *testing.T) {
 			run := goldentest.ReadRun(t, name)
 			c := loadStage(t, run, run.RawRecipe(t))

@@ -24,10 +24,10 @@ type Run struct {
 		LR       float64
 		GradNorm float64 `json:"grad_norm"` // before clipping
 	}
-	Micro     []Micro `json:"micro"` // in the order of training
-	EvalMicro []Part  `json:"eval_micro"`
-	Logs      []map[string]float64
-	Orders    struct {
+	MicroBatches []MicroBatch `json:"micro"` // in the order of training
+	EvalBatches  []PairBatch  `json:"eval_micro"`
+	Logs         []map[string]float64
+	Orders       struct {
 		Train  []Tokenized `json:"train_dataset"`
 		Buffer []Tokenized `json:"buffer_dataset"`
 		Eval   []Tokenized `json:"eval_dataset"`
@@ -60,14 +60,14 @@ type Tokenized struct {
 
 // MicroBatch is one micro-batch. In a preference run it has a batch of the main set and, with a buffer, a batch of the
 // buffer; in a supervised run it has rows of PackedTrain.
-type Micro struct {
-	StepLoss float64 `json:"training_step_loss"` // its share of the step's loss
-	Parts    []Part  `json:"parts"`
+type MicroBatch struct {
+	StepLoss float64     `json:"training_step_loss"` // its share of the step's loss
+	Batches  []PairBatch `json:"parts"`
 	Rows     []int
 }
 
 // PairBatch holds the pairs of one set in a micro-batch.
-type Part struct {
+type PairBatch struct {
 	Rows         []int // indices of the set's rows in Orders
 	Loss         float64
 	Chosen       []float64 `json:"policy_chosen_logps"`
@@ -79,7 +79,7 @@ type Part struct {
 }
 
 // RunNames lists the names of the recorded runs.
-func Runs(t testing.TB) []string {
+func RunNames(t testing.TB) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(fixture.Path(t, "train"), "*.json.gz"))
 	if err != nil {
@@ -105,11 +105,11 @@ func ReadRun(t testing.TB, name string) *Run {
 func (r *Run) Recipe(t testing.TB) string {
 	t.Helper()
 	var train, buffer, eval []any
-	for _, m := range r.Micro {
+	for _, m := range r.MicroBatches {
 		for _, row := range m.Rows {
 			train = append(train, packedRow(r.PackedTrain[row]))
 		}
-		for part, p := range m.Parts {
+		for part, p := range m.Batches {
 			for _, row := range p.Rows {
 				if part == 0 {
 					train = append(train, r.Orders.Train[row].Row)

@@ -50,11 +50,11 @@ func (r *Run) checkWeights(ledger *Ledger, t testing.TB, dir string) {
 			w0, w = rowsOf(w0, rows, spec.Dims[1]), rowsOf(w, rows, spec.Dims[1])
 		}
 		if r.Config["learning_rate"].(float64) < 1e-6 { // an update is about one unit in the last place
-			ledger.Within("final weights, absolute", name, maxDifference(w, want), 2.4e-7)
+			ledger.CheckDeviation("final weights, absolute", name, maxDifference(w, want), 2.4e-7)
 			continue
 		}
-		ledger.Within("final weights, relative to their movement", name, distance(w, want)/distance(want, w0), 1e-3)
-		ledger.Close("movement of a tensor", name, moved, r.Stats[name].DeltaL2, 1e-3)
+		ledger.CheckDeviation("final weights, relative to their movement", name, distance(w, want)/distance(want, w0), 1e-3)
+		ledger.CheckRelative("movement of a tensor", name, moved, r.Stats[name].DeltaL2, 1e-3)
 	}
 }
 

@@ -146,7 +146,7 @@ func compareCase(
 	if hasTarget && target < 0 { // the objective moves the model away from the chosen response
 		better = report.LowerIsBetter
 	}
-	row := func(name, unit string, better report.Better, before, after []float64) report.ComparisonRow {
+	row := func(name, unit string, better report.Direction, before, after []float64) report.ComparisonRow {
 		return report.NewComparisonRow(k.Title, name, unit, better, before, after)
 	}
 	rows := []report.ComparisonRow{

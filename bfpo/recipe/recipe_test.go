@@ -196,8 +196,12 @@ func TestOriginalCommands(t *testing.T) {
 		t.Errorf("%s %+v", diff, train)
 	}
 
-	red, err := Load(nil, recipe, []string{"other_data_config=testdata/original/data/readteaming.yaml", "push_to_hub=false",
-		"model_name_or_path=HuggingFaceH4/zephyr-7b-beta", "save_total_limit=10"})
+	red, err := Load(
+		nil,
+		recipe,
+		[]string{"other_data_config=testdata/original/data/readteaming.yaml", "push_to_hub=false",
+			"model_name_or_path=HuggingFaceH4/zephyr-7b-beta", "save_total_limit=10"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,7 +133,7 @@ func newChart(spec chartSpec, records []track.Record) (c reportChart, ok bool) {
 	}
 	c.Summary = spec.title + ": " + strings.Join(parts, "; ")
 	var err error
-	c.HoverSet, err = c.Hover()
+	c.HoverSet, err = c.HoverJSON()
 	return c, err == nil
 }
 
@@ -144,12 +144,12 @@ func (c *reportChart) addCurve(s curveSpec, points []chart.Point) {
 	half := len(points) / smoothParts / 2
 	if s.mark != chart.Dots && len(points) >= smoothFrom && half > 0 && s.name != "learning_rate" {
 		faint := chart.Series{Mark: chart.Faint, Color: s.color}
-		faint.X, faint.Y = chart.Split(chart.Thin(points, chartBuckets))
+		faint.X, faint.Y = chart.Coordinates(chart.Thin(points, chartBuckets))
 		c.Series = append(c.Series, faint)
 		points = chart.Smooth(points, half)
 		c.Note = fmt.Sprintf("mean of %d steps", 2*half+1)
 	}
-	series.X, series.Y = chart.Split(chart.Thin(points, chartBuckets))
+	series.X, series.Y = chart.Coordinates(chart.Thin(points, chartBuckets))
 	c.Series = append(c.Series, series)
 }
 

@@ -36,11 +36,11 @@ func NewEstimate(values []float64) Estimate {
 }
 
 // Direction is the direction in which a quantity improves.
-type Better int
+type Direction int
 
 // The directions in which a quantity improves.
 const (
-	HigherIsBetter Better = iota
+	HigherIsBetter Direction = iota
 	LowerIsBetter
 	NeitherIsBetter
 )
@@ -50,14 +50,14 @@ type ComparisonRow struct {
 	Group         string // heading shared by consecutive rows, e.g. "safe over unsafe"
 	Name          string // e.g. "preference accuracy"
 	Unit          string // e.g. "nat"; with "%" the values are shares, shown times 100
-	Better        Better
+	Better        Direction
 	Before, After Estimate
 	Change        Estimate // of the differences row by row, which vary less than the values themselves
 }
 
 // NewComparisonRow compares the values of the same rows, in the same order, before and after training. It panics if
 // the lengths differ.
-func NewComparisonRow(group, name, unit string, better Better, before, after []float64) ComparisonRow {
+func NewComparisonRow(group, name, unit string, better Direction, before, after []float64) ComparisonRow {
 	if len(before) != len(after) {
 		panic(fmt.Errorf("%s, %s: %d values before, %d after", group, name, len(before), len(after)))
 	}

@@ -56,7 +56,7 @@ func ReadStepAnswers(path string) (answers []StepAnswer, err error) {
 
 // GroupByPrompt groups answers by prompt. If there are more than four steps, it keeps the first, the last and two
 // between.
-func ByPrompt(answers []StepAnswer) (groups []PromptAnswers) {
+func GroupByPrompt(answers []StepAnswer) (groups []PromptAnswers) {
 	var steps []int
 	for _, a := range answers {
 		if !slices.Contains(steps, a.Step) {

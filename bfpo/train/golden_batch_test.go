@@ -103,21 +103,27 @@ func exactLosses() map[string]float64 {
 func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, filled batch.Batch, report step.Report) {
 	for i, p := range t.pairs(filled, report) {
 		at := fmt.Sprintf("%s, pair %d", where, i)
-		ledger.Near("log-probability", at+" chosen", p.ChosenLogP, b.PolicyChosen[i], 1e-3)
-		ledger.Near("log-probability", at+" rejected", p.RejectedLogP, b.PolicyRejected[i], 1e-3)
-		ledger.Near("log-probability", at+" reference, chosen", float64(report.Reference[2*i]), b.RefChosen[i], 1e-3)
-		ledger.Near("log-probability", at+" reference, rejected", float64(report.Reference[2*i+1]), b.RefRejected[i], 1e-3)
+		ledger.CheckAbsolute("log-probability", at+" chosen", p.ChosenLogP, b.PolicyChosen[i], 1e-3)
+		ledger.CheckAbsolute("log-probability", at+" rejected", p.RejectedLogP, b.PolicyRejected[i], 1e-3)
+		ledger.CheckAbsolute("log-probability", at+" reference, chosen", float64(report.Reference[2*i]), b.RefChosen[i], 1e-3)
+		ledger.CheckAbsolute(
+			"log-probability",
+			at+" reference, rejected",
+			float64(report.Reference[2*i+1]),
+			b.RefRejected[i],
+			1e-3,
+		)
 		loss, exact := exactLosses()[at]
 		if !exact {
 			loss = b.Losses[i]
 		}
-		ledger.Close("loss of a pair", at, p.Loss, loss, 1e-4)
-		ledger.Within("reward, of beta", at+" chosen", math.Abs(p.ChosenReward-b.ChosenRewards[i])/b.Beta, 2e-3)
-		ledger.Within("reward, of beta", at+" rejected", math.Abs(p.RejectedReward-b.RejectedRewards[i])/b.Beta, 2e-3)
+		ledger.CheckRelative("loss of a pair", at, p.Loss, loss, 1e-4)
+		ledger.CheckDeviation("reward, of beta", at+" chosen", math.Abs(p.ChosenReward-b.ChosenRewards[i])/b.Beta, 2e-3)
+		ledger.CheckDeviation("reward, of beta", at+" rejected", math.Abs(p.RejectedReward-b.RejectedRewards[i])/b.Beta, 2e-3)
 	}
 	t.add(step.MicroBatch{Batches: []batch.Batch{filled}}, []step.Report{report})
 	record := t.metrics(true).Record()
-	ledger.Close("loss of a batch", where, record.Micro[0].Loss, b.Loss, 1e-4)
+	ledger.CheckRelative("loss of a batch", where, record.Micro[0].Loss, b.Loss, 1e-4)
 	want := map[string]*float64{"rewards/safe_rewards": b.SafeRewards, "rewards/unsafe_rewards": b.UnsafeRewards}
 	for _, name := range []string{
 		"rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies", "logps/chosen", "logps/rejected",
@@ -129,7 +135,7 @@ func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, fi
 		got, ok := record.Get(name)
 		if ok != (mean != nil) {
 			what := fmt.Sprintf("%s %s was logged: %v, recorded: %v", where, name, ok, mean != nil)
-			ledger.Within("mean", what, math.Inf(1), 0)
+			ledger.CheckDeviation("mean", what, math.Inf(1), 0)
 		}
 		if mean == nil {
 			continue
@@ -138,7 +144,7 @@ func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, fi
 		if strings.HasPrefix(name, "logps/") {
 			scale = 0.5 // for a tolerance of 1e-3
 		}
-		ledger.Within("mean, of beta", where+" "+name, math.Abs(got-*mean)/scale, 2e-3)
+		ledger.CheckDeviation("mean, of beta", where+" "+name, math.Abs(got-*mean)/scale, 2e-3)
 	}
 }
 
@@ -166,8 +172,8 @@ func TestGoldenRewards(t *testing.T) {
 		}
 		tally := tally{objective: bfpo.Objective{Name: "bfpo", Beta: r.Beta, B1: 3, Alpha: 0.5}}
 		pair := tally.pairs(batch, report)[0]
-		ledger.Close("reward", fmt.Sprintf("row %d chosen", i), pair.ChosenReward, r.Chosen, 1e-6)
-		ledger.Close("reward", fmt.Sprintf("row %d rejected", i), pair.RejectedReward, r.Rejected, 1e-6)
+		ledger.CheckRelative("reward", fmt.Sprintf("row %d chosen", i), pair.ChosenReward, r.Chosen, 1e-6)
+		ledger.CheckRelative("reward", fmt.Sprintf("row %d rejected", i), pair.RejectedReward, r.Rejected, 1e-6)
 	}
 }
 

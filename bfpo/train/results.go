@@ -94,7 +94,7 @@ func (t *Training) reportPart() report.Stage {
 		part.Data = append(part.Data, set.SetSummary)
 	}
 	if t.loop != nil {
-		part.Answers = report.ByPrompt(t.loop.answers)
+		part.Answers = report.GroupByPrompt(t.loop.answers)
 	}
 	return part
 }

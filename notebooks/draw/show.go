@@ -15,7 +15,7 @@ import (
 )
 
 // Show shows charts, two in a row.
-func Show(charts ...Chart) { display(chart.SVG(2, charts...), "") }
+func Show(charts ...Chart) { display(chart.RenderCharts(2, charts...), "") }
 
 // display shows a picture. If an earlier picture has the same id, it replaces that one.
 func display(svg, id string) {
@@ -38,7 +38,7 @@ const refresh = 300 * time.Millisecond
 // NewLive puts an empty picture into the page. Text that the cell prints later comes below it.
 func NewLive() *Live {
 	l := &Live{id: "live_" + gonbui.UniqueId()}
-	display(chart.SVG(1), l.id)
+	display(chart.RenderCharts(1), l.id)
 	return l
 }
 
@@ -48,13 +48,13 @@ func (l *Live) Show(last bool, charts ...Chart) {
 		return
 	}
 	l.last = time.Now()
-	display(chart.SVG(2, charts...), l.id)
+	display(chart.RenderCharts(2, charts...), l.id)
 }
 
 // ShowSurfaces shows surfaces as maps, three in a row, and below them as an interactive figure in three dimensions. The
 // figure needs plotly.js; a page that cannot load it shows the maps alone.
 func ShowSurfaces(surfaces ...Surface) error {
-	display(chart.Surfaces(3, surfaces...), "")
+	display(chart.RenderSurfaces(3, surfaces...), "")
 	figure, err := json.Marshal(plotlyFigure(surfaces))
 	if err != nil {
 		return err
