@@ -8,7 +8,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
-// Documents tokenises dialogues and, with Packing, packs them into rows of MaxLength tokens.
+// TokenizeDialogues tokenises dialogues and, with Packing, packs them into rows of MaxLength tokens.
 //
 // In the clean format a document goes into the oldest of the last 64 unfinished rows that has room for it, or else into
 // a new row; rows keep the order in which they were begun. A document longer than a row is split into documents of

@@ -12,7 +12,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/hub"
 )
 
-// Part is one data set of a mixture.
+// MixtureSet is one data set of a mixture.
 type MixtureSet struct {
 	Name     string  // see OpenSource
 	Fraction float64 // 0 to 1: of a train split, its first rows are used; other splits are used in full
@@ -30,7 +30,7 @@ type Mixture struct {
 	Hub        *hub.Hub
 }
 
-// PartCount counts the rows that a data set contributes to a mixture.
+// SetCount counts the rows that a data set contributes to a mixture.
 type SetCount struct {
 	Name  string
 	Split string // the name it has in the set; "" for a test split that this set lacks and another set has
@@ -38,15 +38,15 @@ type SetCount struct {
 	Used  int    // of them in the mixture
 }
 
-// OpenMixture is a mixture whose files have been found.
+// MixtureFiles is a mixture whose files have been found.
 type MixtureFiles struct {
 	mixture Mixture
 	sources []Source // one per set; without Files where a set lacks the split
 	missing error    // why the last of those lacks it
 }
 
-// Preferences reads the mixture as preferences, and counts the rows of each set. Errors name the file, the row and what
-// was expected.
+// ReadPreferences reads the mixture as preferences, and counts the rows of each set. Errors name the file, the row and
+// what was expected.
 func (m Mixture) ReadPreferences(ctx context.Context) ([]Preference, []SetCount, error) {
 	o, err := m.Open(ctx)
 	if err != nil {
@@ -55,8 +55,8 @@ func (m Mixture) ReadPreferences(ctx context.Context) ([]Preference, []SetCount,
 	return o.ReadPreferences(ctx)
 }
 
-// Dialogues reads the mixture as dialogues, and counts the rows of each set. Errors name the file, the row and what was
-// expected.
+// ReadDialogues reads the mixture as dialogues, and counts the rows of each set. Errors name the file, the row and what
+// was expected.
 func (m Mixture) ReadDialogues(ctx context.Context) ([]Dialogue, []SetCount, error) {
 	o, err := m.Open(ctx)
 	if err != nil {
@@ -108,7 +108,7 @@ func (o MixtureFiles) Digest() ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
-// Preferences does the work of Mixture.Preferences.
+// ReadPreferences does the work of Mixture.ReadPreferences.
 func (o MixtureFiles) ReadPreferences(ctx context.Context) ([]Preference, []SetCount, error) {
 	schemas := preferenceSchemas()
 	return readMixture(ctx, o, func(id string, r row) (Preference, error) {
@@ -118,7 +118,7 @@ func (o MixtureFiles) ReadPreferences(ctx context.Context) ([]Preference, []SetC
 	})
 }
 
-// Dialogues does the work of Mixture.Dialogues.
+// ReadDialogues does the work of Mixture.ReadDialogues.
 func (o MixtureFiles) ReadDialogues(ctx context.Context) ([]Dialogue, []SetCount, error) {
 	schemas := dialogueSchemas()
 	return readMixture(ctx, o, func(id string, r row) (Dialogue, error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
-// Pairs tokenises preferences; the pairs keep the order of the rows.
+// TokenizePreferences tokenises preferences; the pairs keep the order of the rows.
 //
 // The clean format leaves a pair as it is when its longer row fits MaxLength. Otherwise its prompt is cut to
 // MaxPromptLength on TruncationSide, but keeps BOS. If a response still does not fit, the pair is dropped, since an

@@ -18,8 +18,8 @@ type Prompt struct {
 	Text     string
 }
 
-// Prompts reads the rows {"messages": [{role, content}, …]} or {"prompt": text} of the train split of a data set (see
-// OpenSource), or the lines of a .txt file.
+// ReadPrompts reads the rows {"messages": [{role, content}, …]} or {"prompt": text} of the train split of a data set
+// (see OpenSource), or the lines of a .txt file.
 func ReadPrompts(ctx context.Context, name, base string, hub *hub.Hub) (prompts []Prompt, err error) {
 	var source Source
 	read := readPrompt
@@ -68,8 +68,8 @@ func readPrompt(r row) (p Prompt, err error) {
 	return p, err
 }
 
-// PromptIDs returns the token ids of a prompt as the model reads it before it answers: BOS, if the tokenizer adds one,
-// and the template's text with its generation prompt, or the text as it is.
+// EncodePrompt returns the token ids of a prompt as the model reads it before it answers: BOS, if the tokenizer adds
+// one, and the template's text with its generation prompt, or the text as it is.
 func (f TextFormat) EncodePrompt(p Prompt) ([]int32, error) {
 	text := p.Text
 	if p.Messages != nil {
@@ -81,8 +81,8 @@ func (f TextFormat) EncodePrompt(p Prompt) ([]int32, error) {
 	return f.prependBOS(f.Tokenizer.Encode(text, false)), nil
 }
 
-// Continuation returns the token ids of a prompt and of a response that continues it, both plain text; no token spans
-// the boundary. The prompt begins with BOS, if the tokenizer adds one; no EOS is added.
+// EncodeContinuation returns the token ids of a prompt and of a response that continues it, both plain text; no token
+// spans the boundary. The prompt begins with BOS, if the tokenizer adds one; no EOS is added.
 func (f TextFormat) EncodeContinuation(prompt, response string) (promptIDs, responseIDs []int32) {
 	encoded := f.Tokenizer.Encode(prompt, false)
 	return f.prependBOS(encoded), f.encodeAfter(prompt, encoded, response)

@@ -52,7 +52,8 @@ func (f TextFormat) check() error {
 	return nil
 }
 
-// Texts returns the three texts of a preference that Pairs tokenises as prompt+chosen and prompt+rejected.
+// RenderPreference returns the three texts of a preference that TokenizePreferences tokenises as prompt+chosen and
+// prompt+rejected.
 func (f TextFormat) RenderPreference(p Preference) (prompt, chosen, rejected string, err error) {
 	switch {
 	case p.Prompt == nil:

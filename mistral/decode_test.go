@@ -284,7 +284,7 @@ func checkKernelCalls(t *testing.T, name string, want int, cache []shapes.Shape,
 		}
 	}
 	for _, s := range cache {
-		size += int64(s.Memory())
+		size += int64(s.ByteSize())
 	}
 	if calls != want || others == 0 || calls > 0 && others > 1 {
 		t.Errorf("%s: %d calls of the decoder kernel and %d of others, want %d: %v",

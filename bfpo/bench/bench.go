@@ -1,3 +1,8 @@
+// Package bench times the optimizer steps of training on a file of pairs in token ids, and reports speed, memory and
+// losses as JSON (see Result). The program `bfpo bench` runs it, and README.md beside this file has measured tables.
+//
+// It imports train, whose steps it times, and the packages that read models and pairs. It reads no data set: what a
+// recipe says of data does not count.
 package bench
 
 import (

@@ -90,8 +90,7 @@ func TestScore(t *testing.T) {
 	if len(scores) != 3 || scores[1].Tokens != 3 || scores[2] != (score{0, 0, true}) || scores[0].LogProb >= 0 {
 		t.Errorf("scores %v", scores)
 	}
-	var tokens []struct{ IDs []int32 }
-	tokens = objects[struct{ IDs []int32 }](t,
+	tokens := objects[struct{ IDs []int32 }](t,
 		mustCall(t, `{"text": "Hello"}`+"\n"+`{"text": "Hello there"}`, "tokenize", "-model=tiny"))
 	prompt, whole := tokens[0].IDs, tokens[1].IDs
 	if slices.Equal(whole[:len(prompt)], prompt) { // no token spans the boundary: text and ids are the same question
@@ -159,8 +158,8 @@ func TestChat(t *testing.T) {
 	}
 	// The same model twice gives the same answer, and /quit ends the chat before the last line.
 	both := strings.Split(out, "[tiny]\n")
-	first, second, _ := strings.Cut(both[1], "\n")
-	second, _, _ = strings.Cut(both[2], "\n")
+	first, _, _ := strings.Cut(both[1], "\n")
+	second, _, _ := strings.Cut(both[2], "\n")
 	if first != second || strings.Count(out, "\n> ") != 8 {
 		t.Errorf("two sides %q and %q, %d prompts:\n%s", first, second, strings.Count(out, "\n> "), out)
 	}

@@ -9,7 +9,7 @@ type Sequence struct {
 	PromptLength int // leading ids that are no targets; at least 1, since nothing predicts the first token
 }
 
-// Scored is the number of targets.
+// TargetCount is the number of targets.
 func (s Sequence) TargetCount() int { return max(0, len(s.IDs)-max(s.PromptLength, 1)) }
 
 // Pair is a tokenised preference: two answers to one prompt.
@@ -96,7 +96,7 @@ func newBatch(s Shape) Batch {
 	return b
 }
 
-// Padding returns a batch of the same shape and kind without examples, for a device that has none left.
+// PaddingBatch returns a batch of the same shape and kind without examples, for a device that has none left.
 func (b Batch) PaddingBatch() Batch {
 	empty := newBatch(b.Shape)
 	if b.Reference != nil {

@@ -7,7 +7,7 @@
 //
 // A micro-batch is what one optimizer step takes of one set at once; a Batch is what one device runs in one program
 // call. A program is compiled once per Shape, so PlanShapes looks at the micro-batches to come and chooses few shapes
-// that need little padding. Order is the shuffle, the same as numpy's and Hugging Face's datasets, bit for bit.
+// that need little padding. EpochOrder is the shuffle, the same as numpy's and Hugging Face's datasets, bit for bit.
 //
 // The package knows no text, no tensors and no files, and imports nothing of this module. An example that fits no shape
 // is an error that wraps ErrNoShape; no example is cut or dropped here.

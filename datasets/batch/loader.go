@@ -9,7 +9,7 @@ import (
 // smaller.
 //
 // The first epoch takes the rows in their order, since a Mixture has shuffled them already; every later epoch takes
-// them in the order Order(len(Rows), Seed, epoch). So the micro-batches depend only on the fields and the cursor.
+// them in the order EpochOrder(len(Rows), Seed, epoch). So the micro-batches depend only on the fields and the cursor.
 type Loader[T any] struct {
 	Rows    []T
 	Size    int    // rows of a micro-batch
@@ -28,7 +28,7 @@ type Cursor struct {
 	Position int `json:"position"`
 }
 
-// Batches is the number of micro-batches in an epoch.
+// MicroBatches is the number of micro-batches in an epoch.
 func (l *Loader[T]) MicroBatches() int {
 	return (len(l.Rows) + l.Size - 1) / l.Size
 }
@@ -55,7 +55,7 @@ func (l *Loader[T]) Next() ([]T, bool) {
 	return examples, ok
 }
 
-// Ahead yields the next n micro-batches, or as many as are left, without moving the cursor.
+// Peek yields the next n micro-batches, or as many as are left, without moving the cursor.
 func (l *Loader[T]) Peek(n int) iter.Seq[[]T] {
 	return func(yield func([]T) bool) {
 		c := l.cursor

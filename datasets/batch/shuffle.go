@@ -2,8 +2,8 @@ package batch
 
 import "math/bits"
 
-// Order returns the order in which an epoch visits n rows: numpy.random.default_rng([seed, epoch]).permutation(n), bit
-// for bit.
+// EpochOrder returns the order in which an epoch visits n rows: numpy.random.default_rng([seed, epoch]).permutation(n),
+// bit for bit.
 //
 // Epoch 0 equals default_rng(seed).permutation(n), which is the order of datasets.Dataset.shuffle(seed) in Python:
 // numpy pads a short seed with zeros.

@@ -1,7 +1,7 @@
 // Package chat renders dialogues and rows of data with Jinja templates, in a sandbox.
 //
 // A Template turns the messages of a dialogue into the text that a model was trained on: NewTemplate compiles it,
-// Template.Render applies it, CheckpointTemplate finds the template of a pretrained model and ZephyrTemplate is the
+// Template.Render applies it, ReadTemplate finds the template of a pretrained model and ZephyrTemplate is the
 // default. A RowTemplate makes a text or a value of the columns of a row, as the task files of lm-evaluation-harness
 // do.
 //

@@ -101,7 +101,7 @@ func (t *Template) Render(messages []Message, generationPrompt bool) (text strin
 	return out.text.String(), nil
 }
 
-// CheckpointTemplate returns the chat template of a pretrained model, if it has one: the file chat_template.jinja, or
+// ReadTemplate returns the chat template of a pretrained model, if it has one: the file chat_template.jinja, or
 // else the key chat_template of tokenizer_config.json, which is a string or a list of named templates, of which
 // "default" is taken. read returns a file by name, and an error that wraps fs.ErrNotExist where there is none.
 func ReadTemplate(read func(name string) ([]byte, error)) (source string, found bool, err error) {

@@ -69,9 +69,9 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
 	return strings.Join(t.decode(texts), "")
 }
 
-// Pieces returns the text that each token adds to its row; joined, the texts are Decode(ids, false). A token that ends
-// inside a character adds "", and the character belongs to the token that completes it. Pieces is for showing single
-// rows to a reader: it decodes the row once per token, which is quadratic in its length.
+// TokenTexts returns the text that each token adds to its row; joined, the texts are Decode(ids, false). A token that
+// ends inside a character adds "", and the character belongs to the token that completes it. TokenTexts is for showing
+// single rows to a reader: it decodes the row once per token, which is quadratic in its length.
 func (t *Tokenizer) TokenTexts(ids []int32) []string {
 	texts := make([]string, len(ids))
 	shown := ""
@@ -112,7 +112,7 @@ func (t *Tokenizer) Token(id int32) string {
 	return text
 }
 
-// Special reports whether an id is a special token such as BOS.
+// IsSpecial reports whether an id is a special token such as BOS.
 func (t *Tokenizer) IsSpecial(id int32) bool {
 	return id >= 0 && int(id) < len(t.special) && t.special[id]
 }

@@ -15,7 +15,7 @@ func TestKey(t *testing.T) {
 	if Key([]byte("ab"), []byte("c")) == Key([]byte("a"), []byte("bc")) {
 		t.Error("the same bytes split into other parts have the same key")
 	}
-	if Key([]byte("ab")) != Key([]byte("ab")) {
+	if again := Key([]byte("ab")); Key([]byte("ab")) != again {
 		t.Error("the same parts have two keys")
 	}
 }

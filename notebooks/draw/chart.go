@@ -12,9 +12,13 @@ import "github.com/bfpo-go/bfpo/bfpo/chart"
 
 // The types of package chart, under the names that the notebooks' cells use.
 type (
-	Chart   = chart.Chart
-	Series  = chart.Series
-	Mark    = chart.Mark
+	// Chart is one diagram.
+	Chart = chart.Chart
+	// Series is one curve, cloud of points or row of bars.
+	Series = chart.Series
+	// Mark is the way in which a series is drawn.
+	Mark = chart.Mark
+	// Surface is a function of two variables on a grid.
 	Surface = chart.Surface
 )
 
