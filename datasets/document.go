@@ -14,7 +14,7 @@ import (
 // a new row; rows keep the order in which they were begun. A document longer than a row is split into documents of
 // about equal length. The documents of a row do not see each other. Without Packing every document is a row.
 //
-// For the original format (Seed) see originalRows; without Packing a row is one text, cut at MaxLength.
+// For the original format (Original) see originalRows; without Packing a row is one text, cut at MaxLength.
 //
 // Rows of input_ids are packed already: each is used as it is, after the others.
 func (f TextFormat) TokenizeDialogues(ctx context.Context, rows []Dialogue) ([]batch.Document, Drops, error) {
@@ -54,7 +54,7 @@ func (f TextFormat) TokenizeDialogues(ctx context.Context, rows []Dialogue) ([]b
 		if f.Packing {
 			maxOpen = maxOpenRows
 		}
-		out, drops.Cut = packRows(loose, f.MaxLength, maxOpen)
+		out, drops.Cut = packDocuments(loose, f.MaxLength, maxOpen)
 	case f.Packing:
 		out = originalRows(loose, f.MaxLength)
 	default:

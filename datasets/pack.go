@@ -17,10 +17,10 @@ type tokenized struct {
 	characters int // of its text; only the original format sets it
 }
 
-// packRows packs documents, in their order, into rows of at most maxLength tokens (0: no limit). Each goes into the
-// oldest of the last maxOpen rows that has room for it, or else into a new row; with maxOpen 0 it always gets a new
+// packDocuments packs documents, in their order, into rows of at most maxLength tokens (0: no limit). Each goes into
+// the oldest of the last maxOpen rows that has room for it, or else into a new row; with maxOpen 0 it always gets a new
 // row. A document longer than a row is split; the IDs of the documents that were split are returned too.
-func packRows(docs []tokenized, maxLength, maxOpen int) (rows []batch.Document, splitIDs []string) {
+func packDocuments(docs []tokenized, maxLength, maxOpen int) (rows []batch.Document, splitIDs []string) {
 	var names [][]string // of the documents of each row
 	open := 0            // the first row that is tried
 	for _, d := range docs {

@@ -140,7 +140,7 @@ func TestPackByHand(t *testing.T) {
 		return d
 	}
 	docs := []tokenized{doc("a", 4), doc("b", 3), doc("c", 2), doc("d", 7), doc("e", 3)}
-	have, splitIDs := packRows(docs, 6, maxOpenRows)
+	have, splitIDs := packDocuments(docs, 6, maxOpenRows)
 	// c fills the row of a. d is longer than a row: 3 of its tokens go after b, and 4 begin a row, where e does not
 	// fit.
 	want := []batch.Document{

@@ -14,10 +14,10 @@ import (
 //
 // The clean format leaves a pair as it is when its longer row fits MaxLength. Otherwise its prompt is cut to
 // MaxPromptLength on TruncationSide, but keeps BOS. If a response still does not fit, the pair is dropped, since an
-// answer without its end teaches the model not to end. Pairs with an empty response or two identical ones are dropped
-// too.
+// answer without its end teaches the model not to end. Pairs with an empty prompt, an empty response or two
+// identical responses are dropped too.
 //
-// The original format (Seed) drops nothing: a prompt that is too long loses BOS with its left side, and then the
+// The original format (Original) drops nothing: a prompt that is too long loses BOS with its left side, and then the
 // response loses its end.
 func (f TextFormat) TokenizePreferences(ctx context.Context, rows []Preference) ([]batch.Pair, Drops, error) {
 	var drops Drops

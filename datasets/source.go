@@ -124,7 +124,7 @@ func OpenFiles(name string, files []string) (Source, error) {
 		}
 		if !dataFile.MatchString(f) && filepath.Ext(f) != ".txt" {
 			return Source{}, fmt.Errorf(
-				"data set %s: file %s: want .jsonl, .json, .parquet (or .gz, .zst of one) or .txt", name, f)
+				"data set %s: file %s: want .jsonl, .json, .parquet (or .gz, .zst or .xz of one) or .txt", name, f)
 		}
 		s.Files = append(s.Files, strings.TrimPrefix(filepath.ToSlash(absolute), "/"))
 	}
@@ -161,7 +161,7 @@ func OpenConfiguration(ctx context.Context, id, configuration, split string, hub
 // openFile makes a source of a single file, which is the train split.
 func openFile(name, split, file string, files fs.FS) (Source, error) {
 	if !dataFile.MatchString(file) {
-		return Source{}, fmt.Errorf("data set %s: want a .jsonl, .json or .parquet file (or .gz, .zst of one)", name)
+		return Source{}, fmt.Errorf("data set %s: want a .jsonl, .json or .parquet file (or .gz, .zst or .xz of one)", name)
 	}
 	if !splitMatches("train", split) {
 		return Source{}, fmt.Errorf("data set %s: %w: %w; for %s use a folder whose files are named by their splits",

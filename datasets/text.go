@@ -16,11 +16,12 @@ import (
 
 // TextFormat turns examples into token ids.
 //
-// The clean format (Seed false) keeps these promises: the template's generation prompt belongs to the prompt; BOS comes
-// once, if the tokenizer adds one; a response and a document end with exactly one EOS; no token spans the boundary of
-// prompt and response; what does not fit is cut or dropped by the rules at Pairs and Documents, and counted.
+// The clean format (Original false) keeps these promises: the template's generation prompt belongs to the prompt; BOS
+// comes once, if the tokenizer adds one; a response and a document end with exactly one EOS; no token spans the
+// boundary of prompt and response; what does not fit is cut or dropped by the rules at TokenizePreferences and
+// TokenizeDialogues, and counted.
 //
-// With Seed the token ids are exactly those of the original code, with its second EOS and its lost BOS.
+// With Original the token ids are exactly those of the original code, with its second EOS and its lost BOS.
 type TextFormat struct {
 	Tokenizer *tokenizer.Tokenizer
 	Template  *chat.Template // not needed for rows of text or ids

@@ -51,7 +51,8 @@ func (in *Inputs) read(ctx context.Context, rt models.Runtime, c recipe.Config) 
 	return in.LayOutHeldOut(c)
 }
 
-// LayOut counts the steps of a run over Sets and lays the main set and the buffer out for them.
+// LayOut counts the steps of a run over Sets, chooses the shapes of its batches, and opens the streams of the main set
+// and the buffer, which lay micro-batches out as they are drawn.
 func (in *Inputs) LayOut(c recipe.Config) {
 	in.Count = step.NewCount(in.Sets.Main.Rows, c.PerDeviceTrainBatchSize*c.Devices, c.GradientAccumulationSteps,
 		c.MaxSteps, c.NumTrainEpochs, c.TextFormat == "seed")
@@ -85,8 +86,8 @@ func newLoader[T batch.Example](c recipe.Config, rows []T) *batch.Loader[T] {
 	}
 }
 
-// layOut chooses the shapes of all batches that the loaders, of the main set and the buffer, return in the run and
-// when the reference log-probabilities are computed before it.
+// layOut opens the streams. It first chooses the shapes of all batches that the loaders, of the main set and the
+// buffer, return in the run and when the reference log-probabilities are computed before it.
 func layOut[T batch.Example](in *Inputs, c recipe.Config, loaders ...*batch.Loader[T]) {
 	n := in.Count.Total * in.Count.Accumulate
 	if c.PrecomputesReference() {

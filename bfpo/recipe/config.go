@@ -40,12 +40,14 @@ type Config struct {
 	UseBuffer           bool     `yaml:"use_buffer"`
 	BufferDatasetMixer  Mixer    `yaml:"buffer_dataset_mixer"`
 	BufferDatasetSplits []string `yaml:"buffer_dataset_splits"`
-	TextFormat          string   `yaml:"text_format"` // clean, seed
-	Shuffle             bool     `yaml:"shuffle"`     // false: rows stay in the order of their files
-	MaxLength           int      `yaml:"max_length"`  // tokens of prompt and response
-	MaxPromptLength     int      `yaml:"max_prompt_length"`
-	MaxSeqLength        int      `yaml:"max_seq_length"` // tokens of a supervised row; 0: the model's limit, at most 1024
-	Packing             bool     `yaml:"packing"`
+	// TextFormat is clean, or seed: the token ids of the original code, its count of steps and its weights of
+	// micro-batches.
+	TextFormat      string `yaml:"text_format"`
+	Shuffle         bool   `yaml:"shuffle"`    // false: rows stay in the order of their files
+	MaxLength       int    `yaml:"max_length"` // tokens of prompt and response
+	MaxPromptLength int    `yaml:"max_prompt_length"`
+	MaxSeqLength    int    `yaml:"max_seq_length"` // tokens of a supervised row; 0: the model's limit, at most 1024
+	Packing         bool   `yaml:"packing"`
 
 	// Objective
 	Objective string  `yaml:"objective"` // bfpo, dpo, ipo, sft

@@ -141,7 +141,7 @@ type batchNodes struct {
 	mistral.Input                  // [B,S] tokens, positions, segments
 	index, labels, owner     *Node // [N] int32
 	weight                   *Node // [units] f32
-	chosenSafe, rejectedSafe *Node // [P] f32
+	chosenSafe, rejectedSafe *Node // [units] f32, of the pairs; zeros for supervised text
 	reference                *Node // [N] f32; nil where the program computes the reference log-probabilities itself
 	responses                int   // R
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
-// MicroBatch is what an optimizer step takes of one set at once, laid out in the batches that programs take.
+// MicroBatch is one draw of rows from one set, for all devices together, laid out in the batches that programs take.
 type MicroBatch struct {
 	Batches []batch.Batch // in the order of the examples
 	Buffer  bool          // of the buffer set

@@ -8,7 +8,7 @@ import (
 
 // Stream gives the micro-batches of one set in the order of training. Pairs and packed documents are its two kinds.
 type Stream interface {
-	// Next returns the next micro-batch; ok is false at the end of the last epoch.
+	// Next returns the next micro-batch; ok is false for an empty set, and after the last epoch of a Loader with Epochs.
 	Next() (m MicroBatch, ok bool, err error)
 	// Cursor is the place of the micro-batch that Next returns next.
 	Cursor() batch.Cursor

@@ -26,8 +26,9 @@ type Stage struct {
 	Trainer *Trainer
 }
 
-// Load compiles the programs of a stage and puts the model on the device, both at once. A stage that would not fit on a
-// GPU is refused before its weights are loaded. The stage owns the inputs from here on; Close it after use.
+// Load compiles the programs of a stage and puts the model on the device: at the same time, except on a GPU, where a
+// stage that would not fit is refused before its weights are loaded. The stage owns the inputs from here on; Close it
+// after use.
 func Load(rt models.Runtime, c recipe.Config, in data.Inputs) (*Stage, error) {
 	s := &Stage{Runtime: rt, Config: c, Inputs: in}
 	if err := s.load(); err != nil {

@@ -15,7 +15,8 @@ import (
 )
 
 // Trainer runs the optimizer steps of one stage: each step accumulates the gradients of its micro-batches, main and
-// buffer in turn, and updates once.
+// buffer in turn, and updates once. The embedded Stepper holds the state and the programs: Step, Load, Restore, Apply,
+// AccumulateMicroBatch.
 type Trainer struct {
 	*step.Stepper
 	Count        step.Count
@@ -136,8 +137,10 @@ func (t *Trainer) accumulate(micro []step.MicroBatch) (tally, error) {
 	return sum, nil
 }
 
-// weight is the factor of one micro-batch's losses: one over the step's pairs of its set, or over the step's tokens
-// where the loss is a token's. So a step is one mean however it is split into micro-batches.
+// weight is the factor of each loss of a micro-batch: one over the step's pairs of its set, or over the step's target
+// tokens for sft. So a step's loss is the mean over its main rows plus the mean over its buffer rows, however they are
+// split into micro-batches. With meanOfMeans, as in the original code, it is one over the micro-batch's own pairs or
+// tokens, and over the number of accumulated micro-batches.
 func (t *Trainer) weight(m step.MicroBatch, micro []step.MicroBatch) float32 {
 	total := 0.0
 	for _, other := range micro {

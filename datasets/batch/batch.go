@@ -41,7 +41,7 @@ type Shape struct {
 	Rows      int // B
 	Length    int // S, tokens of a row
 	Targets   int // N
-	Responses int // two per pair (chosen 2i, rejected 2i+1), or one per row of supervised text
+	Responses int // R, two per pair (chosen 2i, rejected 2i+1), or one per row of supervised text
 }
 
 // callCost is the cost of a program call apart from its tokens, in tokens: weights are read and gradients are added up.

@@ -29,7 +29,7 @@ func Fill[T Example](examples []T, layout Layout, shapes []Shape) (Batch, error)
 		if targets > s.Targets || responses > s.Responses || (best >= 0 && s.cost() >= shapes[best].cost()) {
 			continue
 		}
-		if r := packRows(lengths, layout, s.Length); r != nil && len(r) <= s.Rows {
+		if r := packTrees(lengths, layout, s.Length); r != nil && len(r) <= s.Rows {
 			best, rows = i, r
 		}
 	}

@@ -13,9 +13,9 @@ import (
 type Loader[T any] struct {
 	Rows    []T
 	Size    int    // rows of a micro-batch
-	Epochs  int    // passes over the set; 0: without end, as for a buffer set
+	Epochs  int    // passes over the set; 0: without end, as in training, where step.Count ends the run
 	Shuffle bool   // false: every epoch takes the order of Rows
-	Seed    uint64 // the Mixture's
+	Seed    uint64 // of the shuffles from the second epoch on; a recipe's seed, not the data_seed of the Mixture
 
 	cursor     Cursor
 	order      []int // of epoch orderEpoch

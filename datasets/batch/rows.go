@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// packRows distributes trees of the given lengths (in tokens) over rows. With Shared the longest tree comes first, and
+// packTrees distributes trees of the given lengths (in tokens) over rows. With Shared the longest tree comes first, and
 // each goes into the fullest row that still has room for it (best fit decreasing); with Separate each tree gets a row.
 // The result lists the trees of each row in their order; it is nil when a tree is longer than a row.
-func packRows(lengths []int, layout Layout, rowLength int) [][]int {
+func packTrees(lengths []int, layout Layout, rowLength int) [][]int {
 	order := make([]int, len(lengths))
 	for i := range order {
 		order[i] = i
@@ -50,7 +50,7 @@ func minRowLength(lengths []int, layout Layout, rows int) int {
 		sum, longest = sum+n, max(longest, n)
 	}
 	for length := roundUp(max(longest, (sum+rows-1)/rows), 16); length < sum+16; length += 16 {
-		if len(packRows(lengths, layout, length)) <= rows {
+		if len(packTrees(lengths, layout, length)) <= rows {
 			return length
 		}
 	}
