@@ -2,12 +2,13 @@ package bfpo
 
 import (
 	"fmt"
+	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Outcome is what policy and reference say of the responses of P pairs: log pi(y|x) - log pi_ref(y|x), in nats. Beta
-// times that is the response's reward.
+// Outcome holds, for the responses of P pairs, how much more likely the policy makes each than the reference model
+// does: log pi(y|x) - log pi_ref(y|x), in nats. Beta times that is the response's reward.
 type Outcome struct {
 	ChosenLogRatio, RejectedLogRatio *Node // [P] f32
 	ChosenSafe, RejectedSafe         *Node // [P] f32, 1 where the response is labelled safe
@@ -59,30 +60,34 @@ func SFTLoss(logProb *Node) *Node { // [rows] -> [rows]
 	return Neg(logProb)
 }
 
+// Objectives returns the names of the objectives: three that compare pairs, and sft, which imitates.
+func Objectives() []string { return []string{"bfpo", "dpo", "ipo", "sft"} }
+
 // Objective names a loss and holds its hyper-parameters.
 type Objective struct {
-	Name            string // bfpo, dpo, ipo or sft
+	Name            string // one of Objectives
 	Beta, B1, Alpha float64
 }
 
 // Preference tells whether the objective compares pairs against a reference.
 func (o Objective) Preference() bool { return o.Name != "sft" }
 
-// Validate refuses an unknown name and values without meaning, naming the key.
+// Validate refuses an unknown name and values without meaning. Its error is "KEY: what is wrong", with the key of a
+// recipe, so that package recipe can name the line of that key.
 func (o Objective) Validate() error {
 	switch o.Name {
 	case "sft":
 		return nil
 	case "bfpo":
 		if !(o.B1 > 1) {
-			return fmt.Errorf("b1: %v: b3 = 1/(b1-1) needs b1 > 1", o.B1)
+			return fmt.Errorf("b1: must be greater than 1 for b3 = 1/(b1-1), got %v", o.B1)
 		}
 	case "dpo", "ipo":
 	default:
-		return fmt.Errorf("objective: %q is unknown; one of bfpo, dpo, ipo, sft", o.Name)
+		return fmt.Errorf("objective: %q is unknown; one of %s", o.Name, strings.Join(Objectives(), ", "))
 	}
 	if !(o.Beta > 0) {
-		return fmt.Errorf("beta: %v: must be greater than 0", o.Beta)
+		return fmt.Errorf("beta: must be greater than 0, got %v", o.Beta)
 	}
 	return nil
 }
@@ -100,7 +105,8 @@ func (o Objective) Loss(out Outcome) *Node { // [P]
 	panic(fmt.Errorf("objective %q has no pairwise loss", o.Name))
 }
 
-// Target is the margin in nats at which a pair's loss is zero. DPO has none: its loss falls for ever.
+// Target is the margin in nats at which a pair's loss is zero. Ok is false for DPO, whose loss is positive at every
+// margin.
 func (o Objective) Target(chosenSafe, rejectedSafe bool) (nats float64, ok bool) {
 	switch o.Name {
 	case "ipo":

@@ -1,6 +1,6 @@
 // Package data reads the sets of rows that a recipe trains and evaluates on.
 //
-//	recipe ──Read──▶ Sets (rows of token ids) ──Open──▶ Inputs (shapes, and streams of micro-batches in the order of training)
+//	recipe ──Read──▶ Sets (rows of token ids) ──Open──▶ Inputs (batch shapes, and streams of micro-batches)
 //
 // Rows come from package datasets, the recipe's text format turns them into tokens, and tokenised rows are kept on disk
 // for the next run. Package step lays them out in batches. Everything that can be wrong with a model's files or with

@@ -110,7 +110,7 @@ func readReport(dir string, c recipe.Config) (report.Stage, error) {
 	}
 	text, err := c.YAML()
 	return report.Stage{
-		Title: filepath.Base(dir), Objective: c.LossFunction(), TotalSteps: records[len(records)-1].Step,
+		Title: filepath.Base(dir), Objective: c.TrainingObjective(), TotalSteps: records[len(records)-1].Step,
 		Records: records, Answers: report.GroupByPrompt(answers), Config: string(text),
 	}, err
 }

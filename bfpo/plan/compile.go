@@ -53,7 +53,7 @@ func Compile(d *device.Device, c recipe.Config, network config.Config, train, me
 	model := mistral.PlanModel(network, mesh, c.ComputeDType())
 	available := availableMemory(d, mesh.Devices())
 	options := step.Options{
-		Objective:   c.LossFunction(),
+		Objective:   c.TrainingObjective(),
 		Optimizer:   graph.AdamW{Beta1: c.AdamBeta1, Beta2: c.AdamBeta2, Epsilon: c.AdamEpsilon, WeightDecay: c.WeightDecay},
 		MaxGradNorm: c.MaxGradNorm,
 		DType:       c.ComputeDType(),

@@ -50,7 +50,7 @@ type Config struct {
 	Packing         bool   `yaml:"packing"`
 
 	// Objective
-	Objective string  `yaml:"objective"` // bfpo, dpo, ipo, sft
+	Objective string  `yaml:"objective"` // one of bfpo.Objectives
 	LossType  string  `yaml:"loss_type"` // TRL's name for the objective: "", bfpo, sigmoid, ipo
 	Beta      float64 `yaml:"beta"`
 	B1        float64 `yaml:"b1"`
@@ -251,7 +251,7 @@ func (c Config) EvaluatesBeyondLoss() bool { return len(c.EvalTasks) > 0 || c.Ge
 // PrecomputesReference reports whether the reference log-probabilities are computed once, before training.
 func (c Config) PrecomputesReference() bool { return c.PrecomputeRefLogProbs && c.Objective != "sft" }
 
-// LossFunction returns the objective with its hyperparameters.
-func (c Config) LossFunction() bfpo.Objective {
+// TrainingObjective returns the objective that the keys objective, beta, b1 and alpha describe.
+func (c Config) TrainingObjective() bfpo.Objective {
 	return bfpo.Objective{Name: c.Objective, Beta: c.Beta, B1: c.B1, Alpha: c.Alpha}
 }

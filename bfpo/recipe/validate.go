@@ -61,7 +61,7 @@ func (c Config) checkRanges() (problems []error) {
 			problems = append(problems, c.UsageErrorf(r.key, "must be %s, got %v", r.want, f.value.Interface()))
 		}
 	}
-	if err := c.LossFunction().Validate(); err != nil {
+	if err := c.TrainingObjective().Validate(); err != nil {
 		key, text, _ := strings.Cut(err.Error(), ": ")
 		problems = append(problems, c.UsageErrorf(key, "%s", text))
 	}

@@ -111,8 +111,10 @@ func lossEquation(o bfpo.Objective) string {
 		return fmt.Sprintf("L = (h − 1/(2β))²\n%s\nβ = %g", h, o.Beta)
 	case "dpo":
 		return fmt.Sprintf("L = −log σ(β h)\n%s\nβ = %g", h, o.Beta)
+	case "sft":
+		return "L = −mean over tokens of log π(y_t | y_<t)"
 	}
-	return "L = −mean over tokens of log π(y_t | y_<t)"
+	panic(fmt.Errorf("objective %q has no equation for the model card", o.Name))
 }
 
 // tableCell escapes text for a cell of a Markdown table, so that it stays in its cell and is not read as HTML.

@@ -72,3 +72,11 @@ func TestCardOfLocalModel(t *testing.T) {
 		t.Error(body)
 	}
 }
+
+func TestLossEquations(t *testing.T) {
+	for _, name := range bfpo.Objectives() {
+		if equation := lossEquation(bfpo.Objective{Name: name, Beta: 0.5, B1: 3}); !strings.HasPrefix(equation, "L = ") {
+			t.Errorf("%s: %q", name, equation)
+		}
+	}
+}

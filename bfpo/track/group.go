@@ -39,7 +39,7 @@ func (m Mean) merge(o Mean) Mean { return Mean{m.Sum + o.Sum, m.N + o.N} }
 type PairStats struct {
 	Loss             Mean
 	Chosen, Rejected Mean // rewards
-	Margins          Mean // chosen reward - rejected reward
+	Margins          Mean // chosen reward - rejected reward, beta times Nats; rewards/margins of TRL
 	Accuracies       Mean // 1 if the chosen reward is greater, else 0; a tie counts 0
 	Safe, Unsafe     Mean // the chosen response's reward, over the pairs whose chosen response is safe or unsafe
 	ChosenLogP       Mean

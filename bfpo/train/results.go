@@ -34,7 +34,7 @@ func (t *Training) writeResults() (part report.Stage, card report.Card, err erro
 		return part, card, err
 	}
 	if err = report.Write(filepath.Join(t.dir, rundir.Report), report.Report{
-		Title: "bfpo: " + filepath.Base(t.dir), Subtitle: describeObjective(s.Config.LossFunction()), Created: time.Now(),
+		Title: "bfpo: " + filepath.Base(t.dir), Subtitle: describeObjective(s.Config.TrainingObjective()), Created: time.Now(),
 		Stages: []report.Stage{part}, Environment: Environment(s.Runtime),
 	}); err != nil {
 		return part, card, err
@@ -87,7 +87,7 @@ func (t *Training) reportPart() report.Stage {
 	part := report.Stage{
 		Title: strings.ToUpper(
 			t.name,
-		), Objective: s.Config.LossFunction(), TotalSteps: t.Total(), Facts: t.facts, Records: t.metrics.Records(),
+		), Objective: s.Config.TrainingObjective(), TotalSteps: t.Total(), Facts: t.facts, Records: t.metrics.Records(),
 		Memory: s.Plan.Memory, Config: string(text),
 	}
 	for _, set := range s.Inputs.Sets.NonEmpty() {
@@ -107,7 +107,7 @@ func (t *Training) modelCard() report.Card {
 			filepath.Dir(t.dir),
 		) + "-" + filepath.Base(
 			t.dir,
-		), Base: c.Model, Objective: c.LossFunction(), Settings: t.facts,
+		), Base: c.Model, Objective: c.TrainingObjective(), Settings: t.facts,
 		Version: t.stage.Version,
 	}
 	for _, mixer := range []recipe.Mixer{c.DatasetMixer, c.BufferDatasetMixer} {

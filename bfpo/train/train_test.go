@@ -75,7 +75,7 @@ func TestBufferIsIndependentOfBatchSize(t *testing.T) {
 
 // The first loss of DPO is ln 2 and the first loss of IPO is 1/(2 beta)^2, since policy and reference are equal.
 // loss_type is TRL's name for the objective.
-func TestFirstLossOfDPOAndIPO(t *testing.T) {
+func TestFirstLosses(t *testing.T) {
 	firstLoss := func(sets ...string) float64 {
 		c := runtest.Config(t, append(sets, "save_strategy=no", "use_buffer=false")...)
 		loss, _ := metricsOf(t, trainOn(t, graphtest.GoDevice(t), c))[0].Get("loss")
