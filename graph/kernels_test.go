@@ -25,7 +25,7 @@ func TestKernelSelection(t *testing.T) {
 	keys := map[string]string{}
 	for selected, calls := range map[string]bool{"": true, "off": false, "products": true, "attention,decoder": false} {
 		t.Setenv("BFPO_KERNELS", selected)
-		d, err := device.Open(device.Options{Platform: plugin, Inspect: true, Log: t.Logf})
+		d, err := device.Open(device.Options{Platform: plugin, Inspect: true, Log: graphtest.Log(t)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestKernelSelection(t *testing.T) {
 func TestUnknownKernels(t *testing.T) {
 	t.Setenv("BFPO_KERNELS", "products,atention")
 	for _, platform := range []string{"auto", "cpu", "go"} {
-		d, err := device.Open(device.Options{Platform: platform, Log: t.Logf})
+		d, err := device.Open(device.Options{Platform: platform, Log: graphtest.Log(t)})
 		if err == nil {
 			d.Close()
 		}

@@ -176,7 +176,7 @@ func openWithKernels(t *testing.T) *device.Device {
 	if graphtest.XLA(t).Platform() != device.PlatformCPU || !kernels.Available() {
 		t.Skip("no kernels for this device")
 	}
-	d, err := device.Open(device.Options{Platform: graphtest.XLA(t).Plugin(), Inspect: true, Log: t.Logf})
+	d, err := device.Open(device.Options{Platform: graphtest.XLA(t).Plugin(), Inspect: true, Log: graphtest.Log(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestFewRows(t *testing.T) {
 // device without TF32 does not round them.
 func TestTF32(t *testing.T) {
 	exact := graphtest.XLA(t)
-	tf32, err := device.Open(device.Options{Platform: exact.Plugin(), TF32: true, Log: t.Logf})
+	tf32, err := device.Open(device.Options{Platform: exact.Plugin(), TF32: true, Log: graphtest.Log(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

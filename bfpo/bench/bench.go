@@ -104,7 +104,7 @@ func (b Bench) read(
 	rt models.Runtime,
 	c *recipe.Config,
 ) (in data.Inputs, m measurement, err error) {
-	if in.Checkpoint, err = models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice); err != nil {
+	if in.Checkpoint, err = models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Log()); err != nil {
 		return in, m, err
 	}
 	defer func() {

@@ -31,7 +31,7 @@ func TestFullDisk(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
 		t.Errorf("left over: %v", left)
 	}
-	if c, err := Latest(dir, t.Errorf); err != nil || c.Step != 1 {
+	if c, err := Latest(dir, logger(t.Error)); err != nil || c.Step != 1 {
 		t.Error(c, err)
 	}
 	save(t, dir, 2) // the failed save has freed its space

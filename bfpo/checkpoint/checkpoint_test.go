@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,7 +51,7 @@ func steps(t *testing.T, dir string) (steps []int) {
 
 func TestSaveAndOpen(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "checkpoints")
-	if c, err := Latest(dir, t.Errorf); c != nil || err != nil {
+	if c, err := Latest(dir, logger(t.Error)); c != nil || err != nil {
 		t.Fatal(c, err)
 	}
 	want := State{
@@ -62,7 +63,7 @@ func TestSaveAndOpen(t *testing.T) {
 		t.Fatal(path, err)
 	}
 	save(t, dir, 3)
-	c, err := Latest(dir, t.Errorf)
+	c, err := Latest(dir, logger(t.Error))
 	if err != nil || c.Step != 20 || c.Path != path {
 		t.Fatal(c, err)
 	}
@@ -119,14 +120,12 @@ func TestDamagedCheckpointIsSkipped(t *testing.T) {
 			t.Errorf("%s: %v does not name the file", name, err)
 		}
 		var warnings []string
-		c, err := Latest(dir, func(format string, args ...any) {
-			warnings = append(warnings, fmt.Sprintf(format, args...))
-		})
+		c, err := Latest(dir, logger(func(line ...any) { warnings = append(warnings, fmt.Sprint(line...)) }))
 		if err != nil || c == nil || c.Step != 1 || len(warnings) != 1 {
 			t.Errorf("%s: fell back to %v, %v, with the warnings %q", name, c, err, warnings)
 		}
 		save(t, dir, 2) // the resumed run reaches step 2 again
-		if c, err := Latest(dir, t.Errorf); err != nil || c.Step != 2 {
+		if c, err := Latest(dir, logger(t.Error)); err != nil || c.Step != 2 {
 			t.Errorf("%s: not replaced: %v, %v", name, c, err)
 		}
 	}
@@ -156,7 +155,7 @@ func TestFailedSaveLeavesNothing(t *testing.T) {
 			t.Errorf("%s: left %v", file.Name, entries)
 		}
 	}
-	if c, err := Latest(dir, t.Errorf); err != nil || c.Step != 1 {
+	if c, err := Latest(dir, logger(t.Error)); err != nil || c.Step != 1 {
 		t.Error(c, err)
 	}
 	if _, err := Save(filepath.Join(dir, "step-1", "state.json"), 3, nil); err == nil {
@@ -224,4 +223,16 @@ func TestClean(t *testing.T) {
 	if err := RemoveTemporary(filepath.Join(dir, "none")); err != nil {
 		t.Error(err)
 	}
+}
+
+// logger returns a logger that calls print with each line.
+func logger(print func(line ...any)) *slog.Logger {
+	return slog.New(slog.NewTextHandler(lineWriter(print), nil))
+}
+
+type lineWriter func(line ...any)
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	w(string(p))
+	return len(p), nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -31,9 +32,9 @@ func Open(path string) (*Checkpoint, error) {
 	return &Checkpoint{Path: path, Step: step}, nil
 }
 
-// Latest opens the newest intact checkpoint in dir, or returns nil if there is none. warn gets one line about each
+// Latest opens the newest intact checkpoint in dir, or returns nil if there is none. log gets one line about each
 // newer checkpoint that is incomplete or damaged.
-func Latest(dir string, warn func(format string, args ...any)) (*Checkpoint, error) {
+func Latest(dir string, log *slog.Logger) (*Checkpoint, error) {
 	all, err := listFolders(dir)
 	if err != nil {
 		return nil, err
@@ -43,7 +44,7 @@ func Latest(dir string, warn func(format string, args ...any)) (*Checkpoint, err
 		if err == nil {
 			return c, nil
 		}
-		warn("skipped: %v", err)
+		log.Warn(fmt.Sprintf("skipped: %v", err))
 	}
 	return nil, nil
 }

@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
@@ -26,7 +27,7 @@ type Inputs struct {
 // Open finds the model that a recipe names, reads its tokenizer and the recipe's data, and lays the data out. Call
 // Close after use.
 func Open(ctx context.Context, rt models.Runtime, c recipe.Config) (in Inputs, err error) {
-	if in.Checkpoint, err = models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice); err != nil {
+	if in.Checkpoint, err = models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Log()); err != nil {
 		return in, err
 	}
 	if err := in.read(ctx, rt, c); err != nil {
@@ -41,7 +42,7 @@ func (in *Inputs) read(ctx context.Context, rt models.Runtime, c recipe.Config) 
 		return err
 	}
 	if in.Tokenizer.UsesDefaultTemplate {
-		rt.Notice("%s has no chat template: using zephyr's", c.Model)
+		rt.Log().Info(fmt.Sprintf("%s has no chat template: using zephyr's", c.Model))
 	}
 	in.Checkpoint.SetChatTemplate(in.Tokenizer.TemplateSource)
 	if in.Sets, err = Read(ctx, c, in.Checkpoint.Config, in.Tokenizer, rt.Hub, rt.Cache); err != nil {

@@ -15,7 +15,7 @@ import (
 // maxTokens tokens.
 func GenerateAnswers(ctx context.Context, rt models.Runtime, c recipe.Config, prompts []datasets.Prompt,
 	maxTokens int) ([]string, error) {
-	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice)
+	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Log())
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Options
 // verdicts stays in dir, which makes the same call quick later.
 func EvaluateWithJudge(ctx context.Context, rt models.Runtime, c recipe.Config, e Options, judge judge.Judge,
 	dir string, keepJournal bool) (evaluate.Results, error) {
-	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Notice)
+	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Log())
 	if err != nil {
 		return evaluate.Results{}, err
 	}
@@ -68,7 +68,7 @@ func EvaluateWithJudge(ctx context.Context, rt models.Runtime, c recipe.Config, 
 		return evaluate.Results{}, err
 	}
 	if tokenizer.UsesDefaultTemplate && e.usesChatTemplate() {
-		rt.Notice("%s has no chat template: using zephyr's", c.Model)
+		rt.Log().Info(fmt.Sprintf("%s has no chat template: using zephyr's", c.Model))
 	}
 	plan, err := e.plan(ctx, rt, tokenizer, checkpoint.Config.MaxPositionEmbeddings)
 	if err != nil {

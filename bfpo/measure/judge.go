@@ -66,7 +66,7 @@ func OpenJudge(ctx context.Context, rt models.Runtime, name string) (judge.Judge
 
 // openClassifier opens a classifier model as a judge that keeps its ratings in the folder cache.
 func openClassifier(ctx context.Context, rt models.Runtime, name, cache string) (classifier judge.Judge, err error) {
-	checkpoint, err := models.Open(ctx, name, rt.Hub, rt.Cache, rt.Notice)
+	checkpoint, err := models.Open(ctx, name, rt.Hub, rt.Cache, rt.Log())
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path"
 	"path/filepath"
@@ -44,7 +45,7 @@ func QuickstartWheel() wheel.Wheel {
 //   - ID or ID@REVISION: a model on the hub.
 //
 // An empty cache means the user's cache folder. log gets lines about a download.
-func Open(ctx context.Context, name string, hub *hub.Hub, cache string, log func(format string, args ...any)) (
+func Open(ctx context.Context, name string, hub *hub.Hub, cache string, log *slog.Logger) (
 	*pretrained.Model, error) {
 	file, err := findModel(ctx, name, hub, cache, log)
 	if err != nil {
@@ -54,7 +55,7 @@ func Open(ctx context.Context, name string, hub *hub.Hub, cache string, log func
 }
 
 // findModel returns the folder or file of a model, or the name tiny; see Open. A model on the hub is downloaded.
-func findModel(ctx context.Context, name string, hub *hub.Hub, cache string, log func(format string, args ...any)) (
+func findModel(ctx context.Context, name string, hub *hub.Hub, cache string, log *slog.Logger) (
 	string, error) {
 	switch {
 	case name == "":

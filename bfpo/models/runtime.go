@@ -1,9 +1,10 @@
 package models
 
 import (
-	"fmt"
 	"io"
+	"log/slog"
 
+	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/device"
 )
@@ -13,10 +14,10 @@ type Runtime struct {
 	Device  *device.Device
 	Hub     *hub.Hub
 	Cache   string    // cache folder for downloads; "" means the user's cache folder
-	Out     io.Writer // banners, steps and notices
+	Out     io.Writer // banners and steps
 	Results io.Writer // the comparison at the end of a pipeline, and the paths of what was written
 	Version string    // the program's version
 }
 
-// Notice prints one line to Out.
-func (rt Runtime) Notice(format string, args ...any) { fmt.Fprintf(rt.Out, format+"\n", args...) }
+// Log returns the logger of notices, which prints them to Out, one line each.
+func (rt Runtime) Log() *slog.Logger { return track.NewLogger(rt.Out) }

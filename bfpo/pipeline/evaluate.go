@@ -26,7 +26,8 @@ type scores struct {
 // Evaluate compares the model before the first stage with the model after the last one on held-out rows and tasks, and
 // prints the comparison. Margins after training count relative to the reference model of the preference stage.
 func (p *Pipeline) Evaluate(ctx context.Context, e recipe.EvalStage) error {
-	p.Notice("\nevaluating the model before training (%s) and after it (%s)", p.first, p.last)
+	fmt.Fprintln(p.Out)
+	p.Log().Info(fmt.Sprintf("evaluating the model before training (%s) and after it (%s)", p.first, p.last))
 	before, err := p.score(ctx, p.first, e, true)
 	if err != nil {
 		return err
@@ -73,7 +74,7 @@ func (p *Pipeline) Evaluate(ctx context.Context, e recipe.EvalStage) error {
 // score loads a model and computes its log-probabilities of the held-out pairs and, if answer is true, its answers to
 // the sample prompts.
 func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, answer bool) (s scores, err error) {
-	checkpoint, err := models.Open(ctx, name, p.Hub, p.Cache, p.Notice)
+	checkpoint, err := models.Open(ctx, name, p.Hub, p.Cache, p.Log())
 	if err != nil {
 		return s, err
 	}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -20,7 +21,7 @@ import (
 // Export writes the model that c names as a Hugging Face folder, with weights in torch_dtype. If c names a checkpoint
 // of a training run, Export merges the masters of the checkpoint into the model that the run started from.
 func Export(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub,
-	log func(format string, args ...any),
+	log *slog.Logger,
 ) error {
 	if recipe.PathExists(filepath.Join(c.Model, checkpoint.ManifestName)) {
 		return exportCheckpoint(ctx, c, dir, hub, log)
@@ -34,7 +35,7 @@ func Export(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub,
 }
 
 func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub,
-	log func(format string, args ...any),
+	log *slog.Logger,
 ) error {
 	saved, err := checkpoint.Open(c.Model)
 	if err != nil {

@@ -67,7 +67,7 @@ func (p *Pipeline) Train(ctx context.Context, number int, c recipe.Config) error
 	}
 	dir := filepath.Join(p.dir, fmt.Sprintf("%d-%s", number, c.Objective))
 	if p.resume && rundir.Finished(dir) {
-		p.Notice("%s is finished already", dir)
+		p.Log().Info(fmt.Sprintf("%s is finished already", dir))
 		report, err := readReport(dir, c)
 		if err != nil {
 			return err

@@ -18,7 +18,7 @@ import (
 func (p *Pipeline) evaluateTasks(ctx context.Context, e recipe.EvalStage, model, side string) (evaluate.Results,
 	error) {
 	dir := p.evalDir(side)
-	tasks, err := recipe.FindTasks(e.Tasks, e.Include, p.Notice)
+	tasks, err := recipe.FindTasks(e.Tasks, e.Include, p.Log())
 	if err != nil {
 		return evaluate.Results{}, err
 	}

@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"fmt"
+	"log/slog"
+
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/report"
 	"github.com/bfpo-go/bfpo/bfpo/step"
@@ -40,10 +43,10 @@ func Trainable(c recipe.Config, network config.Config) ([]string, error) {
 
 // Compile compiles the programs of a recipe's step on a network for batches of these shapes, to train on and to
 // measure, so that what the step takes is known before anything is loaded and no later step stops to compile. With
-// gradient_checkpointing: auto, layers are recomputed only where the step would not fit otherwise; notice gets one line
+// gradient_checkpointing: auto, layers are recomputed only where the step would not fit otherwise; log gets one line
 // about that. Close the Stepper after use.
 func Compile(d *device.Device, c recipe.Config, network config.Config, train, measured []batch.Shape,
-	notice func(format string, args ...any)) (Step, error) {
+	log *slog.Logger) (Step, error) {
 	names, err := Trainable(c, network)
 	if err != nil {
 		return Step{}, err
@@ -72,8 +75,10 @@ func Compile(d *device.Device, c recipe.Config, network config.Config, train, me
 		if c.GradientCheckpointing != recipe.Auto || options.Remat || available == 0 || s.Memory.Peak < available {
 			return s, nil
 		}
-		notice("a step would take %s of %s: recomputing layers in the backward pass", track.FormatBytes(s.Memory.Peak),
-			track.FormatBytes(available))
+		log.Info(
+			fmt.Sprintf("a step would take %s of %s: recomputing layers in the backward pass", track.FormatBytes(s.Memory.Peak),
+				track.FormatBytes(available)),
+		)
 		options.Remat = true
 		s.Stepper.Close()
 	}

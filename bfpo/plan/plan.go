@@ -65,7 +65,7 @@ func New(ctx context.Context, rt models.Runtime, c recipe.Config) (p Plan, err e
 		return p, err
 	}
 	started := time.Now()
-	s, err := Compile(rt.Device, c, network, []batch.Shape{shape}, nil, rt.Notice) // evaluation takes less than training
+	s, err := Compile(rt.Device, c, network, []batch.Shape{shape}, nil, rt.Log()) // evaluation takes less than training
 	if err != nil {
 		return p, err
 	}
@@ -132,7 +132,7 @@ func (p *Plan) network(ctx context.Context, rt models.Runtime, c recipe.Config) 
 			strings.Join(slices.Sorted(maps.Keys(knownModels())), ", "),
 		)
 	}
-	checkpoint, err := models.Open(ctx, p.Model, rt.Hub, rt.Cache, rt.Notice)
+	checkpoint, err := models.Open(ctx, p.Model, rt.Hub, rt.Cache, rt.Log())
 	if err != nil {
 		return network, err
 	}

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
@@ -9,8 +10,8 @@ import (
 )
 
 // FindTasks finds evaluation tasks by name among the built-in ones and, if include is not empty, the task files in
-// that folder. notice gets one line about each name that stands for another task. Every error is a *usage.Error.
-func FindTasks(names []string, include string, notice func(format string, args ...any)) ([]task.Task, error) {
+// that folder. log gets one line about each name that stands for another task. Every error is a *usage.Error.
+func FindTasks(names []string, include string, log *slog.Logger) ([]task.Task, error) {
 	catalog, err := task.NewCatalog(include, usage.Nearest)
 	if err != nil {
 		return nil, &usage.Error{Err: err}
@@ -20,7 +21,7 @@ func FindTasks(names []string, include string, notice func(format string, args .
 		return nil, &usage.Error{Err: fmt.Errorf("%w; there are: %s", err, strings.Join(catalog.Names(), ", "))}
 	}
 	for _, n := range notices {
-		notice("%s", n)
+		log.Info(n)
 	}
 	return tasks, nil
 }

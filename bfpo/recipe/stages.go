@@ -3,6 +3,7 @@ package recipe
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
@@ -149,7 +150,7 @@ func (s *EvalStage) check(e entry) (problems []error) {
 		problems = append(problems, fmt.Errorf("%s: eval: limit: must be 0 (all) or more, got %d", e.origin(), s.Limit))
 	}
 	if len(s.Tasks) > 0 {
-		if _, err := FindTasks(s.Tasks, s.Include, func(string, ...any) {}); err != nil {
+		if _, err := FindTasks(s.Tasks, s.Include, slog.New(slog.DiscardHandler)); err != nil {
 			problems = append(problems, fmt.Errorf("%s: eval: tasks: %w", e.origin(), err))
 		}
 	}

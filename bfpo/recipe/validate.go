@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"errors"
+	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -186,7 +187,7 @@ func (c Config) checkEvaluation() (problems []error) {
 	if c.EvalLimit < 0 {
 		problems = append(problems, c.UsageErrorf("eval_limit", "must be 0 (all) or more, got %d", c.EvalLimit))
 	}
-	if _, err := FindTasks(c.EvalTasks, c.EvalInclude, func(string, ...any) {}); err != nil {
+	if _, err := FindTasks(c.EvalTasks, c.EvalInclude, slog.New(slog.DiscardHandler)); err != nil {
 		problems = append(problems, c.UsageErrorf("eval_tasks", "%v", err))
 	}
 	return problems

@@ -176,7 +176,10 @@ func (r *run) askTwice(ctx context.Context, questions []string) ([]judgedAnswer,
 			return nil, err
 		}
 	}
-	r.Notice("\nasking %s %d questions, each twice; the judge is %s", r.stage.Model, len(questions), judge.Name())
+	fmt.Fprintln(r.Out)
+	r.Log().Info(
+		fmt.Sprintf("asking %s %d questions, each twice; the judge is %s", r.stage.Model, len(questions), judge.Name()),
+	)
 	_, err = measure.EvaluateWithJudge(
 		ctx,
 		r.Runtime,
@@ -199,7 +202,7 @@ func (r *run) askTwice(ctx context.Context, questions []string) ([]judgedAnswer,
 
 // questionTask returns the task that asks the questions of a file and samples answers as the recipe sets it.
 func (r *run) questionTask(path string) (task.Task, error) {
-	found, err := recipe.FindTasks([]string{taskName}, "", r.Notice)
+	found, err := recipe.FindTasks([]string{taskName}, "", r.Log())
 	if err != nil {
 		return task.Task{}, err
 	}
@@ -227,7 +230,7 @@ func (r *run) readSet(ctx context.Context) (heldOut []string, err error) {
 	}
 	if len(test) > 0 {
 		if shared := countShared(rows, test); shared > 0 {
-			r.Notice("%d of the %d held-out rows have a prompt that is trained on too", shared, len(test))
+			r.Log().Info(fmt.Sprintf("%d of the %d held-out rows have a prompt that is trained on too", shared, len(test)))
 		}
 		return singleQuestions(test), nil
 	}
@@ -235,7 +238,7 @@ func (r *run) readSet(ctx context.Context) (heldOut []string, err error) {
 	if err := writeSplit(r.dir, train, test); err != nil {
 		return nil, err
 	}
-	r.Notice("%d rows to train on and %d held out, split by question", len(train), len(test))
+	r.Log().Info(fmt.Sprintf("%d rows to train on and %d held out, split by question", len(train), len(test)))
 	return singleQuestions(test), r.useSplit(len(test))
 }
 
@@ -267,7 +270,7 @@ func (r *run) useSplit(heldOut int) error {
 	set := recipe.Mixer{{Name: folder, Fraction: 1}}
 	r.stage.DatasetMixer, r.stage.DatasetSplits, r.stage.EvalDatasetMixer = set, []string{"train", "test"}, nil
 	if heldOut == 0 {
-		r.Notice("no held-out question has a usable pair: training runs without evaluation, " +
+		r.Log().Info("no held-out question has a usable pair: training runs without evaluation, " +
 			"and the comparison has no preferences")
 		r.stage.DoEval, r.stage.EvaluationStrategy, r.stage.LoadBestModelAtEnd = false, "no", false
 		return nil

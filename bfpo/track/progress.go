@@ -82,13 +82,6 @@ func (t *Terminal) Track(m Metrics) error {
 	return nil
 }
 
-// Notice prints a line above the bar.
-func (t *Terminal) Notice(format string, args ...any) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.print(fmt.Sprintf(format, args...))
-}
-
 // Close removes the bar.
 func (t *Terminal) Close() error {
 	t.mu.Lock()

@@ -20,7 +20,6 @@ func TestTerminalPlain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p.Notice("bfpo  checkpoint saved: %s", "step-4")
 	eval := PairMetrics(main, PairStats{})
 	eval.Step, eval.Evaluation, eval.Seconds = 4, true, 75
 	if err := p.Track(eval); err != nil {
@@ -32,7 +31,6 @@ func TestTerminalPlain(t *testing.T) {
 	want := `bfpo  1/4  loss  16.00  margin  +12.5 nat  acc 0.50  grad-norm   1234  lr 5.0e-07   1500 tok/s
 bfpo  2/4  loss  16.00  margin  +12.5 nat  acc 0.50  grad-norm   1234  lr 5.0e-07   1500 tok/s  4.0s left
 bfpo  4/4  loss  16.00  margin  +12.5 nat  acc 0.50  grad-norm   1234  lr 5.0e-07   1500 tok/s
-bfpo  checkpoint saved: step-4
 bfpo  evaluation after step 4:  loss  6.000  margin  -50.0 nat  acc 0.33  (3 rows in 1m15s)
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {

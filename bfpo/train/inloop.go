@@ -68,7 +68,7 @@ func openInLoop(
 			return nil, fmt.Errorf("generate_during_eval: %w", err)
 		}
 	}
-	tasks, err := recipe.FindTasks(c.EvalTasks, c.EvalInclude, rt.Notice)
+	tasks, err := recipe.FindTasks(c.EvalTasks, c.EvalInclude, rt.Log())
 	if err != nil || len(tasks) == 0 {
 		return l, err
 	}

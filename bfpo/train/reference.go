@@ -69,12 +69,10 @@ func (s *Stage) PrecomputeReference(ctx context.Context) error {
 	if err := s.Inputs.LayOutHeldOut(s.Config); err != nil {
 		return err
 	}
-	s.Notice(
-		"reference log-probabilities of %d pairs from %s in %.1f s",
+	s.Log().Info(fmt.Sprintf("reference log-probabilities of %d pairs from %s in %.1f s",
 		len(pairs),
 		source,
-		time.Since(started).Seconds(),
-	)
+		time.Since(started).Seconds()))
 	return nil
 }
 

@@ -28,14 +28,15 @@ func (t *Training) writeResults() (part report.Stage, card report.Card, err erro
 	if err = pretrained.Export(model, s.Inputs.Checkpoint, s.Trainer.Masters, dtype); err != nil {
 		return part, card, err
 	}
-	s.Notice("model written to %s (%s)", model, track.FormatDuration(time.Since(t.started)))
+	s.Log().Info(fmt.Sprintf("model written to %s (%s)", model, track.FormatDuration(time.Since(t.started))))
 	part, card = t.reportPart(), t.modelCard()
 	if err = t.trainerState().Write(t.dir); err != nil {
 		return part, card, err
 	}
 	if err = report.Write(filepath.Join(t.dir, rundir.Report), report.Report{
-		Title: "bfpo: " + filepath.Base(t.dir), Subtitle: describeObjective(s.Config.TrainingObjective()), Created: time.Now(),
-		Stages: []report.Stage{part}, Environment: Environment(s.Runtime),
+		Title: "bfpo: " + filepath.Base(t.dir), Subtitle: describeObjective(s.Config.TrainingObjective()),
+		Created: time.Now(),
+		Stages:  []report.Stage{part}, Environment: Environment(s.Runtime),
 	}); err != nil {
 		return part, card, err
 	}

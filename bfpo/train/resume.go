@@ -29,7 +29,7 @@ func resume(s *Stage, dir string) (*checkpoint.Best, error) {
 		if err := checkpoint.RemoveTemporary(dir); err != nil {
 			return nil, err
 		}
-		from, err = checkpoint.Latest(dir, s.Notice)
+		from, err = checkpoint.Latest(dir, s.Log())
 	default:
 		from, err = checkpoint.Open(string(resume))
 	}
@@ -37,7 +37,7 @@ func resume(s *Stage, dir string) (*checkpoint.Best, error) {
 		return nil, err
 	}
 	if from == nil {
-		s.Notice("no checkpoint in %s: starting from the beginning", dir)
+		s.Log().Info(fmt.Sprintf("no checkpoint in %s: starting from the beginning", dir))
 		return nil, nil
 	}
 	return restore(s, from)
@@ -69,6 +69,6 @@ func restore(s *Stage, from *checkpoint.Checkpoint) (*checkpoint.Best, error) {
 			return nil, fmt.Errorf("buffer set: %w", err)
 		}
 	}
-	s.Notice("going on after step %d of %s", saved.Step, from.Path)
+	s.Log().Info(fmt.Sprintf("going on after step %d of %s", saved.Step, from.Path))
 	return saved.Best, nil
 }

@@ -67,7 +67,9 @@ func (s *saver) restoreBest() error {
 		return err
 	}
 	t.Step = steps
-	s.stage.Notice("the model is that of step %d, with the lowest eval_loss, %.4g", s.best.Step, s.best.Value)
+	s.stage.Log().Info(
+		fmt.Sprintf("the model is that of step %d, with the lowest eval_loss, %.4g", s.best.Step, s.best.Value),
+	)
 	return nil
 }
 

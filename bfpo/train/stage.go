@@ -65,7 +65,7 @@ func (s *Stage) load() (err error) {
 		checkpoint.Config,
 		s.Inputs.Shapes,
 		step.ShapesOf(s.Inputs.HeldOut),
-		s.Notice,
+		s.Log(),
 	)
 	if err == nil && gpu {
 		if err = compiled.Refusal(); err == nil {

@@ -90,7 +90,7 @@ func (t *Training) start(c recipe.Config) (err error) {
 	}
 	t.facts = facts(t.stage, t.started)
 	for _, notice := range c.Notices {
-		t.stage.Notice("%s", notice)
+		t.stage.Log().Info(notice)
 	}
 	return report.WriteBanner(t.stage.Out, t.name, t.facts)
 }

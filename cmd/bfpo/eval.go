@@ -42,7 +42,7 @@ func runEval(ctx context.Context, o *options, args []string) error {
 			return usage.Errorf("-%s=%s: no such folder", flag, dir)
 		}
 	}
-	tasks, err := recipe.FindTasks(strings.Split(*names, ","), *include, o.log)
+	tasks, err := recipe.FindTasks(strings.Split(*names, ","), *include, o.log())
 	if err != nil {
 		return err
 	}

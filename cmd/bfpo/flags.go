@@ -7,11 +7,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
@@ -185,11 +187,12 @@ func (o *options) recipe() (recipe.Config, error) {
 // quoted returns a text as a YAML string.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
-// log prints a notice unless -q.
-func (o *options) log(format string, args ...any) {
-	if !o.quiet {
-		fmt.Fprintf(o.std.err, format+"\n", args...)
+// log returns a logger that prints notices to the standard error output, unless -q.
+func (o *options) log() *slog.Logger {
+	if o.quiet {
+		return slog.New(slog.DiscardHandler)
 	}
+	return track.NewLogger(o.std.err)
 }
 
 // command is one entry of the command table. Its function run declares the command's own flags, parses args and does

@@ -68,7 +68,7 @@ func (o *options) planner(c recipe.Config, gpu string) (models.Runtime, func(), 
 		return models.Runtime{}, nil, usage.Errorf("-gpu: %w", err)
 	}
 	d, err := device.OpenCompileOnly(kind, device.Options{
-		Devices: c.Devices, TF32: c.TF32, AllowInstaller: o.installer, Log: o.log,
+		Devices: c.Devices, TF32: c.TF32, AllowInstaller: o.installer, Log: o.log(),
 	})
 	if err != nil {
 		return models.Runtime{}, nil, err

@@ -26,7 +26,7 @@ func (o *options) runtime(c recipe.Config) (models.Runtime, func(), error) {
 // runtimeWith opens the device with options that no flag sets. It fills in the others.
 func (o *options) runtimeWith(c recipe.Config, with device.Options) (models.Runtime, func(), error) {
 	with.Platform, with.Devices, with.TF32 = c.Platform, c.Devices, c.TF32
-	with.AllowInstaller, with.Log = o.installer, o.log
+	with.AllowInstaller, with.Log = o.installer, o.log()
 	d, err := device.Open(with)
 	if err != nil {
 		return models.Runtime{}, nil, err
@@ -48,13 +48,15 @@ func (o *options) describe(d *device.Device) {
 		if c.Cached {
 			how = "read from the cache"
 		}
-		o.log("program %-12s %s in %.2f s, peak %s (inputs %s, outputs %s, of these in place %s, temporary %s)",
-			c.Name, how, c.Seconds, track.FormatBytes(c.Inputs+c.Outputs-c.Aliases+c.Temp), track.FormatBytes(c.Inputs),
-			track.FormatBytes(c.Outputs), track.FormatBytes(c.Aliases), track.FormatBytes(c.Temp))
+		o.log().Info(
+			fmt.Sprintf("program %-12s %s in %.2f s, peak %s (inputs %s, outputs %s, of these in place %s, temporary %s)",
+				c.Name, how, c.Seconds, track.FormatBytes(c.Inputs+c.Outputs-c.Aliases+c.Temp), track.FormatBytes(c.Inputs),
+				track.FormatBytes(c.Outputs), track.FormatBytes(c.Aliases), track.FormatBytes(c.Temp)),
+		)
 	}
 }
 
-func (o *options) hub() *hub.Hub { return hub.FromEnvironment(o.log) }
+func (o *options) hub() *hub.Hub { return hub.FromEnvironment(o.log()) }
 
 // output returns the output folder of a run: -out, or the recipe's output_dir, or else runs/NAME with the name of a
 // recipe or its file. If that folder exists, the run gets runs/NAME-2 and so on, so that earlier runs are kept. A run
@@ -83,7 +85,7 @@ func output(c recipe.Config, recipeName string) string {
 
 // open opens the model of a recipe without loading its weights.
 func (o *options) open(ctx context.Context, c recipe.Config) (*pretrained.Model, models.ChatTokenizer, error) {
-	checkpoint, err := models.Open(ctx, c.Model, o.hub(), "", o.log)
+	checkpoint, err := models.Open(ctx, c.Model, o.hub(), "", o.log())
 	if err != nil {
 		return nil, models.ChatTokenizer{}, err
 	}
@@ -92,7 +94,7 @@ func (o *options) open(ctx context.Context, c recipe.Config) (*pretrained.Model,
 		return nil, models.ChatTokenizer{}, errors.Join(err, checkpoint.Close())
 	}
 	if language.UsesDefaultTemplate {
-		o.log("%s has no chat template: using the template of zephyr", c.Model)
+		o.log().Info(fmt.Sprintf("%s has no chat template: using the template of zephyr", c.Model))
 	}
 	return checkpoint, language, nil
 }

@@ -61,7 +61,7 @@ func (h *Hub) download(ctx context.Context, address, blob string, f hubFile) err
 		return nil // another process has downloaded it
 	}
 	if f.Size > 10<<20 {
-		h.log("downloading %s (%d MB)", f.Name, f.Size>>20)
+		h.log(fmt.Sprintf("downloading %s (%d MB)", f.Name, f.Size>>20))
 	}
 
 	partial := blob + ".incomplete"

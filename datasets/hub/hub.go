@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,12 +24,12 @@ type Hub struct {
 	Offline  bool          // use only the files in the cache
 	Client   *http.Client  // nil: http.DefaultClient
 	Patience time.Duration // how long failing requests for one file are repeated; 0: 2 minutes
-	Log      func(format string, args ...any)
+	Log      *slog.Logger  // nil: no notices
 }
 
 // FromEnvironment makes a hub from HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN, HF_TOKEN_PATH and HF_HUB_OFFLINE. log
-// is called with one-line notices.
-func FromEnvironment(log func(format string, args ...any)) *Hub {
+// gets one-line notices.
+func FromEnvironment(log *slog.Logger) *Hub {
 	home := os.Getenv("HF_HOME")
 	if home == "" {
 		cache := os.Getenv("XDG_CACHE_HOME")
@@ -142,8 +143,9 @@ func (h *Hub) repeat(ctx context.Context, f func() error) error {
 	return err
 }
 
-func (h *Hub) log(format string, args ...any) {
+// log logs a notice, if there is a logger.
+func (h *Hub) log(notice string) {
 	if h.Log != nil {
-		h.Log(format, args...)
+		h.Log.Info(notice)
 	}
 }

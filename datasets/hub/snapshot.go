@@ -36,7 +36,7 @@ func (h *Hub) Snapshot(
 	if errors.As(err, &lost) {
 		dir, err := cachedSnapshot(root, repo, revision, err)
 		if err == nil {
-			h.log("hub not reachable: using the cached %s@%s", repo, revision)
+			h.log(fmt.Sprintf("hub not reachable: using the cached %s@%s", repo, revision))
 		}
 		return dir, err
 	} else if err != nil {

@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 
@@ -34,7 +35,7 @@ type Options struct {
 	// Inspect records in Compiled.Work what each program computes and exchanges, which takes some time.
 	Inspect bool
 	// Log receives one-line notices, such as which backend auto chose and why; nil discards them.
-	Log func(format string, args ...any)
+	Log *slog.Logger
 
 	kernels mlir.Kernels // that programs call on CPUs, from the environment
 }
@@ -73,7 +74,7 @@ const programCacheBytes = 4 << 30
 // $BFPO_KERNELS selects the kernels that programs call on CPUs, see graph/pjrt/kernels/README.md.
 func Open(o Options) (*Device, error) {
 	if o.Log == nil {
-		o.Log = func(string, ...any) {}
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	var err error
 	if o.kernels, err = mlir.KernelsFromEnvironment(); err != nil {
@@ -129,15 +130,15 @@ func openAuto(s search, o Options) (*Device, error) {
 		if err == nil {
 			return d, nil
 		}
-		o.Log("this machine has a GPU that cannot be used: %v", err)
+		o.Log.Info(fmt.Sprintf("this machine has a GPU that cannot be used: %v", err))
 	}
 	d, err := openFound(s, PlatformCPU, o)
 	if err == nil {
 		return d, nil
 	}
 	reason, _, _ := strings.Cut(err.Error(), "\n")
-	o.Log("using the pure Go backend, which is much slower than XLA; for XLA install Python 3 with pip, "+
-		"or name a plugin in %s (%.200s)", EnvPlugin, reason)
+	o.Log.Info(fmt.Sprintf("using the pure Go backend, which is much slower than XLA; for XLA install Python 3 with pip, "+
+		"or name a plugin in %s (%.200s)", EnvPlugin, reason))
 	return openGo()
 }
 

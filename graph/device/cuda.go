@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/bfpo-go/bfpo/graph/pjrt"
 	"github.com/bfpo-go/bfpo/graph/wheel"
@@ -13,7 +14,7 @@ import (
 // wheels, which are downloaded once.
 func OpenCompileOnly(gpu GPU, o Options) (*Device, error) {
 	if o.Log == nil {
-		o.Log = func(string, ...any) {}
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	cache, err := wheel.CacheDir(o.CacheDir)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,7 +40,7 @@ type plugin struct {
 type search struct {
 	cache          string
 	allowInstaller bool
-	log            func(format string, args ...any)
+	log            *slog.Logger
 }
 
 // pluginKind guesses a plugin's platform from its file name, as go-xla does: a plugin reports it only once it runs.
@@ -120,7 +121,7 @@ func (s search) fetch(ctx context.Context, kind string, searched []string) (plug
 		err = fmt.Errorf("%w; %w", err, fetchErr)
 	}
 	if s.allowInstaller && os.Getenv(envNoInstall) == "" {
-		s.log("letting go-xla install its %s plugin, an XLA build that is not pinned", kind)
+		s.log.Info(fmt.Sprintf("letting go-xla install its %s plugin, an XLA build that is not pinned", kind))
 		installErr := pjrt.Install()
 		if installErr == nil {
 			if p, ok := findInFolders(searched, kind); ok {

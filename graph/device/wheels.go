@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"runtime"
 
 	"github.com/bfpo-go/bfpo/graph/wheel"
@@ -83,7 +84,7 @@ func cudaLibraries() []wheel.Wheel {
 // fetchCUDA downloads the wheels that the cache does not have yet, and returns the path of the plugin, which is
 // in the first wheel.
 func fetchCUDA(ctx context.Context, wheels []wheel.Wheel, cache string,
-	log func(format string, args ...any)) (string, error) {
+	log *slog.Logger) (string, error) {
 	if !wheelsFit() {
 		return "", errors.New("the CUDA plugin is built for Linux on amd64 only")
 	}

@@ -7,6 +7,7 @@ package graphtest
 
 import (
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 
@@ -50,7 +51,7 @@ func CPUDevices(t testing.TB, n int) *device.Device {
 	if shared.Platform() != device.PlatformCPU {
 		t.Skipf("platform %s does not show a processor as %d devices", shared.Platform(), n)
 	}
-	d, err := device.Open(device.Options{Platform: shared.Plugin(), Devices: n, Inspect: true, Log: t.Logf})
+	d, err := device.Open(device.Options{Platform: shared.Plugin(), Devices: n, Inspect: true, Log: Log(t)})
 	if err != nil {
 		t.Fatalf("open %d devices: %v", n, err)
 	}
@@ -101,9 +102,12 @@ func OnEachBackend(t *testing.T, test func(t *testing.T, d *device.Device)) {
 // OpenXLA opens a new XLA device with its own cache folder. The caller closes it.
 func OpenXLA(t *testing.T, cache string, devices int) *device.Device {
 	t.Helper()
-	d, err := device.Open(device.Options{Platform: XLA(t).Plugin(), CacheDir: cache, Devices: devices, Log: t.Logf})
+	d, err := device.Open(device.Options{Platform: XLA(t).Plugin(), CacheDir: cache, Devices: devices, Log: Log(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
+
+// Log returns a logger that writes into the test's log.
+func Log(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }

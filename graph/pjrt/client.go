@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -38,7 +39,7 @@ type Client struct {
 	target  *target          // nil: programs are compiled for the client's own devices
 	cache   *filecache.Cache // of compiled programs
 	context []byte           // what a compiled program depends on, except its text and options
-	log     func(format string, args ...any)
+	log     *slog.Logger
 	tags    atomic.Int64
 
 	mu       sync.Mutex
@@ -168,6 +169,6 @@ func (c *Client) warn(format string, args ...any) {
 	c.silent = true
 	c.mu.Unlock()
 	if !silent && c.log != nil {
-		c.log(format, args...)
+		c.log.Warn(fmt.Sprintf(format, args...))
 	}
 }

@@ -8,6 +8,8 @@
 package pjrt
 
 import (
+	"log/slog"
+
 	"github.com/bfpo-go/bfpo/graph/pjrt/hlo"
 	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
@@ -18,13 +20,13 @@ const MemoryFraction = 0.95
 
 // Options are the settings of one client of a plugin.
 type Options struct {
-	CPU        bool                             // the plugin runs on the host's processor
-	Devices    int                              // number of CPU devices; 0 = one
-	TF32       bool                             // float32 products may round their operands
-	CacheDir   string                           // folder of compiled programs; empty: no cache
-	CacheLimit int64                            // limit of the folder's size in bytes
-	Kernels    mlir.Kernels                     // custom calls of programs, on CPUs that support them
-	Log        func(format string, args ...any) // one-line notices; may be nil
+	CPU        bool         // the plugin runs on the host's processor
+	Devices    int          // number of CPU devices; 0 = one
+	TF32       bool         // float32 products may round their operands
+	CacheDir   string       // folder of compiled programs; empty: no cache
+	CacheLimit int64        // limit of the folder's size in bytes
+	Kernels    mlir.Kernels // custom calls of programs, on CPUs that support them
+	Log        *slog.Logger // one-line notices; may be nil
 	// Inspect adds the operations of each compiled program to its record, which takes about a second for a large
 	// program.
 	Inspect bool

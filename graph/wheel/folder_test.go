@@ -23,7 +23,7 @@ func TestFetchFolder(t *testing.T) {
 			t.Errorf("%s is cached before it was fetched", one.Package)
 		}
 		for range 2 { // the second time from the cache
-			if _, err := Fetch(context.Background(), one, cache, t.Logf); err != nil {
+			if _, err := Fetch(context.Background(), one, cache, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -70,7 +70,7 @@ func TestFetch(t *testing.T) {
 	w, calls := fakePip(t, serve)
 	cache := t.TempDir()
 	for range 2 { // the second time from the cache
-		file, err := Fetch(context.Background(), w, cache, t.Logf)
+		file, err := Fetch(context.Background(), w, cache, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
