@@ -248,7 +248,7 @@ func (m *measurement) summarise(b Bench) {
 	}
 	r.Versions = map[string]string{"bfpo": stage.Version, "go": runtime.Version(), "backend": stage.Device.Describe()}
 	r.Precision = "f32"
-	if stage.Config.ComputeDType() == dtypes.BFloat16 {
+	if stage.Config.ComputeDType(stage.Device.FastBF16()) == dtypes.BFloat16 {
 		r.Precision = "bf16"
 	}
 	data := strings.TrimSuffix(filepath.Base(b.Pairs), filepath.Ext(b.Pairs))

@@ -153,7 +153,7 @@ func directLosses(t *testing.T, pairs []batch.Pair, size int) (losses []float64)
 		t.Fatal(err)
 	}
 	defer model.Close()
-	loaded, err := mistral.Load(graphtest.Device(t), model, c.ComputeDType())
+	loaded, err := mistral.Load(graphtest.Device(t), model, c.ComputeDType(false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func directLosses(t *testing.T, pairs []batch.Pair, size int) (losses []float64)
 	}
 	s, err := step.NewStepper(graphtest.Device(t), loaded, state, step.Options{
 		Objective: bfpo.Objective{Name: "bfpo", Beta: 0.01, B1: 3, Alpha: 0.5},
-		Optimizer: graph.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, MaxGradNorm: 1, DType: c.ComputeDType(),
+		Optimizer: graph.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, MaxGradNorm: 1, DType: c.ComputeDType(false),
 	})
 	if err != nil {
 		t.Fatal(err)

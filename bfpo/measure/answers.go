@@ -24,12 +24,12 @@ func GenerateAnswers(ctx context.Context, rt models.Runtime, c recipe.Config, pr
 	if err != nil {
 		return nil, err
 	}
-	model, err := mistral.LoadOnMesh(rt.Device, c.InferenceMesh(), checkpoint, c.ComputeDType())
+	model, err := mistral.LoadOnMesh(rt.Device, c.InferenceMesh(), checkpoint, c.ComputeDType(rt.Device.FastBF16()))
 	if err != nil {
 		return nil, err
 	}
 	defer model.Close()
-	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeDType())
+	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeDType(rt.Device.FastBF16()))
 	defer generator.Close()
 	format := data.NewTextFormat(c, tokenizer, model.Config.MaxPositionEmbeddings)
 	return evaluate.GenerateAnswers(ctx, generator, format, prompts, maxTokens)

@@ -78,24 +78,25 @@ func EvaluateWithJudge(ctx context.Context, rt models.Runtime, c recipe.Config, 
 	if err != nil {
 		return evaluate.Results{}, err
 	}
-	model, err := mistral.LoadOnMesh(rt.Device, c.InferenceMesh(), checkpoint, c.ComputeDType())
+	dtype := c.ComputeDType(rt.Device.FastBF16())
+	model, err := mistral.LoadOnMesh(rt.Device, c.InferenceMesh(), checkpoint, dtype)
 	if err != nil {
 		return evaluate.Results{}, err
 	}
 	defer model.Close()
-	scorer := mistral.NewScorer(rt.Device, model.Config, model.Base, nil, c.ComputeDType()).WithBF16x3()
+	scorer := mistral.NewScorer(rt.Device, model.Config, model.Base, nil, dtype).WithBF16x3()
 	defer scorer.Close()
-	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, c.ComputeDType())
+	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, dtype)
 	defer generator.Close()
 	progress := &evaluationProgress{out: rt.Out}
 	defer progress.end()
 	return evaluate.Run{
 		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: tokenizer.Tokenizer, Seed: c.Seed, Judge: judge,
 		Dir: dir, KeepJournal: keepJournal,
-		ModelDigest: fmt.Sprintf("%s %v %s", identity, c.ComputeDType(), rt.Device.Platform()),
+		ModelDigest: fmt.Sprintf("%s %v %s", identity, dtype, rt.Device.Platform()),
 		Version:     rt.Version, Progress: progress.show,
 		Config: map[string]any{
-			"model": c.Model, "dtype": strings.ToLower(c.ComputeDType().String()), "platform": rt.Device.Platform(),
+			"model": c.Model, "dtype": strings.ToLower(dtype.String()), "platform": rt.Device.Platform(),
 			"limit": LimitOrNil(e.Limit), "apply_chat_template": e.ApplyChatTemplate, "seed": c.Seed,
 			"judge": JudgeNameOrNil(judge),
 		},

@@ -83,7 +83,8 @@ func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, a
 	if err != nil {
 		return s, err
 	}
-	model, err := mistral.LoadOnMesh(p.Device, p.config.InferenceMesh(), checkpoint, p.config.ComputeDType())
+	dtype := p.config.ComputeDType(p.Device.FastBF16())
+	model, err := mistral.LoadOnMesh(p.Device, p.config.InferenceMesh(), checkpoint, dtype)
 	if err != nil {
 		return s, err
 	}
@@ -95,7 +96,7 @@ func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, a
 		if err != nil {
 			return s, err
 		}
-		scorer := mistral.NewScorer(p.Device, model.Config, model.Base, nil, c.ComputeDType())
+		scorer := mistral.NewScorer(p.Device, model.Config, model.Base, nil, c.ComputeDType(p.Device.FastBF16()))
 		defer scorer.Close()
 		if s.preferences, err = evaluate.ScorePreferences(ctx, scorer, set.Pairs); err != nil {
 			return s, err
@@ -108,7 +109,7 @@ func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, a
 	if err != nil {
 		return s, err
 	}
-	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, c.ComputeDType())
+	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, c.ComputeDType(p.Device.FastBF16()))
 	defer generator.Close()
 	format := data.NewTextFormat(c, language, model.Config.MaxPositionEmbeddings)
 	s.answers, err = evaluate.GenerateAnswers(ctx, generator, format, prompts, train.AnswerTokens)

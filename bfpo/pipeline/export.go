@@ -31,7 +31,7 @@ func Export(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub,
 		return err
 	}
 	defer model.Close()
-	return pretrained.Export(dir, model, nil, c.ExportDType(model))
+	return pretrained.Export(dir, model, nil, c.ExportDType(model.Config.DType))
 }
 
 func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub,
@@ -73,7 +73,7 @@ func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub
 	if err != nil {
 		return err
 	}
-	return pretrained.Export(dir, model, masters, run.ExportDType(model))
+	return pretrained.Export(dir, model, masters, run.ExportDType(model.Config.DType))
 }
 
 // readRunConfig reads the resolved recipe of the run that saved a checkpoint in RUN/checkpoints/step-N.

@@ -52,14 +52,14 @@ func Compile(d *device.Device, c recipe.Config, network config.Config, train, me
 		return Step{}, err
 	}
 	s := Step{Names: names, network: network, recipe: c, device: d}
-	mesh := c.TrainingMesh()
-	model := mistral.PlanModel(network, mesh, c.ComputeDType())
+	mesh, dtype := c.TrainingMesh(), c.ComputeDType(d.FastBF16())
+	model := mistral.PlanModel(network, mesh, dtype)
 	available := availableMemory(d, mesh.Devices())
 	options := step.Options{
 		Objective:   c.TrainingObjective(),
 		Optimizer:   graph.AdamW{Beta1: c.AdamBeta1, Beta2: c.AdamBeta2, Epsilon: c.AdamEpsilon, WeightDecay: c.WeightDecay},
 		MaxGradNorm: c.MaxGradNorm,
-		DType:       c.ComputeDType(),
+		DType:       dtype,
 		Remat:       c.GradientCheckpointing == recipe.On,
 		Precomputed: c.PrecomputesReference(),
 	}

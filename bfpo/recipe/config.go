@@ -9,7 +9,6 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral/config"
-	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // Config is one resolved recipe: every key of a recipe file as a typed value. It is read-only after Load.
@@ -23,7 +22,7 @@ type Config struct {
 	// Model
 	Model          string `yaml:"model_name_or_path"` // folder, .gguf file, hub id[@REV] or built-in name
 	Architecture   string `yaml:"architecture"`       // for bfpo plan without a model: a known model with the same sizes
-	TorchDType     string `yaml:"torch_dtype"`        // "" (float32, as HF loads it), auto, float32, bfloat16
+	TorchDType     string `yaml:"torch_dtype"`        // "" (float32, as HF loads it), float32, bfloat16, auto
 	BF16           bool   `yaml:"bf16"`               // compute in bfloat16 whatever torch_dtype is; masters stay float32
 	TF32           bool   `yaml:"tf32"`               // round float32 factors to 11 bits (NVIDIA GPUs) or 16 bits (AMX)
 	ChatTemplate   string `yaml:"chat_template"`      // Jinja source; "": the model's template
@@ -210,20 +209,21 @@ func (c Config) UsageErrorf(key, format string, args ...any) error {
 	return usage.Errorf("%s: %s (not given; this is its default)", key, text)
 }
 
-// ComputeDType returns the type of activations and matrix products. Masters, sums and norms are always float32.
-func (c Config) ComputeDType() dtypes.DType {
-	if c.BF16 || c.TorchDType == "bfloat16" {
+// ComputeDType returns the type of activations and matrix products; torch_dtype: auto takes bfloat16 where that is
+// faster than float32, see device.Device.FastBF16. Masters, sums and norms are always float32.
+func (c Config) ComputeDType(fastBF16 bool) dtypes.DType {
+	if c.BF16 || c.TorchDType == "bfloat16" || c.TorchDType == "auto" && fastBF16 {
 		return dtypes.BFloat16
 	}
 	return dtypes.Float32
 }
 
-// ExportDType returns the type in which the trained weights are written to disk; torch_dtype: auto takes the type of
-// the model m.
-func (c Config) ExportDType(m *pretrained.Model) dtypes.DType {
+// ExportDType returns the type in which the trained weights are written to disk; torch_dtype: auto takes modelDType,
+// the torch_dtype of the model's config.json.
+func (c Config) ExportDType(modelDType string) dtypes.DType {
 	name := c.TorchDType
 	if name == "auto" {
-		name = m.Config.DType
+		name = modelDType
 	}
 	if name == "bfloat16" {
 		return dtypes.BFloat16

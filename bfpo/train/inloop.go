@@ -135,9 +135,9 @@ func loopPrompts(
 func (l *inLoop) measure(ctx context.Context, s *Stage) (values []track.Value, err error) {
 	step := s.Trainer.Step
 	if l.generator == nil {
-		c, model := s.Config, s.Model
-		l.scorer = mistral.NewScorer(s.Device, model.Config, model.Base, s.Trainer.Masters, c.ComputeDType()).WithBF16x3()
-		l.generator = mistral.NewGenerator(s.Device, model.Config, model.Base, s.Trainer.Masters, c.ComputeDType())
+		model, dtype := s.Model, s.Config.ComputeDType(s.Device.FastBF16())
+		l.scorer = mistral.NewScorer(s.Device, model.Config, model.Base, s.Trainer.Masters, dtype).WithBF16x3()
+		l.generator = mistral.NewGenerator(s.Device, model.Config, model.Base, s.Trainer.Masters, dtype)
 	}
 	if l.plan != nil {
 		if values, err = l.runTasks(ctx, step); err != nil {
@@ -166,7 +166,7 @@ func (l *inLoop) runTasks(ctx context.Context, step int) (values []track.Value, 
 			"model": fmt.Sprintf("%s of %s, from %s", filepath.Base(dir), filepath.Base(l.dir), c.Model),
 			"limit": measure.LimitOrNil(
 				c.EvalLimit,
-			), "dtype": strings.ToLower(c.ComputeDType().String()), "platform": l.Device.Platform(),
+			), "dtype": strings.ToLower(c.ComputeDType(l.Device.FastBF16()).String()), "platform": l.Device.Platform(),
 			"apply_chat_template": c.EvalApplyChatTemplate, "seed": c.Seed, "judge": measure.JudgeNameOrNil(l.judge),
 		},
 	}.Do(ctx)

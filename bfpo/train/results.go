@@ -24,7 +24,7 @@ func (t *Training) writeResults() (part report.Stage, card report.Card, err erro
 	}
 	s := t.stage
 	model := filepath.Join(t.dir, rundir.Model)
-	dtype := s.Config.ExportDType(s.Inputs.Checkpoint)
+	dtype := s.Config.ExportDType(s.Inputs.Checkpoint.Config.DType)
 	if err = pretrained.Export(model, s.Inputs.Checkpoint, s.Trainer.Masters, dtype); err != nil {
 		return part, card, err
 	}

@@ -48,7 +48,7 @@ func (s *Stage) load() (err error) {
 	}
 	var state step.State
 	loadWeights := func() (err error) {
-		mesh, dtype := s.Config.TrainingMesh(), s.Config.ComputeDType()
+		mesh, dtype := s.Config.TrainingMesh(), s.Config.ComputeDType(s.Device.FastBF16())
 		if s.Model, err = mistral.LoadOnMesh(s.Device, mesh, checkpoint, dtype); err == nil {
 			state, err = step.NewState(s.Device, s.Model, names)
 		}

@@ -66,7 +66,7 @@ func runGenerate(ctx context.Context, o *options, args []string) error {
 		return err
 	}
 	defer m.close()
-	g := mistral.NewGenerator(m.Device, m.Config, m.Base, nil, m.config.ComputeDType())
+	g := mistral.NewGenerator(m.Device, m.Config, m.Base, nil, m.config.ComputeDType(m.Device.FastBF16()))
 	defer g.Close()
 	if *prompt != "" {
 		ids, err := m.promptIDs(datasets.Prompt{Text: *prompt})

@@ -122,7 +122,7 @@ func (o *options) load(ctx context.Context) (loaded, error) {
 	if err != nil {
 		return loaded{}, errors.Join(err, checkpoint.Close())
 	}
-	model, err := mistral.LoadOnMesh(rt.Device, c.InferenceMesh(), checkpoint, c.ComputeDType())
+	model, err := mistral.LoadOnMesh(rt.Device, c.InferenceMesh(), checkpoint, c.ComputeDType(rt.Device.FastBF16()))
 	if err != nil {
 		done()
 		return loaded{}, errors.Join(err, checkpoint.Close())

@@ -52,7 +52,7 @@ func runScore(ctx context.Context, o *options, args []string) error {
 	}); err != nil {
 		return err
 	}
-	scorer := mistral.NewScorer(m.Device, m.Config, m.Base, nil, m.config.ComputeDType())
+	scorer := mistral.NewScorer(m.Device, m.Config, m.Base, nil, m.config.ComputeDType(m.Device.FastBF16()))
 	defer scorer.Close()
 	scores, err := scorer.Score(ctx, sequences)
 	if err != nil {
