@@ -69,7 +69,7 @@ type Objective struct {
 	Beta, B1, Alpha float64
 }
 
-// Preference tells whether the objective compares pairs against a reference.
+// Preference reports whether the objective compares pairs against a reference.
 func (o Objective) Preference() bool { return o.Name != "sft" }
 
 // Validate refuses an unknown name and values without meaning. Its error is "KEY: what is wrong", with the key of a

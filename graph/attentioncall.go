@@ -7,7 +7,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
-// hasAttentionCall tells whether package pjrt may replace attention for queries q [B, S, H, hd] by a kernel call.
+// hasAttentionCall reports whether package pjrt may replace attention for queries q [B, S, H, hd] by a kernel call.
 func hasAttentionCall(q *Node) bool {
 	return (q.DType() == dtypes.BFloat16 || q.DType() == dtypes.Float32) && fitsKernels(q.Shape().Dim(3)) && !onGPU(q)
 }

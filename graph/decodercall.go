@@ -45,8 +45,8 @@ func (w Weights) FuseDecoder(step DecoderStep, y *Node, cache []*Node) (*Node, [
 	return results[0], results[1:]
 }
 
-// hasCall tells whether package pjrt may replace the step by a kernel call: few tokens, the same dtype for all matrices
-// and for all norms, and widths that the kernels take.
+// hasCall reports whether package pjrt may replace the step by a kernel call: few tokens, the same dtype for all
+// matrices and for all norms, and widths that the kernels take.
 func (s DecoderStep) hasCall() bool {
 	rows, tokens := s.X.Shape().Dim(0), s.X.Shape().Dim(1)
 	if onGPU(s.X) || rows*tokens > MaxFusedTokens || s.Mask.Shape().Dim(0) != rows {

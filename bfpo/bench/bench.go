@@ -1,8 +1,7 @@
 // Package bench times the optimizer steps of training on a file of pairs in token ids, and reports speed, memory and
 // losses as JSON (see Result). The program `bfpo bench` runs it, and README.md beside this file has measured tables.
 //
-// It imports train, whose steps it times, and the packages that read models and pairs. It reads no data set: what a
-// recipe says of data does not count.
+// The steps are those of package train. No data set is read: what a recipe says of data does not count.
 package bench
 
 import (
@@ -30,9 +29,8 @@ import (
 //
 // A file of exactly one batch is repeated; of a longer one each batch is taken once, in the order of the file. Before
 // the clock starts the repeated batch runs twice, or one batch of each shape; then weights and optimizer go back to
-// where they began, so the losses of the timed steps are the losses of a run from the model's files. Where the
-// reference is computed once, it is computed before the clock too; reading what it has left on disk belongs to the time
-// of a pass.
+// where they began, so the losses of the timed steps are the losses of a run from the model's files. If the reference
+// is computed once, it is computed before the clock starts; reading it back from disk is timed.
 type Bench struct {
 	// Pairs is the path of a file of JSON lines: prompt_ids, chosen_ids, rejected_ids, is_chosen_safe, is_rejected_safe.
 	Pairs string
@@ -217,6 +215,23 @@ func (m *measurement) time(ctx context.Context) error {
 	return nil
 }
 
+// countTokens counts the tokens of the timed micro-batches and returns the number of their pairs.
+func (m *measurement) countTokens() (pairs int) {
+	for _, micro := range m.micro {
+		for _, b := range micro.Batches {
+			pairs += len(b.IDs)
+			m.result.RealTokens += b.RealTokens
+			m.result.PaddedTokens += b.Rows * b.Length
+			for _, segment := range b.Segments {
+				if segment != 0 {
+					m.result.ComputedTokens++
+				}
+			}
+		}
+	}
+	return pairs
+}
+
 // summarise fills in what follows from the timed steps.
 func (m *measurement) summarise(b Bench) {
 	r, stage := &m.result, m.stage
@@ -228,19 +243,7 @@ func (m *measurement) summarise(b Bench) {
 	if m.repeated {
 		total = r.StepMedian * float64(r.TimedSteps)
 	}
-	count := 0
-	for _, micro := range m.micro {
-		for _, b := range micro.Batches {
-			count += len(b.IDs)
-			r.RealTokens += b.RealTokens
-			r.PaddedTokens += b.Rows * b.Length
-			for _, segment := range b.Segments {
-				if segment != 0 {
-					r.ComputedTokens++
-				}
-			}
-		}
-	}
+	count := m.countTokens()
 	r.PairsPerSecond, r.TokensPerSecond = rounded(1e3*float64(count)/total), rounded(1e3*float64(r.RealTokens)/total)
 	r.PeakRSS, r.Threads = peakResident()>>20, runtime.NumCPU()
 	if memory, ok := stage.Device.Memory(0); ok {

@@ -5,6 +5,5 @@
 // loss of power there is either the whole checkpoint or none. Open reads every byte and refuses a checkpoint that is
 // incomplete or damaged; Latest falls back to the newest one that is intact. Prune deletes old checkpoints.
 //
-// What the files hold is the caller's business: the package imports bfpo/rundir, datasets/batch (the cursors in
-// State) and graph/atomicfile.
+// What the files hold is the caller's business.
 package checkpoint

@@ -43,9 +43,9 @@ type Metric struct {
 	Better       report.Direction
 }
 
-// Open reads the evaluations in folders. A folder holds an evaluation, a pipeline run or a training stage. A pipeline
-// run stands for its eval/after, a training stage for its last evaluation during training. The only folder, if it is a
-// pipeline run, stands for both of its evaluations, before and after. Errors name the folder and what it lacks.
+// Open reads the evaluations in folders. A folder holds an evaluation, a pipeline run or a training stage. For a
+// pipeline run Open reads eval/after, and eval/before too if that run is the only folder; for a training stage it reads
+// the last evaluation during training. Errors name the folder and what it lacks.
 func Open(folders []string) ([]Model, error) {
 	var paths, named []string // named: the folders that give the evaluations their names
 	for _, folder := range folders {

@@ -45,9 +45,9 @@ const safeShare = "safe"
 // share one file.
 func samplesFile(task string) string {
 	if _, ok := caseOf(task); ok {
-		return "samples_preference.jsonl"
+		return evaluate.SamplesFile("preference")
 	}
-	return "samples_" + task + ".jsonl"
+	return evaluate.SamplesFile(task)
 }
 
 // caseOf returns the label case of a held-out preference task; ok is false for other tasks.

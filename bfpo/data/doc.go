@@ -5,7 +5,4 @@
 // Rows come from package datasets, the recipe's text format turns them into tokens, and tokenised rows are kept on disk
 // for the next run. Package step lays them out in batches. Everything that can be wrong with a model's files or with
 // the data is found here, before any memory of a device is used. Errors name the file and the row.
-//
-// The package imports bfpo/recipe, bfpo/models, bfpo/step (streams of micro-batches), datasets and mistral's model
-// files.
 package data

@@ -5,6 +5,6 @@
 // journal of another model, plan or seed is refused. An evaluation writes results.json in the layout of
 // lm-evaluation-harness, and for each task a samples_TASK.jsonl with the documents behind the numbers.
 //
-// The package imports task, which reads task files and rows, judge, which rates answers, and metric, which computes
-// measures. Package mistral scores continuations and generates answers.
+// Package task reads task files and rows, judge rates answers, metric computes measures, and package mistral scores
+// continuations and generates answers.
 package evaluate

@@ -263,7 +263,7 @@ func (g golden) checkSamples(
 	return ties
 }
 
-// nearTie tells whether a metric may come out otherwise when log-likelihoods change by little.
+// nearTie reports whether a metric may come out otherwise when log-likelihoods change by little.
 func nearTie(m task.Metric, d task.Document, ll []float64, margin float64) bool {
 	values := slices.Clone(ll)
 	if m.Kind == "acc_norm" {

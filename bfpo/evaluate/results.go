@@ -47,7 +47,7 @@ func WritePreferences(dir string, all []Preference, config map[string]any, versi
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := atomicfile.Write(filepath.Join(dir, "samples_preference.jsonl"), func(w io.Writer) error {
+	if err := atomicfile.Write(filepath.Join(dir, SamplesFile("preference")), func(w io.Writer) error {
 		for i, p := range all {
 			line, err := json.Marshal(map[string]any{
 				"doc_id": i, "id": p.ID, "is_chosen_safe": p.ChosenSafe, "is_rejected_safe": p.RejectedSafe,
@@ -121,3 +121,6 @@ func meanOf(rows []Preference, f func(Preference) float64) (mean, stderr float64
 	}
 	return mean, math.Sqrt(squares / (n - 1) / n)
 }
+
+// SamplesFile returns the name of the file that holds the documents behind a task's numbers.
+func SamplesFile(task string) string { return "samples_" + task + ".jsonl" }

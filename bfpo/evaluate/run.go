@@ -50,7 +50,7 @@ func Unfinished(dir string) bool {
 
 // Remove deletes the files of an evaluation in dir, finished or not. Other files stay.
 func Remove(dir string) error {
-	names, err := filepath.Glob(filepath.Join(dir, "samples_*.jsonl"))
+	names, err := filepath.Glob(filepath.Join(dir, SamplesFile("*")))
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ type resultsWriter struct {
 // write writes the samples of every task, then results.json, whose presence marks a finished evaluation.
 func (w resultsWriter) write(results Results, outcomes [][]outcome, all []measuredTask) error {
 	for i, t := range w.plan.tasks {
-		path := filepath.Join(w.dir, "samples_"+t.Name+".jsonl")
+		path := filepath.Join(w.dir, SamplesFile(t.Name))
 		err := atomicfile.Write(path, func(w io.Writer) error {
 			e := json.NewEncoder(w)
 			e.SetEscapeHTML(false)

@@ -174,13 +174,8 @@ func (r *Run) checkMeans(ledger *Ledger, l line, prefix string, parts []PairBatc
 		if !ok {
 			got = math.NaN()
 		}
-		ledger.CheckAbsolute(
-			kind,
-			fmt.Sprintf("step %d, %s%s", l.Step, prefix, name),
-			got,
-			sum/float64(counts[name]),
-			tolerance,
-		)
+		where := fmt.Sprintf("step %d, %s%s", l.Step, prefix, name)
+		ledger.CheckAbsolute(kind, where, got, sum/float64(counts[name]), tolerance)
 	}
 	for _, name := range []string{"rewards/unsafe_rewards", "rewards/safe_rewards"} {
 		if got, ok := l.values[prefix+name]; ok && counts[name] == 0 {

@@ -5,6 +5,5 @@
 // greedily. OpenJudge finds a judge by name: a service, or a classifier model on this machine. WriteTable prints the
 // results.
 //
-// Package evaluate does the computing; this package connects it with recipes and models. It imports bfpo/data,
-// bfpo/evaluate, bfpo/models, bfpo/recipe and bfpo/report.
+// Package evaluate does the computing; this package connects it with recipes and models.
 package measure

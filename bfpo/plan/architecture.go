@@ -26,7 +26,8 @@ func knownModels() map[string]string {
 	}
 }
 
-// knownArchitecture returns the configuration of a known model, a revision of it or not; ok is false for others.
+// knownArchitecture returns the configuration of a known model. "@revision" in the name is ignored; ok is false if the
+// model is unknown.
 func knownArchitecture(model string) (c config.Config, ok bool, err error) {
 	id, _, _ := strings.Cut(model, "@")
 	name, ok := knownModels()[id]

@@ -1,8 +1,7 @@
 // Package plan compiles the training step of a recipe without weights and tells what it takes.
 //
-// Compile is the door to the device for everyone: a training stage compiles its step with it and then loads the
-// weights, and `bfpo plan` prints what New reads from the compiled programs. Neither weights nor the hub are needed for
-// a known model.
+// Both users of the compiler go through Compile: a training stage compiles its step and then loads the weights, and
+// `bfpo plan` prints what New reads from the compiled programs. A known model needs neither weights nor the hub.
 package plan
 
 import (

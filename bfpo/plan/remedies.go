@@ -13,7 +13,7 @@ import (
 // not counted where the device is not there.
 const Reserve = 1 << 30
 
-// Fits tells whether the memory that a step takes is there, with Reserve to spare.
+// Fits reports whether the memory that a step takes is there, with Reserve to spare.
 func (s Step) Fits() bool {
 	return s.Memory.Available == 0 || s.Memory.Peak+Reserve <= s.Memory.Available
 }
@@ -76,8 +76,8 @@ func (o *offers) add(bytes int64, format string, args ...any) {
 	}
 }
 
-// fewerLayers is a setting that trains less than now, and the bytes of its masters on each device; 0 where there is
-// none.
+// fewerLayers returns a setting that trains fewer weights, and the bytes of its masters on each device, or 0 if there
+// is none.
 func (s Step) fewerLayers() (bytes int64, setting string) {
 	shards := int64(1)
 	if mesh := s.Stepper.Mesh(); mesh != nil {

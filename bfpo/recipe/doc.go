@@ -6,6 +6,5 @@
 // keys that are not supported are refused. A pipeline recipe has stages, each with a Config of its own. Config.YAML
 // writes a Config as a recipe that loads to the same Config.
 //
-// The package knows neither devices nor data. It imports bfpo (the objective), bfpo/usage, bfpo/evaluate/task (names
-// of tasks), graph/device (meshes) and mistral/pretrained.
+// The package opens no device and reads no data set.
 package recipe

@@ -197,7 +197,7 @@ func (r *run) askTwice(ctx context.Context, questions []string) ([]judgedAnswer,
 	case err != nil:
 		return nil, err
 	}
-	return readAnswers(filepath.Join(dir, "samples_"+asking.Name+".jsonl"), judge.Metric(asking.Metrics[0]))
+	return readAnswers(filepath.Join(dir, evaluate.SamplesFile(asking.Name)), judge.Metric(asking.Metrics[0]))
 }
 
 // questionTask returns the task that asks the questions of a file and samples answers as the recipe sets it.
@@ -288,8 +288,7 @@ func writeQuestions(path string, questions []string) error {
 	return atomicfile.WriteLines(path, lines)
 }
 
-// writeMessages writes questions as messages of a user, {"messages": [...]} a line, which are rendered by the chat
-// template.
+// writeMessages writes questions as messages of a user for the chat template, {"messages": [...]} a line.
 func writeMessages(path string, questions []string) error {
 	lines := make([]any, len(questions))
 	for i, question := range questions {

@@ -4,7 +4,7 @@
 // a finished run if it has TrainResults, which is written last. Remove deletes only what a run writes and leaves the
 // user's files alone.
 //
-// The package imports nothing of bfpo and, for the prefix of temporary names, graph/atomicfile.
+// The package imports only graph/atomicfile, for the prefix of temporary names.
 package rundir
 
 import (

@@ -9,6 +9,5 @@
 // together, laid out in batches of a few static shapes, one batch per device and program call. An optimizer step
 // accumulates the gradients of several micro-batches.
 //
-// The package knows no recipe: hyperparameters come in Options. It imports bfpo (the losses), bfpo/checkpoint, graph,
-// mistral and datasets/batch.
+// The package knows no recipe: hyperparameters come in Options.
 package step

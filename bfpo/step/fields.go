@@ -40,8 +40,8 @@ type batchField struct {
 	node   func(n *batchNodes) **Node
 }
 
-// batchFields is the table of a batch's tensors. Its order is the order in which every program takes them; it stands
-// nowhere else. precomputed adds the reference log-probabilities that the batch carries.
+// batchFields is the table of a batch's tensors. Every program takes the tensors in this order, which is defined only
+// here. precomputed adds the reference log-probabilities that the batch carries.
 func batchFields(precomputed bool) []batchField {
 	rows := func(s batch.Shape, _ int) []int { return []int{s.Rows, s.Length} }
 	targets := func(s batch.Shape, _ int) []int { return []int{s.Targets} }

@@ -92,8 +92,8 @@ func (g graphs) apply(inputs [][]*Node) [][]*Node {
 	return [][]*Node{in.masters, in.m, in.v, {norm}}
 }
 
-// losses runs the policy and, for a preference objective, the reference model over a batch. gradient tells whether the
-// gradient of the loss will be asked for.
+// losses runs the policy and, for a preference objective, the reference model over a batch. gradient reports whether
+// the gradient of the loss will be asked for.
 func (g graphs) losses(policy graph.Weights, b batchNodes, gradient bool) reportNodes {
 	head := graph.HeadGradients{Hidden: gradient, Head: policy.HasMaster(mistral.HeadName(g.config))}
 	logProb, logits := g.logProbs(policy, b, head, g.options.Remat)

@@ -50,8 +50,8 @@ type Count struct {
 	Carry bool
 }
 
-// NewCount counts the optimizer steps of a run over rows examples of the main set: maxSteps where that is above 0, else
-// epochs passes.
+// NewCount counts the optimizer steps of a run over rows examples of the main set: maxSteps if it is positive,
+// otherwise the steps of the given number of epochs.
 func NewCount(rows, perMicroBatch, accumulate, maxSteps int, epochs float64, carry bool) Count {
 	c := Count{
 		Batch:      perMicroBatch,
@@ -73,7 +73,7 @@ func NewCount(rows, perMicroBatch, accumulate, maxSteps int, epochs float64, car
 	return c
 }
 
-// Ends tells whether an optimizer step ends with a micro-batch, counted from 0 over all passes.
+// Ends reports whether an optimizer step ends with a micro-batch, counted from 0 over all passes.
 func (c Count) Ends(micro int) bool {
 	last := micro%c.Batches == c.Batches-1
 	if c.Carry {

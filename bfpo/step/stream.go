@@ -6,7 +6,8 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
-// Stream gives the micro-batches of one set in the order of training. Pairs and packed documents are its two kinds.
+// Stream gives the micro-batches of one set in the order of training. It is an interface because a stream
+// of pairs and a stream of packed documents have different types.
 type Stream interface {
 	// Next returns the next micro-batch; ok is false for an empty set, and after the last epoch of a Loader with Epochs.
 	Next() (m MicroBatch, ok bool, err error)

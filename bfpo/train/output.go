@@ -16,8 +16,8 @@ import (
 
 // claimOutput makes dir ready for a run. It refuses a folder that cannot be written to, and one that holds a finished
 // run, or one that could be resumed, unless the recipe has overwrite_output_dir or resume_from_checkpoint. It changes
-// nothing in the folder: takeOutput does. Call release where it does not come to that; it removes the folder if it was
-// made here.
+// nothing in the folder: takeOutput does. If the run does not start, call release: it removes the folder if
+// claimOutput made it.
 func claimOutput(dir string, c recipe.Config) (release func(), err error) {
 	made := !recipe.PathExists(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -90,7 +90,7 @@ func (s *saver) interrupt() error {
 	return fmt.Errorf("%w after step %d, which is saved in %s", usage.ErrInterrupted, step, s.dir)
 }
 
-// explain adds to the error of a failed step where training can go on from.
+// explain adds to a failed step's error the checkpoint from which training can continue.
 func (s *saver) explain(err error) error {
 	if failed := s.saving.wait(); failed != nil {
 		return errors.Join(err, failed)

@@ -2,7 +2,7 @@
 //
 //	data.Open ──▶ plan.Compile ──▶ Stage (weights on the device) ──▶ Training.Steps ──▶ Finish
 //
-// Train is the whole of it. A program that wants the loop for itself begins a Training and ranges over its Steps; a
+// Train does all of this. A program that wants the loop for itself begins a Training and ranges over its Steps; a
 // program that wants single optimizer steps, such as package bench, loads a Stage and calls its Trainer.
 package train
 

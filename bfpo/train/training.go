@@ -182,17 +182,17 @@ func (t *Training) evaluate(ctx context.Context, to track.Tracker) error {
 	return to.Track(m)
 }
 
-// evaluates tells whether there is anything to measure at evaluations.
+// evaluates reports whether there is anything to measure at evaluations.
 func (t *Training) evaluates() bool { return len(t.stage.Inputs.HeldOut) > 0 || t.loop != nil }
 
-// evaluated tells whether the newest record is an evaluation: a run that was killed after its last one resumes behind
-// it.
+// evaluated reports whether the newest record is an evaluation: a run that is killed after an evaluation resumes after
+// it and does not repeat it.
 func (t *Training) evaluated() bool {
 	records := t.metrics.Records()
 	return len(records) > 0 && records[len(records)-1].IsEvaluation()
 }
 
-// evaluationPending tells whether a resumed run has to evaluate before its next step: it was interrupted during the
+// evaluationPending reports whether a resumed run has to evaluate before its next step: it was interrupted during the
 // evaluation that is due here.
 func (t *Training) evaluationPending() bool {
 	records, c := t.metrics.Records(), t.stage.Config
@@ -200,8 +200,8 @@ func (t *Training) evaluationPending() bool {
 		t.due(c.EvaluationStrategy, c.EvalSteps)
 }
 
-// due tells whether an action of a strategy (no, steps, epoch) comes after the present step. The last step is always an
-// epoch's end.
+// due reports whether an action of a strategy (no, steps, epoch) comes after the present step. The last step is always
+// an epoch's end.
 func (t *Training) due(strategy string, every int) bool {
 	step, count := t.stage.Trainer.Step, t.stage.Trainer.Count
 	switch strategy {

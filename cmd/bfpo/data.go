@@ -75,7 +75,7 @@ func computeQuantiles[T any](rows []T, length func(T) int) *quantiles {
 // runData reads the rows of a recipe and prints what it would train on.
 func runData(ctx context.Context, o *options, args []string) error {
 	asJSON := o.set.Bool("json", false, "print one JSON object instead of text")
-	rows := o.set.Int("rows", 3, "number of `rows` of each set to print")
+	rows := o.set.Int("rows", 3, "print `N` rows of each set")
 	if err := o.parse(args); err != nil {
 		return err
 	}

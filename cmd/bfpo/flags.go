@@ -63,7 +63,7 @@ func newOptions(std stdio, c command) *options {
 	o.set.StringVar(&o.platform, "platform", "",
 		"`platform`: auto, cpu, cuda, go or the path of a PJRT plugin; auto (the default) takes cuda if there is a GPU,\n"+
 			"else cpu, else go")
-	o.set.IntVar(&o.devices, "devices", 1, "`number` of devices")
+	o.set.IntVar(&o.devices, "devices", 1, "number `N` of devices")
 	o.set.StringVar(&o.config, "config", c.recipe, "`recipe`: a built-in name or a YAML file")
 	o.set.Var(&o.sets, "set", "`key=value` for one key of the recipe; overrides every file; may be repeated")
 	o.set.StringVar(&o.out, "out", "", out)

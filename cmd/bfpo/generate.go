@@ -24,12 +24,12 @@ type answering struct {
 // answering declares the flags of commands that generate answers.
 func (o *options) answering(maxTokens int, temperature float64) *answering {
 	a := &answering{}
-	o.set.IntVar(&a.maxTokens, "max-tokens", maxTokens, "maximum number of `tokens` of an answer")
+	o.set.IntVar(&a.maxTokens, "max-tokens", maxTokens, "at most `N` tokens of an answer")
 	o.set.Float64Var(&a.temperature, "temperature", temperature,
-		"`temperature` of sampling; 0 always takes the most probable token")
+		"temperature `X` of sampling; 0 always takes the most probable token")
 	o.set.Float64Var(&a.topP, "top-p", 1,
 		"sample from the smallest set of tokens that has this share `p` of the probability")
-	o.set.Int64Var(&a.seed, "seed", 42, "`seed` of sampling; each prompt has its own random stream")
+	o.set.Int64Var(&a.seed, "seed", 42, "seed `N` of sampling; each prompt has its own random stream")
 	o.set.Var(&a.stops, "stop", "`text` that ends an answer; may be repeated")
 	return a
 }

@@ -11,8 +11,7 @@ import (
 )
 
 // peerLosses holds the losses that PyTorch and JAX programs, the peers, compute for one file of pairs: of the first
-// steps, in float32, each before its update, with the model of the shared bench folder and the settings of the recipe
-// bench.
+// steps, in float32, each before its update, with the benchmark's model and the settings of the recipe bench.
 type peerLosses struct {
 	Data  string
 	Batch int
@@ -27,7 +26,7 @@ type peerRun struct {
 	Losses [bench.RecordedLosses]float64
 }
 
-// recordedPeers returns the f32 rows of the table in the shared bench folder.
+// recordedPeers returns the losses of the benchmark's peers in f32.
 func recordedPeers() []peerLosses {
 	return []peerLosses{
 		{Data: "fixed", Batch: 2, sha256: "d63eb8f809ae663c41dbc2f18479ce479c5b3bd49f07f014aadb3756e6175d3e", Runs: []peerRun{
@@ -58,8 +57,8 @@ func findPeerLosses(b bench.Bench) (peerLosses, error) {
 		}
 		return p, nil
 	}
-	return peerLosses{}, fmt.Errorf("%s: no peer's losses are known for this file; "+
-		"they are known for pairs_fixed.jsonl and pairs_ragged.jsonl of the shared bench folder", b.Pairs)
+	return peerLosses{}, fmt.Errorf("-check: %s: no peer's losses are known for this file, "+
+		"only for the benchmark's own pairs_fixed.jsonl and pairs_ragged.jsonl", b.Pairs)
 }
 
 // compare compares the losses of a result with the losses of every peer. It returns the largest relative difference

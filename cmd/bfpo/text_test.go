@@ -93,15 +93,16 @@ func TestScore(t *testing.T) {
 	tokens := objects[struct{ IDs []int32 }](t,
 		mustCall(t, `{"text": "Hello"}`+"\n"+`{"text": "Hello there"}`, "tokenize", "-model=tiny"))
 	prompt, whole := tokens[0].IDs, tokens[1].IDs
-	if slices.Equal(whole[:len(prompt)], prompt) { // no token spans the boundary: text and ids are the same question
-		line, err := json.Marshal(map[string]any{"prompt_ids": prompt, "response_ids": whole[len(prompt):]})
-		if err != nil {
-			t.Fatal(err)
-		}
-		again := objects[score](t, mustCall(t, string(line), "score", "-model=tiny"))
-		if again[0].Tokens != scores[0].Tokens || math.Abs(again[0].LogProb-scores[0].LogProb) > 1e-4 {
-			t.Errorf("by ids %v, by text %v", again[0], scores[0])
-		}
+	if !slices.Equal(whole[:len(prompt)], prompt) { // else text and ids would be different questions
+		t.Fatal("a token spans the boundary of prompt and response: choose another text")
+	}
+	line, err := json.Marshal(map[string]any{"prompt_ids": prompt, "response_ids": whole[len(prompt):]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := objects[score](t, mustCall(t, string(line), "score", "-model=tiny"))
+	if again[0].Tokens != scores[0].Tokens || math.Abs(again[0].LogProb-scores[0].LogProb) > 1e-4 {
+		t.Errorf("by ids %v, by text %v", again[0], scores[0])
 	}
 	long := strings.TrimSuffix(strings.Repeat("7,", 2100), ",")
 	outside := `{"prompt_ids": [1], "response_ids": [2]}` + "\n\n" + `{"prompt_ids": [1], "response_ids": [512]}`

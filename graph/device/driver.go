@@ -85,7 +85,7 @@ func checkCapability(device int, text string) error {
 		device, text)
 }
 
-// hasGPU tells whether this machine has a GPU, usable or not.
+// hasGPU reports whether this machine has a GPU, usable or not.
 func hasGPU() bool {
 	files, err := filepath.Glob(gpuFiles)
 	return err == nil && len(files) > 0

@@ -92,18 +92,18 @@ func (m *Mesh) String() string {
 	return fmt.Sprintf("data=%d,fsdp=%d", m.Replicas, m.Shards)
 }
 
-// IsSharded tells whether the masters, moments and gradients of a weight are sharded: a rule matches its name, and
+// IsSharded reports whether the masters, moments and gradients of a weight are sharded: a rule matches its name, and
 // its first dimension is a multiple of Shards.
 func (m *Mesh) IsSharded(name string, dims []int) bool {
 	return m.matches(name) && len(dims) > 1 && dims[0]%m.Shards == 0
 }
 
-// IsFrozenSharded tells whether a frozen weight is sharded.
+// IsFrozenSharded reports whether a frozen weight is sharded.
 func (m *Mesh) IsFrozenSharded(name string, dims []int) bool {
 	return m != nil && m.ShardFrozen && m.IsSharded(name, dims)
 }
 
-// matches tells whether the mesh has several shards and a rule matches the name of a tensor.
+// matches reports whether the mesh has several shards and a rule matches the name of a tensor.
 func (m *Mesh) matches(name string) bool {
 	if m == nil || m.Shards <= 1 {
 		return false
@@ -111,7 +111,7 @@ func (m *Mesh) matches(name string) bool {
 	return slices.ContainsFunc(m.Rules, func(suffix string) bool { return strings.HasSuffix(name, suffix) })
 }
 
-// IsIndivisible tells whether a tensor is replicated although a rule matches it, because its first dimension is not a
+// IsIndivisible reports whether a tensor is replicated although a rule matches it, because its first dimension is not a
 // multiple of Shards.
 func (m *Mesh) IsIndivisible(name string, dims []int) bool {
 	return m.matches(name) && !m.IsSharded(name, dims)

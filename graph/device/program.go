@@ -224,7 +224,7 @@ func (p *Program) variant(n int, length func(i int) int, shape func(i, j int) sh
 	return v
 }
 
-// matches tells whether v is the variant for n groups of shapes.
+// matches reports whether v is the variant for n groups of shapes.
 func (v *variant) matches(n int, length func(i int) int, shape func(i, j int) shapes.Shape) bool {
 	if n != len(v.shapes) {
 		return false
@@ -290,8 +290,7 @@ func (p *Program) compile(v *variant) {
 	v.info.Name = p.name
 }
 
-// parameterName returns the name of a parameter. By its prefix, package pjrt recognises parameters that XLA may
-// update in place.
+// parameterName names a parameter. Package pjrt recognises by the prefix what XLA may update in place.
 func (p *Program) parameterName(group, index int) string {
 	name := fmt.Sprintf("in%d_%d", group, index)
 	if slices.Contains(p.donate, group) {

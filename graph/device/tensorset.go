@@ -53,7 +53,7 @@ func (ts *TensorSet) localShape(i int) shapes.Shape {
 	return ts.Values[i].Shape()
 }
 
-// IsSharded tells whether each device has only a shard of tensor i.
+// IsSharded reports whether each device has only a shard of tensor i.
 func (ts *TensorSet) IsSharded(i int) bool { return i < len(ts.Sharded) && ts.Sharded[i] }
 
 // AddOnMesh appends a tensor, given its value on each device: a shard of the rows if sharded, else the whole tensor.

@@ -96,5 +96,5 @@ func fetchCUDA(ctx context.Context, wheels []wheel.Wheel, cache string,
 	return wheels[0].Path(cache), nil
 }
 
-// wheelsFit tells whether the pinned wheels are built for this machine.
+// wheelsFit reports whether the pinned wheels are built for this machine.
 func wheelsFit() bool { return runtime.GOOS == "linux" && runtime.GOARCH == "amd64" }

@@ -2,7 +2,7 @@
 // skipped if its device cannot be had here; it fails if a device is broken. The package also makes and compares
 // tensors.
 //
-// Only tests import it. It imports graph/device and the testing package.
+// Only tests import it.
 package graphtest
 
 import (

@@ -9,5 +9,5 @@
 // experts, biases, rope factors, other rotary scalings, quantisations that cannot be decoded and unknown
 // pre-tokenizers are refused by name.
 //
-// The package imports go-huggingface for the format itself, and mistral/config and mistral/safetensors.
+// The format itself is read by go-huggingface.
 package gguf

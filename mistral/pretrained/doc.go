@@ -8,6 +8,4 @@
 // Names, shapes and types of all tensors are checked against the config before they are used. Networks with tensors
 // that would be left out of the computation are refused, as are weights in formats other than safetensors and GGUF;
 // errors name the file and the tensor.
-//
-// The package imports graph/device for trained tensors, and mistral/config, mistral/safetensors and mistral/gguf.
 package pretrained

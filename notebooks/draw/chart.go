@@ -4,8 +4,7 @@
 // on a code host or in a saved page. ShowSurfaces adds an interactive plotly figure. Steps and Band make charts of the
 // metrics of a training run, and Live draws a chart again and again while the run goes on.
 //
-// Outside a notebook the package shows nothing, so that a program with its calls still runs. It imports bfpo/chart,
-// bfpo/report for standard errors, bfpo/track for metrics, and GoNB's client.
+// Outside a notebook the package shows nothing, so that a program with its calls still runs.
 package draw
 
 import "github.com/bfpo-go/bfpo/bfpo/chart"

@@ -5,10 +5,10 @@
 #     go build -o bfpo-bin ./cmd/bfpo
 #     cmd/bfpo/testdata/peers.sh FOLDER ROUNDS fixed|ragged|equal f32|bf16 [FLAGS]...
 #
-# FOLDER is a copy of the shared bench folder in which the model has been made. Each FLAGS adds one side: bfpo bench
-# with these flags, such as "-set=gradient_checkpointing=true". Every output line goes to FOLDER/rounds-*.jsonl. The
-# summary is one JSON object: the median and the range of each figure for each side, and the ratios of the medians of
-# each bfpo side to all other sides. Every round checks the losses of bfpo.
+# FOLDER holds the peers' programs, their model and the pairs (not in this repository). Each FLAGS adds one side: bfpo
+# bench with these flags, such as "-set=gradient_checkpointing=true". Every output line goes to FOLDER/rounds-*.jsonl.
+# The summary is one JSON object: the median and the range of each figure for each side, and the ratios of the medians
+# of each bfpo side to all other sides. Every round checks the losses of bfpo.
 #
 # equal is the first pair of fixed twice, for bfpo alone (PEERS=). It gives two devices the same work; the rows of fixed
 # have 896 and 720 tokens, so one device would wait for the other. No losses are known for equal.
