@@ -44,4 +44,13 @@ func TestPrompts(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", name, err, want)
 		}
 	}
+	for line, want := range map[string]string{
+		"How do I?":       `want JSON: {"messages": [{"role": "user", "content": "…"}]} (with the chat template) or {"prompt"`,
+		`{"prmpt": "a"}`:  `or {"prompt": "…"} (without), got the columns {prmpt}`,
+		`{"prompt": "a",`: "want JSON: ",
+	} {
+		if _, err := ParsePrompt([]byte(line)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", line, err, want)
+		}
+	}
 }
