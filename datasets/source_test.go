@@ -120,7 +120,7 @@ func TestOpenSource(t *testing.T) {
 		{"hole", "train", nil, "1 of the 2 files"},
 		{"twice", "train", nil, "keep one format"},
 		{"notes.txt", "train", nil, "want a .jsonl"},
-		{"missing.jsonl", "train", nil, "no such file"},
+		{"missing.jsonl", "train", nil, "data set missing.jsonl: no such file"},
 		{"nothing", "train", nil, "nor a hub id"},
 		{"org/name", "train", nil, "no hub is given"},
 		{"quickstart/safety", "train", []string{"quickstart/safety.jsonl"}, ""},

@@ -47,7 +47,9 @@ func QuickstartWheel() wheel.Wheel {
 func Open(ctx context.Context, name string, hub *hub.Hub, cache string, log func(format string, args ...any)) (
 	*pretrained.Model, error) {
 	file, err := findModel(ctx, name, hub, cache, log)
-	if err != nil {
+	if err != nil && name == "" {
+		return nil, err
+	} else if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
 	return pretrained.Open(file)
