@@ -151,7 +151,7 @@ func TestGenerate(t *testing.T) {
 func TestChat(t *testing.T) {
 	in := "Hi\n\n/compare nowhere\n/compare tiny\nHello\n/new\n/what\n/quit\nnot read\n"
 	out := mustCall(t, in, "chat", "-model=tiny", "-max-tokens=4", "-temperature=0", "-system=Be brief.")
-	for text, n := range map[string]int{"[tiny]": 2, "/compare DIR": 2, "nowhere": 1} {
+	for text, n := range map[string]int{"[tiny]": 2, "/compare DIR": 2, "nowhere": 1, "unknown command /what\n/compare DIR": 1} {
 		if strings.Count(out, text) != n {
 			t.Errorf("%q %d times, want %d:\n%s", text, strings.Count(out, text), n, out)
 		}
