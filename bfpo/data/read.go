@@ -27,6 +27,9 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTo
 	if d.Main, err = r.read(ctx, "main", c.DatasetMixer, FindSplit(c.DatasetSplits, "train")); err != nil {
 		return d, err
 	}
+	if c.Objective == "bfpo" { // the other objectives do not use the labels
+		d.Main.Notes = noteLabels(d.Main)
+	}
 	if c.UseBuffer && c.Objective != "sft" {
 		split := FindSplit(c.BufferDatasetSplits, "train")
 		if d.Buffer, err = r.read(ctx, "buffer", c.BufferDatasetMixer, split); err != nil {
@@ -136,6 +139,9 @@ func (r setReader) tokenise(ctx context.Context, mixture datasets.MixtureFiles) 
 		var preferences []datasets.Preference
 		if preferences, s.Counts, err = mixture.ReadPreferences(ctx); err == nil {
 			s.Pairs, drops, err = r.format.TokenizePreferences(ctx, preferences)
+			for _, p := range preferences {
+				s.Unlabelled += p.Unlabelled
+			}
 		}
 	}
 	if err == nil && len(s.Pairs)+len(s.Documents) == 0 {

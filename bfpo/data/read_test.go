@@ -60,3 +60,29 @@ func TestReadRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestNotes checks what a set says about missing safety labels.
+func TestNotes(t *testing.T) {
+	const row, labelled = `{"prompt": "Say a.", "chosen": "a", "rejected": "b"}` + "\n",
+		`{"prompt": "Say a.", "chosen": "a", "rejected": "b", "is_chosen_safe": true, "is_rejected_safe": false}` + "\n"
+	half := strings.Replace(labelled, "true", "null", 1)
+	file, cache := filepath.Join(t.TempDir(), "a.jsonl"), t.TempDir()
+	for _, test := range []struct{ text, objective, want string }{
+		{row + row, "bfpo", "no row of the main set has safety labels (is_chosen_safe, is_rejected_safe): " +
+			"every answer counts as safe"},
+		{row + half + labelled, "bfpo", "3 of 6 answers have no safety label and count as safe"},
+		{labelled + labelled, "bfpo", ""},
+		{row + row, "ipo", ""},
+	} {
+		if err := os.WriteFile(file, []byte(test.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c := runtest.Config(t, "dataset_mixer={"+file+": 1}", "objective="+test.objective, "use_buffer=false",
+			"evaluation_strategy=no", "do_eval=false")
+		for _, source := range []string{"file", "cache"} {
+			if notes := strings.Join(readTiny(t, c, cache).Main.Notes, "\n"); notes != test.want {
+				t.Errorf("%s, %s, from the %s: note %q, want %q", test.text, test.objective, source, notes, test.want)
+			}
+		}
+	}
+}

@@ -13,6 +13,8 @@ type Set struct {
 	Counts    []datasets.SetCount // rows taken from each dataset
 	Pairs     []batch.Pair
 	Documents []batch.Document
+
+	Unlabelled int // answers of the rows taken that have no safety label; pairs only
 }
 
 // Sets are the sets of a training stage. Buffer and HeldOut are empty if the recipe has none.

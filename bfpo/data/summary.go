@@ -1,6 +1,7 @@
 package data
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -14,6 +15,7 @@ type SetSummary struct {
 	Rows  int    // rows used
 	Cases Cases
 	Drops []Drop
+	Notes []string // what the user should know about the rows, such as missing safety labels
 }
 
 // Cases counts preference pairs by the safety labels of (chosen, rejected).
@@ -42,6 +44,22 @@ func countCases(pairs []batch.Pair) (cases Cases) {
 		}
 	}
 	return cases
+}
+
+// noteLabels returns a note about the answers of a set of pairs that have no safety label, if there are any.
+func noteLabels(s Set) []string {
+	answers := 0
+	for _, c := range s.Counts {
+		answers += 2 * c.Used
+	}
+	switch {
+	case s.Unlabelled == 0:
+		return nil
+	case s.Unlabelled == answers:
+		return []string{fmt.Sprintf("no row of the %s set has safety labels (is_chosen_safe, is_rejected_safe): "+
+			"every answer counts as safe", s.Name)}
+	}
+	return []string{fmt.Sprintf("%d of %d answers have no safety label and count as safe", s.Unlabelled, answers)}
 }
 
 // countDrops counts dropped rows by reason; shortened rows come last.

@@ -175,6 +175,11 @@ func TestData(t *testing.T) {
 			t.Errorf("the output lacks %q:\n%s", text, out)
 		}
 	}
+	plain := write(t, filepath.Join(t.TempDir(), "plain.jsonl"), `{"prompt": "Say a.", "chosen": "a", "rejected": "b"}`)
+	out = mustCall(t, "", append(args, "-set=dataset_mixer={"+plain+": 1}")...)
+	if note := "    no row of the main set has safety labels (is_chosen_safe, "; strings.Count(out, note) != 1 {
+		t.Errorf("the output lacks %q:\n%s", note, out)
+	}
 	var view struct {
 		Stages []stageView
 	}
