@@ -64,7 +64,12 @@ func explainNoHeldOut(c recipe.Config, err error) error {
 	if value == "no" {
 		key, value = "do_eval", "true"
 	}
-	return c.UsageErrorf(key, "%s needs held-out pairs: set eval_dataset_mixer: {./held-out.jsonl: 1.0} (%v)", value, err)
+	rows := "pairs"
+	if c.Objective == "sft" {
+		rows = "dialogues"
+	}
+	return c.UsageErrorf(key, "%s needs held-out %s: set eval_dataset_mixer: {./held-out.jsonl: 1.0} (%v)",
+		value, rows, err)
 }
 
 // ReadHeldOut reads and tokenises only held-out pairs, in the text format of a preference recipe. See Read about

@@ -11,7 +11,9 @@ package models
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -74,6 +76,9 @@ func findModel(ctx context.Context, name string, hub *hub.Hub, cache string, log
 		return model, nil
 	}
 	if _, err := os.Stat(name); err == nil || recipe.LooksLikePath(name) {
+		if wrong, ok := errors.AsType[*fs.PathError](err); ok {
+			err = wrong.Err // without the path, which is the name
+		}
 		return name, err
 	}
 	if strings.Count(name, "/") != 1 {

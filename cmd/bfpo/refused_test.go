@@ -70,7 +70,7 @@ func TestRefusedCommands(t *testing.T) {
 		`standard input, line 1: want JSON: {"messages": [{"role": "user", "content": "…"}]} (with the chat template) or `+
 			`{"prompt": "…"} (without); for one text use -prompt`)
 	call(t, "", "tokenize", "-model=nowhere").wants(t, exitUsage, "nowhere", "tiny")
-	call(t, "", "tokenize", "-model=./nowhere").wants(t, exitFailed, "nowhere")
+	call(t, "", "tokenize", "-model=./nowhere").wants(t, exitFailed, "/nowhere: no such file")
 	if gpus, _ := filepath.Glob("/dev/nvidia[0-9]*"); len(gpus) == 0 {
 		call(t, "", "version", "-platform=cuda").wants(t, exitFailed, "no NVIDIA GPU", "/dev/nvidia")
 	}
