@@ -13,6 +13,7 @@ type Preference struct {
 	PromptText, ChosenText, RejectedText string
 
 	ChosenSafe, RejectedSafe bool
+	Unlabelled               int // answers without a safety label, which count as safe
 }
 
 // Dialogue is an example of a supervised set. Exactly one of Messages, Text and InputIDs is set.

@@ -34,13 +34,16 @@ func readAnswers(r row, better, first int, answerColumn, safeColumn string) (Pre
 	var answers [2]string
 	var safe [2]bool
 	var err error
+	unlabelled := 0
 	for i := range answers {
 		if answers[i], err = r.text(fmt.Sprintf(answerColumn, first+i)); err != nil {
 			return Preference{}, err
 		}
-		if safe[i], err = r.safe(fmt.Sprintf(safeColumn, first+i)); err != nil {
+		label := fmt.Sprintf(safeColumn, first+i)
+		if safe[i], err = r.safe(label); err != nil {
 			return Preference{}, err
 		}
+		unlabelled += r.absent(label)
 	}
 	prompt, err := r.text("prompt")
 	if err != nil {
@@ -53,6 +56,7 @@ func readAnswers(r row, better, first int, answerColumn, safeColumn string) (Pre
 		Rejected:     []chat.Message{{Role: "assistant", Content: answers[rejected]}},
 		ChosenSafe:   safe[chosen],
 		RejectedSafe: safe[rejected],
+		Unlabelled:   unlabelled,
 	}, nil
 }
 
@@ -114,6 +118,7 @@ func readLabels(p Preference, r row) (Preference, error) {
 		return p, err
 	}
 	p.RejectedSafe, err = r.safe("is_rejected_safe")
+	p.Unlabelled = r.absent("is_chosen_safe") + r.absent("is_rejected_safe")
 	return p, err
 }
 

@@ -247,6 +247,34 @@ func TestTextFormatErrors(t *testing.T) {
 	}
 }
 
+// TestRoles checks that a message with a wrong role is blamed, and not the chat template.
+func TestRoles(t *testing.T) {
+	format := goldenFormat(t, false)
+	strict, err := chat.NewTemplate("{% for m in messages %}{% if m.role not in ['user', 'assistant'] %}"+
+		"{{ raise_exception('bad role') }}{% endif %}{{ m.content }}{% endfor %}", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		asked, answers string
+		template       *chat.Template
+		want           string
+	}{
+		{"user", "asistant", format.Template, `row test#0: the role "asistant" is unknown; the usual ones are system, user`},
+		{"user", "user", format.Template, `the last message of an answer has the role "user"; want assistant`},
+		{"usr", "assistant", strict, `the role "usr" is unknown; the usual ones are system, user, assistant and tool: `},
+		{"tool", "assistant", strict, "bad role"},
+	} {
+		p := question("Hi!", "Yes.", "No.")
+		p.Prompt[0].Role, p.Chosen[0].Role = test.asked, test.answers
+		format.Template = test.template
+		_, _, err := format.TokenizePreferences(context.Background(), []Preference{p})
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s, %s: have %v, want %q", test.asked, test.answers, err, test.want)
+		}
+	}
+}
+
 // mistralTokenizer reads the tokenizer of the recorded runs.
 func mistralTokenizer(t testing.TB) *tokenizer.Tokenizer {
 	t.Helper()

@@ -3,6 +3,7 @@ package datasets
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -47,11 +48,15 @@ func ReadPrompts(ctx context.Context, name, base string, hub *hub.Hub) (prompts 
 	return prompts, err
 }
 
+// PromptForms shows the two rows that ParsePrompt reads.
+const PromptForms = `{"messages": [{"role": "user", "content": "…"}]} (with the chat template) or ` +
+	`{"prompt": "…"} (without)`
+
 // ParsePrompt reads one row, as JSON.
 func ParsePrompt(line []byte) (Prompt, error) {
 	var r row
 	if err := json.Unmarshal(line, &r); err != nil {
-		return Prompt{}, err
+		return Prompt{}, errors.New("want JSON: " + PromptForms)
 	}
 	return readPrompt(r)
 }
@@ -63,7 +68,7 @@ func readPrompt(r row) (p Prompt, err error) {
 	case r.has("prompt"):
 		p.Text, err = r.text("prompt")
 	default:
-		err = fmt.Errorf("want {\"messages\": […]} or {\"prompt\": text}, got the columns %s", r.columns())
+		err = fmt.Errorf("want %s, got the columns {%s}", PromptForms, r.columns())
 	}
 	return p, err
 }

@@ -39,9 +39,18 @@ func TestPrompts(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, diff)
 		}
 	}
-	for name, want := range map[string]string{"bad.jsonl": "row 0", "none.txt": "no such file"} {
+	for name, want := range map[string]string{"bad.jsonl": "line 1", "none.txt": "no such file"} {
 		if _, err := ReadPrompts(context.Background(), name, dir, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+	for line, want := range map[string]string{
+		"How do I?":       `want JSON: {"messages": [{"role": "user", "content": "…"}]} (with the chat template) or `,
+		`{"prmpt": "a"}`:  `or {"prompt": "…"} (without), got the columns {prmpt}`,
+		`{"prompt": "a",`: "want JSON: ",
+	} {
+		if _, err := ParsePrompt([]byte(line)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", line, err, want)
 		}
 	}
 }

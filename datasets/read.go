@@ -2,9 +2,7 @@ package datasets
 
 import (
 	"bufio"
-	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +14,7 @@ import (
 )
 
 // rows calls yield with every row of the source and its ID, which is the file and the number of the row in it, counted
-// from 0. Errors, also those of yield, name the file and the row.
+// from 0. Errors, also those of yield, name the file and the row or, where rows are lines, the line, counted from 1.
 func (s Source) rows(yield func(id string, r row) error) error {
 	for _, file := range s.Files {
 		origin, number := s.Name, 0
@@ -30,7 +28,9 @@ func (s Source) rows(yield func(id string, r row) error) error {
 			number++
 			return nil
 		})
-		if err != nil {
+		if line, ok := errors.AsType[*lineError](err); ok {
+			return fmt.Errorf("data set %s: file %s, %w", s.Name, path.Base(file), line)
+		} else if err != nil {
 			return fmt.Errorf("data set %s: file %s, row %d (counted from 0): %w", s.Name, path.Base(file), number, err)
 		}
 	}
@@ -108,66 +108,13 @@ func (c *capped) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readJSON calls yield with each of the objects of a file, which is a sequence of them (.jsonl) or one array.
-func readJSON(content io.Reader, yield func(row) error) error {
-	buffered := bufio.NewReaderSize(content, 1<<16)
-	array, err := startsArray(buffered)
-	if err != nil {
-		return err
-	}
-	dec := json.NewDecoder(buffered)
-	dec.UseNumber()
-	if array {
-		dec.Token() // the opening bracket
-	}
-	for !array || dec.More() {
-		var r row
-		if err := dec.Decode(&r); err == io.EOF && !array {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("want a JSON object: %w", err)
-		}
-		if r == nil {
-			return errors.New("want a JSON object, have null")
-		}
-		if err := yield(r); err != nil {
-			return err
-		}
-	}
-	if _, err := dec.Token(); err != nil { // the closing bracket
-		return err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return errors.New("text after the closing bracket")
-	}
-	return nil
-}
-
-// startsArray skips a byte order mark and white space and reports whether a bracket follows.
-func startsArray(r *bufio.Reader) (bool, error) {
-	if mark, _ := r.Peek(3); bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
-		r.Discard(3)
-	}
-	for {
-		b, err := r.ReadByte()
-		if err == io.EOF {
-			return false, nil
-		} else if err != nil {
-			return false, err
-		}
-		if b != ' ' && b != '\t' && b != '\r' && b != '\n' {
-			return b == '[', r.UnreadByte()
-		}
-	}
-}
-
 // readLines calls yield with each line of a text file, as a row with the one column text.
 func readLines(content io.Reader, yield func(row) error) error {
 	s := bufio.NewScanner(content)
 	s.Buffer(make([]byte, 0, 1<<16), 64<<20)
-	for s.Scan() {
+	for line := 1; s.Scan(); line++ {
 		if err := yield(row{"text": s.Text()}); err != nil {
-			return err
+			return &lineError{line, err}
 		}
 	}
 	return s.Err()

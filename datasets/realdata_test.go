@@ -151,7 +151,7 @@ func TestRealDialogues(t *testing.T) {
 func TestRealUnknownLayout(t *testing.T) {
 	m := Mixture{Sets: []MixtureSet{{"hh_rlhf", 1}}, Split: "test", BaseFolder: fixture.Shared(t, "data")}
 	_, _, err := m.ReadPreferences(context.Background())
-	if err == nil || !strings.Contains(err.Error(), "harmless-base-test.jsonl, row 0") ||
+	if err == nil || !strings.Contains(err.Error(), "harmless-base-test.jsonl, line 1") ||
 		!strings.Contains(err.Error(), "plain {prompt, chosen, rejected}") {
 		t.Errorf("error %v", err)
 	}

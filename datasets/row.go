@@ -89,6 +89,14 @@ func (r row) safe(column string) (bool, error) {
 	return r.flag(column)
 }
 
+// absent returns 1 if a column is missing or null, and else 0.
+func (r row) absent(column string) int {
+	if r[column] == nil {
+		return 1
+	}
+	return 0
+}
+
 // choice returns the value of a column that chooses one of two answers: first or first+1, as a number or as text.
 func (r row) choice(column string, first int) (int, error) {
 	n, ok := integer(r[column])

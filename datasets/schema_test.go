@@ -20,9 +20,10 @@ func parseRow(t testing.TB, text string) row {
 }
 
 func TestPreferenceSchemas(t *testing.T) {
-	answered := func(chosen, rejected string, chosenSafe, rejectedSafe bool) Preference {
+	answered := func(chosen, rejected string, chosenSafe, rejectedSafe bool, unlabelled int) Preference {
 		p := question("q", chosen, rejected)
 		p.ID, p.ChosenSafe, p.RejectedSafe = "", chosenSafe, rejectedSafe
+		p.Unlabelled = unlabelled
 		return p
 	}
 	tests := []struct {
@@ -31,20 +32,20 @@ func TestPreferenceSchemas(t *testing.T) {
 	}{
 		{`{"prompt": "q", "response_0": "a", "response_1": "b", "is_response_0_safe": true, "is_response_1_safe": false,
 		   "better_response_id": 1, "safer_response_id": 0}`,
-			answered("b", "a", false, true)},
+			answered("b", "a", false, true, 0)},
 		{`{"prompt": "q", "response_0": "a", "response_1": "b", "better_response_id": 0}`,
-			answered("a", "b", true, true)},
+			answered("a", "b", true, true, 2)},
 		{`{"prompt": "q", "modeloutput1": "a", "modeloutput2": "b", "better_modelout": "2", "is_modelout1_safe": false,
 		   "is_modelout2_safe": true}`,
-			answered("b", "a", true, false)},
+			answered("b", "a", true, false, 0)},
 		{`{"prompt": "q", "chosen": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}],
 		   "rejected": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "b"}], "score_chosen": 8.5}`,
-			answered("a", "b", true, true)},
+			answered("a", "b", true, true, 2)},
 		{`{"prompt": [{"role": "user", "content": "q"}], "chosen": [{"role": "assistant", "content": "a"}],
 		   "rejected": [{"role": "assistant", "content": "b"}], "is_chosen_safe": 0, "is_rejected_safe": null}`,
-			answered("a", "b", false, true)},
+			answered("a", "b", false, true, 1)},
 		{`{"prompt": "q", "chosen": "a", "rejected": "b", "is_rejected_safe": false}`,
-			Preference{PromptText: "q", ChosenText: "a", RejectedText: "b", ChosenSafe: true}},
+			Preference{PromptText: "q", ChosenText: "a", RejectedText: "b", ChosenSafe: true, Unlabelled: 1}},
 	}
 	for _, test := range tests {
 		have, err := readExample(preferenceSchemas(), parseRow(t, test.row))

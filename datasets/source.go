@@ -84,6 +84,9 @@ func OpenSource(ctx context.Context, name, split, base string, hub *hub.Hub) (So
 	case err == nil:
 		return openFile(name, split, filepath.Base(local), os.DirFS(filepath.Dir(local)))
 	case dataFile.MatchString(name) || filepath.IsAbs(name) || strings.HasPrefix(name, "."):
+		if wrong, ok := errors.AsType[*fs.PathError](err); ok {
+			err = wrong.Err // without the path, which is the name
+		}
 		return Source{}, fmt.Errorf("data set %s: %w", name, err)
 	}
 

@@ -120,7 +120,7 @@ func TestOpenSource(t *testing.T) {
 		{"hole", "train", nil, "1 of the 2 files"},
 		{"twice", "train", nil, "keep one format"},
 		{"notes.txt", "train", nil, "want a .jsonl"},
-		{"missing.jsonl", "train", nil, "no such file"},
+		{"missing.jsonl", "train", nil, "data set missing.jsonl: no such file"},
 		{"nothing", "train", nil, "nor a hub id"},
 		{"org/name", "train", nil, "no hub is given"},
 		{"quickstart/safety", "train", []string{"quickstart/safety.jsonl"}, ""},
@@ -151,10 +151,11 @@ func TestContainers(t *testing.T) {
 	dir := writeFiles(t, map[string]string{
 		"a.jsonl": lines, "a.json": array, "b.json": lines, "a.parquet": table,
 		"a.jsonl.gz": gzipText(t, lines), "a.jsonl.zst": zstdText(t, lines), "a.jsonl.xz": xzText(t, lines),
-		"a.parquet.zst": zstdText(t, table),
+		"a.parquet.zst": zstdText(t, table), "c.jsonl": "{\n\"text\":\n\"one\"}{\"text\": \"two\"\n}\n",
 	})
 	for _, name := range []string{
 		"a.jsonl", "a.json", "b.json", "a.parquet", "a.jsonl.gz", "a.jsonl.zst", "a.jsonl.xz", "a.parquet.zst",
+		"c.jsonl",
 	} {
 		m := Mixture{Sets: []MixtureSet{{name, 1}}, Split: "train", BaseFolder: dir}
 		rows, counts, err := m.ReadDialogues(context.Background())
@@ -173,13 +174,24 @@ func TestBadFiles(t *testing.T) {
 	sound := parquetFile(t, struct {
 		Text string `parquet:"text"`
 	}{"one"})
+	const one = `{"text": "one"}`
 	tests := []struct{ name, content, want string }{
-		{"a.jsonl", `{"text": "one"}` + "\n" + `{"text": 1}`,
-			"file a.jsonl, row 1 (counted from 0): read as text: column text: want text, have 1"},
-		{"a.jsonl", `{"txt": "one"}`, "row 0 (counted from 0): columns {txt} fit no known layout"},
-		{"a.jsonl", "{\"text\": \"one\"}\n{\"text", "row 1 (counted from 0): want a JSON object"},
-		{"a.jsonl", `"text"`, "want a JSON object"},
-		{"a.jsonl", `null`, "want a JSON object"},
+		{"a.jsonl", one + "\n" + `{"text": 1}`,
+			"file a.jsonl, line 2: read as text: column text: want text, have 1"},
+		{"a.jsonl", "\n \n" + `{"txt": "one"}`, "file a.jsonl, line 3: columns {txt} fit no known layout"},
+		{"a.jsonl", one + "\n\n" + one + one + "\n{\"txt\":\n1}\n" + one, "line 4: columns {txt} fit no known layout"},
+		{"a.jsonl", one + "\n" + one + `{"txt": 1}` + "\n" + one, "line 2: columns {txt} fit no known layout"},
+		{"a.jsonl", one + "\n{\"text", "line 2: not a complete JSON object (the file ends within it); each line must be"},
+		{"a.jsonl", one + "\n" + `{"text": "two",}` + "\n" + one,
+			"line 2: not a complete JSON object (invalid character '}' looking for"},
+		{"a.jsonl", one + "\n\n" + one[:14] + "\n\n" + one,
+			"line 3: not a complete JSON object (it goes on in line 5: invalid character '{' after object key:value pair)"},
+		{"a.jsonl", one + "\n" + strings.Repeat(" ", 1<<17) + "\n" + one + "\n,", "line 4: not a complete JSON object"},
+		{"a.jsonl", `"text"`, "line 1: want a JSON object {…}, have JSON of type string"},
+		{"a.jsonl", one + "\n[1]\n" + one, "line 2: want a JSON object {…}, have JSON of type array"},
+		{"a.jsonl", one + "\n7\n" + one, "line 2: want a JSON object {…}, have JSON of type number"},
+		{"a.jsonl", one + "\n" + `null`, "line 2: want a JSON object {…}, have null"},
+		{"a.json", "[" + one + `, {"txt": 1}]`, "row 1 (counted from 0): columns {txt} fit no known layout"},
 		{"a.json", `[{"text": "one"}] {}`, "text after the closing bracket"},
 		{"a.json", `[{"text": "one"}`, "row 1"},
 		{"a.parquet", "PAR1 and nothing", "parquet"},

@@ -85,7 +85,24 @@ func (f TextFormat) render(messages []chat.Message, generationPrompt bool) (stri
 	if f.Template == nil {
 		return "", errors.New("rows of messages need a chat template")
 	}
-	return f.Template.Render(messages, generationPrompt)
+	text, err := f.Template.Render(messages, generationPrompt)
+	if err != nil {
+		if role := unknownRole(messages); role != nil {
+			return "", fmt.Errorf("%w: %w", role, err)
+		}
+	}
+	return text, err
+}
+
+// unknownRole returns an error that names the first role that no usual chat template knows, or nil if there is none.
+func unknownRole(messages []chat.Message) error {
+	known := []string{"system", "user", "assistant", "tool", "function", "ipython", "developer"}
+	for _, m := range messages {
+		if !slices.Contains(known, m.Role) {
+			return fmt.Errorf("the role %q is unknown; the usual ones are system, user, assistant and tool", m.Role)
+		}
+	}
+	return nil
 }
 
 // renderAnswer returns the text that the template writes for an answer after prompt, the question with its generation
@@ -97,6 +114,12 @@ func (f TextFormat) renderAnswer(prompt string, question, answer []chat.Message)
 	}
 	text, ok := strings.CutPrefix(dialogue, prompt)
 	if !ok {
+		if err := unknownRole(slices.Concat(question, answer)); err != nil {
+			return "", err
+		}
+		if last := answer[len(answer)-1].Role; last != "assistant" {
+			return "", fmt.Errorf("the last message of an answer has the role %q; want assistant", last)
+		}
 		return "", fmt.Errorf("the chat template writes another text before an answer than it asks for one with " +
 			"(add_generation_prompt): answers cannot be told from prompts; set chat_template to one where the second " +
 			"continues the first")

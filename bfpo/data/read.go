@@ -2,6 +2,7 @@ package data
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,6 +27,9 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTo
 	if d.Main, err = r.read(ctx, "main", c.DatasetMixer, FindSplit(c.DatasetSplits, "train")); err != nil {
 		return d, err
 	}
+	if c.Objective == "bfpo" { // the other objectives do not use the labels
+		d.Main.Notes = noteLabels(d.Main)
+	}
 	if c.UseBuffer && c.Objective != "sft" {
 		split := FindSplit(c.BufferDatasetSplits, "train")
 		if d.Buffer, err = r.read(ctx, "buffer", c.BufferDatasetMixer, split); err != nil {
@@ -48,7 +52,24 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTo
 		return d, c.UsageErrorf("dataset_splits", "no test split to evaluate on; eval_dataset_mixer names other sets")
 	}
 	d.HeldOut, err = r.read(ctx, "held out", mixer, split)
+	if !r.heldOut && errors.Is(err, datasets.ErrNoSplit) {
+		return d, explainNoHeldOut(c, err)
+	}
 	return d, err
+}
+
+// explainNoHeldOut is the error of a recipe with evaluations whose datasets lack a test split.
+func explainNoHeldOut(c recipe.Config, err error) error {
+	key, value := "evaluation_strategy", c.EvaluationStrategy
+	if value == "no" {
+		key, value = "do_eval", "true"
+	}
+	rows := "pairs"
+	if c.Objective == "sft" {
+		rows = "dialogues"
+	}
+	return c.UsageErrorf(key, "%s needs held-out %s: set eval_dataset_mixer: {./held-out.jsonl: 1.0} (%v)",
+		value, rows, err)
 }
 
 // ReadHeldOut reads and tokenises only held-out pairs, in the text format of a preference recipe. See Read about
@@ -68,6 +89,9 @@ type setReader struct {
 	hub       *hub.Hub
 	cache     rowCache
 	heldOut   bool // the datasets are used for evaluation only; see datasets.Mixture
+
+	name  string       // of the set that is read, in messages and reports: main, buffer or held out
+	mixer recipe.Mixer // its datasets
 }
 
 func newSetReader(c recipe.Config, m config.Config, t models.ChatTokenizer, hub *hub.Hub, cache string) setReader {
@@ -75,8 +99,9 @@ func newSetReader(c recipe.Config, m config.Config, t models.ChatTokenizer, hub 
 	return setReader{config: c, tokenizer: t, format: format, hub: hub, cache: newRowCache(cache)}
 }
 
-// read reads one set, from the cache if it holds the set. name is the set's name in messages and reports.
+// read reads one set, from the cache if it holds the set.
 func (r setReader) read(ctx context.Context, name string, m recipe.Mixer, split string) (Set, error) {
+	r.name, r.mixer = name, m
 	mixture := NewMixture(r.config, m, split, r.hub)
 	mixture.HeldOut = r.heldOut
 	s, err := r.readMixture(ctx, mixture)
@@ -119,13 +144,41 @@ func (r setReader) tokenise(ctx context.Context, mixture datasets.MixtureFiles) 
 		var preferences []datasets.Preference
 		if preferences, s.Counts, err = mixture.ReadPreferences(ctx); err == nil {
 			s.Pairs, drops, err = r.format.TokenizePreferences(ctx, preferences)
+			for _, p := range preferences {
+				s.Unlabelled += p.Unlabelled
+			}
 		}
 	}
 	if err == nil && len(s.Pairs)+len(s.Documents) == 0 {
-		err = fmt.Errorf("no row is left to use from %s%s", describeCounts(s.Counts), describeDrops(drops))
+		err = r.explainNoRows(s.Counts, drops)
 	}
 	s.Drops = countDrops(drops)
 	return s, err
+}
+
+// explainNoRows says why no row of a set is left to use. counts has one element for each dataset of the mixer.
+func (r setReader) explainNoRows(counts []datasets.SetCount, drops datasets.Drops) error {
+	total := 0
+	var names, shares []string
+	for i, c := range counts {
+		total += c.Rows
+		names = append(names, c.Name)
+		if c.Rows > 0 && c.Used == 0 {
+			shares = append(shares, fmt.Sprintf("fraction %v of %d rows is less than one row", r.mixer[i].Fraction, c.Rows))
+		}
+	}
+	if total == 0 {
+		return fmt.Errorf("%s holds no rows", strings.Join(names, ", "))
+	}
+	text := describeCounts(counts) + describeDrops(drops)
+	if len(shares) > 0 {
+		key := "dataset_mixer"
+		if r.name == "buffer" {
+			key = "buffer_dataset_mixer"
+		}
+		text += fmt.Sprintf(": %s; raise it in %s", strings.Join(shares, ", "), key)
+	}
+	return fmt.Errorf("no row is left to use from %s", text)
 }
 
 // describeCounts lists how many rows were taken from each dataset.

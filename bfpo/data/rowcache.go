@@ -17,7 +17,7 @@ import (
 
 // rowsMagic begins the files of tokenised rows. Raise its number when the layout of an entry changes, or when
 // datasets makes other rows from the same input; TestRowsMagic fails then.
-const rowsMagic = "bfpo tokenised rows 1\n"
+const rowsMagic = "bfpo tokenised rows 2\n"
 
 // rowsLimit is how many bytes of disk tokenised rows may take.
 const rowsLimit = 4 << 30
@@ -79,10 +79,12 @@ type packedSet struct {
 	Starts  [][]int  // packed documents only
 	Tokens  int      // sum of Lengths
 	Varints []byte   // the token ids
+
+	Unlabelled int // see Set
 }
 
 func packSet(s Set) packedSet {
-	p := packedSet{Counts: s.Counts, Drops: s.Drops}
+	p := packedSet{Counts: s.Counts, Drops: s.Drops, Unlabelled: s.Unlabelled}
 	add := func(ids []int32) {
 		p.Lengths = append(p.Lengths, len(ids))
 		p.Tokens += len(ids)
@@ -125,7 +127,7 @@ func unpackSet(data []byte) (s Set, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.Counts, s.Drops = p.Counts, p.Drops
+	s.Counts, s.Drops, s.Unlabelled = p.Counts, p.Drops, p.Unlabelled
 	for i, id := range p.IDs {
 		if !pairs {
 			s.Documents = append(s.Documents, batch.Document{ID: id, IDs: sequences[i], Starts: p.Starts[i]})

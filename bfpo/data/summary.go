@@ -14,6 +14,7 @@ type SetSummary struct {
 	Rows  int    // rows used
 	Cases Cases
 	Drops []Drop
+	Notes []string // what the user should know about the rows, such as missing safety labels
 }
 
 // Cases counts preference pairs by the safety labels of (chosen, rejected).

@@ -8,7 +8,9 @@ package models
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path"
@@ -46,7 +48,9 @@ func QuickstartWheel() wheel.Wheel {
 func Open(ctx context.Context, name string, hub *hub.Hub, cache string, log *slog.Logger) (
 	*pretrained.Model, error) {
 	file, err := findModel(ctx, name, hub, cache, log)
-	if err != nil {
+	if err != nil && name == "" {
+		return nil, err
+	} else if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
 	return pretrained.Open(file)
@@ -71,6 +75,9 @@ func findModel(ctx context.Context, name string, hub *hub.Hub, cache string, log
 		return model, nil
 	}
 	if _, err := os.Stat(name); err == nil || recipe.LooksLikePath(name) {
+		if wrong, ok := errors.AsType[*fs.PathError](err); ok {
+			err = wrong.Err // without the path, which is the name
+		}
 		return name, err
 	}
 	if strings.Count(name, "/") != 1 {

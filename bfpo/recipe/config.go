@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/gomlx/compute/dtypes"
 
@@ -175,7 +176,8 @@ func Default() Config {
 	}
 }
 
-// Origin returns where the value of a key was given, as "file:line" or "-set=key=value", or "" for a default.
+// Origin returns where the value of a key was given, as "file:line", "-set=key=value" or another flag, or "" for a
+// default.
 func (c Config) Origin(key string) string { return c.origins[key] }
 
 // Stage is one step of a pipeline.
@@ -203,7 +205,10 @@ type EvalStage struct {
 // key.
 func (c Config) UsageErrorf(key, format string, args ...any) error {
 	text := fmt.Sprintf(format, args...)
-	if origin := c.Origin(key); origin != "" {
+	origin := c.Origin(key)
+	if strings.HasPrefix(origin, "-"+key+"=") { // a flag of the key's name
+		return usage.Errorf("%s: %s", origin, text)
+	} else if origin != "" {
 		return usage.Errorf("%s: %s: %s", origin, key, text)
 	}
 	return usage.Errorf("%s: %s (not given; this is its default)", key, text)

@@ -11,20 +11,26 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
-// entry is one key of one file, or one -set flag.
+// Flag is a flag of a command that stands for a key of the recipe.
+type Flag struct {
+	Key, Value string // the value as YAML
+	Typed      string // the flag as messages show it, "-name=value"
+}
+
+// entry is one key of one file, or one flag.
 type entry struct {
 	key   string
 	value *yaml.Node
 	file  string // as shown in messages; "" for a flag
 	line  int
-	flag  string // key=value as written; "" for a file
+	flag  string // -set=key=value or another flag, as written; "" for a file
 	dir   folder // what relative names in the value are relative to
 }
 
 // originOf returns where n, a node of the entry's value, was given: "file:line" or the flag.
 func (e entry) originOf(n *yaml.Node) string {
 	if e.file == "" {
-		return "-set=" + e.flag
+		return e.flag
 	}
 	return fmt.Sprintf("%s:%d", e.file, n.Line)
 }
@@ -32,25 +38,41 @@ func (e entry) originOf(n *yaml.Node) string {
 // origin returns where the entry was given: "file:line" or the flag.
 func (e entry) origin() string { return e.originOf(&yaml.Node{Line: e.line}) }
 
-// parseSets makes an entry of each -set flag.
-func parseSets(sets []string) ([]entry, error) {
+// parseSets makes an entry of each -set flag, and then of each flag that stands for a key.
+func parseSets(sets []string, typed []Flag) ([]entry, error) {
 	var entries []entry
 	for _, set := range sets {
 		key, value, ok := strings.Cut(set, "=")
 		if !ok || key == "" {
 			return nil, usage.Errorf("-set=%s: want key=value", set)
 		}
-		var doc yaml.Node
-		if err := yaml.Unmarshal([]byte(value), &doc); err != nil {
-			return nil, usage.Errorf("-set=%s: the value is not YAML: %w", set, err)
+		e, err := Flag{Key: strings.TrimSpace(key), Value: value, Typed: "-set=" + set}.entry()
+		if err != nil {
+			return nil, err
 		}
-		n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
-		if len(doc.Content) > 0 {
-			n = doc.Content[0]
+		entries = append(entries, e)
+	}
+	for _, f := range typed {
+		e, err := f.entry()
+		if err != nil {
+			return nil, err
 		}
-		entries = append(entries, entry{key: strings.TrimSpace(key), value: n, flag: set})
+		entries = append(entries, e)
 	}
 	return entries, nil
+}
+
+// entry makes an entry of a flag.
+func (f Flag) entry() (entry, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(f.Value), &doc); err != nil {
+		return entry{}, usage.Errorf("%s: the value is not YAML: %w", f.Typed, err)
+	}
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
+	if len(doc.Content) > 0 {
+		n = doc.Content[0]
+	}
+	return entry{key: f.Key, value: n, flag: f.Typed}, nil
 }
 
 // splitMapping makes an entry of each key of a mapping, with the file and folder of the entry parent.

@@ -4,13 +4,13 @@ import "io/fs"
 
 // Load reads and resolves a recipe. name is a recipe in recipes ("zephyr-7b/bfpo") or the path of a file; an empty
 // name stands for an empty recipe. Each of sets is "key=value" with a YAML value. Of several values of a key the last
-// counts, in this order: the default, the recipe, the file that other_data_config names, sets.
+// counts, in this order: the default, the recipe, the file that other_data_config names, sets, typed.
 //
 // An unknown key, a key given twice, and a value that has the wrong type, is out of range or is not supported are a
 // *usage.Error, which names the file and line or the flag.
-func Load(recipes fs.FS, name string, sets []string) (Config, error) {
+func Load(recipes fs.FS, name string, sets []string, typed ...Flag) (Config, error) {
 	l := loader{recipes}
-	flags, err := parseSets(sets)
+	flags, err := parseSets(sets, typed)
 	if err != nil {
 		return Config{}, err
 	}

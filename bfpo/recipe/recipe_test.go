@@ -99,6 +99,8 @@ func TestRefused(t *testing.T) {
 		{"loss_type: ipo\nobjective: dpo", "", ":1: loss_type: ipo contradicts objective: dpo"},
 		{"report_to: [wanbd]", "", `:1: report_to: "wanbd" is unknown; did you mean wandb?`},
 		{"platform: gpu", "", `"gpu" is unknown; want auto, cpu, cuda or go`},
+		{"platform: cdua", "", `"cdua" is unknown; want auto, cpu, cuda or go or the path of a plugin; did you mean cuda?`},
+		{"platform: CUDA", "", "; did you mean cuda?"},
 		{"mesh: rows=2", "", "want data, zero1, fsdp or sizes"},
 		{"devices: 0", "", ":1: devices: must be at least 1"},
 		{"devices: 4\nmesh: data=2,fsdp=4", "", ":2: mesh: data=2,fsdp=4 is a mesh of 8 devices, but there are to be 4"},

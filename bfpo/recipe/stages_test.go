@@ -95,7 +95,7 @@ func TestStagesRefused(t *testing.T) {
 		"stages:\n- tune: z/sft":                             `:2: stages: "tune" is no kind of stage`,
 		"stages:\n- sft: {}":                                 ":2: sft: want a recipe or a mapping of keys",
 		"stages:\n- sft: [z/sft]":                            ":2: want a mapping of keys to values, got a list",
-		"stages:\n- sft: {seed: 1}":                          "dataset_mixer: names no dataset to train on",
+		"stages:\n- sft: {seed: 1}":                          "dataset_mixer is missing: add dataset_mixer: {",
 		"stages:\n- sft: z/stf":                              "did you mean z/sft?",
 		"stages:\n- sft: all":                                "a stage has no stages of its own",
 		"stages:\n- sft: {config: 3}":                        ":2: config: want a string, got 3",

@@ -104,8 +104,12 @@ func (c Config) checkChoices() (problems []error) {
 	}
 	platforms := []string{"auto", "cpu", "cuda", "go"}
 	if !slices.Contains(platforms, c.Platform) && !LooksLikePath(c.Platform) {
-		problems = append(problems, c.UsageErrorf("platform", "%q is unknown; want %s or the path of a plugin",
-			c.Platform, usage.OneOf(platforms)))
+		suggestion := ""
+		if len(c.Platform) > len("cpu") { // tpu and gpu are near cpu, but nobody who writes them means it
+			suggestion = usage.DidYouMean(strings.ToLower(c.Platform), []string{"cuda", "auto", "cpu"})
+		}
+		problems = append(problems, c.UsageErrorf("platform", "%q is unknown; want %s or the path of a plugin%s",
+			c.Platform, usage.OneOf(platforms), suggestion))
 	}
 	return problems
 }
@@ -160,7 +164,10 @@ func (c Config) ForStage(kind string) (Config, error) {
 	if (c.Objective == "sft") != (kind == "sft") {
 		return Config{}, c.UsageErrorf("objective", "%s does not fit a stage of kind %s", c.Objective, kind)
 	}
-	if len(c.DatasetMixer) == 0 {
+	if len(c.DatasetMixer) == 0 && c.Origin("dataset_mixer") == "" {
+		return Config{}, usage.Errorf("dataset_mixer is missing: add dataset_mixer: {./safety.jsonl: 1.0} to the recipe, " +
+			"or name a recipe with -config")
+	} else if len(c.DatasetMixer) == 0 {
 		return Config{}, c.UsageErrorf("dataset_mixer", "names no dataset to train on")
 	}
 	return c, c.validate()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
@@ -60,7 +61,8 @@ func isHubID(name string) bool {
 	return hubID.MatchString(name) && !strings.HasPrefix(name, recipe.QuickstartPrefix) && err != nil
 }
 
-// WriteCard writes the card to a path, atomically.
+// WriteCard writes the card to a path, atomically. Beside the card are the model's files or, in the folder of a run,
+// the subfolder rundir.Model with them.
 func WriteCard(path string, c Card) error {
 	head := frontMatter{
 		License: c.License, Library: "transformers", Pipeline: "text-generation",
@@ -87,11 +89,15 @@ func WriteCard(path string, c Card) error {
 	if err != nil {
 		return fmt.Errorf("model card: %w", err)
 	}
+	folder := "PATH_OF_THIS_FOLDER"
+	if _, err := os.Stat(filepath.Join(filepath.Dir(path), rundir.Model)); err == nil {
+		folder += "/" + rundir.Model
+	}
 	var text bytes.Buffer
 	if err := page.Execute(&text, struct {
 		Card
-		FrontMatter string
-	}{c, string(front)}); err != nil {
+		FrontMatter, Folder string
+	}{c, string(front), folder}); err != nil {
 		return fmt.Errorf("model card: %w", err)
 	}
 	return atomicfile.Write(path, func(w io.Writer) error {

@@ -73,6 +73,29 @@ func TestCardOfLocalModel(t *testing.T) {
 	}
 }
 
+// TestCardFolder checks that the card of a run's folder names the subfolder with the weights, and theirs does not.
+func TestCardFolder(t *testing.T) {
+	run := t.TempDir()
+	if err := os.Mkdir(filepath.Join(run, "model"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for folder, want := range map[string]string{
+		run:                         "PATH_OF_THIS_FOLDER/model",
+		filepath.Join(run, "model"): "PATH_OF_THIS_FOLDER",
+	} {
+		path := filepath.Join(folder, "README.md")
+		if err := WriteCard(path, Card{Name: "x", Objective: bfpo.Objective{Name: "sft"}}); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		for _, line := range []string{"bfpo chat -model=" + want + "\n", "folder = \"" + want + "\"\n"} {
+			if err != nil || !strings.Contains(string(text), line) {
+				t.Errorf("%s: %v, no %q in\n%s", folder, err, line, text)
+			}
+		}
+	}
+}
+
 func TestLossEquations(t *testing.T) {
 	for _, name := range bfpo.Objectives() {
 		if equation := lossEquation(bfpo.Objective{Name: name, Beta: 0.5, B1: 3}); !strings.HasPrefix(equation, "L = ") {

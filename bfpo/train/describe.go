@@ -145,6 +145,9 @@ func describeData(sets data.Sets) string {
 		for _, drop := range set.Drops {
 			line += fmt.Sprintf("; %d %s", drop.Rows, drop.Reason)
 		}
+		for _, note := range set.Notes {
+			line += "; " + note
+		}
 		lines = append(lines, line)
 	}
 	return strings.Join(lines, "\n")

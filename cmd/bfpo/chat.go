@@ -84,7 +84,7 @@ func (c *conversation) turn(ctx context.Context, line string) (done bool, err er
 		}
 		return false, nil
 	case strings.HasPrefix(command, "/"):
-		fmt.Fprintln(c.std.out, chatHelp)
+		fmt.Fprintf(c.std.out, "unknown command %s\n%s\n", command, chatHelp)
 		return false, nil
 	}
 	for _, s := range c.speakers {

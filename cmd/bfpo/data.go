@@ -203,6 +203,9 @@ func printStage(w io.Writer, v stageView, l models.ChatTokenizer, rows int) {
 		for _, d := range s.set.Drops {
 			fmt.Fprintf(w, "    %d %s\n", d.Rows, d.Reason)
 		}
+		for _, note := range s.set.Notes {
+			fmt.Fprintf(w, "    %s\n", note)
+		}
 		printRows(w, s.set, l, rows)
 	}
 	fmt.Fprintln(w)

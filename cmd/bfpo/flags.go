@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
@@ -163,7 +164,7 @@ func (o *options) nearestFlag(err error) string {
 
 // recipe loads the recipe of -config. The keys of -set override it, and so do the flags that stand for a key.
 func (o *options) recipe() (recipe.Config, error) {
-	sets := append([]string{}, o.sets...)
+	var typed []recipe.Flag
 	given := map[string]bool{}
 	o.set.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	for _, f := range []struct{ flag, key, value string }{
@@ -171,17 +172,20 @@ func (o *options) recipe() (recipe.Config, error) {
 		{"prompts", "redteam_prompts", o.prompts}, {"judge", "redteam_judge", o.judge},
 	} {
 		if given[f.flag] || f.value != "" { // chat sets the model without the flag
-			sets = append(sets, f.key+"="+quoted(f.value))
+			typed = append(typed, recipe.Flag{
+				Key: f.key, Value: quoted(f.value), Typed: fmt.Sprintf("-%s=%s", f.flag, f.value),
+			})
 		}
 	}
 	if given["devices"] {
-		sets = append(sets, fmt.Sprintf("devices=%d", o.devices))
+		value := strconv.Itoa(o.devices)
+		typed = append(typed, recipe.Flag{Key: "devices", Value: value, Typed: "-devices=" + value})
 	}
 	files, err := recipes()
 	if err != nil {
 		return recipe.Config{}, err
 	}
-	return recipe.Load(files, o.config, sets)
+	return recipe.Load(files, o.config, o.sets, typed...)
 }
 
 // quoted returns a text as a YAML string.

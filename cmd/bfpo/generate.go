@@ -54,7 +54,8 @@ func (a *answering) check() error {
 func runGenerate(ctx context.Context, o *options, args []string) error {
 	a := o.answering(256, 0)
 	prompt := o.set.String("prompt", "",
-		"`text` to continue, without a template; without this flag, prompts are JSON lines on standard input")
+		"`text` to continue, without a template; without this flag, prompts are JSON lines on standard input:\n"+
+			datasets.PromptForms)
 	if err := o.parse(args); err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (m loaded) readPrompts(ctx context.Context, in io.Reader) (prompts [][]int3
 	err = eachLine(ctx, in, func(line []byte) error {
 		p, err := datasets.ParsePrompt(line)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w; for one text use -prompt", err)
 		}
 		ids, err := m.promptIDs(p)
 		prompts = append(prompts, ids)

@@ -190,7 +190,7 @@ func TestRedTeamRefused(t *testing.T) {
 			[]string{"redteam_temperature", "so that two answers differ"}},
 		{[]string{"-config=tiny/redteam", "-set=redteam_held_out=1"}, exitUsage, []string{"redteam_held_out", "below 1"}},
 		{[]string{"-config=tiny/redteam", "-set=redteam_prompts=null"}, exitUsage,
-			[]string{"dataset_mixer: names no dataset"}},
+			[]string{"dataset_mixer is missing"}},
 		{[]string{"-config=tiny/redteam", "-set=resume_from_checkpoint=step-3"}, exitUsage,
 			[]string{"with true, redteam continues"}},
 		{[]string{"-config=tiny/redteam", "-prompts=" + file, "-set=redteam_rank_safe=false"}, exitFailed,

@@ -40,9 +40,22 @@ func TestRefusedRecipes(t *testing.T) {
 		{"no such file", []string{"-config=nowhere/recipe.yaml"}, exitUsage, []string{"nowhere/recipe.yaml"}},
 		{"no such name", []string{"-config=tny"}, exitUsage, []string{"tny", "did you mean tiny?"}},
 		{"set without a value", []string{good, "-set=beta"}, exitUsage, []string{"-set=beta", "key=value"}},
-		{"unknown platform", []string{good, "-platform=nonsense"}, exitUsage, []string{"nonsense", "auto, cpu, cuda or go"}},
-		{"two devices", []string{good, "-devices=2"}, exitUsage, []string{"devices: 2, but the pure Go backend"}},
-		{"no devices", []string{good, "-devices=0"}, exitUsage, []string{"devices: must be at least 1"}},
+		{"unknown platform", []string{good, "-platform=nonsense"}, exitUsage, []string{
+			`bfpo: -platform=nonsense: "nonsense" is unknown; want auto, cpu, cuda or go`}},
+		{
+			"misspelled platform",
+			[]string{good, "-platform=CUDA"},
+			exitUsage,
+			[]string{"-platform=CUDA: ", "did you mean cuda?"},
+		},
+		{
+			"no data",
+			nil,
+			exitUsage,
+			[]string{"dataset_mixer is missing: add dataset_mixer: {./safety.jsonl: 1.0}", "-config"},
+		},
+		{"two devices", []string{good, "-devices=2"}, exitUsage, []string{"-devices=2: 2, but the pure Go backend"}},
+		{"no devices", []string{good, "-devices=0"}, exitUsage, []string{"-devices=0: must be at least 1"}},
 		{"unbuilt key", []string{good, "-set=use_peft=true"}, exitUsage, []string{"use_peft", "not supported yet"}},
 		{"pipeline as a stage", []string{"-config=tiny"}, exitUsage, []string{"bfpo run -config=tiny"}},
 		{"unknown flag", []string{"-confg=x"}, exitUsage, []string{"-confg", "did you mean -config?"}},
@@ -62,9 +75,12 @@ func TestRefusedCommands(t *testing.T) {
 		"flag provided but not defined: -adapter")
 	call(t, "", "data", "-model=tiny", "-rows=-1").wants(t, exitUsage, "-rows=-1")
 	call(t, "", "generate", "-model=tiny", "-max-tokens=0").wants(t, exitUsage, "-max-tokens=0")
-	call(t, "", "generate", "-prompt=x").wants(t, exitUsage, "-model=")
+	call(t, "", "generate", "-prompt=x").wants(t, exitUsage, "bfpo: no model: set model_name_or_path", "-model=")
+	call(t, "How?\n", "generate", "-platform=go", "-model=tiny").wants(t, exitFailed,
+		`standard input, line 1: want JSON: {"messages": [{"role": "user", "content": "…"}]} (with the chat template) or `+
+			`{"prompt": "…"} (without); for one text use -prompt`)
 	call(t, "", "tokenize", "-model=nowhere").wants(t, exitUsage, "nowhere", "tiny")
-	call(t, "", "tokenize", "-model=./nowhere").wants(t, exitFailed, "nowhere")
+	call(t, "", "tokenize", "-model=./nowhere").wants(t, exitFailed, "/nowhere: no such file")
 	if gpus, _ := filepath.Glob("/dev/nvidia[0-9]*"); len(gpus) == 0 {
 		call(t, "", "version", "-platform=cuda").wants(t, exitFailed, "no NVIDIA GPU", "/dev/nvidia")
 	}
@@ -85,11 +101,11 @@ func TestRefusedData(t *testing.T) {
 	t.Setenv("HF_HOME", dir)
 	refused(t, []refusal{
 		{"missing file", []string{good, mixer(dir + "/none.jsonl")}, exitFailed,
-			[]string{"main set", "none.jsonl", "no such file"}},
+			[]string{"main set", "/none.jsonl: no such file"}},
 		{"missing buffer file", []string{good, "-set=buffer_dataset_mixer={'" + dir + "/none.jsonl': 1.0}"}, exitFailed,
 			[]string{"buffer set", "none.jsonl"}},
-		{"row of no schema", []string{good, mixer(bad)}, exitFailed, []string{"bad.jsonl, row 1", "chosen, prompt"}},
-		{"torn row", []string{good, mixer(torn)}, exitFailed, []string{"torn.jsonl, row 1"}},
+		{"row of no schema", []string{good, mixer(bad)}, exitFailed, []string{"bad.jsonl, line 2", "chosen, prompt"}},
+		{"torn row", []string{good, mixer(torn)}, exitFailed, []string{"torn.jsonl, line 2", "not a complete JSON object"}},
 		{"nothing left", []string{good, mixer(long), "-set=max_length=4", "-set=max_prompt_length=2"}, exitFailed,
 			[]string{"main set: no row is left", "long.jsonl", "1 dropped"}},
 		{"missing split", []string{good, mixer(one), "-set=dataset_splits=[train2]"}, exitFailed,

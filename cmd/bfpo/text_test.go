@@ -152,7 +152,9 @@ func TestGenerate(t *testing.T) {
 func TestChat(t *testing.T) {
 	in := "Hi\n\n/compare nowhere\n/compare tiny\nHello\n/new\n/what\n/quit\nnot read\n"
 	out := mustCall(t, in, "chat", "-model=tiny", "-max-tokens=4", "-temperature=0", "-system=Be brief.")
-	for text, n := range map[string]int{"[tiny]": 2, "/compare DIR": 2, "nowhere": 1} {
+	for text, n := range map[string]int{
+		"[tiny]": 2, "/compare DIR": 2, "nowhere": 1, "unknown command /what\n/compare DIR": 1,
+	} {
 		if strings.Count(out, text) != n {
 			t.Errorf("%q %d times, want %d:\n%s", text, strings.Count(out, text), n, out)
 		}
@@ -175,6 +177,11 @@ func TestData(t *testing.T) {
 		if !strings.Contains(out, text) {
 			t.Errorf("the output lacks %q:\n%s", text, out)
 		}
+	}
+	plain := write(t, filepath.Join(t.TempDir(), "plain.jsonl"), `{"prompt": "Say a.", "chosen": "a", "rejected": "b"}`)
+	out = mustCall(t, "", append(args, "-set=dataset_mixer={"+plain+": 1}")...)
+	if note := "    no row of the main set has safety labels (is_chosen_safe, "; strings.Count(out, note) != 1 {
+		t.Errorf("the output lacks %q:\n%s", note, out)
 	}
 	var view struct {
 		Stages []stageView

@@ -48,8 +48,8 @@ func TestDocuments(t *testing.T) {
 		}
 		_, _, err = Data{Folder: dir}.Documents(t.Context(), bad, 0)
 		if err == nil || !strings.Contains(err.Error(), want) ||
-			!strings.Contains(err.Error(), "rows.jsonl, row 0") {
-			t.Errorf("%ss: error %v, want one with %q and the row", key, err, want)
+			!strings.Contains(err.Error(), "rows.jsonl, line 1") {
+			t.Errorf("%ss: error %v, want one with %q and the line", key, err, want)
 		}
 	}
 	_, _, err = Data{}.Documents(t.Context(), task, 0)

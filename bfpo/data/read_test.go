@@ -1,0 +1,88 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/runtest"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
+	"github.com/bfpo-go/bfpo/datasets/hub"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
+)
+
+// TestReadRefused checks the messages about sets that cannot be used.
+func TestReadRefused(t *testing.T) {
+	dir := t.TempDir()
+	const row = `{"prompt": "Say a.", "chosen": "a", "rejected": "b"}` + "\n"
+	for name, text := range map[string]string{"empty.jsonl": "\n", "ten.jsonl": strings.Repeat(row, 10)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkpoint, err := pretrained.Open("tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer checkpoint.Close()
+	empty, ten := filepath.Join(dir, "empty.jsonl"), filepath.Join(dir, "ten.jsonl")
+	for _, test := range []struct {
+		sets  []string
+		want  string
+		usage bool
+	}{
+		{[]string{"dataset_mixer={" + empty + ": 1}"}, "main set: " + empty + " holds no rows", false},
+		{[]string{"dataset_mixer={" + ten + ": 0.05}"},
+			"0 of 10 rows taken): fraction 0.05 of 10 rows is less than one row; raise it in dataset_mixer", false},
+		{[]string{"dataset_mixer={" + ten + ": 1}", "buffer_dataset_mixer={" + ten + ": 0.01, " + empty + ": 1}"},
+			"fraction 0.01 of 10 rows is less than one row; raise it in buffer_dataset_mixer", false},
+		{[]string{"dataset_mixer={" + ten + ": 1}", "use_buffer=false", "evaluation_strategy=steps"},
+			"-set=evaluation_strategy=steps: evaluation_strategy: steps needs held-out pairs: " +
+				"set eval_dataset_mixer: {./held-out.jsonl: 1.0} (held out set: ", true},
+		{[]string{"dataset_mixer={" + ten + ": 1}", "use_buffer=false", "evaluation_strategy=no", "do_eval=true"},
+			"-set=do_eval=true: do_eval: true needs held-out pairs: set eval_dataset_mixer", true},
+	} {
+		c := runtest.Config(t, append(test.sets, "eval_dataset_mixer=null", "dataset_splits=[train, test]")...)
+		tokenizer, err := models.NewChatTokenizer(checkpoint, c.ChatTemplate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Read(context.Background(), c, checkpoint.Config, tokenizer, &hub.Hub{Offline: true}, t.TempDir())
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v: got %v, want %q", test.sets, err, test.want)
+		}
+		if _, ok := errors.AsType[*usage.Error](err); ok != test.usage {
+			t.Errorf("%v: %v is a usage error: %t", test.sets, err, ok)
+		}
+	}
+}
+
+// TestNotes checks what a set says about missing safety labels.
+func TestNotes(t *testing.T) {
+	const row, labelled = `{"prompt": "Say a.", "chosen": "a", "rejected": "b"}` + "\n",
+		`{"prompt": "Say a.", "chosen": "a", "rejected": "b", "is_chosen_safe": true, "is_rejected_safe": false}` + "\n"
+	half := strings.Replace(labelled, "true", "null", 1)
+	file, cache := filepath.Join(t.TempDir(), "a.jsonl"), t.TempDir()
+	for _, test := range []struct{ text, objective, want string }{
+		{row + row, "bfpo", "no row of the main set has safety labels (is_chosen_safe, is_rejected_safe): " +
+			"every answer counts as safe"},
+		{row + half + labelled, "bfpo", "3 of 6 answers have no safety label and count as safe"},
+		{labelled + labelled, "bfpo", ""},
+		{row + row, "ipo", ""},
+	} {
+		if err := os.WriteFile(file, []byte(test.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c := runtest.Config(t, "dataset_mixer={"+file+": 1}", "objective="+test.objective, "use_buffer=false",
+			"evaluation_strategy=no", "do_eval=false")
+		for _, source := range []string{"file", "cache"} {
+			if notes := strings.Join(readTiny(t, c, cache).Main.Notes, "\n"); notes != test.want {
+				t.Errorf("%s, %s, from the %s: note %q, want %q", test.text, test.objective, source, notes, test.want)
+			}
+		}
+	}
+}
