@@ -90,6 +90,12 @@ func OpenSource(ctx context.Context, name, split, base string, hub *hub.Hub) (So
 		return Source{}, fmt.Errorf("data set %s: %w", name, err)
 	}
 
+	return openOnHub(ctx, name, split, base, hub)
+}
+
+// openOnHub downloads the files of a split of a data set on the hub. base is where a local file of the name was looked
+// for.
+func openOnHub(ctx context.Context, name, split, base string, hub *hub.Hub) (Source, error) {
 	id := hubID.FindStringSubmatch(name)
 	if id == nil {
 		return Source{}, fmt.Errorf("data set %s: neither a file or folder under %q nor a hub id like ORG/NAME or "+

@@ -177,18 +177,9 @@ func (r *run) askTwice(ctx context.Context, questions []string) ([]judgedAnswer,
 		}
 	}
 	fmt.Fprintln(r.Out)
-	r.Log().Info(
-		fmt.Sprintf("asking %s %d questions, each twice; the judge is %s", r.stage.Model, len(questions), judge.Name()),
-	)
-	_, err = measure.EvaluateWithJudge(
-		ctx,
-		r.Runtime,
-		r.stage,
-		measure.Options{Tasks: []task.Task{asking}},
-		judge,
-		dir,
-		true,
-	)
+	r.Log().Info(fmt.Sprintf("asking %s %d questions twice; the judge is %s", r.stage.Model, len(questions), judge.Name()))
+	_, err = measure.EvaluateWithJudge(ctx, r.Runtime, r.stage, measure.Options{Tasks: []task.Task{asking}}, judge,
+		dir, true)
 	switch {
 	case errors.Is(err, evaluate.ErrDifferentEvaluation):
 		return nil, usage.Errorf("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
