@@ -161,7 +161,7 @@ func (l *lineReader) explain(err error) error {
 	}
 	where := ""
 	if l.last > l.rowLine() {
-		where = fmt.Sprintf("it goes on in line %d: ", l.last)
+		where = fmt.Sprintf("it continues in line %d: ", l.last)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the file ends within it")

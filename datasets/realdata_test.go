@@ -162,18 +162,14 @@ func TestQuickstart(t *testing.T) {
 	rows, _, err := Mixture{
 		Sets:  []MixtureSet{{"quickstart/safety", 1}},
 		Split: "train",
-	}.ReadPreferences(
-		context.Background(),
-	)
+	}.ReadPreferences(context.Background())
 	if err != nil || len(rows) < 100 {
 		t.Errorf("safety: %d rows, %v", len(rows), err)
 	}
 	dialogues, _, err := Mixture{
 		Sets:  []MixtureSet{{"quickstart/sft", 1}},
 		Split: "train",
-	}.ReadDialogues(
-		context.Background(),
-	)
+	}.ReadDialogues(context.Background())
 	if err != nil || len(dialogues) < 20 {
 		t.Errorf("sft: %d rows, %v", len(dialogues), err)
 	}

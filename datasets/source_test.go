@@ -185,7 +185,7 @@ func TestBadFiles(t *testing.T) {
 		{"a.jsonl", one + "\n" + `{"text": "two",}` + "\n" + one,
 			"line 2: not a complete JSON object (invalid character '}' looking for"},
 		{"a.jsonl", one + "\n\n" + one[:14] + "\n\n" + one,
-			"line 3: not a complete JSON object (it goes on in line 5: invalid character '{' after object key:value pair)"},
+			"line 3: not a complete JSON object (it continues in line 5: invalid character '{' after object key:value pair)"},
 		{"a.jsonl", one + "\n" + strings.Repeat(" ", 1<<17) + "\n" + one + "\n,", "line 4: not a complete JSON object"},
 		{"a.jsonl", `"text"`, "line 1: want a JSON object {…}, have JSON of type string"},
 		{"a.jsonl", one + "\n[1]\n" + one, "line 2: want a JSON object {…}, have JSON of type array"},
@@ -207,9 +207,7 @@ func TestBadFiles(t *testing.T) {
 			Sets:       []MixtureSet{{test.name, 1}},
 			Split:      "train",
 			BaseFolder: dir,
-		}.ReadDialogues(
-			context.Background(),
-		)
+		}.ReadDialogues(context.Background())
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want %q", test.name, err, test.want)
 		}

@@ -66,7 +66,7 @@ func delayAfter(earlier []*Node, x *Node) *Node {
 }
 
 // GreedyLogProbs returns the logp of TokenLogProbs for the hidden states x [N, D] that predict labels [N], without a
-// gradient. greedy, bool [N], tells whether a label is the most probable token (the first one if several are equal).
+// gradient. greedy, bool [N], reports whether a label is the most probable token (the first one if several are equal).
 // All logits [N, V] are in memory together.
 func GreedyLogProbs(x, labels, head *Node) (logp, greedy *Node) {
 	logits := product(x, head, dtypes.Float32) // [N, V]

@@ -199,11 +199,9 @@ func TestFewRows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o := compiled.Work.Operations; !slices.ContainsFunc(
-			o,
-			func(o hlo.Operation) bool { return o.Name == "bfpo_rows" },
-		) {
-			t.Errorf("%s: no call: %v", dtype, o)
+		isRows := func(o hlo.Operation) bool { return o.Name == "bfpo_rows" }
+		if !slices.ContainsFunc(compiled.Work.Operations, isRows) {
+			t.Errorf("%s: no call: %v", dtype, compiled.Work.Operations)
 		}
 		multiply := func(x *tensors.Tensor) []float32 {
 			out, err := p.Call([]*tensors.Tensor{x, w})

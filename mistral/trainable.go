@@ -52,14 +52,8 @@ func LoadMasters(d *device.Device, m *Model, names []string) (*device.TensorSet,
 		specs[i] = all[at]
 	}
 	mesh := m.Base.Mesh
-	return upload(
-		d,
-		mesh,
-		mesh.IsSharded,
-		m.Pretrained,
-		specs,
-		func(config.TensorSpec) dtypes.DType { return dtypes.Float32 },
-	)
+	return upload(d, mesh, mesh.IsSharded, m.Pretrained, specs,
+		func(config.TensorSpec) dtypes.DType { return dtypes.Float32 })
 }
 
 // nearest returns the part of a tensor name, between dots, with the smallest edit distance to the pattern.

@@ -32,14 +32,8 @@ type pkg struct {
 
 // load lists the packages of this module with the export data of everything that they import.
 func load() ([]pkg, error) {
-	list := exec.Command(
-		"go",
-		"list",
-		"-export",
-		"-deps",
-		"-json=ImportPath,Dir,GoFiles,CgoFiles,Export,Imports,Standard",
-		"./...",
-	)
+	list := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,GoFiles,CgoFiles,Export,Imports,Standard",
+		"./...")
 	list.Stderr = os.Stderr
 	out, err := list.Output()
 	if err != nil {

@@ -22,10 +22,8 @@ func checkOrder(packages []pkg) (problems []string, err error) {
 	for _, p := range packages {
 		at := slices.Index(order, p.name)
 		if at < 0 {
-			problems = append(
-				problems,
-				fmt.Sprintf("%s: not in .ci/shape/order.txt: add it before the packages that import it", p.name),
-			)
+			problems = append(problems,
+				fmt.Sprintf("%s: not in .ci/shape/order.txt: add it before the packages that import it", p.name))
 		}
 		for _, imported := range p.imports {
 			if slices.Index(order, imported) >= at {
@@ -33,10 +31,8 @@ func checkOrder(packages []pkg) (problems []string, err error) {
 			}
 			from, to := tree(p.name), tree(imported)
 			if from != to && (from == "datasets" || from == "graph") && p.name != testSupport {
-				problems = append(
-					problems,
-					fmt.Sprintf("%s imports %s: the trees datasets and graph stand alone", p.name, imported),
-				)
+				problems = append(problems,
+					fmt.Sprintf("%s imports %s: the trees datasets and graph stand alone", p.name, imported))
 			}
 		}
 	}

@@ -1,7 +1,7 @@
 // Package bench times the optimizer steps of training on a file of pairs in token ids, and reports speed, memory and
 // losses as JSON (see Result). The program `bfpo bench` runs it, and README.md beside this file has measured tables.
 //
-// The steps are those of package train. No data set is read: what a recipe says of data does not count.
+// The steps are those of package train. No data set is read: a recipe's keys for data do not count.
 package bench
 
 import (
@@ -85,10 +85,8 @@ func (b Bench) check(c recipe.Config) error {
 	case b.Batch < 1:
 		return usage.Errorf("-batch=%d: want 1 pair or more in a step", b.Batch)
 	case b.Steps < 0:
-		return usage.Errorf(
-			"-steps=%d: want 1 step or more, or 0 for 7 steps of a file of one batch and all batches of a longer one",
-			b.Steps,
-		)
+		return usage.Errorf("-steps=%d: want 1 step or more, or 0 for 7 steps of a file of one batch and all batches "+
+			"of a longer one", b.Steps)
 	case b.Batch%c.Devices != 0:
 		return usage.Errorf("-batch=%d: %d devices cannot take as many pairs each", b.Batch, c.Devices)
 	}
@@ -266,9 +264,7 @@ func (m *measurement) summarise(b Bench) {
 		r.Shapes = append(r.Shapes, Shape{s.Rows, s.Length, s.Targets, s.Responses})
 	}
 	for _, p := range stage.Device.CompiledPrograms() {
-		r.Programs = append(
-			r.Programs,
-			Program{p.Name, p.Inputs, p.Outputs, p.Aliases, p.Temp, step.Peak(p), rounded(p.Seconds), p.Cached},
-		)
+		r.Programs = append(r.Programs,
+			Program{p.Name, p.Inputs, p.Outputs, p.Aliases, p.Temp, step.Peak(p), rounded(p.Seconds), p.Cached})
 	}
 }

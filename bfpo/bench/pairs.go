@@ -84,11 +84,8 @@ func (p pairRow) check(m config.Config) error {
 		return fmt.Errorf("is_rejected_safe is missing")
 	}
 	if n := len(p.Prompt) + max(len(p.Chosen), len(p.Rejected)); n > m.MaxPositionEmbeddings {
-		return fmt.Errorf(
-			"a row of %d tokens is longer than the model's max_position_embeddings, %d",
-			n,
-			m.MaxPositionEmbeddings,
-		)
+		return fmt.Errorf("a row of %d tokens is longer than the model's max_position_embeddings, %d", n,
+			m.MaxPositionEmbeddings)
 	}
 	return nil
 }

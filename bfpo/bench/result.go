@@ -12,8 +12,8 @@ import (
 // RecordedLosses is the number of steps whose losses a Result holds.
 const RecordedLosses = 5
 
-// Result is what a measurement says, in the fields of the peers' programs first. A token counts as real in the chosen
-// and in the rejected row, whichever of them computes it.
+// Result holds the figures of a measurement. The fields that the peers' programs also print come first. A token counts
+// as real in the chosen and in the rejected row, whichever of them computes it.
 type Result struct {
 	Name string `json:"name"`
 	// PairsPerSecond goes by the median step of a repeated batch, else by the time of the pass.

@@ -78,7 +78,7 @@ func Open(folders []string) ([]Model, error) {
 	return models, nil
 }
 
-// evaluationsOf finds the evaluations that a folder stands for. both allows two: before and after.
+// evaluationsOf finds the evaluations in a folder. both allows two: before and after.
 func evaluationsOf(folder string, both bool) ([]string, error) {
 	if info, err := os.Stat(folder); err != nil {
 		return nil, usage.Errorf("%s: no such folder", folder)

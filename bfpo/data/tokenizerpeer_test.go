@@ -20,7 +20,6 @@ import (
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
-	"github.com/bfpo-go/bfpo/graph/wheel"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
@@ -32,18 +31,14 @@ func TestTokenizerPeer(t *testing.T) {
 	if python == "" {
 		t.Skip("BFPO_PEER_PYTHON names no Python with the package tokenizers")
 	}
-	cache, err := wheel.CacheDir("")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, model := range map[string]string{
 		"mistral": fixture.Mistral(t),
-		"smollm2": models.QuickstartWheel().Path(cache),
+		"smollm2": fixture.SmolLM2(t),
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkpoint, err := pretrained.Open(model)
 			if err != nil {
-				t.Skip(err)
+				t.Fatal(err)
 			}
 			defer checkpoint.Close()
 			comparePeer(t, python, checkpoint)

@@ -26,10 +26,8 @@ func ScorePreferences(ctx context.Context, scorer *mistral.Scorer, pairs []batch
 	sequences := make([]mistral.Sequence, 0, 2*len(pairs))
 	for _, p := range pairs {
 		for _, s := range []batch.Sequence{p.Chosen, p.Rejected} {
-			sequences = append(
-				sequences,
-				mistral.Sequence{PromptIDs: s.IDs[:s.PromptLength], ResponseIDs: s.IDs[s.PromptLength:]},
-			)
+			sequences = append(sequences,
+				mistral.Sequence{PromptIDs: s.IDs[:s.PromptLength], ResponseIDs: s.IDs[s.PromptLength:]})
 		}
 	}
 	scores, err := scorer.Score(ctx, sequences)

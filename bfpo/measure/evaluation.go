@@ -45,10 +45,10 @@ func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Options
 	case errors.Is(err, evaluate.ErrDifferentEvaluation):
 		err = usage.Errorf("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
 	case errors.Is(err, context.Canceled):
-		err = fmt.Errorf("%w: the results so far are in %s, and the same command with -out=%s goes on",
+		err = fmt.Errorf("%w: the results so far are in %s; the same command with -out=%s continues",
 			usage.ErrInterrupted, dir, dir)
 	case err != nil && evaluate.Unfinished(dir):
-		err = fmt.Errorf("%w (the results so far are in %s, and the same command with -out=%s goes on)", err, dir, dir)
+		err = fmt.Errorf("%w (the results so far are in %s; the same command with -out=%s continues)", err, dir, dir)
 	}
 	return results, err
 }

@@ -56,12 +56,8 @@ func (p *Pipeline) Evaluate(ctx context.Context, e recipe.EvalStage) error {
 	if err := p.writePreferences(afterSide, p.last, after.preferences); err != nil {
 		return err
 	}
-	comparison := comparePreferences(
-		p.config.TrainingObjective(),
-		before.preferences,
-		reference.preferences,
-		after.preferences,
-	)
+	comparison := comparePreferences(p.config.TrainingObjective(), before.preferences, reference.preferences,
+		after.preferences)
 	comparison.Rows = append(comparison.Rows, compareTasks(tasksBefore, tasksAfter)...)
 	if err := p.show(comparison); err != nil {
 		return err

@@ -75,10 +75,8 @@ func Compile(d *device.Device, c recipe.Config, network config.Config, train, me
 		if c.GradientCheckpointing != recipe.Auto || options.Remat || available == 0 || s.Memory.Peak < available {
 			return s, nil
 		}
-		log.Info(
-			fmt.Sprintf("a step would take %s of %s: recomputing layers in the backward pass", track.FormatBytes(s.Memory.Peak),
-				track.FormatBytes(available)),
-		)
+		log.Info(fmt.Sprintf("a step would take %s of %s: recomputing layers in the backward pass",
+			track.FormatBytes(s.Memory.Peak), track.FormatBytes(available)))
 		options.Remat = true
 		s.Stepper.Close()
 	}

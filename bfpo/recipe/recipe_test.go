@@ -9,7 +9,6 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/gomlx/compute/dtypes"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -199,12 +198,8 @@ func TestOriginalCommands(t *testing.T) {
 		t.Errorf("%s %+v", diff, train)
 	}
 
-	red, err := Load(
-		nil,
-		recipe,
-		[]string{"other_data_config=testdata/original/data/readteaming.yaml", "push_to_hub=false",
-			"model_name_or_path=HuggingFaceH4/zephyr-7b-beta", "save_total_limit=10"},
-	)
+	red, err := Load(nil, recipe, []string{"other_data_config=testdata/original/data/readteaming.yaml",
+		"push_to_hub=false", "model_name_or_path=HuggingFaceH4/zephyr-7b-beta", "save_total_limit=10"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -349,25 +344,4 @@ func FuzzRecipe(f *testing.F) {
 			t.Fatalf("%v\n%s\n%s", err, out, diff)
 		}
 	})
-}
-
-func TestDTypes(t *testing.T) {
-	for _, c := range []struct {
-		config        Config
-		fast          bool
-		model         string
-		compute, disk dtypes.DType
-	}{
-		{Config{}, true, "bfloat16", dtypes.Float32, dtypes.Float32},
-		{Config{BF16: true}, false, "bfloat16", dtypes.BFloat16, dtypes.Float32},
-		{Config{TorchDType: "bfloat16"}, false, "float32", dtypes.BFloat16, dtypes.BFloat16},
-		{Config{TorchDType: "float32"}, true, "bfloat16", dtypes.Float32, dtypes.Float32},
-		{Config{TorchDType: "auto"}, true, "float32", dtypes.BFloat16, dtypes.Float32},
-		{Config{TorchDType: "auto"}, false, "bfloat16", dtypes.Float32, dtypes.BFloat16},
-	} {
-		compute, disk := c.config.ComputeDType(c.fast), c.config.ExportDType(c.model)
-		if compute != c.compute || disk != c.disk {
-			t.Errorf("%+v: computes in %s, writes %s; want %s and %s", c, compute, disk, c.compute, c.disk)
-		}
-	}
 }

@@ -43,10 +43,8 @@ func (s *Stepper) Compile(train, measured []batch.Shape) (Programs, error) {
 			accumulate: []shapes.Shape{shapes.Make(dtypes.Bool)},
 		}.list()...)
 	})
-	measures := compileAll(
-		measured,
-		func(shape batch.Shape) (device.Compiled, error) { return s.measure.Compile(measureShapes(shape)...) },
-	)
+	measures := compileAll(measured,
+		func(shape batch.Shape) (device.Compiled, error) { return s.measure.Compile(measureShapes(shape)...) })
 	var references []device.Compiled
 	if s.graphs.options.Precomputed {
 		references = compileAll(slices.Concat(train, measured), func(shape batch.Shape) (device.Compiled, error) {

@@ -112,10 +112,8 @@ func (s *State) Files() ([]checkpoint.File, error) {
 				return nil
 			})
 		}
-		files = append(
-			files,
-			checkpoint.File{Name: set.file, Write: func(w io.Writer) error { return safetensors.Encode(w, nil, sources) }},
-		)
+		files = append(files,
+			checkpoint.File{Name: set.file, Write: func(w io.Writer) error { return safetensors.Encode(w, nil, sources) }})
 	}
 	if err := copies.Wait(); err != nil {
 		return nil, err

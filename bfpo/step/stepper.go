@@ -110,7 +110,7 @@ func (s *Stepper) measureInputs(batches []batch.Batch) []device.Group {
 }
 
 // Apply updates the masters by the accumulated gradient at a learning rate and returns the gradient's global norm
-// before clipping. The state is consumed and replaced: after an error it is gone, and training goes on from the last
+// before clipping. The state is consumed and replaced: after an error it is gone, and training continues from the last
 // checkpoint.
 func (s *Stepper) Apply(learningRate float64) (gradNorm float64, err error) {
 	if !s.accumulated {

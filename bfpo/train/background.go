@@ -1,6 +1,6 @@
 package train
 
-// background is a piece of work that goes on beside the steps. Its zero value has nothing to do.
+// background is work that runs while the steps do. Its zero value has nothing to do.
 type background struct{ done chan error }
 
 // begin starts work; what was begun before must have been waited for.
@@ -20,7 +20,7 @@ func (b *background) wait() error {
 	return err
 }
 
-// failed is the error of work that has ended; nil while it goes on.
+// failed is the error of work that has ended; nil while it runs.
 func (b *background) failed() error {
 	select {
 	case err := <-b.done:

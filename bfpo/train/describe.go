@@ -74,12 +74,8 @@ func describeDevices(s *Stage) string {
 		}
 	}
 	if len(replicated) > 0 {
-		text += fmt.Sprintf(
-			"\n%d tensors are whole on each, as %d does not divide their rows: %s",
-			len(replicated),
-			mesh.Shards,
-			replicated[0],
-		)
+		text += fmt.Sprintf("\n%d tensors are whole on each, as %d does not divide their rows: %s", len(replicated),
+			mesh.Shards, replicated[0])
 	}
 	if len(replicated) > 1 {
 		text += ", …"
@@ -101,13 +97,8 @@ func describePrograms(s *Stage, ready time.Duration) string {
 			cached++
 		}
 	}
-	return fmt.Sprintf(
-		"%s, %d of %d programs from the cache; %s updated in place",
-		text,
-		cached,
-		len(programs),
-		track.FormatBytes(inPlace),
-	)
+	return fmt.Sprintf("%s, %d of %d programs from the cache; %s updated in place", text, cached, len(programs),
+		track.FormatBytes(inPlace))
 }
 
 func describeObjective(o bfpo.Objective) string {

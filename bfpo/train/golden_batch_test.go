@@ -106,13 +106,8 @@ func (b goldenBatch) check(ledger *goldentest.Ledger, where string, t *tally, fi
 		ledger.CheckAbsolute("log-probability", at+" chosen", p.ChosenLogP, b.PolicyChosen[i], 1e-3)
 		ledger.CheckAbsolute("log-probability", at+" rejected", p.RejectedLogP, b.PolicyRejected[i], 1e-3)
 		ledger.CheckAbsolute("log-probability", at+" reference, chosen", float64(report.Reference[2*i]), b.RefChosen[i], 1e-3)
-		ledger.CheckAbsolute(
-			"log-probability",
-			at+" reference, rejected",
-			float64(report.Reference[2*i+1]),
-			b.RefRejected[i],
-			1e-3,
-		)
+		ledger.CheckAbsolute("log-probability", at+" reference, rejected", float64(report.Reference[2*i+1]), b.RefRejected[i],
+			1e-3)
 		loss, exact := exactLosses()[at]
 		if !exact {
 			loss = b.Losses[i]

@@ -87,8 +87,8 @@ func openInLoop(
 	return l, err
 }
 
-// loopPrompts returns the prompts that are answered: those of eval_prompts, or of the first held-out pairs, or the
-// quickstart's.
+// loopPrompts returns the prompts to answer: the ones in eval_prompts, or the prompts of the first held-out pairs, or
+// the quickstart's.
 func loopPrompts(
 	ctx context.Context,
 	rt models.Runtime,
@@ -164,9 +164,8 @@ func (l *inLoop) runTasks(ctx context.Context, step int) (values []track.Value, 
 		Judge: l.judge, Dir: dir, ModelDigest: filepath.Base(dir), Version: l.Version,
 		Config: map[string]any{
 			"model": fmt.Sprintf("%s of %s, from %s", filepath.Base(dir), filepath.Base(l.dir), c.Model),
-			"limit": measure.LimitOrNil(
-				c.EvalLimit,
-			), "dtype": strings.ToLower(c.ComputeDType(l.Device.FastBF16()).String()), "platform": l.Device.Platform(),
+			"limit": measure.LimitOrNil(c.EvalLimit), "platform": l.Device.Platform(),
+			"dtype":               strings.ToLower(c.ComputeDType(l.Device.FastBF16()).String()),
 			"apply_chat_template": c.EvalApplyChatTemplate, "seed": c.Seed, "judge": measure.JudgeNameOrNil(l.judge),
 		},
 	}.Do(ctx)
@@ -201,7 +200,7 @@ func (l *inLoop) answerPrompts(ctx context.Context, step int) error {
 	return report.WriteStepAnswers(filepath.Join(l.dir, rundir.Answers), l.answers)
 }
 
-// resume reads the answers of the steps up to the one that the run goes on from; a run from the beginning has none.
+// resume reads the answers of the steps up to the one from which the run continues; a run from the beginning has none.
 func (l *inLoop) resume(step int) error {
 	if l == nil || len(l.prompts) == 0 {
 		return nil

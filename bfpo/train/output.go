@@ -44,28 +44,22 @@ func probe(dir string) error {
 	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
-// unclaimed returns an error when dir holds a run that the recipe does not ask to replace or to go on with.
+// unclaimed returns an error when dir holds a run that the recipe does not ask to replace or to continue.
 func unclaimed(dir string, c recipe.Config) error {
 	resume := c.ResumeFromCheckpoint != recipe.Off
 	switch {
 	case c.OverwriteOutputDir && !resume:
 		return nil
 	case rundir.Finished(dir):
-		return usage.Errorf(
-			"%s holds a finished run: choose another -out, or replace it with -set=overwrite_output_dir=true",
-			dir,
-		)
+		return usage.Errorf("%s holds a finished run: choose another -out, or replace it with -set=overwrite_output_dir=true",
+			dir)
 	case resume:
 		return nil
 	}
 	found, err := checkpoint.List(filepath.Join(dir, rundir.Checkpoints))
 	if err == nil && len(found) > 0 {
-		err = usage.Errorf(
-			"%s holds an unfinished run (step %d): go on with -set=resume_from_checkpoint=true, or replace it with "+
-				"-set=overwrite_output_dir=true",
-			dir,
-			found[0].Step,
-		)
+		err = usage.Errorf("%s holds an unfinished run (step %d): continue it with -set=resume_from_checkpoint=true, "+
+			"or replace it with -set=overwrite_output_dir=true", dir, found[0].Step)
 	}
 	return err
 }

@@ -86,10 +86,8 @@ func (t *Training) reportPart() report.Stage {
 	s := t.stage
 	text, _ := s.Config.YAML() // written to config.yaml before
 	part := report.Stage{
-		Title: strings.ToUpper(
-			t.name,
-		), Objective: s.Config.TrainingObjective(), TotalSteps: t.Total(), Facts: t.facts, Records: t.metrics.Records(),
-		Memory: s.Plan.Memory, Config: string(text),
+		Title: strings.ToUpper(t.name), Objective: s.Config.TrainingObjective(), TotalSteps: t.Total(),
+		Facts: t.facts, Records: t.metrics.Records(), Memory: s.Plan.Memory, Config: string(text),
 	}
 	for _, set := range s.Inputs.Sets.NonEmpty() {
 		part.Data = append(part.Data, set.SetSummary)
@@ -104,12 +102,8 @@ func (t *Training) reportPart() report.Stage {
 func (t *Training) modelCard() report.Card {
 	c := t.stage.Config
 	card := report.Card{
-		Name: filepath.Base(
-			filepath.Dir(t.dir),
-		) + "-" + filepath.Base(
-			t.dir,
-		), Base: c.Model, Objective: c.TrainingObjective(), Settings: t.facts,
-		Version: t.stage.Version,
+		Name: filepath.Base(filepath.Dir(t.dir)) + "-" + filepath.Base(t.dir), Base: c.Model,
+		Objective: c.TrainingObjective(), Settings: t.facts, Version: t.stage.Version,
 	}
 	for _, mixer := range []recipe.Mixer{c.DatasetMixer, c.BufferDatasetMixer} {
 		for _, share := range mixer {
@@ -138,13 +132,8 @@ func WriteCards(dir string, card report.Card) error {
 // card. It refuses a run with steps left: that one can be resumed.
 func (t *Training) Finish() (report.Stage, report.Card, error) {
 	if done := t.stage.Trainer.Step; done < t.Total() {
-		return report.Stage{}, report.Card{}, fmt.Errorf(
-			"%s: %d of %d steps are done: go on with Steps, or set max_steps=%d",
-			t.dir,
-			done,
-			t.Total(),
-			done,
-		)
+		return report.Stage{}, report.Card{}, fmt.Errorf("%s: %d of %d steps are done: range over Steps "+
+			"again, or set max_steps=%d", t.dir, done, t.Total(), done)
 	}
 	return t.writeResults()
 }

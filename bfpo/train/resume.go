@@ -69,6 +69,6 @@ func restore(s *Stage, from *checkpoint.Checkpoint) (*checkpoint.Best, error) {
 			return nil, fmt.Errorf("buffer set: %w", err)
 		}
 	}
-	s.Log().Info(fmt.Sprintf("going on after step %d of %s", saved.Step, from.Path))
+	s.Log().Info(fmt.Sprintf("continuing after step %d of %s", saved.Step, from.Path))
 	return saved.Best, nil
 }

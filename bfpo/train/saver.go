@@ -21,9 +21,9 @@ type saver struct {
 	saving  background       // the checkpoint that is being written
 }
 
-// save begins to write a checkpoint of the present step and to delete those beyond save_total_limit. The steps go on in
-// the meantime: they wait for the copy of the state to the host, and for the checkpoint before this one where it is
-// still being written.
+// save begins to write a checkpoint of the present step and to delete checkpoints beyond save_total_limit. The steps
+// continue meanwhile: they wait for the copy of the state to the host, and for the checkpoint before this one where it
+// is still being written.
 func (s *saver) save() error {
 	if err := s.saving.wait(); err != nil {
 		return err
@@ -67,9 +67,8 @@ func (s *saver) restoreBest() error {
 		return err
 	}
 	t.Step = steps
-	s.stage.Log().Info(
-		fmt.Sprintf("the model is that of step %d, with the lowest eval_loss, %.4g", s.best.Step, s.best.Value),
-	)
+	s.stage.Log().Info(fmt.Sprintf("took the model of step %d, which has the lowest eval_loss, %.4g", s.best.Step,
+		s.best.Value))
 	return nil
 }
 

@@ -59,14 +59,8 @@ func (s *Stage) load() (err error) {
 	if !gpu {
 		loading.Go(loadWeights)
 	}
-	compiled, err := plan.Compile(
-		s.Device,
-		s.Config,
-		checkpoint.Config,
-		s.Inputs.Shapes,
-		step.ShapesOf(s.Inputs.HeldOut),
-		s.Log(),
-	)
+	compiled, err := plan.Compile(s.Device, s.Config, checkpoint.Config, s.Inputs.Shapes, step.ShapesOf(s.Inputs.HeldOut),
+		s.Log())
 	if err == nil && gpu {
 		if err = compiled.Refusal(); err == nil {
 			err = loadWeights()

@@ -91,7 +91,7 @@ func (t *Trainer) RunStep() (track.Metrics, error) {
 	return metrics, nil
 }
 
-// draw takes the micro-batches of the next step: those of the main set, each followed by one of the buffer.
+// draw takes the micro-batches of the next step: each micro-batch of the main set, followed by one of the buffer.
 func (t *Trainer) draw() ([]step.MicroBatch, error) {
 	var drawn []step.MicroBatch
 	for number := t.Count.MicroBatch(t.main.Cursor()); ; number++ {

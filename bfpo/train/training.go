@@ -221,7 +221,7 @@ func (t *Training) interruptible(err error) error {
 	return err
 }
 
-// openDisplays opens the terminal and the curves, which show what the step log keeps, going on after a resumed run's
+// openDisplays opens the terminal and the curves, which show what the step log keeps, continuing after a resumed run's
 // step.
 func (t *Training) openDisplays() (track.Trackers, error) {
 	step, c := t.stage.Trainer.Step, t.stage.Config

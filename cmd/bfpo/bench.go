@@ -61,14 +61,8 @@ func runBench(ctx context.Context, o *options, args []string) error {
 func (o *options) check(peers peerLosses, r bench.Result) error {
 	worst, allowed, err := peers.compare(r)
 	if err == nil {
-		o.log().Info(
-			fmt.Sprintf(
-				"the losses of %d steps agree with the peers' losses: the largest relative difference is %.1e (allowed: %g)",
-				len(r.Losses),
-				worst,
-				allowed,
-			),
-		)
+		o.log().Info(fmt.Sprintf("the losses of %d steps agree with the peers' losses: the largest relative difference "+
+			"is %.1e (allowed: %g)", len(r.Losses), worst, allowed))
 	}
 	return err
 }

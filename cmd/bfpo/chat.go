@@ -65,7 +65,7 @@ type conversation struct {
 }
 
 // turn handles one line of the user, a command or a message. If the second model cannot be loaded, turn prints why, and
-// the conversation goes on without it.
+// the conversation continues without it.
 func (c *conversation) turn(ctx context.Context, line string) (done bool, err error) {
 	command, argument, _ := strings.Cut(line, " ")
 	switch {

@@ -133,7 +133,7 @@ func TestEvalJudgeRefusesKey(t *testing.T) {
 	args := []string{"eval", "-model=tiny", "-tasks=beaver", "-data=" + data, "-include=" + shortTasks(t), "-out=" + dir,
 		"-judge=openai:" + s.URL + "#m"}
 	call(t, "", args...).wants(t, exitFailed, "task beaver: judge: the service answers 401", "who are you?",
-		"-out="+dir+" goes on")
+		"-out="+dir+" continues")
 	absent(t, filepath.Join(dir, "results.json"))
 	known.Store(true)
 	if out := mustCall(t, "", args...); !strings.Contains(out, "eval  2/2 documents, 0/2 answers judged") ||

@@ -48,11 +48,10 @@ func (o *options) describe(d *device.Device) {
 		if c.Cached {
 			how = "read from the cache"
 		}
-		o.log().Info(
-			fmt.Sprintf("program %-12s %s in %.2f s, peak %s (inputs %s, outputs %s, of these in place %s, temporary %s)",
-				c.Name, how, c.Seconds, track.FormatBytes(c.Inputs+c.Outputs-c.Aliases+c.Temp), track.FormatBytes(c.Inputs),
-				track.FormatBytes(c.Outputs), track.FormatBytes(c.Aliases), track.FormatBytes(c.Temp)),
-		)
+		size := track.FormatBytes
+		o.log().Info(fmt.Sprintf("program %-12s %s in %.2f s, peak %s (inputs %s, outputs %s, of these in place %s, "+
+			"temporary %s)", c.Name, how, c.Seconds, size(c.Inputs+c.Outputs-c.Aliases+c.Temp), size(c.Inputs),
+			size(c.Outputs), size(c.Aliases), size(c.Temp)))
 	}
 }
 

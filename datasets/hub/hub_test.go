@@ -164,9 +164,8 @@ func TestHubCache(t *testing.T) {
 	if ref, _ := os.ReadFile(filepath.Join(root, "refs", "main")); string(ref) != testCommit {
 		t.Errorf("refs/main is %q", ref)
 	}
-	if link, _ := os.Readlink(filepath.Join(dir, "train.jsonl")); link != "../../blobs/"+gitHash(
-		fake.files["train.jsonl"],
-	) {
+	blob := "../../blobs/" + gitHash(fake.files["train.jsonl"])
+	if link, _ := os.Readlink(filepath.Join(dir, "train.jsonl")); link != blob {
 		t.Errorf("train.jsonl -> %q", link)
 	}
 	downloads := len(fake.ranges)

@@ -6,12 +6,14 @@
 package graphtest
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
 
 	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/graph/wheel"
 )
 
 // Both devices live as long as the test process, so the tests of a package open XLA only once.
@@ -63,12 +65,14 @@ func CPUDevices(t testing.TB, n int) *device.Device {
 var compileOnly sync.Map
 
 // CompileOnlyGPUs returns a device that compiles for n GPUs of a model, which need not be present (see
-// device.OpenCompileOnly). It skips the test if the compiler's wheels cannot be had. All tests of the process share it.
+// device.OpenCompileOnly). It skips the test in a build without XLA, and if no package
+// index can be reached for the compiler's wheels. All tests of the process share it.
 func CompileOnlyGPUs(t testing.TB, name string, n int) *device.Device {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("compiling for GPUs downloads 250 MB once: skipped in short mode")
 	}
+	XLA(t)
 	open, _ := compileOnly.LoadOrStore(fmt.Sprint(name, n), sync.OnceValues(func() (*device.Device, error) {
 		gpu, err := device.FindGPU(name)
 		if err != nil {
@@ -77,8 +81,11 @@ func CompileOnlyGPUs(t testing.TB, name string, n int) *device.Device {
 		return device.OpenCompileOnly(gpu, device.Options{Devices: n})
 	}))
 	d, err := open.(func() (*device.Device, error))()
+	if errors.Is(err, wheel.ErrDownload) {
+		t.Skip(err)
+	}
 	if err != nil {
-		t.Skipf("cannot compile for GPUs: %v", err)
+		t.Fatalf("open the compiler for %s: %v", name, err)
 	}
 	return d
 }

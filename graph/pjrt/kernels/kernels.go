@@ -41,7 +41,7 @@ func FastBF16() bool { return Available() && C.bf16_format() == C.BF16 }
 // matrices are. The attribute is an int64, see enum product_attribute in handler.h.
 func Product() unsafe.Pointer { return C.bfpo_product }
 
-// Rows returns the C function for Product with few rows M, whose speed is that of reading right from memory. It
+// Rows returns the C function for Product with few rows M. It is as fast as right can be read from memory. It
 // multiplies float32 in full precision, and the result of a row does not depend on the other rows.
 func Rows() unsafe.Pointer { return C.bfpo_rows }
 

@@ -28,7 +28,8 @@ func markedTargets() map[string]string {
 	}
 }
 
-// Arguments of the decoder: those before the layers, those of one layer, and how many of the latter are results
+// Arguments of the decoder: how many come before the layers, how many belong to one layer, and how many of these are
+// results
 // too.
 const decoderArguments, layerArguments, layerCache = 6, 11, 2
 
