@@ -1,0 +1,86 @@
+package jinja
+
+import (
+	"context"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/jinja/method"
+	"github.com/bfpo-go/bfpo/datasets/jinja/syntax"
+	"github.com/bfpo-go/bfpo/datasets/jinja/value"
+)
+
+// Template is a template that has been read. It is safe for concurrent use.
+type Template struct {
+	tree    *syntax.Template
+	options Options
+}
+
+// Expression is an expression that has been read. It is safe for concurrent use.
+type Expression struct{ template *Template }
+
+// Parse reads a template. Errors are of type *Error.
+func Parse(source string, options Options) (*Template, error) {
+	known := syntax.Known{Filter: options.hasFilter, Test: hasTest}
+	tree, err := syntax.Parse(source, options.syntax(), known)
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	return &Template{tree, options}, nil
+}
+
+// ParseExpression reads a source that is one {{ expression }}, whose value keeps its type: a list stays a list.
+func ParseExpression(source string, options Options) (*Expression, error) {
+	known := syntax.Known{Filter: options.hasFilter, Test: hasTest}
+	tree, err := syntax.ParseExpression(source, options.syntax(), known)
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	return &Expression{&Template{tree, options}}, nil
+}
+
+// Render returns the text of the template for some variables. Their values are those that value.FromGo takes: nil, bool,
+// numbers, json.Number, texts, slices, maps (whose keys are sorted), *Dict and *List. Errors are of type *Error, or
+// *Raised if the template refuses its variables.
+func (t *Template) Render(ctx context.Context, variables map[string]any) (text string, err error) {
+	err = t.run(ctx, variables, func(r *run, f *frame) {
+		r.statements(t.tree.Body, f)
+		text = r.out.String()
+	})
+	return text, err
+}
+
+// Value returns the value of the expression as a Go value: nil, bool, int64, *big.Int, float64, string, []any or
+// map[string]any.
+func (e *Expression) Value(ctx context.Context, variables map[string]any) (v any, err error) {
+	output, _ := e.template.tree.Body[0].(*syntax.Output)
+	err = e.template.run(ctx, variables, func(r *run, f *frame) {
+		r.line = output.Line
+		v = value.ToGo(r.meter, r.eval(output.Parts[0], f))
+	})
+	return v, err
+}
+
+// run calls render with what a rendering needs, and turns its panics into errors.
+func (t *Template) run(ctx context.Context, variables map[string]any, render func(*run, *frame)) (err error) {
+	size := 0
+	converted := make(map[string]value.Value, len(variables))
+	for name, v := range variables {
+		if converted[name], err = value.FromGo(v, &size); err != nil {
+			return &Error{Message: "variable " + name + ": " + err.Error()}
+		}
+	}
+	r := &run{
+		meter: value.NewMeter(ctx, size), tree: t.tree, options: t.options,
+		access: method.Access{Strict: t.options.StrictUndefined}, out: &strings.Builder{},
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = failure(p, r.line)
+		}
+	}()
+	r.meter.Step(1)
+	f := newFrame(t.tree.Func, nil, &scope{run: r, variables: converted})
+	f.enter(t.tree.Scope)
+	render(r, f)
+	return nil
+}
