@@ -145,6 +145,12 @@ func (l *loopContext) next() (value.Value, bool) {
 	return v, true
 }
 
+// Next implements value.Iterator: who loops over the loop itself takes its items away.
+func (l *loopContext) Next() (value.Value, bool) {
+	v, ok := l.next()
+	return &value.Tuple{Items: []value.Value{v, l}}, ok
+}
+
 // peek looks at the item after the current one.
 func (l *loopContext) peek() (value.Value, bool) {
 	if !l.peeked || l.aheadEnd {

@@ -80,7 +80,7 @@ func (r *run) scoped(node syntax.Node, f *frame) (c control) {
 		f.enter(node.Scope)
 		text := r.capture(func() { c = r.statements(node.Body, f) })
 		if c == goOn {
-			r.write(value.Str(r.meter, r.filter(node.Filter, f, text)))
+			r.writeText(r.filter(node.Filter, f, text))
 			f.leave(node.Scope)
 		}
 	case *syntax.Block:
@@ -201,6 +201,15 @@ func (r *run) unpack(targets []syntax.Node, v value.Value, f *frame, inFilter bo
 	}
 }
 
+// writeText writes the result of a block's filter or call. Jinja does not make it a text.
+func (r *run) writeText(v value.Value) {
+	text, ok := value.Text(v)
+	if !ok {
+		value.Fail("TypeError", "expected str instance, %s found", value.TypeName(v))
+	}
+	r.write(text)
+}
+
 func (r *run) callBlock(node *syntax.CallBlock, f *frame) {
 	r.line = node.Line
 	body := &macro{r, node.Body, f}
@@ -208,5 +217,5 @@ func (r *run) callBlock(node *syntax.CallBlock, f *frame) {
 		r.write(value.Str(r.meter, body.Call(r.meter, value.Args{})))
 		return
 	}
-	r.write(value.Str(r.meter, r.call(node.Call, f, body)))
+	r.writeText(r.call(node.Call, f, body))
 }

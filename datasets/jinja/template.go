@@ -20,8 +20,19 @@ type Expression struct{ template *Template }
 
 // Parse reads a template. Errors are of type *Error.
 func Parse(source string, options Options) (*Template, error) {
-	known := syntax.Known{Filter: options.hasFilter, Test: hasTest}
-	tree, err := syntax.Parse(source, options.syntax(), known)
+	return parse(syntax.Parse, source, options)
+}
+
+// parse reads a source; whatever hostile text does to the parser, it does not end the process.
+func parse(
+	read func(string, syntax.Options, syntax.Known) (*syntax.Template, error), source string, options Options,
+) (_ *Template, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = failure(p, 0)
+		}
+	}()
+	tree, err := read(source, options.syntax(), syntax.Known{Filter: options.hasFilter, Test: hasTest})
 	if err != nil {
 		return nil, syntaxError(err)
 	}
@@ -30,12 +41,11 @@ func Parse(source string, options Options) (*Template, error) {
 
 // ParseExpression reads a source that is one {{ expression }}, whose value keeps its type: a list stays a list.
 func ParseExpression(source string, options Options) (*Expression, error) {
-	known := syntax.Known{Filter: options.hasFilter, Test: hasTest}
-	tree, err := syntax.ParseExpression(source, options.syntax(), known)
+	t, err := parse(syntax.ParseExpression, source, options)
 	if err != nil {
-		return nil, syntaxError(err)
+		return nil, err
 	}
-	return &Expression{&Template{tree, options}}, nil
+	return &Expression{t}, nil
 }
 
 // Render returns the text of the template for some variables. Their values are those that value.FromGo takes: nil, bool,

@@ -10,9 +10,10 @@ func (p *parser) statement() Node {
 	}
 	p.enter()
 	p.tags = append(p.tags, t.text)
+	open := len(p.tags)
 	defer func() {
 		p.leave()
-		p.tags = p.tags[:len(p.tags)-1]
+		p.tags = p.tags[:open-1]
 	}()
 	p.next()
 	if node := p.optional(t); node != nil {
@@ -41,7 +42,7 @@ func (p *parser) statement() Node {
 	case "include", "import", "from", "extends", "autoescape":
 		fail(t.line, "the tag '%s' is not supported", t.text)
 	}
-	p.tags = p.tags[:len(p.tags)-1]
+	p.tags = p.tags[:open-1]
 	p.failUnknown(t.text, t.line)
 	return nil
 }
