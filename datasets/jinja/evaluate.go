@@ -18,7 +18,7 @@ func (r *run) eval(node syntax.Node, f *frame) value.Value {
 	case *syntax.Data:
 		return node.Text
 	case *syntax.Name:
-		return r.variable(*f.at(node.Ref), node.Name)
+		return r.variable(*f.at(node.Ref), node)
 	case *syntax.GetAttr:
 		of := r.eval(node.Of, f)
 		r.line = node.Line
@@ -36,11 +36,14 @@ func (r *run) eval(node syntax.Node, f *frame) value.Value {
 }
 
 // variable returns what a variable holds.
-func (r *run) variable(v value.Value, name string) value.Value {
-	if _, isMissing := v.(missing); isMissing {
-		return &value.Undefined{Name: name, Strict: r.options.StrictUndefined}
+func (r *run) variable(v value.Value, node *syntax.Name) value.Value {
+	if _, isMissing := v.(missing); !isMissing {
+		return v
 	}
-	return v
+	if node.Bound { // Jinja writes the word "missing"
+		value.Fail(value.Unsupported, "the variable '%s' is used after its loop has ended", node.Name)
+	}
+	return &value.Undefined{Name: node.Name, Strict: r.options.StrictUndefined}
 }
 
 // operation returns the value of an operator or literal.

@@ -30,7 +30,11 @@ func (r *run) recurse(node *syntax.For, over value.Value, outer *frame, depth in
 // end once, so it also runs if every iteration ended with continue.
 func (r *run) iterate(node *syntax.For, over value.Value, f *frame, depth int64) control {
 	if node.Test != nil {
-		over = r.filtered(node, over, f)
+		outer := f
+		if node.Recursive { // the filter stands outside the loop's function
+			outer = f.outer
+		}
+		over = r.filtered(node, over, outer)
 	}
 	var next func() (value.Value, bool)
 	var context *loopContext

@@ -36,7 +36,8 @@ type (
 		Name         string
 		Store, Param bool
 		Ref          Ref
-		FilterRef    Ref // of a loop's target in the function of the loop's filter
+		FilterRef    Ref  // of a loop's target in the function of the loop's filter
+		Bound        bool // it is a parameter or loop variable, which has a value while its scope lives
 	}
 	// NamespaceRef is an attribute of a namespace that is assigned to.
 	NamespaceRef struct {

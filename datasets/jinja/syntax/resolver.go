@@ -245,9 +245,11 @@ func (r *resolver) macro(node *Macro, f *frame) {
 	for _, arg := range node.Args {
 		r.expression(arg, inner, 0)
 	}
+	inner.inDefaults = true
 	for _, v := range node.Defaults {
 		r.expression(v, inner, 0)
 	}
+	inner.inDefaults = false
 	r.statements(node.Body, inner)
 }
 
@@ -259,6 +261,7 @@ func (r *resolver) expression(node Node, f *frame, height int) {
 	switch node := node.(type) {
 	case *Name:
 		node.Ref = f.ref(node.Name, node.Line)
+		node.Bound = !f.inDefaults && f.symbols.isParameter(node.Name)
 	case *NamespaceRef:
 		node.Ref = f.ref(node.Name, node.Line)
 	case *Cond:

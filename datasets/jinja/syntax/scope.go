@@ -48,6 +48,7 @@ type frame struct {
 	// topLevel says that assignments are seen by blocks; inLoop and inBlock that they are not. In a soft frame, which
 	// may not run, unknown filters and tests are no error yet.
 	topLevel, inLoop, inBlock, soft bool
+	inDefaults                      bool // of a macro, where not all of its arguments have values yet
 }
 
 // inner returns a scope within f, in the same function.

@@ -59,6 +59,17 @@ func (s *symbols) find(name string) string {
 	return ""
 }
 
+// isParameter reports whether a name is an argument of a macro or the variable of a loop.
+func (s *symbols) isParameter(name string) bool {
+	identifier := s.find(name)
+	for ; s != nil; s = s.parent {
+		if l, ok := s.loads[identifier]; ok {
+			return l.kind == loadParameter
+		}
+	}
+	return false
+}
+
 func (s *symbols) store(name string) {
 	s.stores[name] = true
 	if _, ok := s.refs[name]; ok {
