@@ -221,6 +221,7 @@ func (r *run) name(args *value.Args, name string, v value.Value) {
 		value.Fail("TypeError", "got multiple values for keyword argument '%s'", name)
 	}
 	r.meter.Items(2)
+	r.meter.Step(4)
 	args.Named.Set(name, v)
 }
 

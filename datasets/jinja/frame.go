@@ -21,6 +21,7 @@ type run struct {
 // write adds to the text.
 func (r *run) write(text string) {
 	r.meter.Text(len(text))
+	r.meter.Fits(r.out.Len() + len(text))
 	r.out.WriteString(text)
 }
 

@@ -16,6 +16,7 @@ type macro struct {
 func (c *macro) Call(m *value.Meter, args value.Args) value.Value {
 	m.Enter()
 	defer m.Leave()
+	m.Step(8)
 	node := c.node
 	f := newFrame(node.Func, c.outer, c.outer.scope)
 	c.bind(f, args)

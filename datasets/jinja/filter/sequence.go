@@ -67,6 +67,7 @@ func join(c *Call) value.Value {
 			b.WriteString(between)
 		}
 		c.Meter.Text(len(between) + len(text))
+		c.Meter.Fits(b.Len() + len(text))
 		b.WriteString(text)
 	}
 }

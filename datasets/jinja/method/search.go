@@ -100,6 +100,7 @@ func Replace(m *value.Meter, text, from, to string, count int64) string {
 	if count >= 0 {
 		n = min(n, count)
 	}
+	m.Step(int(n) / 2)
 	m.Text(len(text) + int(n)*max(len(to)-len(from), 0))
 	return strings.Replace(text, from, to, int(n))
 }

@@ -171,6 +171,7 @@ func expandTabs(m *value.Meter, r receiver, args []value.Value) value.Value {
 		case '\t':
 			if size > 0 {
 				spaces := value.Spaces(m, " ", size-column%size)
+				m.Fits(b.Len() + len(spaces))
 				b.WriteString(spaces)
 				column += int64(len(spaces))
 			}

@@ -117,6 +117,7 @@ func (d *Dict) Copy(m *Meter) *Dict {
 	c := &Dict{}
 	m.Items(2 * d.Len())
 	for k, v := range d.All() {
+		m.Step(4)
 		c.Set(k, v)
 	}
 	return c

@@ -65,6 +65,13 @@ func (m *Meter) Text(n int) int {
 	return n
 }
 
+// Fits fails if a text of n bytes, which is charged elsewhere, is too long.
+func (m *Meter) Fits(n int) {
+	if n > m.maxText {
+		Fail(Limit, "a text has more than %d bytes", m.maxText)
+	}
+}
+
 // quoted charges a text of n bytes whose characters may all have to be escaped.
 func (m *Meter) quoted(n int) {
 	if n > 1<<20 {
