@@ -81,7 +81,7 @@ func readUltraFeedbackPreference(r row) (Preference, error) {
 	if c == 0 {
 		return Preference{}, errors.New("column chosen: an answer without the question before it")
 	}
-	if !slices.Equal(chosen[:c], rejected[:j]) {
+	if !slices.EqualFunc(chosen[:c], rejected[:j], chat.Message.Equal) {
 		return Preference{}, errors.New(
 			"columns chosen and rejected answer different dialogues: they must share all turns but the last")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/datasets/chat"
@@ -114,12 +113,7 @@ func (f TextFormat) cutPrompt(ids []int32) []int32 {
 	return slices.Concat(ids[:before], ids[len(ids)-f.MaxPromptLength+before:])
 }
 
-// isBlank reports whether an answer is given as messages and has no text.
+// isBlank reports whether an answer is given as messages and says nothing.
 func isBlank(answer []chat.Message) bool {
-	for _, m := range answer {
-		if strings.TrimSpace(m.Content) != "" {
-			return false
-		}
-	}
-	return answer != nil
+	return answer != nil && !slices.ContainsFunc(answer, func(m chat.Message) bool { return !m.IsBlank() })
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
+	"github.com/bfpo-go/bfpo/datasets/jinja"
 )
 
 // row is one row of a file: the values by the names of their columns. A value is a string, a bool, a json.Number, a
@@ -110,7 +111,8 @@ func (r row) choice(column string, first int) (int, error) {
 	return int(n), nil
 }
 
-// messages returns the value of a column that is a list of {role, content}; it must not be empty.
+// messages returns the value of a column that is a list of messages; it must not be empty. Messages keep their other
+// keys.
 func (r row) messages(column string) ([]chat.Message, error) {
 	list, ok := r.list(column)
 	if !ok {
@@ -121,16 +123,27 @@ func (r row) messages(column string) ([]chat.Message, error) {
 	}
 	out := make([]chat.Message, len(list))
 	for i, e := range list {
-		m, _ := e.(map[string]any)
-		role, okRole := m["role"].(string)
-		content, okContent := m["content"].(string)
-		if !okRole || !okContent {
-			return nil, fmt.Errorf("column %s: message %d: want {role: text, content: text}, have %s",
-				column, i, describe(e))
+		var err error
+		if out[i], err = message(e); err != nil {
+			return nil, fmt.Errorf("column %s: message %d: %w, have %s", column, i, err, describe(e))
 		}
-		out[i] = chat.Message{Role: role, Content: content}
 	}
 	return out, nil
+}
+
+// message returns a value that is a message.
+func message(v any) (chat.Message, error) {
+	m, _ := v.(map[string]any)
+	role, isRole := m["role"].(string)
+	content, isText := m["content"].(string)
+	if isRole && isText && len(m) == 2 {
+		return chat.Message{Role: role, Content: content}, nil
+	}
+	object, err := jinja.NewDict(m)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	return chat.NewMessage(object)
 }
 
 // ids returns the value of a column that is a list of token ids.

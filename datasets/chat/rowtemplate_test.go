@@ -43,9 +43,9 @@ func TestRowExpression(t *testing.T) {
 		"{{targets.choices}}":  []any{"a", "b \"c\""},
 		"{{ targets.labels }}": []any{int64(0), int64(1)},
 		"{{ [question, sentence.split(\"_\", 1)[0] + option1] }}": []any{" Why? ", "The cup fits on"},
-		"{{ targets.choices.index(targets.choices[1]) }}":         1,
+		"{{ targets.choices.index(targets.choices[1]) }}":         int64(1),
 		"{{ label == 1 }}":       true,
-		"{{ 1 if flag else 0 }}": 1,
+		"{{ 1 if flag else 0 }}": int64(1),
 	} {
 		expression, err := NewRowExpression(source, nil)
 		if err != nil {

@@ -1,14 +1,12 @@
 package chat
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"time"
 
-	"github.com/nikolalohinski/gonja/v2/config"
-	"github.com/nikolalohinski/gonja/v2/exec"
-	"github.com/nikolalohinski/gonja/v2/loaders"
-
+	"github.com/bfpo-go/bfpo/datasets/jinja"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 )
 
@@ -22,83 +20,60 @@ const ZephyrTemplate = `{% for message in messages %}` +
 	`{% endfor %}`
 
 // Template renders a dialogue as the text that a model was trained on. Its source is a Jinja program that came with a
-// download, so it runs in a sandbox: it sees the messages and two strings, reads no files, and is stopped when it takes
-// too long or writes too much. A Template is safe for concurrent use.
+// download, so it runs in a sandbox, in bounded time and memory. A Template is safe for concurrent use.
 type Template struct {
-	program  *exec.Template
+	program  *jinja.Template
 	bos, eos string
 }
 
+// Dialogue is what a template renders.
+type Dialogue struct {
+	Messages         []Message
+	GenerationPrompt bool // the beginning of the assistant's next turn follows
+	Tools, Documents any  // as jinja.DecodeJSON gives them; nil where there are none
+}
+
 // NewTemplate parses a chat template; bos and eos are its variables bos_token and eos_token. It is read as transformers
-// reads it: with trim_blocks, lstrip_blocks, loop controls and the generation tag. The function strftime_now is
-// missing: a prompt must not depend on the date.
+// reads it: with trim_blocks, lstrip_blocks, loop controls, the generation tag and the function strftime_now, which
+// tells today's date.
 func NewTemplate(source, bos, eos string) (*Template, error) {
-	settings := config.New()
-	settings.TrimBlocks, settings.LeftStripBlocks = true, true
-	program, err := compile("chat template", source, settings, newSandbox())
-	if err != nil {
-		return nil, err
-	}
-	return &Template{program: program, bos: bos, eos: eos}, nil
+	return NewTemplateOn(time.Now, source, bos, eos)
 }
 
-// compile parses a Jinja program. Errors begin with kind.
-func compile(
-	kind, source string, settings *config.Config, environment *exec.Environment,
-) (_ *exec.Template, err error) {
-	defer func() { // whatever hostile text does to the parser, it must not end the process
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%s: the parser failed: %v", kind, p)
-		}
-	}()
-	if err := checkTemplate(source, settings); err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
-	}
-	const name = "/template" // the only file that the loader has
-	loader, err := loaders.NewMemoryLoader(map[string]string{name: source})
+// NewTemplateOn is NewTemplate with a clock of its own: a template that writes the date gives the same text every day
+// if the clock stands still.
+func NewTemplateOn(now func() time.Time, source, bos, eos string) (*Template, error) {
+	program, err := jinja.Parse(source, jinja.Chat(map[string]jinja.Function{"strftime_now": strftime(now)}))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
+		return nil, fmt.Errorf("chat template: %w", err)
 	}
-	program, err := exec.NewTemplate(name, settings, loader, environment)
-	if err != nil {
-		if inner := errors.Unwrap(err); inner != nil {
-			err = inner // the outer message repeats all of the source
-		}
-		return nil, fmt.Errorf("%s: %w", kind, err)
-	}
-	return program, nil
+	return &Template{program, bos, eos}, nil
 }
 
-// Render returns the text of a dialogue, with generationPrompt followed by the beginning of the assistant's next turn.
+// Render returns the text of messages, with generationPrompt followed by the beginning of the assistant's next turn.
 // When the template refuses the dialogue (raise_exception), the error has the template's words.
-func (t *Template) Render(messages []Message, generationPrompt bool) (text string, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			text, err = "", fmt.Errorf("chat template: rendering failed: %v", p)
-		}
-	}()
-	turns := make([]any, len(messages))
-	for i, m := range messages {
-		turns[i] = map[string]any{"role": m.Role, "content": m.Content}
+func (t *Template) Render(messages []Message, generationPrompt bool) (string, error) {
+	return t.RenderDialogue(context.Background(), Dialogue{Messages: messages, GenerationPrompt: generationPrompt})
+}
+
+// RenderDialogue returns the text of a dialogue. It ends when the context does.
+func (t *Template) RenderDialogue(ctx context.Context, d Dialogue) (string, error) {
+	turns := make([]any, len(d.Messages))
+	for i, m := range d.Messages {
+		turns[i] = m.Object()
 	}
-	b := newBudget()
-	variables := map[string]any{
+	text, err := t.program.Render(ctx, map[string]any{
 		"messages":              turns,
+		"tools":                 d.Tools,
+		"documents":             d.Documents,
 		"bos_token":             t.bos,
 		"eos_token":             t.eos,
-		"add_generation_prompt": generationPrompt,
-		"raise_exception":       b.raise,
-		budgetKey:               b,
-	}
-	out := &meter{budget: b}
-	err = t.program.Execute(out, exec.NewContext(variables))
-	if b.failed != nil {
-		err = b.failed // an expression may have swallowed it
-	}
+		"add_generation_prompt": d.GenerationPrompt,
+	})
 	if err != nil {
 		return "", fmt.Errorf("chat template: %w", err)
 	}
-	return out.text.String(), nil
+	return text, nil
 }
 
 // ReadTemplate returns the chat template of a pretrained model, if it has one: the file chat_template.jinja, or

@@ -61,7 +61,7 @@ func TestTemplateGolden(t *testing.T) {
 }
 
 func TestZephyrTemplate(t *testing.T) {
-	dialogue := []Message{{"system", "Be brief."}, {"tool", "ignored"}, {"user", "Hi"}}
+	dialogue := []Message{{Role: "system", Content: "Be brief."}, {Role: "tool", Content: "ignored"}, {Role: "user", Content: "Hi"}}
 	for _, c := range []struct {
 		messages []Message
 		prompt   bool
@@ -69,7 +69,7 @@ func TestZephyrTemplate(t *testing.T) {
 	}{
 		{dialogue, false, "<|system|>\nBe brief.</s>\n<|user|>\nHi</s>\n"},
 		{dialogue, true, "<|system|>\nBe brief.</s>\n<|user|>\nHi</s>\n<|assistant|>\n"},
-		{[]Message{{"tool", "x"}}, true, "<|assistant|>\n"},
+		{[]Message{{Role: "tool", Content: "x"}}, true, "<|assistant|>\n"},
 		{nil, true, ""},
 	} {
 		if got := renderTemplate(t, ZephyrTemplate, c.messages, c.prompt); got != c.want {
@@ -131,7 +131,7 @@ You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>
 )
 
 func TestPublishedTemplates(t *testing.T) {
-	user, assistant := Message{"user", " Hi "}, Message{"assistant", "Yo"}
+	user, assistant := Message{Role: "user", Content: " Hi "}, Message{Role: "assistant", Content: "Yo"}
 	for _, c := range []struct {
 		name, source string
 		messages     []Message
@@ -141,16 +141,16 @@ func TestPublishedTemplates(t *testing.T) {
 		{"smollm2", smolTemplate, []Message{user}, true,
 			"<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n" +
 				"<|im_start|>user\n Hi <|im_end|>\n<|im_start|>assistant\n"},
-		{"smollm2 system", smolTemplate, []Message{{"system", "S"}, user}, false,
+		{"smollm2 system", smolTemplate, []Message{{Role: "system", Content: "S"}, user}, false,
 			"<|im_start|>system\nS<|im_end|>\n<|im_start|>user\n Hi <|im_end|>\n"},
 		{"smollm2 empty", smolTemplate, nil, true, "<|im_start|>assistant\n"},
 		{"mistral", mistralTemplate, []Message{user, assistant, user}, false,
 			"<s>[INST]  Hi  [/INST]Yo</s>[INST]  Hi  [/INST]"},
-		{"llama3", llama3Template, []Message{{"system", "S"}, user}, true,
+		{"llama3", llama3Template, []Message{{Role: "system", Content: "S"}, user}, true,
 			"<s><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|>" +
 				"<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>" +
 				"<|start_header_id|>assistant<|end_header_id|>\n\n"},
-		{"newer", newerTemplate, []Message{{"system", " S "}, user, {"tool", "x"}, assistant}, true,
+		{"newer", newerTemplate, []Message{{Role: "system", Content: " S "}, user, {Role: "tool", Content: "x"}, assistant}, true,
 			"<s><|user|>\nS\n\n Hi </s><|assistant|>\nYo</s> 2<|assistant|>"},
 	} {
 		if got := renderTemplate(t, c.source, c.messages, c.prompt); got != c.want {
@@ -166,7 +166,7 @@ func TestTemplateRefusal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = template.Render([]Message{{"assistant", "x"}}, false)
+	_, err = template.Render([]Message{{Role: "assistant", Content: "x"}}, false)
 	want := "chat template: Conversation roles must alternate user/assistant/user/assistant/..."
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v", err)
@@ -249,7 +249,7 @@ func TestTemplateConcurrent(t *testing.T) {
 		group.Go(func() {
 			content := strings.Repeat("x", i+1)
 			for range 50 {
-				text, err := template.Render([]Message{{"user", content}}, false)
+				text, err := template.Render([]Message{{Role: "user", Content: content}}, false)
 				if err != nil || text != "<s><|user|>\n"+content+"</s> 1" {
 					t.Errorf("%q, %v", text, err)
 				}
@@ -281,7 +281,7 @@ func BenchmarkRender(b *testing.B) {
 		b.Fatal(err)
 	}
 	question, answer := strings.Repeat("Hi ", 300), strings.Repeat("Yo ", 300)
-	dialogue := []Message{{"system", "Be brief."}, {"user", question}, {"assistant", answer}}
+	dialogue := []Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: question}, {Role: "assistant", Content: answer}}
 	for b.Loop() {
 		if _, err := template.Render(dialogue, true); err != nil {
 			b.Fatal(err)

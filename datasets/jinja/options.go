@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"context"
 	"maps"
 
 	"github.com/bfpo-go/bfpo/datasets/jinja/filter"
@@ -35,6 +36,32 @@ type List = value.List
 
 // DecodeJSON reads a JSON value as Python's json.loads does: objects become a *Dict with their keys in order.
 func DecodeJSON(data []byte) (any, error) { return value.DecodeJSON(data) }
+
+// NewDict returns the dict of a Go map, with its keys and those of the maps in it sorted.
+func NewDict(m map[string]any) (*Dict, error) {
+	size := 0
+	v, err := value.FromGo(m, &size)
+	if err != nil {
+		return nil, err
+	}
+	return v.(*Dict), nil
+}
+
+// EncodeJSON writes a value of DecodeJSON as Python's json.dumps does.
+func EncodeJSON(v any) (data []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = failure(p, 0)
+		}
+	}()
+	size := 0
+	plain, err := value.FromGo(v, &size)
+	if err != nil {
+		return nil, err
+	}
+	style := value.JSONStyle{Item: ", ", Pair: ": "}
+	return []byte(value.JSON(value.NewMeter(context.Background(), 64*size), plain, style)), nil
+}
 
 // Chat returns the options of chat templates, as transformers sets them, with functions beside raise_exception.
 func Chat(functions map[string]Function) Options {

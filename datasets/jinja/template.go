@@ -75,9 +75,11 @@ func (t *Template) run(ctx context.Context, variables map[string]any, render fun
 	size := 0
 	converted := make(map[string]value.Value, len(variables))
 	for name, v := range variables {
-		if converted[name], err = value.FromGo(v, &size); err != nil {
-			return &Error{Message: "variable " + name + ": " + err.Error()}
+		c, err := value.FromGo(v, &size)
+		if err != nil { // who uses the variable fails
+			c = &value.Undefined{Hint: "variable " + name + ": " + err.Error(), Name: name, Strict: true, Kind: "TypeError"}
 		}
+		converted[name] = c
 	}
 	r := &run{
 		meter: value.NewMeter(ctx, size), tree: t.tree, options: t.options,
