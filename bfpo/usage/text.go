@@ -46,10 +46,10 @@ func Clean(message string) string {
 	var b strings.Builder
 	for i, r := range message {
 		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(message[i:], "\ufffd"): // not UTF-8
+			fmt.Fprintf(&b, `\x%02x`, message[i])
 		case r == '\n', r == '\t', strconv.IsPrint(r):
 			b.WriteRune(r)
-		case r == utf8.RuneError && !strings.HasPrefix(message[i:], "\ufffd"):
-			fmt.Fprintf(&b, `\x%02x`, message[i])
 		default:
 			quoted := strconv.QuoteRuneToASCII(r)
 			b.WriteString(quoted[1 : len(quoted)-1])

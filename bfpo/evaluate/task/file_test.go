@@ -23,7 +23,7 @@ metadata:
   version: 1.5
 `
 
-func suggestFirst(_ string, known []string) string { return known[1] }
+func suggestFirst(_ string, known []string) string { return known[min(1, len(known)-1)] }
 
 func readText(text string, others ...string) (Task, error) {
 	files := fstest.MapFS{"mine.yaml": {Data: []byte(text)}}
