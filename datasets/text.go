@@ -12,6 +12,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
+	"github.com/bfpo-go/bfpo/graph/fault"
 )
 
 // TextFormat turns examples into token ids.
@@ -184,12 +185,12 @@ func mapRows[T, R any](ctx context.Context, rows []T, f func(T) (R, error)) ([]R
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	const chunk = 64
 	for begin := 0; begin < len(rows) && running.Err() == nil; begin += chunk {
-		group.Go(func() error {
+		group.Go(func() (err error) {
+			defer fault.Recover(&err)
 			for i := begin; i < min(begin+chunk, len(rows)); i++ {
 				if err := running.Err(); err != nil {
 					return err
 				}
-				var err error
 				if out[i], err = f(rows[i]); err != nil {
 					return err
 				}

@@ -14,8 +14,10 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/bfpo/report"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // Model is the evaluation of one model.
@@ -165,10 +167,13 @@ type layout struct {
 	Config map[string]any `json:"config"`
 }
 
+// maxResults is the largest size of a results.json in bytes.
+const maxResults = 256 << 20
+
 // read reads one evaluation.
 func read(path string) (Model, error) {
 	file := filepath.Join(path, "results.json")
-	text, err := os.ReadFile(file)
+	text, err := atomicfile.ReadLimited(file, maxResults)
 	if err != nil {
 		return Model{}, err
 	}
@@ -187,6 +192,9 @@ func read(path string) (Model, error) {
 		}
 	}
 	for name, values := range l.Results {
+		if err := task.CheckName(name); err != nil {
+			return Model{}, fmt.Errorf("%s: %w", file, err)
+		}
 		t := Task{Metrics: metricsOf(name, values, l.Higher[name]), Total: l.Samples[name].Effective}
 		t.Documents, err = readSamples(path, name)
 		if errors.Is(err, fs.ErrNotExist) {

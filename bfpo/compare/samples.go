@@ -63,7 +63,17 @@ func caseOf(task string) (kind evaluate.LabelCase, ok bool) {
 // readSamples reads the documents of a task. An error names file and line.
 func readSamples(dir, task string) (map[int]Document, error) {
 	path := filepath.Join(dir, samplesFile(task))
-	file, err := os.Open(path)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	if info, err := root.Stat(samplesFile(task)); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", path)
+	}
+	file, err := root.Open(samplesFile(task))
 	if err != nil {
 		return nil, err
 	}

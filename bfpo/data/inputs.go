@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
@@ -90,7 +91,7 @@ func newLoader[T batch.Example](c recipe.Config, rows []T) *batch.Loader[T] {
 // layOut opens the streams. It first chooses the shapes of all batches that the loaders, of the main set and the
 // buffer, return in the run and when the reference log-probabilities are computed before it.
 func layOut[T batch.Example](in *Inputs, c recipe.Config, loaders ...*batch.Loader[T]) {
-	n := in.Count.Total * in.Count.Accumulate
+	n := min(in.Count.Total, math.MaxInt/in.Count.Accumulate) * in.Count.Accumulate
 	if c.PrecomputesReference() {
 		for _, l := range loaders {
 			n = max(n, l.MicroBatches())

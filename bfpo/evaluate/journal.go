@@ -62,7 +62,7 @@ var ErrDifferentEvaluation = errors.New("it holds an unfinished evaluation of so
 func openJournal(dir, digest string, sizes []int) (*journal, error) {
 	path := filepath.Join(dir, journalName)
 	j := &journal{done: map[int][]outcome{}, verdicts: map[judgedTask]map[int]judge.Verdict{}}
-	text, err := os.ReadFile(path)
+	text, err := readJournal(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -83,7 +83,7 @@ func openJournal(dir, digest string, sizes []int) (*journal, error) {
 		}
 		whole = len(line) + 1
 	}
-	if j.file, err = os.OpenFile(path, os.O_RDWR, 0o644); err != nil {
+	if j.file, err = atomicfile.OpenUpdate(path, 0); err != nil {
 		return nil, err
 	}
 	_, err = j.file.Seek(int64(whole), io.SeekStart)
@@ -92,6 +92,16 @@ func openJournal(dir, digest string, sizes []int) (*journal, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return j, nil
+}
+
+// readJournal reads a journal. It follows no link.
+func readJournal(path string) ([]byte, error) {
+	file, err := atomicfile.OpenUpdate(path, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(file)
 }
 
 // read takes over the whole lines of a journal and returns their length in bytes.

@@ -1,8 +1,11 @@
 package evaluate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
 )
@@ -12,6 +15,9 @@ import (
 func rateTask(ctx context.Context, rater judge.Judge, j *journal, number int, t plannedTask, outcomes []outcome,
 	advance func(rated int)) ([]judge.Verdict, error) {
 	known := j.verdictsOf(rater.Digest(), number)
+	if len(known) == len(t.documents) && firstFailure(slices.Collect(maps.Values(known))) != "" {
+		known = nil // the judge could rate none; ask again
+	}
 	verdicts := make([]judge.Verdict, len(t.documents))
 	var answers []judge.Answer
 	var documents []int // of the answers
@@ -40,5 +46,16 @@ func rateTask(ctx context.Context, rater judge.Judge, j *journal, number int, t 
 	if err == nil && rated != len(answers) {
 		err = fmt.Errorf("got %d verdicts on %d answers", rated, len(answers))
 	}
+	if reason := firstFailure(verdicts); err == nil && reason != "" {
+		err = fmt.Errorf("none of %d answers could be rated: %s", len(verdicts), reason)
+	}
 	return verdicts, err
+}
+
+// firstFailure returns why the first answer could not be rated if none could, and otherwise "".
+func firstFailure(verdicts []judge.Verdict) string {
+	if len(verdicts) == 0 || slices.ContainsFunc(verdicts, func(v judge.Verdict) bool { return v.Judged }) {
+		return ""
+	}
+	return cmp.Or(verdicts[0].Reply, "no reason given")
 }

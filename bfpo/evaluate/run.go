@@ -2,14 +2,18 @@ package evaluate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -48,18 +52,62 @@ func Unfinished(dir string) bool {
 	return err == nil && !Finished(dir)
 }
 
-// Remove deletes the files of an evaluation in dir, finished or not. Other files stay.
+// Remove deletes the files of an evaluation in dir, finished or not. Other files stay: the samples of tasks that are not
+// in results.json, and a results.json that another program wrote, which is an error.
 func Remove(dir string) error {
-	names, err := filepath.Glob(filepath.Join(dir, SamplesFile("*")))
-	if err != nil {
-		return err
+	var names []string
+	if Unfinished(dir) { // with the samples of any of its tasks
+		samples, err := filepath.Glob(filepath.Join(escapePattern(dir), SamplesFile("*")))
+		if err != nil {
+			return err
+		}
+		for _, path := range samples {
+			names = append(names, filepath.Base(path))
+		}
+	} else if Finished(dir) {
+		tasks, err := tasksOf(filepath.Join(dir, resultsName))
+		if err != nil {
+			return err
+		}
+		for _, name := range tasks {
+			names = append(names, SamplesFile(name))
+		}
 	}
-	for _, name := range append(names, filepath.Join(dir, resultsName), filepath.Join(dir, journalName)) {
-		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+	for _, name := range append(names, resultsName, journalName) {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
 	return nil
+}
+
+// maxResults is the largest size of a results.json in bytes.
+const maxResults = 256 << 20
+
+// tasksOf returns the tasks with samples in a results.json that this program wrote.
+func tasksOf(path string) (tasks []string, err error) {
+	text, err := atomicfile.ReadLimited(path, maxResults)
+	if err != nil {
+		return nil, err
+	}
+	var layout struct {
+		Version *string        `json:"bfpo_version"`
+		Results map[string]any `json:"results"`
+	}
+	if err := json.Unmarshal(text, &layout); err != nil || layout.Version == nil {
+		return nil, fmt.Errorf("%s is not from an evaluation of bfpo and is not replaced: move it away", path)
+	}
+	for name := range layout.Results {
+		if task.CheckName(name) == nil {
+			tasks = append(tasks, name)
+		}
+	}
+	return append(tasks, "preference"), nil
+}
+
+// escapePattern returns a pattern of filepath.Glob that matches the given path only.
+func escapePattern(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
 // RemoveJournal deletes the journal of an evaluation in dir. A missing journal is no error.

@@ -19,7 +19,7 @@ type ChatTokenizer struct {
 }
 
 // NewChatTokenizer reads a model's tokenizer and chat template. A chatTemplate that is not empty replaces the model's
-// own: it is Jinja source, or the name zephyr.
+// own: it is Jinja source, or a name that chat.NamedTemplate knows.
 func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, error) {
 	tokenizer, err := tokenizer.New(c.ReadFile)
 	if err != nil {
@@ -36,7 +36,10 @@ func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, 
 		}
 		t.TemplateSource, t.UsesDefaultTemplate = source, !found
 	}
-	if t.TemplateSource == "zephyr" || t.UsesDefaultTemplate {
+	if source, known := chat.NamedTemplate(t.TemplateSource); known {
+		t.TemplateSource = source
+	}
+	if t.UsesDefaultTemplate {
 		t.TemplateSource = chat.ZephyrTemplate
 	}
 	bos, eos := t.tokenText(tokenizer.BOS()), t.tokenText(tokenizer.EOS())

@@ -76,16 +76,24 @@ func findModel(ctx context.Context, name string, hub *hub.Hub, cache string, log
 	}
 	if _, err := os.Stat(name); err == nil || recipe.LooksLikePath(name) {
 		if wrong, ok := errors.AsType[*fs.PathError](err); ok {
-			err = wrong.Err // without the path, which is the name
+			err = fmt.Errorf("%w%s", wrong.Err, usage.NearestFile(name)) // without the path, which is the name
 		}
 		return name, err
 	}
 	if strings.Count(name, "/") != 1 {
-		return "", usage.Errorf("neither a file or folder here, nor a hub id (ORG/NAME), nor a built-in name (%s)",
-			usage.OneOf(recipe.BuiltinModels()))
+		return "", usage.Errorf("neither a file or folder here, nor a hub id (ORG/NAME), nor a built-in name (%s)%s",
+			usage.OneOf(recipe.BuiltinModels()), nearModel(name))
 	}
 	id, revision, _ := strings.Cut(name, "@")
 	return hub.Snapshot(ctx, "models", id, revision, isModelFile)
+}
+
+// nearModel suggests a built-in name or a file or folder for the name of a model.
+func nearModel(name string) string {
+	if near := usage.DidYouMean(strings.ToLower(name), recipe.BuiltinModels()); near != "" {
+		return near
+	}
+	return usage.NearestFile(name)
 }
 
 // isModelFile selects the files of a hub repository that a model needs: weights as safetensors (never pickles),

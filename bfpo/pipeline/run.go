@@ -52,6 +52,13 @@ func Claim(dir string, c recipe.Config) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("output folder: %w", err)
 	}
+	if err := rundir.CheckLinks(dir); err != nil {
+		return err
+	}
+	reportOnly := []string{rundir.Report}
+	if err := rundir.CheckForeign(dir, reportOnly, false); err != nil {
+		return err
+	}
 	if !c.OverwriteOutputDir && recipe.PathExists(filepath.Join(dir, rundir.Report)) {
 		return usage.Errorf(
 			"%s holds a finished run: choose another -out, or replace it with -set=overwrite_output_dir=true", dir)
@@ -61,5 +68,8 @@ func Claim(dir string, c recipe.Config) error {
 			return err
 		}
 	}
-	return rundir.Remove(dir, []string{rundir.Report})
+	if err := rundir.Remove(dir, reportOnly); err != nil {
+		return err
+	}
+	return rundir.Claim(dir, reportOnly)
 }

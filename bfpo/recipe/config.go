@@ -26,7 +26,7 @@ type Config struct {
 	TorchDType     string `yaml:"torch_dtype"`        // "" (float32, as HF loads it), float32, bfloat16, auto
 	BF16           bool   `yaml:"bf16"`               // compute in bfloat16 whatever torch_dtype is; masters stay float32
 	TF32           bool   `yaml:"tf32"`               // round float32 factors to 11 bits (NVIDIA GPUs) or 16 bits (AMX)
-	ChatTemplate   string `yaml:"chat_template"`      // Jinja source; "": the model's template
+	ChatTemplate   string `yaml:"chat_template"`      // Jinja source or a name; "": the model's
 	TruncationSide string `yaml:"truncation_side"`    // "", left, right
 	UseSelective   bool   `yaml:"use_selective"`      // train selected_layers only
 
@@ -51,7 +51,7 @@ type Config struct {
 
 	// Objective
 	Objective string  `yaml:"objective"` // one of bfpo.Objectives
-	LossType  string  `yaml:"loss_type"` // TRL's name for the objective: "", bfpo, sigmoid, ipo
+	LossType  string  `yaml:"loss_type"` // TRL's name for the objective: "", bfpo, sigmoid, ipo, nll
 	Beta      float64 `yaml:"beta"`
 	B1        float64 `yaml:"b1"`
 	Alpha     float64 `yaml:"alpha"`
@@ -123,7 +123,8 @@ type Config struct {
 	Ignored []string `yaml:"-"`
 	Notices []string `yaml:"-"`
 
-	origins map[string]string // key -> where its value was given
+	origins   map[string]string // key -> where its value was given
+	untrusted map[string]bool   // the keys whose values come from a recipe file
 }
 
 // Default returns the configuration of an empty recipe.

@@ -13,7 +13,7 @@ func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		c := Default()
 		c.EvalSteps = 7
-		c.ChatTemplate = rapid.StringMatching(`[ -~\n\té☃]{0,40}`).Draw(r, "template")
+		c.ChatTemplate = "{{ x }}" + rapid.StringMatching(`[ -~\n\té☃]{0,40}`).Draw(r, "template")
 		c.LearningRate = rapid.Float64Range(0, 1e-2).Draw(r, "rate")
 		layers := rapid.SampledFrom([]string{"down_proj", "None", "true", "1e5", "null", "- a", "a: b", "~", "'"})
 		c.SelectedLayers = rapid.SliceOf(layers).Draw(r, "layers")

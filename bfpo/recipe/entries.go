@@ -20,12 +20,17 @@ type Flag struct {
 // entry is one key of one file, or one flag.
 type entry struct {
 	key   string
+	given string // the key's name in the file or flag, where it differs; see rename
 	value *yaml.Node
 	file  string // as shown in messages; "" for a flag
 	line  int
 	flag  string // -set=key=value or another flag, as written; "" for a file
 	dir   folder // what relative names in the value are relative to
 }
+
+// isTrusted reports whether the entry comes from the command line or from a recipe that is part of the program, not
+// from a file, which may come from someone else.
+func (e entry) isTrusted() bool { return e.file == "" || e.dir.builtin }
 
 // originOf returns where n, a node of the entry's value, was given: "file:line" or the flag.
 func (e entry) originOf(n *yaml.Node) string {
@@ -59,7 +64,7 @@ func parseSets(sets []string, typed []Flag) ([]entry, error) {
 		}
 		entries = append(entries, e)
 	}
-	return entries, nil
+	return withOurNames(entries)
 }
 
 // entry makes an entry of a flag.
@@ -91,7 +96,7 @@ func splitMapping(n *yaml.Node, parent entry) ([]entry, error) {
 		e := parent
 		e.key, e.value, e.line = key.Value, dealias(n.Content[i+1]), key.Line
 		if first, twice := lines[e.key]; twice {
-			problems = append(problems, fmt.Errorf("%s: %s: given twice, first in line %d", e.origin(), e.key, first))
+			problems = append(problems, fmt.Errorf("%s: %s: given twice, first in line %d", e.origin(), usage.Word(e.key), first))
 		}
 		lines[e.key] = key.Line
 		entries = append(entries, e)

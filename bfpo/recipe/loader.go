@@ -4,13 +4,13 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/bfpo-go/bfpo/bfpo/usage"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // loader reads recipe files.
@@ -34,7 +34,11 @@ func (l loader) read(name string, from folder) ([]entry, error) {
 	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, usage.Errorf("%s: a recipe is one YAML document; there is a second one", shown)
 	}
-	return splitMapping(doc.Content[0], entry{file: shown, dir: dir})
+	entries, err := splitMapping(doc.Content[0], entry{file: shown, dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	return withOurNames(entries)
 }
 
 // open reads a recipe's text. A name that ends in .yaml or .yml is a file, relative to the folder from; any other
@@ -50,16 +54,19 @@ func (l loader) open(name string, from folder) (text []byte, shown string, dir f
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(from.path, path)
 	}
-	if text, err = os.ReadFile(path); err == nil {
+	if text, err = atomicfile.ReadLimited(path, maxRecipe); err == nil {
 		return text, path, folder{path: filepath.Dir(path)}, nil
 	}
 	if isFile {
-		return nil, "", folder{}, usage.Errorf("recipe %s: %w", name, err)
+		return nil, "", folder{}, usage.Errorf("recipe %s: %w%s", name, err, usage.NearestFile(path))
 	}
 	names := l.names()
 	return nil, "", folder{}, usage.Errorf("recipe %s: neither a file nor one of %s%s", name, usage.OneOf(names),
 		usage.DidYouMean(name, names))
 }
+
+// maxRecipe is the largest size of a recipe file in bytes.
+const maxRecipe = 4 << 20
 
 // names lists the built-in recipes.
 func (l loader) names() []string {

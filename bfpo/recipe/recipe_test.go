@@ -4,10 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -322,12 +324,36 @@ func TestObjectiveOfStage(t *testing.T) {
 	}
 }
 
+// bounded returns a function that fails the test if reading an input of n bytes took too long or too much memory.
+func bounded(t *testing.T, n int) func() {
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	started := time.Now()
+	return func() {
+		var after runtime.MemStats
+		runtime.ReadMemStats(&after)
+		if took := time.Since(started); took > 10*time.Second {
+			t.Errorf("%d bytes took %v", n, took)
+		}
+		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 64<<20+2*uint64(n) {
+			t.Errorf("%d bytes allocated %d", n, allocated)
+		}
+	}
+}
+
 func FuzzRecipe(f *testing.F) {
 	f.Add("beta: 1\ndataset_mixer: {a: 1}\n", "learning_rate=1e-5")
 	f.Add("stages: [{sft: {dataset_mixer: {quickstart/sft: 1.0}}}, {eval: {prompts: quickstart/prompts}}]", "max_steps=3")
 	f.Add("a: &a [*a]\nselected_layers: *a\n<<: *a\n", "report_to=[none, wandb]")
 	f.Add("? {a: b}\n: c\n!!int x: !!binary y\n", "x=!!float z")
+	f.Add("dtype: bfloat16\ndataset_name: org/set\nloss_type: [sigmoid]\nchat_template: chatml\n", "lr=1")
+	f.Add("chat_template: '{{ x }}'\naccelerator_config: {split_batches: false, a: {b: c}}\n", "warmup_steps=0.1")
+	f.Add("? [a]\n: b\ndataset_mixer: &m {a: 1}\neval_dataset_mixer: *m\n", "max_steps=9e18")
 	f.Fuzz(func(t *testing.T, text, set string) {
+		if len(text)+len(set) > 1<<16 {
+			t.Skip() // the bounds below are for short texts
+		}
+		defer bounded(t, len(text)+len(set))()
 		c, err := Load(fstest.MapFS{"r.yaml": {Data: []byte(text)}}, "r", []string{set})
 		if err != nil {
 			if _, usage := errors.AsType[*usage.Error](err); !usage {

@@ -59,7 +59,7 @@ func (l loader) readOther(e entry) ([]entry, error) {
 
 // apply sets the fields that the entries name. Its error joins all problems.
 func (c *Config) apply(entries []entry) error {
-	c.origins = map[string]string{}
+	c.origins, c.untrusted = map[string]string{}, map[string]bool{}
 	var problems []error
 	var inert []entry // the last entry of each key without a field
 	for _, e := range entries {
@@ -70,11 +70,10 @@ func (c *Config) apply(entries []entry) error {
 			if err := c.set(f, e); err != nil {
 				problems = append(problems, err)
 			}
-		case known || e.key == "model_revision":
+		case known && !strings.Contains(e.key, ".") || slices.Contains(partKeys, e.key):
 			inert = append(without(e.key, inert), e)
 		default:
-			suggestion := usage.DidYouMean(e.key, recipeKeys())
-			problems = append(problems, fmt.Errorf("%s: %s: unknown key%s", e.origin(), e.key, suggestion))
+			problems = append(problems, fmt.Errorf("%s: %s: unknown key%s", e.origin(), usage.Word(e.key), suggestKey(e.key)))
 		}
 	}
 	problems = append(problems, c.settle(inert)...)
@@ -86,12 +85,13 @@ func (c *Config) apply(entries []entry) error {
 
 // set sets one field to the entry's value; null restores the default.
 func (c *Config) set(f field, e entry) error {
-	c.origins[e.key] = e.origin()
+	c.origins[e.key], c.untrusted[e.key] = e.origin(), !e.isTrusted()
 	if isNull(e.value) {
 		defaults := Default()
 		f0, _ := fieldOf(&defaults, e.key)
 		f.value.Set(f0.value)
 		delete(c.origins, e.key)
+		delete(c.untrusted, e.key)
 		return nil
 	}
 	if err := f.decode(e.value); err != nil {
@@ -99,10 +99,14 @@ func (c *Config) set(f field, e entry) error {
 		if bad, ok := errors.AsType[*valueError](err); ok {
 			origin = e.originOf(bad.node)
 		}
-		return fmt.Errorf("%s: %s: %w", origin, e.key, err)
+		return fmt.Errorf("%s: %s: %w", origin, e.name(), err)
 	}
-	if err := e.dir.resolveNames(&f, &c.Notices); err != nil {
-		return fmt.Errorf("%s: %s: %w", e.origin(), e.key, err)
+	err := e.dir.resolveNames(&f, &c.Notices)
+	if err == nil && e.key == "chat_template" {
+		c.ChatTemplate, err = e.dir.readTemplate(c.ChatTemplate)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", e.origin(), e.name(), err)
 	}
 	return nil
 }
@@ -111,16 +115,19 @@ func (c *Config) set(f field, e entry) error {
 // reports them as not supported.
 func (c *Config) settle(inert []entry) (problems []error) {
 	for _, e := range inert {
+		var err error
 		switch {
 		case e.key == "model_revision":
-			if err := c.setRevision(e); err != nil {
-				problems = append(problems, err)
-			}
-		case !isHarmless(e.key, e.value):
-			problems = append(problems, fmt.Errorf("%s: %s: %s is not supported yet (-set=%s=null turns it off)",
-				e.origin(), e.key, describeNode(e.value), e.key))
+			err = c.setRevision(e)
+		case slices.Contains(partKeys, e.key):
+			err = c.setSplit(e)
+		case !isHarmless(e.key, c.TextFormat, e.value):
+			err = c.refuseInert(e)
 		default:
 			c.Ignored = append(c.Ignored, e.key)
+		}
+		if err != nil {
+			problems = append(problems, err)
 		}
 	}
 	kept, ignored, unknown := splitReportTo(c.ReportTo)
@@ -140,7 +147,45 @@ func (c *Config) settle(inert []entry) (problems []error) {
 	}
 	problems = append(problems, c.settleMesh()...)
 	problems = append(problems, c.settleObjective()...)
-	return problems
+	return append(problems, c.checkTrust()...)
+}
+
+// refuseInert returns the error about a key whose value asks for something that bfpo does not do.
+func (c *Config) refuseInert(e entry) error {
+	allowed := harmlessValues(e.key, c.TextFormat)
+	advice := insteadOf[e.key]
+	if advice == "" && len(allowed) > 0 && !slices.Contains(allowed, "false") && !slices.Contains(allowed, "0") {
+		advice = fmt.Sprintf("text_format: %s has %s: %s", c.TextFormat, e.key, usage.OneOf(allowed))
+	}
+	if advice != "" {
+		advice = ": " + advice
+	}
+	return fmt.Errorf("%s: %s: %s is not supported yet%s (-set=%s=null turns it off)",
+		e.origin(), e.name(), describeNode(e.value), advice, e.key)
+}
+
+// setSplit sets one of dataset_splits from TRL's keys dataset_train_split and dataset_test_split.
+func (c *Config) setSplit(e entry) error {
+	if isNull(e.value) {
+		return nil
+	}
+	kind := strings.TrimSuffix(strings.TrimPrefix(e.key, "dataset_"), "_split") // train or test
+	var name string
+	if err := decodeString(e.value, &name); err != nil {
+		return fmt.Errorf("%s: %s: %w", e.originOf(e.value), e.key, err)
+	}
+	switch {
+	case c.Origin("dataset_splits") != "":
+		return fmt.Errorf("%s: %s: dataset_splits names the splits already (%s)", e.origin(), e.key,
+			c.Origin("dataset_splits"))
+	case !strings.Contains(name, kind):
+		return fmt.Errorf("%s: %s: a split for this has %q in its name, unlike %s; "+
+			"name its files in dataset_mixer or eval_dataset_mixer instead", e.origin(), e.key, kind, usage.Word(name))
+	}
+	splits := slices.Clone(c.DatasetSplits)
+	splits[slices.Index([]string{"train", "test"}, kind)] = name
+	c.DatasetSplits = splits
+	return nil
 }
 
 // settleMesh parses the mesh and, if devices is not given, sets it to the product of the mesh's sizes.
@@ -161,7 +206,7 @@ func (c *Config) settleMesh() []error {
 
 // settleObjective takes the objective from loss_type, TRL's key, if objective is not given.
 func (c *Config) settleObjective() []error {
-	objectives := map[string]string{"bfpo": "bfpo", "sigmoid": "dpo", "ipo": "ipo"}
+	objectives := map[string]string{"bfpo": "bfpo", "sigmoid": "dpo", "ipo": "ipo", "nll": "sft"}
 	objective, known := objectives[c.LossType]
 	if !known { // not given, or refused by validate
 		return nil

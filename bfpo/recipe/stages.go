@@ -43,7 +43,7 @@ func (l loader) stages(list entry, shared, flags []entry) ([]Stage, error) {
 			shared, flags = without("model_name_or_path", shared), without("model_name_or_path", flags)
 			shared, flags = without("model_revision", shared), without("model_revision", flags)
 		case "eval":
-			stage, err = evalStage(e)
+			stage, err = evalStage(e, flags)
 		default:
 			err = usage.Errorf("%s: stages: %q is no kind of stage; want sft, train or eval", e.origin(), e.key)
 		}
@@ -72,7 +72,10 @@ func (l loader) trainStage(e entry, shared, flags []entry) (Stage, error) {
 	var name string
 	err := decodeString(e.value, &name)
 	if err != nil {
-		if inline, err = splitMapping(e.value, e); err != nil {
+		if inline, err = splitMapping(e.value, e); err == nil {
+			inline, err = withOurNames(inline)
+		}
+		if err != nil {
 			return Stage{}, err
 		}
 		if config, ok := lastEntry("config", inline); ok {
@@ -101,8 +104,8 @@ func (l loader) trainStage(e entry, shared, flags []entry) (Stage, error) {
 	return Stage{Kind: e.key, Config: c}, err
 }
 
-// evalStage reads a stage of the kind eval.
-func evalStage(e entry) (Stage, error) {
+// evalStage reads a stage of the kind eval. The flags may repeat its judge as eval_judge; see checkTrust.
+func evalStage(e entry, flags []entry) (Stage, error) {
 	stage := Stage{Kind: "eval"}
 	entries, err := splitMapping(e.value, e)
 	if err != nil {
@@ -125,8 +128,13 @@ func evalStage(e entry) (Stage, error) {
 			if err != nil {
 				problems = append(problems, fmt.Errorf("%s: %s: %w", e.origin(), e.key, err))
 			}
+			if f.key == "judge" && !e.isTrusted() && isService(stage.Eval.Judge) && stage.Eval.Judge != "none" &&
+				!repeats(flags, stage.Eval.Judge) {
+				problems = append(problems, refuseService(e.origin(), "eval: judge", stage.Eval.Judge, "eval_judge"))
+			}
 		default:
-			problems = append(problems, fmt.Errorf("%s: %s: unknown key%s", e.origin(), e.key, usage.DidYouMean(e.key, known)))
+			problems = append(problems, fmt.Errorf("%s: %s: unknown key%s", e.origin(), usage.Word(e.key),
+				usage.DidYouMean(e.key, known)))
 		}
 	}
 	problems = append(problems, stage.Eval.check(e)...)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/graph/device"
 )
@@ -64,7 +65,20 @@ func (c Config) checkRanges() (problems []error) {
 	}
 	if err := c.TrainingObjective().Validate(); err != nil {
 		key, text, _ := strings.Cut(err.Error(), ": ")
+		if key == "objective" {
+			text += usage.DidYouMean(strings.ToLower(c.Objective), bfpo.Objectives())
+		}
 		problems = append(problems, c.UsageErrorf(key, "%s", text))
+	}
+	return append(problems, c.checkCounts()...)
+}
+
+// checkCounts refuses counts that no run can have, so that products of two of them stay far from overflow.
+func (c Config) checkCounts() (problems []error) {
+	for _, f := range recipeFields(&c) {
+		if n, ok := f.value.Interface().(int); ok && n > math.MaxInt32 {
+			problems = append(problems, c.UsageErrorf(f.key, "must be at most %d, got %d", math.MaxInt32, n))
+		}
 	}
 	return problems
 }
@@ -79,17 +93,19 @@ func (c Config) checkChoices() (problems []error) {
 		{"torch_dtype", []string{"", "auto", "float32", "bfloat16"}, []string{"float16"}},
 		{"truncation_side", []string{"", "left", "right"}, nil},
 		{"text_format", []string{"clean", "seed"}, nil},
-		{"loss_type", []string{"", "bfpo", "sigmoid", "ipo"}, []string{"hinge", "kto_pair", "robust", "exo_pair",
-			"nca_pair", "bco_pair", "sppo_hard", "aot", "aot_pair", "apo_zero", "apo_down", "discopop"}},
+		{"loss_type", []string{"", "bfpo", "sigmoid", "ipo", "nll"}, []string{"hinge", "kto_pair", "robust",
+			"exo_pair", "nca_pair", "bco_pair", "sppo_hard", "aot", "aot_pair", "aot_unpaired", "apo_zero", "apo_down",
+			"discopop", "sft", "sigmoid_norm", "dft", "chunked_nll"}},
 		{"optim", []string{"adamw_torch", "adamw_torch_fused", "adamw_torch_xla", "adamw_apex_fused"}, []string{"adamw_hf",
 			"adamw_torch_npu_fused", "adafactor", "adamw_anyprecision", "sgd", "adagrad", "adamw_bnb_8bit", "adamw_8bit",
 			"lion_8bit", "lion_32bit", "paged_adamw_32bit", "paged_adamw_8bit", "paged_lion_32bit", "paged_lion_8bit",
 			"rmsprop"}},
 		{"lr_scheduler_type", []string{"linear", "cosine", "constant", "constant_with_warmup"}, []string{
-			"cosine_with_restarts", "polynomial", "inverse_sqrt", "reduce_lr_on_plateau"}},
+			"cosine_with_restarts", "polynomial", "inverse_sqrt", "reduce_lr_on_plateau", "cosine_with_min_lr",
+			"cosine_warmup_with_min_lr", "warmup_stable_decay", "greedy"}},
 		{"gradient_checkpointing", []string{"true", "false", "auto"}, nil},
 		{"evaluation_strategy", []string{"no", "steps", "epoch"}, nil},
-		{"save_strategy", []string{"no", "steps", "epoch"}, nil},
+		{"save_strategy", []string{"no", "steps", "epoch"}, []string{"best"}},
 	}
 	for _, choice := range choices {
 		f, _ := fieldOf(&c, choice.key)
@@ -98,8 +114,9 @@ func (c Config) checkChoices() (problems []error) {
 			problems = append(problems, c.UsageErrorf(choice.key, "%s is not supported yet; use %s",
 				value, usage.OneOf(dropEmpty(choice.supported))))
 		case !slices.Contains(choice.supported, value):
-			problems = append(problems, c.UsageErrorf(choice.key, "%q is unknown; want %s",
-				value, usage.OneOf(dropEmpty(choice.supported))))
+			problems = append(problems, c.UsageErrorf(choice.key, "%s is unknown; want %s%s",
+				usage.Quote(value), usage.OneOf(dropEmpty(choice.supported)),
+				usage.DidYouMean(strings.ToLower(value), slices.Concat(choice.supported, choice.unsupported))))
 		}
 	}
 	platforms := []string{"auto", "cpu", "cuda", "go"}
@@ -160,6 +177,9 @@ func (c Config) ForStage(kind string) (Config, error) {
 		if kind == "sft" {
 			c.Objective = "sft"
 		}
+	}
+	if kind == "sft" && c.Origin("max_seq_length") == "" && c.Origin("max_length") != "" {
+		c.MaxSeqLength = c.MaxLength // TRL's name of max_seq_length since 0.20
 	}
 	if (c.Objective == "sft") != (kind == "sft") {
 		return Config{}, c.UsageErrorf("objective", "%s does not fit a stage of kind %s", c.Objective, kind)

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
@@ -197,12 +196,11 @@ func (r *run) questionTask(path string) (task.Task, error) {
 	if err != nil {
 		return task.Task{}, err
 	}
-	absolute, err := filepath.Abs(path)
 	t := found[0]
-	t.Local = []string{escapeGlob(absolute)}
+	t.Rows = path
 	t.Generation.MaxTokens = r.stage.RedteamMaxTokens
 	t.Generation.Temperature, t.Generation.TopP = r.stage.RedteamTemperature, r.stage.RedteamTopP
-	return t, err
+	return t, nil
 }
 
 // readSet reads the set that the recipe names, and splits it unless the recipe names held-out rows too. It returns the
@@ -286,9 +284,4 @@ func writeMessages(path string, questions []string) error {
 		lines[i] = map[string]any{"messages": []chat.Message{{Role: "user", Content: question}}}
 	}
 	return atomicfile.WriteLines(path, lines)
-}
-
-// escapeGlob returns a glob pattern that matches the given path only.
-func escapeGlob(path string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }

@@ -1,10 +1,11 @@
 // Package rundir names what a training run writes into its output folder, and removes it.
 //
 // Training writes under these names, and the stages after it, the report and bfpo export read by them. A folder holds
-// a finished run if it has TrainResults, which is written last. Remove deletes only what a run writes and leaves the
-// user's files alone.
+// a finished run if it has TrainResults, which is written last. Lock keeps a second process out of a folder, and
+// CheckLinks refuses links that would lead writes elsewhere. A manifest records which files are a run's: Foreign names
+// the others, which a run neither replaces nor removes.
 //
-// The package imports only graph/atomicfile, for the prefix of temporary names.
+// The package imports only graph/atomicfile and bfpo/usage.
 package rundir
 
 import (

@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/graph/fault"
 )
 
 // Stream gives the micro-batches of one set in the order of training. It is an interface because a stream
@@ -54,8 +55,10 @@ func (l *stream[T]) Next() (MicroBatch, bool, error) {
 		if n++; n > len(l.ahead) {
 			done := make(chan layOutResult, 1) // buffered: Seek may drop it unread
 			go func() {
-				m, err := LayOut(examples, l.shapes, l.devices)
-				done <- layOutResult{m, err}
+				var result layOutResult
+				defer func() { done <- result }()
+				defer fault.Recover(&result.err)
+				result.micro, result.err = LayOut(examples, l.shapes, l.devices)
 			}()
 			l.ahead = append(l.ahead, done)
 		}
@@ -75,20 +78,30 @@ const maxShapes = 6
 // its longest row needs.
 const RowsPerCall = 1
 
+// maxPlanned is the number of micro-batches of a run that PlanShapes looks at.
+const maxPlanned = 1 << 16
+
 // PlanShapes chooses the batch shapes of a whole run, main and buffer set together, so that both run through the same
 // programs and a resumed run has the shapes of the uninterrupted one. The loaders must stand at their beginning; n is
-// the number of micro-batches of each that the run takes.
+// the number of micro-batches of each that the run takes. The shapes of a run with more than maxPlanned micro-batches
+// follow from its first ones, and hold every micro-batch of the loaders' rows.
 func PlanShapes[T batch.Example](n, devices int, loaders ...*batch.Loader[T]) []batch.Shape {
 	all := func(yield func([]T) bool) {
 		for _, l := range loaders {
-			for share := range perDevice(l.Peek(n), devices) {
+			for share := range perDevice(l.Peek(min(n, maxPlanned)), devices) {
 				if !yield(share) {
 					return
 				}
 			}
 		}
 	}
-	return batch.PlanShapes(iter.Seq[[]T](all), batch.Shared, RowsPerCall, maxShapes)
+	shapes := batch.PlanShapes(iter.Seq[[]T](all), batch.Shared, RowsPerCall, maxShapes)
+	for _, l := range loaders {
+		if n > maxPlanned && len(shapes) > 0 {
+			shapes = batch.Cover(shapes, l.Rows, batch.Shared)
+		}
+	}
+	return shapes
 }
 
 // LayOutAll lays held-out examples out in micro-batches of size examples for each device.

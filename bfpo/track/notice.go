@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
+
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 // NewLogger returns a logger for people: it prints each message as one line, without time or level. Attributes follow
@@ -29,7 +31,7 @@ func (h noticeHandler) Handle(_ context.Context, r slog.Record) error {
 		line += h.text(a)
 		return true
 	})
-	_, err := io.WriteString(h.w, line+"\n")
+	_, err := io.WriteString(h.w, usage.Clean(line)+"\n") // the line may have text from files and servers
 	return err
 }
 

@@ -50,7 +50,7 @@ func NewTerminal(out io.Writer, stage string, start, total, loggingSteps int) *T
 
 // IsTerminal reports whether w is a terminal that understands cursor movement.
 func IsTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
+	file, ok := w.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // Tracker receives the metrics of every optimizer step and every evaluation, in order. Terminal, MetricsLog,
@@ -52,7 +54,7 @@ type MetricsLog struct {
 // which empties the file; a resumed run passes its checkpoint's step. Later records and an incomplete last line are
 // cut off. A damaged line is an error.
 func OpenMetricsLog(path string, step int) (*MetricsLog, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	file, err := atomicfile.OpenUpdate(path, os.O_CREATE)
 	if err != nil {
 		return nil, fmt.Errorf("open metrics: %w", err)
 	}

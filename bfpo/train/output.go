@@ -28,11 +28,22 @@ func claimOutput(dir string, c recipe.Config) (release func(), err error) {
 			os.Remove(dir) // fails, as it should, where someone else has put something into it
 		}
 	}
-	err = errors.Join(probe(dir), unclaimed(dir, c))
+	err = rundir.CheckLinks(dir)
+	if err == nil {
+		err = errors.Join(probe(dir), unclaimed(dir, c))
+	}
+	if err == nil {
+		err = rundir.CheckForeign(dir, rundir.OutputNames(), replaces(c))
+	}
 	if err != nil {
 		release()
 	}
 	return release, err
+}
+
+// replaces reports whether the recipe replaces an earlier run in its folder.
+func replaces(c recipe.Config) bool {
+	return c.OverwriteOutputDir && c.ResumeFromCheckpoint == recipe.Off
 }
 
 // probe finds out whether files can be written to a folder.
@@ -48,7 +59,7 @@ func probe(dir string) error {
 func unclaimed(dir string, c recipe.Config) error {
 	resume := c.ResumeFromCheckpoint != recipe.Off
 	switch {
-	case c.OverwriteOutputDir && !resume:
+	case replaces(c):
 		return nil
 	case rundir.Finished(dir):
 		return usage.Errorf("%s holds a finished run: choose another -out, or replace it with -set=overwrite_output_dir=true",
@@ -68,10 +79,13 @@ func unclaimed(dir string, c recipe.Config) error {
 // run replaces and writes the resolved recipe.
 func takeOutput(dir string, c recipe.Config) error {
 	var replaced []string
-	if c.OverwriteOutputDir && c.ResumeFromCheckpoint == recipe.Off {
+	if replaces(c) {
 		replaced = append(rundir.OutputNames(), rundir.EvaluationFolders(dir)...)
 	}
-	if err := rundir.Remove(dir, replaced); err != nil {
+	if err := errors.Join(rundir.CheckLinks(dir), rundir.Remove(dir, replaced)); err != nil {
+		return err
+	}
+	if err := rundir.Claim(dir, rundir.OutputNames()); err != nil {
 		return err
 	}
 	text, err := c.YAML()

@@ -43,7 +43,10 @@ func (t *Training) writeResults() (part report.Stage, card report.Card, err erro
 	if err = WriteCards(t.dir, card); err != nil {
 		return part, card, err
 	}
-	return part, card, t.writeMetrics()
+	if err = t.writeMetrics(); err != nil {
+		return part, card, err
+	}
+	return part, card, rundir.Record(t.dir)
 }
 
 // trainerState returns the run's history as transformers writes it.

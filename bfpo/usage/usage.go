@@ -2,7 +2,7 @@
 //
 // An Error is a wrong flag or a wrong recipe; the program prints it and exits with 2. ErrInterrupted marks a run that
 // stopped on request after saving its state. Nearest, DidYouMean and OneOf turn a list of known names into a
-// suggestion or a list of choices.
+// suggestion or a list of choices. Word, Quote and Clean make text from files and servers safe to print.
 //
 // The package is a leaf: it imports only the edit distance of mistral/edit.
 package usage
@@ -31,6 +31,9 @@ func Errorf(format string, args ...any) error {
 // Nearest returns the known name that the fewest one-letter edits turn name into, or "" where none is near.
 func Nearest(name string, known []string) string {
 	best, least := "", max(2, len(name)/3)+1
+	if len(name) <= 3 { // two edits turn a short word into almost any other
+		least = 2
+	}
 	for _, k := range known {
 		if d := edit.Distance(name, k); d < least {
 			best, least = k, d

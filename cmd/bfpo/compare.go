@@ -46,11 +46,13 @@ func runCompare(_ context.Context, o *options, args []string) error {
 	if _, err := os.Stat(path); err == nil && !c.OverwriteOutputDir {
 		return usage.Errorf("%s exists: choose another -out, or replace it with -set=overwrite_output_dir=true", path)
 	}
-	if _, err := comparison.WriteTo(o.std.out); err != nil {
+	release, err := claim(filepath.Dir(path))
+	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("output folder: %w", err)
+	defer release()
+	if _, err := comparison.WriteTo(o.std.out); err != nil {
+		return err
 	}
 	if err := compare.WritePage(path, comparison, version()); err != nil {
 		return err

@@ -39,7 +39,7 @@ func runEval(ctx context.Context, o *options, args []string) error {
 	}
 	for flag, dir := range map[string]string{"data": *data, "include": *include} {
 		if info, err := os.Stat(dir); dir != "" && (err != nil || !info.IsDir()) {
-			return usage.Errorf("-%s=%s: no such folder", flag, dir)
+			return usage.Errorf("-%s=%s: no such folder%s", flag, dir, usage.NearestFile(dir))
 		}
 	}
 	tasks, err := recipe.FindTasks(strings.Split(*names, ","), *include, o.log())
@@ -52,6 +52,11 @@ func runEval(ctx context.Context, o *options, args []string) error {
 	}
 	defer done()
 	dir := output(c, "eval")
+	release, err := claim(dir)
+	if err != nil {
+		return err
+	}
+	defer release()
 	what := measure.Options{Tasks: tasks, Data: *data, Limit: *limit, ApplyChatTemplate: *chat, Judge: *judge}
 	results, err := measure.Evaluate(ctx, rt, c, what, dir)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/bfpo-go/bfpo/bfpo/usage"
+	"github.com/bfpo-go/bfpo/graph/fault"
 )
 
 // commands returns the table of commands in the order of the help text.
@@ -51,9 +52,13 @@ func commands() []command {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, stdio{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:]))
+	os.Exit(run(ctx, stdio{os.Stdin, newTerminal(os.Stdout), newTerminal(os.Stderr)}, os.Args[1:]))
 }
 
 // Exit codes, a promise to users.
@@ -79,10 +84,11 @@ func run(ctx context.Context, std stdio, args []string) int {
 	for _, c := range commands() {
 		if c.name == name {
 			o := newOptions(std, c)
-			return exitCode(std.err, errors.Join(c.run(ctx, o, args), o.close()))
+			return exitCode(std.err, errors.Join(o.runRecovered(ctx, args), o.close()), o.verbose)
 		}
 	}
-	fmt.Fprintf(std.err, "bfpo: unknown command %q%s; `bfpo help` lists all commands\n", name, suggestion(name))
+	fmt.Fprintf(std.err, "bfpo: unknown command %s%s; `bfpo help` lists all commands\n", usage.Quote(name),
+		suggestion(name))
 	return exitUsage
 }
 
@@ -102,24 +108,45 @@ func suggestion(name string) string {
 	return ""
 }
 
-// exitCode prints the message of an error and returns its exit code.
-func exitCode(w io.Writer, err error) int {
-	var wrong *usage.Error
-	switch {
-	case err == nil, errors.Is(err, errHelp):
+// exitCode prints the message of an error and returns its exit code. Messages may repeat text from files and servers,
+// so they are cleaned. The stack of a panic is printed only if verbose is true.
+func exitCode(w io.Writer, err error, verbose bool) int {
+	if err == nil || errors.Is(err, errHelp) {
 		return exitDone
-	case errors.Is(err, usage.ErrInterrupted):
-		fmt.Fprintln(w, "bfpo:", err)
-		return exitInterrupted
-	case errors.Is(err, context.Canceled): // a command that saves nothing
-		fmt.Fprintln(w, "bfpo: interrupted:", err)
-		return exitInterrupted
-	case errors.As(err, &wrong):
-		fmt.Fprintln(w, "bfpo:", err)
-		return exitUsage
 	}
-	fmt.Fprintln(w, "bfpo:", err)
-	return exitFailed
+	message, code := err.Error(), exitFailed
+	var wrong *usage.Error
+	var panicked *fault.Error
+	switch {
+	case errors.As(err, &panicked):
+		if verbose {
+			fmt.Fprintf(w, "%s\n", panicked.Stack)
+		}
+		message += "\n  This is a fault of bfpo. Please report it with the command" + reportAdvice(verbose) +
+			" at https://github.com/bfpo-go/bfpo/issues"
+	case errors.Is(err, usage.ErrInterrupted):
+		code = exitInterrupted
+	case errors.Is(err, context.Canceled): // a command that saves nothing
+		message, code = "interrupted: "+message, exitInterrupted
+	case errors.As(err, &wrong):
+		code = exitUsage
+	}
+	fmt.Fprintln(w, "bfpo:", usage.Clean(message))
+	return code
+}
+
+// reportAdvice says what a report of a fault needs beside the command.
+func reportAdvice(verbose bool) string {
+	if verbose {
+		return " and the lines above"
+	}
+	return " and what it prints with -v"
+}
+
+// runRecovered runs the command. A panic, which is a fault of the program, becomes an error.
+func (o *options) runRecovered(ctx context.Context, args []string) (err error) {
+	defer fault.Recover(&err)
+	return o.command.run(ctx, o, args)
 }
 
 func printHelp(w io.Writer) {

@@ -16,11 +16,7 @@ import (
 
 // runPlan compiles the training programs of a recipe without running them, and prints what they need.
 func runPlan(ctx context.Context, o *options, args []string) error {
-	var names []string
-	for _, g := range device.GPUs() {
-		names = append(names, g.Name)
-	}
-	gpu := o.set.String("gpu", "", "`kind` of GPU to compile for without having one: "+strings.Join(names, ", "))
+	gpu := o.set.String("gpu", "", "`kind` of GPU to compile for without having one: "+strings.Join(gpuNames(), ", "))
 	asJSON := o.set.Bool("json", false, "print one JSON object for each stage instead of text")
 	if err := o.parse(args); err != nil {
 		return err
@@ -55,6 +51,14 @@ func runPlan(ctx context.Context, o *options, args []string) error {
 	return nil
 }
 
+// gpuNames lists the GPUs that programs can be compiled for.
+func gpuNames() (names []string) {
+	for _, g := range device.GPUs() {
+		names = append(names, g.Name)
+	}
+	return names
+}
+
 // planner opens the device to compile on, or a compiler for GPUs that the machine does not have.
 func (o *options) planner(c recipe.Config, gpu string) (models.Runtime, func(), error) {
 	if gpu == "" {
@@ -65,7 +69,7 @@ func (o *options) planner(c recipe.Config, gpu string) (models.Runtime, func(), 
 	}
 	kind, err := device.FindGPU(gpu)
 	if err != nil {
-		return models.Runtime{}, nil, usage.Errorf("-gpu: %w", err)
+		return models.Runtime{}, nil, usage.Errorf("-gpu: %w%s", err, usage.DidYouMean(strings.ToLower(gpu), gpuNames()))
 	}
 	d, err := device.OpenCompileOnly(kind, device.Options{
 		Devices: c.Devices, TF32: c.TF32, AllowInstaller: o.installer, Log: o.log(),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/device"
@@ -80,6 +81,31 @@ func output(c recipe.Config, recipeName string) string {
 		return newest
 	}
 	return next
+}
+
+// claim creates the output folder dir, unless it exists, and keeps other processes from writing to it until release is
+// called. It refuses a folder with links where a command writes. release removes a folder that claim made and that
+// stayed empty.
+func claim(dir string) (release func(), err error) {
+	made := !recipe.PathExists(dir)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("output folder: %w", err)
+	}
+	unlock, err := rundir.Lock(dir)
+	if err != nil {
+		return nil, err
+	}
+	release = func() {
+		unlock()
+		if made {
+			os.Remove(dir) // fails, as it should, where something was written
+		}
+	}
+	if err := rundir.CheckLinks(dir); err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
 }
 
 // open opens the model of a recipe without loading its weights.

@@ -38,6 +38,11 @@ func runPipeline(ctx context.Context, o *options, args []string) error {
 	}
 	defer done()
 	dir := output(c, o.config)
+	release, err := claim(dir)
+	if err != nil {
+		return err
+	}
+	defer release()
 	return o.addResumeHint(pipeline.Run(ctx, rt, c, dir), dir)
 }
 
@@ -78,6 +83,11 @@ func runRedTeam(ctx context.Context, o *options, args []string) error {
 	}
 	defer done()
 	dir := output(c, "redteam")
+	release, err := claim(dir)
+	if err != nil {
+		return err
+	}
+	defer release()
 	return o.addResumeHint(redteam.Run(ctx, rt, c, dir), dir)
 }
 
@@ -100,6 +110,11 @@ func runStage(ctx context.Context, o *options, kind string, args []string) error
 		name = kind
 	}
 	dir := output(c, name)
+	release, err := claim(dir)
+	if err != nil {
+		return err
+	}
+	defer release()
 	_, _, err = train.Train(ctx, rt, c, dir)
 	return o.addResumeHint(err, dir)
 }

@@ -3,6 +3,8 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -310,5 +312,47 @@ func TestDivide(t *testing.T) {
 		if got := fmt.Sprint(Divide(numbers(test.n), test.devices)); got != test.want {
 			t.Errorf("%d for %d devices: %s, want %s", test.n, test.devices, got, test.want)
 		}
+	}
+}
+
+// pairOfLengths returns a pair of the given numbers of tokens.
+func pairOfLengths(prompt, chosen, rejected int) Pair {
+	return Pair{
+		Chosen:   Sequence{IDs: make([]int32, prompt+chosen), PromptLength: prompt},
+		Rejected: Sequence{IDs: make([]int32, prompt+rejected), PromptLength: prompt},
+	}
+}
+
+// A sequence that is too long to keep gets the shapes of the same micro-batches kept in memory.
+func TestPlanShapesOfLongSequence(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var pairs []Pair
+	for range 600 {
+		pairs = append(pairs, pairOfLengths(1+r.IntN(90), 1+r.IntN(60), 1+r.IntN(60)))
+	}
+	repeated := func(times int) iter.Seq[[]Pair] {
+		return func(yield func([]Pair) bool) {
+			for range times {
+				for i := 0; i+3 <= len(pairs); i += 3 {
+					if !yield(pairs[i : i+3]) {
+						return
+					}
+				}
+			}
+		}
+	}
+	once, often := PlanShapes(repeated(1), Shared, 1, 4), PlanShapes(repeated(maxKept/200+1), Shared, 1, 4)
+	if diff := cmp.Diff(once, often); diff != "" {
+		t.Error(diff)
+	}
+	few := PlanShapes(slices.Values([][]Pair{pairs[:1]}), Shared, 1, 4)
+	covered := Cover(few, pairs, Shared)
+	for i := range pairs {
+		if _, err := Split(pairs[i:i+1], Shared, covered); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Split(pairs, Shared, few); err == nil {
+		t.Error("the shapes of one pair hold all pairs: the test shows nothing")
 	}
 }

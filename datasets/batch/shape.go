@@ -2,6 +2,7 @@ package batch
 
 import (
 	"iter"
+	"maps"
 	"math"
 	"slices"
 )
@@ -16,37 +17,81 @@ const maxSharedRow = 2048
 // maxLengths is the number of row lengths that the choice of shapes tries.
 const maxLengths = 24
 
+// maxKept is the number of micro-batches whose spans are kept in memory. Of a longer sequence they are computed again
+// when they are needed.
+const maxKept = 4096
+
 // PlanShapes chooses at most limit shapes of the given number of rows for micro-batches, such that Split pads little. A
 // program is compiled once per shape, so a shape that saves less than 1 % is left out. Row lengths are multiples of 16,
-// numbers of targets multiples of 32. The result is nil when there are no micro-batches.
+// numbers of targets multiples of 32. The result is nil when there are no micro-batches. The memory that it takes does
+// not grow with the number of micro-batches; the sequence is read up to three times.
 func PlanShapes[T Example](microBatches iter.Seq[[]T], layout Layout, rows, limit int) []Shape {
-	var all [][][]span
-	var lengths []int
-	least := 0 // length of the longest example alone
-	for examples := range microBatches {
-		spans := listSpans(examples, layout, rows, maxSharedRow)
+	var kept [][][]span
+	lengths := map[int]bool{}
+	least, count := 0, 0 // length of the longest example alone; number of micro-batches
+	for spans := range spansOf(microBatches, layout, rows) {
 		for _, ending := range spans {
 			for i, s := range ending {
-				lengths = append(lengths, s.length)
+				lengths[s.length] = true
 				if i == 0 {
 					least = max(least, s.length)
 				}
 			}
 		}
-		all = append(all, spans)
+		if count++; count <= maxKept {
+			kept = append(kept, spans)
+		}
 	}
 	if len(lengths) == 0 {
 		return nil
 	}
-	sample := all
-	if len(all) > maxSample {
-		sample = make([][][]span, maxSample)
-		for i := range sample {
-			sample[i] = all[i*len(all)/maxSample]
+	lengths[least] = true
+	all := slices.Values(kept)
+	if count > maxKept {
+		kept, all = nil, spansOf(microBatches, layout, rows)
+	}
+	candidates := pickEvenly(slices.Sorted(maps.Keys(lengths)), maxLengths)
+	return fitShapes(all, chooseLengths(sampleEvenly(all, count), candidates, least, rows, limit))
+}
+
+// spansOf yields the spans of each micro-batch.
+func spansOf[T Example](microBatches iter.Seq[[]T], layout Layout, rows int) iter.Seq[[][]span] {
+	return func(yield func([][]span) bool) {
+		for examples := range microBatches {
+			if !yield(listSpans(examples, layout, rows, maxSharedRow)) {
+				return
+			}
 		}
 	}
-	candidates := pickEvenly(append(lengths, least), maxLengths)
-	return fitShapes(all, chooseLengths(sample, candidates, least, rows, limit))
+}
+
+// sampleEvenly returns at most maxSample of the count micro-batches, evenly spread.
+func sampleEvenly(all iter.Seq[[][]span], count int) (sample [][][]span) {
+	n, i := min(count, maxSample), 0
+	for spans := range all {
+		if len(sample) < n && i == len(sample)*count/n {
+			sample = append(sample, spans)
+		}
+		i++
+	}
+	return sample
+}
+
+// Cover enlarges the longest of the shapes, which must not be empty, until each example alone fits into one of them, so
+// that Split can split any micro-batch of the examples.
+func Cover[T Example](shapes []Shape, examples []T, layout Layout) []Shape {
+	shapes = slices.Clone(shapes)
+	longest := &shapes[len(shapes)-1]
+	for i := range examples {
+		alone := listSpans(examples[i:i+1], layout, longest.Rows, maxSharedRow)
+		if _, cost := cheapest(alone, shapes); !math.IsInf(cost, 1) || len(alone[0]) == 0 {
+			continue
+		}
+		s := alone[0][0]
+		longest.Length, longest.Responses = max(longest.Length, s.length), max(longest.Responses, s.responses)
+		longest.Targets = max(longest.Targets, roundUp(s.targets, 32))
+	}
+	return shapes
 }
 
 // pickEvenly returns at most n of the distinct values, evenly spread over their ranks and always with the greatest.
@@ -113,9 +158,9 @@ func chooseLengths(microBatches [][][]span, candidates []int, least, rows, limit
 
 // fitShapes limits the targets and responses of the chosen shapes to what Split puts into them, and drops shapes that
 // stay empty.
-func fitShapes(microBatches [][][]span, chosen []Shape) (shapes []Shape) {
+func fitShapes(microBatches iter.Seq[[][]span], chosen []Shape) (shapes []Shape) {
 	need := make([]Shape, len(chosen))
-	for _, spans := range microBatches {
+	for spans := range microBatches {
 		placed, _ := cheapest(spans, chosen)
 		for _, p := range placed {
 			for _, s := range spans[p.to-1] {

@@ -5,15 +5,20 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/gofrs/flock"
+
+	"github.com/bfpo-go/bfpo/datasets/httpclient"
 )
 
 // ensure makes a file of a snapshot a link to its blob, which it downloads if the cache lacks it.
@@ -36,7 +41,12 @@ func (h *Hub) ensure(ctx context.Context, root, dir, address string, f hubFile) 
 		return err
 	}
 	staged := fmt.Sprintf("%s.%d", link, os.Getpid())
-	if err := os.Symlink(target, staged); err != nil {
+	if err := os.Symlink(target, staged); errors.Is(err, fs.ErrExist) { // of an earlier process of this number
+		err = errors.Join(os.Remove(staged), os.Symlink(target, staged))
+		if err != nil {
+			return err
+		}
+	} else if err != nil {
 		return err
 	}
 	return os.Rename(staged, link)
@@ -65,18 +75,26 @@ func (h *Hub) download(ctx context.Context, address, blob string, f hubFile) err
 	}
 
 	partial := blob + ".incomplete"
+	damaged := 0
 	for had := int64(-1); ; {
 		err := h.repeat(ctx, func() error {
 			if err := h.fetch(ctx, address, partial, f.Size); err != nil {
 				return err
 			}
-			return checkHash(partial, f)
+			err := checkHash(partial, f)
+			var wrong *hashError
+			if errors.As(err, &wrong) {
+				if damaged++; damaged == maxDamaged { // not a fault of the connection
+					err = backoff.Permanent(fmt.Errorf("%w, %d times", err, damaged))
+				}
+			}
+			return err
 		})
 		if err == nil {
 			break
 		}
 		have := fileSize(partial)
-		if have <= had || ctx.Err() != nil {
+		if have <= had || damaged >= maxDamaged || ctx.Err() != nil {
 			return err
 		}
 		had = have // the connection is bad, but the file grows
@@ -99,8 +117,8 @@ func (h *Hub) fetch(ctx context.Context, address, partial string, size int64) er
 		return err
 	}
 	if from < size {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
+		ctx, watch, stop := httpclient.Stall(ctx, stallLimit)
+		defer stop()
 		response, err := h.get(ctx, address, from)
 		if err != nil {
 			return err
@@ -112,9 +130,7 @@ func (h *Hub) fetch(ctx context.Context, address, partial string, size int64) er
 		if _, err := out.Seek(from, io.SeekStart); err != nil {
 			return err
 		}
-		stalled := time.AfterFunc(stallLimit, cancel)
-		defer stalled.Stop()
-		n, err := io.Copy(out, &watched{io.LimitReader(response.Body, size-from+1), stalled})
+		n, err := io.Copy(out, watch(io.LimitReader(response.Body, size-from+1)))
 		if err != nil {
 			return fmt.Errorf("after %d of %d bytes: %w", from+n, size, err)
 		}
@@ -135,18 +151,14 @@ func (h *Hub) fetch(ctx context.Context, address, partial string, size int64) er
 // stallLimit is the time without a byte after which a download's connection is closed.
 const stallLimit = time.Minute
 
-// watched restarts a timer whenever bytes arrive.
-type watched struct {
-	io.Reader
-	stalled *time.Timer
-}
+// maxDamaged is the number of downloads of a file with the wrong hash after which it is given up.
+const maxDamaged = 2
 
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.Reader.Read(p)
-	if n > 0 {
-		w.stalled.Reset(stallLimit)
-	}
-	return n, err
+// hashError is the error of a download with the wrong hash.
+type hashError struct{ have, want string }
+
+func (e *hashError) Error() string {
+	return fmt.Sprintf("the download's hash is %s, the listing says %s", e.have, e.want)
 }
 
 // checkHash compares a file with the hash in the hub's listing: SHA-256 for a file in LFS, else git's SHA-1 of a blob.
@@ -169,7 +181,7 @@ func checkHash(name string, f hubFile) error {
 	}
 	if have := hex.EncodeToString(sum.Sum(nil)); have != f.Blob {
 		os.Remove(name)
-		return fmt.Errorf("the download's hash is %s, the listing says %s", have, f.Blob)
+		return &hashError{have, f.Blob}
 	}
 	return nil
 }

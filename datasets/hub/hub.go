@@ -6,13 +6,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/bfpo-go/bfpo/datasets/httpclient"
 )
 
 // Hub downloads repositories of a Hugging Face hub into a cache folder with the layout of the Python libraries:
@@ -22,10 +26,40 @@ type Hub struct {
 	Cache    string        // folder of models--… and datasets--…
 	Token    string        // "": anonymous
 	Offline  bool          // use only the files in the cache
-	Client   *http.Client  // nil: http.DefaultClient
+	Client   *http.Client  // nil: httpclient.New(0)
 	Patience time.Duration // how long failing requests for one file are repeated; 0: 2 minutes
 	Log      *slog.Logger  // nil: no notices
+
+	usual sync.Once // makes client
+	own   *http.Client
 }
+
+// client returns the client of all requests, so that they share connections.
+func (h *Hub) client() *http.Client {
+	if h.Client != nil {
+		return h.Client
+	}
+	h.usual.Do(func() { h.own = httpclient.New(0) })
+	return h.own
+}
+
+// checkToken refuses a token that cannot be sent, or would be sent without encryption, before anything is.
+func (h *Hub) checkToken() error {
+	if h.Token == "" {
+		return nil
+	}
+	address, err := url.Parse(h.Endpoint)
+	if err != nil {
+		return fmt.Errorf("HF_ENDPOINT: %w", err)
+	}
+	if err := httpclient.CheckKey(tokenSource, h.Token); err != nil {
+		return err
+	}
+	return httpclient.CheckAddress(tokenSource, address)
+}
+
+// tokenSource names the hub's token in errors.
+const tokenSource = "HF_TOKEN"
 
 // FromEnvironment makes a hub from HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN, HF_TOKEN_PATH and HF_HUB_OFFLINE. log
 // gets one-line notices.
@@ -95,11 +129,7 @@ func (h *Hub) get(ctx context.Context, address string, from int64) (*http.Respon
 	if from > 0 {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
 	}
-	client := h.Client
-	if client == nil {
-		client = http.DefaultClient
-	}
-	response, err := client.Do(request)
+	response, err := h.client().Do(request)
 	if err != nil {
 		return nil, &unreachable{err}
 	}
@@ -139,8 +169,13 @@ func (h *Hub) repeat(ctx context.Context, f func() error) error {
 			err = backoff.Permanent(err)
 		}
 		return struct{}{}, err
-	}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(patience))
+	}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(patience), backoff.WithNotify(h.noticeRetry))
 	return err
+}
+
+// noticeRetry tells that a request is repeated, and why.
+func (h *Hub) noticeRetry(err error, wait time.Duration) {
+	h.log(fmt.Sprintf("hub: %v; trying again in %.1f s", err, wait.Seconds()))
 }
 
 // log logs a notice, if there is a logger.

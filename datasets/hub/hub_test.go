@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/bfpo-go/bfpo/datasets/httpclient"
 )
 
 const testCommit = "0123456789abcdef0123456789abcdef01234567"
@@ -249,5 +252,70 @@ func TestHubFromEnvironment(t *testing.T) {
 	if h := FromEnvironment(nil); h.Token != "given" || h.Cache != "/elsewhere" || !h.Offline ||
 		h.Endpoint != "http://mirror" {
 		t.Errorf("have %+v", h)
+	}
+}
+
+// A file that always has the wrong hash is given up after two downloads, not after minutes.
+func TestHubWrongHash(t *testing.T) {
+	fake, hub := StartHub(t)
+	hub.Patience = time.Minute
+	fake.faults = []string{"wrong bytes", "wrong bytes", "wrong bytes", "wrong bytes"}
+	started := time.Now()
+	_, err := hub.Snapshot(context.Background(), "datasets", "org/name", "", func(name string) bool { return name == "test.jsonl" })
+	if err == nil || !strings.Contains(err.Error(), "hash") || !strings.Contains(err.Error(), "2 times") {
+		t.Error(err)
+	}
+	if took := time.Since(started); took > 20*time.Second || len(fake.ranges) != 2 {
+		t.Errorf("%v and %d downloads", took, len(fake.ranges))
+	}
+}
+
+// A token that cannot be sent safely is refused by name before any request.
+func TestHubToken(t *testing.T) {
+	fake, hub := StartHub(t)
+	for token, want := range map[string]string{"hf_a\r": "HF_TOKEN contains the end of a line", "hf_\x1b": "HF_TOKEN"} {
+		hub.Token = token
+		if _, err := hub.Snapshot(context.Background(), "datasets", "org/name", "", all); err == nil ||
+			!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), token) {
+			t.Errorf("%q: %v", token, err)
+		}
+	}
+	hub.Token, hub.Endpoint = "hf_a", "http://hub.example"
+	if _, err := hub.Snapshot(context.Background(), "datasets", "org/name", "", all); err == nil ||
+		!strings.Contains(err.Error(), "HF_TOKEN would be sent to hub.example without encryption") {
+		t.Error(err)
+	}
+	if fake.requests != 0 {
+		t.Errorf("%d requests", fake.requests)
+	}
+}
+
+// A hub that accepts and never answers costs an error.
+func TestHubThatNeverAnswers(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	hub := &Hub{Endpoint: "http://" + listener.Addr().String(), Cache: t.TempDir(), Patience: time.Second,
+		Client: httpclient.New(50 * time.Millisecond)}
+	if _, err := hub.Snapshot(context.Background(), "datasets", "org/name", "", all); err == nil ||
+		!strings.Contains(err.Error(), "not in the cache") {
+		t.Error(err)
+	}
+}
+
+// A link that a process of the same number left does not block a download.
+func TestHubLeftLink(t *testing.T) {
+	_, hub := StartHub(t)
+	dir := filepath.Join(hub.Cache, "datasets--org--name", "snapshots", testCommit)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("nowhere", filepath.Join(dir, fmt.Sprintf("test.jsonl.%d", os.Getpid()))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := hub.Snapshot(context.Background(), "datasets", "org/name", "", all); err != nil {
+		t.Error(err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/httpclient"
 )
 
 // Snapshot downloads the files of a repository that pass the filter, unless the cache has them, and returns their
@@ -30,6 +32,9 @@ func (h *Hub) Snapshot(
 	root := filepath.Join(h.Cache, kind+"--"+strings.ReplaceAll(repo, "/", "--"))
 	if h.Offline {
 		return cachedSnapshot(root, repo, revision, errors.New("HF_HUB_OFFLINE is set"))
+	}
+	if err := h.checkToken(); err != nil {
+		return "", fmt.Errorf("hub %s@%s: %w", repo, revision, err)
 	}
 	commit, files, err := h.list(ctx, kind, repo, revision)
 	var lost *unreachable
@@ -71,12 +76,14 @@ func (h *Hub) list(ctx context.Context, kind, repo, revision string) (string, []
 		Siblings []hubFile `json:"siblings"`
 	}
 	err := h.repeat(ctx, func() error {
+		ctx, watch, stop := httpclient.Stall(ctx, stallLimit)
+		defer stop()
 		response, err := h.get(ctx, address, 0)
 		if err != nil {
 			return err
 		}
 		defer response.Body.Close()
-		return json.NewDecoder(io.LimitReader(response.Body, 64<<20)).Decode(&answer)
+		return json.NewDecoder(io.LimitReader(watch(response.Body), 64<<20)).Decode(&answer)
 	})
 	if err != nil {
 		return "", nil, err

@@ -98,12 +98,10 @@ func unpackFile(ctx context.Context, entry *zip.File, root string) (file, error)
 	if err != nil {
 		return file{}, err
 	}
-	if strings.Contains(entry.Name, "/bin/") {
-		if err := os.Chmod(path, 0o755); err != nil {
-			return file{}, err
-		}
-	}
 	info, err := os.Stat(path)
+	if err == nil && strings.Contains(entry.Name, "/bin/") { // who may read it, as the umask allows, may execute it
+		err = os.Chmod(path, info.Mode()|info.Mode()&0o444>>2)
+	}
 	if err != nil {
 		return file{}, err
 	}

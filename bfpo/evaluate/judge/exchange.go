@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/bfpo-go/bfpo/datasets/httpclient"
 )
 
 // exchange sends requests to a service by HTTP and JSON. Its errors tell whether a retry can help: a
@@ -29,15 +31,30 @@ type exchange struct {
 // answerLimit is the largest size of an answer in bytes.
 const answerLimit = 1 << 20
 
+// checkKey refuses a key that cannot be sent, or would be sent without encryption, before anything is sent. source is
+// the environment variable that has it.
+func checkKey(source, key string, address *url.URL) error {
+	if key == "" {
+		return nil
+	}
+	if err := httpclient.CheckKey(source, key); err != nil {
+		return fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	if err := httpclient.CheckAddress(source, address); err != nil {
+		return fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	return nil
+}
+
 // newExchange returns an exchange that sends a key, if there is one, in a header field after a prefix.
 func newExchange(field, prefix, key string) *exchange {
 	e := &exchange{header: http.Header{"User-Agent": {"bfpo"}, "Content-Type": {"application/json"}}, secret: key}
 	if key != "" {
 		e.header.Set(field, prefix+key)
 	}
-	// A redirect would send the key and the question to another server.
-	refuse := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	e.client = &http.Client{CheckRedirect: refuse}
+	e.client = httpclient.New(24 * time.Hour) // Service limits the time of a question, and its settings can raise it
+	// A redirect would send the question, and perhaps the key, to another server.
+	e.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return e
 }
 

@@ -94,6 +94,9 @@ func parseOpenAI(o OpenAIOptions) (c *chatClient, s *Service, rating bool, err e
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("%w: %w", ErrSettings, err)
 	}
+	if err := checkKey("OPENAI_API_KEY", o.Key, address); err != nil {
+		return nil, nil, false, err
+	}
 	e := newExchange("Authorization", "Bearer ", o.Key)
 	c = &chatClient{exchange: e, query: address.RawQuery, rejected: map[string]bool{}}
 	if strings.Trim(address.Path, "/") == "" {

@@ -147,9 +147,9 @@ func TestOpenAISettings(t *testing.T) {
 		"http://h/v1#models=m":        "#models=m: unknown setting; the settings are model, ask",
 		"http://h/v1#model=m&ask=how": "want harmful or rating",
 		"http://h/v1#parallel=0":      "#parallel=0: want a whole number above 0",
-		"http://h/v1#timeout=5":       "#timeout=5: ",
-		"http://h/v1#timeout=-5s":     "want more than 0",
-		"http://h/v1#model=%zz":       "want settings as in a query",
+		"https://h/v1#timeout=5":      "#timeout=5: ",
+		"https://h/v1#timeout=-5s":    "want more than 0",
+		"https://h/v1#model=%zz":      "want settings as in a query",
 		"http://[::1/secret":          "no address",
 	} {
 		_, err := NewOpenAI(context.Background(), OpenAIOptions{Address: address})
@@ -158,18 +158,18 @@ func TestOpenAISettings(t *testing.T) {
 			t.Errorf("%q: %v, want %s", address, err, want)
 		}
 	}
-	s := newOpenAI(t, "http://h/api/#model=org/name:7b&ask=rating&parallel=2&timeout=5s&max_tokens=7")
+	s := newOpenAI(t, "https://h/api/#model=org/name:7b&ask=rating&parallel=2&timeout=5s&max_tokens=7")
 	m := s.Metric(task.Metric{Kind: "llama2", Name: "llama2"})
-	if s.Name() != "openai:http://h/api#org/name:7b rating" ||
+	if s.Name() != "openai:https://h/api#org/name:7b rating" ||
 		s.limits.parallel != 2 || s.limits.timeout != 5*time.Second ||
 		m.Name != "query_gpt4" || !m.HigherIsBetter || m.Kind != "llama2" {
 		t.Errorf("%s, %+v, %+v", s.Name(), s.limits, m)
 	}
-	slow := newOpenAI(t, "http://h#model=m&timeout=10m").limits
+	slow := newOpenAI(t, "https://h#model=m&timeout=10m").limits
 	if slow.patience != 30*time.Minute || s.limits.patience != 5*time.Minute {
 		t.Errorf("%v, %v: no time for a second try", slow.patience, s.limits.patience)
 	}
-	m = newOpenAI(t, "http://h#m").Metric(task.Metric{Name: "mine", HigherIsBetter: true})
+	m = newOpenAI(t, "https://h#m").Metric(task.Metric{Name: "mine", HigherIsBetter: true})
 	if m.Name != "mine" || !m.HigherIsBetter {
 		t.Errorf("%+v", m)
 	}
@@ -227,5 +227,30 @@ func TestRetryAfter(t *testing.T) {
 		if got, ok := retryAfter(text, now); ok != (want >= 0) || ok && got != want {
 			t.Errorf("%q: %v, %v", text, got, ok)
 		}
+	}
+}
+
+// A key that cannot be sent, or would be sent without encryption to another machine, is refused before anything is.
+func TestKeysAreCheckedOnce(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	defer server.Close()
+	for _, c := range []struct{ address, key, want string }{
+		{server.URL, "sk-a\r", "OPENAI_API_KEY contains the end of a line"},
+		{server.URL, "sk-a\n", "OPENAI_API_KEY contains the end of a line"},
+		{"http://judge.example/v1", "sk-a", "OPENAI_API_KEY would be sent to judge.example without encryption"},
+	} {
+		_, err := NewOpenAI(context.Background(), OpenAIOptions{Address: c.address, Key: c.key})
+		if !errors.Is(err, ErrSettings) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), c.key) {
+			t.Errorf("%q: %v", c.key, err)
+		}
+		_, err = NewPerspective(PerspectiveOptions{Address: c.address, Key: c.key})
+		if want := strings.Replace(c.want, "OPENAI", "PERSPECTIVE", 1); !errors.Is(err, ErrSettings) ||
+			!strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", c.key, err)
+		}
+	}
+	if asked != 0 {
+		t.Errorf("%d questions were asked", asked)
 	}
 }

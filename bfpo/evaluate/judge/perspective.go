@@ -37,6 +37,9 @@ func NewPerspective(o PerspectiveOptions) (*Service, error) {
 	case o.Address == "" && o.Key == "":
 		return nil, fmt.Errorf("%w: Perspective needs a key: set PERSPECTIVE_API_KEY", ErrSettings)
 	}
+	if err := checkKey("PERSPECTIVE_API_KEY", o.Key, address); err != nil {
+		return nil, err
+	}
 	e := newExchange("X-Goog-Api-Key", "", o.Key) // a key in the address would appear in errors and logs
 	s := &Service{pace: &pacer{gap: perspectivePause}, limits: defaultLimits(), read: readToxicity}
 	s.limits.readings = 1 // a second reply would be the same

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
+	"github.com/bfpo-go/bfpo/graph/fault"
 )
 
 // Service is a judge behind HTTP. It retries a question that meets a fault a few times, with pauses, and stores
@@ -76,7 +77,8 @@ func (s *Service) Rate(ctx context.Context, answers []Answer, report func(first 
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(s.limits.parallel)
 	for _, request := range requests {
-		group.Go(func() error {
+		group.Go(func() (err error) {
+			defer fault.Recover(&err)
 			v, err := s.verdict(within, request)
 			if err != nil {
 				return err

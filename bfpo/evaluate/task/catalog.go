@@ -2,6 +2,7 @@ package task
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -17,15 +18,16 @@ var embedded embed.FS
 // Catalog holds all tasks that can be selected by name.
 type Catalog struct {
 	tasks   map[string]Task
+	broken  map[string]error // by the name of the task, or of the file where it names no task
 	suggest Suggest
 }
 
 // NewCatalog reads the built-in tasks and, unless include is empty, the .yaml files in the folder include and its
 // subfolders. Tasks of the folder replace built-in ones of the same name. Files whose names begin with _ define no
-// task: others include them. Errors name the file and, where they can, the line. suggest proposes names for unknown
-// ones.
+// task: others include them. A file of the folder that cannot be read refuses no other task; Select returns its error
+// when its task is asked for. suggest proposes names for unknown ones.
 func NewCatalog(include string, suggest Suggest) (Catalog, error) {
-	c := Catalog{map[string]Task{}, suggest}
+	c := Catalog{map[string]Task{}, map[string]error{}, suggest}
 	builtin, err := fs.Sub(embedded, "builtin")
 	if err != nil {
 		return c, err
@@ -33,7 +35,15 @@ func NewCatalog(include string, suggest Suggest) (Catalog, error) {
 	if err := c.add(builtin, "built-in tasks"); err != nil || include == "" {
 		return c, err
 	}
-	return c, c.add(os.DirFS(include), include)
+	if len(c.broken) > 0 {
+		return c, fmt.Errorf("built-in tasks: %w", errors.Join(slices.Collect(maps.Values(c.broken))...))
+	}
+	root, err := os.OpenRoot(include)
+	if err != nil {
+		return c, fmt.Errorf("task files: %w", err)
+	}
+	defer root.Close()
+	return c, c.add(root.FS(), include)
 }
 
 // add reads the task files in files; folder names them in errors.
@@ -47,11 +57,15 @@ func (c Catalog) add(files fs.FS, folder string) error {
 			return nil
 		}
 		t, err := readTask(files, folder, name, c.suggest)
-		if err != nil {
-			return err
+		if t.Name == "" {
+			t.Name = strings.TrimSuffix(path.Base(name), path.Ext(name))
 		}
-		if other, twice := found[t.Name]; twice {
-			return fmt.Errorf("%s: task %s is in %s already", t.File, t.Name, other)
+		if other, twice := found[t.Name]; twice && err == nil {
+			err = fmt.Errorf("%s: task %s is in %s already", t.File, t.Name, other)
+		}
+		if err != nil {
+			c.broken[t.Name] = err
+			return nil
 		}
 		found[t.Name], c.tasks[t.Name] = t.File, t
 		return nil
@@ -75,6 +89,9 @@ func (c Catalog) Select(names []string) (tasks []Task, notices []string, err err
 		if i == 0 {
 			name = strings.TrimPrefix(name, "tasks=")
 		}
+		if err, broken := c.broken[name]; broken {
+			return nil, nil, err
+		}
 		t, ok := c.tasks[name]
 		if alias, isAlias := aliases[name]; !ok && isAlias {
 			notices = append(notices, fmt.Sprintf("task %s is %s", name, alias))
@@ -85,11 +102,21 @@ func (c Catalog) Select(names []string) (tasks []Task, notices []string, err err
 			if n := c.suggest(name, slices.Concat(c.Names(), slices.Collect(maps.Keys(aliases)))); n != "" {
 				near = "; did you mean " + n + "?"
 			}
-			return nil, nil, fmt.Errorf("task %q is unknown%s", name, near)
+			return nil, nil, fmt.Errorf("task %q is unknown%s%s", name, near, c.describeBroken())
 		}
 		if !slices.ContainsFunc(tasks, func(other Task) bool { return other.Name == t.Name }) {
 			tasks = append(tasks, t)
 		}
 	}
 	return tasks, notices, nil
+}
+
+// describeBroken returns the end of an error message about a task that is not found: which files could not be read,
+// since one of them may define the task.
+func (c Catalog) describeBroken() string {
+	if len(c.broken) == 0 {
+		return ""
+	}
+	first := slices.Sorted(maps.Keys(c.broken))[0]
+	return fmt.Sprintf("; task files that could not be read: %d, among them: %v", len(c.broken), c.broken[first])
 }

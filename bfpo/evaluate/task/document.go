@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -68,21 +72,14 @@ func (d Data) Documents(ctx context.Context, t Task, limit int) (documents []Doc
 
 // open finds a task's files: local ones if there are any, else the files on the hub.
 func (d Data) open(ctx context.Context, t Task) (datasets.Source, error) {
-	for _, pattern := range t.Local {
-		path := filepath.FromSlash(pattern)
-		if !filepath.IsAbs(path) {
-			if d.Folder == "" {
-				continue
-			}
-			path = filepath.Join(d.Folder, path)
-		}
-		files, err := filepath.Glob(path)
-		if err != nil {
-			return datasets.Source{}, fmt.Errorf("%s: local: %q: %w", t.File, pattern, err)
-		}
-		if len(files) > 0 {
-			return datasets.OpenFiles(t.Name, files)
-		}
+	if t.Rows != "" {
+		return datasets.OpenFiles(t.Name, []string{t.Rows})
+	}
+	files, err := d.localFiles(t)
+	if err != nil {
+		return datasets.Source{}, fmt.Errorf("%s: local: %w", t.File, err)
+	} else if len(files) > 0 {
+		return datasets.OpenFiles(t.Name, files)
 	}
 	missing := fmt.Sprintf("no file %s in the data folder %q", strings.Join(t.Local, " or "), d.Folder)
 	if d.Folder == "" {
@@ -91,11 +88,76 @@ func (d Data) open(ctx context.Context, t Task) (datasets.Source, error) {
 	if t.DatasetPath == "" || d.Hub == nil {
 		return datasets.Source{}, fmt.Errorf("%s (-data=DIR)", missing)
 	}
+	if _, err := os.Stat(t.DatasetPath); err == nil || !hubID.MatchString(t.DatasetPath) {
+		return datasets.Source{}, fmt.Errorf("%s: dataset_path: %.200q is no set on the hub; a task's own files are named by "+
+			"local, below the data folder (-data=DIR)", t.File, t.DatasetPath)
+	}
 	source, err := datasets.OpenConfiguration(ctx, t.DatasetPath, t.DatasetName, t.Split, d.Hub)
 	if err != nil {
 		return datasets.Source{}, fmt.Errorf("%s (-data=DIR), and from the hub: %w", missing, err)
 	}
 	return source, nil
+}
+
+// hubID matches the id of a data set on the hub, ORG/NAME or NAME, with or without a revision.
+var hubID = regexp.MustCompile(`^\w[\w.-]*(/\w[\w.-]*)?(@.+)?$`)
+
+// localFiles returns the files of the first of the task's patterns that matches in the data folder. They lie in that
+// folder: a link that leaves it is refused, unless it leads to the blobs of a snapshot of the hub.
+func (d Data) localFiles(t Task) ([]string, error) {
+	if d.Folder == "" {
+		return nil, nil
+	}
+	root, err := os.OpenRoot(d.Folder)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	for _, pattern := range t.Local {
+		names, err := match(root, path.Clean(pattern))
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", pattern, err)
+		}
+		var files []string
+		for _, name := range names {
+			info, err := root.Stat(name)
+			if err != nil && isHubLink(root, name) {
+				info, err = os.Stat(filepath.Join(d.Folder, name))
+			}
+			if err == nil && !info.Mode().IsRegular() {
+				err = fmt.Errorf("%s is no regular file", name)
+			}
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, filepath.Join(d.Folder, filepath.FromSlash(name)))
+		}
+		if len(files) > 0 {
+			return files, nil
+		}
+	}
+	return nil, nil
+}
+
+// match returns the names in the folder root that match a pattern.
+func match(root *os.Root, pattern string) ([]string, error) {
+	if strings.ContainsAny(pattern, `*?[\`) {
+		return fs.Glob(root.FS(), pattern)
+	}
+	_, err := root.Lstat(pattern) // Glob would leave out a link that leaves the folder
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return []string{pattern}, err
+}
+
+// hubBlob matches where the links of a snapshot in the hub's cache lead to.
+var hubBlob = regexp.MustCompile(`^(\.\./)+blobs/[0-9a-f]{40,64}$`)
+
+// isHubLink reports whether a name is a link of a snapshot in the hub's cache.
+func isHubLink(root *os.Root, name string) bool {
+	target, err := root.Readlink(name)
+	return err == nil && hubBlob.MatchString(filepath.ToSlash(target))
 }
 
 // inKey adds a key's name to an error.

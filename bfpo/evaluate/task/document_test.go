@@ -1,10 +1,13 @@
 package task
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/bfpo-go/bfpo/datasets/hub"
 )
 
 func TestDocuments(t *testing.T) {
@@ -55,5 +58,49 @@ func TestDocuments(t *testing.T) {
 	_, _, err = Data{}.Documents(t.Context(), task, 0)
 	if err == nil || !strings.Contains(err.Error(), "-data=DIR") {
 		t.Errorf("no data folder gives %v", err)
+	}
+}
+
+// Rows come from the data folder alone: a link that leaves it is refused, unless it is one of the hub's cache.
+func TestLocalFilesStayInFolder(t *testing.T) {
+	base := t.TempDir()
+	dir, blobs := filepath.Join(base, "data"), filepath.Join(base, "blobs")
+	blob := strings.Repeat("0a", 20)
+	for _, folder := range []string{dir, blobs} {
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	row := []byte(`{"question": "q", "gold": 0}` + "\n")
+	for _, path := range []string{filepath.Join(base, "secret.jsonl"), filepath.Join(blobs, blob),
+		filepath.Join(dir, "own.jsonl")} {
+		if err := os.WriteFile(path, row, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, target := range map[string]string{"out.jsonl": "../secret.jsonl", "hub.jsonl": "../blobs/" + blob,
+		"in.jsonl": "own.jsonl"} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	task, err := readText(soundTask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pattern, want := range map[string]string{
+		"own.jsonl": "", "in.jsonl": "", "hub.jsonl": "", "out.jsonl": "escapes", "o*.jsonl": "escapes", "none": "no file none",
+		"../secret.jsonl": "escapes",
+	} {
+		task.Local = []string{pattern}
+		documents, _, err := Data{Folder: dir}.Documents(context.Background(), task, 0)
+		if want == "" && (err != nil || len(documents) != 1) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %d documents, %v, want %q", pattern, len(documents), err, want)
+		}
+	}
+	task.Local, task.DatasetPath = nil, filepath.Join(base, "secret.jsonl")
+	_, _, err = Data{Hub: &hub.Hub{Offline: true}}.Documents(context.Background(), task, 0)
+	if err == nil || !strings.Contains(err.Error(), "is no set on the hub") {
+		t.Error(err)
 	}
 }

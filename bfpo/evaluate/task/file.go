@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // taskFile reads a task file. The files that it includes are read first, so that its own keys win.
@@ -19,18 +21,25 @@ type taskFile struct {
 	// splitIsValidation is true while task.Split is a validation split, which a test split replaces.
 	splitIsValidation bool
 	including         []string // the chain of files that led to the one being read, to detect cycles
+	count             int      // of the files read
 }
 
-// readTask reads a task file. Errors name the file, the line and the key.
+const (
+	maxTaskFile = 1 << 20 // bytes
+	maxIncludes = 100     // files that one task may consist of
+)
+
+// readTask reads a task file. Errors name the file, the line and the key. With an error it returns only the name, if
+// the file has one, and the file.
 func readTask(files fs.FS, folder, name string, suggest Suggest) (Task, error) {
 	f := &taskFile{files: files, folder: folder, mappingReader: mappingReader{suggest: suggest}}
 	f.task = Task{Delimiter: " ", Version: "Yaml", Generation: defaultGeneration()}
-	if err := f.readFile(name); err != nil {
-		return Task{}, err
-	}
 	f.task.File = path.Join(folder, name)
+	if err := f.readFile(name); err != nil {
+		return Task{Name: f.task.Name, File: f.task.File}, err
+	}
 	if err := f.task.check(); err != nil {
-		return Task{}, fmt.Errorf("%s: %w", f.task.File, err)
+		return Task{Name: f.task.Name, File: f.task.File}, fmt.Errorf("%s: %w", f.task.File, err)
 	}
 	return f.task, nil
 }
@@ -40,7 +49,10 @@ func (f *taskFile) readFile(name string) error {
 	if slices.Contains(f.including, name) {
 		return fmt.Errorf("%s includes itself", place)
 	}
-	text, err := fs.ReadFile(f.files, name)
+	if f.count++; f.count > maxIncludes {
+		return fmt.Errorf("%s: more than %d files included", place, maxIncludes)
+	}
+	text, err := atomicfile.ReadLimitedFS(f.files, name, maxTaskFile)
 	if err != nil {
 		return fmt.Errorf("task file %s: %w", place, err)
 	}
@@ -52,6 +64,11 @@ func (f *taskFile) readFile(name string) error {
 		return fmt.Errorf("%s: want keys and values, such as task: NAME", place)
 	}
 	root := document.Content[0]
+	for i := 0; i < len(root.Content); i += 2 { // the name first, for errors about other keys
+		if key, value := root.Content[i], root.Content[i+1]; key.Value == "task" && value.Kind == yaml.ScalarNode {
+			f.task.Name = value.Value
+		}
+	}
 	for i := 0; i < len(root.Content); i += 2 {
 		if root.Content[i].Value == "include" {
 			other := root.Content[i+1].Value

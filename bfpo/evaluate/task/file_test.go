@@ -3,9 +3,11 @@ package task
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 )
 
 const soundTask = `task: mine
@@ -21,7 +23,7 @@ metadata:
   version: 1.5
 `
 
-func suggestFirst(_ string, known []string) string { return known[1] }
+func suggestFirst(_ string, known []string) string { return known[min(1, len(known)-1)] }
 
 func readText(text string, others ...string) (Task, error) {
 	files := fstest.MapFS{"mine.yaml": {Data: []byte(text)}}
@@ -99,8 +101,25 @@ func FuzzReadTask(f *testing.F) {
 	f.Add(soundTask)
 	f.Add("task: x\ngeneration_kwargs: {until: [a], do_sample: true}\nreferences: {correct: a}\n" +
 		"metadata: {version: 1}\nlocal: [a, b]\n")
+	f.Add("include: mine.yaml\ntask: &a x\nlocal: [*a, '../x', /etc/passwd]\nmetric_list: [{metric: acc, as: /x}]\n")
+	f.Add("task: /../../../pwned\ndoc_to_text: '{{ (1 if a == 2 else 0) }}'\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		if task, err := readText(text); err == nil && (task.Name == "" || len(task.Metrics) == 0) {
+		if len(text) > 1<<16 {
+			t.Skip() // the bounds below are for short texts
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		started := time.Now()
+		defer func() {
+			runtime.ReadMemStats(&after)
+			if took := time.Since(started); took > 10*time.Second {
+				t.Errorf("%d bytes took %v", len(text), took)
+			}
+			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 64<<20+2*uint64(len(text)) {
+				t.Errorf("%d bytes allocated %d", len(text), allocated)
+			}
+		}()
+		if task, err := readText(text); err == nil && (CheckName(task.Name) != nil || len(task.Metrics) == 0) {
 			t.Errorf("%q gives %+v", text, task)
 		}
 	})
@@ -148,9 +167,45 @@ func TestCatalog(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `task "mime" is unknown; did you mean`) {
 		t.Errorf("an unknown task gives %v", err)
 	}
-	write("again.yaml", soundTask)
-	_, err = NewCatalog(dir, suggestFirst)
-	if err == nil || !strings.Contains(err.Error(), "mine.yaml: task mine is in "+dir+"/again.yaml already") {
-		t.Errorf("a task in two files gives %v", err)
+}
+
+// A file that cannot be read, or defines a task once more, refuses no task but its own.
+func TestCatalogWithBrokenFiles(t *testing.T) {
+	dir, secret := t.TempDir(), filepath.Join(t.TempDir(), "secret.yaml")
+	files := map[string]string{
+		filepath.Join(dir, "sound.yaml"):   strings.Replace(soundTask, "task: mine", "task: sound", 1),
+		filepath.Join(dir, "mine.yaml"):    soundTask,
+		filepath.Join(dir, "again.yaml"):   soundTask,
+		filepath.Join(dir, "paren.yaml"):   strings.Replace(soundTask, "task: mine", "task: odd\nunknown: 1", 1),
+		filepath.Join(dir, "torn.yaml"):    "a: [",
+		filepath.Join(dir, "evil.yaml"):    strings.Replace(soundTask, "task: mine", "task: /../../../pwned", 1),
+		filepath.Join(dir, "away.yaml"):    strings.Replace(soundTask, "rows.jsonl", "../../rows.jsonl", 1),
+		filepath.Join(dir, "include.yaml"): "include: ../secret.yaml\n" + soundTask,
+		filepath.Join(dir, "huge.yaml"):    "#" + strings.Repeat(" ", maxTaskFile),
+		secret:                             strings.Replace(soundTask, "task: mine", "task: secret", 1),
+	}
+	for path, text := range files {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(secret, filepath.Join(dir, "link.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	c, err := NewCatalog(dir, suggestFirst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tasks, _, err := c.Select([]string{"sound", "toxigen"}); err != nil || len(tasks) != 2 {
+		t.Errorf("%d tasks, %v", len(tasks), err)
+	}
+	for name, want := range map[string]string{
+		"odd": "paren.yaml:2: unknown: unknown key", "torn": "torn.yaml: yaml", "mine": "", "link": "escapes",
+		"/../../../pwned": "evil.yaml: task: \"/../../../pwned\": want a name of letters", "huge": "huge.yaml",
+		"nowhere": "task files that could not be read: 6, among them: ", "secret": "is unknown",
+	} {
+		if _, _, err := c.Select([]string{name}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
 	}
 }

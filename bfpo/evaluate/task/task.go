@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +21,7 @@ type Task struct {
 	Aliases []string // other names of the task
 	File    string   // the task file
 
+	Rows                            string   // a file that takes the place of the next two; no task file sets it
 	DatasetPath, DatasetName, Split string   // on the hub
 	Local                           []string // file patterns in the data folder; the first that matches counts
 
@@ -100,7 +103,18 @@ func (t Task) check() error {
 	if len(missing) > 0 {
 		return fmt.Errorf("missing: %s", strings.Join(missing, "; "))
 	}
+	if err := CheckName(t.Name); err != nil {
+		return err
+	}
+	for _, pattern := range t.Local {
+		if !filepath.IsLocal(filepath.FromSlash(pattern)) {
+			return fmt.Errorf("local: %q leaves the data folder", pattern)
+		}
+	}
 	for _, m := range t.Metrics {
+		if !taskName.MatchString(m.Name) {
+			return fmt.Errorf("metric_list: as: %.80q: want letters, digits and any of _ . : -", m.Name)
+		}
 		switch known := metricKinds(t.Output); {
 		case !slices.Contains(known, m.Kind):
 			return fmt.Errorf("metric %s is not one of %s tasks: %s", m.Kind, t.Output, strings.Join(known, ", "))
@@ -109,6 +123,17 @@ func (t Task) check() error {
 		case m.needsReferences() && (t.Correct.source == nil || t.Incorrect.source == nil):
 			return fmt.Errorf("metric %s needs references, correct and incorrect ones", m.Kind)
 		}
+	}
+	return nil
+}
+
+// taskName matches the names of tasks and metrics. Names of tasks become names of files.
+var taskName = regexp.MustCompile(`^[\pL\pN_.:-]{1,200}$`)
+
+// CheckName refuses the name of a task that could not be part of a file's name, or would name a file elsewhere.
+func CheckName(name string) error {
+	if !taskName.MatchString(name) || strings.Contains(name, "..") {
+		return fmt.Errorf("task: %.80q: want a name of letters, digits and any of _ . : -", name)
 	}
 	return nil
 }
