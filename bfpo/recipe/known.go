@@ -27,7 +27,7 @@ var inertKeys = map[string][]string{
 	"torch_compile_mode": nil, "torchdynamo": nil, "tpu_metrics_debug": nil, "tpu_num_cores": nil,
 	"trust_remote_code": nil, "use_cpu": nil, "use_flash_attention_2": nil, "attn_implementation": nil,
 	"use_ipex": nil, "use_legacy_prediction_loop": nil, "use_mps_device": nil, "model_code_revision": nil,
-	"smart_label": nil, "dataset_text_field": nil,
+	"smart_label": nil,
 	// logs and the hub
 	"log_level": nil, "log_level_replica": nil, "log_on_each_node": nil, "logging_dir": nil,
 	"logging_first_step": nil, "logging_nan_inf_filter": nil, "logging_strategy": nil, "run_name": nil,

@@ -79,6 +79,8 @@ func (c Config) checkChoices() (problems []error) {
 		{"torch_dtype", []string{"", "auto", "float32", "bfloat16"}, []string{"float16"}},
 		{"truncation_side", []string{"", "left", "right"}, nil},
 		{"text_format", []string{"clean", "seed"}, nil},
+		{"bad_rows", []string{"drop", "refuse"}, nil},
+		{"unlabelled", []string{"", "safe", "drop"}, nil},
 		{"loss_type", []string{"", "bfpo", "sigmoid", "ipo"}, []string{"hinge", "kto_pair", "robust", "exo_pair",
 			"nca_pair", "bco_pair", "sppo_hard", "aot", "aot_pair", "apo_zero", "apo_down", "discopop"}},
 		{"optim", []string{"adamw_torch", "adamw_torch_fused", "adamw_torch_xla", "adamw_apex_fused"}, []string{"adamw_hf",
