@@ -74,6 +74,9 @@ func (f TextFormat) tokenize(d Dialogue) (tokenized, error) {
 		return f.originalDocument(d)
 	}
 	text := d.Text
+	if isBlank(d.Messages) {
+		return tokenized{id: d.ID}, nil
+	}
 	if d.Messages != nil {
 		var err error
 		if text, err = f.render(d.Messages, false); err != nil {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
 )
@@ -66,48 +68,136 @@ func holdsDialogues(r row) bool {
 	return r.isList("chosen") && !r.isList("prompt")
 }
 
-// readUltraFeedbackPreference reads a row of UltraFeedback-binarized: two dialogues that differ in the last answer
-// alone.
+// readUltraFeedbackPreference reads a row of UltraFeedback-binarized: two whole dialogues.
 func readUltraFeedbackPreference(r row) (Preference, error) {
-	chosen, err := r.messages("chosen")
+	chosen, rejected, err := readAnswerMessages(r)
 	if err != nil {
 		return Preference{}, err
 	}
-	rejected, err := r.messages("rejected")
-	if err != nil {
-		return Preference{}, err
+	p, err := splitDialogues(chosen, rejected)
+	if _, isText := r["prompt"].(string); isText && err != nil && chosen[0].Role == "assistant" {
+		return p, errors.New("column prompt is text, and chosen a list of messages without it: make prompt a list too")
+	} else if err != nil {
+		return p, err
 	}
-	c, j := len(chosen)-1, len(rejected)-1
-	if c == 0 {
-		return Preference{}, errors.New("column chosen: an answer without the question before it")
+	return readLabels(p, r)
+}
+
+// readAnswerMessages returns the columns chosen and rejected, which are lists of messages.
+func readAnswerMessages(r row) (chosen, rejected []chat.Message, err error) {
+	if r.isEmptyList("chosen") || r.isEmptyList("rejected") {
+		return nil, nil, &dropError{DropEmpty}
 	}
-	if !slices.EqualFunc(chosen[:c], rejected[:j], chat.Message.Equal) {
-		return Preference{}, errors.New(
-			"columns chosen and rejected answer different dialogues: they must share all turns but the last")
+	if chosen, err = r.messages("chosen"); err != nil {
+		return nil, nil, err
 	}
-	return readLabels(Preference{Prompt: chosen[:c:c], Chosen: chosen[c:], Rejected: rejected[j:]}, r)
+	rejected, err = r.messages("rejected")
+	return chosen, rejected, err
+}
+
+// splitDialogues makes a preference of two dialogues. As in TRL, their longest common beginning is the prompt, and what
+// follows are the answers, which may consist of several messages.
+func splitDialogues(chosen, rejected []chat.Message) (Preference, error) {
+	if slices.EqualFunc(chosen, rejected, chat.Message.Equal) {
+		return Preference{}, &dropError{DropIdentical}
+	}
+	shorter := min(len(chosen), len(rejected))
+	n := 0
+	for n < shorter-1 && chosen[n].Equal(rejected[n]) {
+		n++
+	}
+	if n == 0 {
+		return Preference{}, &dropError{DropNoCommon}
+	}
+	for _, answer := range []chat.Message{chosen[n], rejected[n]} {
+		if answer.Role == "user" || answer.Role == "system" {
+			return Preference{}, &dropError{DropOtherUser}
+		}
+	}
+	return Preference{Prompt: chosen[:n:n], Chosen: chosen[n:], Rejected: rejected[n:]}, nil
 }
 
 // readPlainPreference reads {prompt, chosen, rejected[, is_chosen_safe, is_rejected_safe]}: three texts that are
-// formatted already, or three lists of messages, where the answers come without the prompt.
+// formatted already, or three lists of messages, where the answers come without the prompt or both with it.
 func readPlainPreference(r row) (Preference, error) {
+	if r.isList("prompt") {
+		return readPlainMessages(r)
+	}
 	var p Preference
 	var err error
-	columns := []string{"prompt", "chosen", "rejected"}
-	if r.isList("prompt") {
-		for i, to := range []*[]chat.Message{&p.Prompt, &p.Chosen, &p.Rejected} {
-			if *to, err = r.messages(columns[i]); err != nil {
-				return p, err
-			}
-		}
-		return readLabels(p, r)
-	}
-	for i, to := range []*string{&p.PromptText, &p.ChosenText, &p.RejectedText} {
-		if *to, err = r.text(columns[i]); err != nil {
+	for _, column := range []struct {
+		name string
+		to   *string
+	}{{"prompt", &p.PromptText}, {"chosen", &p.ChosenText}, {"rejected", &p.RejectedText}} {
+		if *column.to, err = r.text(column.name); err != nil {
 			return p, err
 		}
 	}
 	return readLabels(p, r)
+}
+
+// readPlainMessages reads {prompt, chosen, rejected} as lists of messages.
+func readPlainMessages(r row) (p Preference, err error) {
+	if r.isEmptyList("prompt") {
+		return p, &dropError{DropNoPrompt}
+	}
+	for _, column := range []string{"chosen", "rejected"} {
+		if _, isText := r[column].(string); isText {
+			return p, fmt.Errorf("column prompt is a list of messages and %s is text: make all three lists, or all texts",
+				column)
+		}
+	}
+	if p.Prompt, err = r.messages("prompt"); err != nil {
+		return p, err
+	}
+	if p.Chosen, p.Rejected, err = readAnswerMessages(r); err != nil {
+		return p, err
+	}
+	if n := len(p.Prompt); beginsWith(p.Chosen, p.Prompt) && beginsWith(p.Rejected, p.Prompt) {
+		p.Chosen, p.Rejected = p.Chosen[n:], p.Rejected[n:]
+	}
+	return readLabels(p, r)
+}
+
+// beginsWith reports whether a dialogue begins with another, shorter one.
+func beginsWith(dialogue, beginning []chat.Message) bool {
+	return len(dialogue) > len(beginning) &&
+		slices.EqualFunc(dialogue[:len(beginning)], beginning, chat.Message.Equal)
+}
+
+// readImplicitPreference reads {chosen, rejected}, two texts without a column prompt. As in TRL, their longest common
+// beginning is the prompt, but for a space at its end, which belongs to the answers.
+func readImplicitPreference(r row) (Preference, error) {
+	chosen, err := r.text("chosen")
+	if err != nil {
+		return Preference{}, err
+	}
+	rejected, err := r.text("rejected")
+	switch {
+	case err != nil:
+		return Preference{}, err
+	case chosen == rejected:
+		return Preference{}, &dropError{DropIdentical}
+	case chosen == "" || rejected == "":
+		return Preference{}, &dropError{DropEmpty}
+	}
+	// TRL compares character by character and leaves at least one to the shorter text.
+	n := 0
+	for n < len(chosen) {
+		_, width := utf8.DecodeRuneInString(chosen[n:])
+		if n+width >= min(len(chosen), len(rejected)) || chosen[n:n+width] != rejected[n:n+width] {
+			break
+		}
+		n += width
+	}
+	if n > 0 && chosen[n-1] == ' ' && !strings.HasPrefix(chosen[n:], rejected[n:]) &&
+		!strings.HasPrefix(rejected[n:], chosen[n:]) {
+		n--
+	}
+	if n == 0 {
+		return Preference{}, &dropError{DropNoCommon}
+	}
+	return readLabels(Preference{PromptText: chosen[:n], ChosenText: chosen[n:], RejectedText: rejected[n:]}, r)
 }
 
 // readLabels adds the safety labels is_chosen_safe and is_rejected_safe to a preference; an answer without a label is
@@ -130,6 +220,9 @@ func readPackedDialogue(r row) (Dialogue, error) {
 
 // readMessagesDialogue reads {messages}: UltraChat and every other set of whole dialogues.
 func readMessagesDialogue(r row) (Dialogue, error) {
+	if r.isEmptyList("messages") {
+		return Dialogue{}, &dropError{DropNoText}
+	}
 	messages, err := r.messages("messages")
 	return Dialogue{Messages: messages}, err
 }
@@ -152,8 +245,12 @@ func readPKUDialogue(r row) (Dialogue, error) {
 	return Dialogue{Messages: messages}, nil
 }
 
-// readTextDialogue reads {text}: one document, used as it is.
-func readTextDialogue(r row) (Dialogue, error) {
-	text, err := r.text("text")
+// readTextDialogue reads {text}, or the column that dataset_text_field names: one document, used as it is.
+func readTextDialogue(r row, column string) (Dialogue, error) {
+	if r.isList(column) { // messages as JSON text
+		messages, err := r.messages(column)
+		return Dialogue{Messages: messages}, err
+	}
+	text, err := r.text(column)
 	return Dialogue{Text: text}, err
 }

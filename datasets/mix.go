@@ -27,6 +27,8 @@ type Mixture struct {
 	BaseFolder string // folder that local names are relative to
 	Shuffle    bool   // false keeps the rows in the order of the files
 	Seed       uint64 // of the shuffle, which is datasets.Dataset.shuffle(seed) in Python
+	TextColumn string // of dialogues: the column to read as text; "": the layout decides
+	Strict     bool   // a malformed row is an error, not dropped
 	Hub        *hub.Hub
 }
 
@@ -36,6 +38,9 @@ type SetCount struct {
 	Split string // the name it has in the set; "" for a test split that this set lacks and another set has
 	Rows  int    // in the split
 	Used  int    // of them in the mixture
+
+	Drops Drops    // rows of the used part that could not be read
+	Notes []string // what the user should know about the rows
 }
 
 // MixtureFiles is a mixture whose files have been found.
@@ -94,7 +99,8 @@ func (m Mixture) isTrain() bool { return strings.Contains(m.Split, "train") }
 // Digest returns a SHA-256 of everything that the rows of the mixture depend on, including the contents of its files.
 func (o MixtureFiles) Digest() ([]byte, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "%t %t %d\n", o.mixture.isTrain(), o.mixture.Shuffle, o.mixture.Seed)
+	fmt.Fprintf(h, "%t %t %d %q %t\n", o.mixture.isTrain(), o.mixture.Shuffle, o.mixture.Seed, o.mixture.TextColumn,
+		o.mixture.Strict)
 	for i, set := range o.mixture.Sets {
 		fmt.Fprintf(h, "%q %v %q\n", set.Name, set.Fraction, o.sources[i].Split)
 		for _, file := range o.sources[i].Files {
@@ -110,27 +116,28 @@ func (o MixtureFiles) Digest() ([]byte, error) {
 
 // ReadPreferences does the work of Mixture.ReadPreferences.
 func (o MixtureFiles) ReadPreferences(ctx context.Context) ([]Preference, []SetCount, error) {
-	schemas := preferenceSchemas()
-	return readMixture(ctx, o, func(id string, r row) (Preference, error) {
-		p, err := readExample(schemas, r)
+	return readMixture(ctx, o, preferenceSchemas(), func(id string, p *Preference, r row, f *findings) {
 		p.ID = id
-		return p, err
+		if p.Unlabelled > 0 {
+			f.noteLabels(r)
+		}
+		if _, ok := r["prompt"]; !ok && p.Prompt == nil {
+			f.implicit++
+		}
 	})
 }
 
 // ReadDialogues does the work of Mixture.ReadDialogues.
 func (o MixtureFiles) ReadDialogues(ctx context.Context) ([]Dialogue, []SetCount, error) {
-	schemas := dialogueSchemas()
-	return readMixture(ctx, o, func(id string, r row) (Dialogue, error) {
-		d, err := readExample(schemas, r)
+	return readMixture(ctx, o, dialogueSchemas(o.mixture.TextColumn), func(id string, d *Dialogue, _ row, _ *findings) {
 		d.ID = id
-		return d, err
 	})
 }
 
-// readMixture reads the rows of all sets with read, takes their fractions and shuffles them.
+// readMixture reads the rows of all sets with the schemas, takes their fractions and shuffles them. It passes each
+// example to finish together with its row.
 func readMixture[T any](
-	ctx context.Context, o MixtureFiles, read func(id string, r row) (T, error),
+	ctx context.Context, o MixtureFiles, schemas schemas[T], finish func(id string, example *T, r row, f *findings),
 ) ([]T, []SetCount, error) {
 	var rows []T
 	var counts []SetCount
@@ -140,24 +147,17 @@ func readMixture[T any](
 			counts = append(counts, SetCount{Name: set.Name})
 			continue
 		}
-		var all []T
-		err := source.rows(func(id string, r row) error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			row, err := read(id, r)
-			all = append(all, row)
-			return err
-		})
-		if err != nil {
+		reader := setReader[T]{schemas: schemas, strict: o.mixture.Strict, finish: finish}
+		if err := reader.read(ctx, source); err != nil {
 			return nil, nil, err
 		}
-		used := len(all)
+		count := SetCount{Name: set.Name, Split: source.Split, Rows: reader.total, Used: reader.total}
 		if o.mixture.isTrain() {
-			used = int(set.Fraction * float64(len(all)))
+			count.Used = int(set.Fraction * float64(reader.total))
 		}
-		rows = append(rows, all[:used]...)
-		counts = append(counts, SetCount{Name: set.Name, Split: source.Split, Rows: len(all), Used: used})
+		rows = append(rows, reader.take(count.Used)...)
+		count.Drops, count.Notes = reader.drops, reader.findings.notes()
+		counts = append(counts, count)
 	}
 	if len(rows) == 0 && o.missing != nil {
 		return nil, nil, o.missing

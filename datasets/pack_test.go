@@ -70,7 +70,10 @@ func TestOriginalMixtureGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []SetCount{{"chat_train.jsonl", "train", 40, 40}, {"pku_train.jsonl", "train", 240, 48}}
+	want := []SetCount{
+		{Name: "chat_train.jsonl", Split: "train", Rows: 40, Used: 40},
+		{Name: "pku_train.jsonl", Split: "train", Rows: 240, Used: 48},
+	}
 	if diff := gocmp.Diff(want, counts); diff != "" {
 		t.Errorf("counts (-want +have):\n%s", diff)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/datasets/chat"
@@ -51,6 +52,18 @@ func (f TextFormat) TokenizePreferences(ctx context.Context, rows []Preference) 
 	return pairs, drops, nil
 }
 
+// DropUnlabelledRows returns the preferences whose answers both have a safety label, and drops the others.
+func DropUnlabelledRows(rows []Preference) (labelled []Preference, drops Drops) {
+	for _, p := range rows {
+		if p.Unlabelled > 0 {
+			drops.drop(DropUnlabelled, p.ID)
+		} else {
+			labelled = append(labelled, p)
+		}
+	}
+	return labelled, drops
+}
+
 // pairOutcome is what becomes of a preference.
 type pairOutcome struct {
 	pair    batch.Pair
@@ -74,8 +87,7 @@ func (f TextFormat) cleanPair(p Preference) (pairOutcome, error) {
 	if err != nil {
 		return out, err
 	}
-	if isBlank(p.Chosen) || isBlank(p.Rejected) {
-		out.dropped = DropEmpty
+	if out.dropped = blank(p); out.dropped != "" {
 		return out, nil
 	}
 	encoded := f.Tokenizer.Encode(prompt, false)
@@ -113,7 +125,20 @@ func (f TextFormat) cutPrompt(ids []int32) []int32 {
 	return slices.Concat(ids[:before], ids[len(ids)-f.MaxPromptLength+before:])
 }
 
-// isBlank reports whether an answer is given as messages and says nothing.
+// blank returns the reason for which a preference with a text of white space is dropped, or "".
+func blank(p Preference) string {
+	switch {
+	case isBlank(p.Chosen) || isBlank(p.Rejected):
+		return DropEmpty
+	case p.Prompt == nil && (strings.TrimSpace(p.ChosenText) == "" || strings.TrimSpace(p.RejectedText) == ""):
+		return DropEmpty
+	case isBlank(p.Prompt) || p.Prompt == nil && strings.TrimSpace(p.PromptText) == "":
+		return DropNoPrompt
+	}
+	return ""
+}
+
+// isBlank reports whether a prompt or an answer is given as messages and has no text.
 func isBlank(answer []chat.Message) bool {
 	return answer != nil && !slices.ContainsFunc(answer, func(m chat.Message) bool { return !m.IsBlank() })
 }

@@ -1,7 +1,6 @@
 package datasets
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/fixture"
+	"github.com/bfpo-go/bfpo/datasets/rowfile"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 )
 
@@ -37,7 +37,11 @@ func goldenRows(t testing.TB, name string) []row {
 	}
 	defer f.Close()
 	var rows []row
-	if err := readJSON(bufio.NewReader(f), func(r row) error { rows = append(rows, r); return nil }); err != nil {
+	err = rowfile.Read(f, name, nil, func(_ int, r map[string]any, wrong error) error {
+		rows = append(rows, r)
+		return wrong
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	return rows
@@ -112,12 +116,12 @@ func TestOriginalTextsGolden(t *testing.T) {
 	fixture.Read(t, &golden, "formatting_rows.json")
 	format := goldenFormat(t, true)
 	for i, g := range golden {
-		var raw row
-		if err := readJSON(strings.NewReader(string(g.Raw)), func(r row) error { raw = r; return nil }); err != nil {
+		raw, err := rowfile.ParseObject(g.Raw)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if g.SFT != nil {
-			d, err := readExample(dialogueSchemas(), raw)
+			d, err := readExample(dialogueSchemas(""), raw)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,13 +2,12 @@ package datasets
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/hub"
+	"github.com/bfpo-go/bfpo/datasets/rowfile"
 )
 
 // Prompt is a prompt to answer: messages, which the chat template renders, or else a text, which the model continues as
@@ -19,8 +18,8 @@ type Prompt struct {
 	Text     string
 }
 
-// ReadPrompts reads the rows {"messages": [{role, content}, …]} or {"prompt": text} of the train split of a data set
-// (see OpenSource), or the lines of a .txt file.
+// ReadPrompts reads the rows {"messages": [{role, content}, …]} or {"prompt": …}, a text or such a list, of the train
+// split of a data set (see OpenSource), or the lines of a .txt file.
 func ReadPrompts(ctx context.Context, name, base string, hub *hub.Hub) (prompts []Prompt, err error) {
 	var source Source
 	read := readPrompt
@@ -39,11 +38,18 @@ func ReadPrompts(ctx context.Context, name, base string, hub *hub.Hub) (prompts 
 	if err != nil {
 		return nil, err
 	}
-	err = source.rows(func(id string, r row) error {
+	wanted := rowfile.Columns{"messages": true, "prompt": true}
+	err = source.rows(wanted, func(at place, r row, wrong error) error {
+		if wrong != nil {
+			return fmt.Errorf("%v: %w", at, wrong)
+		}
 		p, err := read(r)
-		p.ID = id
+		if err != nil {
+			return fmt.Errorf("%v: %w", at, err)
+		}
+		p.ID = at.id
 		prompts = append(prompts, p)
-		return err
+		return nil
 	})
 	return prompts, err
 }
@@ -54,17 +60,22 @@ const PromptForms = `{"messages": [{"role": "user", "content": "…"}]} (with th
 
 // ParsePrompt reads one row, as JSON.
 func ParsePrompt(line []byte) (Prompt, error) {
-	var r row
-	if err := json.Unmarshal(line, &r); err != nil {
-		return Prompt{}, errors.New("want JSON: " + PromptForms)
+	r, err := rowfile.ParseObject(line)
+	if err != nil {
+		return Prompt{}, fmt.Errorf("%w: want JSON: %s", err, PromptForms)
 	}
 	return readPrompt(r)
 }
 
 func readPrompt(r row) (p Prompt, err error) {
+	if _, err := r.parseMessages("messages", "prompt"); err != nil {
+		return p, err
+	}
 	switch {
 	case r.has("messages"):
 		p.Messages, err = r.messages("messages")
+	case r.isList("prompt"):
+		p.Messages, err = r.messages("prompt")
 	case r.has("prompt"):
 		p.Text, err = r.text("prompt")
 	default:

@@ -11,10 +11,11 @@ import (
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/jinja"
+	"github.com/bfpo-go/bfpo/datasets/rowfile"
 )
 
 // row is one row of a file: the values by the names of their columns. A value is a string, a bool, a json.Number, a
-// number of a parquet file, nil, a []any or a map[string]any.
+// number of a parquet file, nil, a []any or a map[string]any; or rowfile.Unread or Unusable.
 type row map[string]any
 
 // columns lists the row's columns for an error message.
@@ -36,6 +37,12 @@ func (r row) has(columns ...string) bool {
 func (r row) isList(column string) bool {
 	_, ok := r.list(column)
 	return ok
+}
+
+// isEmptyList reports whether the value of a column is a list without elements.
+func (r row) isEmptyList(column string) bool {
+	list, ok := r.list(column)
+	return ok && len(list) == 0
 }
 
 // list returns the value of a column that is a list. Older parquet writers write a list as {list: [{item: …}, …]}.
@@ -71,10 +78,18 @@ func (r row) text(column string) (string, error) {
 	return "", r.wrong(column, "text")
 }
 
-// flag returns the value of a column that is true or false, or 1 or 0.
+// labels are the texts that stand for safety labels, in lower case.
+var labels = map[string]bool{"true": true, "false": false, "1": true, "0": false, "safe": true, "unsafe": false}
+
+// flag returns the value of a column that is true or false, or 1 or 0, or one of these as text, or safe or unsafe.
 func (r row) flag(column string) (bool, error) {
-	if b, ok := r[column].(bool); ok {
-		return b, nil
+	switch v := r[column].(type) {
+	case bool:
+		return v, nil
+	case string:
+		if flag, ok := labels[strings.ToLower(strings.TrimSpace(v))]; ok {
+			return flag, nil
+		}
 	}
 	if n, ok := integer(r[column]); ok && (n == 0 || n == 1) {
 		return n == 1, nil
@@ -168,6 +183,9 @@ func (r row) wrong(column, want string) error {
 	if !r.has(column) {
 		return fmt.Errorf("column %s is missing (want %s); the row has %s", column, want, r.columns())
 	}
+	if v, ok := r[column].(rowfile.Unusable); ok {
+		return fmt.Errorf("column %s: %w", column, v.Err)
+	}
 	return fmt.Errorf("column %s: want %s, have %s", column, want, describe(r[column]))
 }
 
@@ -202,6 +220,8 @@ func describe(v any) string {
 			return fmt.Sprintf("text of %d bytes", len(v))
 		}
 		return strconv.Quote(v)
+	case []byte:
+		return fmt.Sprintf("%d bytes that are not text", len(v))
 	case []any:
 		return fmt.Sprintf("a list of %d", len(v))
 	case map[string]any:

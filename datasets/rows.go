@@ -2,6 +2,10 @@ package datasets
 
 import (
 	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"github.com/bfpo-go/bfpo/datasets/rowfile"
 )
 
 // Rows calls yield with the columns of every row and its number, which counts from 0 through all files of the source. A
@@ -9,13 +13,22 @@ import (
 // also those of yield, name the file and the row.
 func (s Source) Rows(yield func(number int, columns map[string]any) error) error {
 	number := -1
-	return s.rows(func(_ string, r row) error {
+	return s.rows(nil, func(at place, r row, wrong error) error {
 		number++
+		if wrong != nil {
+			return fmt.Errorf("%v: %w", at, wrong)
+		}
 		columns := make(map[string]any, len(r))
 		for name, v := range r {
+			if bad, ok := v.(rowfile.Unusable); ok {
+				return fmt.Errorf("%v: column %s: %w", at, name, bad.Err)
+			}
 			columns[name] = plainValue(v)
 		}
-		return yield(number, columns)
+		if err := yield(number, columns); err != nil {
+			return fmt.Errorf("%v: %w", at, err)
+		}
+		return nil
 	})
 }
 
@@ -47,6 +60,18 @@ func plainValue(v any) any {
 			out[key] = plainValue(item)
 		}
 		return out
+	}
+	if value := reflect.ValueOf(v); value.Kind() == reflect.Map { // a map column of parquet
+		out := make(map[string]any, value.Len())
+		for entry := value.MapRange(); entry.Next(); {
+			out[fmt.Sprint(entry.Key())] = plainValue(entry.Value().Interface())
+		}
+		return out
+	} else if value.Kind() == reflect.Pointer {
+		if value.IsNil() {
+			return nil
+		}
+		return plainValue(value.Elem().Interface())
 	}
 	return v
 }

@@ -1,19 +1,19 @@
 package datasets
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
+	"github.com/bfpo-go/bfpo/datasets/rowfile"
 )
 
 func parseRow(t testing.TB, text string) row {
 	t.Helper()
-	var out row
-	if err := readJSON(strings.NewReader(text), func(r row) error { out = r; return nil }); err != nil {
+	out, err := rowfile.ParseObject([]byte(text))
+	if err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -57,7 +57,7 @@ func TestPreferenceSchemas(t *testing.T) {
 
 func TestPreferenceErrors(t *testing.T) {
 	tests := []struct{ row, want string }{
-		{`{"chosen": "a", "rejected": "b"}`,
+		{`{"chosen": "a"}`,
 			"fit no known layout: PKU-SafeRLHF {prompt, response_0, response_1, better_response_id}; red-teaming"},
 		{`{"prompt": "q", "response_0": "a", "response_1": "b", "better_response_id": 2}`,
 			"column better_response_id: want 0 or 1, have 2"},
@@ -67,11 +67,11 @@ func TestPreferenceErrors(t *testing.T) {
 			`column is_response_0_safe: want true or false, have "yes"`},
 		{`{"prompt": "q", "modeloutput1": "a", "modeloutput2": "b", "better_modelout": 0}`, "want 1 or 2, have 0"},
 		{`{"prompt": "q", "chosen": [{"role": "assistant", "content": "a"}],
-		   "rejected": [{"role": "assistant", "content": "b"}]}`, "without the question"},
+		   "rejected": [{"role": "assistant", "content": "b"}]}`, "prompt is text, and chosen a list of messages"},
 		{`{"chosen": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}],
 		   "rejected": [{"role": "user", "content": "p"}, {"role": "assistant", "content": "b"}]}`,
-			"different dialogues"},
-		{`{"prompt": [], "chosen": [], "rejected": []}`, "column prompt: no messages"},
+			DropNoCommon},
+		{`{"prompt": [], "chosen": [], "rejected": []}`, DropNoPrompt},
 		{`{"prompt": [{"role": "user"}], "chosen": [], "rejected": []}`,
 			"message 0: want {role: text, content: text}, have {role}"},
 		{`{"prompt": "q", "chosen": "a", "rejected": 3}`, "column rejected: want text, have 3"},
@@ -97,7 +97,7 @@ func TestDialogueSchemas(t *testing.T) {
 		{`{"input_ids": [1, 2.0, 3], "text": "t"}`, Dialogue{InputIDs: []int32{1, 2, 3}}},
 	}
 	for _, test := range tests {
-		have, err := readExample(dialogueSchemas(), parseRow(t, test.row))
+		have, err := readExample(dialogueSchemas(""), parseRow(t, test.row))
 		if diff := cmp.Diff(test.want, have); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +have):\n%s", test.row, err, diff)
 		}
@@ -105,7 +105,7 @@ func TestDialogueSchemas(t *testing.T) {
 	for _, bad := range []string{
 		`{"input_ids": [1, -2]}`, `{"input_ids": "1 2"}`, `{"messages": {}}`, `{"input_ids": [1.5]}`,
 	} {
-		_, err := readExample(dialogueSchemas(), parseRow(t, bad))
+		_, err := readExample(dialogueSchemas(""), parseRow(t, bad))
 		if err == nil || !strings.Contains(err.Error(), "want") {
 			t.Errorf("%s: error %v", bad, err)
 		}
@@ -139,7 +139,7 @@ func TestParquetLists(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = source.rows(func(_ string, r row) error {
+		err = source.rows(nil, func(_ place, r row, _ error) error {
 			messages, err := r.messages("messages")
 			if diff := cmp.Diff([]chat.Message{{Role: "user", Content: "q"}}, messages); diff != "" {
 				t.Errorf("messages (-want +have):\n%s", diff)
@@ -157,47 +157,4 @@ func TestParquetLists(t *testing.T) {
 			t.Error(err)
 		}
 	}
-}
-
-// FuzzRows checks that reading any file gives rows or an error, and that texts of rows stay as they are.
-func FuzzRows(f *testing.F) {
-	for _, seed := range []string{
-		`{"prompt": "q", "chosen": "a", "rejected": "b"}`,
-		`[{"prompt": [{"role": "user", "content": "q"}], "chosen": [{"role": "assistant", "content": "a"}],
-		   "rejected": [], "is_chosen_safe": 1}]`,
-		`{"prompt": "q", "response_0": "a", "response_1": "b", "better_response_id": 1e0}`,
-		`{"input_ids": [1, 2, 9e99]}`, "\xef\xbb\xbf[]", "{}{}",
-		`{"messages": {"list": [{"item": {"role": "", "content": ""}}]}}`,
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		readJSON(bytes.NewReader(data), func(r row) error {
-			p, err := readExample(preferenceSchemas(), r)
-			if err == nil && p.Prompt == nil && p.PromptText != r["prompt"] {
-				t.Errorf("prompt %q is read as %q", r["prompt"], p.PromptText)
-			}
-			d, err := readExample(dialogueSchemas(), r)
-			if err == nil && d.InputIDs == nil && d.Messages == nil && d.Text != r["text"] {
-				t.Errorf("text %q is read as %q", r["text"], d.Text)
-			}
-			return nil
-		})
-	})
-}
-
-// FuzzParquet checks that a damaged parquet file is an error, never a panic.
-func FuzzParquet(f *testing.F) {
-	f.Add([]byte(parquetFile(f, struct {
-		Text string   `parquet:"text"`
-		List []string `parquet:"list,list"`
-	}{"one", []string{"a", "b"}})))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		dir := writeFiles(t, map[string]string{"a.parquet": string(data)})
-		source, err := OpenSource(t.Context(), "a.parquet", "train", dir, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		source.rows(func(_ string, r row) error { return nil })
-	})
 }

@@ -190,7 +190,7 @@ func TestBadFiles(t *testing.T) {
 		{"a.jsonl", `"text"`, "line 1: want a JSON object {…}, have JSON of type string"},
 		{"a.jsonl", one + "\n[1]\n" + one, "line 2: want a JSON object {…}, have JSON of type array"},
 		{"a.jsonl", one + "\n7\n" + one, "line 2: want a JSON object {…}, have JSON of type number"},
-		{"a.jsonl", one + "\n" + `null`, "line 2: want a JSON object {…}, have null"},
+		{"a.jsonl", one + "\n" + `null`, "line 2: want a JSON object {…}, have JSON of type null"},
 		{"a.json", "[" + one + `, {"txt": 1}]`, "row 1 (counted from 0): columns {txt} fit no known layout"},
 		{"a.json", `[{"text": "one"}] {}`, "text after the closing bracket"},
 		{"a.json", `[{"text": "one"}`, "row 1"},
@@ -207,6 +207,7 @@ func TestBadFiles(t *testing.T) {
 			Sets:       []MixtureSet{{test.name, 1}},
 			Split:      "train",
 			BaseFolder: dir,
+			Strict:     true,
 		}.ReadDialogues(context.Background())
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want %q", test.name, err, test.want)
@@ -234,7 +235,10 @@ func TestMixture(t *testing.T) {
 	if diff := cmp.Diff(want, ids); diff != "" {
 		t.Errorf("rows (-want +have):\n%s", diff)
 	}
-	if diff := cmp.Diff([]SetCount{{"a", "train", 10, 2}, {"b.jsonl", "train", 3, 3}}, counts); diff != "" {
+	wantCounts := []SetCount{
+		{Name: "a", Split: "train", Rows: 10, Used: 2}, {Name: "b.jsonl", Split: "train", Rows: 3, Used: 3},
+	}
+	if diff := cmp.Diff(wantCounts, counts); diff != "" {
 		t.Errorf("counts (-want +have):\n%s", diff)
 	}
 

@@ -11,6 +11,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
@@ -26,9 +27,6 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTo
 	r := newSetReader(c, m, t, hub, cache)
 	if d.Main, err = r.read(ctx, "main", c.DatasetMixer, FindSplit(c.DatasetSplits, "train")); err != nil {
 		return d, err
-	}
-	if c.Objective == "bfpo" { // the other objectives do not use the labels
-		d.Main.Notes = noteLabels(d.Main)
 	}
 	if c.UseBuffer && c.Objective != "sft" {
 		split := FindSplit(c.BufferDatasetSplits, "train")
@@ -109,6 +107,10 @@ func (r setReader) read(ctx context.Context, name string, m recipe.Mixer, split 
 		return s, fmt.Errorf("%s set: %w", name, err)
 	}
 	s.Name, s.Rows, s.Cases = name, len(s.Pairs)+len(s.Documents), countCases(s.Pairs)
+	if r.config.Objective == "bfpo" && name != "held out" { // the other objectives do not use the labels
+		s.Notes = append(s.Notes, noteLabels(s, r.config)...)
+	}
+	s.Notes = append(s.Notes, noteTexts(s, !r.tokenizer.UsesDefaultTemplate)...)
 	return s, nil
 }
 
@@ -118,7 +120,7 @@ func (r setReader) readMixture(ctx context.Context, m datasets.Mixture) (Set, er
 	if err != nil {
 		return Set{}, err
 	}
-	key, err := rowsKey(mixture, r.config.Objective == "sft", r.format, r.tokenizer)
+	key, err := rowsKey(mixture, r.config, r.format, r.tokenizer)
 	if err != nil {
 		return Set{}, err
 	}
@@ -134,26 +136,75 @@ func (r setReader) readMixture(ctx context.Context, m datasets.Mixture) (Set, er
 
 // tokenise reads the rows of a mixture and turns them into tokens.
 func (r setReader) tokenise(ctx context.Context, mixture datasets.MixtureFiles) (s Set, err error) {
-	var drops datasets.Drops
+	var drops, unread datasets.Drops
 	if r.config.Objective == "sft" {
-		var dialogues []datasets.Dialogue
-		if dialogues, s.Counts, err = mixture.ReadDialogues(ctx); err == nil {
-			s.Documents, drops, err = r.format.TokenizeDialogues(ctx, dialogues)
-		}
+		s.Documents, drops, err = r.readDialogues(ctx, mixture, &s)
 	} else {
-		var preferences []datasets.Preference
-		if preferences, s.Counts, err = mixture.ReadPreferences(ctx); err == nil {
-			s.Pairs, drops, err = r.format.TokenizePreferences(ctx, preferences)
-			for _, p := range preferences {
-				s.Unlabelled += p.Unlabelled
+		s.Pairs, drops, err = r.readPairs(ctx, mixture, &s)
+	}
+	for i, c := range s.Counts {
+		unread.Add(c.Drops)
+		if c.Rows == 0 && c.Split != "" {
+			c.Notes = append(c.Notes, "the set holds no rows")
+		}
+		for _, note := range c.Notes {
+			if len(s.Counts) > 1 {
+				note = c.Name + ": " + note
 			}
+			s.Notes = append(s.Notes, note)
+		}
+		s.Counts[i].Drops, s.Counts[i].Notes = datasets.Drops{}, nil
+	}
+	unread.Add(drops)
+	if err == nil && len(s.Pairs)+len(s.Documents) == 0 {
+		err = r.explainNoRows(s.Counts, unread)
+	}
+	s.Drops = countDrops(unread)
+	return s, err
+}
+
+// readDialogues reads and tokenises the dialogues of a mixture, and sets what s counts about them.
+func (r setReader) readDialogues(ctx context.Context, mixture datasets.MixtureFiles, s *Set) (
+	[]batch.Document, datasets.Drops, error) {
+	dialogues, counts, err := mixture.ReadDialogues(ctx)
+	if err != nil {
+		return nil, datasets.Drops{}, err
+	}
+	s.Counts, s.Labels.Rows = counts, len(dialogues)
+	for _, d := range dialogues {
+		if d.Messages == nil && d.InputIDs == nil {
+			s.Texts++
 		}
 	}
-	if err == nil && len(s.Pairs)+len(s.Documents) == 0 {
-		err = r.explainNoRows(s.Counts, drops)
+	return r.format.TokenizeDialogues(ctx, dialogues)
+}
+
+// readPairs reads and tokenises the preferences of a mixture, and sets what s counts about them.
+func (r setReader) readPairs(ctx context.Context, mixture datasets.MixtureFiles, s *Set) (
+	[]batch.Pair, datasets.Drops, error) {
+	preferences, counts, err := mixture.ReadPreferences(ctx)
+	if err != nil {
+		return nil, datasets.Drops{}, err
 	}
-	s.Drops = countDrops(drops)
-	return s, err
+	var unlabelled datasets.Drops
+	if r.config.Unlabelled == "drop" {
+		preferences, unlabelled = datasets.DropUnlabelledRows(preferences)
+	}
+	s.Counts, s.Labels.Rows = counts, len(preferences)
+	for _, p := range preferences {
+		switch p.Unlabelled {
+		case 1:
+			s.Labels.Half++
+		case 2:
+			s.Labels.Without++
+		}
+		if p.Prompt == nil {
+			s.Texts++
+		}
+	}
+	pairs, drops, err := r.format.TokenizePreferences(ctx, preferences)
+	drops.Add(unlabelled)
+	return pairs, drops, err
 }
 
 // explainNoRows says why no row of a set is left to use. counts has one element for each dataset of the mixer.

@@ -61,27 +61,48 @@ func TestReadRefused(t *testing.T) {
 	}
 }
 
-// TestNotes checks what a set says about missing safety labels.
+// TestNotes checks what a set says about missing safety labels, texts and rows that were dropped.
 func TestNotes(t *testing.T) {
-	const row, labelled = `{"prompt": "Say a.", "chosen": "a", "rejected": "b"}` + "\n",
-		`{"prompt": "Say a.", "chosen": "a", "rejected": "b", "is_chosen_safe": true, "is_rejected_safe": false}` + "\n"
-	half := strings.Replace(labelled, "true", "null", 1)
+	messages := func(labels string) string {
+		return `{"prompt": [{"role": "user", "content": "Say a."}], "chosen": [{"role": "assistant", "content": "a"}], ` +
+			`"rejected": [{"role": "assistant", "content": "b"}]` + labels + "}\n"
+	}
+	row, text := messages(""), `{"prompt": "Say a.", "chosen": "a", "rejected": "b"}`+"\n"
+	labelled := messages(`, "is_chosen_safe": true, "is_rejected_safe": false`)
+	half := messages(`, "is_chosen_safe": null, "is_rejected_safe": false`)
+	const all = "warning: no row of the main set has safety labels (is_chosen_safe, is_rejected_safe): " +
+		"every answer counts as safe, and BFPO is "
+	const accept = " here; unlabelled: safe accepts this, unlabelled: drop leaves such rows out"
 	file, cache := filepath.Join(t.TempDir(), "a.jsonl"), t.TempDir()
-	for _, test := range []struct{ text, objective, want string }{
-		{row + row, "bfpo", "no row of the main set has safety labels (is_chosen_safe, is_rejected_safe): " +
-			"every answer counts as safe"},
-		{row + half + labelled, "bfpo", "3 of 6 answers have no safety label and count as safe"},
-		{labelled + labelled, "bfpo", ""},
-		{row + row, "ipo", ""},
+	for _, test := range []struct {
+		text, sets, want string
+		rows             int
+	}{
+		{row + row, "objective=bfpo", all + "IPO" + accept, 2},
+		{row + row, "alpha=0.75", all + "IPO with beta 0.2" + accept, 2},
+		{row + row, "alpha=2", all + "a squared distance of the margin from (1-alpha)/beta = -10" + accept, 2},
+		{row + half + labelled, "objective=bfpo", "warning: 1 of 3 rows of the main set have no safety labels " +
+			"(is_chosen_safe, is_rejected_safe), and 1 have one of the two: answers without a label count as safe, and " +
+			"BFPO is IPO on pairs without any; unlabelled: safe accepts this, unlabelled: drop leaves such rows out", 3},
+		{row + half + labelled, "unlabelled=safe", "", 3},
+		{row + half + labelled, "unlabelled=drop", "", 1},
+		{labelled + labelled, "objective=bfpo", "", 2},
+		{row + row, "objective=ipo", "", 2},
+		{text, "objective=ipo", "rows of text: 1 of 1; they are used as they stand, without the model's chat template " +
+			"(as in TRL); write lists of messages, [{role, content}, …], to have it applied", 1},
+		{labelled + "{}\n", "objective=bfpo", "file a.jsonl, line 2: columns {} fit no known layout", 1},
 	} {
 		if err := os.WriteFile(file, []byte(test.text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		c := runtest.Config(t, "dataset_mixer={"+file+": 1}", "objective="+test.objective, "use_buffer=false",
-			"evaluation_strategy=no", "do_eval=false")
+		c := runtest.Config(t, "dataset_mixer={"+file+": 1}", "use_buffer=false", "evaluation_strategy=no", "do_eval=false",
+			test.sets)
 		for _, source := range []string{"file", "cache"} {
-			if notes := strings.Join(readTiny(t, c, cache).Main.Notes, "\n"); notes != test.want {
-				t.Errorf("%s, %s, from the %s: note %q, want %q", test.text, test.objective, source, notes, test.want)
+			main := readTiny(t, c, cache).Main
+			notes := strings.Join(main.Notes, "\n")
+			if notes != test.want && !(test.want != "" && strings.Contains(notes, test.want)) || main.Rows != test.rows {
+				t.Errorf("%s, %s, from the %s: %d rows, note %q, want %q",
+					test.text, test.sets, source, main.Rows, notes, test.want)
 			}
 		}
 	}

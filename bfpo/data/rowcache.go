@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph/filecache"
@@ -17,7 +18,7 @@ import (
 
 // rowsMagic begins the files of tokenised rows. Raise its number when the layout of an entry changes, or when
 // datasets makes other rows from the same input; TestRowsMagic fails then.
-const rowsMagic = "bfpo tokenised rows 2\n"
+const rowsMagic = "bfpo tokenised rows 3\n"
 
 // rowsLimit is how many bytes of disk tokenised rows may take.
 const rowsLimit = 4 << 30
@@ -36,14 +37,14 @@ func newRowCache(dir string) rowCache {
 }
 
 // rowsKey returns the key of a mixture's rows: a hash of everything that they depend on.
-func rowsKey(m datasets.MixtureFiles, supervised bool, format datasets.TextFormat, t models.ChatTokenizer) (
+func rowsKey(m datasets.MixtureFiles, c recipe.Config, format datasets.TextFormat, t models.ChatTokenizer) (
 	string, error) {
 	data, err := m.Digest()
 	if err != nil {
 		return "", err
 	}
 	format.Tokenizer, format.Template = nil, nil // the key has their contents instead
-	text := fmt.Sprintf("%t %+v", supervised, format)
+	text := fmt.Sprintf("%t %q %+v", c.Objective == "sft", c.Unlabelled, format)
 	return filecache.Key([]byte(rowsMagic), data, []byte(text), t.Digest(), []byte(t.TemplateSource)), nil
 }
 
@@ -80,11 +81,13 @@ type packedSet struct {
 	Tokens  int      // sum of Lengths
 	Varints []byte   // the token ids
 
-	Unlabelled int // see Set
+	Labels Labels // this and the next two: see Set
+	Texts  int
+	Notes  []string
 }
 
 func packSet(s Set) packedSet {
-	p := packedSet{Counts: s.Counts, Drops: s.Drops, Unlabelled: s.Unlabelled}
+	p := packedSet{Counts: s.Counts, Drops: s.Drops, Labels: s.Labels, Texts: s.Texts, Notes: s.Notes}
 	add := func(ids []int32) {
 		p.Lengths = append(p.Lengths, len(ids))
 		p.Tokens += len(ids)
@@ -127,7 +130,7 @@ func unpackSet(data []byte) (s Set, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.Counts, s.Drops, s.Unlabelled = p.Counts, p.Drops, p.Unlabelled
+	s.Counts, s.Drops, s.Labels, s.Texts, s.Notes = p.Counts, p.Drops, p.Labels, p.Texts, p.Notes
 	for i, id := range p.IDs {
 		if !pairs {
 			s.Documents = append(s.Documents, batch.Document{ID: id, IDs: sequences[i], Starts: p.Starts[i]})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
@@ -15,7 +16,15 @@ type Set struct {
 	Pairs     []batch.Pair
 	Documents []batch.Document
 
-	Unlabelled int // answers of the rows taken that have no safety label; pairs only
+	Labels Labels // pairs only
+	Texts  int    // rows of text, which no chat template rendered
+}
+
+// Labels counts the rows taken that lack safety labels.
+type Labels struct {
+	Rows    int // rows with and without labels
+	Without int // rows of which neither answer has one
+	Half    int // rows of which one answer has one
 }
 
 // Sets are the sets of a training stage. Buffer and HeldOut are empty if the recipe has none.
@@ -26,18 +35,39 @@ func (s Sets) NonEmpty() []Set {
 	return slices.DeleteFunc([]Set{s.Main, s.Buffer, s.HeldOut}, func(s Set) bool { return s.Rows == 0 })
 }
 
-// noteLabels returns a note about the answers of a set of pairs that have no safety label, if there are any.
-func noteLabels(s Set) []string {
-	answers := 0
-	for _, c := range s.Counts {
-		answers += 2 * c.Used
-	}
-	switch {
-	case s.Unlabelled == 0:
+// noteLabels returns a warning about the rows of a set of pairs that have no safety labels, if there are any: what BFPO
+// does with them.
+func noteLabels(s Set, c recipe.Config) []string {
+	l := s.Labels
+	if l.Without+l.Half == 0 || c.Unlabelled == "safe" {
 		return nil
-	case s.Unlabelled == answers:
-		return []string{fmt.Sprintf("no row of the %s set has safety labels (is_chosen_safe, is_rejected_safe): "+
-			"every answer counts as safe", s.Name)}
 	}
-	return []string{fmt.Sprintf("%d of %d answers have no safety label and count as safe", s.Unlabelled, answers)}
+	text := fmt.Sprintf("warning: no row of the %s set has safety labels (is_chosen_safe, is_rejected_safe): every "+
+		"answer counts as safe, and BFPO is %s here", s.Name, describeIPO(c))
+	if l.Without < l.Rows {
+		text = fmt.Sprintf("warning: %d of %d rows of the %s set have no safety labels (is_chosen_safe, is_rejected_safe), "+
+			"and %d have one of the two: answers without a label count as safe, and BFPO is %s on pairs without any",
+			l.Without, l.Rows, s.Name, l.Half, describeIPO(c))
+	}
+	return []string{text + "; unlabelled: safe accepts this, unlabelled: drop leaves such rows out"}
+}
+
+// describeIPO says which loss BFPO is where both answers are safe: its target (1-alpha)/beta is IPO's, 1/(2 beta), for
+// alpha 0.5, and else the target of an IPO with another beta.
+func describeIPO(c recipe.Config) string {
+	if c.Alpha == 0.5 {
+		return "IPO"
+	} else if c.Alpha < 1 {
+		return fmt.Sprintf("IPO with beta %.3g", c.Beta/(2*(1-c.Alpha)))
+	}
+	return fmt.Sprintf("a squared distance of the margin from (1-alpha)/beta = %.3g", (1-c.Alpha)/c.Beta)
+}
+
+// noteTexts returns a note about rows of text where the model has a chat template.
+func noteTexts(s Set, hasTemplate bool) []string {
+	if s.Texts == 0 || !hasTemplate {
+		return nil
+	}
+	return []string{fmt.Sprintf("rows of text: %d of %d; they are used as they stand, without the model's chat "+
+		"template (as in TRL); write lists of messages, [{role, content}, …], to have it applied", s.Texts, s.Labels.Rows)}
 }

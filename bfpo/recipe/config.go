@@ -48,6 +48,9 @@ type Config struct {
 	MaxPromptLength int    `yaml:"max_prompt_length"`
 	MaxSeqLength    int    `yaml:"max_seq_length"` // tokens of a supervised row; 0: the model's limit, at most 1024
 	Packing         bool   `yaml:"packing"`
+	TextField       string `yaml:"dataset_text_field"` // sft: the column of texts; "": the layout of a row decides
+	BadRows         string `yaml:"bad_rows"`           // what becomes of malformed rows: drop or refuse
+	Unlabelled      string `yaml:"unlabelled"`         // rows without safety labels: "" (warn), safe or drop
 
 	// Objective
 	Objective string  `yaml:"objective"` // one of bfpo.Objectives
@@ -137,6 +140,7 @@ func Default() Config {
 		MaxLength:           512, // TRL 0.7.7's fallback, with a warning, for a recipe without it
 		MaxPromptLength:     128,
 		Packing:             true, // set by the original code's script
+		BadRows:             "drop",
 
 		Objective: "bfpo",
 		Beta:      0.1,
@@ -180,6 +184,15 @@ func Default() Config {
 // Origin returns where the value of a key was given, as "file:line", "-set=key=value" or another flag, or "" for a
 // default.
 func (c Config) Origin(key string) string { return c.origins[key] }
+
+// TextColumn returns the column of texts that a supervised stage trains on, or "" where the layout of the rows decides.
+// The column text is what other layouts are turned into elsewhere, so recipes name it for them too.
+func (c Config) TextColumn() string {
+	if c.Objective != "sft" || c.TextField == "text" {
+		return ""
+	}
+	return c.TextField
+}
 
 // Stage is one step of a pipeline.
 type Stage struct {

@@ -62,7 +62,7 @@ var inertKeys = map[string][]string{
 	"config": {}, "data_collator": {}, "dataloader_drop_last": {"false"}, "dataloader_in_order": {"true"},
 	"dataset_config": {}, "dataset_configs": {}, "dataset_kwargs": {}, "dataset_kwargs.add_special_tokens": {"false"},
 	"dataset_kwargs.append_concat_token": {"false"}, "dataset_kwargs.skip_prepare_dataset": {"false"},
-	"dataset_mixture": {}, "dataset_streaming": {"false"}, "dataset_text_field": {"text"}, "datasets": {},
+	"dataset_mixture": {}, "dataset_streaming": {"false"}, "datasets": {},
 	"dispatch_batches": {"true", "false"}, "eos_token": {}, "eval_packing": {}, "group_by_length": {"false"},
 	"ignore_data_skip": {"false"}, "is_encoder_decoder": {"false"}, "max_completion_length": {}, "max_target_length": {},
 	"packing_strategy": {"bfd", "bfd_split"}, "pad_token": {}, "per_gpu_eval_batch_size": {},
@@ -92,7 +92,6 @@ var seedValues = map[string][]string{
 // insteadOf says what to use in place of a value that is not supported.
 var insteadOf = map[string]string{
 	"dataset_mixture":    "list the datasets in dataset_mixer: {ID: FRACTION}",
-	"dataset_text_field": "rename the column to text",
 	"deepspeed":          "mesh: fsdp shards the model over devices",
 	"fsdp":               "mesh: fsdp shards the model over devices",
 	"loss_weights":       "name one loss in loss_type",

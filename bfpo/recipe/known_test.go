@@ -111,7 +111,6 @@ func TestNamesOfToday(t *testing.T) {
 		{"dtype: 7", ":1: dtype: want a string, got 7"},
 		{"eos_token: <|im_end|>", ":1: eos_token: the string \"<|im_end|>\" is not supported yet"},
 		{"loss_type: [sigmoid, sft]", ":1: loss_type: a sum of 2 losses is not supported"},
-		{"dataset_text_field: content", "rename the column to text"},
 		{"dataset_train_split: all", `a split for this has "train" in its name, unlike all`},
 		{"dataset_splits: [train]\ndataset_train_split: train_sft", "dataset_splits names the splits already"},
 		{"dataset_kwargs: {add_special_tokens: true}", "dataset_kwargs: a mapping is not supported yet"},

@@ -130,6 +130,9 @@ func (c *Config) settle(inert []entry) (problems []error) {
 			problems = append(problems, err)
 		}
 	}
+	if c.TextField != "" && c.Objective != "sft" && len(c.Stages) == 0 {
+		c.Ignored = append(c.Ignored, "dataset_text_field")
+	}
 	kept, ignored, unknown := splitReportTo(c.ReportTo)
 	if unknown != "" {
 		problems = append(problems, fmt.Errorf("%s: report_to: %q is unknown%s", c.Origin("report_to"), unknown,

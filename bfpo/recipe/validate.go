@@ -96,6 +96,8 @@ func (c Config) checkChoices() (problems []error) {
 		{"loss_type", []string{"", "bfpo", "sigmoid", "ipo", "nll"}, []string{"hinge", "kto_pair", "robust",
 			"exo_pair", "nca_pair", "bco_pair", "sppo_hard", "aot", "aot_pair", "aot_unpaired", "apo_zero", "apo_down",
 			"discopop", "sft", "sigmoid_norm", "dft", "chunked_nll"}},
+		{"bad_rows", []string{"drop", "refuse"}, nil},
+		{"unlabelled", []string{"", "safe", "drop"}, nil},
 		{"optim", []string{"adamw_torch", "adamw_torch_fused", "adamw_torch_xla", "adamw_apex_fused"}, []string{"adamw_hf",
 			"adamw_torch_npu_fused", "adafactor", "adamw_anyprecision", "sgd", "adagrad", "adamw_bnb_8bit", "adamw_8bit",
 			"lion_8bit", "lion_32bit", "paged_adamw_32bit", "paged_adamw_8bit", "paged_lion_32bit", "paged_lion_8bit",

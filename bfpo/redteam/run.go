@@ -209,10 +209,11 @@ func (r *run) readSet(ctx context.Context) (heldOut []string, err error) {
 	c := r.stage
 	mixture := data.NewMixture(c, c.DatasetMixer, data.FindSplit(c.DatasetSplits, "train"), r.Hub)
 	mixture.Shuffle = false // training shuffles the rows
-	rows, _, err := mixture.ReadPreferences(ctx)
+	rows, counts, err := mixture.ReadPreferences(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("main set: %w", err)
 	}
+	r.logDrops(counts)
 	test, err := r.readHeldOut(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("held-out set: %w", err)
@@ -231,6 +232,18 @@ func (r *run) readSet(ctx context.Context) (heldOut []string, err error) {
 	return singleQuestions(test), r.useSplit(len(test))
 }
 
+// logDrops tells how many rows of the sets could not be read, and why.
+func (r *run) logDrops(counts []datasets.SetCount) {
+	for _, c := range counts {
+		for reason, ids := range c.Drops.Dropped {
+			r.Log().Info(fmt.Sprintf("%s: %d rows dropped: %s", c.Name, len(ids), reason))
+		}
+		for _, note := range c.Notes {
+			r.Log().Info(note)
+		}
+	}
+}
+
 // readHeldOut reads the held-out rows that the recipe names, and lets the evaluation score them unless it has a set
 // already. It returns none if the recipe names none, or names a split that its training set lacks.
 func (r *run) readHeldOut(ctx context.Context) ([]datasets.Preference, error) {
@@ -240,7 +253,8 @@ func (r *run) readHeldOut(ctx context.Context) ([]datasets.Preference, error) {
 	}
 	mixture := data.NewMixture(r.stage, mixer, split, r.Hub)
 	mixture.HeldOut, mixture.Shuffle = required, false
-	rows, _, err := mixture.ReadPreferences(ctx)
+	rows, counts, err := mixture.ReadPreferences(ctx)
+	r.logDrops(counts)
 	if errors.Is(err, datasets.ErrNoSplit) && !required {
 		return nil, nil
 	}

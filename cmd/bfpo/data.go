@@ -30,6 +30,7 @@ type setView struct {
 	Cases   map[string]int `json:"safety_cases,omitempty"` // pairs by "chosen/rejected", e.g. "safe/unsafe"
 	Lengths lengthsView    `json:"lengths"`
 	Drops   map[string]int `json:"drops,omitempty"`
+	Notes   []string       `json:"notes,omitempty"`
 	set     data.Set
 }
 
@@ -164,7 +165,7 @@ func (o *options) viewStage(ctx context.Context, c recipe.Config) (stageView, mo
 
 // viewSet describes a set.
 func viewSet(s data.Set) setView {
-	v := setView{Name: s.Name, Rows: s.Rows, set: s, Drops: map[string]int{}}
+	v := setView{Name: s.Name, Rows: s.Rows, set: s, Drops: map[string]int{}, Notes: s.Notes}
 	for _, c := range s.Counts {
 		v.Sources = append(v.Sources, sourceView{c.Name, c.Split, c.Rows, c.Used})
 	}

@@ -1,0 +1,72 @@
+package datasets
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/rowfile"
+)
+
+// findings is what the user should know about the rows of a data set.
+type findings struct {
+	bad      []string       // the first errors about malformed rows
+	json     map[string]int // rows whose column was a list of messages in JSON
+	labels   map[string]bool
+	implicit int // rows of texts without a prompt
+}
+
+// looksLikeLabel matches the names of columns that may be safety labels.
+var looksLikeLabel = regexp.MustCompile(`(?i)(^|_|-|\b)(un)?safe(ty)?(_|-|\b|$)|harm|toxic|^labels?$|_labels?$`)
+
+// noteLabels collects the columns of a row without a safety label that look like labels.
+func (f *findings) noteLabels(r row) {
+	for name, v := range r {
+		if _, other := v.(rowfile.Unread); other && !f.labels[name] && looksLikeLabel.MatchString(name) {
+			if f.labels == nil {
+				f.labels = map[string]bool{}
+			}
+			f.labels[name] = true
+		}
+	}
+}
+
+// parsed counts a row whose columns were lists of messages in JSON.
+func (f *findings) parsed(columns []string) {
+	for _, column := range columns {
+		if f.json == nil {
+			f.json = map[string]int{}
+		}
+		f.json[column]++
+	}
+}
+
+// malformed keeps the first errors about malformed rows.
+func (f *findings) malformed(at place, err error) {
+	if len(f.bad) < 3 {
+		f.bad = append(f.bad, fmt.Sprintf("%s: %v", at.inSet(), err))
+	}
+}
+
+// notes returns the findings as sentences.
+func (f *findings) notes() (notes []string) {
+	for _, text := range f.bad {
+		notes = append(notes, "dropped: "+text)
+	}
+	for _, column := range slices.Sorted(maps.Keys(f.json)) {
+		notes = append(notes, fmt.Sprintf("column %s holds messages as JSON text in %d rows: read as messages",
+			column, f.json[column]))
+	}
+	if f.implicit > 0 {
+		notes = append(notes, fmt.Sprintf("rows without a column prompt: %d; the common beginning of chosen and rejected "+
+			"is the prompt, as in TRL", f.implicit))
+	}
+	if len(f.labels) > 0 {
+		notes = append(notes, fmt.Sprintf("columns that look like safety labels are not read: %s; the names that are read "+
+			"are is_chosen_safe and is_rejected_safe (true: safe), or is_response_0_safe and is_response_1_safe with "+
+			"response_0, response_1 and better_response_id", strings.Join(slices.Sorted(maps.Keys(f.labels)), ", ")))
+	}
+	return notes
+}
