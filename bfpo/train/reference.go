@@ -18,7 +18,7 @@ import (
 
 // referenceMagic begins the files of reference log-probabilities. Raise its number when the layout of an entry or of
 // its key changes.
-const referenceMagic = "bfpo reference log-probabilities 1\n"
+const referenceMagic = "bfpo reference log-probabilities 2\n"
 
 // referenceLimit is what reference log-probabilities may take on disk, in bytes.
 const referenceLimit = 4 << 30

@@ -2,9 +2,11 @@ package hub
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -35,11 +37,15 @@ func (h *Hub) ensure(ctx context.Context, root, dir, address string, f hubFile) 
 	if err != nil {
 		return err
 	}
-	staged := fmt.Sprintf("%s.%d", link, os.Getpid())
+	// The name is random: a process that died may have left a link, and its number comes again.
+	staged := filepath.Join(filepath.Dir(link), ".new-"+rand.Text())
 	if err := os.Symlink(target, staged); err != nil {
 		return err
 	}
-	return os.Rename(staged, link)
+	if err := os.Rename(staged, link); err != nil {
+		return errors.Join(err, os.Remove(staged))
+	}
+	return nil
 }
 
 // download fetches a blob into BLOB.incomplete, continuing an earlier download, and renames the file when its size and
