@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -25,17 +26,19 @@ const referenceLimit = 4 << 30
 
 // newReferenceCache keeps log-probabilities in the folder reference of the cache folder (dir, or where that is empty
 // the user's).
-func newReferenceCache(dir string) *filecache.Cache {
+func newReferenceCache(dir string) (*filecache.Cache, error) {
 	dir, err := wheel.CacheDir(dir)
-	if err != nil {
-		return &filecache.Cache{}
+	if errors.Is(err, wheel.ErrUntrusted) {
+		return nil, err
+	} else if err != nil {
+		return &filecache.Cache{}, nil
 	}
 	return &filecache.Cache{
 		Dir:    filepath.Join(dir, "reference"),
 		Magic:  referenceMagic,
 		Suffix: ".logps",
 		Limit:  referenceLimit,
-	}
+	}, nil
 }
 
 // PrecomputeReference gives every pair of the stage its reference log-probabilities, where the recipe wants them once
@@ -49,7 +52,10 @@ func (s *Stage) PrecomputeReference(ctx context.Context) error {
 		return nil
 	}
 	started := time.Now()
-	cache := newReferenceCache(s.Cache)
+	cache, err := newReferenceCache(s.Cache)
+	if err != nil {
+		return err
+	}
 	key, cacheable, err := s.referenceKey()
 	if err != nil {
 		return err

@@ -105,6 +105,9 @@ func (s *saver) explain(err error) error {
 		return fmt.Errorf("%w; no checkpoint was saved before", err)
 	}
 	err = fmt.Errorf("%w; the last good checkpoint is %s", err, good.Path)
+	if usage.Advice(err) != "" {
+		err = fmt.Errorf("%w: continue there with -set=resume_from_checkpoint=true", err)
+	}
 	if _, ok := errors.AsType[*track.NonFiniteError](err); ok && good.Step == s.stage.Trainer.Step {
 		err = fmt.Errorf("%w; its weights are the ones that gave this, so a run resumed there fails again: begin a new one, "+
 			"for instance with a lower learning_rate", err)

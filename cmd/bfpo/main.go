@@ -119,6 +119,9 @@ func exitCode(w io.Writer, err error) int {
 		return exitUsage
 	}
 	fmt.Fprintln(w, "bfpo:", err)
+	if advice := usage.Advice(err); advice != "" {
+		fmt.Fprintln(w, "  what to do:", advice)
+	}
 	return exitFailed
 }
 
