@@ -17,10 +17,22 @@ import (
 type Checkpoint struct {
 	Path string // its folder
 	Step int
+
+	listed []string // the files that its manifest lists; nil for one that List or Latest only found
 }
 
-// FilePath returns the path of one of the checkpoint's files.
-func (c Checkpoint) FilePath(name string) string { return filepath.Join(c.Path, name) }
+// FilePath returns the path of one of the files of an opened checkpoint. A file that the manifest does not list is an
+// error even if it is there, because nothing shows that it belongs to the checkpoint and is intact.
+func (c Checkpoint) FilePath(name string) (string, error) {
+	if !c.Lists(name) {
+		return "", fmt.Errorf("checkpoint %s: %s does not list %s, which belongs to every checkpoint: "+
+			"it is damaged, use another checkpoint", c.Path, ManifestName, name)
+	}
+	return filepath.Join(c.Path, name), nil
+}
+
+// Lists reports whether the manifest of an opened checkpoint lists a file.
+func (c Checkpoint) Lists(name string) bool { return slices.Contains(c.listed, name) }
 
 // List lists the complete checkpoints in dir, the newest first; a dir that does not exist has none. It checks names,
 // manifests and sizes only, whereas Open reads every byte.
@@ -44,7 +56,7 @@ func listFolders(dir string) ([]Checkpoint, error) {
 	var all []Checkpoint
 	for _, e := range entries {
 		if step, ok := parseStep(e.Name()); ok && e.IsDir() {
-			all = append(all, Checkpoint{filepath.Join(dir, e.Name()), step})
+			all = append(all, Checkpoint{Path: filepath.Join(dir, e.Name()), Step: step})
 		}
 	}
 	slices.SortFunc(all, func(a, b Checkpoint) int { return b.Step - a.Step })

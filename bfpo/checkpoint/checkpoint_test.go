@@ -71,7 +71,7 @@ func TestSaveAndOpen(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
-	text, err := os.ReadFile(c.FilePath("masters.safetensors"))
+	text, err := os.ReadFile(filepath.Join(c.Path, "masters.safetensors"))
 	if err != nil || string(text) != "weights" {
 		t.Error(err, string(text))
 	}

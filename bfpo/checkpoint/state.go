@@ -1,10 +1,7 @@
 package checkpoint
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
@@ -22,7 +19,8 @@ type State struct {
 	MainRows   int               `json:"main_rows"`
 	BufferRows int               `json:"buffer_rows"`
 	Best       *Best             `json:"best,omitempty"`
-	Settings   map[string]string `json:"settings"` // the run's recipe.Config.Settings
+	Settings   map[string]string `json:"settings"`           // the run's recipe.Config.Settings
+	Identity   *Identity         `json:"identity,omitempty"` // nil in checkpoints of earlier versions
 }
 
 // Best is the best evaluation so far; load_best_model_at_end restores the checkpoint of its Step.
@@ -33,26 +31,16 @@ type Best struct {
 }
 
 // File returns the state as a file to save in a checkpoint.
-func (s State) File() File {
-	return File{stateName, func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(s)
-	}}
-}
+func (s State) File() File { return jsonFile(stateName, s) }
 
 // State reads the checkpoint's state.
 func (c Checkpoint) State() (State, error) {
 	var s State
-	text, err := os.ReadFile(c.FilePath(stateName))
-	if err == nil {
-		err = json.Unmarshal(text, &s)
+	if err := c.readJSON(stateName, &s); err != nil {
+		return State{}, err
 	}
-	if err == nil && s.Step != c.Step {
-		err = fmt.Errorf("it holds the state of step %d", s.Step)
-	}
-	if err != nil {
-		return State{}, fmt.Errorf("checkpoint %s: %s: %w", c.Path, stateName, err)
+	if s.Step != c.Step {
+		return State{}, fmt.Errorf("checkpoint %s: %s: it holds the state of step %d", c.Path, stateName, s.Step)
 	}
 	return s, nil
 }

@@ -29,7 +29,11 @@ func Open(path string) (*Checkpoint, error) {
 	if err := forEachFile(len(m.Files), func(i int) error { return checkHash(path, m.Files[i]) }); err != nil {
 		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
 	}
-	return &Checkpoint{Path: path, Step: step}, nil
+	c := &Checkpoint{Path: path, Step: step}
+	for _, f := range m.Files {
+		c.listed = append(c.listed, f.Name)
+	}
+	return c, nil
 }
 
 // Latest opens the newest intact checkpoint in dir, or returns nil if there is none. log gets one line about each

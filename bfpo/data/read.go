@@ -24,7 +24,10 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTo
 	if err := CheckMaxLength(c, m); err != nil {
 		return d, err
 	}
-	r := newSetReader(c, m, t, hub, cache)
+	r, err := newSetReader(c, m, t, hub, cache)
+	if err != nil {
+		return d, err
+	}
 	if d.Main, err = r.read(ctx, "main", c.DatasetMixer, FindSplit(c.DatasetSplits, "train")); err != nil {
 		return d, err
 	}
@@ -74,7 +77,10 @@ func explainNoHeldOut(c recipe.Config, err error) error {
 // cache.
 func ReadHeldOut(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTokenizer, mixer recipe.Mixer,
 	split string, hub *hub.Hub, cache string) (Set, error) {
-	r := newSetReader(c, m, t, hub, cache)
+	r, err := newSetReader(c, m, t, hub, cache)
+	if err != nil {
+		return Set{}, err
+	}
 	r.heldOut = true
 	return r.read(ctx, "held out", mixer, split)
 }
@@ -92,9 +98,11 @@ type setReader struct {
 	mixer recipe.Mixer // its datasets
 }
 
-func newSetReader(c recipe.Config, m config.Config, t models.ChatTokenizer, hub *hub.Hub, cache string) setReader {
-	format := NewTextFormat(c, t, m.MaxPositionEmbeddings)
-	return setReader{config: c, tokenizer: t, format: format, hub: hub, cache: newRowCache(cache)}
+func newSetReader(c recipe.Config, m config.Config, t models.ChatTokenizer, hub *hub.Hub, cache string) (
+	r setReader, err error) {
+	r = setReader{config: c, tokenizer: t, format: NewTextFormat(c, t, m.MaxPositionEmbeddings), hub: hub}
+	r.cache, err = newRowCache(cache)
+	return r, err
 }
 
 // read reads one set, from the cache if it holds the set.

@@ -27,13 +27,17 @@ const rowsLimit = 4 << 30
 type rowCache struct{ *filecache.Cache }
 
 // newRowCache returns the cache in the folder dir or, if dir is empty, in the user's cache folder (see
-// wheel.CacheDir). If there is no such folder, the cache keeps nothing.
-func newRowCache(dir string) rowCache {
+// wheel.CacheDir). If there is no such folder, the cache keeps nothing. A folder to which others can write is an error.
+func newRowCache(dir string) (rowCache, error) {
 	dir, err := wheel.CacheDir(dir)
-	if err != nil {
-		return rowCache{&filecache.Cache{}}
+	if errors.Is(err, wheel.ErrUntrusted) {
+		return rowCache{}, err
+	} else if err != nil {
+		return rowCache{&filecache.Cache{}}, nil
 	}
-	return rowCache{&filecache.Cache{Dir: filepath.Join(dir, "rows"), Magic: rowsMagic, Suffix: ".rows", Limit: rowsLimit}}
+	return rowCache{
+		&filecache.Cache{Dir: filepath.Join(dir, "rows"), Magic: rowsMagic, Suffix: ".rows", Limit: rowsLimit},
+	}, nil
 }
 
 // rowsKey returns the key of a mixture's rows: a hash of everything that they depend on.

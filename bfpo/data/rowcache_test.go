@@ -121,7 +121,7 @@ func TestRowCache(t *testing.T) {
 		for content, used := range map[string]bool{"nonsense": false, string(must(mine.bytes())): true} {
 			for _, file := range files {
 				key := strings.TrimSuffix(filepath.Base(file), ".rows")
-				if err := newRowCache(cache).Put(key, []byte(content)); err != nil {
+				if err := must(newRowCache(cache)).Put(key, []byte(content)); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -1,24 +1,26 @@
 package evaluate
 
 import (
-	"github.com/bfpo-go/bfpo/graph/atomicfile"
-
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
+	"github.com/bfpo-go/bfpo/graph/checksum"
 )
 
 // journal records the finished chunks and verdicts of an evaluation. The first line of its file identifies the
-// evaluation; each further line holds one chunk, or the verdicts of one report of the judge. A line that a kill
-// truncated is discarded.
+// evaluation; each further line holds one chunk, or the verdicts of one report of the judge. All lines are sealed with
+// checksums, the further ones under the evaluation's digest. A line that a kill truncated is cut off, and a damaged one
+// is skipped: its chunk is computed again.
 type journal struct {
 	file     *os.File
+	key      string                               // of the lines' checksums: the evaluation's digest
 	done     map[int][]outcome                    // by chunk
 	verdicts map[judgedTask]map[int]judge.Verdict // by document
 }
@@ -32,6 +34,9 @@ type judgedTask struct {
 // journalName is the journal's file in the output folder. It is deleted once results.json is written.
 const journalName = "unfinished.jsonl"
 
+// headerKey is the key of the checksum of a journal's first line.
+const headerKey = "evaluation"
+
 // outcome is the model's result on one document: the log-likelihoods of its choices in nats, or a generated answer.
 type outcome struct {
 	LogLikelihoods []float64 `json:"loglikelihoods,omitempty"`
@@ -41,9 +46,8 @@ type outcome struct {
 	Stop           string    `json:"stop,omitempty"`
 }
 
-// journalLine is one line of the journal: the first has a digest, the others a chunk or a judge's verdicts.
+// journalLine is one line of the journal after the first: a chunk or a judge's verdicts.
 type journalLine struct {
-	Digest    string          `json:"digest,omitempty"`
 	Chunk     int             `json:"chunk"` // -1 if the line has none
 	Outcomes  []outcome       `json:"outcomes,omitempty"`
 	Judge     string          `json:"judge,omitempty"`
@@ -54,34 +58,38 @@ type journalLine struct {
 
 // ErrDifferentEvaluation is wrapped by the error of an evaluation whose folder holds an unfinished evaluation of
 // something else.
-var ErrDifferentEvaluation = errors.New("it holds an unfinished evaluation of something else " +
-	"(another model, other tasks, rows or settings)")
+var ErrDifferentEvaluation = errors.New("it holds an unfinished evaluation of something else")
 
 // openJournal opens the journal of an evaluation, or starts one. sizes are the numbers of documents in the chunks. The
-// error wraps ErrDifferentEvaluation if the journal has another digest.
-func openJournal(dir, digest string, sizes []int) (*journal, error) {
+// error wraps ErrDifferentEvaluation if the journal has another identity. log gets a line about damage.
+func openJournal(dir string, identity Identity, sizes []int, log *slog.Logger) (*journal, error) {
 	path := filepath.Join(dir, journalName)
-	j := &journal{done: map[int][]outcome{}, verdicts: map[judgedTask]map[int]judge.Verdict{}}
+	j := &journal{
+		key: identity.Digest(), done: map[int][]outcome{}, verdicts: map[judgedTask]map[int]judge.Verdict{},
+	}
 	text, err := readJournal(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	whole, err := j.read(text, digest, sizes)
+	whole, damage, err := j.read(text, identity, sizes)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if damage != nil && log != nil {
+		log.Warn(fmt.Sprintf("%s: %v; what it held is computed again", path, damage))
+	}
 	if whole == 0 {
-		line, err := json.Marshal(journalLine{Digest: digest, Chunk: -1})
+		line, err := checksum.Seal(headerKey, identity)
 		if err != nil {
 			return nil, err
 		}
 		if err := atomicfile.Write(path, func(w io.Writer) error {
-			_, err := w.Write(append(line, '\n'))
+			_, err := w.Write(line)
 			return err
 		}); err != nil {
 			return nil, err
 		}
-		whole = len(line) + 1
+		whole = len(line)
 	}
 	if j.file, err = atomicfile.OpenUpdate(path, 0); err != nil {
 		return nil, err
@@ -104,29 +112,54 @@ func readJournal(path string) ([]byte, error) {
 	return io.ReadAll(file)
 }
 
-// read takes over the whole lines of a journal and returns their length in bytes.
-func (j *journal) read(text []byte, digest string, sizes []int) (whole int, err error) {
-	for {
+// read takes over the intact lines of a journal and returns the length of all whole lines in bytes, 0 if the first is
+// not intact. damage describes lines that were not taken over.
+func (j *journal) read(text []byte, identity Identity, sizes []int) (whole int, damage, err error) {
+	skipped := 0
+	for number := 1; ; number++ {
 		end := bytes.IndexByte(text[whole:], '\n')
 		if end < 0 {
-			return whole, nil
+			break
 		}
-		var line journalLine
-		if json.Unmarshal(text[whole:whole+end], &line) != nil {
-			return whole, nil
-		}
-		switch {
-		case whole == 0 && line.Digest != digest:
-			return 0, ErrDifferentEvaluation
-		case whole > 0 && line.Judge != "" && len(line.Documents) == len(line.Verdicts):
-			j.recordVerdicts(line)
-		case whole > 0 && (line.Chunk < 0 || line.Chunk >= len(sizes) || len(line.Outcomes) != sizes[line.Chunk]):
-			return whole, nil
-		case whole > 0:
-			j.done[line.Chunk] = line.Outcomes
-		}
+		sealed := text[whole : whole+end]
 		whole += end + 1
+		if number == 1 {
+			var was Identity
+			if err := checksum.Open(headerKey, sealed, &was); err != nil {
+				return 0, fmt.Errorf("line 1: %w", err), nil
+			}
+			if differing := was.differing(identity); len(differing) > 0 {
+				return 0, nil, fmt.Errorf("%w: another %s", ErrDifferentEvaluation, listNames(differing))
+			}
+			continue
+		}
+		if err := j.take(sealed, sizes); err != nil {
+			if skipped++; skipped == 1 {
+				damage = fmt.Errorf("line %d: %w", number, err)
+			}
+		}
 	}
+	if skipped > 1 {
+		damage = fmt.Errorf("%w (and %d more lines)", damage, skipped-1)
+	}
+	return whole, damage, nil
+}
+
+// take takes over one line.
+func (j *journal) take(sealed []byte, sizes []int) error {
+	var line journalLine
+	if err := checksum.Open(j.key, sealed, &line); err != nil {
+		return err
+	}
+	switch {
+	case line.Judge != "" && len(line.Documents) == len(line.Verdicts):
+		j.recordVerdicts(line)
+	case line.Chunk >= 0 && line.Chunk < len(sizes) && len(line.Outcomes) == sizes[line.Chunk]:
+		j.done[line.Chunk] = line.Outcomes
+	default:
+		return fmt.Errorf("it has %d results of chunk %d", len(line.Outcomes), line.Chunk)
+	}
+	return nil
 }
 
 // addChunk records a chunk's outcomes and syncs the file.
@@ -143,11 +176,11 @@ func (j *journal) addVerdicts(judge string, task int, documents []int, verdicts 
 }
 
 func (j *journal) write(l journalLine) error {
-	line, err := json.Marshal(l)
+	line, err := checksum.Seal(j.key, l)
 	if err != nil {
 		return err
 	}
-	if _, err := j.file.Write(append(line, '\n')); err != nil {
+	if _, err := j.file.Write(line); err != nil {
 		return fmt.Errorf("write %s: %w", j.file.Name(), err)
 	}
 	return j.file.Sync()

@@ -172,26 +172,29 @@ func (p *Plan) countDocuments() int {
 	return n
 }
 
-// Digest identifies the plan's computation: it changes with the tasks, their rows, the tokenizer, the template, the
-// limit and the chunks.
-func (p *Plan) Digest() string {
+// digest identifies the computation of a task: it changes with the task, its rows, the tokenizer, the template and the
+// limit.
+func (t plannedTask) digest() string {
 	h := sha256.New()
-	for _, t := range p.tasks {
-		fmt.Fprintf(h, "%s %s %s %d %v %+v\n", t.Name, t.Version, t.Output, t.rows, t.templated, t.Generation)
-		for _, m := range t.Metrics {
-			fmt.Fprintln(h, m.Kind, m.Name)
-		}
-		for i, d := range t.documents {
-			fmt.Fprintf(h, "%d %v %q %q %q %q\n", d.Gold, d.Labels, d.Choices, d.Target, d.Correct, d.Incorrect)
-			for _, s := range t.encoded[i].sequences {
-				hashIDs(h, s.PromptIDs)
-				hashIDs(h, s.ResponseIDs)
-			}
-			hashIDs(h, t.encoded[i].prompt)
-		}
+	fmt.Fprintf(h, "%s %s %s %d %v %+v\n", t.Name, t.Version, t.Output, t.rows, t.templated, t.Generation)
+	for _, m := range t.Metrics {
+		fmt.Fprintln(h, m.Kind, m.Name)
 	}
-	fmt.Fprintln(h, p.chunks) // another version of the program may split them differently
+	for i, d := range t.documents {
+		fmt.Fprintf(h, "%d %v %q %q %q %q\n", d.Gold, d.Labels, d.Choices, d.Target, d.Correct, d.Incorrect)
+		for _, s := range t.encoded[i].sequences {
+			hashIDs(h, s.PromptIDs)
+			hashIDs(h, s.ResponseIDs)
+		}
+		hashIDs(h, t.encoded[i].prompt)
+	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// chunksDigest identifies the division into chunks: another version of the program may divide the documents otherwise.
+func (p *Plan) chunksDigest() string {
+	sum := sha256.Sum256(fmt.Append(nil, p.chunks))
+	return hex.EncodeToString(sum[:])
 }
 
 func hashIDs(h hash.Hash, ids []int32) {

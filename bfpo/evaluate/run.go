@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,9 +28,10 @@ type Run struct {
 	Judge       judge.Judge    // rates the answers of tasks with a judged metric; nil leaves them unrated
 	KeepJournal bool           // leaves the journal in Dir, so that repeating the evaluation computes nothing
 	Dir         string         // the output folder: results.json, the samples and, until these are written, the journal
-	ModelDigest string         // of the weights and of how they are used; a journal with another digest is refused
+	Model       Identity       // of the weights and of how they are used; a journal of another model is refused
 	Config      map[string]any // goes into results.json as it is
 	Version     string         // of the program, for results.json
+	Log         *slog.Logger   // of notices about the journal; may be nil
 	Progress    func(Progress) // called after every chunk and every report of the judge; may be nil
 }
 
@@ -130,7 +132,7 @@ func (r Run) Do(ctx context.Context) (Results, error) {
 	for i, c := range r.Plan.chunks {
 		sizes[i] = len(c.places)
 	}
-	j, err := openJournal(r.Dir, fmt.Sprintf("%s %s %d", r.Plan.Digest(), r.ModelDigest, r.Seed), sizes)
+	j, err := openJournal(r.Dir, r.identity(), sizes, r.Log)
 	if err != nil {
 		return Results{}, fmt.Errorf("output folder: %w", err)
 	}

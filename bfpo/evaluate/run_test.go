@@ -81,7 +81,7 @@ func tinyRun(t *testing.T) Run {
 	generator := mistral.NewGenerator(d, model.Config, model.Base, nil, dtypes.Float32)
 	t.Cleanup(generator.Close)
 	return Run{Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: e.Tokenizer, Seed: 42,
-		Dir: filepath.Join(t.TempDir(), "out"), ModelDigest: "tiny",
+		Dir: filepath.Join(t.TempDir(), "out"), Model: Identity{"model": "tiny"},
 		Config: map[string]any{"model": "tiny"}, Version: "v"}
 }
 
@@ -217,8 +217,9 @@ func TestRunRefusesOtherJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := r
-	other.ModelDigest = "another"
-	if _, err := other.Do(context.Background()); !errors.Is(err, ErrDifferentEvaluation) {
+	other.Model = Identity{"model": "another"}
+	_, err := other.Do(context.Background())
+	if !errors.Is(err, ErrDifferentEvaluation) || !strings.HasSuffix(err.Error(), "something else: another model") {
 		t.Errorf("another model gives %v", err)
 	}
 	other = r
@@ -226,9 +227,9 @@ func TestRunRefusesOtherJournal(t *testing.T) {
 	if _, err := other.Do(context.Background()); !errors.Is(err, ErrDifferentEvaluation) {
 		t.Errorf("another seed gives %v", err)
 	}
-	digest := r.Plan.Digest()
+	digest := r.identity().Digest()
 	r.Plan.tasks[0].encoded[3].sequences[1].ResponseIDs[0]++
-	if r.Plan.Digest() == digest {
+	if r.identity().Digest() == digest {
 		t.Error("the digest does not depend on a token")
 	}
 	if err := os.WriteFile(filepath.Join(r.Dir, journalName), bytes.Repeat([]byte{0}, 100), 0o644); err != nil {

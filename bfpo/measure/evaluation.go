@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
@@ -74,16 +76,25 @@ func EvaluateWithJudge(ctx context.Context, rt models.Runtime, c recipe.Config, 
 	if err != nil {
 		return evaluate.Results{}, err
 	}
-	identity, err := modelIdentity(checkpoint)
-	if err != nil {
-		return evaluate.Results{}, err
-	}
 	dtype := c.ComputeDType(rt.Device.FastBF16())
+	var digesting errgroup.Group
+	digesting.Go(func() error { // while the weights are loaded
+		_, err := checkpoint.TensorDigests()
+		return err
+	})
 	model, err := mistral.LoadOnMesh(rt.Device, c.InferenceMesh(), checkpoint, dtype)
-	if err != nil {
-		return evaluate.Results{}, err
+	if failed := digesting.Wait(); err != nil || failed != nil {
+		return evaluate.Results{}, errors.Join(err, failed)
 	}
 	defer model.Close()
+	template := ""
+	if e.usesChatTemplate() {
+		template = tokenizer.TemplateSource
+	}
+	identity, err := evaluationIdentity(checkpoint, template, dtype, rt.Device.Platform())
+	if err != nil {
+		return evaluate.Results{}, err
+	}
 	scorer := mistral.NewScorer(rt.Device, model.Config, model.Base, nil, dtype).WithBF16x3()
 	defer scorer.Close()
 	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, dtype)
@@ -93,8 +104,7 @@ func EvaluateWithJudge(ctx context.Context, rt models.Runtime, c recipe.Config, 
 	return evaluate.Run{
 		Plan: plan, Scorer: scorer, Generator: generator, Tokenizer: tokenizer.Tokenizer, Seed: c.Seed, Judge: judge,
 		Dir: dir, KeepJournal: keepJournal,
-		ModelDigest: fmt.Sprintf("%s %v %s", identity, dtype, rt.Device.Platform()),
-		Version:     rt.Version, Progress: progress.show,
+		Model: identity, Log: rt.Log(), Version: rt.Version, Progress: progress.show,
 		Config: map[string]any{
 			"model": c.Model, "dtype": strings.ToLower(dtype.String()), "platform": rt.Device.Platform(),
 			"limit": LimitOrNil(e.Limit), "apply_chat_template": e.ApplyChatTemplate, "seed": c.Seed,

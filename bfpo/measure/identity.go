@@ -8,12 +8,33 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// modelIdentity returns a hash of the names, sizes and modification times of a model's files. It changes when the
-// files change.
-func modelIdentity(c *pretrained.Model) (string, error) {
+// evaluationIdentity names the model of an evaluation by its content, and how it is used. template is the source of the
+// chat template, "" where no context is rendered by it.
+func evaluationIdentity(c *pretrained.Model, template string, dtype dtypes.DType, platform string) (
+	evaluate.Identity, error) {
+	digest, err := c.Digest()
+	if err != nil {
+		return nil, err
+	}
+	i := evaluate.Identity{
+		"model": hex.EncodeToString(digest), "torch_dtype": dtype.String(), "platform": platform,
+	}
+	if template != "" {
+		sum := sha256.Sum256([]byte(template))
+		i["chat template"] = hex.EncodeToString(sum[:])
+	}
+	return i, nil
+}
+
+// filesIdentity returns a hash of the names, sizes and modification times of a model's files. It changes when the
+// files change, and costs no reading: a judge whose replies are all stored needs no weights.
+func filesIdentity(c *pretrained.Model) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, c.Path)
 	if c.Path != pretrained.Tiny {

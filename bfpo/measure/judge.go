@@ -79,7 +79,7 @@ func openClassifier(ctx context.Context, rt models.Runtime, name, cache string) 
 	if err != nil {
 		return nil, err
 	}
-	state, err := modelIdentity(checkpoint)
+	state, err := filesIdentity(checkpoint)
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,11 @@ func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub
 		return err
 	}
 	defer d.Close()
-	file, err := safetensors.Open(saved.FilePath(step.MastersFile))
+	path, err := saved.FilePath(step.MastersFile)
+	if err != nil {
+		return err
+	}
+	file, err := safetensors.Open(path)
 	if err != nil {
 		return err
 	}

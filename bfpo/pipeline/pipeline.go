@@ -67,6 +67,9 @@ func (p *Pipeline) Train(ctx context.Context, number int, c recipe.Config) error
 	}
 	dir := filepath.Join(p.dir, fmt.Sprintf("%d-%s", number, c.Objective))
 	if p.resume && rundir.Finished(dir) {
+		if err := train.CheckFinished(ctx, p.Runtime, c, dir); err != nil {
+			return err
+		}
 		p.Log().Info(fmt.Sprintf("%s is finished already", dir))
 		report, err := readReport(dir, c)
 		if err != nil {

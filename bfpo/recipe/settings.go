@@ -45,6 +45,31 @@ func (c Config) Settings() map[string]string {
 	return settings
 }
 
+// StageSettings returns the keys on which the weights depend that a finished stage leaves: the Settings without the
+// model's name, since its content is compared, and with the length of the run and the choice of the best model. Rows in
+// a step count as one value.
+func (c Config) StageSettings() map[string]string {
+	added := []string{"num_train_epochs", "max_steps", "load_best_model_at_end"}
+	if c.LoadBestModelAtEnd {
+		added = append(added, "evaluation_strategy", "eval_steps", "save_strategy", "save_steps", "eval_dataset_mixer")
+	}
+	settings := c.Settings()
+	for _, f := range recipeFields(&c) {
+		if slices.Contains(added, f.key) {
+			settings[f.key] = f.text()
+		}
+	}
+	delete(settings, "model_name_or_path")
+	for _, key := range batchKeys() {
+		if c.TextFormat != "seed" || key != "gradient_accumulation_steps" { // seed weighs micro-batches
+			delete(settings, key)
+		}
+	}
+	rows := c.PerDeviceTrainBatchSize * c.Devices * c.GradientAccumulationSteps
+	settings[strings.Join(batchKeys(), " x ")] = strconv.Itoa(rows)
+	return settings
+}
+
 // text returns the field's value as one line of YAML.
 func (f field) text() string {
 	n := f.node()

@@ -30,6 +30,7 @@ const (
 	TrainerState = "trainer_state.json"
 	Answers      = "answers.jsonl"      // written by generate_during_eval
 	StepPrefix   = "step-"              // begins the names of checkpoints and of evaluations during training
+	Provenance   = "provenance.json"    // what a finished run was made with
 	TrainResults = "train_results.json" // written last
 )
 
@@ -43,7 +44,7 @@ func Finished(dir string) bool {
 // EvaluationFolders lists. overwrite_output_dir removes both and keeps all other files.
 func OutputNames() []string {
 	return []string{Config, Metrics, Answers, Model, Checkpoints, Events, Report, Card, TrainerState, TrainResults,
-		"all_results.json", "eval_results.json"}
+		Provenance, "all_results.json", "eval_results.json"}
 }
 
 // EvaluationFolders lists the folders of the evaluations during training, relative to the run's folder dir.

@@ -106,7 +106,7 @@ func (s *State) Files() ([]checkpoint.File, error) {
 		sources := make([]safetensors.Source, len(ts.Names))
 		for i, name := range ts.Names {
 			copies.Go(func() (err error) {
-				if sources[i], err = copyToHost(ts, i); err != nil {
+				if sources[i], err = copyToHost(ts, i, set.file); err != nil {
 					return fmt.Errorf("%s: tensor %s: %w", set.file, name, err)
 				}
 				return nil
@@ -121,15 +121,16 @@ func (s *State) Files() ([]checkpoint.File, error) {
 	return files, nil
 }
 
-// copyToHost copies tensor i to the host; the copy is released when it is written.
-func copyToHost(ts *device.TensorSet, i int) (safetensors.Source, error) {
+// copyToHost copies tensor i to the host; the copy is checked and released when it is written to the named file. A
+// value that is not finite fails the checkpoint: training cannot continue from there.
+func copyToHost(ts *device.TensorSet, i int, file string) (safetensors.Source, error) {
 	shape := ts.Shape(i)
 	data, err := ts.Download(i)
 	return safetensors.Source{
 		Name: ts.Names[i], DType: shape.DType, Dims: shape.Dimensions,
 		Data: func() (taken []byte, err error) {
 			taken, data = data, nil
-			return taken, nil
+			return taken, checkFinite(file, ts.Names[i], taken)
 		},
 	}, err
 }
@@ -137,7 +138,11 @@ func copyToHost(ts *device.TensorSet, i int) (safetensors.Source, error) {
 // Restore replaces the tensors by a checkpoint's, which must have the same names and shapes.
 func (s *State) Restore(d *device.Device, c *checkpoint.Checkpoint) error {
 	for _, set := range s.sets() {
-		restored, err := readTensors(d, c.FilePath(set.file), *set.at)
+		path, err := c.FilePath(set.file)
+		if err != nil {
+			return err
+		}
+		restored, err := readTensors(d, path, *set.at)
 		if err != nil {
 			return fmt.Errorf("checkpoint %s: %w", c.Path, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -87,7 +88,7 @@ func TestCheckpointRoundTrip(t *testing.T) {
 				t.Fatal(trained.Step, err)
 			}
 			for _, set := range trained.sets() {
-				checkTensors(t, c.FilePath(set.file), *set.at, names, func(name string) []byte { return want[set.file+" "+name] })
+				checkTensors(t, filepath.Join(c.Path, set.file), *set.at, names, func(name string) []byte { return want[set.file+" "+name] })
 				(*set.at).Finalize()
 			}
 		}

@@ -161,7 +161,7 @@ func (l *inLoop) runTasks(ctx context.Context, step int) (values []track.Value, 
 	}
 	results, err := evaluate.Run{
 		Plan: l.plan, Scorer: l.scorer, Generator: l.generator, Tokenizer: l.language.Tokenizer, Seed: c.Seed,
-		Judge: l.judge, Dir: dir, ModelDigest: filepath.Base(dir), Version: l.Version,
+		Judge: l.judge, Dir: dir, Model: evaluate.Identity{"model": filepath.Base(dir)}, Version: l.Version,
 		Config: map[string]any{
 			"model": fmt.Sprintf("%s of %s, from %s", filepath.Base(dir), filepath.Base(l.dir), c.Model),
 			"limit": measure.LimitOrNil(c.EvalLimit), "platform": l.Device.Platform(),

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -18,24 +19,26 @@ import (
 
 // referenceMagic begins the files of reference log-probabilities. Raise its number when the layout of an entry or of
 // its key changes.
-const referenceMagic = "bfpo reference log-probabilities 1\n"
+const referenceMagic = "bfpo reference log-probabilities 2\n"
 
 // referenceLimit is what reference log-probabilities may take on disk, in bytes.
 const referenceLimit = 4 << 30
 
 // newReferenceCache keeps log-probabilities in the folder reference of the cache folder (dir, or where that is empty
 // the user's).
-func newReferenceCache(dir string) *filecache.Cache {
+func newReferenceCache(dir string) (*filecache.Cache, error) {
 	dir, err := wheel.CacheDir(dir)
-	if err != nil {
-		return &filecache.Cache{}
+	if errors.Is(err, wheel.ErrUntrusted) {
+		return nil, err
+	} else if err != nil {
+		return &filecache.Cache{}, nil
 	}
 	return &filecache.Cache{
 		Dir:    filepath.Join(dir, "reference"),
 		Magic:  referenceMagic,
 		Suffix: ".logps",
 		Limit:  referenceLimit,
-	}
+	}, nil
 }
 
 // PrecomputeReference gives every pair of the stage its reference log-probabilities, where the recipe wants them once
@@ -49,7 +52,10 @@ func (s *Stage) PrecomputeReference(ctx context.Context) error {
 		return nil
 	}
 	started := time.Now()
-	cache := newReferenceCache(s.Cache)
+	cache, err := newReferenceCache(s.Cache)
+	if err != nil {
+		return err
+	}
 	key, cacheable, err := s.referenceKey()
 	if err != nil {
 		return err

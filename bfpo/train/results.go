@@ -43,6 +43,9 @@ func (t *Training) writeResults() (part report.Stage, card report.Card, err erro
 	if err = WriteCards(t.dir, card); err != nil {
 		return part, card, err
 	}
+	if err = t.writeProvenance(); err != nil {
+		return part, card, err
+	}
 	if err = t.writeMetrics(); err != nil {
 		return part, card, err
 	}

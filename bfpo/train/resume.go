@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
@@ -10,7 +11,9 @@ import (
 // runState returns where a run stands, without its best evaluation.
 func runState(s *Stage) checkpoint.State {
 	t := s.Trainer
-	state := checkpoint.State{Step: t.Step, Main: t.main.Cursor(), MainRows: t.main.Rows(), Settings: s.Config.Settings()}
+	state := checkpoint.State{
+		Step: t.Step, Main: t.main.Cursor(), MainRows: t.main.Rows(), Settings: s.Config.Settings(), Identity: s.made,
+	}
 	if t.buffer != nil {
 		state.Buffer, state.BufferRows = t.buffer.Cursor(), t.buffer.Rows()
 	}
@@ -18,8 +21,8 @@ func runState(s *Stage) checkpoint.State {
 }
 
 // resume goes back to the checkpoint that resume_from_checkpoint names: the newest complete one of the folder dir, or a
-// folder. It returns the best evaluation before that checkpoint, nil where there was none.
-func resume(s *Stage, dir string) (*checkpoint.Best, error) {
+// folder. It returns the best evaluation before that checkpoint, nil where there was none. run is the run's folder.
+func resume(s *Stage, dir, run string) (*checkpoint.Best, error) {
 	var from *checkpoint.Checkpoint
 	var err error
 	switch resume := s.Config.ResumeFromCheckpoint; resume {
@@ -40,10 +43,10 @@ func resume(s *Stage, dir string) (*checkpoint.Best, error) {
 		s.Log().Info(fmt.Sprintf("no checkpoint in %s: starting from the beginning", dir))
 		return nil, nil
 	}
-	return restore(s, from)
+	return restore(s, from, run)
 }
 
-func restore(s *Stage, from *checkpoint.Checkpoint) (*checkpoint.Best, error) {
+func restore(s *Stage, from *checkpoint.Checkpoint, run string) (*checkpoint.Best, error) {
 	saved, err := from.State()
 	if err != nil {
 		return nil, err
@@ -58,6 +61,9 @@ func restore(s *Stage, from *checkpoint.Checkpoint) (*checkpoint.Best, error) {
 	if err := s.Config.CheckResume(progress, now.MainRows, now.BufferRows); err != nil {
 		return nil, err
 	}
+	if err := checkOrigin(s, from, saved, run); err != nil {
+		return nil, err
+	}
 	if err := t.Restore(s.Device, from); err != nil {
 		return nil, err
 	}
@@ -69,6 +75,47 @@ func restore(s *Stage, from *checkpoint.Checkpoint) (*checkpoint.Best, error) {
 			return nil, fmt.Errorf("buffer set: %w", err)
 		}
 	}
+	logRounding(s, saved.Identity)
 	s.Log().Info(fmt.Sprintf("continuing after step %d of %s", saved.Step, from.Path))
 	return saved.Best, nil
+}
+
+// checkOrigin refuses a checkpoint of another model, tokenizer, template or data, and logs that do not continue its own.
+// It says what it cannot check.
+func checkOrigin(s *Stage, from *checkpoint.Checkpoint, saved checkpoint.State, run string) error {
+	if saved.Identity == nil {
+		s.Log().Warn(fmt.Sprintf("checkpoint %s was saved by an earlier version: it cannot be checked that the model, "+
+			"the tokenizer, the chat template and the rows are the ones that it was trained with", from.Path))
+		return nil
+	}
+	what := "checkpoint " + from.Path
+	err := checkIdentity(what, saved.Identity, s.made, s.Inputs.Checkpoint, saved.Best != nil)
+	if err != nil {
+		return err
+	}
+	if was, now := saved.Identity.Rows[heldOutSet], s.made.Rows[heldOutSet]; was != "" && now != "" && was != now {
+		s.Log().Warn(fmt.Sprintf("the held-out rows are not those of the evaluations before step %d: "+
+			"the numbers before and after it cannot be compared", saved.Step))
+	}
+	logs, err := from.Logs()
+	if err != nil {
+		return err
+	}
+	missing, err := checkLogs(run, logs)
+	if err == nil && len(missing) > 0 {
+		s.Log().Warn(fmt.Sprintf("%s of the steps up to %d is not in %s: the report begins after them",
+			strings.Join(missing, " and "), saved.Step, run))
+	}
+	return err
+}
+
+// logRounding logs that a run goes on with other programs than it began with, whose results may be rounded otherwise.
+func logRounding(s *Stage, was *checkpoint.Identity) {
+	now := s.made
+	if was == nil || was.Platform == now.Platform && was.Programs == now.Programs {
+		return
+	}
+	s.Log().Info(fmt.Sprintf("the run began with other programs (platform %s, now %s; another version, processor, mesh or "+
+		"batch size): it continues, and its numbers differ from an uninterrupted run's by rounding",
+		was.Platform, now.Platform))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
+	"github.com/bfpo-go/bfpo/bfpo/step"
 	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
@@ -15,6 +16,7 @@ import (
 type saver struct {
 	stage   *Stage
 	dir     string // of the checkpoints
+	run     string // the run's folder
 	metrics *track.MetricsLog
 	best    *checkpoint.Best // evaluation that load_best_model_at_end goes back to; nil before the first
 	saved   int              // step of the newest checkpoint that this process has begun to write
@@ -31,20 +33,24 @@ func (s *saver) save() error {
 	if err := s.metrics.Sync(); err != nil { // a run that resumes here finds the lines of all steps before
 		return err
 	}
-	step, limit, best := s.stage.Trainer.Step, s.stage.Config.SaveTotalLimit, -1
+	number, limit, best := s.stage.Trainer.Step, s.stage.Config.SaveTotalLimit, -1
 	if s.best != nil {
 		best = s.best.Step
 	}
 	files, err := s.stage.Trainer.Files()
 	if err != nil {
-		return fmt.Errorf("checkpoint of step %d: %w", step, err)
+		return fmt.Errorf("checkpoint of step %d: %w", number, err)
 	}
 	state := runState(s.stage)
 	state.Best = s.best
-	files = append(files, state.File())
-	s.saved = step
+	logs, err := markLogs(s.run)
+	if err != nil {
+		return fmt.Errorf("checkpoint of step %d: %w", number, err)
+	}
+	files = append(files, state.File(), logs.File())
+	s.saved = number
 	s.saving.begin(func() error {
-		if _, err := checkpoint.Save(s.dir, step, files); err != nil {
+		if _, err := checkpoint.Save(s.dir, number, files); err != nil {
 			return err
 		}
 		return checkpoint.Prune(s.dir, limit, best)
@@ -74,11 +80,11 @@ func (s *saver) restoreBest() error {
 
 // interrupt saves the state of a run that was told to stop, and returns the error that says so.
 func (s *saver) interrupt() error {
-	step := s.stage.Trainer.Step
-	if step == 0 {
+	number := s.stage.Trainer.Step
+	if number == 0 {
 		return fmt.Errorf("%w before the first step; nothing to save", usage.ErrInterrupted)
 	}
-	if s.saved != step {
+	if s.saved != number {
 		if err := s.save(); err != nil {
 			return err
 		}
@@ -86,17 +92,36 @@ func (s *saver) interrupt() error {
 	if err := s.saving.wait(); err != nil {
 		return err
 	}
-	return fmt.Errorf("%w after step %d, which is saved in %s", usage.ErrInterrupted, step, s.dir)
+	return fmt.Errorf("%w after step %d, which is saved in %s", usage.ErrInterrupted, number, s.dir)
 }
 
-// explain adds to a failed step's error the checkpoint from which training can continue.
+// explain adds to the error that ended a run the checkpoint from which training can continue.
 func (s *saver) explain(err error) error {
-	if failed := s.saving.wait(); failed != nil {
-		return errors.Join(err, failed)
+	if failed := s.saving.wait(); failed != nil && !errors.Is(err, failed) {
+		err = errors.Join(err, failed)
 	}
-	found, _ := checkpoint.List(s.dir)
-	if len(found) == 0 {
+	good := s.lastGood()
+	if good == nil {
 		return fmt.Errorf("%w; no checkpoint was saved before", err)
 	}
-	return fmt.Errorf("%w; the last good checkpoint is %s", err, found[0].Path)
+	err = fmt.Errorf("%w; the last good checkpoint is %s", err, good.Path)
+	if usage.Advice(err) != "" {
+		err = fmt.Errorf("%w: continue there with -set=resume_from_checkpoint=true", err)
+	}
+	if _, ok := errors.AsType[*track.NonFiniteError](err); ok && good.Step == s.stage.Trainer.Step {
+		err = fmt.Errorf("%w; its weights are the ones that gave this, so a run resumed there fails again: begin a new one, "+
+			"for instance with a lower learning_rate", err)
+	}
+	return err
+}
+
+// lastGood returns the newest checkpoint that is intact and whose values are finite, or nil.
+func (s *saver) lastGood() *checkpoint.Checkpoint {
+	found, _ := checkpoint.List(s.dir)
+	for _, f := range found {
+		if c, err := checkpoint.Open(f.Path); err == nil && step.CheckFinite(c) == nil {
+			return c
+		}
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
 	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/plan"
@@ -24,6 +25,8 @@ type Stage struct {
 	Plan    plan.Step
 	Model   *mistral.Model
 	Trainer *Trainer
+
+	made *checkpoint.Identity // of the run, for its checkpoints
 }
 
 // Load compiles the programs of a stage and puts the model on the device: at the same time, except on a GPU, where a
@@ -38,18 +41,18 @@ func Load(rt models.Runtime, c recipe.Config, in data.Inputs) (*Stage, error) {
 }
 
 func (s *Stage) load() (err error) {
-	checkpoint := s.Inputs.Checkpoint
-	names, err := plan.Trainable(s.Config, checkpoint.Config)
+	model := s.Inputs.Checkpoint
+	names, err := plan.Trainable(s.Config, model.Config)
 	if err != nil {
 		return err
 	}
-	if err := checkpoint.CheckTensors(); err != nil { // now, not after minutes of compiling
+	if err := model.CheckTensors(); err != nil { // now, not after minutes of compiling
 		return err
 	}
 	var state step.State
 	loadWeights := func() (err error) {
 		mesh, dtype := s.Config.TrainingMesh(), s.Config.ComputeDType(s.Device.FastBF16())
-		if s.Model, err = mistral.LoadOnMesh(s.Device, mesh, checkpoint, dtype); err == nil {
+		if s.Model, err = mistral.LoadOnMesh(s.Device, mesh, model, dtype); err == nil {
 			state, err = step.NewState(s.Device, s.Model, names)
 		}
 		return err
@@ -59,7 +62,11 @@ func (s *Stage) load() (err error) {
 	if !gpu {
 		loading.Go(loadWeights)
 	}
-	compiled, err := plan.Compile(s.Device, s.Config, checkpoint.Config, s.Inputs.Shapes, step.ShapesOf(s.Inputs.HeldOut),
+	loading.Go(func() error { // while the programs compile
+		_, err := model.TensorDigests()
+		return err
+	})
+	compiled, err := plan.Compile(s.Device, s.Config, model.Config, s.Inputs.Shapes, step.ShapesOf(s.Inputs.HeldOut),
 		s.Log())
 	if err == nil && gpu {
 		if err = compiled.Refusal(); err == nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/report"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/track"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 // Training is one training stage under way, for a program that wants the loop for itself, such as a notebook that draws
@@ -67,12 +68,15 @@ func (t *Training) prepare(ctx context.Context, rt models.Runtime, c recipe.Conf
 	if t.stage, err = Load(rt, c, in); err != nil {
 		return err
 	}
+	if t.stage.made, err = t.stage.identity(); err != nil {
+		return err
+	}
 	checkpoints := filepath.Join(t.dir, rundir.Checkpoints)
-	best, err := resume(t.stage, checkpoints)
+	best, err := resume(t.stage, checkpoints, t.dir)
 	if err != nil {
 		return err
 	}
-	t.saver = &saver{stage: t.stage, dir: checkpoints, best: best, saved: t.stage.Trainer.Step}
+	t.saver = &saver{stage: t.stage, dir: checkpoints, run: t.dir, best: best, saved: t.stage.Trainer.Step}
 	return t.stage.PrecomputeReference(ctx)
 }
 
@@ -137,7 +141,9 @@ func (t *Training) runSteps(
 	for m, err := range t.stage.Trainer.Steps(ctx) {
 		switch {
 		case err == nil:
-			err = t.interruptible(t.afterStep(ctx, m, trackers))
+			if err = t.interruptible(t.afterStep(ctx, m, trackers)); err != nil && !errors.Is(err, usage.ErrInterrupted) {
+				err = t.saver.explain(err)
+			}
 		case errors.Is(err, context.Canceled):
 			err = t.saver.interrupt()
 		default:

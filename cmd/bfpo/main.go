@@ -131,6 +131,9 @@ func exitCode(w io.Writer, err error, verbose bool) int {
 	case errors.As(err, &wrong):
 		code = exitUsage
 	}
+	if advice := usage.Advice(err); advice != "" {
+		message += "\n  what to do: " + advice
+	}
 	fmt.Fprintln(w, "bfpo:", usage.Clean(message))
 	return code
 }

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,10 +25,17 @@ import (
 // ensure makes a file of a snapshot a link to its blob, which it downloads if the cache lacks it.
 func (h *Hub) ensure(ctx context.Context, root, dir, address string, f hubFile) error {
 	link := filepath.Join(dir, filepath.FromSlash(f.Name))
-	if info, err := os.Stat(link); err == nil && info.Size() == f.Size {
-		return nil
-	}
 	blob := filepath.Join(root, "blobs", f.Blob)
+	if info, err := os.Stat(link); err == nil && info.Size() == f.Size {
+		if f.Size > verifiedSize || checkHash(link, f) == nil {
+			return nil
+		}
+		// checkHash has removed the damaged link or file; the blob behind a link goes too.
+		h.log(fmt.Sprintf("%s is damaged in the cache: downloading it again", link))
+		if err := os.Remove(blob); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
 	if info, err := os.Stat(blob); err != nil || info.Size() != f.Size {
 		if err := h.download(ctx, address, blob, f); err != nil {
 			return err
@@ -40,16 +48,42 @@ func (h *Hub) ensure(ctx context.Context, root, dir, address string, f hubFile) 
 	if err != nil {
 		return err
 	}
-	staged := fmt.Sprintf("%s.%d", link, os.Getpid())
-	if err := os.Symlink(target, staged); errors.Is(err, fs.ErrExist) { // of an earlier process of this number
-		err = errors.Join(os.Remove(staged), os.Symlink(target, staged))
-		if err != nil {
-			return err
-		}
-	} else if err != nil {
+	// The name is random: a process that died may have left a link, and its number comes again.
+	staged := filepath.Join(filepath.Dir(link), ".new-"+rand.Text())
+	if err := os.Symlink(target, staged); err != nil {
 		return err
 	}
-	return os.Rename(staged, link)
+	if err := os.Rename(staged, link); err != nil {
+		return errors.Join(err, os.Remove(staged))
+	}
+	return nil
+}
+
+// verifiedSize is the size in bytes up to which the hash of a file in the cache is checked at every use. Larger files
+// are weights, whose hash would cost as much time as loading them.
+const verifiedSize = 16 << 20
+
+// verifyCached checks the hash of the small files of a cached snapshot, which their blobs are named by.
+func verifyCached(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		target, err := os.Readlink(path)
+		if err != nil || !digest.MatchString(filepath.Base(target)) {
+			return nil // a copy, as on systems without links: there is no hash
+		}
+		f := hubFile{Blob: filepath.Base(target), Size: fileSize(path)}
+		if f.Size > verifiedSize {
+			return nil
+		}
+		sum, err := hashOf(path, f, len(f.Blob) == 2*sha256.Size)
+		if err == nil && sum != f.Blob {
+			err = fmt.Errorf("%s is damaged: its hash is %s, and its name in the cache is %s; remove the file that it links to "+
+				"and download it again", path, sum, f.Blob)
+		}
+		return err
+	})
 }
 
 // download fetches a blob into BLOB.incomplete, continuing an earlier download, and renames the file when its size and
@@ -161,29 +195,34 @@ func (e *hashError) Error() string {
 	return fmt.Sprintf("the download's hash is %s, the listing says %s", e.have, e.want)
 }
 
-// checkHash compares a file with the hash in the hub's listing: SHA-256 for a file in LFS, else git's SHA-1 of a blob.
-// A file that differs is removed.
+// checkHash compares a file with the hash in the hub's listing. A file that differs is removed.
 func checkHash(name string, f hubFile) error {
+	have, err := hashOf(name, f, f.LFS != nil)
+	if err == nil && have != f.Blob {
+		os.Remove(name)
+		err = &hashError{have, f.Blob}
+	}
+	return err
+}
+
+// hashOf returns the hash of a file by which the hub names it: SHA-256 for a file in LFS, else git's SHA-1 of a blob.
+func hashOf(name string, f hubFile, lfs bool) (string, error) {
 	in, err := os.Open(name)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer in.Close()
 	var sum hash.Hash
-	if f.LFS != nil {
+	if lfs {
 		sum = sha256.New()
 	} else {
 		sum = sha1.New()
 		fmt.Fprintf(sum, "blob %d\x00", f.Size)
 	}
 	if _, err := io.Copy(sum, in); err != nil {
-		return err
+		return "", err
 	}
-	if have := hex.EncodeToString(sum.Sum(nil)); have != f.Blob {
-		os.Remove(name)
-		return &hashError{have, f.Blob}
-	}
-	return nil
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 func fileSize(name string) int64 {

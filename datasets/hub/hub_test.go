@@ -188,6 +188,62 @@ func TestHubCache(t *testing.T) {
 	}
 }
 
+// A link that a process left when it died does not block a later process of the same number.
+func TestLeftoverLinks(t *testing.T) {
+	_, hub := StartHub(t)
+	dir := filepath.Join(hub.Cache, "datasets--org--name", "snapshots", testCommit)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"train.jsonl", "test.jsonl"} {
+		left := fmt.Sprintf("%s.%d", filepath.Join(dir, name), os.Getpid())
+		if err := os.Symlink("../../blobs/gone", left); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := hub.Snapshot(context.Background(), "datasets", "org/name", "", all); err != nil {
+		t.Error(err)
+	}
+	staged, err := filepath.Glob(filepath.Join(dir, ".new-*"))
+	if err != nil || len(staged) > 0 {
+		t.Errorf("left over: %v, %v", staged, err)
+	}
+}
+
+// A flipped bit in a cached file is found: the file is downloaded again, or, without a network, refused by name.
+func TestDamagedBlob(t *testing.T) {
+	fake, hub := StartHub(t)
+	ctx := context.Background()
+	dir, err := hub.Snapshot(ctx, "datasets", "org/name", "main", all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range fake.files {
+		path := filepath.Join(dir, name)
+		flip := func() {
+			t.Helper()
+			text := []byte(content)
+			text[len(text)/3] ^= 4
+			if err := os.WriteFile(path, text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		flip()
+		hub.Offline = true
+		if _, err := hub.Snapshot(ctx, "datasets", "org/name", "main", all); err == nil ||
+			!strings.Contains(err.Error(), path+" is damaged") {
+			t.Errorf("%s, offline: %v", name, err)
+		}
+		hub.Offline = false
+		if _, err := hub.Snapshot(ctx, "datasets", "org/name", "main", all); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if text, err := os.ReadFile(path); err != nil || string(text) != content {
+			t.Errorf("%s was not downloaded again: %v", name, err)
+		}
+	}
+}
+
 func TestHubErrors(t *testing.T) {
 	ctx := context.Background()
 	tests := []struct {

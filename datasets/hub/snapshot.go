@@ -117,7 +117,7 @@ func cachedSnapshot(root, repo, revision string, why error) (string, error) {
 	if _, err := os.Stat(dir); err != nil || !commitID.MatchString(commit) {
 		return "", notCached(root, repo, revision, why)
 	}
-	return dir, nil
+	return dir, verifyCached(dir)
 }
 
 // notCached is the error for a revision that neither the cache nor the hub has.

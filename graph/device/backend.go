@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -133,8 +134,8 @@ func openAuto(s search, o Options) (*Device, error) {
 		o.Log.Info(fmt.Sprintf("this machine has a GPU that cannot be used: %v", err))
 	}
 	d, err := openFound(s, PlatformCPU, o)
-	if err == nil {
-		return d, nil
+	if err == nil || errors.Is(err, wheel.ErrUntrusted) {
+		return d, err
 	}
 	reason, _, _ := strings.Cut(err.Error(), "\n")
 	o.Log.Info(fmt.Sprintf("using the pure Go backend, which is much slower than XLA; for XLA install Python 3 with pip, "+

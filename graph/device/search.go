@@ -98,6 +98,9 @@ func (s search) find(ctx context.Context, kind string) (plugin, error) {
 		return p, nil
 	}
 	if kind == PlatformCPU && wheelsFit() {
+		if err := wheel.CheckTrust(cpuWheel(), s.cache); err != nil {
+			return plugin{}, err
+		}
 		if path, ok := wheel.Cached(cpuWheel(), s.cache); ok {
 			return plugin{path, kind}, nil
 		}

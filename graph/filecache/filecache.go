@@ -1,9 +1,9 @@
 // Package filecache keeps results that are expensive to compute in a folder: one file per entry, named by a hash of
 // everything that the entry was computed from. Several processes may share a folder.
 //
-// Every file carries a checksum, so a damaged or half-written entry is a miss and is removed. When the folder exceeds
-// its limit, the entries that were not used for the longest time go first. The package knows nothing about what its
-// entries mean; of this project it imports only graph/atomicfile.
+// Every file carries its key and a checksum of key and content, so a damaged, half-written or renamed entry is a miss
+// and is removed. When the folder exceeds its limit, the entries that were not used for the longest time go first. The
+// package knows nothing about what its entries mean; of this project it imports only graph/atomicfile.
 package filecache
 
 import (
@@ -47,8 +47,8 @@ func Key(parts ...[]byte) string {
 
 func (c *Cache) path(key string) string { return filepath.Join(c.Dir, key+c.Suffix) }
 
-// Get returns the content of an entry and marks it as just used. It returns false if there is none, and removes a
-// damaged one.
+// Get returns the content of an entry and marks it as just used. It returns false if there is none, and removes one
+// that is damaged or that was stored under another key.
 func (c *Cache) Get(key string) ([]byte, bool) {
 	if c.Dir == "" {
 		return nil, false
@@ -57,17 +57,27 @@ func (c *Cache) Get(key string) ([]byte, bool) {
 	if err != nil {
 		return nil, false
 	}
-	body, ok := bytes.CutPrefix(data, []byte(c.Magic))
-	if ok && len(body) > sha256.Size {
-		sum := sha256.Sum256(body[sha256.Size:])
-		if bytes.Equal(sum[:], body[:sha256.Size]) {
-			now := time.Now()
-			_ = os.Chtimes(c.path(key), now, now)
-			return body[sha256.Size:], true
-		}
+	content, ok := c.unpack(key, data)
+	if !ok {
+		c.Remove(key)
+		return nil, false
 	}
-	c.Remove(key)
-	return nil, false
+	now := time.Now()
+	_ = os.Chtimes(c.path(key), now, now)
+	return content, true
+}
+
+// unpack returns the content of a whole file: the magic, the SHA-256 of the rest, the key in a line, the content.
+func (c *Cache) unpack(key string, data []byte) (content []byte, ok bool) {
+	body, ok := bytes.CutPrefix(data, []byte(c.Magic))
+	if !ok || len(body) < sha256.Size {
+		return nil, false
+	}
+	sum, entry := body[:sha256.Size], body[sha256.Size:]
+	if now := sha256.Sum256(entry); !bytes.Equal(now[:], sum) {
+		return nil, false
+	}
+	return bytes.CutPrefix(entry, []byte(key+"\n"))
 }
 
 // Remove removes an entry that turned out to be unusable.
@@ -82,9 +92,12 @@ func (c *Cache) Put(key string, content []byte) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	sum := sha256.Sum256(content)
+	line := []byte(key + "\n")
+	hash := sha256.New()
+	hash.Write(line)
+	hash.Write(content)
 	err := atomicfile.Write(c.path(key), func(w io.Writer) error {
-		for _, part := range [][]byte{[]byte(c.Magic), sum[:], content} {
+		for _, part := range [][]byte{[]byte(c.Magic), hash.Sum(nil), line, content} {
 			if _, err := w.Write(part); err != nil {
 				return err
 			}

@@ -62,9 +62,62 @@ func TestGetPut(t *testing.T) {
 	}
 }
 
+// Two entries whose files were swapped are misses, and are removed.
+func TestSwappedEntries(t *testing.T) {
+	c := &Cache{Dir: t.TempDir(), Magic: magic, Suffix: ".x", Limit: 1 << 20}
+	for _, key := range []string{"a", "b"} {
+		if err := c.Put(key, []byte("content of "+key)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, move := range [][2]string{{"a", "c"}, {"b", "a"}, {"c", "b"}} {
+		if err := os.Rename(c.path(move[0]), c.path(move[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range []string{"a", "b"} {
+		if got, ok := c.Get(key); ok {
+			t.Errorf("entry %s has the content %q", key, got)
+		}
+		if _, err := os.Stat(c.path(key)); err == nil {
+			t.Errorf("entry %s was not removed", key)
+		}
+	}
+}
+
+// FuzzUnpack reads files of any bytes: only a file that Put wrote for the key has a content.
+func FuzzUnpack(f *testing.F) {
+	c := &Cache{Dir: f.TempDir(), Magic: magic, Suffix: ".x", Limit: 1 << 20}
+	for _, key := range []string{"a", "b"} {
+		if err := c.Put(key, []byte("content")); err != nil {
+			f.Fatal(err)
+		}
+		file, err := os.ReadFile(c.path(key))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(file)
+		f.Add(file[:len(file)-1])
+	}
+	f.Add([]byte(magic))
+	f.Add([]byte(nil))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		content, ok := c.unpack("a", file)
+		if !ok {
+			return
+		}
+		if err := c.Put("a", content); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := os.ReadFile(c.path("a")); err != nil || !bytes.Equal(again, file) {
+			t.Errorf("%q has the content %q, which is written as %q (%v)", file, content, again, err)
+		}
+	})
+}
+
 func TestLimit(t *testing.T) {
 	const content = 1000
-	entry := int64(content + len(magic) + sha256.Size)
+	entry := int64(content + len(magic) + sha256.Size + len("0\n"))
 	c := &Cache{Dir: t.TempDir(), Magic: magic, Suffix: ".x", Limit: 3 * entry}
 	put := func(i int) {
 		t.Helper()

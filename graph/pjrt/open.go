@@ -36,7 +36,7 @@ func Open(path string, o Options) (*Client, error) {
 		log: o.Log, byTag: map[string]Compiled{}, bf16x3: map[string]bool{},
 	}
 	c.cache = &filecache.Cache{
-		Dir: o.CacheDir, Limit: o.CacheLimit, Magic: "bfpo compiled program 1\n", Suffix: ".xla",
+		Dir: o.CacheDir, Limit: o.CacheLimit, Magic: "bfpo compiled program 2\n", Suffix: ".xla",
 	}
 	if o.Target != nil {
 		if c.target, err = newTarget(*o.Target); err != nil {

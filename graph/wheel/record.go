@@ -34,6 +34,9 @@ func (w Wheel) recordPath(root string) string { return filepath.Join(root, w.nam
 // checkRecord returns nil when all files below root are as the record of w describes them.
 func (w Wheel) checkRecord(root string) error {
 	data, err := os.ReadFile(w.recordPath(root))
+	if err == nil {
+		err = checkBelow(root, w.recordPath(root))
+	}
 	if err != nil {
 		return err
 	}
@@ -61,6 +64,9 @@ func (w Wheel) checkRecord(root string) error {
 // the cache: hashing hundreds of megabytes at every start would be felt.
 func (f file) check(root string) error {
 	path := filepath.Join(root, filepath.FromSlash(f.Path))
+	if err := checkBelow(root, path); err != nil {
+		return err
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return err

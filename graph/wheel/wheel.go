@@ -32,8 +32,17 @@ var ErrDownload = errors.New("download failed")
 const EnvCache = "BFPO_CACHE"
 
 // CacheDir returns the cache folder: dir if not empty, else $BFPO_CACHE, else the folder bfpo in the user's cache
-// folder. The folder need not exist yet.
+// folder. The folder need not exist yet. The error wraps ErrUntrusted if another user can write to it.
 func CacheDir(dir string) (string, error) {
+	dir, err := findCacheDir(dir)
+	if err != nil {
+		return "", err
+	}
+	return dir, checkFolder(dir)
+}
+
+// findCacheDir returns the path of the cache folder.
+func findCacheDir(dir string) (string, error) {
 	if dir == "" {
 		dir = os.Getenv(EnvCache)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/gguf"
@@ -22,6 +23,8 @@ type Model struct {
 
 	source   source
 	template *string // replaces the chat template of the source, unless nil
+
+	tensorDigests func() (map[string]string, error) // see TensorDigests
 }
 
 // source is where a model comes from: a Hugging Face folder, a GGUF file, or the built-in model.
@@ -43,6 +46,7 @@ func Open(path string) (*Model, error) {
 		return nil, err
 	}
 	c := &Model{Path: path, source: src}
+	c.tensorDigests = sync.OnceValues(c.digestTensors)
 	data, err := src.ReadFile(config.ConfigFile)
 	if err == nil {
 		c.Config, err = config.Parse(filepath.Join(path, config.ConfigFile), data)

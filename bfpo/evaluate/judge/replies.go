@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/bfpo-go/bfpo/graph/checksum"
 )
 
 // replies stores the replies of a judge on disk, so that no evaluation asks it a question twice. Each judge has a
@@ -17,11 +18,12 @@ import (
 type replies struct {
 	mu    sync.Mutex
 	path  string
+	judge string            // the judge's digest, the key of the lines' checksums
 	known map[string]string // replies by question
 	torn  bool              // the file does not end with a newline
 }
 
-// replyLine is one line of the file. Question is a digest of the question.
+// replyLine is one line of the file, sealed with a checksum. Question is a digest of the question.
 type replyLine struct {
 	Question string `json:"question"`
 	Reply    string `json:"reply"`
@@ -35,14 +37,16 @@ func openReplies(dir, judge string) (*replies, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("folder of judges' replies: %w", err)
 	}
-	r := &replies{path: filepath.Join(dir, judge+".jsonl"), known: map[string]string{}}
+	r := &replies{path: filepath.Join(dir, judge+".jsonl"), judge: judge, known: map[string]string{}}
 	text, err := os.ReadFile(r.path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("judge's replies: %w", err)
 	}
 	for line := range bytes.Lines(text) {
 		var l replyLine
-		if json.Unmarshal(line, &l) == nil && l.Question != "" { // a kill may have truncated the line
+		// A line that a kill truncated, that is damaged, or that an earlier version wrote without a checksum is not used:
+		// the question is asked again.
+		if checksum.Open(judge, line, &l) == nil && l.Question != "" {
 			r.known[l.Question] = l.Reply
 		}
 	}
@@ -81,12 +85,12 @@ func (r *replies) put(lines ...replyLine) error {
 	if r.torn {
 		text.WriteByte('\n')
 	}
-	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false)
 	for _, l := range lines {
-		if err := e.Encode(l); err != nil {
+		line, err := checksum.Seal(r.judge, l)
+		if err != nil {
 			return err
 		}
+		text.Write(line)
 		r.known[l.Question] = l.Reply
 	}
 	file, err := os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)

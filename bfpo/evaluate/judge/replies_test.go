@@ -1,7 +1,9 @@
 package judge
 
 import (
+	"bytes"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,5 +54,50 @@ func TestReplies(t *testing.T) {
 	}
 	if _, err := openReplies(path, "x"); err == nil || !strings.Contains(err.Error(), "folder of judges' replies") {
 		t.Error(err)
+	}
+}
+
+// A flipped bit in the file never gives another reply, and neither does a line of another judge or of an earlier
+// version: the question is asked again.
+func TestRepliesDamaged(t *testing.T) {
+	dir := t.TempDir()
+	r, err := openReplies(dir, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.put(replyLine{"1", "yes"}, replyLine{"2", "no"}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(r.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := func(judge string, text []byte) map[string]string {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, judge+".jsonl"), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		r, err := openReplies(dir, judge)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.known
+	}
+	random := rand.New(rand.NewPCG(25, 8))
+	for range 200 {
+		at := random.IntN(len(text))
+		flipped := bytes.Clone(text)
+		flipped[at] ^= 1 << random.IntN(8)
+		for question, reply := range known("a", flipped) {
+			if reply != r.known[question] {
+				t.Fatalf("byte %d changed: the reply to %q is %q", at, question, reply)
+			}
+		}
+	}
+	if n := len(known("b", text)); n != 0 {
+		t.Errorf("%d replies of another judge", n)
+	}
+	if n := len(known("a", []byte(`{"question":"1","reply":"yes"}`+"\n"))); n != 0 {
+		t.Errorf("%d replies without a checksum", n)
 	}
 }

@@ -72,7 +72,7 @@ func answeringRun(t *testing.T) evaluate.Run {
 	generator := mistral.NewGenerator(d, model.Config, model.Base, nil, dtypes.Float32)
 	t.Cleanup(generator.Close)
 	return evaluate.Run{Plan: plan, Generator: generator, Tokenizer: vocabulary, Seed: 42,
-		Dir: filepath.Join(t.TempDir(), "out"), ModelDigest: "tiny", Version: "v"}
+		Dir: filepath.Join(t.TempDir(), "out"), Model: evaluate.Identity{"model": "tiny"}, Version: "v"}
 }
 
 // An evaluation is stopped at random while its judge rates, and its files end in torn lines. No question that the
@@ -135,14 +135,16 @@ func journalVerdicts(t *testing.T, path string) map[int]judge.Verdict {
 	verdicts := map[int]judge.Verdict{}
 	for line := range strings.Lines(readFile(t, path)) {
 		var l struct {
-			Documents []int
-			Verdicts  []judge.Verdict
+			Value struct {
+				Documents []int
+				Verdicts  []judge.Verdict
+			}
 		}
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			t.Fatal(err)
 		}
-		for i, document := range l.Documents {
-			verdicts[document] = l.Verdicts[i]
+		for i, document := range l.Value.Documents {
+			verdicts[document] = l.Value.Verdicts[i]
 		}
 	}
 	return verdicts

@@ -1,0 +1,109 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	regexpHash = regexp.MustCompile(`"[0-9a-f]{64}"`)
+	sizes      = regexp.MustCompile(`"size": [0-9]+`)
+)
+
+// bounded runs one input and fails if it allocates more than twice the input and 64 MiB, or takes more than 5 s.
+func bounded(t *testing.T, size int, run func()) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	started := time.Now()
+	run()
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > uint64(2*size)+64<<20 {
+		t.Errorf("%d bytes allocated for an input of %d", n, size)
+	}
+	if d := time.Since(started); d > 5*time.Second {
+		t.Errorf("an input of %d bytes took %v", size, d)
+	}
+}
+
+// FuzzManifest opens a checkpoint with any manifest: what opens has the files that were saved, or lacks some.
+func FuzzManifest(f *testing.F) {
+	path, state, logs := saveWhole(f, f.TempDir())
+	manifest := filepath.Join(path, ManifestName)
+	text, err := os.ReadFile(manifest)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add(text[:len(text)/2])
+	f.Add([]byte(`{"step": 4, "files": [{"name": "../x", "size": 1}]}`))
+	f.Add([]byte(`{"step": 4, "files": [{"name": "manifest.json", "size": 1e3}]}`))
+	f.Add([]byte(`{"step": 4, "files": [{}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if err := os.WriteFile(manifest, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		bounded(t, len(text), func() {
+			c, err := Open(path)
+			if err != nil {
+				return
+			}
+			if got, err := c.State(); err == nil && !cmp.Equal(got, state) {
+				t.Errorf("state %+v", got)
+			}
+			if got, err := c.Logs(); err == nil && got != nil && !cmp.Equal(got, logs) {
+				t.Errorf("logs %+v", got)
+			}
+		})
+	})
+}
+
+// FuzzState reads any state.json: what is read can be written and read again.
+func FuzzState(f *testing.F) {
+	path, _, _ := saveWhole(f, f.TempDir())
+	file := filepath.Join(path, stateName)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte(`{"step": 4}`))
+	f.Add([]byte(`{"step": 4, "identity": {"weights": null, "rows": {"": ""}}, "settings": {"a": "b"}}`))
+	f.Add([]byte(`{"step": 4, "main": {"Epoch": -1, "Position": 9223372036854775807}}`))
+	c := Checkpoint{Path: path, Step: 4, listed: []string{stateName}}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		bounded(t, len(text), func() {
+			s, err := c.State()
+			if err != nil {
+				return
+			}
+			if s.Identity != nil {
+				s.Identity.Differences(*savedIdentity())
+			}
+			again, err := json.Marshal(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got State
+			if err := json.Unmarshal(again, &got); err != nil || !equalState(s, got) {
+				t.Errorf("%+v is read again as %+v (%v)", s, got, err)
+			}
+		})
+	})
+}
+
+func equalState(a, b State) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && string(x) == string(y)
+}
