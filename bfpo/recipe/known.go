@@ -91,14 +91,14 @@ var seedValues = map[string][]string{
 
 // insteadOf says what to use in place of a value that is not supported.
 var insteadOf = map[string]string{
-	"dataset_mixture":    "list the datasets in dataset_mixer: {ID: FRACTION}",
-	"deepspeed":          "mesh: fsdp shards the model over devices",
-	"fsdp":               "mesh: fsdp shards the model over devices",
-	"loss_weights":       "name one loss in loss_type",
-	"no_cuda":            "platform: cpu",
-	"use_cpu":            "platform: cpu",
-	"text_column":        "rename the column to text",
-	"truncation_mode":    "truncation_side says which end of a prompt is cut off",
+	"dataset_mixture": "list the datasets in dataset_mixer: {ID: FRACTION}",
+	"deepspeed":       "mesh: fsdp shards the model over devices",
+	"fsdp":            "mesh: fsdp shards the model over devices",
+	"loss_weights":    "name one loss in loss_type",
+	"no_cuda":         "platform: cpu",
+	"use_cpu":         "platform: cpu",
+	"text_column":     "rename the column to text",
+	"truncation_mode": "truncation_side says which end of a prompt is cut off",
 }
 
 // harmlessValues returns the values of an inert key that change nothing; nil stands for every value.

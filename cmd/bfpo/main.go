@@ -131,7 +131,7 @@ func exitCode(w io.Writer, err error, verbose bool) int {
 	case errors.As(err, &wrong):
 		code = exitUsage
 	}
-	if advice := usage.Advice(err); advice != "" {
+	if advice := usage.Advice(err); code == exitFailed && advice != "" {
 		message += "\n  what to do: " + advice
 	}
 	fmt.Fprintln(w, "bfpo:", usage.Clean(message))
