@@ -37,7 +37,8 @@ func TestBadRows(t *testing.T) {
 		err         string // where malformed rows are dropped
 		strict      string // where they are refused
 	}{
-		{"wrong type", sound + malformed, map[string]int{DropMalformed: 1}, "", "line 2: read as plain: column chosen: want text"},
+		{"wrong type", sound + malformed, map[string]int{DropMalformed: 1}, "",
+			"line 2: read as plain: column chosen: want text"},
 		{"no object", sound + "7\nnull\n[]\n", map[string]int{DropMalformed: 3}, "", "line 2: want a JSON object {…}"},
 		{"missing column", sound + `{"prompt": "q", "rejected": "b"}`, map[string]int{DropMalformed: 1}, "",
 			"line 2: columns {prompt, rejected} fit no known layout"},
@@ -51,11 +52,14 @@ func TestBadRows(t *testing.T) {
 		{"empty lists", sound + `{"prompt": [], "chosen": [], "rejected": []}` + "\n" +
 			`{"prompt": [{"role": "user", "content": "q"}], "chosen": [], "rejected": []}`,
 			map[string]int{DropNoPrompt: 1, DropEmpty: 1}, "", ""},
-		{"nothing sound", malformed + malformed, nil, "line 1: read as plain: column chosen: want text, have 1 (and so do all 2",
+		{"nothing sound", malformed + malformed, nil,
+			"line 1: read as plain: column chosen: want text, have 1 (and so do all 2",
 			"line 1"},
 		{"many", strings.Repeat(sound, 80) + strings.Repeat(malformed, 10), nil,
-			"line 81: read as plain: column chosen: want text, have 1 (10 of the file's 90 rows are malformed; up to 10 %", "line 81"},
-		{"a tenth", strings.Repeat(sound, 90) + strings.Repeat(malformed, 10), map[string]int{DropMalformed: 10}, "", "line 91"},
+			"line 81: read as plain: column chosen: want text, have 1 (10 of the file's 90 rows are malformed; up to 10 %",
+			"line 81"},
+		{"a tenth", strings.Repeat(sound, 90) + strings.Repeat(malformed, 10), map[string]int{DropMalformed: 10}, "",
+			"line 91"},
 		{"damaged", sound + `{"prompt": "q", "chosen`, nil, "line 2: not a complete JSON object", "line 2"},
 	} {
 		for strict, want := range map[bool]string{false: test.err, true: test.strict} {
@@ -186,7 +190,8 @@ func TestSafetyLabels(t *testing.T) {
 		}
 		return text + "}\n"
 	}
-	lookalikes := []string{"is_chosen_harmful", "is_safe", "label", "safe_chosen", "unsafe", "chosen_is_safe", "chosen-safety"}
+	lookalikes := []string{"is_chosen_harmful", "is_safe", "label", "safe_chosen", "unsafe", "chosen_is_safe",
+		"chosen-safety"}
 	_, count, err := readText(t, row(append(lookalikes, "source", "safely", "score_chosen")...), Mixture{})
 	slices.Sort(lookalikes)
 	if err != nil || len(count.Notes) != 1 || !strings.Contains(count.Notes[0], ": "+strings.Join(lookalikes, ", ")+";") {
@@ -247,7 +252,8 @@ func TestTextColumn(t *testing.T) {
 		t.Errorf("rows %v, %v", rows, err)
 	}
 	m.TextColumn = "body"
-	if _, _, err = m.ReadDialogues(context.Background()); err == nil || !strings.Contains(err.Error(), "dataset_text_field {body}") {
+	_, _, err = m.ReadDialogues(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "dataset_text_field {body}") {
 		t.Errorf("a missing column: %v", err)
 	}
 }
@@ -307,7 +313,8 @@ func FuzzLayouts(f *testing.F) {
 			t.Errorf("text %q is read as %q", r["text"], d.Text)
 		}
 		before := fmt.Sprint(r["text"])
-		if parsed, err := r.parseMessages("text", "prompt"); err == nil && len(parsed) == 0 && fmt.Sprint(r["text"]) != before {
+		parsed, err := r.parseMessages("text", "prompt")
+		if err == nil && len(parsed) == 0 && fmt.Sprint(r["text"]) != before {
 			t.Errorf("text %q has become %v", before, r["text"])
 		}
 	})

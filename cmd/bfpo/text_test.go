@@ -180,7 +180,7 @@ func TestData(t *testing.T) {
 	}
 	plain := write(t, filepath.Join(t.TempDir(), "plain.jsonl"), `{"prompt": "Say a.", "chosen": "a", "rejected": "b"}`)
 	out = mustCall(t, "", append(args, "-set=dataset_mixer={"+plain+": 1}")...)
-	if note := "    no row of the main set has safety labels (is_chosen_safe, "; strings.Count(out, note) != 1 {
+	if note := "    warning: no row of the main set has safety labels (is_chosen_safe, "; strings.Count(out, note) != 1 {
 		t.Errorf("the output lacks %q:\n%s", note, out)
 	}
 	var view struct {

@@ -387,6 +387,7 @@ func FuzzParquet(f *testing.F) {
 		f.Add(must(os.ReadFile("testdata/hostile/"+name)), uint16(4), byte(1))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, at uint16, flip byte) {
+		data = bytes.Clone(data)
 		if len(data) > 0 {
 			data[int(at)%len(data)] ^= flip
 		}
