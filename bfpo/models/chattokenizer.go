@@ -19,7 +19,7 @@ type ChatTokenizer struct {
 }
 
 // NewChatTokenizer reads a model's tokenizer and chat template. A chatTemplate that is not empty replaces the model's
-// own: it is Jinja source, or the name zephyr.
+// own: it is Jinja source, or the name zephyr. The tokens that the two put behind an answer become end tokens of c.
 func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, error) {
 	tokenizer, err := tokenizer.New(c.ReadFile)
 	if err != nil {
@@ -43,6 +43,7 @@ func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, 
 	if t.Template, err = chat.NewTemplate(t.TemplateSource, bos, eos); err != nil {
 		return ChatTokenizer{}, fmt.Errorf("chat template: %w", err)
 	}
+	c.AddEndTokens(t.endTokens()...)
 	return t, nil
 }
 

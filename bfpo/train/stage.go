@@ -43,7 +43,7 @@ func (s *Stage) load() (err error) {
 	if err != nil {
 		return err
 	}
-	if err := checkpoint.CheckTensors(); err != nil { // now, not after minutes of compiling
+	if err := errors.Join(checkpoint.CheckTensors(), checkpoint.CheckExport()); err != nil { // now, not after the training
 		return err
 	}
 	var state step.State

@@ -8,6 +8,8 @@ import (
 
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // Digest returns a hash of the config and the weights. Models with the same digest compute the same function.
@@ -31,7 +33,12 @@ func (c *Model) Digest() ([]byte, error) {
 				return err
 			}
 			names[i] = fmt.Sprintf("%s %s %v", t.Name, t.DType, t.Dims)
-			sums[i] = xxh3.Hash128(t.Bytes)
+			if err := safetensors.CatchFaults(func() error {
+				sums[i] = xxh3.Hash128(t.Bytes)
+				return nil
+			}); err != nil {
+				return fmt.Errorf("%s: tensor %s: %w", c.Path, spec.Name, err)
+			}
 			return nil
 		})
 	}
