@@ -115,22 +115,24 @@ func (c Config) validateSizes() error {
 	return nil
 }
 
-// maxTensorElements is far above the largest matrix of any known network (about 2^33 elements), and low enough that
-// sizes in bytes, and sums of them over all tensors, cannot overflow.
-const maxTensorElements = 1 << 40
+// Limits far above the sizes of any known network, and below those at which a compiler's own arithmetic overflows.
+const (
+	maxWidth          = 1 << 20 // of hidden states, of the MLP and of all heads together
+	maxVocabulary     = 1 << 24
+	maxTensorElements = 1 << 40
+)
 
-// validateTensorSizes checks the number of elements of the matrices.
+// validateTensorSizes checks the sizes of the matrices.
 func (c Config) validateTensorSizes() error {
-	q := c.NumAttentionHeads * c.HeadDim
 	for _, m := range []struct {
-		keys       string
-		rows, cols int
+		keys             string
+		rows, cols, most int
 	}{
-		{"vocab_size and hidden_size", c.VocabSize, c.HiddenSize},
-		{"intermediate_size and hidden_size", c.IntermediateSize, c.HiddenSize},
-		{"num_attention_heads, head_dim and hidden_size", q, c.HiddenSize},
+		{"vocab_size and hidden_size", c.VocabSize, c.HiddenSize, maxVocabulary},
+		{"intermediate_size and hidden_size", c.IntermediateSize, c.HiddenSize, maxWidth},
+		{"num_attention_heads, head_dim and hidden_size", c.NumAttentionHeads * c.HeadDim, c.HiddenSize, maxWidth},
 	} {
-		if int64(m.rows)*int64(m.cols) > maxTensorElements {
+		if m.rows > m.most || m.cols > maxWidth || int64(m.rows)*int64(m.cols) > maxTensorElements {
 			return fmt.Errorf("keys %s: a matrix of %d x %d elements is larger than any known network has",
 				m.keys, m.rows, m.cols)
 		}

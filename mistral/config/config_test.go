@@ -3,11 +3,14 @@ package config
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 // mistral7B is the config.json of Mistral-7B-v0.1 in the layout of transformers 4. Its use_cache does not affect
@@ -19,7 +22,7 @@ const mistral7B = `{"architectures": ["MistralForCausalLM"], "bos_token_id": 1, 
 "torch_dtype": "bfloat16", "use_cache": true, "vocab_size": 32000}`
 
 // withKeys returns base with some keys replaced; the value "absent" removes a key.
-func withKeys(t *testing.T, base string, changes map[string]any) []byte {
+func withKeys(t testing.TB, base string, changes map[string]any) []byte {
 	t.Helper()
 	keys := map[string]any{}
 	if err := json.Unmarshal([]byte(base), &keys); err != nil {
@@ -240,17 +243,58 @@ func TestCheckVocabulary(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(mistral7B))
 	f.Add([]byte(`{"architectures": ["LlamaForCausalLM"], "rope_scaling": {"rope_type": "llama3"}, "eos_token_id": [1]}`))
+	f.Add(withKeys(f, mistral7B, map[string]any{"rope_parameters": map[string]any{"rope_type": "yarn", "factor": 4,
+		"mscale": 0.5, "mscale_all_dim": 2, "truncate": false}, "layer_types": []string{"sliding_attention"}}))
+	f.Add([]byte(`{"model_type":"llama","vocab_size":2147483647,"hidden_size":2147483647,"num_hidden_layers":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := Parse("config.json", data)
-		if err != nil {
-			return
-		}
-		out, err := c.JSON("float32")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Parse("config.json", out); err != nil {
-			t.Fatalf("the written config cannot be parsed: %v\n%s", err, out)
-		}
+		fuzztest.Bounded(t, len(data), func() { parseTwice(t, data) })
+	})
+}
+
+// parseTwice parses a config, writes it and parses what was written.
+func parseTwice(t *testing.T, data []byte) {
+	c, err := Parse("config.json", data)
+	if err != nil {
+		return
+	}
+	out, err := c.JSON("float32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Parse("config.json", out)
+	if err != nil {
+		t.Fatalf("the written config cannot be parsed: %v\n%s", err, out)
+	}
+	again.DType = c.DType
+	if d := cmp.Diff(c, again, cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateEmpty()); d != "" {
+		t.Fatalf("the written config differs: %s\n%s", d, out)
+	}
+	c.Tensors()
+}
+
+func FuzzAlignGeneration(f *testing.F) {
+	f.Add([]byte(`{"eos_token_id": [0, 2], "bos_token_id": 1, "_from_model_config": true}`))
+	f.Add([]byte(`{"eos_token_id": null}`))
+	c, taught := Config{VocabSize: 8}, []int32{2, 5}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fuzztest.Bounded(t, len(data), func() {
+			ids, err := c.ParseEndTokens("generation_config.json", data)
+			if err != nil {
+				return
+			}
+			out, err := c.AlignGeneration("generation_config.json", data, taught)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := c.ParseEndTokens("generation_config.json", out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range Union(ids, taught) {
+				if !slices.Contains(got, id) {
+					t.Fatalf("token %d is missing from %v", id, got)
+				}
+			}
+		})
 	})
 }
