@@ -43,7 +43,7 @@ func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, 
 	if t.Template, err = chat.NewTemplate(t.TemplateSource, bos, eos); err != nil {
 		return ChatTokenizer{}, fmt.Errorf("chat template: %w", err)
 	}
-	c.AddEndTokens(t.endTokens()...)
+	c.AddEndTokens(endTokens(t.Tokenizer, t.Template)...)
 	return t, nil
 }
 

@@ -4,16 +4,17 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 )
 
 // endTokens returns the tokens that training puts behind an answer: the tokenizer's EOS first, which the clean format
 // appends, and the special token that the chat template writes there.
-func (t ChatTokenizer) endTokens() (ids []int32) {
+func endTokens(t *tokenizer.Tokenizer, template *chat.Template) (ids []int32) {
 	if eos, ok := t.EOS(); ok {
 		ids = append(ids, eos)
 	}
 	const answer = "An answer to look for."
-	text, err := t.Template.Render([]chat.Message{
+	text, err := template.Render([]chat.Message{
 		{Role: "user", Content: "A question."}, {Role: "assistant", Content: answer},
 	}, false)
 	at := strings.LastIndex(text, answer)

@@ -88,7 +88,9 @@ func checkMasters(file *safetensors.File, run recipe.Config, network config.Conf
 	if err != nil {
 		return err
 	}
-	specs := slices.DeleteFunc(network.Tensors(), func(s config.TensorSpec) bool { return !slices.Contains(names, s.Name) })
+	specs := slices.DeleteFunc(network.Tensors(), func(s config.TensorSpec) bool {
+		return !slices.Contains(names, s.Name)
+	})
 	return step.CheckTensors(file, specs)
 }
 

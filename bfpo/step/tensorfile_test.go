@@ -43,9 +43,11 @@ func TestCheckTensors(t *testing.T) {
 	}{
 		{"good", []safetensors.Source{w, v}, ""},
 		{"missing", []safetensors.Source{w}, "tensor v is missing"},
-		{"extra scalar", []safetensors.Source{w, v, tensorSource("s", dtypes.Float32, nil, make([]byte, 4))}, "tensor s is not"},
+		{"extra scalar", []safetensors.Source{w, v, tensorSource("s", dtypes.Float32, nil, make([]byte, 4))},
+			"tensor s is not"},
 		{"extra empty", []safetensors.Source{w, v, tensorSource("e", dtypes.Float32, []int{0, 4}, nil)}, "tensor e is not"},
-		{"scalar", []safetensors.Source{w, tensorSource("v", dtypes.Float32, nil, make([]byte, 4))}, "tensor v is Float32 []"},
+		{"scalar", []safetensors.Source{w, tensorSource("v", dtypes.Float32, nil, make([]byte, 4))},
+			"tensor v is Float32 []"},
 		{"type", []safetensors.Source{w, tensorSource("v", dtypes.Int32, []int{1}, make([]byte, 4))}, "tensor v is Int32"},
 		{"NaN", []safetensors.Source{w, tensorSource("v", dtypes.Float32, []int{1}, nan)}, "tensor v: element 0 is NaN"},
 	} {

@@ -68,7 +68,8 @@ func Open(path string) (g *File, err error) {
 
 // open checks the header of a file of size bytes and opens its tensors.
 func (g *File) open(l layout, size uint64) (err error) {
-	if err := errors.Join(l.check(g.file, size), g.checkKeys()); err != nil {
+	m := &metadataReader{file: g.file}
+	if err := errors.Join(l.check(g.file, size), m.checkKeys()); err != nil {
 		return err
 	}
 	if err := g.nameTensors(); err != nil {
@@ -77,11 +78,14 @@ func (g *File) open(l layout, size uint64) (err error) {
 	if g.reader, err = gguf.NewReader(g.file); err != nil {
 		return err
 	}
-	m := &metadataReader{file: g.file}
-	if err := g.readRopeFactors(m.headWidth()); err != nil {
+	factors, err := readRopeFactors(g.file, g.reader, m.headWidth())
+	if err != nil {
 		return err
 	}
-	g.scaling = g.ropeScaling(m, m.number("llama.rope.freq_base", config.DefaultRopeTheta))
+	g.scaling = m.ropeScaling(factors, m.number("llama.rope.freq_base", config.DefaultRopeTheta))
+	if g.scaling == nil {
+		g.factors = factors
+	}
 	return m.err
 }
 
@@ -132,6 +136,9 @@ func (g *File) nameTensors() error {
 	}
 	return nil
 }
+
+// RopeFactors returns the factors that divide the rotary frequencies, nil if config.json describes the frequencies.
+func (g *File) RopeFactors() []float32 { return slices.Clone(g.factors) }
 
 // Names returns the Hugging Face names of the tensors, sorted.
 func (g *File) Names() []string {

@@ -94,7 +94,8 @@ func (g *File) configJSON() ([]byte, error) {
 	if !ok || len(embed.dims) != 2 {
 		return nil, fmt.Errorf("tensor token_embd.weight: missing or not a matrix (shape %v)", embed.dims)
 	}
-	heads, theta := m.integer("llama.attention.head_count", 0), m.number("llama.rope.freq_base", config.DefaultRopeTheta)
+	heads := m.integer("llama.attention.head_count", 0)
+	theta := m.number("llama.rope.freq_base", config.DefaultRopeTheta)
 	head := m.headWidth()
 	rope := m.integer("llama.rope.dimension_count", head)
 	if value := m.integer("llama.attention.value_length", head); value != head || rope != head {
@@ -104,7 +105,8 @@ func (g *File) configJSON() ([]byte, error) {
 	_, ownHead := g.tensors[config.LMHead]
 	keys := map[string]any{
 		"architectures": []string{config.ArchitectureLlama}, "model_type": "llama", "torch_dtype": "float32",
-		"hidden_act": "silu", "vocab_size": embed.dims[0], "hidden_size": m.integer("llama.embedding_length", 0), "head_dim": head,
+		"hidden_act": "silu", "vocab_size": embed.dims[0], "hidden_size": m.integer("llama.embedding_length", 0),
+		"head_dim":                head,
 		"num_attention_heads":     heads,
 		"num_key_value_heads":     m.integer("llama.attention.head_count_kv", heads),
 		"intermediate_size":       m.integer("llama.feed_forward_length", 0),

@@ -36,9 +36,8 @@ func neutralValues() map[string][]float64 {
 }
 
 // checkKeys refuses metadata that changes the computation and is not read, and keys that are not known and may do so.
-func (g *File) checkKeys() error {
-	m := &metadataReader{file: g.file}
-	if arch := g.file.Architecture(); arch != "llama" {
+func (m *metadataReader) checkKeys() error {
+	if arch := m.file.Architecture(); arch != "llama" {
 		return fmt.Errorf("metadata key general.architecture: %q is not supported (only llama)", arch)
 	}
 	if kind := readValue(m, "general.type", "model"); kind != "model" {
@@ -47,7 +46,7 @@ func (g *File) checkKeys() error {
 	if n := m.integer("split.count", 1); n > 1 {
 		m.fail("split.count", "the model is split into %d files: merge them into one first (llama-gguf-split --merge)", n)
 	}
-	for _, kv := range g.file.KeyValues {
+	for _, kv := range m.file.KeyValues {
 		if name, ok := strings.CutPrefix(kv.Key, "llama."); ok && !slices.Contains(readKeys(), name) {
 			m.checkNeutral(kv.Key, name, kv.Raw())
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/go-huggingface/models/gguf"
 
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
@@ -14,41 +15,39 @@ import (
 // later have it.
 const ropeFactorsTensor = "rope_freqs.weight"
 
-// readRopeFactors reads the rope factors, if the file has them, for heads of the given width.
-func (g *File) readRopeFactors(width int) error {
-	info, ok := g.file.GetTensorInfo(ropeFactorsTensor)
+// readRopeFactors reads the rope factors for heads of the given width. It returns nil if the file has none, or if all
+// are 1.
+func readRopeFactors(file *gguf.File, reader *gguf.Reader, width int) (factors []float32, err error) {
+	info, ok := file.GetTensorInfo(ropeFactorsTensor)
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	dtype, dims := info.GoMLXShape()
 	if dtype != dtypes.Float32 || !slices.Equal(dims, []int{width / 2}) {
-		return fmt.Errorf("tensor %s: %s %v, want float32 [%d]", ropeFactorsTensor, dtype, dims, width/2)
+		return nil, fmt.Errorf("tensor %s: %s %v, want float32 [%d]", ropeFactorsTensor, dtype, dims, width/2)
 	}
-	value, err := g.reader.ReadTensor(nil, ropeFactorsTensor)
+	value, err := reader.ReadTensor(nil, ropeFactorsTensor)
 	if err != nil {
-		return fmt.Errorf("tensor %s: %w", ropeFactorsTensor, err)
+		return nil, fmt.Errorf("tensor %s: %w", ropeFactorsTensor, err)
 	}
 	plain := true
 	for i, f := range value.Value().([]float32) {
 		if !(f > 0) || math.IsInf(float64(f), 0) {
-			return fmt.Errorf("tensor %s: factor %d is %g, want a positive number", ropeFactorsTensor, i, f)
+			return nil, fmt.Errorf("tensor %s: factor %d is %g, want a positive number", ropeFactorsTensor, i, f)
 		}
-		g.factors = append(g.factors, f)
+		factors = append(factors, f)
 		plain = plain && f == 1
 	}
 	if plain {
-		g.factors = nil
+		return nil, nil
 	}
-	return nil
+	return factors, nil
 }
-
-// RopeFactors returns the factors that divide the rotary frequencies, nil if config.json describes the frequencies.
-func (g *File) RopeFactors() []float32 { return slices.Clone(g.factors) }
 
 // ropeScaling returns rope_scaling for config.json, nil for none. The keys have the meaning that they have in
 // llama.cpp, where a file that names no type and has a factor is scaled linearly. Factors that are those of Llama 3.1
 // become a scaling too, since that is what they were computed from.
-func (g *File) ropeScaling(m *metadataReader, theta float64) config.Object {
+func (m *metadataReader) ropeScaling(factors []float32, theta float64) config.Object {
 	const at = "llama.rope.scaling."
 	kind, factor := readValue(m, at+"type", "linear"), m.number(at+"factor", m.number("llama.rope.scale_linear", 0))
 	if factor == 0 {
@@ -69,13 +68,13 @@ func (g *File) ropeScaling(m *metadataReader, theta float64) config.Object {
 	case kind == "linear" && factor != 1:
 		scaling = config.Object{"rope_type": config.RopeLinear, "factor": factor}
 	}
-	if g.factors == nil {
+	if factors == nil {
 		return scaling
 	}
 	if scaling != nil {
 		m.fail(at+"type", "%s together with the tensor %s is not supported", kind, ropeFactorsTensor)
 	}
-	return g.llama3Scaling(theta)
+	return llama3Scaling(factors, theta)
 }
 
 // yarnScaling returns rope_scaling for type yarn. llama.cpp always multiplies its attention factor by 0.1 ln f + 1.
@@ -100,22 +99,21 @@ func (m *metadataReader) yarnScaling(at string, factor, attention, blend float64
 	return out
 }
 
-// llama3Scaling returns the scaling of Llama 3.1 that gives the file's factors, and removes them, or nil. Models of
+// llama3Scaling returns the scaling of Llama 3.1 that gives the file's factors, or nil. Models of
 // this family differ in the factor and the original length only. The factors in files are rounded to float32 at every
 // step of their computation, which moves the smallest of them by up to 1e-5.
-func (g *File) llama3Scaling(theta float64) config.Object {
+func llama3Scaling(factors []float32, theta float64) config.Object {
 	const low, high, tolerance = 1.0, 4.0, 1e-5
-	factor := float64(g.factors[len(g.factors)-1])
+	factor := float64(factors[len(factors)-1])
 	for original := 1 << 10; original <= 1<<20; original *= 2 {
 		matches := true
-		for i, f := range g.factors {
-			turns := float64(original) * math.Pow(theta, -float64(i)/float64(len(g.factors))) / (2 * math.Pi)
+		for i, f := range factors {
+			turns := float64(original) * math.Pow(theta, -float64(i)/float64(len(factors))) / (2 * math.Pi)
 			s := min(1, max(0, (turns-low)/(high-low)))
 			want := 1 / ((1-s)/factor + s)
 			matches = matches && math.Abs(float64(f)-want) <= tolerance*want
 		}
 		if matches {
-			g.factors = nil
 			return config.Object{
 				"rope_type": config.RopeLlama3, "factor": factor, "low_freq_factor": low, "high_freq_factor": high,
 				"original_max_position_embeddings": original,

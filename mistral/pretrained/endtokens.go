@@ -1,12 +1,6 @@
 package pretrained
 
-import (
-	"errors"
-	"io/fs"
-	"path/filepath"
-
-	"github.com/bfpo-go/bfpo/mistral/config"
-)
+import "github.com/bfpo-go/bfpo/mistral/config"
 
 // EndTokens returns the tokens at which generation stops: those of config.json, those of generation_config.json and
 // those of AddEndTokens.
@@ -17,15 +11,3 @@ func (c *Model) EndTokens() []int32 {
 // AddEndTokens adds the tokens with which training ends an answer, first the one that is written behind every answer.
 // Export writes them into the files of a model that was trained.
 func (c *Model) AddEndTokens(ids ...int32) { c.taughtEnds = config.Union(c.taughtEnds, ids) }
-
-// readEndTokens reads the end tokens of generation_config.json, if there is one.
-func (c *Model) readEndTokens() error {
-	data, err := c.source.ReadFile(config.GenerationConfigFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		c.generationEnds, err = c.Config.ParseEndTokens(filepath.Join(c.Path, config.GenerationConfigFile), data)
-	}
-	return err
-}

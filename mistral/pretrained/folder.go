@@ -22,9 +22,7 @@ const (
 
 // folder is a Hugging Face folder whose weight files are open.
 type folder struct {
-	path    string
-	root    *os.Root                     // that the small files may lie in
-	inside  string                       // the folder's place in root
+	smallFiles
 	shards  map[string]*safetensors.File // by file name
 	shardOf map[string]*safetensors.File // by tensor name
 }
@@ -34,12 +32,13 @@ func openFolder(path string) (*folder, error) {
 	if _, err := os.Stat(filepath.Join(path, config.ConfigFile)); err != nil {
 		return nil, fmt.Errorf("%s is not a Hugging Face model folder: %w", path, err)
 	}
-	root, inside, err := folderRoot(path)
+	small, err := openSmallFiles(path)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{path: path, root: root, inside: inside,
-		shards: map[string]*safetensors.File{}, shardOf: map[string]*safetensors.File{}}
+	f := &folder{
+		smallFiles: small, shards: map[string]*safetensors.File{}, shardOf: map[string]*safetensors.File{},
+	}
 	if err := f.openShards(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -66,7 +65,7 @@ func (f *folder) openShards() error {
 		return nil
 	}
 	place := filepath.Join(f.path, indexFile)
-	data, err := f.readSmall(indexFile)
+	data, err := f.read(indexFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: neither %s nor %s is here (weights in other formats must be converted to safetensors first)",
 			f.path, weightsFile, indexFile)
@@ -161,7 +160,7 @@ func (f *folder) ReadFile(name string) ([]byte, error) {
 	if name != filepath.Base(name) {
 		return nil, fmt.Errorf("%s: %q is not the name of a file in this folder", f.path, name)
 	}
-	return f.readSmall(name)
+	return f.read(name)
 }
 
 // Close closes all weight files.

@@ -24,30 +24,36 @@ func sizeLimit(name string) int64 {
 	return maxFileBytes
 }
 
-// folderRoot opens the folder that the files of a model folder may lie in, and returns the model folder's place in it.
-// That is the model folder itself, except in the hub's cache, models--ORG--NAME/snapshots/REVISION, where files are
-// links to ../../blobs/HASH.
-func folderRoot(path string) (root *os.Root, inside string, err error) {
+// smallFiles reads the files of a model folder other than the weights.
+type smallFiles struct {
+	path   string   // of the folder, for messages
+	root   *os.Root // that the files may lie in
+	inside string   // the folder's place in root
+}
+
+// openSmallFiles opens the folder that the files of a model folder may lie in. That is the model folder itself, except
+// in the hub's cache, models--ORG--NAME/snapshots/REVISION, where files are links to ../../blobs/HASH.
+func openSmallFiles(path string) (f smallFiles, err error) {
 	absolute, err := filepath.Abs(path)
 	if err == nil {
 		absolute, err = filepath.EvalSymlinks(absolute)
 	}
 	if err != nil {
-		return nil, "", err
+		return f, err
 	}
-	inside = "."
+	f = smallFiles{path: path, inside: "."}
 	snapshots := filepath.Dir(absolute)
 	if repository := filepath.Dir(snapshots); filepath.Base(snapshots) == "snapshots" &&
 		strings.HasPrefix(filepath.Base(repository), "models--") {
-		inside, absolute = filepath.Join("snapshots", filepath.Base(absolute)), repository
+		f.inside, absolute = filepath.Join("snapshots", filepath.Base(absolute)), repository
 	}
-	root, err = os.OpenRoot(absolute)
-	return root, inside, err
+	f.root, err = os.OpenRoot(absolute)
+	return f, err
 }
 
-// readSmall reads a regular file of the folder. Links that lead out of it, devices, pipes and files above the size
+// read reads a regular file of the folder. Links that lead out of it, devices, pipes and files above the size
 // limit are refused.
-func (f *folder) readSmall(name string) ([]byte, error) {
+func (f smallFiles) read(name string) ([]byte, error) {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%s: "+format, append([]any{filepath.Join(f.path, name)}, args...)...)
 	}
@@ -79,7 +85,7 @@ func (f *folder) readSmall(name string) ([]byte, error) {
 }
 
 // explain returns err with the path as the user knows it. For a link that leads out of the folder it says so.
-func (f *folder) explain(name string, err error) error {
+func (f smallFiles) explain(name string, err error) error {
 	path := filepath.Join(f.path, name)
 	if info, linkErr := f.root.Lstat(filepath.Join(f.inside, name)); linkErr == nil && info.Mode()&fs.ModeSymlink != 0 {
 		target, _ := f.root.Readlink(filepath.Join(f.inside, name))

@@ -130,7 +130,8 @@ func TestChangedFiles(t *testing.T) {
 	other := slices.Clone(data)
 	sum := safetensors.Tensor{Name: norm, DType: dtypes.Float32, Bytes: slices.Clone(read.Bytes)}
 	sum.Bytes[0]++
-	if err := c.CheckUnchanged(sum); err == nil || !strings.Contains(err.Error(), norm+" changed since it was first read") {
+	err = c.CheckUnchanged(sum)
+	if err == nil || !strings.Contains(err.Error(), norm+" changed since it was first read") {
 		t.Errorf("a changed tensor: %v", err)
 	}
 	if _, err := file.WriteAt(other, 0); err != nil {

@@ -87,10 +87,22 @@ func (c *Model) untieHead() error {
 		return fmt.Errorf("%s: %w", c.Path, err)
 	}
 	if !c.Config.TieWordEmbeddings {
-		c.Notices = append(c.Notices, fmt.Sprintf("%s has tie_word_embeddings true and a %s that differs from the embedding: "+
-			"%s is used", c.Path, config.LMHead, config.LMHead))
+		c.Notices = append(c.Notices, fmt.Sprintf("%s has tie_word_embeddings true and a %s that differs from the "+
+			"embedding: %s is used", c.Path, config.LMHead, config.LMHead))
 	}
 	return nil
+}
+
+// readEndTokens reads the end tokens of generation_config.json, if there is one.
+func (c *Model) readEndTokens() error {
+	data, err := c.source.ReadFile(config.GenerationConfigFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		c.generationEnds, err = c.Config.ParseEndTokens(filepath.Join(c.Path, config.GenerationConfigFile), data)
+	}
+	return err
 }
 
 func openSource(path string) (source, error) {
@@ -222,6 +234,22 @@ func (c *Model) ReleasePages() {
 	if f, ok := c.source.(*folder); ok {
 		f.ReleasePages()
 	}
+}
+
+// CheckUnchanged returns an error if a tensor of the model differs from what an earlier call was given. A program that
+// computes with weights and exports them later calls it both times, so that the export is of what was computed with.
+func (c *Model) CheckUnchanged(t safetensors.Tensor) error {
+	var changed error
+	if err := safetensors.CatchFaults(func() error {
+		changed = c.readings.unchanged(t.Name, t.Bytes)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("%s: tensor %s: %w", c.Path, t.Name, err)
+	}
+	if changed != nil {
+		return fmt.Errorf("%s: tensor %w", c.Path, changed)
+	}
+	return nil
 }
 
 // Close closes the files. The Bytes of its tensors must not be used afterwards.

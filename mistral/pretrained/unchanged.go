@@ -5,8 +5,6 @@ import (
 	"sync"
 
 	"github.com/zeebo/xxh3"
-
-	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // readings remembers hashes of what was read from a model's files, so that a file that changes between two readings is
@@ -30,21 +28,5 @@ func (r *readings) unchanged(name string, data []byte) error {
 		r.sums = map[string]xxh3.Uint128{}
 	}
 	r.sums[name] = sum
-	return nil
-}
-
-// CheckUnchanged returns an error if a tensor of the model differs from what an earlier call was given. A program that
-// computes with weights and exports them later calls it both times, so that the export is of what was computed with.
-func (c *Model) CheckUnchanged(t safetensors.Tensor) error {
-	var changed error
-	if err := safetensors.CatchFaults(func() error {
-		changed = c.readings.unchanged(t.Name, t.Bytes)
-		return nil
-	}); err != nil {
-		return fmt.Errorf("%s: tensor %s: %w", c.Path, t.Name, err)
-	}
-	if changed != nil {
-		return fmt.Errorf("%s: tensor %w", c.Path, changed)
-	}
 	return nil
 }

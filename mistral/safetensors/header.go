@@ -16,7 +16,7 @@ import (
 
 // Limits that no model comes near. An entry takes several times its length in memory.
 const (
-	maxKeys = 1 << 18 // of tensors, and of metadata
+	maxKeys = 1 << 17 // of tensors, and of metadata
 	maxDims = 64
 )
 
