@@ -32,6 +32,25 @@ func TestRotaryFrequencies(t *testing.T) {
 	}
 }
 
+// TestYaRNScaling has the frequencies of transformers' formula, to nine digits.
+func TestYaRNScaling(t *testing.T) {
+	freqs := graph.RotaryFrequencies(16, 10000)
+	for _, c := range []struct{ got, want []float64 }{
+		{graph.YaRNScaling(freqs, 10000, 16, 32, 1, 4096, false),
+			[]float64{1, 0.316227766, 0.1, 0.0242111883, 0.0053125, 0.00093880118, 6.25e-05, 1.97642354e-05}},
+		{graph.YaRNScaling(freqs, 10000, 16, 32, 1, 4096, true),
+			[]float64{1, 0.316227766, 0.1, 0.0278613169, 0.0056962144, 0.000816470623, 6.25e-05, 1.97642354e-05}},
+		{graph.YaRNScaling(graph.RotaryFrequencies(16, 500), 500, 4, 2, 1, 32, false), []float64{1, 0.459863298,
+			0.132171408, 0.0243123118, 0.0111803399, 0.00514142797, 0.00236435402, 0.00108727964}},
+	} {
+		for i, want := range c.want {
+			if math.Abs(c.got[i]-want) > 1e-8*want {
+				t.Errorf("frequency %d is %g, want %g", i, c.got[i], want)
+			}
+		}
+	}
+}
+
 func TestRotaryApply(t *testing.T) {
 	// With hd = 4, component 0 is paired with 2, rotated by the position in radians, and 1 with 3, rotated by a
 	// hundredth of it.

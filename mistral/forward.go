@@ -82,12 +82,24 @@ func HeadName(c config.Config) string {
 
 // rotaryTables returns the rotary tables for positions [B, S] under c's scaling, which Validate has checked.
 func rotaryTables(c config.Config, positions *Node) graph.Rotary {
+	return graph.NewScaledRotary(positions, rotaryFrequencies(c), c.RopeScaling.AttentionScale())
+}
+
+// rotaryFrequencies returns the rotary frequencies under c's scaling. Dynamic scaling changes nothing within
+// max_position_embeddings, and longer rows are refused everywhere.
+func rotaryFrequencies(c config.Config) []float64 {
 	freqs := graph.RotaryFrequencies(c.HeadDim, c.RopeTheta)
 	switch s := c.RopeScaling; s.Type {
-	case "linear":
+	case config.RopeLinear:
 		freqs = graph.LinearScaling(freqs, s.Factor)
-	case "llama3":
+	case config.RopeLlama3:
 		freqs = graph.Llama3Scaling(freqs, s.Factor, s.LowFreqFactor, s.HighFreqFactor, s.OriginalMaxPosition)
+	case config.RopeYaRN:
+		freqs = graph.YaRNScaling(freqs, c.RopeTheta, s.Factor, s.BetaFast, s.BetaSlow, s.OriginalMaxPosition,
+			s.KeepsFractionalBounds)
 	}
-	return graph.NewRotary(positions, freqs)
+	if len(c.RopeFactors) > 0 {
+		freqs = graph.DivideFrequencies(freqs, c.RopeFactors)
+	}
+	return freqs
 }

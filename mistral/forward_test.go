@@ -56,6 +56,49 @@ func TestForwardSmall(t *testing.T) {
 	}
 }
 
+// The logits under YaRN and dynamic scaling, from configs in the layouts of transformers 4 and 5, equal those of
+// transformers. Dynamic scaling is recorded within the original length, where it changes nothing.
+func TestForwardRopeScaling(t *testing.T) {
+	const tolerance = 5e-5
+	g, d := openGolden(t, "forward_rope.safetensors"), graphtest.GoDevice(t)
+	configs := goldenConfigs(t, "forward_rope.json")
+	for variant, cases := range map[string][]string{
+		"llama_yarn": {"rows", "packed"}, "llama_dynamic": {"short", "packed"},
+	} {
+		weights := g.weights(variant + "/weights/")
+		for _, layout := range []string{"", "_v4"} {
+			p := device.NewProgram(d, variant, logits(configs[variant+layout], weights.Names))
+			defer p.Close()
+			for _, name := range cases {
+				prefix := variant + "/" + name + "/"
+				r := g.rows(prefix)
+				in := r.input()
+				in[2] = tensors.FromFlatDataAndDimensions(r.documents(), len(r.tokens)/r.length, r.length)
+				got, err := p.Call(localCopies(weights.Values), in)
+				if err != nil {
+					t.Fatalf("%+v", err)
+				}
+				diff := worstDifference(floats(t, got[0][0]), g.floats(prefix+"logits"), g.ints(prefix+"valid"))
+				if !(diff <= tolerance) {
+					t.Errorf("%s%s, %s: logits off by %.2g, tolerance %g", variant, layout, name, diff, tolerance)
+				}
+			}
+		}
+	}
+}
+
+// documents returns the segments of rows in which a new document begins at each position 0.
+func (r rows) documents() []int32 {
+	segments, number := make([]int32, len(r.positions)), int32(0)
+	for i, position := range r.positions {
+		if position == 0 {
+			number = number%100 + 1
+		}
+		segments[i] = r.attention[i] * number << graph.BranchBits
+	}
+	return segments
+}
+
 // localCopies returns copies of tensors on the host. A tensor belongs to the first device that used it, a copy can
 // go to any.
 func localCopies(values []*tensors.Tensor) []*tensors.Tensor {

@@ -98,7 +98,9 @@ func goldenConfigs(t *testing.T, name string) map[string]config.Config {
 	configs := map[string]config.Config{}
 	for variant, meta := range file.Meta {
 		keys := meta.Config
-		keys["architectures"], keys["model_type"] = []string{"MistralForCausalLM"}, "mistral"
+		if keys["architectures"] == nil {
+			keys["architectures"], keys["model_type"] = []string{"MistralForCausalLM"}, "mistral"
+		}
 		data, err := json.Marshal(keys)
 		if err != nil {
 			t.Fatal(err)

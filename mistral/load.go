@@ -16,7 +16,7 @@ import (
 
 // Model is a network whose base weights are on a device or on the devices of a mesh.
 type Model struct {
-	Config     config.Config
+	Config     config.Config     // EOSTokenIDs are all tokens at which generation stops
 	Base       *device.TensorSet // the base weights in the order of Config.Tensors; training does not change them
 	Pretrained *pretrained.Model // the source of the weights; LoadMasters and Export need it open
 }
@@ -45,7 +45,9 @@ func LoadOnMesh(d *device.Device, mesh *device.Mesh, c *pretrained.Model, dtype 
 		return nil, err
 	}
 	c.ReleasePages() // the device has its own copy of the weights
-	return &Model{Config: c.Config, Base: base, Pretrained: c}, nil
+	m := &Model{Config: c.Config, Base: base, Pretrained: c}
+	m.Config.EOSTokenIDs = c.EndTokens()
+	return m, nil
 }
 
 // upload reads tensors, converts them to their dtype and uploads them, several at a time. It shards the tensors for
@@ -64,6 +66,9 @@ func upload(d *device.Device, mesh *device.Mesh, sharded func(name string, dims 
 	return device.UploadAll(mesh, names, func(i int) ([]*tensors.Tensor, bool, error) {
 		spec := specs[i]
 		t, err := c.Tensor(spec.Name)
+		if err == nil {
+			err = c.CheckUnchanged(t)
+		}
 		if err != nil {
 			return nil, false, err
 		}
@@ -72,8 +77,8 @@ func upload(d *device.Device, mesh *device.Mesh, sharded func(name string, dims 
 		row := len(t.Bytes) / spec.Dims[0] // bytes
 		parts, err := d.UploadOnMesh(mesh, shapes.Make(to, spec.Dims...), shard, func(first, end int) ([]byte, error) {
 			rows := safetensors.Tensor{Name: t.Name, DType: t.DType, Dims: t.Dims, Bytes: t.Bytes[first*row : end*row]}
-			elements, err := pretrained.Convert(rows, to, buffer)
-			if t.DType != to && err == nil {
+			elements, err := pretrained.ConvertCopy(rows, to, buffer)
+			if err == nil {
 				buffer = elements
 			}
 			return elements, err

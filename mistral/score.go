@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 
@@ -85,8 +86,12 @@ func (s *Scorer) Score(ctx context.Context, sequences []Sequence) ([]Score, erro
 		return nil, fmt.Errorf("score: %w", err)
 	}
 	for row := range scores {
-		for _, logp := range scores[row].TokenLogProbs {
+		for i, logp := range scores[row].TokenLogProbs {
 			scores[row].LogProb += float64(logp)
+			if math.IsNaN(float64(logp)) || math.IsInf(float64(logp), 0) {
+				return nil, fmt.Errorf("score: row %d: the log-probability of token %d of the response is %v: "+
+					"the weights are not finite or have diverged", row, i, logp)
+			}
 		}
 	}
 	return scores, nil

@@ -17,8 +17,12 @@ func CheckMaxLength(c recipe.Config, m config.Config) error {
 		key, length = "max_seq_length", c.MaxSeqLength
 	}
 	if length > m.MaxPositionEmbeddings {
-		return c.UsageErrorf(key, "%d is longer than the model's max_position_embeddings, %d",
-			length, m.MaxPositionEmbeddings)
+		reason := ""
+		if m.RopeScaling.Type == config.RopeDynamic {
+			reason = ", behind which dynamic rotary scaling depends on the length of a batch, which is not supported"
+		}
+		return c.UsageErrorf(key, "%d is longer than the model's max_position_embeddings, %d%s",
+			length, m.MaxPositionEmbeddings, reason)
 	}
 	return nil
 }

@@ -19,7 +19,8 @@ type ChatTokenizer struct {
 }
 
 // NewChatTokenizer reads a model's tokenizer and chat template. A chatTemplate that is not empty replaces the model's
-// own: it is Jinja source, or a name that chat.NamedTemplate knows.
+// own: it is Jinja source, or a name that chat.NamedTemplate knows. The tokens that the two put behind an answer become
+// end tokens of c.
 func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, error) {
 	tokenizer, err := tokenizer.New(c.ReadFile)
 	if err != nil {
@@ -46,6 +47,7 @@ func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, 
 	if t.Template, err = chat.NewTemplate(t.TemplateSource, bos, eos); err != nil {
 		return ChatTokenizer{}, fmt.Errorf("chat template: %w", err)
 	}
+	c.AddEndTokens(endTokens(t.Tokenizer, t.Template)...)
 	return t, nil
 }
 

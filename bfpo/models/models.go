@@ -44,7 +44,8 @@ func QuickstartWheel() wheel.Wheel {
 //   - a folder in Hugging Face layout, the output folder of a training run, or a .gguf file;
 //   - ID or ID@REVISION: a model on the hub.
 //
-// An empty cache means the user's cache folder. log gets lines about a download.
+// An empty cache means the user's cache folder. log gets lines about a download and about what a user should know of
+// the model's files.
 func Open(ctx context.Context, name string, hub *hub.Hub, cache string, log *slog.Logger) (
 	*pretrained.Model, error) {
 	file, err := findModel(ctx, name, hub, cache, log)
@@ -53,7 +54,14 @@ func Open(ctx context.Context, name string, hub *hub.Hub, cache string, log *slo
 	} else if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
-	return pretrained.Open(file)
+	model, err := pretrained.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	for _, notice := range model.Notices {
+		log.Info(notice)
+	}
+	return model, nil
 }
 
 // findModel returns the folder or file of a model, or the name tiny; see Open. A model on the hub is downloaded.

@@ -6,14 +6,17 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
 	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/plan"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/step"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/device"
+	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
@@ -73,11 +76,26 @@ func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub
 		return err
 	}
 	defer file.Close()
+	if err := checkMasters(file, run, model.Config); err != nil {
+		return fmt.Errorf("checkpoint %s: %s: %w", saved.Path, step.MastersFile, err)
+	}
 	masters, err := step.UploadTensors(d, nil, file, file.Names())
 	if err != nil {
 		return err
 	}
 	return pretrained.Export(dir, model, masters, run.ExportDType(model.Config.DType))
+}
+
+// checkMasters checks that a checkpoint holds exactly the weights that its run trains.
+func checkMasters(file *safetensors.File, run recipe.Config, network config.Config) error {
+	names, err := plan.Trainable(run, network)
+	if err != nil {
+		return err
+	}
+	specs := slices.DeleteFunc(network.Tensors(), func(s config.TensorSpec) bool {
+		return !slices.Contains(names, s.Name)
+	})
+	return step.CheckTensors(file, specs)
 }
 
 // readRunConfig reads the resolved recipe of the run that saved a checkpoint in RUN/checkpoints/step-N.

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/report"
@@ -48,6 +49,9 @@ func Trainable(c recipe.Config, network config.Config) ([]string, error) {
 func Compile(d *device.Device, c recipe.Config, network config.Config, train, measured []batch.Shape,
 	log *slog.Logger) (Step, error) {
 	names, err := Trainable(c, network)
+	if err == nil {
+		err = checkShapes(c, network, slices.Concat(train, measured))
+	}
 	if err != nil {
 		return Step{}, err
 	}

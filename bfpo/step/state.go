@@ -14,6 +14,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
@@ -155,21 +156,19 @@ func (s *State) Restore(d *device.Device, c *checkpoint.Checkpoint) error {
 	return nil
 }
 
-// readTensors uploads the tensors of a file in the order, and after checking the shapes, of like.
+// readTensors uploads the tensors of a file in the order of like, after CheckTensors.
 func readTensors(d *device.Device, path string, like *device.TensorSet) (*device.TensorSet, error) {
 	file, err := safetensors.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
+	specs := make([]config.TensorSpec, len(like.Names))
 	for i, name := range like.Names {
-		data, err := file.Tensor(name)
-		if err != nil {
-			return nil, err
-		}
-		if shape, want := shapes.Make(data.DType, data.Dims...), like.Shape(i); !shape.Equal(want) {
-			return nil, fmt.Errorf("%s: tensor %s is %s, the model wants %s", path, name, shape, want)
-		}
+		specs[i] = config.TensorSpec{Name: name, Dims: like.Shape(i).Dimensions}
+	}
+	if err := CheckTensors(file, specs); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	read, err := UploadTensors(d, like.Mesh, file, like.Names)
 	if err != nil {
@@ -189,6 +188,9 @@ func UploadTensors(
 		data, err := file.Tensor(names[i])
 		if err != nil {
 			return nil, false, err
+		}
+		if len(data.Bytes) == 0 || len(data.Dims) == 0 {
+			return nil, false, fmt.Errorf("tensor %s: %v is not the shape of a weight", data.Name, data.Dims)
 		}
 		cut, row := mesh.IsSharded(data.Name, data.Dims), len(data.Bytes)/data.Dims[0]
 		parts, err := d.UploadOnMesh(mesh, shapes.Make(data.DType, data.Dims...), cut, func(first, end int) ([]byte, error) {

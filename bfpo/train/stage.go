@@ -46,7 +46,7 @@ func (s *Stage) load() (err error) {
 	if err != nil {
 		return err
 	}
-	if err := model.CheckTensors(); err != nil { // now, not after minutes of compiling
+	if err := errors.Join(model.CheckTensors(), model.CheckExport()); err != nil { // now, not after minutes of compiling
 		return err
 	}
 	var state step.State

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -114,6 +115,20 @@ func TestScore(t *testing.T) {
 	} {
 		call(t, in, "score", "-model=tiny").wants(t, exitFailed, text)
 	}
+}
+
+// TestScoreNotFinite scores with weights that hold a NaN.
+func TestScoreNotFinite(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "model")
+	mustCall(t, "", "export", "-model=tiny", "-out="+dir)
+	path := filepath.Join(dir, "model.safetensors")
+	weights := []byte(read(t, path))
+	copy(weights[len(weights)-4:], []byte{0, 0, 0xc0, 0x7f})
+	if err := os.WriteFile(path, weights, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	in := `{"prompt_ids": [1, 50], "response_ids": [60, 511]}`
+	call(t, in, "score", "-platform=go", "-model="+dir).wants(t, exitFailed, "log-probability", "not finite")
 }
 
 func TestGenerate(t *testing.T) {

@@ -25,6 +25,7 @@ type Config struct {
 	RMSNormEps            float64
 	RopeTheta             float64
 	RopeScaling           RopeScaling // the zero value is no scaling
+	RopeFactors           []float32   `json:",omitempty"` // divide the frequencies; from a GGUF file, nil = all are 1
 	SlidingWindow         int         // keys that a query attends to, its own included; 0 = all (always for Llama)
 	MaxPositionEmbeddings int
 	TieWordEmbeddings     bool
@@ -36,16 +37,6 @@ type Config struct {
 	DType string // the file's torch_dtype or dtype ("float32", "bfloat16", "float16"); "" when it has neither
 
 	extra map[string]json.RawMessage // all other keys of the file, verbatim
-}
-
-// RopeScaling changes the rotary frequencies for long contexts.
-type RopeScaling struct {
-	Type   string  // "" (none), "linear" or "llama3"
-	Factor float64 // positions are divided by Factor; llama3 does this to low frequencies only
-
-	// For llama3 only.
-	LowFreqFactor, HighFreqFactor float64
-	OriginalMaxPosition           int
 }
 
 // The supported architectures.
@@ -87,7 +78,10 @@ func (c Config) Validate() error {
 			}
 		}
 	}
-	return c.RopeScaling.validate()
+	if n := len(c.RopeFactors); n > 0 && n != c.HeadDim/2 {
+		return fmt.Errorf("%d rope factors for heads of width %d (want one for every two values)", n, c.HeadDim)
+	}
+	return errors.Join(c.validateTensorSizes(), c.RopeScaling.validate())
 }
 
 // validateSizes checks every size and how the sizes fit together.
@@ -121,29 +115,29 @@ func (c Config) validateSizes() error {
 	return nil
 }
 
-func (s RopeScaling) validate() error {
-	positive := func(key string, v float64) error {
-		if !(v > 0) || math.IsInf(v, 0) {
-			return fmt.Errorf("key rope_scaling.%s: %g must be a positive number", key, v)
+// Limits far above the sizes of any known network, and below those at which a compiler's own arithmetic overflows.
+const (
+	maxWidth          = 1 << 20 // of hidden states, of the MLP and of all heads together
+	maxVocabulary     = 1 << 24
+	maxTensorElements = 1 << 40
+)
+
+// validateTensorSizes checks the sizes of the matrices.
+func (c Config) validateTensorSizes() error {
+	for _, m := range []struct {
+		keys             string
+		rows, cols, most int
+	}{
+		{"vocab_size and hidden_size", c.VocabSize, c.HiddenSize, maxVocabulary},
+		{"intermediate_size and hidden_size", c.IntermediateSize, c.HiddenSize, maxWidth},
+		{"num_attention_heads, head_dim and hidden_size", c.NumAttentionHeads * c.HeadDim, c.HiddenSize, maxWidth},
+	} {
+		if m.rows > m.most || m.cols > maxWidth || int64(m.rows)*int64(m.cols) > maxTensorElements {
+			return fmt.Errorf("keys %s: a matrix of %d x %d elements is larger than any known network has",
+				m.keys, m.rows, m.cols)
 		}
-		return nil
 	}
-	switch s.Type {
-	case "":
-		return nil
-	case "linear":
-		return positive("factor", s.Factor)
-	case "llama3":
-		err := errors.Join(positive("factor", s.Factor), positive("low_freq_factor", s.LowFreqFactor),
-			positive("high_freq_factor", s.HighFreqFactor),
-			positive("original_max_position_embeddings", float64(s.OriginalMaxPosition)))
-		if err == nil && s.HighFreqFactor <= s.LowFreqFactor {
-			err = fmt.Errorf("key rope_scaling.high_freq_factor: %g must be above low_freq_factor %g",
-				s.HighFreqFactor, s.LowFreqFactor)
-		}
-		return err
-	}
-	return fmt.Errorf("key rope_scaling.rope_type: %q is not supported (supported: default, linear, llama3)", s.Type)
+	return nil
 }
 
 // CheckVocabulary returns an error unless the embedding has a row for every id of a tokenizer with size entries.

@@ -2,11 +2,15 @@ package config
 
 import (
 	"encoding/json"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 // mistral7B is the config.json of Mistral-7B-v0.1 in the layout of transformers 4. Its use_cache does not affect
@@ -18,7 +22,7 @@ const mistral7B = `{"architectures": ["MistralForCausalLM"], "bos_token_id": 1, 
 "torch_dtype": "bfloat16", "use_cache": true, "vocab_size": 32000}`
 
 // withKeys returns base with some keys replaced; the value "absent" removes a key.
-func withKeys(t *testing.T, base string, changes map[string]any) []byte {
+func withKeys(t testing.TB, base string, changes map[string]any) []byte {
 	t.Helper()
 	keys := map[string]any{}
 	if err := json.Unmarshal([]byte(base), &keys); err != nil {
@@ -93,6 +97,20 @@ func TestParseVariants(t *testing.T) {
 			return c.RopeTheta == 5e5 && c.RopeScaling == RopeScaling{Type: "llama3", Factor: 8, LowFreqFactor: 1,
 				HighFreqFactor: 4, OriginalMaxPosition: 8192}
 		}},
+		{"yarn", map[string]any{"rope_scaling": map[string]any{"type": "yarn", "factor": 4.5, "beta_fast": 16,
+			"mscale": 0.5, "mscale_all_dim": 2, "truncate": false, "finetuned": true}}, func(c Config) bool {
+			return c.RopeScaling == RopeScaling{Type: "yarn", Factor: 4.5, OriginalMaxPosition: 32768, BetaFast: 16,
+				BetaSlow: 1, MScale: 0.5, MScaleAllDim: 2, KeepsFractionalBounds: true}
+		}},
+		{"yarn without a factor", map[string]any{"rope_parameters": map[string]any{"rope_type": "yarn"},
+			"original_max_position_embeddings": 8192}, func(c Config) bool {
+			return c.RopeScaling == RopeScaling{Type: "yarn", Factor: 4, OriginalMaxPosition: 8192, BetaFast: 32, BetaSlow: 1}
+		}},
+		{"dynamic", map[string]any{"rope_scaling": map[string]any{"type": "dynamic", "factor": 2.0}},
+			func(c Config) bool { return c.RopeScaling == RopeScaling{Type: "dynamic", Factor: 2} }},
+		{"a scaling twice", map[string]any{"rope_scaling": map[string]any{"type": "linear", "factor": 2.0},
+			"rope_parameters": map[string]any{"rope_type": "linear", "factor": 2, "rope_theta": 10000}},
+			func(c Config) bool { return c.RopeScaling == RopeScaling{Type: "linear", Factor: 2} }},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -125,7 +143,22 @@ func TestParseErrors(t *testing.T) {
 		{"attention_bias", true, "key attention_bias"},
 		{"mlp_bias", true, "key mlp_bias"},
 		{"hidden_act", "gelu", "key hidden_act"},
-		{"rope_scaling", map[string]any{"rope_type": "yarn", "factor": 4}, `rope_scaling.rope_type: "yarn"`},
+		{"rope_scaling", map[string]any{"rope_type": "longrope", "factor": 4}, `rope_scaling.rope_type: "longrope"`},
+		{"rope_scaling", map[string]any{"rope_type": "yarn", "factor": -4}, "rope_scaling.factor"},
+		{"rope_scaling", map[string]any{"rope_type": "yarn", "factor": 4, "attention_factor": 0}, "attention_factor"},
+		{"rope_scaling", map[string]any{"rope_type": "yarn", "factor": 4, "attn_factor": 2}, "rope_scaling.attn_factor"},
+		{"rope_scaling", map[string]any{"full_attention": map[string]any{"rope_type": "default"}},
+			"rope_scaling.full_attention"},
+		{"rope_parameters", map[string]any{"rope_type": "linear", "factor": 2, "short_factor": []int{1}}, "short_factor"},
+		{"attention_dropout", 0.1, "key attention_dropout"},
+		{"use_sliding_window", false, "key use_sliding_window"},
+		{"layer_types", []string{"full_attention", "full_attention"}, "key layer_types"},
+		{"layer_types", []string{"chunked_attention"}, "chunked_attention"},
+		{"layer_types", []string{"sliding_attention", "sliding_attention"}, ""},
+		{"attention_dropout", 0, ""},
+		{"head_dim", nil, ""},
+		{"vocab_size", 1<<31 - 1, "keys vocab_size and hidden_size"},
+		{"intermediate_size", 1<<31 - 1, "keys intermediate_size and hidden_size"},
 		{"rope_scaling", map[string]any{"rope_type": "linear"}, "rope_scaling.factor"},
 		{"rope_parameters", map[string]any{"rope_theta": 1e4, "partial_rotary_factor": 0.5}, "partial_rotary_factor"},
 		{"quantization_config", map[string]any{"quant_method": "gptq"}, "key quantization_config"},
@@ -154,6 +187,26 @@ func TestParseErrors(t *testing.T) {
 		}
 		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "m/config.json: ") {
 			t.Errorf("%s = %v: error %v, want one that names the file and %q", test.key, test.value, err, test.want)
+		}
+	}
+}
+
+// TestAttentionScale has the values of transformers for the published Yarn-Llama-2 and DeepSeek scalings.
+func TestAttentionScale(t *testing.T) {
+	for _, test := range []struct {
+		scaling RopeScaling
+		want    float64
+	}{
+		{RopeScaling{Type: RopeYaRN, Factor: 16}, 1.2772588722239781},
+		{RopeScaling{Type: RopeYaRN, Factor: 0.5}, 1},
+		{RopeScaling{Type: RopeYaRN, Factor: 40, MScale: 1, MScaleAllDim: 1}, 1},
+		{RopeScaling{Type: RopeYaRN, Factor: 40, MScale: 0.707, MScaleAllDim: 1}, 0.9210423553163399},
+		{RopeScaling{Type: RopeYaRN, Factor: 40, MScale: 0.707}, 1.3688879454113936},
+		{RopeScaling{Type: RopeYaRN, Factor: 40, AttentionFactor: 0.5}, 0.5},
+		{RopeScaling{Type: RopeLinear, Factor: 40}, 1},
+	} {
+		if got := test.scaling.AttentionScale(); math.Abs(got-test.want) > 1e-15 {
+			t.Errorf("%+v: %v, want %v", test.scaling, got, test.want)
 		}
 	}
 }
@@ -190,17 +243,58 @@ func TestCheckVocabulary(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(mistral7B))
 	f.Add([]byte(`{"architectures": ["LlamaForCausalLM"], "rope_scaling": {"rope_type": "llama3"}, "eos_token_id": [1]}`))
+	f.Add(withKeys(f, mistral7B, map[string]any{"rope_parameters": map[string]any{"rope_type": "yarn", "factor": 4,
+		"mscale": 0.5, "mscale_all_dim": 2, "truncate": false}, "layer_types": []string{"sliding_attention"}}))
+	f.Add([]byte(`{"model_type":"llama","vocab_size":2147483647,"hidden_size":2147483647,"num_hidden_layers":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := Parse("config.json", data)
-		if err != nil {
-			return
-		}
-		out, err := c.JSON("float32")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Parse("config.json", out); err != nil {
-			t.Fatalf("the written config cannot be parsed: %v\n%s", err, out)
-		}
+		fuzztest.Bounded(t, len(data), func() { parseTwice(t, data) })
+	})
+}
+
+// parseTwice parses a config, writes it and parses what was written.
+func parseTwice(t *testing.T, data []byte) {
+	c, err := Parse("config.json", data)
+	if err != nil {
+		return
+	}
+	out, err := c.JSON("float32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Parse("config.json", out)
+	if err != nil {
+		t.Fatalf("the written config cannot be parsed: %v\n%s", err, out)
+	}
+	again.DType = c.DType
+	if d := cmp.Diff(c, again, cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateEmpty()); d != "" {
+		t.Fatalf("the written config differs: %s\n%s", d, out)
+	}
+	c.Tensors()
+}
+
+func FuzzAlignGeneration(f *testing.F) {
+	f.Add([]byte(`{"eos_token_id": [0, 2], "bos_token_id": 1, "_from_model_config": true}`))
+	f.Add([]byte(`{"eos_token_id": null}`))
+	c, taught := Config{VocabSize: 8}, []int32{2, 5}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fuzztest.Bounded(t, len(data), func() {
+			ids, err := c.ParseEndTokens("generation_config.json", data)
+			if err != nil {
+				return
+			}
+			out, err := c.AlignGeneration("generation_config.json", data, taught)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := c.ParseEndTokens("generation_config.json", out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range Union(ids, taught) {
+				if !slices.Contains(got, id) {
+					t.Fatalf("token %d is missing from %v", id, got)
+				}
+			}
+		})
 	})
 }

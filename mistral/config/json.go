@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -12,6 +13,10 @@ import (
 // JSON returns the config as a config.json in the layout of transformers 4, which transformers 5 reads too. dtype
 // is the torch_dtype of the weights in the same folder ("float32", "bfloat16"). Keys are in alphabetical order.
 func (c Config) JSON(dtype string) ([]byte, error) {
+	if len(c.RopeFactors) > 0 {
+		return nil, errors.New("the GGUF file's rope_freqs.weight are not the factors of any rope_scaling that " +
+			"config.json can name: export is not possible, use the model's Hugging Face folder")
+	}
 	out := map[string]any{}
 	for key, value := range c.extra {
 		out[key] = value
@@ -32,16 +37,34 @@ func (c Config) JSON(dtype string) ([]byte, error) {
 			out["sliding_window"] = c.SlidingWindow
 		}
 	}
-	switch s := c.RopeScaling; s.Type {
-	case "linear":
-		out["rope_scaling"] = map[string]any{"rope_type": s.Type, "factor": floatJSON(s.Factor)}
-	case "llama3":
-		out["rope_scaling"] = map[string]any{
-			"rope_type": s.Type, "factor": floatJSON(s.Factor), "low_freq_factor": floatJSON(s.LowFreqFactor),
-			"high_freq_factor": floatJSON(s.HighFreqFactor), "original_max_position_embeddings": s.OriginalMaxPosition,
-		}
+	if scaling := scalingJSON(c.RopeScaling); scaling != nil {
+		out["rope_scaling"] = scaling
 	}
 	return Marshal(out)
+}
+
+// scalingJSON returns the value of rope_scaling in config.json, nil for no scaling.
+func scalingJSON(s RopeScaling) Object {
+	if s.Type == "" {
+		return nil
+	}
+	out := Object{"rope_type": s.Type, "factor": floatJSON(s.Factor)}
+	if s.OriginalMaxPosition > 0 {
+		out["original_max_position_embeddings"] = s.OriginalMaxPosition
+	}
+	for key, value := range map[string]float64{
+		"low_freq_factor": s.LowFreqFactor, "high_freq_factor": s.HighFreqFactor, "beta_fast": s.BetaFast,
+		"beta_slow": s.BetaSlow, "attention_factor": s.AttentionFactor, "mscale": s.MScale,
+		"mscale_all_dim": s.MScaleAllDim,
+	} {
+		if value != 0 {
+			out[key] = floatJSON(value)
+		}
+	}
+	if s.KeepsFractionalBounds {
+		out["truncate"] = false
+	}
+	return out
 }
 
 // floatJSON writes a whole number as 10000.0, since some versions of transformers reject an integer where they

@@ -23,6 +23,7 @@ func Parse(file string, data []byte) (Config, error) {
 	c.EOSTokenIDs = r.tokens("eos_token_id", 2)
 	c.DType = r.text("dtype", r.text("torch_dtype", ""))
 	r.rejectUnsupported()
+	r.readLayerTypes(c)
 	if r.err != nil {
 		return Config{}, r.err
 	}
@@ -90,49 +91,6 @@ func (r *keyReader) readSizes(c *Config) {
 	}
 }
 
-// ropeKeys are the keys of rope_scaling (transformers 4) and of rope_parameters (transformers 5).
-type ropeKeys struct {
-	RopeType       string   `json:"rope_type"`
-	Type           string   `json:"type"` // the older name of rope_type
-	Theta          *float64 `json:"rope_theta"`
-	Factor         float64  `json:"factor"`
-	LowFreqFactor  float64  `json:"low_freq_factor"`
-	HighFreqFactor float64  `json:"high_freq_factor"`
-	Original       int      `json:"original_max_position_embeddings"`
-	Partial        *float64 `json:"partial_rotary_factor"`
-}
-
-// readRope reads the rotary base and the rotary scaling in both layouts.
-func (r *keyReader) readRope(c *Config) {
-	c.RopeTheta = r.number("rope_theta", DefaultRopeTheta)
-	for _, key := range []string{"rope_scaling", "rope_parameters"} {
-		var k ropeKeys
-		if !r.decode(key, &k) {
-			continue
-		}
-		if k.Theta != nil {
-			c.RopeTheta = *k.Theta
-		}
-		if k.Partial != nil && *k.Partial != 1 {
-			r.fail(key+".partial_rotary_factor", "%g is not supported (only 1)", *k.Partial)
-		}
-		kind := k.RopeType
-		if kind == "" {
-			kind = k.Type
-		}
-		switch kind {
-		case "", "default":
-		case "linear":
-			c.RopeScaling = RopeScaling{Type: kind, Factor: k.Factor}
-		case "llama3":
-			c.RopeScaling = RopeScaling{Type: kind, Factor: k.Factor, LowFreqFactor: k.LowFreqFactor,
-				HighFreqFactor: k.HighFreqFactor, OriginalMaxPosition: k.Original}
-		default:
-			r.fail(key+".rope_type", "%q is not supported (supported: default, linear, llama3)", kind)
-		}
-	}
-}
-
 // rejectUnsupported fails on keys that ask for a computation this project does not implement.
 func (r *keyReader) rejectUnsupported() {
 	if act := r.text("hidden_act", "silu"); act != "silu" && act != "swish" {
@@ -144,15 +102,42 @@ func (r *keyReader) rejectUnsupported() {
 		}
 		delete(r.used, key) // so that JSON writes the key back
 	}
+	if f := r.number("attention_dropout", 0); f != 0 {
+		r.fail("attention_dropout", "%g is not supported: training is computed without dropout, set it to 0", f)
+	}
+	delete(r.used, "attention_dropout")
 	if f := r.number("partial_rotary_factor", 1); f != 1 {
 		r.fail("partial_rotary_factor", "%g is not supported (only 1)", f)
 	}
 	if r.has("quantization_config") && !slices.Equal(r.keys["quantization_config"], []byte("null")) {
 		r.fail("quantization_config", "quantised weights are not supported: use the original checkpoint")
 	}
+}
+
+// readLayerTypes checks that all layers have the same kind of attention, and the kind that sliding_window asks for.
+func (r *keyReader) readLayerTypes(c Config) {
 	var types []string
 	r.decode("layer_types", &types)
-	if slices.Contains(types, "sliding_attention") && slices.Contains(types, "full_attention") {
-		r.fail("layer_types", "a mixture of layers with and without a sliding window is not supported")
+	want, other := "full_attention", "sliding_attention"
+	if c.SlidingWindow > 0 {
+		want, other = other, want
 	}
+	for _, kind := range types {
+		if kind != want && kind != other {
+			r.fail("layer_types", "layers with %q are not supported", kind)
+		}
+	}
+	switch {
+	case slices.Contains(types, "sliding_attention") && slices.Contains(types, "full_attention"):
+		r.fail("layer_types", "a mixture of layers with and without a sliding window is not supported")
+	case slices.Contains(types, other):
+		r.fail("layer_types", "%q does not agree with sliding_window %d of a %s (0 = none)", other, c.SlidingWindow,
+			c.Architecture)
+	}
+	uses := true
+	if r.decode("use_sliding_window", &uses); !uses && c.SlidingWindow > 0 {
+		r.fail("use_sliding_window", "false does not agree with sliding_window %d of a %s: set sliding_window to null",
+			c.SlidingWindow, c.Architecture)
+	}
+	delete(r.used, "use_sliding_window")
 }

@@ -5,9 +5,9 @@
 // chat_template.jinja) from the metadata.
 //
 // Files are not trusted: every length in the header is checked against the size of the file before the library that
-// parses it runs, and names, types, shapes and offsets are checked afterwards. Other architectures, mixtures of
-// experts, biases, rope factors, other rotary scalings, quantisations that cannot be decoded and unknown
-// pre-tokenizers are refused by name.
+// parses it runs, and names, types, shapes and offsets are checked by the rules of llama.cpp. Other architectures,
+// mixtures of experts, biases, quantisations that cannot be decoded, unknown pre-tokenizers, and metadata that changes
+// the computation and is not read here are refused by name.
 //
 // The format itself is read by go-huggingface.
 package gguf

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/bits"
 	"slices"
 	"strings"
 
@@ -22,6 +21,8 @@ type File struct {
 	file    *gguf.File
 	reader  *gguf.Reader
 	tensors map[string]tensorInfo // by Hugging Face name
+	factors []float32             // divide the rotary frequencies; nil if scaling describes them
+	scaling config.Object         // rope_scaling of config.json; nil for none
 }
 
 // tensorInfo describes a tensor of the file.
@@ -40,121 +41,52 @@ func Open(path string) (g *File, err error) {
 		return nil, err
 	}
 	size := uint64(len(mapping))
-	err = scanHeader(mapping)
-	if mapping != nil {
+	var layout layout
+	faulted := safetensors.CatchFaults(func() error {
+		layout, err = scanHeader(mapping)
+		return err
+	})
+	if err = faulted; mapping != nil {
 		err = errors.Join(err, mapping.Unmap())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	defer func() {
-		if err != nil {
-			g, err = nil, fmt.Errorf("%s: %w", path, err)
-		}
-	}()
 	file, err := gguf.Open(path)
 	if err != nil {
-		return nil, err
-	}
-	if err := checkTensors(file, size); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	g = &File{path: path, file: file}
+	if err := g.open(layout, size); err != nil {
+		if g.reader != nil {
+			err = errors.Join(err, g.Close())
+		}
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return g, nil
+}
+
+// open checks the header of a file of size bytes and opens its tensors.
+func (g *File) open(l layout, size uint64) (err error) {
+	m := &metadataReader{file: g.file}
+	if err := errors.Join(l.check(g.file, size), m.checkKeys()); err != nil {
+		return err
+	}
 	if err := g.nameTensors(); err != nil {
-		return nil, err
+		return err
 	}
-	g.reader, err = gguf.NewReader(file)
-	return g, err
-}
-
-// checkTensors checks what the library does not: duplicate names, tensors outside the file, overlaps, and types
-// that cannot be dequantised.
-func checkTensors(file *gguf.File, size uint64) error {
-	keys := map[string]bool{}
-	for _, kv := range file.KeyValues {
-		if keys[kv.Key] {
-			return fmt.Errorf("metadata key %s appears twice", kv.Key)
-		}
-		keys[kv.Key] = true
+	if g.reader, err = gguf.NewReader(g.file); err != nil {
+		return err
 	}
-	start := uint64(file.DataOffset())
-	if a := file.Alignment; a > 1<<20 || a&(a-1) != 0 || (start > size && len(file.TensorInfos) > 0) {
-		return fmt.Errorf("alignment %d places the data at byte %d of %d", a, start, size)
+	factors, err := readRopeFactors(g.file, g.reader, m.headWidth())
+	if err != nil {
+		return err
 	}
-	names, end := map[string]bool{}, uint64(0)
-	for _, t := range file.TensorInfos { // in the order of their offsets
-		if names[t.Name] {
-			return fmt.Errorf("tensor %s appears twice", t.Name)
-		}
-		names[t.Name] = true
-		bytes, err := tensorBytes(t)
-		if err != nil {
-			return fmt.Errorf("tensor %s: %w", t.Name, err)
-		}
-		if t.Offset < end {
-			return fmt.Errorf("tensor %s: overlaps the tensor before it", t.Name)
-		}
-		if t.Offset > size-start || bytes > size-start-t.Offset {
-			return fmt.Errorf("tensor %s: its %d bytes at %d are beyond the end of the file: it is truncated or damaged",
-				t.Name, bytes, t.Offset)
-		}
-		end = t.Offset + bytes
+	g.scaling = m.ropeScaling(factors, m.number("llama.rope.freq_base", config.DefaultRopeTheta))
+	if g.scaling == nil {
+		g.factors = factors
 	}
-	return restoreOrder(file)
-}
-
-// restoreOrder puts the tensor descriptions back into the order of the file. The library sorts them by offset after
-// it has recorded the place of each name, so that in a file with any other order it would return one tensor's data
-// under another's name.
-func restoreOrder(file *gguf.File) error {
-	place := map[string]int{}
-	for i, t := range file.TensorInfos {
-		place[t.Name] = i
-	}
-	original := make([]gguf.TensorInfo, len(file.TensorInfos))
-	for _, t := range file.TensorInfos {
-		found, ok := file.GetTensorInfo(t.Name)
-		if !ok {
-			return fmt.Errorf("tensor %s: missing from the library's index", t.Name)
-		}
-		original[place[found.Name]] = t
-	}
-	copy(file.TensorInfos, original)
-	for _, t := range original {
-		if found, _ := file.GetTensorInfo(t.Name); found.Name != t.Name {
-			return fmt.Errorf("tensor %s: the library's index returns %s", t.Name, found.Name)
-		}
-	}
-	return nil
-}
-
-// tensorBytes returns the number of bytes that a tensor takes up in the file.
-func tensorBytes(t gguf.TensorInfo) (uint64, error) {
-	switch t.Type {
-	case gguf.TensorTypeF32, gguf.TensorTypeF16, gguf.TensorTypeBF16,
-		gguf.TensorTypeQ4_0, gguf.TensorTypeQ4_1, gguf.TensorTypeQ5_0, gguf.TensorTypeQ5_1, gguf.TensorTypeQ8_0,
-		gguf.TensorTypeQ2_K, gguf.TensorTypeQ3_K, gguf.TensorTypeQ4_K, gguf.TensorTypeQ5_K, gguf.TensorTypeQ6_K:
-	default:
-		return 0, fmt.Errorf("type %s is not supported", t.Type)
-	}
-	if len(t.Shape) == 0 {
-		return 0, errors.New("it has no dimensions")
-	}
-	block := uint64(t.Type.BlockSize())
-	if t.Shape[0]%block != 0 {
-		return 0, fmt.Errorf("rows of %d values cannot be divided into blocks of %d", t.Shape[0], block)
-	}
-	n := t.Shape[0] / block * uint64(t.Type.TypeSize())
-	if t.Shape[0]/block > 1<<48 {
-		return 0, fmt.Errorf("shape %v is too large", t.Shape)
-	}
-	for _, d := range t.Shape[1:] {
-		var over uint64
-		if over, n = bits.Mul64(n, d); over != 0 || n > 1<<56 {
-			return 0, fmt.Errorf("shape %v is too large", t.Shape)
-		}
-	}
-	return n, nil
+	return m.err
 }
 
 // nameTensors gives the tensors their Hugging Face names. A tensor without one means that the file is of another
@@ -177,6 +109,9 @@ func (g *File) nameTensors() error {
 	}
 	g.tensors = map[string]tensorInfo{}
 	for _, info := range g.file.TensorInfos {
+		if info.Name == ropeFactorsTensor {
+			continue // see readRopeFactors
+		}
 		name := outside[info.Name]
 		t := tensorInfo{fileName: info.Name}
 		var layer int
@@ -191,7 +126,7 @@ func (g *File) nameTensors() error {
 		}
 		if name == "" {
 			return fmt.Errorf("tensor %s: not part of a plain Llama network "+
-				"(biases, experts and rope factors are not supported)", info.Name)
+				"(biases and experts are not supported)", info.Name)
 		}
 		t.dtype, t.dims = info.GoMLXShape()
 		if t.heads > 0 && (len(t.dims) != 2 || t.dims[0]%(2*t.heads) != 0) {
@@ -201,6 +136,9 @@ func (g *File) nameTensors() error {
 	}
 	return nil
 }
+
+// RopeFactors returns the factors that divide the rotary frequencies, nil if config.json describes the frequencies.
+func (g *File) RopeFactors() []float32 { return slices.Clone(g.factors) }
 
 // Names returns the Hugging Face names of the tensors, sorted.
 func (g *File) Names() []string {

@@ -73,10 +73,11 @@ func (v *vocabulary) tokenizerConfigJSON() ([]byte, error) {
 	return config.Marshal(out)
 }
 
-// generationConfigJSON builds a generation_config.json. The token that ends a turn also ends generation.
+// generationConfigJSON builds a generation_config.json. The tokens
+// that end a turn or a message also end generation, as in llama.cpp.
 func (v *vocabulary) generationConfigJSON() ([]byte, error) {
 	ends := []int32{}
-	for _, id := range []*int{v.eos, v.eot} {
+	for _, id := range []*int{v.eos, v.eot, v.eom} {
 		if id != nil && !slices.Contains(ends, int32(*id)) {
 			ends = append(ends, int32(*id))
 		}
@@ -89,20 +90,14 @@ func (v *vocabulary) generationConfigJSON() ([]byte, error) {
 // configJSON builds the config.json of a LlamaForCausalLM.
 func (g *File) configJSON() ([]byte, error) {
 	m := &metadataReader{file: g.file}
-	if arch := g.file.Architecture(); arch != "llama" {
-		return nil, fmt.Errorf("metadata key general.architecture: %q is not supported (only llama)", arch)
-	}
-	if n := m.integer("llama.expert_count", 0); n > 0 {
-		m.fail("llama.expert_count", "%d: mixtures of experts are not supported", n)
-	}
 	embed, ok := g.tensors[config.EmbedTokens]
 	if !ok || len(embed.dims) != 2 {
 		return nil, fmt.Errorf("tensor token_embd.weight: missing or not a matrix (shape %v)", embed.dims)
 	}
 	heads := m.integer("llama.attention.head_count", 0)
-	width := m.integer("llama.embedding_length", 0)
-	rope := m.integer("llama.rope.dimension_count", width/max(1, heads))
-	head := m.integer("llama.attention.key_length", rope)
+	theta := m.number("llama.rope.freq_base", config.DefaultRopeTheta)
+	head := m.headWidth()
+	rope := m.integer("llama.rope.dimension_count", head)
 	if value := m.integer("llama.attention.value_length", head); value != head || rope != head {
 		m.fail("llama.rope.dimension_count",
 			"rotary width %d, key width %d and value width %d must be equal", rope, head, value)
@@ -110,25 +105,22 @@ func (g *File) configJSON() ([]byte, error) {
 	_, ownHead := g.tensors[config.LMHead]
 	keys := map[string]any{
 		"architectures": []string{config.ArchitectureLlama}, "model_type": "llama", "torch_dtype": "float32",
-		"hidden_act": "silu", "vocab_size": embed.dims[0], "hidden_size": width, "head_dim": head,
+		"hidden_act": "silu", "vocab_size": embed.dims[0], "hidden_size": m.integer("llama.embedding_length", 0),
+		"head_dim":                head,
 		"num_attention_heads":     heads,
 		"num_key_value_heads":     m.integer("llama.attention.head_count_kv", heads),
 		"intermediate_size":       m.integer("llama.feed_forward_length", 0),
 		"num_hidden_layers":       m.integer("llama.block_count", 0),
-		"max_position_embeddings": m.integer("llama.context_length", config.DefaultLlamaPositions),
+		"max_position_embeddings": m.contextLength(),
 		"rms_norm_eps":            m.number("llama.attention.layer_norm_rms_epsilon", 0),
-		"rope_theta":              m.number("llama.rope.freq_base", config.DefaultRopeTheta),
+		"rope_theta":              theta,
 		"tie_word_embeddings":     !ownHead, "attention_bias": false, "mlp_bias": false,
 		"bos_token_id": m.token("tokenizer.ggml.bos_token_id", embed.dims[0]),
 		"eos_token_id": m.token("tokenizer.ggml.eos_token_id", embed.dims[0]),
 		"pad_token_id": m.token("tokenizer.ggml.padding_token_id", embed.dims[0]),
 	}
-	switch kind := readValue(m, "llama.rope.scaling.type", "none"); kind {
-	case "none":
-	case "linear":
-		keys["rope_scaling"] = map[string]any{"rope_type": kind, "factor": m.number("llama.rope.scaling.factor", 0)}
-	default:
-		m.fail("llama.rope.scaling.type", "%q is not supported (supported: none, linear)", kind)
+	if g.scaling != nil {
+		keys["rope_scaling"] = g.scaling
 	}
 	if m.err != nil {
 		return nil, m.err

@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"github.com/gomlx/go-huggingface/models/gguf"
+
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // metadataReader reads values of a file's metadata and keeps the first error, such as a value of the wrong type.
@@ -50,6 +52,17 @@ func (m *metadataReader) number(key string, fallback float64) float64 {
 	}
 	m.fail(key, "%T is not a number", kv.Raw())
 	return fallback
+}
+
+// contextLength returns the number of positions of the model.
+func (m *metadataReader) contextLength() int {
+	return m.integer("llama.context_length", config.DefaultLlamaPositions)
+}
+
+// headWidth returns the width of a head's queries and keys.
+func (m *metadataReader) headWidth() int {
+	width := m.integer("llama.embedding_length", 0) / max(1, m.integer("llama.attention.head_count", 0))
+	return m.integer("llama.attention.key_length", m.integer("llama.rope.dimension_count", width))
 }
 
 // readValue reads a value of the Go type T: string, bool, []string, []float32 or []int32.

@@ -14,14 +14,28 @@ var errTruncated = errors.New("the header runs beyond the end of the file: it is
 // large.
 type headerScanner struct {
 	rest []byte // what has not been scanned yet
+	layout
 }
 
-// scanHeader checks that every length in the header of a GGUF file is within the file.
-func scanHeader(file []byte) error {
+// The limits of llama.cpp.
+const (
+	maxTensorName = 63 // bytes
+	maxDimensions = 4
+)
+
+// scanHeader checks that every length in the header of a GGUF file is within the file. It returns what the header says
+// about the layout of the data.
+func scanHeader(file []byte) (layout, error) {
 	if len(file) < 4 || string(file[:4]) != "GGUF" {
-		return errors.New("not a GGUF file (it does not begin with the letters GGUF)")
+		return layout{}, errors.New("not a GGUF file (it does not begin with the letters GGUF)")
 	}
-	s := &headerScanner{rest: file[4:]}
+	s := &headerScanner{rest: file[4:], layout: layout{alignment: defaultAlignment}}
+	err := s.scan()
+	return s.layout, err
+}
+
+// scan scans the whole header after the letters GGUF.
+func (s *headerScanner) scan() error {
 	version, err := s.readUint(4)
 	if err != nil {
 		return err
@@ -75,17 +89,28 @@ func (s *headerScanner) readUint(size int) (uint64, error) {
 	return binary.LittleEndian.Uint64(head), nil
 }
 
-// skipString skips a string, which is its length followed by its bytes.
-func (s *headerScanner) skipString() error {
+// readString reads a string, which is its length followed by its bytes.
+func (s *headerScanner) readString() ([]byte, error) {
 	n, err := s.readUint(8)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.skip(n)
+	head := s.rest
+	if err := s.skip(n); err != nil {
+		return nil, err
+	}
+	return head[:n], nil
 }
 
-// The types of metadata values that have no fixed size.
+// skipString skips a string.
+func (s *headerScanner) skipString() error {
+	_, err := s.readString()
+	return err
+}
+
+// Types of metadata values. Strings and lists have no fixed size.
 const (
+	typeUint32 = 4
 	typeString = 8
 	typeArray  = 9
 )
@@ -101,12 +126,16 @@ func valueSize(kind uint64) uint64 {
 
 // skipPair skips a key and its value.
 func (s *headerScanner) skipPair() error {
-	if err := s.skipString(); err != nil {
+	key, err := s.readString()
+	if err != nil {
 		return err
 	}
 	kind, err := s.readUint(4)
 	if err != nil {
 		return err
+	}
+	if string(key) == "general.alignment" {
+		return s.readAlignment(kind)
 	}
 	switch kind {
 	case typeString:
@@ -119,6 +148,20 @@ func (s *headerScanner) skipPair() error {
 		return fmt.Errorf("metadata has a value of unknown type %d", kind)
 	}
 	return s.skip(size)
+}
+
+// readAlignment reads the value of general.alignment.
+func (s *headerScanner) readAlignment(kind uint64) (err error) {
+	if kind != typeUint32 {
+		return fmt.Errorf("metadata key general.alignment: a value of type %d, want %d (uint32)", kind, typeUint32)
+	}
+	if s.alignment, err = s.readUint(4); err != nil {
+		return err
+	}
+	if a := s.alignment; a == 0 || a&(a-1) != 0 || a > 1<<20 {
+		return fmt.Errorf("metadata key general.alignment: %d is not a power of two up to 2^20", a)
+	}
+	return nil
 }
 
 // skipArray skips a list of values of one type. Lists of lists are refused; no model has them.
@@ -154,15 +197,20 @@ func (s *headerScanner) skipArray() error {
 
 // skipTensor skips the description of a tensor: name, dimensions, type and offset.
 func (s *headerScanner) skipTensor() error {
-	if err := s.skipString(); err != nil {
+	name, err := s.readString()
+	if err != nil {
 		return err
 	}
+	if len(name) > maxTensorName {
+		return fmt.Errorf("the name of tensor %.80q has %d bytes (at most %d)", name, len(name), maxTensorName)
+	}
+	s.tensors = append(s.tensors, string(name))
 	dims, err := s.readUint(4)
 	if err != nil {
 		return err
 	}
-	if dims > 8 {
-		return fmt.Errorf("a tensor has %d dimensions, the format allows 8 at most", dims)
+	if dims > maxDimensions {
+		return fmt.Errorf("tensor %s has %d dimensions (at most %d)", name, dims, maxDimensions)
 	}
 	return s.skip(dims*8 + 4 + 8)
 }

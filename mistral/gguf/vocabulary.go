@@ -25,7 +25,7 @@ type vocabulary struct {
 	scores []float32
 	merges []string
 
-	bos, eos, unk, pad, eot        *int
+	bos, eos, unk, pad, eot, eom   *int
 	addBOS, addEOS, addSpacePrefix bool
 	template                       string
 	maxLength                      int
@@ -45,7 +45,7 @@ func (g *File) readVocabulary() (*vocabulary, error) {
 	n := len(v.tokens)
 	v.bos, v.eos = m.token(at+"bos_token_id", n), m.token(at+"eos_token_id", n)
 	v.unk, v.pad = m.token(at+"unknown_token_id", n), m.token(at+"padding_token_id", n)
-	v.eot = m.token(at+"eot_token_id", n)
+	v.eot, v.eom = m.token(at+"eot_token_id", n), m.token(at+"eom_token_id", n)
 	sentencePiece := v.model == "llama"
 	v.addBOS = readValue(m, at+"add_bos_token", sentencePiece || v.pre == "llama-bpe")
 	v.addEOS = readValue(m, at+"add_eos_token", false)

@@ -38,20 +38,38 @@ func Convert(t safetensors.Tensor, to dtypes.DType, scratch []byte) ([]byte, err
 		end := min(n, start+chunk)
 		group.Go(func() error {
 			src, dst := t.Bytes[start*from:end*from], out[start*into:end*into]
-			switch {
-			case t.DType == dtypes.Float32 && to == dtypes.BFloat16:
-				narrowBFloat16(dst, src)
-			case t.DType == dtypes.BFloat16 && to == dtypes.Float32:
-				widenBFloat16(dst, src)
-			default:
-				for i := range end - start {
-					store(dst[i*into:], load(src[i*from:]))
+			return safetensors.CatchFaults(func() error {
+				switch {
+				case t.DType == dtypes.Float32 && to == dtypes.BFloat16:
+					narrowBFloat16(dst, src)
+				case t.DType == dtypes.BFloat16 && to == dtypes.Float32:
+					widenBFloat16(dst, src)
+				default:
+					for i := range end - start {
+						store(dst[i*into:], load(src[i*from:]))
+					}
 				}
-			}
-			return nil
+				return nil
+			})
 		})
 	}
 	return out, group.Wait()
+}
+
+// ConvertCopy is Convert for a reader that a fault in mapped memory would stop, such as a device: the result is never
+// t.Bytes itself.
+func ConvertCopy(t safetensors.Tensor, to dtypes.DType, scratch []byte) ([]byte, error) {
+	if t.DType != to {
+		return Convert(t, to, scratch)
+	}
+	if cap(scratch) < len(t.Bytes) {
+		scratch = make([]byte, len(t.Bytes))
+	}
+	scratch = scratch[:len(t.Bytes)]
+	return scratch, safetensors.CatchFaults(func() error {
+		copy(scratch, t.Bytes)
+		return nil
+	})
 }
 
 // narrowBFloat16 converts float32 to bfloat16, four elements at a time. This and widenBFloat16 are the common

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bfpo-go/bfpo/mistral/gguf"
+	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // Digest returns a hash of the config and the weights. Models with the same digest compute the same function.
@@ -44,9 +45,14 @@ func (c *Model) digestTensors() (map[string]string, error) {
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, spec := range specs {
-		group.Go(func() (err error) {
-			digests[i], err = c.digestTensor(spec.Name)
-			return err
+		group.Go(func() error {
+			if err := safetensors.CatchFaults(func() (err error) {
+				digests[i], err = c.digestTensor(spec.Name)
+				return err
+			}); err != nil {
+				return fmt.Errorf("%s: tensor %s: %w", c.Path, spec.Name, err)
+			}
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {

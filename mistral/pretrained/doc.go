@@ -7,5 +7,6 @@
 //
 // Names, shapes and types of all tensors are checked against the config before they are used. Networks with tensors
 // that would be left out of the computation are refused, as are weights in formats other than safetensors and GGUF;
-// errors name the file and the tensor.
+// errors name the file and the tensor. Small files must lie in the model's folder and links must stay there, except
+// those of the hub's cache. What is read twice, for a computation and for an export, must be the same both times.
 package pretrained

@@ -39,6 +39,9 @@ func export(dir string, c *Model, trained *device.TensorSet, dtype dtypes.DType)
 	if err := c.CheckTensors(); err != nil {
 		return err
 	}
+	if err := c.CheckExport(); err != nil {
+		return err
+	}
 	sources, err := tensorSources(c, trained, dtype)
 	if err != nil {
 		return err
@@ -55,7 +58,7 @@ func export(dir string, c *Model, trained *device.TensorSet, dtype dtypes.DType)
 			os.RemoveAll(temp)
 		}
 	}()
-	if err := writeSmallFiles(temp, c, dtype); err != nil {
+	if err := writeSmallFiles(temp, c, dtype, trained != nil); err != nil {
 		return err
 	}
 	if err := writeShards(temp, sources, maxShardBytes); err != nil {
@@ -89,17 +92,43 @@ func tensorSources(c *Model, trained *device.TensorSet, dtype dtypes.DType) ([]s
 			if err != nil {
 				return nil, err
 			}
-			return Convert(t, dtype, nil)
+			return convertFinite(t, dtype)
 		}}
 	}
 	return sources, nil
+}
+
+// CheckExport returns an error if config.json cannot describe the network, so that no model can be exported.
+func (c *Model) CheckExport() error {
+	_, err := c.Config.JSON(dtypeName(dtypes.Float32))
+	return err
+}
+
+// convertFinite converts a tensor for export. It refuses values that are NaN or infinite, or become so.
+func convertFinite(t safetensors.Tensor, dtype dtypes.DType) ([]byte, error) {
+	data, err := ConvertCopy(t, dtype, nil)
+	if err != nil {
+		return nil, fmt.Errorf("tensor %s: %w", t.Name, err)
+	}
+	out := safetensors.Tensor{Name: t.Name, DType: dtype, Dims: t.Dims, Bytes: data}
+	if err := out.CheckFinite(); err != nil {
+		if source := (safetensors.Tensor{Name: t.Name, DType: t.DType, Bytes: t.Bytes}); source.CheckFinite() == nil {
+			return nil, fmt.Errorf("%w as %s: choose another torch_dtype", err, dtypeName(dtype))
+		}
+		return nil, fmt.Errorf("%w: the weights have diverged", err)
+	}
+	return data, nil
 }
 
 // trainedOrLoaded returns a tensor as it is after training: the trained tensor if there is one, else c's.
 func trainedOrLoaded(c *Model, trained *device.TensorSet, spec config.TensorSpec) (safetensors.Tensor, error) {
 	at := trained.Index(spec.Name)
 	if at < 0 {
-		return c.Tensor(spec.Name)
+		t, err := c.Tensor(spec.Name)
+		if err == nil {
+			err = c.CheckUnchanged(t)
+		}
+		return t, err
 	}
 	data, err := trained.Download(at)
 	if err != nil {
@@ -116,9 +145,14 @@ func dtypeName(dtype dtypes.DType) string {
 	return names[dtype]
 }
 
-// writeSmallFiles writes all files but the weights.
-func writeSmallFiles(dir string, c *Model, dtype dtypes.DType) error {
-	text, err := c.Config.JSON(dtypeName(dtype))
+// writeSmallFiles writes all files but the weights. Those of a trained model name the tokens that end its answers.
+func writeSmallFiles(dir string, c *Model, dtype dtypes.DType, trained bool) error {
+	var taught []int32
+	if trained {
+		taught = c.taughtEnds
+	}
+	conf := c.Config.WithEndTokens(taught)
+	text, err := conf.JSON(dtypeName(dtype))
 	if err != nil {
 		return err
 	}
@@ -135,18 +169,22 @@ func writeSmallFiles(dir string, c *Model, dtype dtypes.DType) error {
 		}
 	}
 	if files[config.GenerationConfigFile] == nil {
-		if files[config.GenerationConfigFile], err = c.Config.GenerationJSON(); err != nil {
+		if files[config.GenerationConfigFile], err = conf.GenerationJSON(); err != nil {
 			return err
 		}
+	}
+	if files[config.GenerationConfigFile], err = c.Config.AlignGeneration(filepath.Join(c.Path,
+		config.GenerationConfigFile), files[config.GenerationConfigFile], taught); err != nil {
+		return err
 	}
 	// Older tools read the template from tokenizer_config.json, newer tools from chat_template.jinja.
 	template, err := c.chatTemplate()
 	if err != nil {
 		return err
 	}
-	if conf := files[config.TokenizerConfigFile]; template != "" && conf != nil {
+	if settings := files[config.TokenizerConfigFile]; template != "" && settings != nil {
 		files[config.ChatTemplateFile] = []byte(template)
-		if files[config.TokenizerConfigFile], err = withTemplate(conf, template); err != nil {
+		if files[config.TokenizerConfigFile], err = withTemplate(settings, template); err != nil {
 			return err
 		}
 	}

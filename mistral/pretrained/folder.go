@@ -22,7 +22,7 @@ const (
 
 // folder is a Hugging Face folder whose weight files are open.
 type folder struct {
-	path    string
+	smallFiles
 	shards  map[string]*safetensors.File // by file name
 	shardOf map[string]*safetensors.File // by tensor name
 }
@@ -32,7 +32,13 @@ func openFolder(path string) (*folder, error) {
 	if _, err := os.Stat(filepath.Join(path, config.ConfigFile)); err != nil {
 		return nil, fmt.Errorf("%s is not a Hugging Face model folder: %w", path, err)
 	}
-	f := &folder{path: path, shards: map[string]*safetensors.File{}, shardOf: map[string]*safetensors.File{}}
+	small, err := openSmallFiles(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{
+		smallFiles: small, shards: map[string]*safetensors.File{}, shardOf: map[string]*safetensors.File{},
+	}
 	if err := f.openShards(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -59,7 +65,7 @@ func (f *folder) openShards() error {
 		return nil
 	}
 	place := filepath.Join(f.path, indexFile)
-	data, err := os.ReadFile(place)
+	data, err := f.read(indexFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: neither %s nor %s is here (weights in other formats must be converted to safetensors first)",
 			f.path, weightsFile, indexFile)
@@ -149,17 +155,17 @@ func (f *folder) FileNames() ([]string, error) {
 	return names, nil
 }
 
-// ReadFile reads a file of the folder. The name must not lead out of it.
+// ReadFile reads a file of the folder. Neither the name nor a link may lead out of it.
 func (f *folder) ReadFile(name string) ([]byte, error) {
 	if name != filepath.Base(name) {
 		return nil, fmt.Errorf("%s: %q is not the name of a file in this folder", f.path, name)
 	}
-	return os.ReadFile(filepath.Join(f.path, name))
+	return f.read(name)
 }
 
 // Close closes all weight files.
 func (f *folder) Close() error {
-	var errs []error
+	errs := []error{f.root.Close()}
 	for _, s := range f.shards {
 		errs = append(errs, s.Close())
 	}

@@ -1,6 +1,7 @@
 package pretrained
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,9 +21,14 @@ import (
 type Model struct {
 	Path   string // as given to Open
 	Config config.Config
+	// Notices says what a user should know about the files, one sentence each.
+	Notices []string
 
-	source   source
-	template *string // replaces the chat template of the source, unless nil
+	source         source
+	template       *string // replaces the chat template of the source, unless nil
+	generationEnds []int32 // of generation_config.json
+	taughtEnds     []int32 // see AddEndTokens
+	readings       readings
 
 	tensorDigests func() (map[string]string, error) // see TensorDigests
 }
@@ -51,10 +57,56 @@ func Open(path string) (*Model, error) {
 	if err == nil {
 		c.Config, err = config.Parse(filepath.Join(path, config.ConfigFile), data)
 	}
+	if g, ok := src.(*gguf.File); ok && err == nil {
+		c.Config.RopeFactors = g.RopeFactors()
+		err = c.Config.Validate()
+	}
+	if err == nil {
+		err = errors.Join(c.readEndTokens(), c.untieHead())
+	}
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
 	return c, nil
+}
+
+// untieHead makes the head that a folder stores the network's head where the config says that the embedding is the head
+// and the two differ, as transformers 5 does.
+func (c *Model) untieHead() error {
+	if _, stored := c.source.Info(config.LMHead); !stored || !c.Config.TieWordEmbeddings {
+		return nil
+	}
+	head, err := c.source.Tensor(config.LMHead)
+	if err != nil {
+		return err
+	}
+	embedding, err := c.source.Tensor(config.EmbedTokens)
+	if err != nil {
+		return err
+	}
+	if err := safetensors.CatchFaults(func() error {
+		c.Config.TieWordEmbeddings = head.DType == embedding.DType && bytes.Equal(head.Bytes, embedding.Bytes)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("%s: %w", c.Path, err)
+	}
+	if !c.Config.TieWordEmbeddings {
+		c.Notices = append(c.Notices, fmt.Sprintf("%s has tie_word_embeddings true and a %s that differs from the "+
+			"embedding: %s is used", c.Path, config.LMHead, config.LMHead))
+	}
+	return nil
+}
+
+// readEndTokens reads the end tokens of generation_config.json, if there is one.
+func (c *Model) readEndTokens() error {
+	data, err := c.source.ReadFile(config.GenerationConfigFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		c.generationEnds, err = c.Config.ParseEndTokens(filepath.Join(c.Path, config.GenerationConfigFile), data)
+	}
+	return err
 }
 
 func openSource(path string) (source, error) {
@@ -84,7 +136,7 @@ func (c *Model) Tensor(name string) (safetensors.Tensor, error) {
 // CheckTensors checks the weights against the config: every tensor is present with the right shape and a float
 // type, and there is no tensor that the network would leave out of the computation. The error names the tensor.
 func (c *Model) CheckTensors() error {
-	known := map[string]bool{config.LMHead: true} // a tied model may store its head nevertheless
+	known := map[string]bool{config.LMHead: true} // a tied model may store a copy of the embedding
 	for _, spec := range c.Config.Tensors() {
 		known[spec.Name] = true
 		t, ok := c.source.Info(spec.Name)
@@ -120,7 +172,19 @@ func (c *Model) ReadFile(name string) ([]byte, error) {
 			return c.tokenizerConfigWithTemplate()
 		}
 	}
-	return c.source.ReadFile(name)
+	return c.readUnchanged(name)
+}
+
+// readUnchanged reads a file of the source, which must be as it was when it was first read.
+func (c *Model) readUnchanged(name string) ([]byte, error) {
+	data, err := c.source.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.readings.unchanged(name, data); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Path, err)
+	}
+	return data, nil
 }
 
 // FileNames lists the files that ReadFile can return, sorted.
@@ -141,7 +205,7 @@ func (c *Model) SetChatTemplate(template string) { c.template = &template }
 
 // tokenizerConfigWithTemplate returns tokenizer_config.json with the replaced chat template in it.
 func (c *Model) tokenizerConfigWithTemplate() ([]byte, error) {
-	data, err := c.source.ReadFile(config.TokenizerConfigFile)
+	data, err := c.readUnchanged(config.TokenizerConfigFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		data, err = []byte("{}"), nil
 	}
@@ -174,6 +238,22 @@ func (c *Model) ReleasePages() {
 	if f, ok := c.source.(*folder); ok {
 		f.ReleasePages()
 	}
+}
+
+// CheckUnchanged returns an error if a tensor of the model differs from what an earlier call was given. A program that
+// computes with weights and exports them later calls it both times, so that the export is of what was computed with.
+func (c *Model) CheckUnchanged(t safetensors.Tensor) error {
+	var changed error
+	if err := safetensors.CatchFaults(func() error {
+		changed = c.readings.unchanged(t.Name, t.Bytes)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("%s: tensor %s: %w", c.Path, t.Name, err)
+	}
+	if changed != nil {
+		return fmt.Errorf("%s: tensor %w", c.Path, changed)
+	}
+	return nil
 }
 
 // Close closes the files. The Bytes of its tensors must not be used afterwards.

@@ -24,7 +24,7 @@ type Tensor struct {
 // File is an open safetensors file, mapped into memory. Its layout has been checked: the length and the JSON of the
 // header, every dtype, shape and offset, and that the tensors cover the data without holes and overlaps.
 //
-// The file must not shrink while it is open.
+// If the file shrinks while it is open, reading the Bytes of its tensors stops the program; see CatchFaults.
 type File struct {
 	Metadata map[string]string // the header's __metadata__
 
@@ -41,7 +41,7 @@ func Open(path string) (*File, error) {
 		return nil, err
 	}
 	s := &File{path: path, mapping: mapping}
-	if err := s.parse(mapping); err != nil {
+	if err := CatchFaults(func() error { return s.parse(mapping) }); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -51,6 +51,11 @@ func Open(path string) (*File, error) {
 // MapFile maps a whole file into memory for reading. The mapping of an empty file is nil. It is an error if path is
 // not a regular file.
 func MapFile(path string) (mmap.MMap, error) {
+	if info, err := os.Stat(path); err != nil { // before it is opened, which waits for ever if it is a named pipe
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -60,10 +65,7 @@ func MapFile(path string) (mmap.MMap, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", path)
-	}
-	if info.Size() == 0 {
+	if !info.Mode().IsRegular() || info.Size() == 0 {
 		return nil, nil
 	}
 	mapping, err := mmap.Map(f, mmap.RDONLY, 0)

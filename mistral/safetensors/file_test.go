@@ -6,10 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
+
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 // rawFile returns the bytes of a file with the given header and data.
@@ -161,36 +164,58 @@ func TestTruncatedFile(t *testing.T) {
 	}
 }
 
+// TestCounts checks that a header with more entries than any model has is refused, since an entry takes several times
+// its length in memory.
+func TestCounts(t *testing.T) {
+	pairs := []byte(`"":""`)
+	for i := range maxKeys {
+		pairs = append(strconv.AppendInt(append(pairs, ',', '"'), int64(i), 10), `":""`...)
+	}
+	for header, want := range map[string]string{
+		`{"__metadata__":{` + string(pairs) + `}}`:                                              "more than 131072 keys",
+		`{"w":{"dtype":"U8","data_offsets":[0,1],"shape":[` + strings.Repeat("1,", 64) + `1]}}`: "more than 64 numbers",
+	} {
+		if err := (&File{}).parse(rawFile(header, []byte{0})); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.80s: %v, want %q", header, err, want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(rawFile(`{"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},`+
 		`"v":{"dtype":"BOOL","shape":[],"data_offsets":[8,9]}}`, make([]byte, 9)))
 	f.Add(rawFile(`{}`, nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := &File{}
-		if s.parse(data) != nil {
+		fuzztest.Bounded(t, len(data), func() { parseTwice(t, data) })
+	})
+}
+
+// parseTwice parses a file, writes its header and parses that.
+func parseTwice(t *testing.T, data []byte) {
+	s := &File{}
+	if s.parse(data) != nil {
+		return
+	}
+	// The tensors of an accepted file cover the data exactly once, and its header can be written again.
+	total := 0
+	var sources []Source
+	for _, name := range s.names {
+		tensor := s.tensors[name]
+		total += len(tensor.Bytes)
+		sources = append(sources, Source{name, tensor.DType, tensor.Dims, nil})
+	}
+	if length := int(binary.LittleEndian.Uint64(data)); total != len(data)-8-length {
+		t.Fatalf("%d bytes of tensors in %d bytes of data", total, len(data)-8-length)
+	}
+	header, err := encodeHeader(s.Metadata, sources)
+	if err != nil {
+		if slices.Contains(s.names, "__metadata__") {
 			return
 		}
-		// The tensors of an accepted file cover the data exactly once, and its header can be written again.
-		total := 0
-		var sources []Source
-		for _, name := range s.names {
-			tensor := s.tensors[name]
-			total += len(tensor.Bytes)
-			sources = append(sources, Source{name, tensor.DType, tensor.Dims, nil})
-		}
-		if length := int(binary.LittleEndian.Uint64(data)); total != len(data)-8-length {
-			t.Fatalf("%d bytes of tensors in %d bytes of data", total, len(data)-8-length)
-		}
-		header, err := encodeHeader(s.Metadata, sources)
-		if err != nil {
-			if slices.Contains(s.names, "__metadata__") {
-				return
-			}
-			t.Fatal(err)
-		}
-		reparsed := &File{}
-		if err := reparsed.parse(append(header, make([]byte, total)...)); err != nil {
-			t.Fatal(err)
-		}
-	})
+		t.Fatal(err)
+	}
+	reparsed := &File{}
+	if err := reparsed.parse(append(header, make([]byte, total)...)); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -14,6 +14,12 @@ import (
 	"github.com/gomlx/compute/dtypes"
 )
 
+// Limits that no model comes near. An entry takes several times its length in memory.
+const (
+	maxKeys = 1 << 17 // of tensors, and of metadata
+	maxDims = 64
+)
+
 // headerEntry describes one tensor. The offsets begin and end count from the end of the header.
 type headerEntry struct {
 	name       string
@@ -104,6 +110,9 @@ func (p headerParser) readObject(value func(key string) error) error {
 		if seen[key] {
 			return fmt.Errorf("key %q appears twice", key)
 		}
+		if len(seen) == maxKeys {
+			return fmt.Errorf("an object has more than %d keys", maxKeys)
+		}
 		seen[key] = true
 		if err := value(key); err != nil {
 			return err
@@ -139,6 +148,9 @@ func (p headerParser) readSizes() ([]uint64, error) {
 		n, err := strconv.ParseUint(string(number), 10, 63)
 		if err != nil {
 			return nil, fmt.Errorf("%v is not a size", tok)
+		}
+		if len(list) == maxDims {
+			return nil, fmt.Errorf("a list has more than %d numbers", maxDims)
 		}
 		list = append(list, n)
 	}
