@@ -19,6 +19,8 @@ type bpe struct {
 	unknown   int32            // token for a character that the vocabulary lacks; -1: the character is dropped
 	fuse      bool             // a run of characters that the vocabulary lacks becomes one unknown token
 	whole     map[string]int32 // ignore_merges: words that are tokens are not split; nil without it
+	prefix    string           // before each character of a word but the first, in the vocabulary
+	suffix    string           // after the last character of a word, in the vocabulary
 }
 
 // id returns the id of a token, -1 where the vocabulary lacks it.
@@ -89,7 +91,12 @@ func (m *bpe) splitCharacters(w *workspace, text string) {
 	for i := 0; i < len(text); {
 		_, size := utf8.DecodeRuneInString(text[i:])
 		char := text[i : i+size]
-		i += size
+		if m.prefix != "" && i > 0 {
+			char = m.prefix + char
+		}
+		if i += size; m.suffix != "" && i == len(text) {
+			char += m.suffix
+		}
 		if id, ok := m.vocab.ids[char]; ok {
 			w.ids, inUnknown = append(w.ids, id), false
 			continue

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -20,10 +21,15 @@ type modelFile struct {
 	Merges       json.RawMessage `json:"merges"`
 }
 
-// newBPE compiles the "model" of a tokenizer.json. byteLevel: words are encoded as raw bytes.
+// newBPE compiles the "model" of a tokenizer.json. byteLevel: words are encoded as raw bytes; a model that cannot do so
+// (its byteLevel is false then) needs them spelled in letters.
 func newBPE(raw json.RawMessage, byteLevel bool) (*bpe, error) {
 	var f modelFile
 	if err := decodeStrict(raw, &f); err != nil {
+		var kind struct{ Type string }
+		if json.Unmarshal(raw, &kind) == nil && kind.Type != "BPE" && kind.Type != "" {
+			return nil, fmt.Errorf("model %q is not supported, only BPE is", kind.Type)
+		}
 		return nil, fmt.Errorf("model: %w", err)
 	}
 	switch {
@@ -31,14 +37,21 @@ func newBPE(raw json.RawMessage, byteLevel bool) (*bpe, error) {
 		return nil, fmt.Errorf("model %q is not supported, only BPE is", f.Type)
 	case f.Dropout != nil && *f.Dropout != 0:
 		return nil, fmt.Errorf("model: dropout %g is not supported: encoding must be deterministic", *f.Dropout)
-	case f.Prefix != nil && *f.Prefix != "" || f.Suffix != nil && *f.Suffix != "":
-		return nil, fmt.Errorf("model: continuing_subword_prefix and end_of_word_suffix are not supported")
 	case f.Vocab == nil || len(f.Vocab.ids) == 0:
 		return nil, fmt.Errorf("model: vocab is missing or empty")
-	case byteLevel && f.ByteFallback:
-		return nil, fmt.Errorf("model: byte_fallback together with a ByteLevel pre_tokenizer is not supported")
 	}
-	m := &bpe{vocab: f.Vocab, byteLevel: byteLevel, fallback: f.ByteFallback, unknown: -1, fuse: f.FuseUnk}
+	m := &bpe{vocab: f.Vocab, fallback: f.ByteFallback, unknown: -1, fuse: f.FuseUnk}
+	if f.Prefix != nil {
+		m.prefix = *f.Prefix
+	}
+	if f.Suffix != nil {
+		m.suffix = *f.Suffix
+	}
+	if len(m.prefix)+len(m.suffix) > maxSubwordMark {
+		return nil, fmt.Errorf("model: continuing_subword_prefix and end_of_word_suffix have more than %d bytes",
+			maxSubwordMark)
+	}
+	m.byteLevel = byteLevel && !m.fallback && m.prefix == "" && m.suffix == ""
 	if f.UnkToken != nil {
 		id, ok := m.vocab.ids[*f.UnkToken]
 		if !ok {
@@ -46,49 +59,92 @@ func newBPE(raw json.RawMessage, byteLevel bool) (*bpe, error) {
 		}
 		m.unknown = id
 	}
+	m.complete(f.IgnoreMerges)
+	return m, m.readMerges(f.Merges)
+}
+
+// maxSubwordMark bounds the bytes that continuing_subword_prefix and end_of_word_suffix add to each character; real ones
+// have two to four.
+const maxSubwordMark = 16
+
+// complete looks up what the model's vocabulary has for single bytes and, with ignoreMerges, for whole words.
+func (m *bpe) complete(ignoreMerges bool) {
 	for b, letter := range byteLetters() {
 		m.letters[b] = m.id(string(letter))
 		m.bytes[b] = m.id(fmt.Sprintf("<0x%02X>", b))
 	}
-	if f.IgnoreMerges {
+	if ignoreMerges {
 		m.whole = m.vocab.ids
-		if byteLevel {
+		if m.byteLevel {
 			m.whole = m.vocab.rawBytes()
 		}
 	}
-	return m, m.readMerges(f.Merges)
+	m.ranks = make(map[uint64]int32)
 }
 
 // readMerges reads a merge list in either of its forms, "left right" and ["left", "right"].
 func (m *bpe) readMerges(raw json.RawMessage) error {
-	var pairs [][]string
-	if err := json.Unmarshal(raw, &pairs); err != nil {
-		var lines []string
-		if json.Unmarshal(raw, &lines) != nil {
-			return fmt.Errorf("model: merges are neither strings nor pairs of strings: %w", err)
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := d.Token(); err != nil || open != json.Delim('[') {
+		return fmt.Errorf("model: merges are not a list")
+	}
+	m.ranks = make(map[uint64]int32, min(bytes.Count(raw, []byte(",")), len(raw)/8))
+	for d.More() {
+		var merge mergeFile
+		if err := d.Decode(&merge); err != nil {
+			return fmt.Errorf("model: merge %d: merges are neither strings nor pairs of strings: %w", len(m.merged), err)
 		}
-		pairs = make([][]string, 0, len(lines))
-		for _, line := range lines {
-			if !strings.HasPrefix(line, "#version") {
-				pairs = append(pairs, strings.Split(line, " "))
-			}
+		if merge.comment {
+			continue
+		}
+		if err := m.addMerge(merge.left, merge.right); err != nil {
+			return err
 		}
 	}
-	m.ranks = make(map[uint64]int32, len(pairs))
-	m.merged = make([]int32, len(pairs))
-	for rank, pair := range pairs {
-		if len(pair) != 2 {
-			return fmt.Errorf("model: merge %d has %d symbols, not 2: %q", rank, len(pair), pair)
+	return nil
+}
+
+// mergeFile is one merge in a file.
+type mergeFile struct {
+	left, right string
+	comment     bool // #version, which older files have first
+}
+
+// UnmarshalJSON reads "left right" or ["left", "right"].
+func (f *mergeFile) UnmarshalJSON(data []byte) error {
+	var pair []string
+	if data[0] != '[' {
+		var line string
+		if err := json.Unmarshal(data, &line); err != nil {
+			return err
 		}
-		left, right, merged := m.id(pair[0]), m.id(pair[1]), m.id(pair[0]+pair[1])
-		if left < 0 || right < 0 || merged < 0 || pair[0] == "" || pair[1] == "" {
-			return fmt.Errorf("model: merge %d: %q, %q or the two together are not in vocab", rank, pair[0], pair[1])
+		if f.comment = strings.HasPrefix(line, "#version"); f.comment {
+			return nil
 		}
-		key := pairKey(left, right)
-		if old, ok := m.ranks[key]; ok {
-			return fmt.Errorf("model: merges %d and %d are the same: %q + %q", old, rank, pair[0], pair[1])
-		}
-		m.ranks[key], m.merged[rank] = int32(rank), merged
+		pair = strings.Split(line, " ")
+	} else if err := json.Unmarshal(data, &pair); err != nil {
+		return err
 	}
+	if len(pair) != 2 {
+		return fmt.Errorf("it has %d symbols, not 2: %.100q", len(pair), pair)
+	}
+	f.left, f.right = pair[0], pair[1]
+	return nil
+}
+
+// addMerge adds the next merge.
+func (m *bpe) addMerge(leftText, rightText string) error {
+	rank := len(m.merged)
+	left, right := m.id(leftText), m.id(rightText)
+	merged := m.id(leftText + strings.TrimPrefix(rightText, m.prefix))
+	if left < 0 || right < 0 || merged < 0 || leftText == "" || rightText == "" {
+		return fmt.Errorf("model: merge %d: %q, %q or the two together are not in vocab", rank, leftText, rightText)
+	}
+	key := pairKey(left, right)
+	if old, ok := m.ranks[key]; ok {
+		return fmt.Errorf("model: merges %d and %d are the same: %q + %q", old, rank, leftText, rightText)
+	}
+	m.ranks[key] = int32(rank)
+	m.merged = append(m.merged, merged)
 	return nil
 }

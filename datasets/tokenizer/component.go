@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // maxNesting bounds how deep Sequence components nest; real files nest once.
 const maxNesting = 8
+
+// maxMembers bounds the members of a Sequence; real files have at most some ten.
+const maxMembers = 64
 
 // componentType returns the "type" of a component of tokenizer.json, "" for a component that is null or absent. depth
 // is the number of Sequence components around it.
@@ -42,24 +46,58 @@ func decodeStrict(data []byte, into any) error {
 	return nil
 }
 
-// pattern is what a Replace or Split component looks for: exactly one of the two is set.
-type pattern struct {
+// patternFile is what a Replace or Split component looks for: exactly one of the two is set.
+type patternFile struct {
 	String *string
 	Regex  *string
 }
 
-// parseReplace reads a Replace component, which normalizers and decoders share.
-func parseReplace(raw json.RawMessage) (from, to string, err error) {
+// parseReplace reads a Replace component, which normalizers and decoders share. growth is how many times as long a text
+// can become.
+func parseReplace(raw json.RawMessage) (replace func(text string) string, growth float64, err error) {
 	var f struct {
 		Type    string
-		Pattern pattern
+		Pattern patternFile
 		Content string
 	}
 	if err := decodeStrict(raw, &f); err != nil {
-		return "", "", err
+		return nil, 0, err
 	}
-	if f.Pattern.String == nil || *f.Pattern.String == "" {
-		return "", "", fmt.Errorf("only a pattern {\"String\": …} that is not empty is supported")
+	find, shortest, err := newFinder(f.Pattern)
+	if err != nil {
+		return nil, 0, err
 	}
-	return *f.Pattern.String, f.Content, nil
+	growth = max(1, float64(len(f.Content))/float64(max(shortest, 1)))
+	if shortest == 0 && f.Pattern.Regex != nil {
+		growth = 1 + float64(len(f.Content)) // an empty match inserts the content
+	}
+	if from := f.Pattern.String; from != nil {
+		if *from == "" {
+			return nil, 0, fmt.Errorf("the pattern is empty")
+		}
+		return func(text string) string { return strings.ReplaceAll(text, *from, f.Content) }, growth, nil
+	}
+	return func(text string) string {
+		var b strings.Builder
+		for _, p := range find(text) {
+			if p.match {
+				b.WriteString(f.Content)
+			} else {
+				b.WriteString(text[p.begin:p.end])
+			}
+		}
+		return b.String()
+	}, growth, nil
+}
+
+// maxGrowth bounds how many times as long a chain of normalizers or decoders can make a text. NFKC with a space before
+// each text and spaces written as U+2581 makes a text 132 times as long at most.
+const maxGrowth = 256
+
+// checkGrowth refuses a chain that could exhaust memory.
+func checkGrowth(growth float64) error {
+	if growth > maxGrowth {
+		return fmt.Errorf("it can make a text %.3g times as long; at most %d times is supported", growth, maxGrowth)
+	}
+	return nil
 }

@@ -1,61 +1,94 @@
 package tokenizer
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 )
 
-// The files beside tokenizer.json that name its special tokens; the first overrides the second.
+// The files beside the vocabulary that name its special tokens.
 const (
 	configFile   = "tokenizer_config.json"
 	specialsFile = "special_tokens_map.json"
+	addedFile    = "added_tokens.json"
 )
 
-// tokenizerConfig holds the keys of tokenizer_config.json and special_tokens_map.json that this package uses.
-type tokenizerConfig struct {
-	BOS     namedToken            `json:"bos_token"`
-	EOS     namedToken            `json:"eos_token"`
-	Pad     namedToken            `json:"pad_token"`
-	Unk     namedToken            `json:"unk_token"`
-	AddBOS  *bool                 `json:"add_bos_token"`
-	AddEOS  *bool                 `json:"add_eos_token"`
-	Decoder map[string]addedToken `json:"added_tokens_decoder"` // by id; newer tokens may be listed only here
+// namedKeys are the keys that name the special tokens which every tokenizer may have, in the order in which transformers
+// adds them.
+func namedKeys() []string {
+	return []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 }
 
-// namedToken is a token in a configuration file: its text, an object with the text as content, or null.
-type namedToken string
+// configuration is what tokenizer_config.json, special_tokens_map.json and added_tokens.json say, put together as
+// transformers 5 does: where tokenizer_config.json has added_tokens_decoder it alone counts; otherwise
+// special_tokens_map.json overrides it and added_tokens.json adds to it.
+type configuration struct {
+	class          string // tokenizer_class without Fast at its end
+	named          map[string]configToken
+	order          []string // keys of named that are not namedKeys, in the order of the file
+	extra          []configToken
+	added          []configToken // with ids
+	addedFrom      string        // the file, and the key, of added
+	addBOS, addEOS *bool
+	splitSpecial   bool
+}
 
-// UnmarshalJSON reads all three forms.
-func (n *namedToken) UnmarshalJSON(data []byte) error {
-	var object struct{ Content string }
-	if data[0] == '{' {
-		err := json.Unmarshal(data, &object)
-		*n = namedToken(object.Content)
+// configToken is a token in a configuration file: its text, or an object with the text as content.
+type configToken struct {
+	addedToken
+	object bool // it says how it is matched
+}
+
+// UnmarshalJSON reads both forms.
+func (c *configToken) UnmarshalJSON(data []byte) error {
+	if data[0] != '{' {
+		return json.Unmarshal(data, &c.Content)
+	}
+	var f struct {
+		addedToken
+		Normalized *bool // not given: unless it is special
+	}
+	if err := json.Unmarshal(data, &f); err != nil {
 		return err
 	}
-	return json.Unmarshal(data, (*string)(n))
+	c.addedToken, c.object = f.addedToken, true
+	c.Normalized = !f.Special
+	if f.Normalized != nil {
+		c.Normalized = *f.Normalized
+	}
+	return nil
 }
 
-// readConfig reads the two files; a file that does not exist gives an empty configuration.
-func readConfig(read func(name string) ([]byte, error)) (config, specials tokenizerConfig, err error) {
+// readConfig reads the three files; one that does not exist says nothing.
+func readConfig(read func(name string) ([]byte, error)) (configuration, error) {
+	c := configuration{named: map[string]configToken{}}
 	for _, file := range []struct {
-		name string
-		into *tokenizerConfig
-	}{{configFile, &config}, {specialsFile, &specials}} {
+		name  string
+		parse func(keys map[string]json.RawMessage, order []string) error
+	}{{configFile, c.parseConfig}, {specialsFile, c.parseSpecials}, {addedFile, c.parseAdded}} {
 		data, err := ReadOptional(read, file.name)
 		if err != nil {
-			return config, specials, err
+			return c, err
 		}
 		if data == nil {
 			continue
 		}
-		if err := json.Unmarshal(data, file.into); err != nil {
-			return config, specials, fmt.Errorf("%s: %w", file.name, err)
+		keys, order, err := orderedObject(data)
+		if err == nil {
+			err = file.parse(keys, order)
+		}
+		if err != nil {
+			return c, fmt.Errorf("%s: %w", file.name, err)
 		}
 	}
-	return config, specials, nil
+	return c, nil
 }
 
 // ReadOptional calls read and returns nil for a file that does not exist.
@@ -68,4 +101,179 @@ func ReadOptional(read func(name string) ([]byte, error), name string) ([]byte, 
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	return data, nil
+}
+
+// orderedObject decodes a JSON object and returns its keys in the order of the file; of a key that appears twice the
+// last value counts.
+func orderedObject(data []byte) (map[string]json.RawMessage, []string, error) {
+	keys := map[string]json.RawMessage{}
+	if err := json.Unmarshal(data, &keys); err != nil {
+		return nil, nil, err
+	}
+	d, order := json.NewDecoder(bytes.NewReader(data)), []string(nil)
+	if _, err := d.Token(); err != nil {
+		return nil, nil, err
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, nil, err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, nil, err
+		}
+		if name, _ := key.(string); !slices.Contains(order, name) || len(order) > maxKeys {
+			order = append(order, name)
+		}
+		if len(order) > maxKeys {
+			return nil, nil, fmt.Errorf("it has more than %d keys", maxKeys)
+		}
+	}
+	return keys, order, nil
+}
+
+// maxKeys bounds the keys of a configuration file.
+const maxKeys = 1 << 13
+
+// parseConfig reads tokenizer_config.json.
+func (c *configuration) parseConfig(keys map[string]json.RawMessage, order []string) error {
+	var f struct {
+		Class        string                 `json:"tokenizer_class"`
+		AddBOS       *bool                  `json:"add_bos_token"`
+		AddEOS       *bool                  `json:"add_eos_token"`
+		SplitSpecial bool                   `json:"split_special_tokens"`
+		Decoder      map[string]configToken `json:"added_tokens_decoder"` // by id
+	}
+	for key, into := range map[string]any{
+		"tokenizer_class": &f.Class, "add_bos_token": &f.AddBOS, "add_eos_token": &f.AddEOS,
+		"split_special_tokens": &f.SplitSpecial, "added_tokens_decoder": &f.Decoder,
+	} {
+		if value, ok := keys[key]; ok {
+			if err := json.Unmarshal(value, into); err != nil {
+				return fmt.Errorf("%s: %w", key, err)
+			}
+		}
+	}
+	c.class = strings.TrimSuffix(f.Class, "Fast")
+	c.addBOS, c.addEOS, c.splitSpecial = f.AddBOS, f.AddEOS, f.SplitSpecial
+	if err := c.parseNamed(keys, order); err != nil {
+		return err
+	}
+	if err := c.parseExtra(keys); err != nil {
+		return err
+	}
+	if f.Decoder == nil {
+		return nil
+	}
+	c.addedFrom = configFile + ": added_tokens_decoder"
+	c.added = []configToken{} // not nil: the other files do not count
+	for key, token := range f.Decoder {
+		id, err := strconv.ParseInt(key, 10, 64)
+		if err != nil {
+			return fmt.Errorf("added_tokens_decoder: key %q is not an id", key)
+		}
+		token.ID = id
+		c.added = append(c.added, token)
+	}
+	slices.SortFunc(c.added, func(a, b configToken) int { return cmp.Compare(a.ID, b.ID) })
+	return nil
+}
+
+// parseNamed reads the keys that name a token: those of namedKeys, and others that end with _token.
+func (c *configuration) parseNamed(keys map[string]json.RawMessage, order []string) error {
+	for _, key := range order {
+		value := keys[key]
+		usual := slices.Contains(namedKeys(), key)
+		if !usual && (!strings.HasSuffix(key, "_token") || value[0] != '"' && value[0] != '{') {
+			continue // add_bos_token and the like are no names
+		}
+		if string(value) == "null" {
+			delete(c.named, key)
+			continue
+		}
+		var token configToken
+		if err := json.Unmarshal(value, &token); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		if token.Content == "" {
+			continue
+		}
+		if _, known := c.named[key]; !known && !usual {
+			c.order = append(c.order, key)
+		}
+		c.named[key] = token
+	}
+	return nil
+}
+
+// parseExtra reads extra_special_tokens, an object of names or a list, or else additional_special_tokens, its older
+// name.
+func (c *configuration) parseExtra(keys map[string]json.RawMessage) error {
+	extra, list := keys["extra_special_tokens"], []configToken(nil)
+	if len(extra) > 0 && extra[0] == '{' {
+		names, order, err := orderedObject(extra)
+		if err != nil {
+			return fmt.Errorf("extra_special_tokens: %w", err)
+		}
+		for _, name := range order {
+			var token configToken
+			if err := json.Unmarshal(names[name], &token); err != nil {
+				return fmt.Errorf("extra_special_tokens: %s: %w", name, err)
+			}
+			if _, known := c.named[name]; !known && !slices.Contains(namedKeys(), name) {
+				c.order = append(c.order, name)
+			}
+			c.named[name] = token
+		}
+	} else if len(extra) > 0 {
+		if err := json.Unmarshal(extra, &list); err != nil {
+			return fmt.Errorf("extra_special_tokens: %w", err)
+		}
+	}
+	if older := keys["additional_special_tokens"]; len(list) == 0 && len(older) > 0 {
+		if err := json.Unmarshal(older, &list); err != nil {
+			return fmt.Errorf("additional_special_tokens: %w", err)
+		}
+	}
+	if len(list) > maxKeys {
+		return fmt.Errorf("it has more than %d additional tokens", maxKeys)
+	}
+	if len(c.extra) == 0 {
+		c.extra = list
+	}
+	return nil
+}
+
+// parseSpecials reads special_tokens_map.json.
+func (c *configuration) parseSpecials(keys map[string]json.RawMessage, order []string) error {
+	if c.added != nil {
+		return nil
+	}
+	if err := c.parseNamed(keys, order); err != nil {
+		return err
+	}
+	return c.parseExtra(keys)
+}
+
+// parseAdded reads added_tokens.json: the ids of tokens by their texts.
+func (c *configuration) parseAdded(keys map[string]json.RawMessage, order []string) error {
+	if c.added != nil {
+		return nil
+	}
+	c.addedFrom = addedFile
+	special := map[string]bool{}
+	for _, token := range slices.Concat(c.extra, slices.Collect(maps.Values(c.named))) {
+		special[token.Content] = true
+	}
+	for _, text := range order {
+		token := configToken{object: true, addedToken: addedToken{Content: text, Special: special[text],
+			Normalized: !special[text]}}
+		if err := json.Unmarshal(keys[text], &token.ID); err != nil {
+			return fmt.Errorf("id of %q: %w", text, err)
+		}
+		c.added = append(c.added, token)
+	}
+	slices.SortStableFunc(c.added, func(a, b configToken) int { return cmp.Compare(a.ID, b.ID) })
+	return nil
 }

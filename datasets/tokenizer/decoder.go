@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,20 +13,33 @@ import (
 type decoder func(texts []string) []string
 
 // newDecoder compiles the "decoder" of a tokenizer.json.
-func newDecoder(raw json.RawMessage, depth int) (decode decoder, err error) {
-	kind, err := componentType(raw, depth)
+func newDecoder(raw json.RawMessage) (decoder, error) {
+	decode, growth, err := newDecoderStep(raw, 0)
+	if err == nil {
+		err = checkGrowth(growth)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("decoder: %w", err)
 	}
+	return decode, nil
+}
+
+// newDecoderStep compiles one decoder; growth is how many times as long it can make the texts.
+func newDecoderStep(raw json.RawMessage, depth int) (decode decoder, growth float64, err error) {
+	kind, err := componentType(raw, depth)
+	if err != nil {
+		return nil, 0, err
+	}
+	growth = 1
 	switch kind {
 	case "":
-		decode = func(texts []string) []string { return []string{strings.Join(texts, " ")} }
+		decode, growth = func(texts []string) []string { return []string{strings.Join(texts, " ")} }, 2
 	case "Sequence":
-		decode, err = newDecoderSequence(raw, depth)
+		decode, growth, err = newDecoderSequence(raw, depth)
 	case "Replace":
-		var from, to string
-		from, to, err = parseReplace(raw)
-		decode = rewriteEach(func(_ int, text string) string { return strings.ReplaceAll(text, from, to) })
+		var replace func(string) string
+		replace, growth, err = parseReplace(raw)
+		decode = rewriteEach(func(_ int, text string) string { return replace(text) })
 	case "ByteFallback":
 		decode = joinByteTokens
 	case "Fuse":
@@ -33,37 +47,65 @@ func newDecoder(raw json.RawMessage, depth int) (decode decoder, err error) {
 	case "Strip":
 		decode, err = newStripDecoder(raw)
 	case "ByteLevel":
-		decode = newByteLevelDecoder(letterBytes())
+		decode, growth = newByteLevelDecoder(letterBytes()), 3 // a byte may become U+FFFD
 	case "Metaspace":
 		decode, err = newMetaspaceDecoder(raw)
+	case "BPEDecoder":
+		decode, err = newSuffixDecoder(raw)
 	default:
-		err = fmt.Errorf("is not supported (Sequence, Replace, ByteFallback, Fuse, Strip, ByteLevel and Metaspace are)")
+		err = errors.New("is not supported (Sequence, Replace, ByteFallback, Fuse, Strip, ByteLevel, Metaspace and " +
+			"BPEDecoder are)")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("decoder %q: %w", kind, err)
+		return nil, 0, fmt.Errorf("%q: %w", kind, err)
 	}
-	return decode, nil
+	return decode, growth, nil
 }
 
-func newDecoderSequence(raw json.RawMessage, depth int) (decoder, error) {
+func newDecoderSequence(raw json.RawMessage, depth int) (decoder, float64, error) {
 	var f struct {
 		Type     string
 		Decoders []json.RawMessage
 	}
 	if err := decodeStrict(raw, &f); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	steps := make([]decoder, len(f.Decoders))
+	if len(f.Decoders) > maxMembers {
+		return nil, 0, fmt.Errorf("more than %d members", maxMembers)
+	}
+	steps, growth := make([]decoder, len(f.Decoders)), 1.0
 	for i, member := range f.Decoders {
-		step, err := newDecoder(member, depth+1)
+		step, times, err := newDecoderStep(member, depth+1)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		steps[i] = step
+		growth *= times
 	}
 	return func(texts []string) []string {
 		for _, step := range steps {
 			texts = step(texts)
+		}
+		return texts
+	}, growth, nil
+}
+
+// newSuffixDecoder turns the end of a word, which the vocabulary marks by a suffix, into a space; the last word loses it.
+func newSuffixDecoder(raw json.RawMessage) (decoder, error) {
+	var f struct{ Type, Suffix string }
+	if err := decodeStrict(raw, &f); err != nil {
+		return nil, err
+	}
+	if f.Suffix == "" {
+		return nil, errors.New("the suffix is empty")
+	}
+	return func(texts []string) []string {
+		for i, text := range texts {
+			space := " "
+			if i == len(texts)-1 {
+				space = ""
+			}
+			texts[i] = strings.ReplaceAll(text, f.Suffix, space)
 		}
 		return texts
 	}, nil

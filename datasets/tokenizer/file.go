@@ -3,13 +3,24 @@ package tokenizer
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"slices"
 )
 
-// New reads a tokenizer from the files of a pretrained model: tokenizer.json and, where present, tokenizer_config.json
-// and special_tokens_map.json. read returns a file by name, and an error that wraps fs.ErrNotExist where there is none.
-// Errors name the file and the component or key that is broken or not supported.
+// The files that hold a vocabulary; the first that exists is read.
+const (
+	jsonFile          = "tokenizer.json"
+	tekkenFile        = "tekken.json"
+	sentencePieceFile = "tokenizer.model"
+)
+
+// New reads a tokenizer from the files of a pretrained model: tokenizer.json, or else tekken.json, or else
+// tokenizer.model of SentencePiece; and, where present, tokenizer_config.json, special_tokens_map.json and
+// added_tokens.json. read returns a file by name, and an error that wraps fs.ErrNotExist where there is none. Errors
+// name the file and the component or key that is broken or not supported.
 func New(read func(name string) ([]byte, error)) (*Tokenizer, error) {
 	sum := sha256.New()
 	hashed := func(name string) ([]byte, error) {
@@ -18,23 +29,45 @@ func New(read func(name string) ([]byte, error)) (*Tokenizer, error) {
 		sum.Write(data)
 		return data, err
 	}
-	data, err := hashed("tokenizer.json")
-	if err != nil {
-		return nil, fmt.Errorf("read tokenizer.json: %w", err)
-	}
-	t, err := parseTokenizer(data)
-	if err != nil {
-		return nil, fmt.Errorf("tokenizer.json: %w", err)
-	}
-	config, specials, err := readConfig(hashed)
+	t, source, err := readVocabulary(hashed)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.configure(config, specials); err != nil {
-		return nil, fmt.Errorf("%s: %w", configFile, err)
+	c, err := readConfig(hashed)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.configure(c, source); err != nil {
+		return nil, err
+	}
+	if err := t.link(); err != nil {
+		return nil, fmt.Errorf("%s: %w", source, err)
 	}
 	t.digest = sum.Sum(nil)
 	return t, nil
+}
+
+// readVocabulary reads the first of the files that hold a vocabulary and returns its name.
+func readVocabulary(read func(name string) ([]byte, error)) (*Tokenizer, string, error) {
+	for _, source := range []struct {
+		name  string
+		parse func([]byte) (*Tokenizer, error)
+	}{{jsonFile, parseTokenizer}, {tekkenFile, parseTekken}, {sentencePieceFile, parseSentencePiece}} {
+		data, err := read(source.name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("read %s: %w", source.name, err)
+		}
+		t, err := source.parse(data)
+		if err != nil {
+			return nil, "", fmt.Errorf("%s: %w", source.name, err)
+		}
+		return t, source.name, nil
+	}
+	return nil, "", fmt.Errorf("the model has no tokenizer: neither %s nor %s nor %s is there: %w", jsonFile, tekkenFile,
+		sentencePieceFile, fs.ErrNotExist)
 }
 
 // tokenizerFile is a tokenizer.json. Its truncation and padding are settings of some earlier call that were saved by
@@ -57,10 +90,15 @@ func parseTokenizer(data []byte) (*Tokenizer, error) {
 	if err := decodeStrict(data, &f); err != nil {
 		return nil, err
 	}
-	t := &Tokenizer{normalForm: make(map[int32]string), bos: -1, eos: -1, pad: -1, unk: -1}
+	return newTokenizer(f, nil)
+}
+
+// newTokenizer compiles the components of a file. A model that is not nil takes the place of the file's.
+func newTokenizer(f tokenizerFile, model *bpe) (*Tokenizer, error) {
+	t := &Tokenizer{model: model, added: map[int32]addedToken{}, bos: -1, eos: -1, pad: -1, unk: -1}
 	t.workspaces.New = func() any { return new(workspace) }
 	var err error
-	if t.normalize, err = newNormalizer(f.Normalizer, 0); err != nil {
+	if t.normalize, err = newNormalizer(f.Normalizer); err != nil {
 		return nil, err
 	}
 	var byteLevel bool
@@ -70,11 +108,16 @@ func parseTokenizer(data []byte) (*Tokenizer, error) {
 	if t.affixes, err = newAffixes(f.PostProcessor, 0); err != nil {
 		return nil, err
 	}
-	if t.decode, err = newDecoder(f.Decoder, 0); err != nil {
+	if t.decode, err = newDecoder(f.Decoder); err != nil {
 		return nil, err
 	}
-	if t.model, err = newBPE(f.Model, byteLevel); err != nil {
-		return nil, err
+	if t.model == nil {
+		if t.model, err = newBPE(f.Model, byteLevel); err != nil {
+			return nil, err
+		}
+	}
+	if byteLevel && !t.model.byteLevel {
+		t.split = chainSplitters(t.split, spellBytes())
 	}
 	if t.model.canSplitBefore(spaceMark) {
 		t.split = chainSplitters(t.split, splitBeforeSpaceMark)
@@ -83,7 +126,7 @@ func parseTokenizer(data []byte) (*Tokenizer, error) {
 	t.unk = t.model.unknown
 	for _, added := range f.AddedTokens {
 		if err := t.addToken(added); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("added_tokens: %w", err)
 		}
 	}
 	for _, id := range slices.Concat(t.affixes.before, t.affixes.after) {
@@ -94,76 +137,59 @@ func parseTokenizer(data []byte) (*Tokenizer, error) {
 	return t, nil
 }
 
-// addToken adds a token to the vocabulary, if it is new, and to the trie that finds it in texts.
+// addToken adds a token to the vocabulary, if it is new, or replaces how an added token is matched. As in the original
+// library a new token gets the next free id, so that any other id in a file is an error, and a special token stays
+// special.
 func (t *Tokenizer) addToken(added addedToken) error {
-	if id, ok := t.tokens.ids[added.Content]; !ok {
-		if err := t.tokens.add(added.Content, added.ID); err != nil {
-			return fmt.Errorf("added_tokens: %w", err)
+	if old, ok := t.tokens.ids[added.Content]; ok {
+		if int64(old) != added.ID {
+			return fmt.Errorf("%.100q has id %d there and %d in the vocabulary", added.Content, added.ID, old)
 		}
-	} else if int64(id) != added.ID {
-		return fmt.Errorf("added_tokens: %q has id %d there and %d in vocab", added.Content, added.ID, id)
+	} else {
+		if next := t.nextID(); added.ID != next && added.ID >= 0 && added.ID < maxTokens && t.free(added.ID) {
+			return fmt.Errorf("%.100q has id %d there, but the next free id, which Hugging Face's tokenizers gives it, is %d",
+				added.Content, added.ID, next)
+		}
+		if err := t.tokens.add(added.Content, added.ID); err != nil {
+			return err
+		}
 	}
 	if n := len(t.tokens.tokens) - len(t.special); n > 0 {
 		t.special = append(t.special, make([]bool, n)...)
 	}
+	added.Special = added.Special || t.special[added.ID]
 	t.special[added.ID] = added.Special
-	if added.Normalized {
-		text := t.normalize(added.Content)
-		t.normalForm[int32(added.ID)] = text
-		return t.normalized.add(text, added)
-	}
-	return t.raw.add(added.Content, added)
+	t.added[int32(added.ID)] = added
+	t.highest = max(t.highest, added.ID+1)
+	return nil
 }
 
-// configure takes from tokenizer_config.json the tokens that tokenizer.json lacks, the names of the special tokens (or
-// else from special_tokens_map.json), and whether Encode adds BOS and EOS.
-func (t *Tokenizer) configure(config, specials tokenizerConfig) error {
-	if err := t.addMissing(config.Decoder); err != nil {
-		return fmt.Errorf("added_tokens_decoder: %w", err)
-	}
-	for _, name := range []struct {
-		key             string
-		first, fallback namedToken
-		id              *int32
-	}{
-		{"bos_token", config.BOS, specials.BOS, &t.bos},
-		{"eos_token", config.EOS, specials.EOS, &t.eos},
-		{"pad_token", config.Pad, specials.Pad, &t.pad},
-		{"unk_token", config.Unk, specials.Unk, &t.unk},
-	} {
-		text := name.first
-		if text == "" {
-			text = name.fallback
-		}
-		if text == "" {
-			continue
-		}
-		id, ok := t.tokens.ids[string(text)]
-		if !ok {
-			return fmt.Errorf("%s is %q, which is not a token of tokenizer.json", name.key, text)
-		}
-		*name.id = id
-	}
-	return t.affixes.force(config.AddBOS, config.AddEOS, t.bos, t.eos)
+// free reports whether no token has an id.
+func (t *Tokenizer) free(id int64) bool {
+	_, used := t.tokens.text(int32(id))
+	return !used
 }
 
-// addMissing adds the tokens of added_tokens_decoder, whose keys are ids, that tokenizer.json lacks.
-func (t *Tokenizer) addMissing(tokens map[string]addedToken) error {
-	for key, added := range tokens {
-		var id int64
-		if _, err := fmt.Sscan(key, &id); err != nil {
-			return fmt.Errorf("key %q is not an id", key)
-		}
-		added.ID = id
-		if old, ok := t.tokens.ids[added.Content]; ok {
-			if int64(old) != id {
-				return fmt.Errorf("%q has id %d there and %d in tokenizer.json", added.Content, id, old)
+// nextID is the id of the next new token: the number of the model's tokens, or one more than the last added token.
+func (t *Tokenizer) nextID() int64 { return max(int64(len(t.model.vocab.ids)), t.highest) }
+
+// link prepares the search for added tokens; after it no token can be added.
+func (t *Tokenizer) link() error {
+	t.normalForm = make(map[int32]string)
+	for _, id := range slices.Sorted(maps.Keys(t.added)) {
+		added, matcher, text := t.added[id], &t.raw, t.added[id].Content
+		if added.Normalized {
+			matcher, text = &t.normalized, t.normalize(added.Content)
+			t.normalForm[id] = text
+			if text == "" {
+				continue // it can never stand in a normalised text
 			}
-			continue
 		}
-		if err := t.addToken(added); err != nil {
+		if err := matcher.add(text, added); err != nil {
 			return err
 		}
 	}
+	t.raw.link()
+	t.normalized.link()
 	return nil
 }

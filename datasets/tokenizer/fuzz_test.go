@@ -112,8 +112,8 @@ func checkEncoding(t *testing.T, tokenizer *Tokenizer, text, want string) {
 	}
 	var naive []int32
 	appendID := func(id int32) { naive = append(naive, id) }
-	appendWord := func(word string) { naive = append(naive, naiveEncode(tokenizer.model, word)...) }
-	tokenizer.raw.split(replaceInvalid(text), func(stretch string, offset int) {
+	appendWord := func(word string, _ bool) { naive = append(naive, naiveEncode(tokenizer.model, word)...) }
+	tokenizer.raw.split(replaceInvalid(text), tokenizer.isText, func(stretch string, offset int) {
 		tokenizer.split(tokenizer.normalize(stretch), offset == 0, appendWord)
 	}, appendID)
 	if !slices.Equal(ids, naive) {

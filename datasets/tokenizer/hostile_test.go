@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -34,7 +35,7 @@ func TestTokenizerRefusesModel(t *testing.T) {
 	checkRefusals(t, []refusal{
 		{"model type", func(f object) { model(f)["type"] = "Unigram" }, `"Unigram"`},
 		{"dropout", func(f object) { model(f)["dropout"] = 0.1 }, "dropout"},
-		{"suffix", func(f object) { model(f)["end_of_word_suffix"] = "</w>" }, "end_of_word_suffix"},
+		{"suffix", func(f object) { model(f)["end_of_word_suffix"] = strings.Repeat("</w>", 5) }, "end_of_word_suffix"},
 		{"model key", func(f object) { model(f)["magic"] = 1 }, `unknown field "magic"`},
 		{"file key", func(f object) { f["magic"] = 1 }, `unknown field "magic"`},
 		{"no vocabulary", func(f object) { model(f)["vocab"] = map[string]int{} }, "vocab is missing or empty"},
@@ -43,7 +44,7 @@ func TestTokenizerRefusesModel(t *testing.T) {
 		{"negative id", func(f object) { vocab(f)["x"] = -1 }, "ids must lie in"},
 		{"shared id", func(f object) { vocab(f)["xyz"] = 5 }, "id 5 belongs to two tokens"},
 		{"unknown token", func(f object) { model(f)["unk_token"] = "[UNK]" }, `unk_token "[UNK]" is not in vocab`},
-		{"merge of three", func(f object) { model(f)["merges"] = []string{"a b c"} }, "merge 0 has 3 symbols"},
+		{"merge of three", func(f object) { model(f)["merges"] = []string{"a b c"} }, "it has 3 symbols"},
 		{"merge of nothing", func(f object) { model(f)["merges"] = []string{" a"} }, "merge 0"},
 		{"merge unknown", func(f object) { model(f)["merges"] = [][]string{{"a", "b"}, {"q", "q"}} }, "merge 1"},
 		{"merge twice", func(f object) { model(f)["merges"] = []string{"a b", "a b"} },
@@ -58,43 +59,49 @@ func TestTokenizerRefusesComponents(t *testing.T) {
 		nested = object{"type": "Sequence", "pretokenizers": list{nested}}
 	}
 	checkRefusals(t, []refusal{
-		{"normalizer", func(f object) { f["normalizer"] = object{"type": "NFKC"} }, `normalizer "NFKC"`},
+		{"normalizer", func(f object) { f["normalizer"] = object{"type": "Precompiled"} }, `normalizer: "Precompiled"`},
 		{"normalizer regex", func(f object) {
-			f["normalizer"] = object{"type": "Replace", "pattern": object{"Regex": "x+"}, "content": ""}
-		}, "normalizer Replace"},
+			f["normalizer"] = object{"type": "Replace", "pattern": object{"Regex": "(x"}, "content": ""}
+		}, "a group is not closed"},
 		{"no type", func(f object) { f["normalizer"] = object{"prepend": "x"} }, "has no type"},
-		{"pre-tokenizer", func(f object) { f["pre_tokenizer"] = object{"type": "Whitespace"} },
-			`pre_tokenizer "Whitespace"`},
+		{"pre-tokenizer", func(f object) { f["pre_tokenizer"] = object{"type": "UnicodeScripts"} },
+			`pre_tokenizer "UnicodeScripts"`},
 		{"regex", func(f object) {
 			f["pre_tokenizer"] = object{
-				"type": "Split", "pattern": object{"Regex": `\w+`}, "behavior": "Isolated", "invert": false}
-		}, `the regular expression "\\w+" is not supported`},
+				"type": "Split", "pattern": object{"Regex": `(a)\1`}, "behavior": "Isolated", "invert": false}
+		}, `\1 is not supported`},
+		{"behavior", func(f object) {
+			f["pre_tokenizer"] = object{
+				"type": "Split", "pattern": object{"Regex": `a`}, "behavior": "Merged", "invert": false}
+		}, `behavior "Merged"`},
 		{"nesting", func(f object) { f["pre_tokenizer"] = nested }, "nest deeper than 8"},
-		{"after bytes", func(f object) {
-			members := list{object{"type": "ByteLevel"}, object{"type": "Digits"}}
-			f["pre_tokenizer"] = object{"type": "Sequence", "pretokenizers": members}
-		}, "ByteLevel is supported only as its last member"},
-		{"post-processor", func(f object) { f["post_processor"] = object{"type": "BertProcessing"} },
-			`post_processor "BertProcessing"`},
+		{"post-processor", func(f object) { f["post_processor"] = object{"type": "CTC"} },
+			`post_processor "CTC"`},
 		{"template token", func(f object) {
 			f["post_processor"] = bosTemplate("<s>", 99999)
 		}, "adds the id 99999"},
-		{"decoder", func(f object) { f["decoder"] = object{"type": "CTC"} }, `decoder "CTC"`},
+		{"decoder", func(f object) { f["decoder"] = object{"type": "CTC"} }, `decoder: "CTC"`},
 	})
 }
 
 func TestTokenizerRefusesAddedTokens(t *testing.T) {
 	checkRefusals(t, []refusal{
 		{"added id", func(f object) { f["added_tokens"] = list{addedJSON(7, "</s>")} },
-			`"</s>" has id 7 there and 2 in vocab`},
+			`"</s>" has id 7 there and 2 in the vocabulary`},
 		{"added over", func(f object) { f["added_tokens"] = list{addedJSON(2, "<end>")} },
 			"id 2 belongs to two tokens"},
 		{"added huge", func(f object) { f["added_tokens"] = list{addedJSON(1<<30, "<end>")} }, "ids must lie in"},
-		{"added empty", func(f object) { f["added_tokens"] = list{addedJSON(400, "")} }, "its text has 0 bytes"},
-		{"added long", func(f object) { f["added_tokens"] = list{addedJSON(400, strings.Repeat("x", 2000))} },
+		{"added empty", func(f object) { f["added_tokens"] = list{addedJSON(273, "")} }, "its text has 0 bytes"},
+		{"added long", func(f object) { f["added_tokens"] = list{addedJSON(273, strings.Repeat("x", 2000))} },
 			"its text has 2000 bytes"},
-		{"added twice", func(f object) { f["added_tokens"] = list{addedJSON(2, "</s>"), addedJSON(2, "</s>")} },
-			"have the same text"},
+		{"added gap", func(f object) { f["added_tokens"] = list{addedJSON(400, "<x>")} }, "is 273"},
+		{"added total", func(f object) {
+			tokens := list{}
+			for i := range 3000 {
+				tokens = append(tokens, addedJSON(273+i, strings.Repeat("x", 900)+string(rune('a'+i%26))+fmt.Sprint(i)))
+			}
+			f["added_tokens"] = tokens
+		}, "longer than 2 MiB"},
 	})
 }
 

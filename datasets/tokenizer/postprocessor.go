@@ -21,6 +21,8 @@ func newAffixes(raw json.RawMessage, depth int) (a affixes, err error) {
 		return a, nil
 	case "TemplateProcessing":
 		a, err = newTemplateAffixes(raw)
+	case "RobertaProcessing", "BertProcessing":
+		a, err = newFixedAffixes(raw)
 	case "Sequence":
 		var f struct {
 			Type       string
@@ -38,12 +40,39 @@ func newAffixes(raw json.RawMessage, depth int) (a affixes, err error) {
 		}
 		return a, nil
 	default:
-		err = fmt.Errorf("is not supported (TemplateProcessing, ByteLevel and Sequence are)")
+		err = fmt.Errorf("is not supported (TemplateProcessing, RobertaProcessing, BertProcessing, ByteLevel and Sequence are)")
 	}
 	if err != nil {
 		err = fmt.Errorf("post_processor %q: %w", kind, err)
 	}
 	return a, err
+}
+
+// newFixedAffixes compiles a RobertaProcessing or BertProcessing: one token before the text and one after it.
+func newFixedAffixes(raw json.RawMessage) (a affixes, err error) {
+	var f struct {
+		Type           string
+		Sep            []json.RawMessage // [text, id]
+		Cls            []json.RawMessage
+		TrimOffsets    bool `json:"trim_offsets"`     // about offsets, which this package does not return
+		AddPrefixSpace bool `json:"add_prefix_space"` // used for offsets too
+	}
+	if err := decodeStrict(raw, &f); err != nil {
+		return a, err
+	}
+	for _, token := range []struct {
+		key  string
+		pair []json.RawMessage
+		into *[]int32
+	}{{"cls", f.Cls, &a.before}, {"sep", f.Sep, &a.after}} {
+		var text string
+		var id int32
+		if len(token.pair) != 2 || json.Unmarshal(token.pair[0], &text) != nil || json.Unmarshal(token.pair[1], &id) != nil {
+			return a, fmt.Errorf("%s is not a pair of a text and an id", token.key)
+		}
+		*token.into = []int32{id}
+	}
+	return a, nil
 }
 
 // templateItem is an element of a template: a special token, or the text ("A").
@@ -95,33 +124,4 @@ func newTemplateAffixes(raw json.RawMessage) (a affixes, err error) {
 		return a, fmt.Errorf("single: the Sequence A appears %d times, not once", texts)
 	}
 	return a, nil
-}
-
-// force applies add_bos_token and add_eos_token: where set, they decide whether the affixes begin with BOS and end with
-// EOS.
-func (a *affixes) force(addBOS, addEOS *bool, bos, eos int32) error {
-	if addBOS != nil {
-		has := len(a.before) > 0 && bos >= 0 && a.before[0] == bos
-		switch {
-		case *addBOS && bos < 0:
-			return fmt.Errorf("add_bos_token is true but there is no bos_token")
-		case *addBOS && !has:
-			a.before = append([]int32{bos}, a.before...)
-		case !*addBOS && has:
-			a.before = a.before[1:]
-		}
-	}
-	if addEOS != nil {
-		last := len(a.after) - 1
-		has := last >= 0 && eos >= 0 && a.after[last] == eos
-		switch {
-		case *addEOS && eos < 0:
-			return fmt.Errorf("add_eos_token is true but there is no eos_token")
-		case *addEOS && !has:
-			a.after = append(a.after, eos)
-		case !*addEOS && has:
-			a.after = a.after[:last]
-		}
-	}
-	return nil
 }

@@ -9,11 +9,14 @@ import (
 )
 
 // splitter splits normalised text into the words that the model encodes one by one. first: the text is the beginning of
-// the input.
-type splitter func(text string, first bool, emit func(word string))
+// the input; emit tells the same of each word.
+type splitter func(text string, first bool, emit func(word string, first bool))
 
-// newSplitter compiles the "pre_tokenizer" of a tokenizer.json. byteLevel: the model must encode its words as raw
-// bytes.
+// whole is the splitter that leaves a text as it is.
+func whole(text string, first bool, emit func(string, bool)) { emit(text, first) }
+
+// newSplitter compiles the "pre_tokenizer" of a tokenizer.json. byteLevel: its last step is ByteLevel, whose letters
+// are not written: the model must encode the words as raw bytes.
 func newSplitter(raw json.RawMessage, depth int) (split splitter, byteLevel bool, err error) {
 	kind, err := componentType(raw, depth)
 	if err != nil {
@@ -21,7 +24,7 @@ func newSplitter(raw json.RawMessage, depth int) (split splitter, byteLevel bool
 	}
 	switch kind {
 	case "":
-		split = func(text string, _ bool, emit func(string)) { emit(text) }
+		split = whole
 	case "Sequence":
 		return newSplitterSequence(raw, depth)
 	case "ByteLevel":
@@ -30,11 +33,11 @@ func newSplitter(raw json.RawMessage, depth int) (split splitter, byteLevel bool
 	case "Metaspace":
 		split, err = newMetaspaceSplitter(raw)
 	case "Split":
-		split, err = newRegexSplitter(raw)
+		split, err = newSplit(raw)
 	case "Digits":
 		split, err = newDigitSplitter(raw)
 	default:
-		err = fmt.Errorf("is not supported (Sequence, ByteLevel, Metaspace, Split and Digits are)")
+		split, err = newPlainSplitter(kind, raw)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("pre_tokenizer %q: %w", kind, err)
@@ -50,15 +53,17 @@ func newSplitterSequence(raw json.RawMessage, depth int) (splitter, bool, error)
 	if err := decodeStrict(raw, &f); err != nil {
 		return nil, false, fmt.Errorf("pre_tokenizer Sequence: %w", err)
 	}
-	chain := splitter(func(text string, _ bool, emit func(string)) { emit(text) })
-	byteLevel := false
+	if len(f.Pretokenizers) > maxMembers {
+		return nil, false, fmt.Errorf("pre_tokenizer Sequence: more than %d members", maxMembers)
+	}
+	chain, byteLevel := splitter(whole), false
 	for _, member := range f.Pretokenizers {
-		if byteLevel {
-			return nil, false, fmt.Errorf("pre_tokenizer Sequence: ByteLevel is supported only as its last member")
-		}
 		step, last, err := newSplitter(member, depth+1)
 		if err != nil {
 			return nil, false, err
+		}
+		if byteLevel { // what follows ByteLevel sees its letters
+			chain = chainSplitters(chain, spellBytes())
 		}
 		chain, byteLevel = chainSplitters(chain, step), last
 	}
@@ -67,13 +72,31 @@ func newSplitterSequence(raw json.RawMessage, depth int) (splitter, bool, error)
 
 // chainSplitters is the splitter that splits the words of outer by inner.
 func chainSplitters(outer, inner splitter) splitter {
-	return func(text string, first bool, emit func(string)) {
-		outer(text, first, func(word string) {
-			inner(word, first, emit)
-			first = false
-		})
+	return func(text string, first bool, emit func(string, bool)) {
+		outer(text, first, func(word string, first bool) { inner(word, first, emit) })
 	}
 }
+
+// spellBytes is the splitter that writes each byte of a word as its letter.
+func spellBytes() splitter {
+	spell := byteSpeller()
+	return func(text string, first bool, emit func(string, bool)) { emit(spell(text), first) }
+}
+
+// byteSpeller returns a function that writes each byte of a text as its letter.
+func byteSpeller() func(text string) string {
+	letters := byteLetters()
+	return func(text string) string {
+		var b strings.Builder
+		for i := range len(text) {
+			b.WriteRune(letters[text[i]])
+		}
+		return b.String()
+	}
+}
+
+// gpt2Words is the pattern by which GPT-2, and ByteLevel with use_regex, splits a text into words.
+const gpt2Words = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 
 func newByteLevelSplitter(raw json.RawMessage) (splitter, error) {
 	f := struct {
@@ -85,15 +108,21 @@ func newByteLevelSplitter(raw json.RawMessage) (splitter, error) {
 	if err := decodeStrict(raw, &f); err != nil {
 		return nil, err
 	}
-	return func(text string, _ bool, emit func(string)) {
-		if f.AddPrefixSpace && !strings.HasPrefix(text, " ") {
+	words := splitter(whole)
+	if f.UseRegex {
+		var err error
+		if words, err = newPatternSplitter(gpt2Words); err != nil {
+			return nil, err
+		}
+	}
+	if !f.AddPrefixSpace {
+		return words, nil
+	}
+	return func(text string, first bool, emit func(string, bool)) {
+		if !strings.HasPrefix(text, " ") {
 			text = " " + text
 		}
-		if !f.UseRegex {
-			emit(text)
-			return
-		}
-		scanWords(text, gpt2Word, emit)
+		words(text, first, emit)
 	}, nil
 }
 
@@ -102,57 +131,22 @@ func newMetaspaceSplitter(raw json.RawMessage) (splitter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(text string, first bool, emit func(string)) {
+	return func(text string, first bool, emit func(string, bool)) {
 		text = strings.ReplaceAll(text, " ", m.mark)
 		if (m.scheme == "always" || m.scheme == "first" && first) && !strings.HasPrefix(text, m.mark) {
 			text = m.mark + text
 		}
 		if !m.split {
-			emit(text)
+			emit(text, first)
 			return
 		}
-		scanWords(text, func(rest string) int {
+		scanWords(text, first, func(rest string) int {
 			if next := strings.Index(rest[1:], m.mark); next >= 0 {
 				return next + 1
 			}
 			return len(rest)
 		}, emit)
 	}, nil
-}
-
-// newRegexSplitter supports the word patterns of published tokenizers only. Each has a hand-written scanner, since Go's
-// regular expressions have no lookahead.
-func newRegexSplitter(raw json.RawMessage) (splitter, error) {
-	var f struct {
-		Type     string
-		Pattern  pattern
-		Behavior string
-		Invert   bool
-	}
-	if err := decodeStrict(raw, &f); err != nil {
-		return nil, err
-	}
-	if f.Pattern.Regex == nil {
-		return nil, fmt.Errorf("only a pattern {\"Regex\": …} is supported")
-	}
-	var next func(string) int
-	switch *f.Pattern.Regex {
-	case gpt2Pattern:
-		next = gpt2Word
-	case llama3Pattern:
-		next = func(text string) int { return llama3Word(text, 3) }
-	case qwen2Pattern:
-		next = func(text string) int { return llama3Word(text, 1) }
-	default:
-		return nil, fmt.Errorf("the regular expression %q is not supported (GPT-2's, Llama 3's and Qwen 2's are)",
-			*f.Pattern.Regex)
-	}
-	// The patterns above match every character, so isolating the matches and dropping the text between them are the
-	// same.
-	if !(f.Behavior == "Isolated" && !f.Invert || f.Behavior == "Removed" && f.Invert) {
-		return nil, fmt.Errorf("behavior %q with invert %t is not supported", f.Behavior, f.Invert)
-	}
-	return func(text string, _ bool, emit func(string)) { scanWords(text, next, emit) }, nil
 }
 
 // newDigitSplitter separates numbers from other text, and with individual_digits each digit from the next.
@@ -172,14 +166,24 @@ func newDigitSplitter(raw json.RawMessage) (splitter, error) {
 		}
 		return size + prefixLen(text[size:], func(r rune) bool { return unicode.IsNumber(r) == digit })
 	}
-	return func(text string, _ bool, emit func(string)) { scanWords(text, next, emit) }, nil
+	return func(text string, first bool, emit func(string, bool)) { scanWords(text, first, next, emit) }, nil
 }
 
 // scanWords emits the words of text; next returns the length of the word at the start of a text that is not empty.
-func scanWords(text string, next func(rest string) int, emit func(word string)) {
+func scanWords(text string, first bool, next func(rest string) int, emit func(word string, first bool)) {
 	for text != "" {
 		n := next(text)
-		emit(text[:n])
-		text = text[n:]
+		emit(text[:n], first)
+		text, first = text[n:], false
 	}
+}
+
+// prefixLen returns the length in bytes of the leading characters of text that belong to a class.
+func prefixLen(text string, class func(rune) bool) int {
+	for i, r := range text {
+		if !class(r) {
+			return i
+		}
+	}
+	return len(text)
 }

@@ -23,8 +23,8 @@ func (m *bpe) canSplitBefore(mark string) bool {
 }
 
 // splitBeforeSpaceMark is a splitter that splits text before each run of spaceMark.
-func splitBeforeSpaceMark(text string, _ bool, emit func(word string)) {
-	scanWords(text, func(rest string) int {
+func splitBeforeSpaceMark(text string, first bool, emit func(word string, first bool)) {
+	scanWords(text, first, func(rest string) int {
 		n := 0
 		for strings.HasPrefix(rest[n:], spaceMark) {
 			n += len(spaceMark)

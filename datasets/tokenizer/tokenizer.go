@@ -9,11 +9,14 @@ import (
 // once New has read it, and is safe for concurrent use.
 type Tokenizer struct {
 	model      *bpe
-	tokens     vocabulary       // the model's tokens and the added ones
-	special    []bool           // by id: is it a special token?
+	tokens     vocabulary // the model's tokens and the added ones
+	special    []bool     // by id: is it a special token?
+	added      map[int32]addedToken
+	highest    int64            // the highest id of an added token + 1
 	normalForm map[int32]string // the normalised text of added tokens that are matched in normalised text
-	raw        tokenTrie        // added tokens matched in the text as given
-	normalized tokenTrie        // added tokens matched in the normalised text
+	raw        tokenMatcher     // added tokens matched in the text as given
+	normalized tokenMatcher     // added tokens matched in the normalised text
+	splits     bool             // special tokens that are spelled out in a text are text
 	normalize  normalizer
 	split      splitter
 	affixes    affixes
@@ -21,13 +24,15 @@ type Tokenizer struct {
 
 	bos, eos, pad, unk int32 // -1: the model files name no such token
 
-	digest []byte
+	digest  []byte
+	notices []string
 
 	workspaces sync.Pool // of *workspace
 }
 
 // Encode returns the token ids of a text. With addSpecial it adds the special tokens that belong around a text
-// (Mistral: BOS before it). Added tokens that are spelled out in the text, such as </s>, become their ids either way.
+// (Mistral: BOS before it). Added tokens that are spelled out in the text, such as </s>, become their ids either way,
+// unless the model's files ask for split_special_tokens.
 // Each invalid sequence of UTF-8 counts as U+FFFD.
 func (t *Tokenizer) Encode(text string, addSpecial bool) []int32 {
 	text = replaceInvalid(text)
@@ -38,9 +43,9 @@ func (t *Tokenizer) Encode(text string, addSpecial bool) []int32 {
 		ids = append(ids, t.affixes.before...)
 	}
 	appendID := func(id int32) { ids = append(ids, id) }
-	appendWord := func(word string) { ids = t.model.encode(w, word, ids) }
-	t.raw.split(text, func(stretch string, offset int) {
-		t.normalized.split(t.normalize(stretch), func(stretch string, within int) {
+	appendWord := func(word string, _ bool) { ids = t.model.encode(w, word, ids) }
+	t.raw.split(text, t.isText, func(stretch string, offset int) {
+		t.normalized.split(t.normalize(stretch), t.isText, func(stretch string, within int) {
 			t.split(stretch, offset == 0 && within == 0, appendWord)
 		}, appendID)
 	}, appendID)
@@ -49,6 +54,9 @@ func (t *Tokenizer) Encode(text string, addSpecial bool) []int32 {
 	}
 	return ids
 }
+
+// isText reports whether an added token is left in the text: a special one with split_special_tokens.
+func (t *Tokenizer) isText(token addedToken) bool { return t.splits && token.Special }
 
 // Decode returns the text of a row of token ids. It leaves out ids that are not in the vocabulary and, with
 // skipSpecial, special tokens. Spaces before punctuation stay ("clean up" is off), so for byte-level models
@@ -102,6 +110,9 @@ func (t *Tokenizer) Pad() (int32, bool) { return t.pad, t.pad >= 0 }
 
 // Unk returns the token for characters that the vocabulary cannot spell, and whether the model files name one.
 func (t *Tokenizer) Unk() (int32, bool) { return t.unk, t.unk >= 0 }
+
+// Notices are sentences about keys of the model's files that ask for something else than what the tokenizer does.
+func (t *Tokenizer) Notices() []string { return t.notices }
 
 // Digest is the SHA-256 of the files that the tokenizer was read from.
 func (t *Tokenizer) Digest() []byte { return t.digest }

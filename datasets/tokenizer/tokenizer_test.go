@@ -157,6 +157,7 @@ func TestTokenizerIgnoreMerges(t *testing.T) {
 	tokenizer := mustTokenizer(t, byteLevelJSON(func(file object) {
 		model := file["model"].(object)
 		model["vocab"].(map[string]int)["Ġcab"] = 300
+		file["added_tokens"] = list{}
 		model["ignore_merges"] = true
 	}))
 	if got := tokenizer.Encode(" cab cab", false); !slices.Equal(got, []int32{300, 300}) {
@@ -192,17 +193,20 @@ func TestTokenizerConfig(t *testing.T) {
 			ids:    []int32{1, 266}, bos: 1, eos: 2, pad: -1},
 		{name: "map as fallback", config: `{"bos_token": "<s>"}`,
 			specials: `{"eos_token": "</s>", "pad_token": "<unk>"}`, ids: []int32{1, 266}, bos: 1, eos: 2, pad: 0},
-		{name: "no BOS", config: `{"bos_token": "<s>", "add_bos_token": false}`,
-			ids: []int32{266}, bos: 1, eos: -1, pad: -1},
-		{name: "EOS", config: `{"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": true, "add_eos_token": true}`,
-			ids: []int32{1, 266, 2}, bos: 1, eos: 2, pad: -1},
+		{name: "post_processor decides", ids: []int32{1, 266}, bos: 1, eos: 2, pad: -1,
+			config: `{"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": false, "add_eos_token": true}`},
 		{name: "late token",
-			config: `{"pad_token": "[PAD]", "added_tokens_decoder": {"300": {"content": "[PAD]", "special": true}}}`,
-			ids:    []int32{1, 266}, bos: -1, eos: -1, pad: 300},
-		{name: "missing", config: `{"eos_token": "<end>"}`, err: `tokenizer_config.json: eos_token is "<end>"`},
-		{name: "EOS unnamed", config: `{"add_eos_token": true}`, err: "there is no eos_token"},
+			config: `{"pad_token": "[PAD]", "added_tokens_decoder": {"273": {"content": "[PAD]", "special": true}}}`,
+			ids:    []int32{1, 266}, bos: -1, eos: -1, pad: 273},
+		{name: "late gap", config: `{"added_tokens_decoder": {"300": {"content": "[PAD]"}}}`, err: "is 273"},
+		{name: "new", config: `{"eos_token": "<end>", "pad_token": "[PAD]"}`, ids: []int32{1, 266}, bos: -1, eos: 273, pad: 274},
+		{name: "map overrides", config: `{"eos_token": "<s>"}`, specials: `{"eos_token": "</s>"}`,
+			ids: []int32{1, 266}, bos: -1, eos: 2, pad: -1},
+		{name: "map does not count", config: `{"eos_token": "<s>", "added_tokens_decoder": {}}`,
+			specials: `{"eos_token": "</s>"}`, ids: []int32{1, 266}, bos: -1, eos: 1, pad: -1},
+		{name: "Llama", config: `{"tokenizer_class": "LlamaTokenizerFast"}`, ids: []int32{1, 266}, bos: 1, eos: 2, pad: -1},
 		{name: "late conflict", config: `{"added_tokens_decoder": {"7": {"content": "<s>"}}}`,
-			err: "has id 7 there and 1 in tokenizer.json"},
+			err: "has id 7 there and 1 in the vocabulary"},
 		{name: "broken", config: `{`, err: "tokenizer_config.json: "},
 	} {
 		files := map[string]string{"tokenizer.json": sentencePieceJSON(nil)}
@@ -288,6 +292,10 @@ func ExampleNew() {
 	// ab abc
 }
 
+// llama3Words is the pattern by which Llama 3 splits a text into words.
+const llama3Words = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|` +
+	` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
 func FuzzTokenizer(f *testing.F) {
 	for _, seed := range []string{"", " ", "  ab", "ab c\n\n a", "é🙂", "'s 'LL", "\u2028a", "▁a", "<0x41>"} {
 		f.Add(seed)
@@ -295,7 +303,7 @@ func FuzzTokenizer(f *testing.F) {
 	sentencePiece := mustTokenizer(f, sentencePieceJSON(nil))
 	llama3 := func(file object) {
 		file["pre_tokenizer"] = object{"type": "Sequence", "pretokenizers": list{
-			object{"type": "Split", "pattern": object{"Regex": llama3Pattern}, "behavior": "Isolated", "invert": false},
+			object{"type": "Split", "pattern": object{"Regex": llama3Words}, "behavior": "Isolated", "invert": false},
 			object{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
 		}}
 	}

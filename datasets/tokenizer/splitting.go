@@ -1,0 +1,219 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/pattern"
+)
+
+// piece is a part of a text that a Split component looks at: a match of its pattern, or what lies between two.
+type piece struct {
+	begin, end int
+	match      bool
+}
+
+// finder returns the pieces of a text in order; together they are the text.
+type finder func(text string) []piece
+
+// newFinder compiles the pattern of a Split or Replace component.
+func newFinder(p patternFile) (find finder, shortest int, err error) {
+	switch {
+	case (p.String == nil) == (p.Regex == nil):
+		return nil, 0, fmt.Errorf(`a pattern is {"String": …} or {"Regex": …}`)
+	case p.String != nil:
+		text := *p.String
+		return func(in string) []piece { return literalPieces(in, text) }, len(text), nil
+	}
+	re, err := pattern.Compile(*p.Regex)
+	if err != nil {
+		return nil, 0, err
+	}
+	return func(in string) []piece {
+		pieces, last := make([]piece, 0, len(in)/4+1), 0
+		re.Scan(in, func(begin, end int) {
+			if last < begin {
+				pieces = append(pieces, piece{last, begin, false})
+			}
+			pieces = append(pieces, piece{begin, end, true})
+			last = end
+		})
+		if last < len(in) {
+			pieces = append(pieces, piece{last, len(in), false})
+		}
+		return pieces
+	}, re.Shortest, nil
+}
+
+// literalPieces finds a text that is not a regular expression. An empty one is nowhere.
+func literalPieces(in, text string) (pieces []piece) {
+	last := 0
+	for text != "" {
+		at := strings.Index(in[last:], text)
+		if at < 0 {
+			break
+		}
+		if at > 0 {
+			pieces = append(pieces, piece{last, last + at, false})
+		}
+		last += at + len(text)
+		pieces = append(pieces, piece{last - len(text), last, true})
+	}
+	if last < len(in) {
+		pieces = append(pieces, piece{last, len(in), false})
+	}
+	return pieces
+}
+
+// classFinder makes each character of a class a match.
+func classFinder(class func(rune) bool) finder {
+	return func(in string) (pieces []piece) {
+		last := 0
+		for at, r := range in {
+			if !class(r) {
+				continue
+			}
+			if last < at {
+				pieces = append(pieces, piece{last, at, false})
+			}
+			last = at + len(string(r))
+			pieces = append(pieces, piece{at, last, true})
+		}
+		if last < len(in) {
+			pieces = append(pieces, piece{last, len(in), false})
+		}
+		return pieces
+	}
+}
+
+// The behaviours of a Split component: what becomes of the matches.
+const (
+	removed            = "removed"
+	isolated           = "isolated"
+	mergedWithPrevious = "mergedwithprevious"
+	mergedWithNext     = "mergedwithnext"
+	contiguous         = "contiguous"
+)
+
+// parseBehavior returns the behaviour of a name, which files write as Isolated or isolated, MergedWithNext or
+// merged_with_next.
+func parseBehavior(name string) (string, error) {
+	plain := strings.ToLower(strings.ReplaceAll(name, "_", ""))
+	if !slices.Contains([]string{removed, isolated, mergedWithPrevious, mergedWithNext, contiguous}, plain) {
+		return "", fmt.Errorf("behavior %q is not one of Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous",
+			name)
+	}
+	return plain, nil
+}
+
+// join applies a behaviour to the pieces of a text and returns those that are words.
+func join(pieces []piece, behavior string) []piece {
+	out := pieces[:0]
+	switch behavior {
+	case removed:
+		for _, p := range pieces {
+			if !p.match {
+				out = append(out, p)
+			}
+		}
+		return out
+	case mergedWithPrevious, contiguous:
+		last := false // whether the piece before was a match
+		for _, p := range pieces {
+			joins := p.match == last
+			if behavior == mergedWithPrevious {
+				joins = p.match && !last
+			}
+			last = p.match
+			if n := len(out); joins && n > 0 {
+				out[n-1].end = p.end
+			} else {
+				out = append(out, p)
+			}
+		}
+		return out
+	case mergedWithNext:
+		slices.Reverse(pieces)
+		last := false
+		for _, p := range pieces {
+			joins := p.match && !last
+			last = p.match
+			if n := len(out); joins && n > 0 {
+				out[n-1].begin = p.begin
+			} else {
+				out = append(out, p)
+			}
+		}
+		slices.Reverse(out)
+		return out
+	}
+	return pieces
+}
+
+// newPieceSplitter is the splitter that emits the words of a finder's pieces.
+func newPieceSplitter(find finder, behavior string, invert bool) splitter {
+	return func(text string, first bool, emit func(string, bool)) {
+		pieces := find(text)
+		if invert {
+			for i := range pieces {
+				pieces[i].match = !pieces[i].match
+			}
+		}
+		for _, p := range join(pieces, behavior) {
+			if p.begin < p.end {
+				emit(text[p.begin:p.end], first && p.begin == 0)
+			}
+		}
+	}
+}
+
+// newSplit compiles a Split component.
+func newSplit(raw json.RawMessage) (splitter, error) {
+	var f struct {
+		Type     string
+		Pattern  patternFile
+		Behavior string
+		Invert   bool
+	}
+	if err := decodeStrict(raw, &f); err != nil {
+		return nil, err
+	}
+	behavior, err := parseBehavior(f.Behavior)
+	if err != nil {
+		return nil, err
+	}
+	find, _, err := newFinder(f.Pattern)
+	if err != nil {
+		return nil, err
+	}
+	if f.Pattern.Regex != nil && behavior == isolated {
+		return newPatternSplitter(*f.Pattern.Regex)
+	}
+	return newPieceSplitter(find, behavior, f.Invert), nil
+}
+
+// newPatternSplitter is newPieceSplitter for a regular expression whose matches are isolated: what lies between two
+// matches is a word too, so that no list of pieces is needed.
+func newPatternSplitter(text string) (splitter, error) {
+	re, err := pattern.Compile(text)
+	if err != nil {
+		return nil, err
+	}
+	return func(text string, first bool, emit func(string, bool)) {
+		last := 0
+		re.Scan(text, func(begin, end int) {
+			if last < begin {
+				emit(text[last:begin], first && last == 0)
+			}
+			if begin < end {
+				emit(text[begin:end], first && begin == 0)
+			}
+			last = end
+		})
+		if last < len(text) {
+			emit(text[last:], first && last == 0)
+		}
+	}, nil
+}
