@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
+	"github.com/bfpo-go/bfpo/datasets/fault"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
-	"github.com/bfpo-go/bfpo/graph/fault"
 )
 
 // TextFormat turns examples into token ids.
@@ -185,17 +185,15 @@ func mapRows[T, R any](ctx context.Context, rows []T, f func(T) (R, error)) ([]R
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	const chunk = 64
 	for begin := 0; begin < len(rows) && running.Err() == nil; begin += chunk {
-		group.Go(func() (err error) {
-			defer fault.Recover(&err)
-			for i := begin; i < min(begin+chunk, len(rows)); i++ {
-				if err := running.Err(); err != nil {
-					return err
+		group.Go(func() error {
+			return fault.Call(func() (err error) {
+				for i := begin; i < min(begin+chunk, len(rows)) && err == nil; i++ {
+					if err = running.Err(); err == nil {
+						out[i], err = f(rows[i])
+					}
 				}
-				if out[i], err = f(rows[i]); err != nil {
-					return err
-				}
-			}
-			return nil
+				return err
+			})
 		})
 	}
 	if err := group.Wait(); err != nil {

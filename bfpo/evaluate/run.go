@@ -54,8 +54,8 @@ func Unfinished(dir string) bool {
 	return err == nil && !Finished(dir)
 }
 
-// Remove deletes the files of an evaluation in dir, finished or not. Other files stay: the samples of tasks that are not
-// in results.json, and a results.json that another program wrote, which is an error.
+// Remove deletes the files of an evaluation in dir, finished or not. Other files stay: the samples of tasks that are
+// not in results.json, and a results.json that another program wrote, which is an error.
 func Remove(dir string) error {
 	var names []string
 	if Unfinished(dir) { // with the samples of any of its tasks

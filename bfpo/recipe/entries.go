@@ -28,6 +28,14 @@ type entry struct {
 	dir   folder // what relative names in the value are relative to
 }
 
+// name returns the key as it was given.
+func (e entry) name() string {
+	if e.given == "" {
+		return e.key
+	}
+	return e.given
+}
+
 // isTrusted reports whether the entry comes from the command line or from a recipe that is part of the program, not
 // from a file, which may come from someone else.
 func (e entry) isTrusted() bool { return e.file == "" || e.dir.builtin }
@@ -64,7 +72,7 @@ func parseSets(sets []string, typed []Flag) ([]entry, error) {
 		}
 		entries = append(entries, e)
 	}
-	return withOurNames(entries)
+	return entries, nil
 }
 
 // entry makes an entry of a flag.
@@ -96,7 +104,8 @@ func splitMapping(n *yaml.Node, parent entry) ([]entry, error) {
 		e := parent
 		e.key, e.value, e.line = key.Value, dealias(n.Content[i+1]), key.Line
 		if first, twice := lines[e.key]; twice {
-			problems = append(problems, fmt.Errorf("%s: %s: given twice, first in line %d", e.origin(), usage.Word(e.key), first))
+			problems = append(problems, fmt.Errorf("%s: %s: given twice, first in line %d",
+				e.origin(), usage.Word(e.key), first))
 		}
 		lines[e.key] = key.Line
 		entries = append(entries, e)

@@ -8,11 +8,11 @@ import (
 )
 
 // inertKeys are the keys of transformers' TrainingArguments (4.36 to 5.24), of TRL's SFTConfig, DPOConfig, ModelConfig
-// and ScriptArguments (0.7 to 1.16), of alignment-handbook and of the original code's classes that are accepted although
-// Config has no field for them. A key with a nil list cannot change what is trained, measured or written, whatever its
-// value: it concerns the Python process, its dashboards or its launchers, or sets up another key that is off. A key with
-// a list may: the listed values (and null) ask for what bfpo does anyway, and any other value is refused as not
-// supported. The key "outer.inner" is a key of the mapping outer.
+// and ScriptArguments (0.7 to 1.16), of alignment-handbook and of the original code's classes that are accepted
+// although Config has no field for them. A key with a nil list cannot change what is trained, measured or written,
+// whatever its value: it concerns the Python process, its dashboards or its launchers, or sets up another key that
+// is off. A key with a list may: the listed values (and null) ask for what bfpo does anyway, and any other value
+// is refused as not supported. The key "outer.inner" is a key of the mapping outer.
 var inertKeys = map[string][]string{
 	// the Python process
 	"_n_gpu": nil, "batch_eval_metrics": nil, "dataloader_multiprocessing_context": nil, "dataloader_num_workers": nil,

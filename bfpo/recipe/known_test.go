@@ -105,7 +105,8 @@ func TestNamesOfToday(t *testing.T) {
 	}
 	for _, test := range []struct{ text, want string }{
 		{"auto_insert_empty_system_msg: true", "true is not supported yet (-set=auto_insert_empty_system_msg=null"},
-		{"text_format: seed\nauto_insert_empty_system_msg: false", "text_format: seed has auto_insert_empty_system_msg: true"},
+		{"text_format: seed\nauto_insert_empty_system_msg: false",
+			"text_format: seed has auto_insert_empty_system_msg: true"},
 		{"dtype: bfloat16\ntorch_dtype: float32", ":2: torch_dtype: given twice, as dtype in line 1"},
 		{"dtype: float16", ":1: torch_dtype: float16 is not supported yet"},
 		{"dtype: 7", ":1: dtype: want a string, got 7"},

@@ -11,6 +11,9 @@ import "io/fs"
 func Load(recipes fs.FS, name string, sets []string, typed ...Flag) (Config, error) {
 	l := loader{recipes}
 	flags, err := parseSets(sets, typed)
+	if err == nil {
+		flags, err = withOurNames(flags)
+	}
 	if err != nil {
 		return Config{}, err
 	}

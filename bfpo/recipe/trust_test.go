@@ -19,8 +19,8 @@ func TestUntrustedRecipes(t *testing.T) {
 		{"redteam_judge: perspective", "-set=redteam_judge=perspective", "redteam_judge=perspective"},
 		{"redteam_judge: perspective:https://x.example", "repeat it as a flag",
 			"redteam_judge=perspective:https://x.example"},
-		{"output_dir: " + away + "\noverwrite_output_dir: true", ":2: overwrite_output_dir: a recipe file may not replace a " +
-			"run outside the working directory", "output_dir=" + away},
+		{"output_dir: " + away + "\noverwrite_output_dir: true", ":2: overwrite_output_dir: a recipe file may not replace " +
+			"a run outside the working directory", "output_dir=" + away},
 		{"output_dir: ../away\noverwrite_output_dir: true", "-out=../away", "overwrite_output_dir=true"},
 		{"stages: [{train: {dataset_mixer: quickstart/safety, platform: ./plugin.so}}]", "native code",
 			"platform=./plugin.so"},

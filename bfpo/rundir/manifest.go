@@ -78,7 +78,8 @@ func CheckForeign(dir string, names []string, replace bool) error {
 	}
 	for _, file := range files {
 		top := !strings.Contains(file, "/") // checked above
-		if recorded := slices.Contains(m.Files, file); !top && !recorded && (m.Files != nil || !unfinishedFile.MatchString(file)) {
+		ours := slices.Contains(m.Files, file) || m.Files == nil && unfinishedFile.MatchString(file)
+		if !top && !ours {
 			return foreign(filepath.Join(dir, filepath.FromSlash(file)))
 		}
 	}
@@ -149,7 +150,8 @@ func namesBefore(dir string) []string {
 // isResolvedRecipe reports whether a file is a recipe with all its keys, as runs write it.
 func isResolvedRecipe(file string) bool {
 	text, err := atomicfile.ReadLimited(file, maxCard)
-	return err == nil && bytes.Contains(text, []byte("\nbuffer_dataset_mixer:")) && bytes.Contains(text, []byte("\ntext_format:"))
+	return err == nil && bytes.Contains(text, []byte("\nbuffer_dataset_mixer:")) &&
+		bytes.Contains(text, []byte("\ntext_format:"))
 }
 
 // escapePattern returns a pattern of filepath.Glob that matches the given path only.

@@ -4,7 +4,7 @@ import (
 	"iter"
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
-	"github.com/bfpo-go/bfpo/graph/fault"
+	"github.com/bfpo-go/bfpo/datasets/fault"
 )
 
 // Stream gives the micro-batches of one set in the order of training. It is an interface because a stream
@@ -56,9 +56,11 @@ func (l *stream[T]) Next() (MicroBatch, bool, error) {
 			done := make(chan layOutResult, 1) // buffered: Seek may drop it unread
 			go func() {
 				var result layOutResult
-				defer func() { done <- result }()
-				defer fault.Recover(&result.err)
-				result.micro, result.err = LayOut(examples, l.shapes, l.devices)
+				result.err = fault.Call(func() (err error) {
+					result.micro, err = LayOut(examples, l.shapes, l.devices)
+					return err
+				})
+				done <- result
 			}()
 			l.ahead = append(l.ahead, done)
 		}

@@ -1,6 +1,6 @@
 package train
 
-import "github.com/bfpo-go/bfpo/graph/fault"
+import "github.com/bfpo-go/bfpo/datasets/fault"
 
 // background is work that runs while the steps do. Its zero value has nothing to do.
 type background struct{ done chan error }
@@ -9,12 +9,7 @@ type background struct{ done chan error }
 func (b *background) begin(work func() error) {
 	done := make(chan error, 1)
 	b.done = done
-	go func() {
-		var err error
-		defer func() { done <- err }()
-		defer fault.Recover(&err)
-		err = work()
-	}()
+	go func() { done <- fault.Call(work) }()
 }
 
 // wait returns when nothing is under way any more, with the error of what was.

@@ -22,7 +22,9 @@ func TestClean(t *testing.T) {
 }
 
 func TestWord(t *testing.T) {
-	for name, want := range map[string]string{"a/b c": "a/b c", "a\nb": `"a\nb"`, "\x1b[2J": `"\x1b[2J"`, `a"b`: `"a\"b"`} {
+	for name, want := range map[string]string{
+		"a/b c": "a/b c", "a\nb": `"a\nb"`, "\x1b[2J": `"\x1b[2J"`, `a"b`: `"a\"b"`,
+	} {
 		if got := Word(name); got != want {
 			t.Errorf("%q is %s, want %s", name, got, want)
 		}

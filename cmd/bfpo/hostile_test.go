@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
-	"github.com/bfpo-go/bfpo/graph/fault"
+	"github.com/bfpo-go/bfpo/datasets/fault"
 )
 
 // What stands in an output folder already is neither overwritten through a link nor replaced, and one run at a time
@@ -24,7 +24,8 @@ func TestHostileOutputFolders(t *testing.T) {
 	base := t.TempDir()
 	secret := write(t, filepath.Join(base, "bashrc"), "export A=1\n")
 	linked := filepath.Join(base, "linked")
-	if err := errors.Join(os.Mkdir(linked, 0o755), os.Symlink("../bashrc", filepath.Join(linked, rundir.Metrics))); err != nil {
+	err := errors.Join(os.Mkdir(linked, 0o755), os.Symlink("../bashrc", filepath.Join(linked, rundir.Metrics)))
+	if err != nil {
 		t.Fatal(err)
 	}
 	call(t, "", args(linked)...).wants(t, exitUsage, filepath.Join(linked, rundir.Metrics)+" is a link")
@@ -67,8 +68,8 @@ func TestHostileRecipes(t *testing.T) {
 	defer server.Close()
 	t.Setenv("OPENAI_API_KEY", "sk-secret")
 	judge := writeRecipe(t, "do_eval: true\neval_tasks: [advbench]\neval_judge: 'openai:"+server.URL+"/v1'\n")
-	call(t, "", "train", "-platform=go", "-config="+judge).wants(t, exitUsage, "a service that gets answers and an API key",
-		"-set=eval_judge=openai:"+server.URL)
+	call(t, "", "train", "-platform=go", "-config="+judge).wants(t, exitUsage,
+		"a service that gets answers and an API key", "-set=eval_judge=openai:"+server.URL)
 	if asked != 0 {
 		t.Errorf("asked %d times", asked)
 	}
@@ -85,8 +86,9 @@ func TestHostileJudges(t *testing.T) {
 	t.Setenv("BFPO_CACHE", t.TempDir())
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "rows.jsonl"), `{"q": "Say a."}`+"\n"+`{"q": "Say b."}`+"\n")
-	write(t, filepath.Join(dir, "asked.yaml"), "task: asked\nlocal: rows.jsonl\ntest_split: test\noutput_type: generate_until\n"+
-		"doc_to_text: '{{q}}'\ndoc_to_target: '{{q}}'\nmetric_list: [{metric: llama2}]\ngeneration_kwargs: {max_gen_toks: 2}\n")
+	write(t, filepath.Join(dir, "asked.yaml"), "task: asked\nlocal: rows.jsonl\ntest_split: test\n"+
+		"output_type: generate_until\ndoc_to_text: '{{q}}'\ndoc_to_target: '{{q}}'\n"+
+		"metric_list: [{metric: llama2}]\ngeneration_kwargs: {max_gen_toks: 2}\n")
 	write(t, filepath.Join(dir, "broken.yaml"), "task: broken\nunknown: 1\n")
 	args := []string{"eval", "-platform=go", "-model=tiny", "-include=" + dir, "-data=" + dir, "-tasks=asked",
 		"-judge=openai:" + server.URL + "#m", "-out=" + filepath.Join(dir, "out")}

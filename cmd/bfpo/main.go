@@ -19,7 +19,7 @@ import (
 	"syscall"
 
 	"github.com/bfpo-go/bfpo/bfpo/usage"
-	"github.com/bfpo-go/bfpo/graph/fault"
+	"github.com/bfpo-go/bfpo/datasets/fault"
 )
 
 // commands returns the table of commands in the order of the help text.
@@ -147,9 +147,8 @@ func reportAdvice(verbose bool) string {
 }
 
 // runRecovered runs the command. A panic, which is a fault of the program, becomes an error.
-func (o *options) runRecovered(ctx context.Context, args []string) (err error) {
-	defer fault.Recover(&err)
-	return o.command.run(ctx, o, args)
+func (o *options) runRecovered(ctx context.Context, args []string) error {
+	return fault.Call(func() error { return o.command.run(ctx, o, args) })
 }
 
 func printHelp(w io.Writer) {

@@ -2,8 +2,8 @@
 // be sent.
 //
 // A client does not wait for a server without end: connecting, the TLS handshake and the header of an answer have time
-// limits. Stall limits the time without a byte of an answer's body. A key is sent to the server that it is meant for and
-// to no other: a redirection to another scheme, host or port loses it.
+// limits. Stall limits the time without a byte of an answer's body. A key is sent to the server that it is meant for
+// and to no other: a redirection to another scheme, host or port loses it.
 //
 // The package imports nothing of this module.
 package httpclient
@@ -118,7 +118,9 @@ var ErrStalled = errors.New("the server sends nothing more")
 
 // Stall returns a context for one request, and a function that makes its answer's body end the request when no byte
 // comes for the given time. Call stop when the answer was read.
-func Stall(ctx context.Context, limit time.Duration) (within context.Context, watch func(io.Reader) io.Reader, stop func()) {
+func Stall(ctx context.Context, limit time.Duration) (
+	within context.Context, watch func(io.Reader) io.Reader, stop func(),
+) {
 	within, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(limit, func() { cancel(fmt.Errorf("%w for %v", ErrStalled, limit)) })
 	timer.Stop() // until the body is read: the header has its own limit

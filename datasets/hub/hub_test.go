@@ -317,7 +317,8 @@ func TestHubWrongHash(t *testing.T) {
 	hub.Patience = time.Minute
 	fake.faults = []string{"wrong bytes", "wrong bytes", "wrong bytes", "wrong bytes"}
 	started := time.Now()
-	_, err := hub.Snapshot(context.Background(), "datasets", "org/name", "", func(name string) bool { return name == "test.jsonl" })
+	only := func(name string) bool { return name == "test.jsonl" }
+	_, err := hub.Snapshot(context.Background(), "datasets", "org/name", "", only)
 	if err == nil || !strings.Contains(err.Error(), "hash") || !strings.Contains(err.Error(), "2 times") {
 		t.Error(err)
 	}

@@ -31,6 +31,9 @@ type exchange struct {
 // answerLimit is the largest size of an answer in bytes.
 const answerLimit = 1 << 20
 
+// ErrSettings is wrapped by the errors about wrong settings of a judge.
+var ErrSettings = errors.New("settings of the judge")
+
 // checkKey refuses a key that cannot be sent, or would be sent without encryption, before anything is sent. source is
 // the environment variable that has it.
 func checkKey(source, key string, address *url.URL) error {

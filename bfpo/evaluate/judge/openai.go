@@ -136,9 +136,6 @@ func parseOpenAI(o OpenAIOptions) (c *chatClient, s *Service, rating bool, err e
 	return c, s, rating, nil
 }
 
-// ErrSettings is wrapped by the errors about wrong settings of a judge.
-var ErrSettings = errors.New("settings of the judge")
-
 // serviceAddress parses the address of a service, and the model's name or the settings after its #.
 func serviceAddress(text string) (*url.URL, url.Values, error) {
 	plain, fragment, _ := strings.Cut(text, "#")

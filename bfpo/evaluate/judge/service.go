@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
-	"github.com/bfpo-go/bfpo/graph/fault"
+	"github.com/bfpo-go/bfpo/datasets/fault"
 )
 
 // Service is a judge behind HTTP. It retries a question that meets a fault a few times, with pauses, and stores
@@ -77,20 +77,21 @@ func (s *Service) Rate(ctx context.Context, answers []Answer, report func(first 
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(s.limits.parallel)
 	for _, request := range requests {
-		group.Go(func() (err error) {
-			defer fault.Recover(&err)
-			v, err := s.verdict(within, request)
-			if err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, i := range places[request] {
-				if err := report(i, v); err != nil {
+		group.Go(func() error {
+			return fault.Call(func() error {
+				v, err := s.verdict(within, request)
+				if err != nil {
 					return err
 				}
-			}
-			return nil
+				mu.Lock()
+				defer mu.Unlock()
+				for _, i := range places[request] {
+					if err := report(i, v); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
 		})
 	}
 	err := group.Wait()

@@ -14,7 +14,8 @@ import (
 
 // FuzzReply sends a text as the answer of a service and reads it by each reader of verdicts.
 func FuzzReply(f *testing.F) {
-	for _, reply := range []string{"yes", "No.", "<think>a</think>\n[[4]]", "[[4]] [[5]]", "Rating: [[ 3 ]]", "<think>", "",
+	for _, reply := range []string{"yes", "No.", "<think>a</think>\n[[4]]", "[[4]] [[5]]", "Rating: [[ 3 ]]",
+		"<think>", "",
 		toxicityMark + "0.7", toxicityMark + "1e999", `{"choices": [{"message": {"content": "no"}}]}`,
 		`{"choices": [{"message": {"content": null, "refusal": "\u001b]0;x"}}]}`, `{"choices": []}`,
 		`{"attributeScores": {"TOXICITY": {"summaryScore": {"value": 0.5}}}}`, `{"error": {"message": 7}}`} {

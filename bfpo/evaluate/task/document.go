@@ -89,8 +89,8 @@ func (d Data) open(ctx context.Context, t Task) (datasets.Source, error) {
 		return datasets.Source{}, fmt.Errorf("%s (-data=DIR)", missing)
 	}
 	if _, err := os.Stat(t.DatasetPath); err == nil || !hubID.MatchString(t.DatasetPath) {
-		return datasets.Source{}, fmt.Errorf("%s: dataset_path: %.200q is no set on the hub; a task's own files are named by "+
-			"local, below the data folder (-data=DIR)", t.File, t.DatasetPath)
+		return datasets.Source{}, fmt.Errorf("%s: dataset_path: %.200q is no set on the hub; a task's own files are named "+
+			"by local, below the data folder (-data=DIR)", t.File, t.DatasetPath)
 	}
 	source, err := datasets.OpenConfiguration(ctx, t.DatasetPath, t.DatasetName, t.Split, d.Hub)
 	if err != nil {

@@ -1,14 +1,7 @@
 // Package fault turns a panic, which is a fault in this program, into an error that says so.
 //
 // A panic in a goroutine ends the process, whatever its caller recovers from. So every goroutine that computes
-// something from a user's files recovers its own panics:
-//
-//	go func() {
-//		var err error
-//		defer func() { done <- err }()
-//		defer fault.Recover(&err)
-//		…
-//	}()
+// something from a user's files does it in Call.
 //
 // The package imports nothing of this module.
 package fault
@@ -32,9 +25,12 @@ func (e *Error) Unwrap() error {
 	return err
 }
 
-// Recover is for defer. It stores a panic of the deferring function in err.
-func Recover(err *error) {
-	if p := recover(); p != nil {
-		*err = &Error{Value: p, Stack: debug.Stack()}
-	}
+// Call calls f and returns its error, or an *Error if f panics.
+func Call(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &Error{Value: p, Stack: debug.Stack()}
+		}
+	}()
+	return f()
 }
