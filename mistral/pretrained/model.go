@@ -24,7 +24,9 @@ type Model struct {
 	source   source
 	template *string // replaces the chat template of the source, unless nil
 
-	tensorDigests func() (map[string]string, error) // see TensorDigests
+	digesting sync.Once // see TensorDigests
+	digests   map[string]string
+	digestErr error
 }
 
 // source is where a model comes from: a Hugging Face folder, a GGUF file, or the built-in model.
@@ -46,7 +48,6 @@ func Open(path string) (*Model, error) {
 		return nil, err
 	}
 	c := &Model{Path: path, source: src}
-	c.tensorDigests = sync.OnceValues(c.digestTensors)
 	data, err := src.ReadFile(config.ConfigFile)
 	if err == nil {
 		c.Config, err = config.Parse(filepath.Join(path, config.ConfigFile), data)
