@@ -5,5 +5,6 @@
 // loss of power there is either the whole checkpoint or none. Open reads every byte and refuses a checkpoint that is
 // incomplete or damaged; Latest falls back to the newest one that is intact. Prune deletes old checkpoints.
 //
-// What the files hold is the caller's business.
+// What the files hold is the caller's business, but for two: State, with the Identity of what the run was made with,
+// and Logs, which mark the files that a resumed run goes on writing.
 package checkpoint

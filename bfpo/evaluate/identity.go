@@ -46,14 +46,3 @@ func listNames(names []string) string {
 	}
 	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
-
-// identity returns the run's identity: what the caller says of the model, the seed, the tokenizer and each task.
-func (r Run) identity() Identity {
-	i := Identity{"seed": fmt.Sprint(r.Seed), "tokenizer": hex.EncodeToString(r.Tokenizer.Digest())}
-	maps.Copy(i, r.Model)
-	for _, t := range r.Plan.tasks {
-		i["task "+t.Name] = t.digest()
-	}
-	i["division of the documents"] = r.Plan.chunksDigest()
-	return i
-}

@@ -3,9 +3,11 @@ package evaluate
 import (
 	"context"
 	"encoding/json"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -156,6 +158,17 @@ func (r Run) Do(ctx context.Context) (Results, error) {
 		return results, nil
 	}
 	return results, RemoveJournal(r.Dir)
+}
+
+// identity returns the run's identity: what the caller says of the model, the seed, the tokenizer and each task.
+func (r Run) identity() Identity {
+	i := Identity{"seed": fmt.Sprint(r.Seed), "tokenizer": hex.EncodeToString(r.Tokenizer.Digest())}
+	maps.Copy(i, r.Model)
+	for _, t := range r.Plan.tasks {
+		i["task "+t.Name] = t.digest()
+	}
+	i["division of the documents"] = r.Plan.chunksDigest()
+	return i
 }
 
 // computeChunks computes the chunks that the journal lacks and adds them to it.

@@ -5,11 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-
-	"github.com/gomlx/compute/dtypes"
-
-	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
-	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
 // ErrNotFinite is wrapped by the error of a state with a value that is NaN or infinite.
@@ -29,50 +24,14 @@ func checkFinite(file, tensor string, data []byte) error {
 	return describeNotFinite(file, tensor, data[whole:], whole)
 }
 
-// describeNotFinite returns an error for the first of the values in data that is not finite. offset is the place of data
-// in the tensor, in bytes.
+// describeNotFinite returns an error for the first of the values in data that is not finite. offset is the place of
+// data in the tensor, in bytes.
 func describeNotFinite(file, tensor string, data []byte, offset int) error {
 	for at := 0; at+4 <= len(data); at += 4 {
 		value := float64(math.Float32frombits(binary.LittleEndian.Uint32(data[at:])))
 		if math.IsNaN(value) || math.IsInf(value, 0) {
 			return fmt.Errorf("%w: element %d of tensor %s in %s is %v",
 				ErrNotFinite, (offset+at)/4, tensor, file, value)
-		}
-	}
-	return nil
-}
-
-// CheckFinite returns an error that wraps ErrNotFinite if a tensor of the checkpoint holds a value that is NaN or
-// infinite. This version saves no such checkpoint; earlier ones did.
-func CheckFinite(c *checkpoint.Checkpoint) error {
-	for _, set := range new(State).sets() {
-		path, err := c.FilePath(set.file)
-		if err != nil {
-			return err
-		}
-		if err := checkFileFinite(path, set.file); err != nil {
-			return fmt.Errorf("checkpoint %s: %w", c.Path, err)
-		}
-	}
-	return nil
-}
-
-func checkFileFinite(path, name string) error {
-	file, err := safetensors.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	for _, tensor := range file.Names() {
-		t, err := file.Tensor(tensor)
-		if err != nil {
-			return err
-		}
-		if t.DType != dtypes.Float32 {
-			return fmt.Errorf("%s: tensor %s is %s, want float32", name, tensor, t.DType)
-		}
-		if err := checkFinite(name, tensor, t.Bytes); err != nil {
-			return err
 		}
 	}
 	return nil

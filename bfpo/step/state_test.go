@@ -88,7 +88,8 @@ func TestCheckpointRoundTrip(t *testing.T) {
 				t.Fatal(trained.Step, err)
 			}
 			for _, set := range trained.sets() {
-				checkTensors(t, filepath.Join(c.Path, set.file), *set.at, names, func(name string) []byte { return want[set.file+" "+name] })
+				elements := func(name string) []byte { return want[set.file+" "+name] }
+				checkTensors(t, filepath.Join(c.Path, set.file), *set.at, names, elements)
 				(*set.at).Finalize()
 			}
 		}

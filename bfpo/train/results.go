@@ -141,5 +141,9 @@ func (t *Training) Finish() (report.Stage, report.Card, error) {
 		return report.Stage{}, report.Card{}, fmt.Errorf("%s: %d of %d steps are done: range over Steps "+
 			"again, or set max_steps=%d", t.dir, done, t.Total(), done)
 	}
-	return t.writeResults()
+	part, card, err := t.writeResults()
+	if err != nil {
+		err = t.saver.explain(err)
+	}
+	return part, card, err
 }

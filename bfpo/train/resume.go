@@ -80,8 +80,8 @@ func restore(s *Stage, from *checkpoint.Checkpoint, run string) (*checkpoint.Bes
 	return saved.Best, nil
 }
 
-// checkOrigin refuses a checkpoint of another model, tokenizer, template or data, and logs that do not continue its own.
-// It says what it cannot check.
+// checkOrigin refuses a checkpoint of another model, tokenizer, template or data, and logs that do not continue its
+// own. It says what it cannot check.
 func checkOrigin(s *Stage, from *checkpoint.Checkpoint, saved checkpoint.State, run string) error {
 	if saved.Identity == nil {
 		s.Log().Warn(fmt.Sprintf("checkpoint %s was saved by an earlier version: it cannot be checked that the model, "+
@@ -115,7 +115,7 @@ func logRounding(s *Stage, was *checkpoint.Identity) {
 	if was == nil || was.Platform == now.Platform && was.Programs == now.Programs {
 		return
 	}
-	s.Log().Info(fmt.Sprintf("the run began with other programs (platform %s, now %s; another version, processor, mesh or "+
-		"batch size): it continues, and its numbers differ from an uninterrupted run's by rounding",
+	s.Log().Info(fmt.Sprintf("the run began with other programs (platform %s, now %s; another version, processor, mesh "+
+		"or batch size): it continues, and its numbers differ from an uninterrupted run's by rounding",
 		was.Platform, now.Platform))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"syscall"
 )
@@ -14,7 +15,7 @@ import (
 func Advice(err error) string {
 	where, in := "", ""
 	if wrong, ok := errors.AsType[*fs.PathError](err); ok && wrong.Path != "" {
-		where = " " + filepath.Dir(wrong.Path)
+		where = " " + existingFolder(filepath.Dir(wrong.Path))
 		in = " in" + where
 	}
 	switch {
@@ -26,4 +27,15 @@ func Advice(err error) string {
 		return "allow more open files: ulimit -n 1024"
 	}
 	return ""
+}
+
+// existingFolder returns dir, or the nearest folder above it that exists: a temporary folder is gone by now.
+func existingFolder(dir string) string {
+	for {
+		above := filepath.Dir(dir)
+		if _, err := os.Stat(dir); err == nil || above == dir {
+			return dir
+		}
+		dir = above
+	}
 }

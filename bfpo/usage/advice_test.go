@@ -11,13 +11,15 @@ import (
 )
 
 func TestAdvice(t *testing.T) {
-	path := filepath.Join("runs", "out", "metrics.jsonl")
+	dir := t.TempDir()
+	path := filepath.Join(dir, ".tmp-step-2-GONE", "masters.safetensors")
 	for cause, want := range map[error]string{
-		syscall.ENOSPC: "free space in " + filepath.Dir(path), syscall.EDQUOT: "free space in",
-		syscall.EROFS: "make the folder " + filepath.Dir(path) + " writable", syscall.EACCES: "writable",
+		syscall.ENOSPC: "free space in " + dir + ",", syscall.EDQUOT: "free space in",
+		syscall.EROFS: "make the folder " + dir + " writable", syscall.EACCES: "writable",
 		syscall.EMFILE: "ulimit -n", syscall.ENFILE: "ulimit -n",
 	} {
-		err := fmt.Errorf("save checkpoint: %w", errors.Join(errors.New("first"), &fs.PathError{Op: "write", Path: path, Err: cause}))
+		wrong := &fs.PathError{Op: "write", Path: path, Err: cause}
+		err := fmt.Errorf("save checkpoint: %w", errors.Join(errors.New("first"), wrong))
 		if got := Advice(err); !strings.Contains(got, want) {
 			t.Errorf("%v: %q", err, got)
 		}

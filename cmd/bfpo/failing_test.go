@@ -68,7 +68,7 @@ func TestUnwritableOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	call(t, "", "train", "-platform=go", "-config="+writeRecipe(t, ""), "-out="+dir).wants(t, exitFailed, dir,
-		"permission denied")
+		"permission denied", "make the folder "+dir+" writable")
 }
 
 func TestFullDisk(t *testing.T) {
@@ -85,7 +85,8 @@ func TestFullDisk(t *testing.T) {
 	args := []string{"train", "-platform=go", "-config=" + writeRecipe(t, ""), "-set=use_selective=true",
 		"-set=selected_layers=down_proj",
 		"-set=max_steps=2", "-set=save_steps=1", "-out=" + out}
-	call(t, "", args...).wants(t, exitFailed, "no space left on device", "model") // checkpoints fit, the model does not
+	call(t, "", args...).wants(t, exitFailed, "no space left on device", "model",
+		"what to do: free space in "+out) // checkpoints fit, the model does not
 	noLeftovers(t, out)
 	absent(t, filepath.Join(out, "model"))
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=64m"); err != nil {
@@ -96,6 +97,30 @@ func TestFullDisk(t *testing.T) {
 	elsewhere := filepath.Join(t.TempDir(), "out")
 	mustCall(t, "", append(args[:len(args)-1:len(args)-1], "-out="+elsewhere)...)
 	sameFile(t, elsewhere, out, "model/model.safetensors")
+}
+
+// A disk that is full at the second checkpoint costs neither the first one nor the run.
+func TestFullDiskAtCheckpoint(t *testing.T) {
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=3m"); err != nil {
+		t.Skipf("a small disk needs the right to mount: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(disk, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	out := filepath.Join(disk, "out")
+	args := []string{"train", "-platform=go", "-config=" + writeRecipe(t, ""), "-set=use_selective=false",
+		"-set=max_steps=2", "-set=save_steps=1", "-out=" + out}
+	call(t, "", args...).wants(t, exitFailed, "no space left on device",
+		"the last good checkpoint is "+filepath.Join(out, "checkpoints", "step-1")+": continue there with",
+		"what to do: free space in "+filepath.Join(out, "checkpoints")+",")
+	noLeftovers(t, out)
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=64m"); err != nil {
+		t.Fatal(err)
+	}
+	mustCall(t, "", append(args, "-set=resume_from_checkpoint=true")...)
 }
 
 func TestOutputFolderInUse(t *testing.T) {

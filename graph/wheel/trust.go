@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 )
 
+// EnvCache is the environment variable that moves the cache folder.
+const EnvCache = "BFPO_CACHE"
+
 // ErrUntrusted is wrapped by the errors of a cache folder into which another user can put files. Its plugins and
 // compiled programs run with all rights of this process, so nothing in such a folder is used.
 var ErrUntrusted = errors.New("the cache folder is not used")

@@ -28,9 +28,6 @@ type Wheel struct {
 // be reached.
 var ErrDownload = errors.New("download failed")
 
-// EnvCache is the environment variable that moves the cache folder.
-const EnvCache = "BFPO_CACHE"
-
 // CacheDir returns the cache folder: dir if not empty, else $BFPO_CACHE, else the folder bfpo in the user's cache
 // folder. The folder need not exist yet. The error wraps ErrUntrusted if another user can write to it.
 func CacheDir(dir string) (string, error) {

@@ -36,7 +36,10 @@ func (c *Model) Digest() ([]byte, error) {
 // TensorDigests returns, for each tensor of the config, its type, its shape and the 128-bit XXH3 of its bytes as the
 // file stores them. They are computed once, as fast as memory delivers the weights. They are no signatures: XXH3 is
 // not cryptographic, so weights with given digests can be forged.
-func (c *Model) TensorDigests() (map[string]string, error) { return c.tensorDigests() }
+func (c *Model) TensorDigests() (map[string]string, error) {
+	c.digesting.Do(func() { c.digests, c.digestErr = c.digestTensors() })
+	return c.digests, c.digestErr
+}
 
 // digestTensors computes the digests of all tensors, several at a time.
 func (c *Model) digestTensors() (map[string]string, error) {

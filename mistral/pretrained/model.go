@@ -30,7 +30,9 @@ type Model struct {
 	taughtEnds     []int32 // see AddEndTokens
 	readings       readings
 
-	tensorDigests func() (map[string]string, error) // see TensorDigests
+	digesting sync.Once // see TensorDigests
+	digests   map[string]string
+	digestErr error
 }
 
 // source is where a model comes from: a Hugging Face folder, a GGUF file, or the built-in model.
@@ -52,7 +54,6 @@ func Open(path string) (*Model, error) {
 		return nil, err
 	}
 	c := &Model{Path: path, source: src}
-	c.tensorDigests = sync.OnceValues(c.digestTensors)
 	data, err := src.ReadFile(config.ConfigFile)
 	if err == nil {
 		c.Config, err = config.Parse(filepath.Join(path, config.ConfigFile), data)
