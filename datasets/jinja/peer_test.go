@@ -88,7 +88,7 @@ func TestRecorded(t *testing.T) {
 		}
 		c.check(t)
 	}
-	if n < 600 {
+	if n < 1000 {
 		t.Errorf("%d cases", n)
 	}
 }

@@ -67,7 +67,8 @@ def tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False)
 def chat_environment():
     """The environment of chat templates."""
     env = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols])
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols]
+    )
     env.filters["tojson"] = tojson
     env.globals["raise_exception"] = raise_exception
     env.globals["strftime_now"] = lambda format: "04 Jul 2024"  # the same in the Go tests
