@@ -19,8 +19,8 @@ type Message struct {
 	object *jinja.Dict // as it was read; nil for a message of role and content alone
 }
 
-// NewMessage returns the message of an object. Its role must be a text. Its content is a text or a list of parts; it may
-// be null or missing where the message calls tools instead.
+// NewMessage returns the message of an object. Its role must be a text. Its content is a text or a list of parts; it
+// may be null or missing where the message calls tools instead.
 func NewMessage(object *jinja.Dict) (Message, error) {
 	role, _ := object.Get("role")
 	content, _ := object.Get("content")

@@ -8,7 +8,8 @@ import (
 
 // TestMessageKeys checks that templates see every key of a message, in order, and that other messages are refused.
 func TestMessageKeys(t *testing.T) {
-	template, err := NewTemplate(`{% for m in messages %}{{ m }}{% endfor %}|{{ tools is none }}{{ documents is none }}`, "", "")
+	const show = `{% for m in messages %}{{ m }}{% endfor %}|{{ tools is none }}{{ documents is none }}`
+	template, err := NewTemplate(show, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -18,8 +19,10 @@ func TestMessageKeys(t *testing.T) {
 		`{"content":"Hi","role":"user","name":"Ann"}`:        "{'content': 'Hi', 'role': 'user', 'name': 'Ann'}",
 		`{"role":"user","content":[{"type":"text"}]}`:        "{'role': 'user', 'content': [{'type': 'text'}]}",
 		`{"role":"assistant","content":"","reasoning":"Hm"}`: "{'role': 'assistant', 'content': '', 'reasoning': 'Hm'}",
-		call:                             "{'role': 'assistant', 'content': None, 'tool_calls': [{'function': {'name': 'f', 'arguments': {'b': 1, 'a': 2.0}}}]}",
-		`{"role":"user","content":null}`: "", `{"role":"user"}`: "", `null`: "", `{"content":"x"}`: "", `{"Role":"a","CONTENT":"b"}`: "",
+		call: "{'role': 'assistant', 'content': None, 'tool_calls': [{'function': {'name': 'f', " +
+			"'arguments': {'b': 1, 'a': 2.0}}}]}",
+		`{"role":"user","content":null}`: "", `{"role":"user"}`: "", `null`: "", `{"content":"x"}`: "",
+		`{"Role":"a","CONTENT":"b"}`:           "",
 		`{"role":"assistant","tool_calls":[]}`: "", `[]`: "",
 	} {
 		var m Message
@@ -42,7 +45,8 @@ func TestMessageKeys(t *testing.T) {
 	}
 	plain := Message{Role: "user", Content: "Hi"}
 	var read Message
-	if err := json.Unmarshal([]byte(`{"role":"user","content":"Hi"}`), &read); err != nil || !plain.Equal(read) || plain.IsBlank() {
+	err = json.Unmarshal([]byte(`{"role":"user","content":"Hi"}`), &read)
+	if err != nil || !plain.Equal(read) || plain.IsBlank() {
 		t.Error("messages of the same keys are not equal")
 	}
 	if !(Message{Role: "user", Content: " \n"}).IsBlank() {
@@ -57,8 +61,9 @@ func TestMessageKeys(t *testing.T) {
 func TestTemplateDate(t *testing.T) {
 	day := func() time.Time { return time.Date(2024, 7, 4, 9, 5, 3, 0, time.UTC) }
 	for source, want := range map[string]string{
-		"%Y-%m-%d": "2024-07-04", "%d %b %Y": "04 Jul 2024", "%B %-d, %Y": "July 4, 2024", "%H:%M:%S %p %I %j %%": "09:05:03 AM 09 186 %",
-		"%A %a %y %e": "Thursday Thu 24  4", "%Q": "", "%": "",
+		"%Y-%m-%d": "2024-07-04", "%d %b %Y": "04 Jul 2024", "%B %-d, %Y": "July 4, 2024",
+		"%H:%M:%S %p %I %j %%": "09:05:03 AM 09 186 %",
+		"%A %a %y %e":          "Thursday Thu 24  4", "%Q": "", "%": "",
 	} {
 		template, err := NewTemplateOn(day, `{{ strftime_now('`+source+`') }}`, "", "")
 		if err != nil {

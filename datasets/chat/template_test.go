@@ -61,7 +61,8 @@ func TestTemplateGolden(t *testing.T) {
 }
 
 func TestZephyrTemplate(t *testing.T) {
-	dialogue := []Message{{Role: "system", Content: "Be brief."}, {Role: "tool", Content: "ignored"}, {Role: "user", Content: "Hi"}}
+	dialogue := []Message{{Role: "system", Content: "Be brief."}, {Role: "tool", Content: "ignored"},
+		{Role: "user", Content: "Hi"}}
 	for _, c := range []struct {
 		messages []Message
 		prompt   bool
@@ -150,7 +151,8 @@ func TestPublishedTemplates(t *testing.T) {
 			"<s><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|>" +
 				"<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>" +
 				"<|start_header_id|>assistant<|end_header_id|>\n\n"},
-		{"newer", newerTemplate, []Message{{Role: "system", Content: " S "}, user, {Role: "tool", Content: "x"}, assistant}, true,
+		{"newer", newerTemplate, []Message{{Role: "system", Content: " S "}, user,
+			{Role: "tool", Content: "x"}, assistant}, true,
 			"<s><|user|>\nS\n\n Hi </s><|assistant|>\nYo</s> 2<|assistant|>"},
 	} {
 		if got := renderTemplate(t, c.source, c.messages, c.prompt); got != c.want {
@@ -281,7 +283,8 @@ func BenchmarkRender(b *testing.B) {
 		b.Fatal(err)
 	}
 	question, answer := strings.Repeat("Hi ", 300), strings.Repeat("Yo ", 300)
-	dialogue := []Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: question}, {Role: "assistant", Content: answer}}
+	dialogue := []Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: question},
+		{Role: "assistant", Content: answer}}
 	for b.Loop() {
 		if _, err := template.Render(dialogue, true); err != nil {
 			b.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets/jinja/filter"
+	"github.com/bfpo-go/bfpo/datasets/jinja/operator"
 	"github.com/bfpo-go/bfpo/datasets/jinja/syntax"
 	"github.com/bfpo-go/bfpo/datasets/jinja/value"
 )
@@ -52,7 +53,7 @@ func (r *run) operation(node syntax.Node, f *frame) value.Value {
 	case *syntax.Binary:
 		left, right := r.eval(node.Left, f), r.eval(node.Right, f)
 		r.line = node.Line
-		return value.Arithmetic(r.meter, node.Op, left, right)
+		return operator.Arithmetic(r.meter, node.Op, left, right)
 	case *syntax.Logic:
 		left := r.eval(node.Left, f)
 		if value.Truth(r.meter, left) == (node.Op == "or") {

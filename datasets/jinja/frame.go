@@ -16,7 +16,18 @@ type run struct {
 	access  method.Access
 	out     *strings.Builder // what is being written: the text, or the result of a macro or block
 	line    int              // where the rendering is, for errors
+
+	body func(nodes []syntax.Node, f *frame) control // runs statements; those of macros and loops go through it
 }
+
+// control says how a body ended.
+type control int
+
+const (
+	goOn control = iota
+	breakLoop
+	continueLoop
+)
 
 // write adds to the text.
 func (r *run) write(text string) {
@@ -102,7 +113,7 @@ func (s *scope) lookup(name string) value.Value {
 	if f, ok := s.run.options.Functions[name]; ok {
 		return goFunction(name, f)
 	}
-	if v := global(s.run, name); v != nil {
+	if v := global(s.run.access, name); v != nil {
 		return v
 	}
 	return missing{}

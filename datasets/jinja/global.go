@@ -3,6 +3,7 @@ package jinja
 import (
 	"strings"
 
+	"github.com/bfpo-go/bfpo/datasets/jinja/method"
 	"github.com/bfpo-go/bfpo/datasets/jinja/value"
 )
 
@@ -10,12 +11,12 @@ import (
 const maxRange = 100_000
 
 // global returns one of Jinja's global functions, or nil.
-func global(r *run, name string) value.Value {
+func global(access method.Access, name string) value.Value {
 	switch name {
 	case "range":
 		return &value.Function{Name: name, Body: makeRange}
 	case "dict":
-		return dictType{r}
+		return dictType{access}
 	case "namespace":
 		return &value.Function{Name: name, Body: makeNamespace}
 	case "cycler":
@@ -58,7 +59,7 @@ func makeRange(m *value.Meter, args value.Args) value.Value {
 }
 
 // dictType is the function dict.
-type dictType struct{ run *run }
+type dictType struct{ access method.Access }
 
 // Call implements value.Callable.
 func (dictType) Call(m *value.Meter, args value.Args) value.Value { return makeDict(m, "dict", args) }
@@ -66,7 +67,7 @@ func (dictType) Call(m *value.Meter, args value.Args) value.Value { return makeD
 // Attribute implements value.Object.
 func (d dictType) Attribute(m *value.Meter, name string) (value.Value, bool) {
 	if name == "fromkeys" {
-		return d.run.access.Attribute(m, &value.Dict{}, name)
+		return d.access.Attribute(m, &value.Dict{}, name)
 	}
 	return nil, false
 }

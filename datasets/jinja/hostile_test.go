@@ -39,7 +39,7 @@ func hostile() map[string]string {
 		"join":    big + `{{ range(100000)|join(big)|length }}`,
 		"repeat":  `{{ ('x' * 1000000000000)|length }}`, "repeat list": `{{ ([1] * 1000000000000)|length }}`,
 		"repeat empty": `{{ ([[]] * 999999999)|length }}`,
-		"power":        `{{ 9 ** 9 ** 9 ** 9 }}`, "powers": grow(`3`, `n.x * n.x`), "sum": loops(2, `{{ 2 ** 60000 % 7 }}`),
+		"power":        `{{ 9 ** (9 ** (9 ** 9)) }}`, "powers": grow(`3`, `n.x * n.x`), "sum": loops(2, `{{ 2 ** 60000 % 7 }}`),
 		"percent": `{{ '%1000000000d' % 1 }}`, "star": `{{ '%*d' % (1000000000, 1) }}`, "digits": `{{ '%.1000000000f' % 1 }}`,
 		"format": `{{ '{:1000000000}'.format(1) }}`, "fields": `{{ '{:{}}'.format(1, 10 ** 9) }}`,
 		"grouped": `{{ '{:0900000000,}'.format(1) }}`, "center": `{{ 'x'.center(1000000000)|length }}`,
@@ -54,7 +54,8 @@ func hostile() map[string]string {
 		"lazy": `{% set n = namespace(x=[1]) %}` + loops(1, `{% set n.x = n.x|map('string') %}`) +
 			`{{ n.x|list }}`,
 		"itself":   `{% set n = namespace() %}{% set n.n = n %}{{ n }}`,
-		"doubling": grow(`'xxxx'`, `n.x ~ n.x`), "adding": grow(`[1]`, `n.x + n.x`), "reserve": grow(`''`, `n.x + 'xxxxxxxx'`),
+		"doubling": grow(`'xxxx'`, `n.x ~ n.x`), "adding": grow(`[1]`, `n.x + n.x`),
+		"reserve":   grow(`''`, `n.x + 'xxxxxxxx'`),
 		"macro":     `{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}`,
 		"macros":    `{% macro f(n) %}{{ f(n - 1) ~ f(n - 1) if n else 'x' }}{% endmacro %}{{ f(60) }}`,
 		"recursive": `{% for x in [[1]] recursive %}{{ loop([x]) }}{% endfor %}`,
@@ -69,8 +70,10 @@ func hostile() map[string]string {
 		"nots": "{{ " + strings.Repeat("not ", 30000) + "x }}", "signs": "{{ " + strings.Repeat("-", 60000) + "1 }}",
 		"blocks": strings.Repeat("{% if x %}", 12000), "chain": "{{ 1" + strings.Repeat("+1", 60000) + " }}",
 		"attributes": "{{ x" + strings.Repeat(".a", 60000) + " }}", "filters": "{{ x" + strings.Repeat("|e", 60000) + " }}",
-		"conditions": "{{ 1" + strings.Repeat(" if 1 else 1", 10000) + " }}", "calls": "{{ x" + strings.Repeat("()", 60000) + " }}",
-		"opening": strings.Repeat("{% ", 40000), "comments": strings.Repeat("{#", 60000), "raws": strings.Repeat("{% raw %}", 12000),
+		"conditions": "{{ 1" + strings.Repeat(" if 1 else 1", 10000) + " }}",
+		"calls":      "{{ x" + strings.Repeat("()", 60000) + " }}",
+		"opening":    strings.Repeat("{% ", 40000), "comments": strings.Repeat("{#", 60000),
+		"raws":   strings.Repeat("{% raw %}", 12000),
 		"spaces": strings.Repeat("{%   raw", 16000), "long": strings.Repeat("x", 1<<20),
 	}
 }
@@ -102,7 +105,7 @@ func TestHostile(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: renders as %.40q", name, text)
 		}
-		if took > 2*time.Second || allocated > 700 {
+		if took > 10*time.Second || allocated > 600 { // two seconds without other work
 			t.Errorf("%s: took %v and allocated %d MiB in all (%.100v)", name, took, allocated, err)
 		}
 		if testing.Verbose() {

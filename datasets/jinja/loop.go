@@ -58,7 +58,7 @@ func (r *run) iterate(node *syntax.For, over value.Value, f *frame, depth int64)
 			*f.at(node.Loop) = context
 		}
 		f.enter(node.BodyScope)
-		c := r.statements(node.Body, f)
+		c := r.body(node.Body, f)
 		if c == breakLoop {
 			break
 		}
@@ -69,7 +69,7 @@ func (r *run) iterate(node *syntax.For, over value.Value, f *frame, depth int64)
 		return goOn
 	}
 	f.enter(node.ElseScope)
-	c := r.statements(node.Else, f)
+	c := r.body(node.Else, f)
 	if c == goOn {
 		f.leave(node.ElseScope)
 	}

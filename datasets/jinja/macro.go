@@ -35,7 +35,7 @@ func (c *macro) Call(m *value.Meter, args value.Args) value.Value {
 				*place = &value.Undefined{Hint: hint, Name: arg.Name, Strict: c.run.options.StrictUndefined}
 			}
 		}
-		c.run.statements(node.Body, f)
+		c.run.body(node.Body, f)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"github.com/bfpo-go/bfpo/datasets/jinja/filter"
+	"github.com/bfpo-go/bfpo/datasets/jinja/operator"
 	"github.com/bfpo-go/bfpo/datasets/jinja/syntax"
 	"github.com/bfpo-go/bfpo/datasets/jinja/value"
 )
@@ -24,8 +25,8 @@ type Options struct {
 	Functions map[string]Function // global functions by name
 }
 
-// Function is a function that templates can call. Arguments and result are Go values: nil, bool, int64, float64, string,
-// []any and map[string]any. An error ends the rendering, and is wrapped in the rendering's error.
+// Function is a function that templates can call. Arguments and result are Go values: nil, bool, int64, float64,
+// string, []any and map[string]any. An error ends the rendering, and is wrapped in the rendering's error.
 type Function func(args []any) (any, error)
 
 // Dict is an ordered dict; variables may be or contain some.
@@ -59,8 +60,8 @@ func EncodeJSON(v any) (data []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	style := value.JSONStyle{Item: ", ", Pair: ": "}
-	return []byte(value.JSON(value.NewMeter(context.Background(), 64*size), plain, style)), nil
+	style := operator.JSONStyle{Item: ", ", Pair: ": "}
+	return []byte(operator.JSON(value.NewMeter(context.Background(), 64*size), plain, style)), nil
 }
 
 // Chat returns the options of chat templates, as transformers sets them, with functions beside raise_exception.

@@ -16,6 +16,7 @@ import (
 
 // recorded is a template with what Python's jinja2 makes of it; testdata/peer.py has the modes.
 type recorded struct {
+	Name           string // of a published template
 	Mode, Template string
 	Vars           string // JSON
 	Want           *string
@@ -26,7 +27,8 @@ type recorded struct {
 func recordedOptions(mode string) Options {
 	switch mode {
 	case "chat":
-		return Chat(nil)
+		date := func([]any) (any, error) { return "04 Jul 2024", nil }
+		return Chat(map[string]Function{"strftime_now": date})
 	case "task":
 		return Options{StrictUndefined: true, KeepTrailingNewline: true}
 	}
@@ -86,7 +88,7 @@ func TestRecorded(t *testing.T) {
 		}
 		c.check(t)
 	}
-	if n < 600 {
+	if n < 1000 {
 		t.Errorf("%d cases", n)
 	}
 }
@@ -102,7 +104,22 @@ func TestFuzzPeer(t *testing.T) {
 	if len(args) != 2 {
 		args = []string{"1", "3000"}
 	}
-	command := exec.Command(python, append([]string{"testdata/fuzz_cases.py"}, args...)...)
+	comparePeer(t, append([]string{python, "testdata/fuzz_cases.py"}, args...))
+}
+
+// TestPublished compares published chat templates. Set BFPO_TEMPLATES to the folder of *.jinja files that
+// testdata/gather_templates.py makes, and BFPO_PEER_PYTHON to a Python with jinja2 3.1.6.
+func TestPublished(t *testing.T) {
+	python, folder := os.Getenv("BFPO_PEER_PYTHON"), os.Getenv("BFPO_TEMPLATES")
+	if python == "" || folder == "" {
+		t.Skip("BFPO_PEER_PYTHON and BFPO_TEMPLATES are not set")
+	}
+	comparePeer(t, []string{python, "testdata/parity.py", folder})
+}
+
+// comparePeer compares the cases that a command writes.
+func comparePeer(t *testing.T, args []string) {
+	command := exec.Command(args[0], args[1:]...)
 	command.Stderr = os.Stderr
 	out, err := command.StdoutPipe()
 	if err != nil {
@@ -113,6 +130,7 @@ func TestFuzzPeer(t *testing.T) {
 	}
 	n, rendered, wrong := 0, 0, 0
 	var slowest time.Duration
+	names := map[string]bool{}
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 64<<20)
 	for ; lines.Scan() && wrong < 20; n++ {
@@ -127,9 +145,11 @@ func TestFuzzPeer(t *testing.T) {
 		slowest = max(slowest, time.Since(start))
 		if c.Want != nil {
 			rendered++
+			names[c.Name] = true
 		}
 	}
-	t.Logf("%d templates, of which %d render; the slowest took %v", n, rendered, slowest)
+	t.Logf("%d cases, of which %d render (with %d names) and %d differ; the slowest took %v",
+		n, rendered, len(names), wrong, slowest)
 	command.Process.Kill()
 	command.Wait()
 }

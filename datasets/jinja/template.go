@@ -48,9 +48,9 @@ func ParseExpression(source string, options Options) (*Expression, error) {
 	return &Expression{t}, nil
 }
 
-// Render returns the text of the template for some variables. Their values are those that value.FromGo takes: nil, bool,
-// numbers, json.Number, texts, slices, maps (whose keys are sorted), *Dict and *List. Errors are of type *Error, or
-// *Raised if the template refuses its variables.
+// Render returns the text of the template for some variables. Their values are those that value.FromGo takes: nil,
+// bool, numbers, json.Number, texts, slices, maps (whose keys are sorted), *Dict and *List. Errors are of type *Error,
+// or *Raised if the template refuses its variables.
 func (t *Template) Render(ctx context.Context, variables map[string]any) (text string, err error) {
 	err = t.run(ctx, variables, func(r *run, f *frame) {
 		r.statements(t.tree.Body, f)
@@ -90,6 +90,7 @@ func (t *Template) run(ctx context.Context, variables map[string]any, render fun
 			err = failure(p, r.line)
 		}
 	}()
+	r.body = r.statements
 	r.meter.Step(1)
 	f := newFrame(t.tree.Func, nil, &scope{run: r, variables: converted})
 	f.enter(t.tree.Scope)

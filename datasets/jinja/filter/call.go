@@ -34,6 +34,12 @@ type Filter struct {
 	Body     func(c *Call) value.Value
 }
 
+// need and opt make lists of parameters.
+var (
+	need = value.Need
+	opt  = value.Opt
+)
+
 // Run binds the arguments and calls the filter.
 func (f Filter) Run(name string, c *Call) value.Value {
 	c.Meter.Step(1)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 
+	"github.com/bfpo-go/bfpo/datasets/jinja/operator"
 	"github.com/bfpo-go/bfpo/datasets/jinja/value"
 )
 
@@ -60,8 +61,8 @@ func round(c *Call) value.Value {
 	if way != "ceil" && way != "floor" {
 		value.Fail("FilterArgumentError", "method must be common, ceil or floor")
 	}
-	scale := value.Arithmetic(m, "**", int64(10), c.Args[0])
-	scaled := value.Arithmetic(m, "*", c.Value, scale)
+	scale := operator.Arithmetic(m, "**", int64(10), c.Args[0])
+	scaled := operator.Arithmetic(m, "*", c.Value, scale)
 	f, isFloat := scaled.(float64)
 	if isFloat {
 		if math.IsInf(f, 0) || math.IsNaN(f) {
@@ -77,7 +78,7 @@ func round(c *Call) value.Value {
 	} else if _, isText := value.Text(scaled); isText {
 		value.Fail("TypeError", "must be real number, not str")
 	}
-	return value.Arithmetic(m, "/", scaled, scale)
+	return operator.Arithmetic(m, "/", scaled, scale)
 }
 
 func sum(c *Call) value.Value {
@@ -91,7 +92,7 @@ func sum(c *Call) value.Value {
 		if !ok {
 			return total
 		}
-		total = value.Arithmetic(c.Meter, "+", total, get(item))
+		total = operator.Arithmetic(c.Meter, "+", total, get(item))
 	}
 }
 

@@ -3,6 +3,7 @@ package filter
 import (
 	"strings"
 
+	"github.com/bfpo-go/bfpo/datasets/jinja/operator"
 	"github.com/bfpo-go/bfpo/datasets/jinja/value"
 )
 
@@ -151,7 +152,7 @@ func attr(c *Call) value.Value {
 }
 
 func plainJSON(c *Call) value.Value {
-	style := value.JSONStyle{Item: ", ", Pair: ": "}
+	style := operator.JSONStyle{Item: ", ", Pair: ": "}
 	style.ASCII = value.Truth(c.Meter, c.Args[0])
 	setIndent(c, &style, c.Args[1])
 	if c.Args[2] != nil {
@@ -167,26 +168,26 @@ func plainJSON(c *Call) value.Value {
 		}
 	}
 	style.SortKeys = value.Truth(c.Meter, c.Args[3])
-	return value.JSON(c.Meter, c.Value, style)
+	return operator.JSON(c.Meter, c.Value, style)
 }
 
 // setIndent takes the argument indent of json.dumps: a number of blanks or a text.
-func setIndent(c *Call, style *value.JSONStyle, indent value.Value) {
+func setIndent(c *Call, style *operator.JSONStyle, indent value.Value) {
 	if indent == nil {
 		return
 	}
 	text, ok := value.Text(indent)
 	if !ok {
-		text = value.Spaces(c.Meter, " ", value.Index(c.Meter, indent))
+		text = operator.Spaces(c.Meter, " ", value.Index(c.Meter, indent))
 	}
 	style.Indent, style.Item = &text, ","
 }
 
 // safeJSON is Jinja's own filter tojson: sorted keys, ASCII, and no characters that mean something in HTML.
 func safeJSON(c *Call) value.Value {
-	style := value.JSONStyle{Item: ", ", Pair: ": ", ASCII: true, SortKeys: true}
+	style := operator.JSONStyle{Item: ", ", Pair: ": ", ASCII: true, SortKeys: true}
 	setIndent(c, &style, c.Args[0])
-	text := value.JSON(c.Meter, c.Value, style)
+	text := operator.JSON(c.Meter, c.Value, style)
 	c.Meter.Text(6 * len(text))
 	return value.Markup(strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`, "'", `\u0027`).Replace(text))
 }

@@ -2,12 +2,8 @@ package filter
 
 import "github.com/bfpo-go/bfpo/datasets/jinja/value"
 
-// Parameters that several filters share.
-var (
-	need     = value.Need
-	opt      = value.Opt
-	ordering = opt(opt(nil, "case_sensitive", false), "attribute", nil)
-)
+// ordering are the parameters of filters that compare items.
+var ordering = opt(opt(nil, "case_sensitive", false), "attribute", nil)
 
 // Filters are Jinja's filters by name.
 var Filters = map[string]Filter{

@@ -3,6 +3,7 @@ package filter
 import (
 	"math/big"
 
+	"github.com/bfpo-go/bfpo/datasets/jinja/operator"
 	"github.com/bfpo-go/bfpo/datasets/jinja/value"
 )
 
@@ -32,7 +33,7 @@ var Tests = func() map[string]Filter {
 		"iterable":    {Body: func(c *Call) value.Value { _, ok := value.TryIterate(c.Meter, c.Value); return ok }},
 		"callable":    is(isCallable),
 		"sameas":      {Params: need("other"), Body: sameAs},
-		"in":          {Params: need("seq"), Body: func(c *Call) value.Value { return value.Contains(c.Meter, c.Args[0], c.Value) }},
+		"in":          {Params: need("seq"), Body: isIn},
 	}
 	for name, op := range map[string]string{
 		"==": "==", "eq": "==", "equalto": "==", "!=": "!=", "ne": "!=", ">": ">", "gt": ">", "greaterthan": ">",
@@ -42,6 +43,8 @@ var Tests = func() map[string]Filter {
 	}
 	return tests
 }()
+
+func isIn(c *Call) value.Value { return value.Contains(c.Meter, c.Args[0], c.Value) }
 
 func is(f func(value.Value) bool) Filter {
 	return Filter{Body: func(c *Call) value.Value { return f(c.Value) }}
@@ -95,12 +98,12 @@ func (c *Call) has(known func(string) bool) bool {
 
 func remainder(want int64) func(*Call) value.Value {
 	return func(c *Call) value.Value {
-		return value.Equal(c.Meter, value.Arithmetic(c.Meter, "%", c.Value, int64(2)), want)
+		return value.Equal(c.Meter, operator.Arithmetic(c.Meter, "%", c.Value, int64(2)), want)
 	}
 }
 
 func divisibleBy(c *Call) value.Value {
-	return value.Equal(c.Meter, value.Arithmetic(c.Meter, "%", c.Value, c.Args[0]), int64(0))
+	return value.Equal(c.Meter, operator.Arithmetic(c.Meter, "%", c.Value, c.Args[0]), int64(0))
 }
 
 func textTest(name string) func(*Call) value.Value {

@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/bfpo-go/bfpo/datasets/jinja/method"
+	"github.com/bfpo-go/bfpo/datasets/jinja/operator"
 	"github.com/bfpo-go/bfpo/datasets/jinja/value"
 )
 
@@ -63,9 +64,9 @@ func format(c *Call) value.Value {
 	case len(c.Raw.Positional) > 0 && c.Raw.Named.Len() > 0:
 		value.Fail("FilterArgumentError", "can't handle positional and keyword arguments at the same time")
 	case c.Raw.Named.Len() > 0:
-		return value.Percent(c.Meter, text, c.Raw.Named)
+		return operator.Percent(c.Meter, text, c.Raw.Named)
 	}
-	return value.Percent(c.Meter, text, &value.Tuple{Items: c.Raw.Positional})
+	return operator.Percent(c.Meter, text, &value.Tuple{Items: c.Raw.Positional})
 }
 
 func escape(c *Call) value.Value { return value.Escape(c.Meter, c.Value) }
@@ -77,11 +78,11 @@ func safe(c *Call) value.Value { return value.Markup(value.Str(c.Meter, c.Value)
 func indent(c *Call) value.Value {
 	width, isText := value.Text(c.Args[0])
 	if !isText {
-		width = value.Spaces(c.Meter, " ", value.Index(c.Meter, c.Args[0]))
+		width = operator.Spaces(c.Meter, " ", value.Index(c.Meter, c.Args[0]))
 	}
 	text, ok := value.Text(c.Value)
 	if !ok {
-		value.Arithmetic(c.Meter, "+", c.Value, "\n") // fails as Python does
+		operator.Arithmetic(c.Meter, "+", c.Value, "\n") // fails as Python does
 		value.Fail("TypeError", "indent wants a text")
 	}
 	lines := value.SplitLines(text+"\n", false)
@@ -128,7 +129,7 @@ func truncate(c *Call) value.Value {
 			cut = cut[:at]
 		}
 	}
-	return value.Arithmetic(m, "+", value.Like(c.Value, cut), c.Args[2])
+	return operator.Arithmetic(m, "+", value.Like(c.Value, cut), c.Args[2])
 }
 
 func wordCount(c *Call) value.Value {
@@ -169,7 +170,7 @@ func fileSize(c *Call) value.Value {
 	for i, prefix := range prefixes {
 		unit *= base
 		if bytes < unit || i == len(prefixes)-1 {
-			return fmt.Sprintf("%s %c%s", value.Format(c.Meter, base*bytes/unit, ".1f"), prefix, suffix)
+			return fmt.Sprintf("%s %c%s", operator.Format(c.Meter, base*bytes/unit, ".1f"), prefix, suffix)
 		}
 	}
 	return ""

@@ -124,8 +124,8 @@ var (
 )
 
 // hidden are attributes that every object of Python has.
-var hidden = strings.Fields(`__class__ __delattr__ __dir__ __doc__ __eq__ __format__ __ge__ __getattribute__ __getstate__
-	__gt__ __hash__ __init__ __init_subclass__ __le__ __lt__ __ne__ __new__ __reduce__ __reduce_ex__ __repr__
+var hidden = strings.Fields(`__class__ __delattr__ __dir__ __doc__ __eq__ __format__ __ge__ __getattribute__
+	__getstate__ __gt__ __hash__ __init__ __init_subclass__ __le__ __lt__ __ne__ __new__ __reduce__ __reduce_ex__ __repr__
 	__setattr__ __sizeof__ __str__ __subclasshook__`)
 
 // Attribute returns an attribute of a value, and whether it exists. What the sandbox hides exists, but is undefined.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bfpo-go/bfpo/datasets/jinja/operator"
 	"github.com/bfpo-go/bfpo/datasets/jinja/value"
 )
 
@@ -92,11 +93,11 @@ func (f *formatter) field(field string, depth int) string {
 	case "r":
 		v = value.Repr(f.meter, v)
 	case "a":
-		v = value.Percent(f.meter, "%a", &value.Tuple{Items: []value.Value{v}})
+		v = operator.Percent(f.meter, "%a", &value.Tuple{Items: []value.Value{v}})
 	default:
 		failFormat("Unknown conversion specifier " + conversion)
 	}
-	return value.Format(f.meter, v, f.format(spec, depth-1))
+	return operator.Format(f.meter, v, f.format(spec, depth-1))
 }
 
 // splitField splits name!conversion:specification.

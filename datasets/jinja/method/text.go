@@ -3,37 +3,9 @@ package method
 import (
 	"strings"
 
+	"github.com/bfpo-go/bfpo/datasets/jinja/operator"
 	"github.com/bfpo-go/bfpo/datasets/jinja/value"
 )
-
-// method is a method of a type T: its parameters and what it does. Only some take their arguments by name too.
-type method[T any] struct {
-	params []value.Param
-	named  bool
-	body   func(m *value.Meter, self T, args []value.Value) value.Value
-}
-
-// bind returns the method of a receiver as a function.
-func (f method[T]) bind(name string, self T) *value.Function {
-	return &value.Function{Name: name, Body: func(m *value.Meter, args value.Args) value.Value {
-		m.Step(1)
-		if !f.named {
-			args.RefuseNamed(name)
-		}
-		return f.body(m, self, args.Bind(name, f.params))
-	}}
-}
-
-// receiver is the text that a method belongs to.
-type receiver struct {
-	text string
-	self value.Value // a string or Markup
-}
-
-// like returns a result, which is marked as safe if the receiver is.
-func (r receiver) like(text string) value.Value { return value.Like(r.self, text) }
-
-type textMethod = method[receiver]
 
 // textMethods are the methods of str, apart from format and format_map. A nil body is a method that is not supported.
 var textMethods = map[string]textMethod{
@@ -72,15 +44,6 @@ var textMethods = map[string]textMethod{
 	"islower": test("islower"), "isnumeric": test("isnumeric"), "isprintable": test("isprintable"),
 	"isspace": test("isspace"), "istitle": test("istitle"), "isupper": test("isupper"),
 	"encode": {}, "translate": {}, "maketrans": {},
-}
-
-// textOf returns an argument that must be a text.
-func textOf(m *value.Meter, v value.Value) string {
-	text, ok := value.Text(v)
-	if !ok {
-		value.Fail("TypeError", "expected str instance, %s found", value.TypeName(v))
-	}
-	return text
 }
 
 func mapping(f func(string) string) textMethod {
@@ -138,7 +101,7 @@ func pad(left func(missing, width int64) int64) textMethod {
 				return r.self
 			}
 			before := left(missing, width)
-			return r.like(value.Spaces(m, fill, before) + r.text + value.Spaces(m, fill, missing-before))
+			return r.like(operator.Spaces(m, fill, before) + r.text + operator.Spaces(m, fill, missing-before))
 		},
 	}
 }
@@ -159,7 +122,7 @@ func zfill(m *value.Meter, r receiver, args []value.Value) value.Value {
 	if strings.HasPrefix(rest, "-") || strings.HasPrefix(rest, "+") {
 		sign, rest = rest[:1], rest[1:]
 	}
-	return r.like(sign + value.Spaces(m, "0", missing) + rest)
+	return r.like(sign + operator.Spaces(m, "0", missing) + rest)
 }
 
 func expandTabs(m *value.Meter, r receiver, args []value.Value) value.Value {
@@ -170,7 +133,7 @@ func expandTabs(m *value.Meter, r receiver, args []value.Value) value.Value {
 		switch c {
 		case '\t':
 			if size > 0 {
-				spaces := value.Spaces(m, " ", size-column%size)
+				spaces := operator.Spaces(m, " ", size-column%size)
 				m.Fits(b.Len() + len(spaces))
 				b.WriteString(spaces)
 				column += int64(len(spaces))

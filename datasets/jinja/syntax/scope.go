@@ -3,8 +3,10 @@ package syntax
 // Known says which filters and tests exist.
 type Known struct{ Filter, Test func(name string) bool }
 
-// maxLoops is how many loops Python lets nest in one function.
-const maxLoops = 20
+const (
+	maxLoops  = 20  // that Python lets nest in one function
+	maxHeight = 450 // of an expression with chains such as a + b + c
+)
 
 // function is a function while its variables are found.
 type function struct {

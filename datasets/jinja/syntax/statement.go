@@ -1,6 +1,78 @@
 package syntax
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// body reads statements up to one of the names in ends, which becomes the current token, or to the end of the template.
+func (p *parser) body(ends []string) []Node {
+	if ends != nil {
+		p.ends = append(p.ends, ends)
+		defer func() { p.ends = p.ends[:len(p.ends)-1] }()
+	}
+	nodes := []Node{}
+	var output *Output
+	add := func(line int, part Node) {
+		if output == nil {
+			output = &Output{Line: line}
+			nodes = append(nodes, output)
+		}
+		output.Parts = append(output.Parts, part)
+	}
+	for {
+		switch t := p.next(); t.kind {
+		case kindEOF:
+			if ends != nil {
+				p.failUnknown("", t.line)
+			}
+			return nodes
+		case kindData:
+			add(t.line, &Data{t.text})
+		case kindVariableBegin:
+			add(t.line, p.tuple(tupleRules{conditions: true}))
+			p.expect(kindVariableEnd)
+		case kindBlockBegin:
+			output = nil
+			if tag := p.current(); tag.kind == kindName && slices.Contains(ends, tag.text) {
+				return nodes
+			}
+			nodes = append(nodes, p.statement())
+			p.expect(kindBlockEnd)
+		}
+	}
+}
+
+// block reads the body of a tag up to one of its end tags, whose name is the current token then.
+func (p *parser) block(ends ...string) []Node {
+	p.skip(":")
+	p.expect(kindBlockEnd)
+	return p.body(ends)
+}
+
+// closedBlock reads the body of a tag and the name of its end tag.
+func (p *parser) closedBlock(end string) []Node {
+	nodes := p.block(end)
+	p.next()
+	return nodes
+}
+
+// failUnknown fails at a tag that does not belong where it is, or at the end of the template if name is empty.
+func (p *parser) failUnknown(name string, line int) {
+	message := "Unexpected end of template."
+	if name != "" {
+		message = fmt.Sprintf("Encountered unknown tag '%s'.", name)
+	}
+	if len(p.ends) > 0 {
+		message += fmt.Sprintf(" Jinja was looking for the following tags: '%s'.",
+			strings.Join(p.ends[len(p.ends)-1], "' or '"))
+	}
+	if len(p.tags) > 0 {
+		message += fmt.Sprintf(" The innermost block that needs to be closed is '%s'.", p.tags[len(p.tags)-1])
+	}
+	fail(line, "%s", message)
+}
 
 // statement reads a tag, from its name on.
 func (p *parser) statement() Node {
@@ -189,51 +261,4 @@ func (p *parser) callBlock(line int) Node {
 	}
 	body.Body = p.closedBlock("endcall")
 	return &CallBlock{Line: line, Call: call, Body: body}
-}
-
-// targetRules say what may be assigned to.
-type targetRules struct {
-	tuple, nameOnly, namespace bool
-	end                        string // a name that ends a tuple
-}
-
-// target reads what is assigned to.
-func (p *parser) target(rules targetRules) Node {
-	line := p.current().line
-	var target Node
-	if rules.nameOnly {
-		t := p.expect(kindName)
-		target = &Name{Line: t.line, Name: t.text}
-	} else {
-		target = p.tuple(tupleRules{simple: true, namespace: rules.namespace, end: rules.end})
-	}
-	if !canAssign(target) {
-		fail(line, "can't assign to this expression; only names and attributes of namespaces are assignable")
-	}
-	markTarget(target, func(n *Name) { n.Store = true })
-	return target
-}
-
-func canAssign(node Node) bool {
-	switch node := node.(type) {
-	case *Name:
-		return !slices.Contains([]string{"true", "false", "none", "True", "False", "None"}, node.Name)
-	case *NamespaceRef:
-		return true
-	case *Tuple:
-		return !slices.ContainsFunc(node.Items, func(n Node) bool { return !canAssign(n) })
-	}
-	return false
-}
-
-// markTarget calls mark with the names of a target.
-func markTarget(target Node, mark func(*Name)) {
-	switch target := target.(type) {
-	case *Name:
-		mark(target)
-	case *Tuple:
-		for _, item := range target.Items {
-			markTarget(item, mark)
-		}
-	}
 }

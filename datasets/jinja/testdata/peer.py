@@ -3,6 +3,7 @@
 The other scripts of this folder import it. Needs jinja2 3.1.6.
 """
 
+import functools
 import json
 import re
 
@@ -66,9 +67,11 @@ def tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False)
 def chat_environment():
     """The environment of chat templates."""
     env = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols])
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols]
+    )
     env.filters["tojson"] = tojson
     env.globals["raise_exception"] = raise_exception
+    env.globals["strftime_now"] = lambda format: "04 Jul 2024"  # the same in the Go tests
     env.globals["dict"] = Dict()
     env.globals["namespace"] = Namespace
     return env
@@ -93,13 +96,18 @@ def do_environment():
 ENVIRONMENTS = {"chat": chat_environment(), "task": task_environment(), "do": do_environment()}
 
 # What is an address in memory, which no other engine can print.
-ADDRESS = re.compile(r"( at 0x[0-9a-f]+>|<(class|function|built-in|bound method|generator|joiner)|<jinja2\.|object at)")
+ADDRESS = re.compile(r" at 0x[0-9a-f]+>|<class '|<bound method |<built-in ")
+
+
+@functools.lru_cache(maxsize=8)
+def compiled(mode, template):
+    return ENVIRONMENTS[mode].from_string(template)
 
 
 def render(mode, template, variables):
     """Returns {"want": text} or {"error": name of the exception}. The variables are JSON text."""
     try:
-        text = ENVIRONMENTS[mode].from_string(template).render(**json.loads(variables))
+        text = compiled(mode, template).render(**json.loads(variables))
         text.encode()
     except Exception as e:  # whatever it is, the template has no text
         return {"error": type(e).__name__}

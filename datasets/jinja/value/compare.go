@@ -18,7 +18,7 @@ func Equal(m *Meter, a, b Value) bool {
 	case Markup:
 		return equalText(m, string(a), b)
 	case bool, int64, *big.Int, float64:
-		return isNumber(b) && compareNumbers(a, b) == 0
+		return IsNumber(b) && compareNumbers(a, b) == 0
 	case *List:
 		other, ok := b.(*List)
 		return ok && equalItems(m, a.Items, other.Items)
@@ -161,7 +161,7 @@ func Contains(m *Meter, v, item Value) bool {
 // Order reports whether a op b holds; op is <, <=, > or >=.
 func Order(m *Meter, op string, a, b Value) bool {
 	m.Step(1)
-	refuseUndefined(m, a, b)
+	RefuseUndefined(m, a, b)
 	holds := func(order int) bool {
 		switch op {
 		case "<":
@@ -173,7 +173,7 @@ func Order(m *Meter, op string, a, b Value) bool {
 		}
 		return order >= 0
 	}
-	if isNumber(a) && isNumber(b) {
+	if IsNumber(a) && IsNumber(b) {
 		order := compareNumbers(a, b)
 		return order != unordered && holds(order)
 	}
@@ -183,7 +183,7 @@ func Order(m *Meter, op string, a, b Value) bool {
 		m.Read(min(len(x), len(y)))
 		return holds(strings.Compare(x, y))
 	}
-	xs, ys, ok := sequences(a, b)
+	xs, ys, ok := Sequences(a, b)
 	if !ok {
 		failType("'%s' not supported between instances of '%s' and '%s'", op, TypeName(a), TypeName(b))
 	}
@@ -197,8 +197,8 @@ func Order(m *Meter, op string, a, b Value) bool {
 	return holds(len(xs) - len(ys))
 }
 
-// sequences returns the items of two lists or two tuples.
-func sequences(a, b Value) (xs, ys []Value, ok bool) {
+// Sequences returns the items of two lists or two tuples.
+func Sequences(a, b Value) (xs, ys []Value, ok bool) {
 	switch a := a.(type) {
 	case *List:
 		if b, ok := b.(*List); ok {
@@ -217,8 +217,8 @@ const unordered = 2
 
 // compareNumbers orders two numbers by their exact values.
 func compareNumbers(a, b Value) int {
-	x, xIsInt := asSmall(a)
-	y, yIsInt := asSmall(b)
+	x, xIsInt := Small(a)
+	y, yIsInt := Small(b)
 	if xIsInt && yIsInt {
 		switch {
 		case x < y:
@@ -247,7 +247,7 @@ func asRational(v Value) *big.Rat {
 	if f, ok := v.(float64); ok {
 		return new(big.Rat).SetFloat64(f)
 	}
-	n, _ := asInteger(v)
+	n, _ := Integer(v)
 	return new(big.Rat).SetInt(n)
 }
 

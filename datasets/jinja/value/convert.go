@@ -155,7 +155,7 @@ func ToGo(m *Meter, v Value) any {
 		}
 		return out
 	}
-	refuseUndefined(m, v)
+	RefuseUndefined(m, v)
 	Fail(Unsupported, "a %s is not a plain value", TypeName(v))
 	return nil
 }

@@ -9,13 +9,6 @@ import (
 	"strings"
 )
 
-// Dict is a Python dict: it keeps the order in which keys were first set. Keys that are equal in Python, such as 1, 1.0
-// and True, are one key. The zero value is an empty dict.
-type Dict struct {
-	keys, values []Value
-	places       map[any]int // of the keys by their Key; nil while there are few
-}
-
 // fewKeys is how many keys are searched one by one.
 const fewKeys = 8
 

@@ -123,23 +123,23 @@ func ParseInt(text string, base int) (Value, bool) {
 
 // ToFloat converts a number or text as Python's float does; false stands for TypeError or ValueError.
 func ToFloat(m *Meter, v Value) (float64, bool) {
-	refuseUndefined(m, v)
+	RefuseUndefined(m, v)
 	if text, ok := Text(v); ok {
 		m.Read(64 * len(text))
 		return ParseFloat(text)
 	}
-	if !isNumber(v) {
+	if !IsNumber(v) {
 		return 0, false
 	}
-	return asFloat(v), true
+	return Float(v), true
 }
 
 // Truncate converts a number as Python's int does; false stands for TypeError or ValueError.
 func Truncate(m *Meter, v Value) (Value, bool) {
-	refuseUndefined(m, v)
+	RefuseUndefined(m, v)
 	f, ok := v.(float64)
 	if !ok {
-		n, ok := asInteger(v)
+		n, ok := Integer(v)
 		if !ok {
 			return nil, false
 		}
@@ -157,7 +157,7 @@ func Truncate(m *Meter, v Value) (Value, bool) {
 
 // Round returns a number rounded to some digits after the point, half to even.
 func Round(m *Meter, v Value, digits int64) Value {
-	refuseUndefined(m, v)
+	RefuseUndefined(m, v)
 	if f, ok := v.(float64); ok {
 		switch {
 		case math.IsNaN(f) || math.IsInf(f, 0) || digits > 400:
@@ -178,7 +178,7 @@ func Round(m *Meter, v Value, digits int64) Value {
 		}
 		return g
 	}
-	n, ok := asInteger(v)
+	n, ok := Integer(v)
 	if !ok {
 		failType("type %s doesn't define __round__ method", TypeName(v))
 	}

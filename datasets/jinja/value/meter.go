@@ -10,7 +10,7 @@ const (
 	baseText, textPerByte   = 16 << 20, 8  // bytes of one text
 	maxDepth                = 200          // macro calls and recursive loops in one another
 	maxNesting              = 400          // lists in lists that are printed or compared
-	maxBits                 = 1 << 16      // of a whole number
+	MaxBits                 = 1 << 16      // of a whole number
 	itemBytes               = 32           // what an item of a list is charged
 	ticksPerCheck           = 1 << 12      // steps between two looks at the context
 )
@@ -72,8 +72,8 @@ func (m *Meter) Fits(n int) {
 	}
 }
 
-// quoted charges a text of n bytes whose characters may all have to be escaped.
-func (m *Meter) quoted(n int) {
+// Quoted charges a text of n bytes whose characters may all have to be escaped.
+func (m *Meter) Quoted(n int) {
 	if n > 1<<20 {
 		n *= 10
 	}

@@ -5,7 +5,6 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 // Str returns a value as Python's str does: what {{ }} writes.
@@ -28,53 +27,58 @@ func Str(m *Meter, v Value) string {
 
 // Repr returns a value as Python's repr does.
 func Repr(m *Meter, v Value) string {
-	w := &reprWriter{meter: m}
+	w := &reprWriter{Writer{Meter: m}}
 	w.write(v)
-	return w.text.String()
+	return w.Text()
 }
 
-// reprWriter charges what it writes before the text is complete.
-type reprWriter struct {
-	meter *Meter
+// Writer charges what it writes before the text is complete.
+type Writer struct {
+	Meter *Meter
 	text  strings.Builder
 }
 
-func (w *reprWriter) put(text string) {
-	if len(text) > 256 || w.text.Len()%256+len(text) > 256 {
-		w.meter.Text(w.text.Len() + len(text))
-		w.meter.bytes += int64(w.text.Len()) // only the new part counts
-	}
+// Put adds to the text.
+func (w *Writer) Put(text string) {
+	w.Meter.grow(len(text))
+	w.Meter.Fits(w.text.Len() + len(text))
 	w.text.WriteString(text)
 }
 
+// Text returns what was written.
+func (w *Writer) Text() string { return w.text.String() }
+
+// reprWriter writes values as Python's repr does.
+type reprWriter struct{ Writer }
+
 func (w *reprWriter) write(v Value) {
-	w.meter.Step(1)
+	w.Meter.Step(1)
 	switch v := v.(type) {
 	case nil:
-		w.put("None")
+		w.Put("None")
 	case bool:
 		if v {
-			w.put("True")
+			w.Put("True")
 		} else {
-			w.put("False")
+			w.Put("False")
 		}
 	case int64:
-		w.put(strconv.FormatInt(v, 10))
+		w.Put(strconv.FormatInt(v, 10))
 	case *big.Int:
-		w.put(bigText(w.meter, v))
+		w.Put(IntText(w.Meter, v))
 	case float64:
-		w.put(FloatText(v))
+		w.Put(FloatText(v))
 	case string:
-		w.put(quote(w.meter, v))
+		w.Put(Quote(w.Meter, v))
 	case Markup:
-		w.put("Markup(" + quote(w.meter, string(v)) + ")")
+		w.Put("Markup(" + Quote(w.Meter, string(v)) + ")")
 	case *Undefined:
-		w.put("Undefined")
+		w.Put("Undefined")
 	case *Range:
 		if v.Step == 1 {
-			w.put(fmt.Sprintf("range(%d, %d)", v.Start, v.Stop))
+			w.Put(fmt.Sprintf("range(%d, %d)", v.Start, v.Stop))
 		} else {
-			w.put(fmt.Sprintf("range(%d, %d, %d)", v.Start, v.Stop, v.Step))
+			w.Put(fmt.Sprintf("range(%d, %d, %d)", v.Start, v.Stop, v.Step))
 		}
 	default:
 		w.container(v)
@@ -82,8 +86,8 @@ func (w *reprWriter) write(v Value) {
 }
 
 func (w *reprWriter) container(v Value) {
-	w.meter.Descend()
-	defer w.meter.Ascend()
+	w.Meter.Descend()
+	defer w.Meter.Ascend()
 	switch v := v.(type) {
 	case *List:
 		w.items("[", v.Items, "]")
@@ -94,17 +98,17 @@ func (w *reprWriter) container(v Value) {
 			w.items("(", v.Items, ")")
 		}
 	case *Dict:
-		w.put("{")
+		w.Put("{")
 		for i := range v.Len() {
 			key, val := v.At(i)
 			if i > 0 {
-				w.put(", ")
+				w.Put(", ")
 			}
 			w.write(key)
-			w.put(": ")
+			w.Put(": ")
 			w.write(val)
 		}
-		w.put("}")
+		w.Put("}")
 	case *View:
 		items := make([]Value, v.Dict.Len())
 		for i := range items {
@@ -112,36 +116,37 @@ func (w *reprWriter) container(v Value) {
 		}
 		w.items("dict_"+v.Kind+"([", items, "])")
 	case *Namespace:
-		w.put("<Namespace ")
+		w.Put("<Namespace ")
 		w.write(v.Attributes)
-		w.put(">")
+		w.Put(">")
 	default:
 		w.object(v)
 	}
 }
 
 func (w *reprWriter) items(before string, items []Value, after string) {
-	w.put(before)
+	w.Put(before)
 	for i, item := range items {
 		if i > 0 {
-			w.put(", ")
+			w.Put(", ")
 		}
 		w.write(item)
 	}
-	w.put(after)
+	w.Put(after)
 }
 
 func (w *reprWriter) object(v Value) {
 	if object, ok := v.(Object); ok {
-		if text, ok := object.Describe(w.meter); ok {
-			w.put(text)
+		if text, ok := object.Describe(w.Meter); ok {
+			w.Put(text)
 			return
 		}
 	}
 	Fail(Unsupported, "the text of a %s is an address in memory", TypeName(v))
 }
 
-func bigText(m *Meter, n *big.Int) string {
+// IntText returns a whole number as Python prints it, which refuses very long ones.
+func IntText(m *Meter, n *big.Int) string {
 	if n.BitLen() > maxDigits*10/3 {
 		if len(new(big.Int).Abs(n).String()) > maxDigits {
 			failValue("Exceeds the limit (%d digits) for integer string conversion", maxDigits)
@@ -151,37 +156,13 @@ func bigText(m *Meter, n *big.Int) string {
 	return n.String()
 }
 
-// quote returns a text as Python's repr does.
-func quote(m *Meter, text string) string {
-	m.quoted(len(text))
-	mark := '\''
-	if strings.ContainsRune(text, '\'') && !strings.ContainsRune(text, '"') {
-		mark = '"'
+// Escape returns a value as text that is safe in HTML.
+func Escape(m *Meter, v Value) Markup {
+	if safe, ok := v.(Markup); ok {
+		return safe
 	}
-	var b strings.Builder
-	b.Grow(len(text) + 2)
-	b.WriteRune(mark)
-	for _, r := range text {
-		switch {
-		case r == mark || r == '\\':
-			b.WriteRune('\\')
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		case r < 0x100:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		}
-	}
-	b.WriteRune(mark)
-	return b.String()
+	text := Str(m, v)
+	m.Text(5 * len(text))
+	return Markup(strings.NewReplacer(
+		"&", "&amp;", ">", "&gt;", "<", "&lt;", "'", "&#39;", `"`, "&#34;").Replace(text))
 }

@@ -110,7 +110,8 @@ func isDigit(r rune) bool {
 
 // isHanNumber reports whether a Han character has a numeric value (the common ones of Unihan).
 func isHanNumber(r rune) bool {
-	return strings.ContainsRune("㐅㒃㠪㭍一七万三两九二五亖亿什仟仨伍佰億兆兩八六十千卄卅卌叁参參叄四壱壹幺廾廿弌弍弎弐拾捌柒漆玖百肆"+
+	return strings.ContainsRune("㐅㒃㠪㭍一七万三两九二五亖亿什仟仨伍佰億兆"+
+		"兩八六十千卄卅卌叁参參叄四壱壹幺廾廿弌弍弎弐拾捌柒漆玖百肆"+
 		"萬貮貳贰阡陆陌陸零", r)
 }
 

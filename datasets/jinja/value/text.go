@@ -1,9 +1,6 @@
 package value
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 func decode(text string) (rune, int)     { return utf8.DecodeRuneInString(text) }
 func decodeLast(text string) (rune, int) { return utf8.DecodeLastRuneInString(text) }
@@ -64,17 +61,6 @@ func Reversed(m *Meter, text string) string {
 	return string(b)
 }
 
-// Escape returns a value as text that is safe in HTML.
-func Escape(m *Meter, v Value) Markup {
-	if safe, ok := v.(Markup); ok {
-		return safe
-	}
-	text := Str(m, v)
-	m.Text(5 * len(text))
-	return Markup(strings.NewReplacer(
-		"&", "&amp;", ">", "&gt;", "<", "&lt;", "'", "&#39;", `"`, "&#34;").Replace(text))
-}
-
 // Span is what a slice [start:stop:step] takes of a sequence: count items from start on, step apart.
 type Span struct{ Start, Step, Count int64 }
 
@@ -112,7 +98,7 @@ func sliceIndex(v Value, missing int64) int64 {
 	if v == nil {
 		return missing
 	}
-	n, ok := asInteger(v)
+	n, ok := Integer(v)
 	if !ok {
 		failType("slice indices must be integers or None or have an __index__ method")
 	}
@@ -143,9 +129,9 @@ func (r *Range) At(i int64) int64 { return r.Start + i*r.Step }
 func Slice(m *Meter, v, start, stop, step Value) Value {
 	switch v := v.(type) {
 	case string:
-		return sliceText(m, v, start, stop, step)
+		return SliceText(m, v, start, stop, step)
 	case Markup:
-		return Markup(sliceText(m, string(v), start, stop, step))
+		return Markup(SliceText(m, string(v), start, stop, step))
 	case *List:
 		return &List{sliceItems(m, v.Items, start, stop, step)}
 	case *Tuple:
@@ -154,7 +140,7 @@ func Slice(m *Meter, v, start, stop, step Value) Value {
 		s := NewSpan(v.Len(), start, stop, step)
 		return &Range{v.At(s.Start), v.At(s.Start + s.Count*s.Step), v.Step * s.Step}
 	}
-	refuseUndefined(m, v)
+	RefuseUndefined(m, v)
 	failType("'%s' object is not subscriptable with a slice", TypeName(v))
 	return nil
 }
@@ -168,7 +154,8 @@ func sliceItems(m *Meter, items []Value, start, stop, step Value) []Value {
 	return out
 }
 
-func sliceText(m *Meter, text string, start, stop, step Value) string {
+// SliceText returns the characters of a text that a slice takes.
+func SliceText(m *Meter, text string, start, stop, step Value) string {
 	s := NewSpan(int64(Chars(m, text)), start, stop, step)
 	if s.Count == 0 {
 		return ""

@@ -3,6 +3,7 @@ package value
 import (
 	"fmt"
 	"math/big"
+	"strconv"
 )
 
 // Value is a value of a template; the package's comment lists its types.
@@ -18,6 +19,13 @@ type List struct{ Items []Value }
 type Tuple struct {
 	Items  []Value
 	Fields []string
+}
+
+// Dict is a Python dict: it keeps the order in which keys were first set. Keys that are equal in Python, such as 1, 1.0
+// and True, are one key. The zero value is an empty dict.
+type Dict struct {
+	keys, values []Value
+	places       map[any]int // of the keys by their Key; nil while there are few
 }
 
 // Range is a Python range.
@@ -76,8 +84,13 @@ type Undefined struct {
 
 // Message says what is undefined, in Jinja's words.
 func (u *Undefined) Message(m *Meter) string {
-	name := Repr(m, u.Name)
-	_, isText := u.Name.(string)
+	text, isText := u.Name.(string)
+	name := Quote(m, text)
+	if n, isInt := u.Name.(int64); isInt {
+		name = strconv.FormatInt(n, 10)
+	} else if !isText {
+		name = "of the type " + TypeName(u.Name)
+	}
 	switch {
 	case u.Hint != "":
 		return u.Hint
@@ -98,8 +111,8 @@ func (u *Undefined) Fail(m *Meter) {
 	Fail(kind, "%s", u.Message(m))
 }
 
-// refuseUndefined fails if one of the values is undefined.
-func refuseUndefined(m *Meter, values ...Value) {
+// RefuseUndefined fails if one of the values is undefined.
+func RefuseUndefined(m *Meter, values ...Value) {
 	for _, v := range values {
 		if u, ok := v.(*Undefined); ok {
 			u.Fail(m)

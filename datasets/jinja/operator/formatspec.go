@@ -1,4 +1,4 @@
-package value
+package operator
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bfpo-go/bfpo/datasets/jinja/value"
 )
 
 // formatSpec is a format specification as in "{:>10,.2f}".
@@ -34,7 +36,7 @@ func parseSpec(spec string) formatSpec {
 	s.align = take("<>=^")
 	s.sign = take("+- ")
 	if take("z") != "" {
-		Fail(Unsupported, "the option z of formats is not supported")
+		value.Fail(value.Unsupported, "the option z of formats is not supported")
 	}
 	s.alternate = take("#") != ""
 	if take("0") != "" && s.align == "" {
@@ -44,7 +46,7 @@ func parseSpec(spec string) formatSpec {
 		digits := len(spec) - len(strings.TrimLeft(spec, "0123456789"))
 		n, err := strconv.ParseInt(spec[:digits], 10, 32)
 		if err != nil {
-			failValue("Too many decimal digits in format string")
+			value.Fail("ValueError", "Too many decimal digits in format string")
 		}
 		spec = spec[digits:]
 		return n
@@ -55,60 +57,60 @@ func parseSpec(spec string) formatSpec {
 	s.grouping = take(",_")
 	if take(".") != "" {
 		if spec == "" || spec[0] < '0' || spec[0] > '9' {
-			failValue("Format specifier missing precision")
+			value.Fail("ValueError", "Format specifier missing precision")
 		}
 		s.precision = number()
 	}
 	if utf8.RuneCountInString(spec) > 1 {
-		failValue("Invalid format specifier")
+		value.Fail("ValueError", "Invalid format specifier")
 	}
 	s.verb = spec
 	return s
 }
 
 // Format returns a value as Python's format does.
-func Format(m *Meter, v Value, spec string) string {
+func Format(m *value.Meter, v value.Value, spec string) string {
 	if spec == "" {
-		return Str(m, v)
+		return value.Str(m, v)
 	}
 	m.Read(64 * len(spec))
-	text, isText := Text(v)
+	text, isText := value.Text(v)
 	switch {
 	case isText:
 		return parseSpec(spec).text(m, text)
-	case !isNumber(v):
-		failType("unsupported format string passed to %s.__format__", TypeName(v))
+	case !value.IsNumber(v):
+		value.Fail("TypeError", "unsupported format string passed to %s.__format__", value.TypeName(v))
 	}
 	s := parseSpec(spec)
 	f, isFloat := v.(float64)
 	switch {
 	case strings.Contains("eEfFgG%", s.verb) && s.verb != "":
-		return s.float(m, asFloat(v))
+		return s.float(m, value.Float(v))
 	case isFloat:
 		return s.float(m, f)
 	}
-	n, _ := asInteger(v)
+	n, _ := value.Integer(v)
 	return s.integer(m, n)
 }
 
-func (s formatSpec) text(m *Meter, text string) string {
+func (s formatSpec) text(m *value.Meter, text string) string {
 	switch {
 	case s.verb != "" && s.verb != "s":
-		failValue("Unknown format code '%s' for object of type 'str'", s.verb)
+		value.Fail("ValueError", "Unknown format code '%s' for object of type 'str'", s.verb)
 	case s.sign != "" || s.alternate || s.grouping != "" || s.align == "=" && s.fill != "0":
-		failValue("Sign, = or grouping not allowed in string format specifier")
+		value.Fail("ValueError", "Sign, = or grouping not allowed in string format specifier")
 	case s.align == "=":
 		s.align = "<" // Python 3.10 and later take 0 before the width as a fill
 	}
 	if s.precision >= 0 {
-		text = sliceText(m, text, nil, s.precision, nil)
+		text = value.SliceText(m, text, nil, s.precision, nil)
 	}
 	return s.pad(m, "", text, "<")
 }
 
-func (s formatSpec) integer(m *Meter, n *big.Int) string {
+func (s formatSpec) integer(m *value.Meter, n *big.Int) string {
 	if s.precision >= 0 {
-		failValue("Precision not allowed in integer format specifier")
+		value.Fail("ValueError", "Precision not allowed in integer format specifier")
 	}
 	base, prefix, group := 10, "", 3
 	switch s.verb {
@@ -122,15 +124,15 @@ func (s formatSpec) integer(m *Meter, n *big.Int) string {
 	case "c":
 		return s.char(m, n)
 	default:
-		failValue("Unknown format code '%s' for object of type 'int'", s.verb)
+		value.Fail("ValueError", "Unknown format code '%s' for object of type 'int'", s.verb)
 	}
 	if s.grouping == "," && base != 10 {
-		failValue("Cannot specify ',' with '%s'.", s.verb)
+		value.Fail("ValueError", "Cannot specify ',' with '%s'.", s.verb)
 	}
 	absolute := new(big.Int).Abs(n)
 	digits := ""
 	if base == 10 {
-		digits = bigText(m, absolute)
+		digits = value.IntText(m, absolute)
 	} else {
 		digits = absolute.Text(base)
 	}
@@ -148,22 +150,22 @@ func (s formatSpec) integer(m *Meter, n *big.Int) string {
 	return s.pad(m, sign, s.group(m, digits, group, len(sign)), ">")
 }
 
-func (s formatSpec) char(m *Meter, n *big.Int) string {
+func (s formatSpec) char(m *value.Meter, n *big.Int) string {
 	if !n.IsInt64() || n.Sign() < 0 || n.Int64() > utf8.MaxRune || s.sign != "" {
-		Fail("OverflowError", "%%c arg not in range(0x110000)")
+		value.Fail("OverflowError", "%%c arg not in range(0x110000)")
 	}
 	return s.pad(m, "", string(rune(n.Int64())), "<")
 }
 
-func (s formatSpec) float(m *Meter, f float64) string {
+func (s formatSpec) float(m *value.Meter, f float64) string {
 	verb, precision := s.verb, s.precision
 	digits := ""
 	switch {
 	case verb == "" && precision < 0:
-		digits = FloatText(f)
+		digits = value.FloatText(f)
 	case verb == "":
 		if digits = floatDigits(m, f, 'g', precision, s.alternate); !strings.ContainsAny(digits, ".en") {
-			Fail(Unsupported, "a format with a precision and no type is not supported for whole floats")
+			value.Fail(value.Unsupported, "a format with a precision and no type is not supported for whole floats")
 		}
 	case strings.Contains("eEfFgG%", verb):
 		if precision < 0 {
@@ -175,7 +177,7 @@ func (s formatSpec) float(m *Meter, f float64) string {
 			digits = floatDigits(m, f, rune(verb[0]), precision, s.alternate)
 		}
 	default:
-		failValue("Unknown format code '%s' for object of type 'float'", verb)
+		value.Fail("ValueError", "Unknown format code '%s' for object of type 'float'", verb)
 	}
 	sign, digits := cutSign(digits)
 	sign = s.signOf(sign)
@@ -190,7 +192,7 @@ func (s formatSpec) signOf(sign string) string {
 }
 
 // group puts the separator between groups of digits. Zeros that fill the width are grouped too.
-func (s formatSpec) group(m *Meter, digits string, size, before int) string {
+func (s formatSpec) group(m *value.Meter, digits string, size, before int) string {
 	if s.grouping == "" {
 		return digits
 	}
@@ -213,11 +215,11 @@ func (s formatSpec) group(m *Meter, digits string, size, before int) string {
 	return strings.Join(append([]string{head}, parts...), s.grouping) + rest
 }
 
-func (s formatSpec) pad(m *Meter, sign, body, align string) string {
+func (s formatSpec) pad(m *value.Meter, sign, body, align string) string {
 	if s.align != "" {
 		align = s.align
 	}
-	missing := s.width - int64(Chars(m, sign)) - int64(Chars(m, body))
+	missing := s.width - int64(value.Chars(m, sign)) - int64(value.Chars(m, body))
 	switch align {
 	case "<":
 		return sign + body + Spaces(m, s.fill, missing)
@@ -237,9 +239,9 @@ func cutSign(digits string) (sign, rest string) {
 }
 
 // floatDigits writes a float as C's printf does with e, f or g.
-func floatDigits(m *Meter, f float64, verb rune, precision int64, alternate bool) string {
+func floatDigits(m *value.Meter, f float64, verb rune, precision int64, alternate bool) string {
 	if alternate {
-		Fail(Unsupported, "the flag # is not supported for floats")
+		value.Fail(value.Unsupported, "the flag # is not supported for floats")
 	}
 	m.Text(int(precision) + 400)
 	text := ""
@@ -258,23 +260,4 @@ func floatDigits(m *Meter, f float64, verb rune, precision int64, alternate bool
 		return strings.ToUpper(text)
 	}
 	return strings.ToLower(text)
-}
-
-// asciiRepr escapes what is not ASCII in a repr.
-func asciiRepr(m *Meter, text string) string {
-	m.quoted(len(text))
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case r < 0x80:
-			b.WriteRune(r)
-		case r < 0x100:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		}
-	}
-	return b.String()
 }

@@ -1,4 +1,4 @@
-package value
+package operator
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bfpo-go/bfpo/datasets/jinja/value"
 )
 
 // JSONStyle are the arguments of Python's json.dumps.
@@ -19,46 +21,48 @@ type JSONStyle struct {
 }
 
 // JSON returns a value as json.dumps does.
-func JSON(m *Meter, v Value, style JSONStyle) string {
-	w := &jsonWriter{reprWriter: reprWriter{meter: m}, style: style}
+func JSON(m *value.Meter, v value.Value, style JSONStyle) string {
+	w := &jsonWriter{Writer: value.Writer{Meter: m}, style: style}
 	w.write(v)
-	return w.text.String()
+	return w.Text()
 }
 
 type jsonWriter struct {
-	reprWriter
+	value.Writer
 	style JSONStyle
 	depth int
 }
 
-func (w *jsonWriter) write(v Value) {
-	w.meter.Step(1)
-	if text, ok := Text(v); ok {
-		w.put(w.quote(text))
+func (w *jsonWriter) write(v value.Value) {
+	w.Meter.Step(1)
+	if text, ok := value.Text(v); ok {
+		w.Put(w.quote(text))
 		return
 	}
-	if text, ok := jsonScalar(w.meter, v); ok {
-		w.put(text)
+	if text, ok := jsonScalar(w.Meter, v); ok {
+		w.Put(text)
 		return
 	}
-	w.meter.Descend()
-	defer w.meter.Ascend()
+	w.Meter.Descend()
+	defer w.Meter.Ascend()
 	switch v := v.(type) {
-	case *List:
+	case *value.List:
 		w.list(v.Items)
-	case *Tuple:
+	case *value.Tuple:
 		w.list(v.Items)
-	case *Dict:
+	case *value.Dict:
 		w.dict(v)
 	default:
 		refuseStrictType(v)
 	}
 }
 
-func refuseStrictType(v Value) { failType("Object of type %s is not JSON serializable", TypeName(v)) }
+func refuseStrictType(v value.Value) {
+	value.Fail("TypeError", "Object of type %s is not JSON serializable", value.TypeName(v))
+}
 
 // jsonScalar returns what is written for None, booleans and numbers.
-func jsonScalar(m *Meter, v Value) (string, bool) {
+func jsonScalar(m *value.Meter, v value.Value) (string, bool) {
 	switch v := v.(type) {
 	case nil:
 		return "null", true
@@ -67,7 +71,7 @@ func jsonScalar(m *Meter, v Value) (string, bool) {
 	case int64:
 		return strconv.FormatInt(v, 10), true
 	case *big.Int:
-		return bigText(m, v), true
+		return value.IntText(m, v), true
 	case float64:
 		switch {
 		case math.IsNaN(v):
@@ -77,17 +81,17 @@ func jsonScalar(m *Meter, v Value) (string, bool) {
 		case math.IsInf(v, -1):
 			return "-Infinity", true
 		}
-		return FloatText(v), true
+		return value.FloatText(v), true
 	}
 	return "", false
 }
 
-func (w *jsonWriter) list(items []Value) {
+func (w *jsonWriter) list(items []value.Value) {
 	if len(items) == 0 {
-		w.put("[]")
+		w.Put("[]")
 		return
 	}
-	w.put("[")
+	w.Put("[")
 	w.depth++
 	for i, item := range items {
 		w.separate(i)
@@ -95,12 +99,12 @@ func (w *jsonWriter) list(items []Value) {
 	}
 	w.depth--
 	w.newline()
-	w.put("]")
+	w.Put("]")
 }
 
-func (w *jsonWriter) dict(d *Dict) {
+func (w *jsonWriter) dict(d *value.Dict) {
 	if d.Len() == 0 {
-		w.put("{}")
+		w.Put("{}")
 		return
 	}
 	order := make([]int, d.Len())
@@ -112,50 +116,50 @@ func (w *jsonWriter) dict(d *Dict) {
 			a, _ := d.At(i)
 			b, _ := d.At(j)
 			switch {
-			case Order(w.meter, "<", a, b):
+			case value.Order(w.Meter, "<", a, b):
 				return -1
-			case Order(w.meter, "<", b, a):
+			case value.Order(w.Meter, "<", b, a):
 				return 1
 			}
 			return 0
 		})
 	}
-	w.put("{")
+	w.Put("{")
 	w.depth++
 	for n, i := range order {
 		key, v := d.At(i)
 		w.separate(n)
-		text, ok := Text(key)
+		text, ok := value.Text(key)
 		if !ok {
-			if text, ok = jsonScalar(w.meter, key); !ok {
-				failType("keys must be str, int, float, bool or None, not %s", TypeName(key))
+			if text, ok = jsonScalar(w.Meter, key); !ok {
+				value.Fail("TypeError", "keys must be str, int, float, bool or None, not %s", value.TypeName(key))
 			}
 		}
-		w.put(w.quote(text))
-		w.put(w.style.Pair)
+		w.Put(w.quote(text))
+		w.Put(w.style.Pair)
 		w.write(v)
 	}
 	w.depth--
 	w.newline()
-	w.put("}")
+	w.Put("}")
 }
 
 func (w *jsonWriter) separate(i int) {
 	if i > 0 {
-		w.put(w.style.Item)
+		w.Put(w.style.Item)
 	}
 	w.newline()
 }
 
 func (w *jsonWriter) newline() {
 	if w.style.Indent != nil {
-		w.put("\n")
-		w.put(repeatText(w.meter, *w.style.Indent, w.depth))
+		w.Put("\n")
+		w.Put(repeatText(w.Meter, *w.style.Indent, w.depth))
 	}
 }
 
 func (w *jsonWriter) quote(text string) string {
-	w.meter.quoted(len(text))
+	w.Meter.Quoted(len(text))
 	var b strings.Builder
 	b.Grow(len(text) + 2)
 	b.WriteByte('"')

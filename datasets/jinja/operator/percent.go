@@ -1,9 +1,11 @@
-package value
+package operator
 
 import (
 	"math/big"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bfpo-go/bfpo/datasets/jinja/value"
 )
 
 // percentSpec is one conversion of a format, such as %-5.2f.
@@ -15,23 +17,23 @@ type percentSpec struct {
 
 // percentArgs are what a format takes its values from.
 type percentArgs struct {
-	meter   *Meter
-	all     Value
-	mapping bool    // all can be asked for keys
-	items   []Value // those that are left
+	meter   *value.Meter
+	all     value.Value
+	mapping bool          // all can be asked for keys
+	items   []value.Value // those that are left
 }
 
 // Percent formats values as Python's operator % of texts does.
-func Percent(m *Meter, format, args Value) Value {
-	if _, ok := format.(Markup); ok {
-		Fail(Unsupported, "formatting a safe text is not supported")
+func Percent(m *value.Meter, format, args value.Value) value.Value {
+	if _, ok := format.(value.Markup); ok {
+		value.Fail(value.Unsupported, "formatting a safe text is not supported")
 	}
 	text := format.(string)
-	from := &percentArgs{meter: m, all: args, items: []Value{args}}
+	from := &percentArgs{meter: m, all: args, items: []value.Value{args}}
 	switch args := args.(type) {
-	case *Tuple:
+	case *value.Tuple:
 		from.items = args.Items
-	case *Dict, *List, *Range, *Undefined:
+	case *value.Dict, *value.List, *value.Range, *value.Undefined:
 		from.mapping = true
 	}
 	var b strings.Builder
@@ -43,21 +45,21 @@ func Percent(m *Meter, format, args Value) Value {
 			break
 		}
 		part, after := from.convert(rest)
-		m.Text(b.Len() + len(part))
-		m.bytes += int64(b.Len()) // only the new part counts
+		m.Text(len(part))
+		m.Fits(b.Len() + len(part))
 		b.WriteString(part)
 		text = after
 	}
 	if len(from.items) > 0 && !from.mapping {
-		failType("not all arguments converted during string formatting")
+		value.Fail("TypeError", "not all arguments converted during string formatting")
 	}
 	return b.String()
 }
 
 // next takes the next value.
-func (a *percentArgs) next() Value {
+func (a *percentArgs) next() value.Value {
 	if len(a.items) == 0 {
-		failType("not enough arguments for format string")
+		value.Fail("TypeError", "not enough arguments for format string")
 	}
 	v := a.items[0]
 	a.items = a.items[1:]
@@ -70,11 +72,11 @@ func (a *percentArgs) convert(format string) (text, rest string) {
 		key, after, ok := cutKey(format)
 		switch {
 		case !a.mapping:
-			failType("format requires a mapping")
+			value.Fail("TypeError", "format requires a mapping")
 		case !ok:
-			failValue("incomplete format key")
+			value.Fail("ValueError", "incomplete format key")
 		}
-		a.items = []Value{a.key(key)}
+		a.items = []value.Value{a.key(key)}
 		format = after
 	}
 	var s percentSpec
@@ -101,15 +103,15 @@ func cutKey(format string) (key, after string, ok bool) {
 	return "", "", false
 }
 
-func (a *percentArgs) key(key string) Value {
-	d, ok := a.all.(*Dict)
+func (a *percentArgs) key(key string) value.Value {
+	d, ok := a.all.(*value.Dict)
 	if !ok {
-		refuseUndefined(a.meter, a.all)
-		failType("%s indices must be integers or slices, not str", TypeName(a.all))
+		value.RefuseUndefined(a.meter, a.all)
+		value.Fail("TypeError", "%s indices must be integers or slices, not str", value.TypeName(a.all))
 	}
 	v, ok := d.Get(key)
 	if !ok {
-		Fail("KeyError", "%s", quote(a.meter, key))
+		value.Fail("KeyError", "%s", value.Quote(a.meter, key))
 	}
 	return v
 }
@@ -144,7 +146,7 @@ func (a *percentArgs) spec(format string) (s percentSpec, rest string) {
 		format = format[1:]
 	}
 	if format == "" {
-		failValue("incomplete format")
+		value.Fail("ValueError", "incomplete format")
 	}
 	verb, size := utf8.DecodeRuneInString(format)
 	s.verb = verb
@@ -155,15 +157,15 @@ func (a *percentArgs) spec(format string) (s percentSpec, rest string) {
 func (a *percentArgs) size(format string) (n int64, rest string) {
 	if strings.HasPrefix(format, "*") {
 		v := a.next()
-		n, ok := asSmall(v)
+		n, ok := value.Small(v)
 		if !ok || n > 1<<31 || n < -1<<31 {
-			failType("* wants int")
+			value.Fail("TypeError", "* wants int")
 		}
 		return n, format[1:]
 	}
 	for format != "" && format[0] >= '0' && format[0] <= '9' {
 		if n = 10*n + int64(format[0]-'0'); n > 1<<31 {
-			failValue("width too big")
+			value.Fail("ValueError", "width too big")
 		}
 		format = format[1:]
 	}
@@ -171,72 +173,72 @@ func (a *percentArgs) size(format string) (n int64, rest string) {
 }
 
 // text formats a value.
-func (s percentSpec) text(m *Meter, v Value) string {
+func (s percentSpec) text(m *value.Meter, v value.Value) string {
 	switch s.verb {
 	case 's', 'r', 'a', 'c':
 		return s.pad(m, "", s.plain(m, v), false)
 	case 'd', 'i', 'u', 'x', 'X', 'o':
 		return s.integer(m, v)
 	case 'e', 'E', 'f', 'F', 'g', 'G':
-		refuseUndefined(m, v)
-		if !isNumber(v) {
-			failType("must be real number, not %s", TypeName(v))
+		value.RefuseUndefined(m, v)
+		if !value.IsNumber(v) {
+			value.Fail("TypeError", "must be real number, not %s", value.TypeName(v))
 		}
 		precision := s.precision
 		if precision < 0 {
 			precision = 6
 		}
-		digits := floatDigits(m, asFloat(v), s.verb, precision, s.alternate)
+		digits := floatDigits(m, value.Float(v), s.verb, precision, s.alternate)
 		sign, digits := cutSign(digits)
 		return s.pad(m, s.sign(sign), digits, true)
 	}
-	failValue("unsupported format character '%c'", s.verb)
+	value.Fail("ValueError", "unsupported format character '%c'", s.verb)
 	return ""
 }
 
-func (s percentSpec) plain(m *Meter, v Value) string {
+func (s percentSpec) plain(m *value.Meter, v value.Value) string {
 	var text string
 	switch s.verb {
 	case 's':
-		text = Str(m, v)
+		text = value.Str(m, v)
 	case 'r':
-		text = Repr(m, v)
+		text = value.Repr(m, v)
 	case 'a':
-		text = asciiRepr(m, Repr(m, v))
+		text = ASCII(m, v)
 	default:
-		refuseUndefined(m, v)
-		if n, ok := asSmall(v); ok {
+		value.RefuseUndefined(m, v)
+		if n, ok := value.Small(v); ok {
 			if n < 0 || n > utf8.MaxRune || n >= 0xd800 && n < 0xe000 {
-				Fail("OverflowError", "%%c arg not in range(0x110000)")
+				value.Fail("OverflowError", "%%c arg not in range(0x110000)")
 			}
 			return string(rune(n))
 		}
-		if text, _ = Text(v); utf8.RuneCountInString(text) != 1 {
-			failType("%%c requires int or char")
+		if text, _ = value.Text(v); utf8.RuneCountInString(text) != 1 {
+			value.Fail("TypeError", "%%c requires int or char")
 		}
 		return text
 	}
 	if s.precision >= 0 {
-		text = sliceText(m, text, nil, s.precision, nil)
+		text = value.SliceText(m, text, nil, s.precision, nil)
 	}
 	return text
 }
 
-func (s percentSpec) integer(m *Meter, v Value) string {
-	refuseUndefined(m, v)
+func (s percentSpec) integer(m *value.Meter, v value.Value) string {
+	value.RefuseUndefined(m, v)
 	decimal := strings.ContainsRune("diu", s.verb)
-	n, ok := asInteger(v)
+	n, ok := value.Integer(v)
 	if f, isFloat := v.(float64); isFloat && decimal {
-		truncated, isFinite := Truncate(m, f)
+		truncated, isFinite := value.Truncate(m, f)
 		if !isFinite {
-			failValue("cannot convert float NaN to integer")
+			value.Fail("ValueError", "cannot convert float NaN to integer")
 		}
-		n, ok = asInteger(truncated)
+		n, ok = value.Integer(truncated)
 	}
 	if !ok {
-		failType("%%%c format: a number is required, not %s", s.verb, TypeName(v))
+		value.Fail("TypeError", "%%%c format: a number is required, not %s", s.verb, value.TypeName(v))
 	}
-	digits, prefix := bigText(m, new(big.Int).Abs(n)), ""
+	digits, prefix := value.IntText(m, new(big.Int).Abs(n)), ""
 	switch s.verb {
 	case 'x', 'X':
 		digits, prefix = new(big.Int).Abs(n).Text(16), "0x"
@@ -269,8 +271,8 @@ func (s percentSpec) sign(sign string) string {
 	return ""
 }
 
-func (s percentSpec) pad(m *Meter, sign, body string, isNumber bool) string {
-	missing := s.width - int64(Chars(m, sign)) - int64(Chars(m, body))
+func (s percentSpec) pad(m *value.Meter, sign, body string, isNumber bool) string {
+	missing := s.width - int64(value.Chars(m, sign)) - int64(value.Chars(m, body))
 	switch {
 	case s.left:
 		return sign + body + Spaces(m, " ", missing)
