@@ -67,7 +67,7 @@ func openJournal(dir string, identity Identity, sizes []int, log *slog.Logger) (
 	j := &journal{
 		key: identity.Digest(), done: map[int][]outcome{}, verdicts: map[judgedTask]map[int]judge.Verdict{},
 	}
-	text, err := readJournal(path)
+	text, err := readJournalFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -102,8 +102,8 @@ func openJournal(dir string, identity Identity, sizes []int, log *slog.Logger) (
 	return j, nil
 }
 
-// readJournal reads a journal. It follows no link.
-func readJournal(path string) ([]byte, error) {
+// readJournalFile reads a journal. It follows no link.
+func readJournalFile(path string) ([]byte, error) {
 	file, err := atomicfile.OpenUpdate(path, 0)
 	if err != nil {
 		return nil, err
