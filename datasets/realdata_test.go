@@ -146,14 +146,22 @@ func TestRealDialogues(t *testing.T) {
 	}
 }
 
-// TestRealUnknownLayout checks that the raw dialogues of hh-rlhf, which have no known layout, give an error that lists
-// the known ones.
-func TestRealUnknownLayout(t *testing.T) {
+// TestRealImplicitPrompts reads the raw dialogues of hh-rlhf, two texts a row without a column prompt: their common
+// beginning is the prompt.
+func TestRealImplicitPrompts(t *testing.T) {
 	m := Mixture{Sets: []MixtureSet{{"hh_rlhf", 1}}, Split: "test", BaseFolder: fixture.Shared(t, "data")}
-	_, _, err := m.ReadPreferences(context.Background())
-	if err == nil || !strings.Contains(err.Error(), "harmless-base-test.jsonl, line 1") ||
-		!strings.Contains(err.Error(), "plain {prompt, chosen, rejected}") {
-		t.Errorf("error %v", err)
+	rows, _, err := m.ReadPreferences(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		if !strings.HasPrefix(row.PromptText, "\n\nHuman: ") || !strings.Contains(row.PromptText, "\n\nAssistant:") ||
+			row.ChosenText == row.RejectedText {
+			t.Errorf("row %s: prompt %q, answers %q and %q", row.ID, row.PromptText, row.ChosenText, row.RejectedText)
+		}
+	}
+	if len(rows) == 0 {
+		t.Error("no rows")
 	}
 }
 
