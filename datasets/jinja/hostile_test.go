@@ -1,7 +1,10 @@
 package jinja
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -39,7 +42,8 @@ func hostile() map[string]string {
 		"join":    big + `{{ range(100000)|join(big)|length }}`,
 		"repeat":  `{{ ('x' * 1000000000000)|length }}`, "repeat list": `{{ ([1] * 1000000000000)|length }}`,
 		"repeat empty": `{{ ([[]] * 999999999)|length }}`,
-		"power":        `{{ 9 ** (9 ** (9 ** 9)) }}`, "powers": grow(`3`, `n.x * n.x`), "sum": loops(2, `{{ 2 ** 60000 % 7 }}`),
+		"power":        `{{ 9 ** (9 ** (9 ** 9)) }}`,
+		"powers":       grow(`3`, `n.x * n.x`), "sum": loops(2, `{{ 2 ** 60000 % 7 }}`),
 		"percent": `{{ '%1000000000d' % 1 }}`, "star": `{{ '%*d' % (1000000000, 1) }}`, "digits": `{{ '%.1000000000f' % 1 }}`,
 		"format": `{{ '{:1000000000}'.format(1) }}`, "fields": `{{ '{:{}}'.format(1, 10 ** 9) }}`,
 		"grouped": `{{ '{:0900000000,}'.format(1) }}`, "center": `{{ 'x'.center(1000000000)|length }}`,
@@ -126,5 +130,74 @@ func TestStop(t *testing.T) {
 	_, err = template.Render(ctx, nil)
 	if took := time.Since(start); err == nil || ctx.Err() == nil || took > time.Second {
 		t.Errorf("%v after %v", err, took)
+	}
+}
+
+// FuzzTemplate checks that every template ends soon and within bounds of memory, and gives the same twice.
+func FuzzTemplate(f *testing.F) {
+	for _, source := range hostile() {
+		if len(source) < 300 {
+			f.Add(source, "Hi")
+		}
+	}
+	file, err := os.Open("testdata/cases.jsonl")
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		var c recorded
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(c.Template, "Grüße, 世界\n")
+	}
+	f.Fuzz(func(t *testing.T, source, content string) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		start := time.Now()
+		template, err := Parse(source, Chat(nil))
+		if err != nil {
+			return
+		}
+		variables := map[string]any{"messages": []any{map[string]any{"role": "user", "content": content}}, "s": content,
+			"l": []any{3, "x", nil, 2.5}, "d": map[string]any{"b": 1, "a": content}, "n": 7}
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // instrumented code is slow
+		defer cancel()
+		text, err := template.Render(ctx, variables)
+		runtime.ReadMemStats(&after)
+		if took := time.Since(start); took > 8*time.Second {
+			t.Errorf("took %v", took)
+		}
+		if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > 800 {
+			t.Errorf("allocated %d MiB", allocated)
+		}
+		var e *Error
+		if errors.As(err, &e) && e.Kind == "InternalError" {
+			t.Error(err)
+		}
+		if err == nil && time.Since(start) < time.Second {
+			if again, err := template.Render(ctx, variables); err != nil || again != text {
+				t.Errorf("%q, then %q, %v", text, again, err)
+			}
+		}
+	})
+}
+
+func BenchmarkRender(b *testing.B) {
+	template, err := Parse(`{% for m in messages %}{% if m.role == 'user' %}{{ '<|user|>\n' + m.content|trim + '\n' }}`+
+		`{% else %}{{ '<|' ~ m['role'] ~ '|>\n' ~ m.content }}{% endif %}{% endfor %}`, Chat(nil))
+	if err != nil {
+		b.Fatal(err)
+	}
+	messages := []any{}
+	for range 4 {
+		messages = append(messages, map[string]any{"role": "user", "content": strings.Repeat("Hi ", 200)},
+			map[string]any{"role": "assistant", "content": strings.Repeat("Yo ", 200)})
+	}
+	for b.Loop() {
+		if _, err := template.Render(context.Background(), map[string]any{"messages": messages}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -143,6 +143,9 @@ func comparePeer(t *testing.T, args []string) {
 			wrong++
 		}
 		slowest = max(slowest, time.Since(start))
+		if n%500 == 499 {
+			t.Logf("%d cases, %d differ", n+1, wrong)
+		}
 		if c.Want != nil {
 			rendered++
 			names[c.Name] = true

@@ -7,7 +7,7 @@ import (
 
 // Parse reads a template and resolves its variables. Errors are of type *Error.
 func Parse(source string, options Options, names Known) (t *Template, err error) {
-	defer catch(&err)
+	defer func() { err = caught(recover(), err) }()
 	p, err := newParser(source, options)
 	if err != nil {
 		return nil, err
@@ -17,7 +17,7 @@ func Parse(source string, options Options, names Known) (t *Template, err error)
 
 // ParseExpression reads a source that consists of one {{ expression }} and white space around it.
 func ParseExpression(source string, options Options, names Known) (t *Template, err error) {
-	defer catch(&err)
+	defer func() { err = caught(recover(), err) }()
 	p, err := newParser(strings.TrimSpace(source), options)
 	if err != nil {
 		return nil, err
@@ -47,13 +47,13 @@ func newParser(source string, options Options) (*parser, error) {
 	return p, nil
 }
 
-// catch turns the panic of fail into an error.
-func catch(err *error) {
-	switch p := recover().(type) {
+// caught returns the error of a panic of fail, or err if there was none.
+func caught(p any, err error) error {
+	switch p := p.(type) {
 	case nil:
+		return err
 	case *Error:
-		*err = p
-	default:
-		panic(p)
+		return p
 	}
+	panic(p)
 }
