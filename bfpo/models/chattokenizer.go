@@ -5,7 +5,6 @@ import (
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
-	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
@@ -19,18 +18,24 @@ type ChatTokenizer struct {
 }
 
 // NewChatTokenizer reads a model's tokenizer and chat template. A chatTemplate that is not empty replaces the model's
-// own: it is Jinja source, or the name zephyr.
+// own: it is Jinja source, or the name zephyr. The tokenizer may have tokens beyond the model's embedding: a row that has
+// one of them is refused where it is used.
 func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, error) {
-	tokenizer, err := tokenizer.New(c.ReadFile)
-	if err != nil {
+	return readChatTokenizer(c.ReadFile, c.Config.VocabSize, chatTemplate)
+}
+
+// readChatTokenizer reads the tokenizer and the chat template from a model's files. rows is the number of rows of the
+// embedding, 0 where it is not known.
+func readChatTokenizer(
+	read func(name string) ([]byte, error), rows int, chatTemplate string,
+) (t ChatTokenizer, err error) {
+	if t.Tokenizer, err = tokenizer.New(read); err != nil {
 		return ChatTokenizer{}, err
 	}
-	if err := config.CheckVocabulary(c.Config, tokenizer.VocabSize()); err != nil {
-		return ChatTokenizer{}, err
-	}
-	t := ChatTokenizer{Tokenizer: tokenizer, TemplateSource: chatTemplate}
+	t.SetRows(rows)
+	t.TemplateSource = chatTemplate
 	if t.TemplateSource == "" {
-		source, found, err := chat.ReadTemplate(c.ReadFile)
+		source, found, err := chat.ReadTemplate(read)
 		if err != nil {
 			return ChatTokenizer{}, err
 		}
@@ -39,7 +44,7 @@ func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, 
 	if t.TemplateSource == "zephyr" || t.UsesDefaultTemplate {
 		t.TemplateSource = chat.ZephyrTemplate
 	}
-	bos, eos := t.tokenText(tokenizer.BOS()), t.tokenText(tokenizer.EOS())
+	bos, eos := t.tokenText(t.BOS()), t.tokenText(t.EOS())
 	if t.Template, err = chat.NewTemplate(t.TemplateSource, bos, eos); err != nil {
 		return ChatTokenizer{}, fmt.Errorf("chat template: %w", err)
 	}

@@ -145,13 +145,3 @@ func (s RopeScaling) validate() error {
 	}
 	return fmt.Errorf("key rope_scaling.rope_type: %q is not supported (supported: default, linear, llama3)", s.Type)
 }
-
-// CheckVocabulary returns an error unless the embedding has a row for every id of a tokenizer with size entries.
-// The embedding may have more rows (padding of the matrix), never fewer.
-func CheckVocabulary(c Config, size int) error {
-	if size > c.VocabSize {
-		return fmt.Errorf("the tokenizer has %d tokens but the model's vocab_size is %d: they do not belong together",
-			size, c.VocabSize)
-	}
-	return nil
-}
