@@ -38,7 +38,10 @@ func (f TextFormat) TokenizeDialogues(ctx context.Context, rows []Dialogue) ([]b
 	var loose []tokenized
 	var packed []batch.Document
 	for i, d := range docs {
+		beyond := f.Tokenizer.Beyond(d.ids)
 		switch {
+		case beyond != nil:
+			drops.drop(beyond.Error(), d.id)
 		case len(d.ids) < 2:
 			drops.drop(DropNoText, d.id)
 		case rows[i].InputIDs != nil:

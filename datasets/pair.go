@@ -73,11 +73,17 @@ type pairOutcome struct {
 
 // pair tokenises one preference in the format's way.
 func (f TextFormat) pair(p Preference) (pairOutcome, error) {
+	out, err := pairOutcome{}, error(nil)
 	if f.Original {
-		pair, cut, err := f.originalPair(p)
-		return pairOutcome{pair: pair, cut: cut}, err
+		out.pair, out.cut, err = f.originalPair(p)
+	} else {
+		out, err = f.cleanPair(p)
 	}
-	return f.cleanPair(p)
+	if beyond := f.Tokenizer.Beyond(slices.Concat(out.pair.Chosen.IDs, out.pair.Rejected.IDs)); beyond != nil && err == nil &&
+		out.dropped == "" {
+		out.dropped = beyond.Error()
+	}
+	return out, err
 }
 
 // cleanPair tokenises one preference in the clean format.

@@ -42,6 +42,9 @@ func (in *Inputs) read(ctx context.Context, rt models.Runtime, c recipe.Config) 
 	if in.Tokenizer, err = models.NewChatTokenizer(in.Checkpoint, c.ChatTemplate); err != nil {
 		return err
 	}
+	for _, notice := range in.Tokenizer.Notices() {
+		rt.Log().Info(notice)
+	}
 	if in.Tokenizer.UsesDefaultTemplate {
 		rt.Log().Info(fmt.Sprintf("%s has no chat template: using zephyr's", c.Model))
 	}

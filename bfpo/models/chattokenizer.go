@@ -5,7 +5,6 @@ import (
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
-	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
@@ -19,19 +18,30 @@ type ChatTokenizer struct {
 }
 
 // NewChatTokenizer reads a model's tokenizer and chat template. A chatTemplate that is not empty replaces the model's
-// own: it is Jinja source, or a name that chat.NamedTemplate knows. The tokens that the two put behind an answer become
-// end tokens of c.
+// own: it is Jinja source, or a name that chat.NamedTemplate knows. The tokenizer may have tokens beyond the model's
+// embedding: a row that has one of them is refused where it is used. The tokens that tokenizer and template put behind an
+// answer become end tokens of c.
 func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, error) {
-	tokenizer, err := tokenizer.New(c.ReadFile)
+	t, err := readChatTokenizer(c.ReadFile, c.Config.VocabSize, chatTemplate)
 	if err != nil {
 		return ChatTokenizer{}, err
 	}
-	if err := config.CheckVocabulary(c.Config, tokenizer.VocabSize()); err != nil {
+	c.AddEndTokens(endTokens(t.Tokenizer, t.Template)...)
+	return t, nil
+}
+
+// readChatTokenizer reads the tokenizer and the chat template from a model's files. rows is the number of rows of the
+// embedding, 0 where it is not known.
+func readChatTokenizer(
+	read func(name string) ([]byte, error), rows int, chatTemplate string,
+) (t ChatTokenizer, err error) {
+	if t.Tokenizer, err = tokenizer.New(read); err != nil {
 		return ChatTokenizer{}, err
 	}
-	t := ChatTokenizer{Tokenizer: tokenizer, TemplateSource: chatTemplate}
+	t.SetRows(rows)
+	t.TemplateSource = chatTemplate
 	if t.TemplateSource == "" {
-		source, found, err := chat.ReadTemplate(c.ReadFile)
+		source, found, err := chat.ReadTemplate(read)
 		if err != nil {
 			return ChatTokenizer{}, err
 		}
@@ -43,11 +53,10 @@ func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, 
 	if t.UsesDefaultTemplate {
 		t.TemplateSource = chat.ZephyrTemplate
 	}
-	bos, eos := t.tokenText(tokenizer.BOS()), t.tokenText(tokenizer.EOS())
+	bos, eos := t.tokenText(t.BOS()), t.tokenText(t.EOS())
 	if t.Template, err = chat.NewTemplate(t.TemplateSource, bos, eos); err != nil {
 		return ChatTokenizer{}, fmt.Errorf("chat template: %w", err)
 	}
-	c.AddEndTokens(endTokens(t.Tokenizer, t.Template)...)
 	return t, nil
 }
 

@@ -118,10 +118,18 @@ func (o *options) open(ctx context.Context, c recipe.Config) (*pretrained.Model,
 	if err != nil {
 		return nil, models.ChatTokenizer{}, errors.Join(err, checkpoint.Close())
 	}
-	if language.UsesDefaultTemplate {
-		o.log().Info(fmt.Sprintf("%s has no chat template: using the template of zephyr", c.Model))
-	}
+	o.noteLanguage(language, c.Model)
 	return checkpoint, language, nil
+}
+
+// noteLanguage says what is unusual about a model's tokenizer and chat template.
+func (o *options) noteLanguage(language models.ChatTokenizer, model string) {
+	for _, notice := range language.Notices() {
+		o.log().Info(notice)
+	}
+	if language.UsesDefaultTemplate {
+		o.log().Info(fmt.Sprintf("%s has no chat template: using the template of zephyr", model))
+	}
 }
 
 // loaded is a model on a device. Call close after use.

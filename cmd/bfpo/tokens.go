@@ -68,7 +68,7 @@ func runRender(ctx context.Context, o *options, args []string) error {
 }
 
 // eachWithLanguage answers every line of standard input with one line. It reads the tokenizer and the chat template of
-// the model, not its weights.
+// the model, and needs neither its weights nor its config.json.
 func (o *options) eachWithLanguage(
 	ctx context.Context, args []string, answer func(l models.ChatTokenizer, line []byte) (any, error),
 ) error {
@@ -79,11 +79,11 @@ func (o *options) eachWithLanguage(
 	if err != nil {
 		return err
 	}
-	checkpoint, language, err := o.open(ctx, c)
+	language, err := models.OpenTokenizer(ctx, c.Model, c.ChatTemplate, o.hub(), "", o.log())
 	if err != nil {
 		return err
 	}
-	defer checkpoint.Close()
+	o.noteLanguage(language, c.Model)
 	return eachLine(ctx, o.std.in, func(line []byte) error {
 		v, err := answer(language, line)
 		if err != nil {

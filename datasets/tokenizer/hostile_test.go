@@ -128,7 +128,7 @@ func TestTokenizerRefusesText(t *testing.T) {
 	}
 }
 
-// FuzzTokenizerFile checks that no file makes reading or encoding panic.
+// FuzzTokenizerFile checks that no file makes reading or encoding panic or take long.
 func FuzzTokenizerFile(f *testing.F) {
 	f.Add([]byte(sentencePieceJSON(nil)), []byte(`{"bos_token": "<s>", "add_bos_token": true}`), "a b")
 	f.Add([]byte(byteLevelJSON(nil)), []byte(`{"eos_token": {"content": "<|im_end|>"}}`), "<|im_end|> é")
@@ -136,16 +136,6 @@ func FuzzTokenizerFile(f *testing.F) {
 		"pre_tokenizer": {"type": "Metaspace", "replacement": "▁"}}`), []byte(`{}`), "aaa")
 	f.Fuzz(func(t *testing.T, file, config []byte, text string) {
 		files := map[string]string{"tokenizer.json": string(file), "tokenizer_config.json": string(config)}
-		tokenizer, err := New(fixture.FileReader(files))
-		if err != nil {
-			return
-		}
-		ids := tokenizer.Encode(text, true)
-		for _, id := range ids {
-			if id < 0 || int(id) >= tokenizer.VocabSize() {
-				t.Fatalf("id %d is outside the vocabulary of %d", id, tokenizer.VocabSize())
-			}
-		}
-		tokenizer.Decode(ids, true)
+		checkHostile(t, files, text)
 	})
 }

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 )
@@ -26,6 +27,7 @@ type Tokenizer struct {
 
 	digest  []byte
 	notices []string
+	rows    int // of the model's embedding; 0: not known
 
 	workspaces sync.Pool // of *workspace
 }
@@ -113,6 +115,23 @@ func (t *Tokenizer) Unk() (int32, bool) { return t.unk, t.unk >= 0 }
 
 // Notices are sentences about keys of the model's files that ask for something else than what the tokenizer does.
 func (t *Tokenizer) Notices() []string { return t.notices }
+
+// SetRows tells the number of rows of the model's embedding, for Beyond. Call it before the tokenizer is shared.
+func (t *Tokenizer) SetRows(rows int) { t.rows = rows }
+
+// Beyond returns an error that names the first token of a row for which the model's embedding has no row, or nil. A
+// tokenizer may have such tokens, as long as they do not occur.
+func (t *Tokenizer) Beyond(ids []int32) error {
+	if t.rows == 0 || t.VocabSize() <= t.rows {
+		return nil
+	}
+	for _, id := range ids {
+		if int(id) >= t.rows {
+			return fmt.Errorf("the token %s (id %d) has no row in the model's embedding of %d", t.Token(id), id, t.rows)
+		}
+	}
+	return nil
+}
 
 // Digest is the SHA-256 of the files that the tokenizer was read from.
 func (t *Tokenizer) Digest() []byte { return t.digest }

@@ -139,13 +139,3 @@ func (c Config) validateTensorSizes() error {
 	}
 	return nil
 }
-
-// CheckVocabulary returns an error unless the embedding has a row for every id of a tokenizer with size entries.
-// The embedding may have more rows (padding of the matrix), never fewer.
-func CheckVocabulary(c Config, size int) error {
-	if size > c.VocabSize {
-		return fmt.Errorf("the tokenizer has %d tokens but the model's vocab_size is %d: they do not belong together",
-			size, c.VocabSize)
-	}
-	return nil
-}

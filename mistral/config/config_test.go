@@ -230,16 +230,6 @@ func TestUnknownKeysPassThrough(t *testing.T) {
 	}
 }
 
-func TestCheckVocabulary(t *testing.T) {
-	c := Config{VocabSize: 100}
-	if err := CheckVocabulary(c, 100); err != nil {
-		t.Error(err)
-	}
-	if err := CheckVocabulary(c, 101); err == nil || !strings.Contains(err.Error(), "101 tokens") {
-		t.Errorf("%v", err)
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(mistral7B))
 	f.Add([]byte(`{"architectures": ["LlamaForCausalLM"], "rope_scaling": {"rope_type": "llama3"}, "eos_token_id": [1]}`))

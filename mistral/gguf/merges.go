@@ -2,26 +2,26 @@ package gguf
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
+
+// maxMerges bounds the merges for each token of a vocabulary; published ones have about two.
+const maxMerges = 8
 
 // scoredMerges derives the merges of a SentencePiece BPE vocabulary from its tokens and their scores. A token with
 // a higher score is formed earlier, and every split of a token into two other tokens is a merge with the token's
 // score. Merges of equal score are ordered by the ids of the token, its left part and its right part. Tokens longer
 // than any that SentencePiece learns get no merge, nor do tokens with a space, since a merge is written as "left
 // right".
-func scoredMerges(tokens []string, scores []float32) []string {
+func scoredMerges(tokens []string, scores []float32) ([]string, error) {
 	const longest = 256 // bytes
-	type merge struct {
-		text               string
-		score              float32
-		token, left, right int // ids
-	}
-	ids := make(map[string]int, len(tokens))
+	ids := make(map[string]int32, len(tokens))
 	for id, token := range tokens {
-		ids[token] = id
+		ids[token] = int32(id)
 	}
+	type merge struct{ token, left, right int32 } // ids
 	var merges []merge
 	for id, token := range tokens {
 		if len(token) > longest || strings.Contains(token, " ") {
@@ -31,17 +31,21 @@ func scoredMerges(tokens []string, scores []float32) []string {
 			left, okLeft := ids[token[:i]]
 			right, okRight := ids[token[i:]]
 			if i > 0 && okLeft && okRight {
-				merges = append(merges, merge{token[:i] + " " + token[i:], scores[id], id, left, right})
+				merges = append(merges, merge{int32(id), left, right})
 			}
+		}
+		if len(merges) > maxMerges*len(tokens)+1<<12 {
+			return nil, fmt.Errorf("metadata key tokenizer.ggml.tokens: the %d tokens give more than %d merges for each",
+				len(tokens), maxMerges)
 		}
 	}
 	slices.SortFunc(merges, func(a, b merge) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.token, b.token),
+		return cmp.Or(cmp.Compare(scores[b.token], scores[a.token]), cmp.Compare(a.token, b.token),
 			cmp.Compare(a.left, b.left), cmp.Compare(a.right, b.right))
 	})
 	lines := make([]string, len(merges))
 	for i, m := range merges {
-		lines[i] = m.text
+		lines[i] = tokens[m.left] + " " + tokens[m.right]
 	}
-	return lines
+	return lines, nil
 }

@@ -38,7 +38,11 @@ func TestScoredMerges(t *testing.T) {
 			scores[id] = -1e9
 		}
 	}
-	got, want := scoredMerges(tokens, scores), file.Model.Merges
+	got, err := scoredMerges(tokens, scores)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := file.Model.Merges
 	for i := range min(len(got), len(want)) {
 		if got[i] != want[i] {
 			t.Fatalf("merge %d is %q, want %q", i, got[i], want[i])
@@ -46,6 +50,19 @@ func TestScoredMerges(t *testing.T) {
 	}
 	if len(got) != len(want) {
 		t.Errorf("%d merges, want %d", len(got), len(want))
+	}
+}
+
+// TestScoredMergesBound refuses a vocabulary of all runs of one letter, which has as many merges as its square.
+func TestScoredMergesBound(t *testing.T) {
+	var tokens []string
+	for first := range 200 {
+		for n := range 200 {
+			tokens = append(tokens, strings.Repeat(string(rune(0x4E00+first)), n+1))
+		}
+	}
+	if _, err := scoredMerges(tokens, make([]float32, len(tokens))); err == nil {
+		t.Error("no error for 4 million merges of 40,000 tokens")
 	}
 }
 

@@ -47,7 +47,7 @@ func (g *File) readVocabulary() (*vocabulary, error) {
 	v.unk, v.pad = m.token(at+"unknown_token_id", n), m.token(at+"padding_token_id", n)
 	v.eot, v.eom = m.token(at+"eot_token_id", n), m.token(at+"eom_token_id", n)
 	sentencePiece := v.model == "llama"
-	v.addBOS = readValue(m, at+"add_bos_token", sentencePiece || v.pre == "llama-bpe")
+	v.addBOS = readValue(m, at+"add_bos_token", sentencePiece || v.ignoresMerges())
 	v.addEOS = readValue(m, at+"add_eos_token", false)
 	v.addSpacePrefix = readValue(m, at+"add_space_prefix", sentencePiece)
 	switch {
@@ -108,7 +108,7 @@ func (v *vocabulary) tokenText(id *int) any {
 func (v *vocabulary) tokenizerJSON() ([]byte, error) {
 	model := config.Object{
 		"type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil, "end_of_word_suffix": nil,
-		"fuse_unk": false, "byte_fallback": false, "ignore_merges": v.pre == "llama-bpe",
+		"fuse_unk": false, "byte_fallback": false, "ignore_merges": v.ignoresMerges(),
 		"vocab": v.vocabJSON(), "merges": v.merges,
 	}
 	out := config.Object{
@@ -117,7 +117,11 @@ func (v *vocabulary) tokenizerJSON() ([]byte, error) {
 	}
 	if v.model == "llama" {
 		model["unk_token"], model["fuse_unk"], model["byte_fallback"] = v.tokenText(v.unk), true, true
-		model["merges"] = scoredMerges(v.tokens, v.scores)
+		merges, err := scoredMerges(v.tokens, v.scores)
+		if err != nil {
+			return nil, err
+		}
+		model["merges"] = merges
 		out["normalizer"], out["pre_tokenizer"], out["decoder"] = v.sentencePieceSteps()
 	} else {
 		pre, err := v.preTokenizer()
@@ -143,30 +147,6 @@ func (v *vocabulary) vocabJSON() json.RawMessage {
 // byteLevel is the step that maps bytes to letters. With regex it also splits the text into words as GPT-2 does.
 func byteLevel(regex bool) config.Object {
 	return config.Object{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": regex}
-}
-
-// llama3Words is the pattern by which Llama 3 splits a text into words.
-const llama3Words = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|` +
-	` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-
-// preTokenizer returns the step that splits a text into words before the merges. A file without a name for it, or
-// with "default", gets GPT-2's pre-tokenizer.
-func (v *vocabulary) preTokenizer() (config.Object, error) {
-	split := func(first config.Object, regex bool) config.Object {
-		return config.Object{"type": "Sequence", "pretokenizers": []config.Object{first, byteLevel(regex)}}
-	}
-	switch v.pre {
-	case "", "default", "gpt-2", "gpt2":
-		return byteLevel(true), nil
-	case "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b":
-		return split(config.Object{"type": "Digits", "individual_digits": true}, true), nil
-	case "llama-bpe", "llama3", "llama-v3":
-		words := config.Object{"type": "Split", "pattern": config.Object{"Regex": llama3Words}, "behavior": "Isolated",
-			"invert": false}
-		return split(words, false), nil
-	}
-	return nil, fmt.Errorf("metadata key tokenizer.ggml.pre: pre-tokenizer %q is not supported: "+
-		"use the model's Hugging Face folder", v.pre)
 }
 
 // sentencePieceSteps returns the normalizer, pre-tokenizer and decoder of a SentencePiece model, whose tokens have

@@ -71,7 +71,7 @@ func TestTinyFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	ids := slices.Sorted(maps.Values(file.Model.Vocab))
-	if err := config.CheckVocabulary(c.Config, len(ids)); err != nil || len(ids) != 512 || ids[511] != 511 {
+	if len(ids) > c.Config.VocabSize || len(ids) != 512 || ids[511] != 511 {
 		t.Errorf("%d ids, %v", len(ids), err)
 	}
 	for i, merge := range file.Model.Merges {

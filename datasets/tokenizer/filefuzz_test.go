@@ -1,0 +1,149 @@
+package tokenizer
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/bfpo-go/bfpo/datasets/fixture"
+)
+
+// checkHostile reads a tokenizer from files, encodes and decodes a text, and checks that nothing panics, that no id is
+// outside the vocabulary, and that time and memory are bounded. What is allocated in all, freed or not, is at most
+// forty times what comes in, and 96 MiB: maps and strings of a vocabulary take about that many times its text.
+func checkHostile(t *testing.T, files map[string]string, text string) {
+	t.Helper()
+	size := len(text)
+	for _, file := range files {
+		size += len(file)
+	}
+	start := time.Now()
+	used := allocated(func() {
+		tokenizer, err := New(fixture.FileReader(files))
+		if err != nil {
+			return
+		}
+		ids := tokenizer.Encode(text, true)
+		for _, id := range ids {
+			if id < 0 || int(id) >= tokenizer.VocabSize() {
+				t.Fatalf("id %d is outside the vocabulary of %d", id, tokenizer.VocabSize())
+			}
+		}
+		tokenizer.Decode(ids, true)
+	})
+	if limit := uint64(40*size + 96<<20); used > limit {
+		t.Errorf("%d bytes of files and text allocate %d bytes", size, used)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("%d bytes of files and text take %v", size, took)
+	}
+}
+
+// tekkenJSON is a small tekken.json.
+func tekkenJSON() string {
+	vocab := list{}
+	for b := range 256 {
+		vocab = append(vocab, object{"rank": b, "token_bytes": base64.StdEncoding.EncodeToString([]byte{byte(b)})})
+	}
+	for _, text := range []string{"ab", "abc", " a", "漢"[:2], "漢"} {
+		vocab = append(vocab, object{"rank": len(vocab), "token_bytes": base64.StdEncoding.EncodeToString([]byte(text))})
+	}
+	data, err := json.Marshal(object{"vocab": vocab, "config": object{"pattern": llama3Words,
+		"default_vocab_size": 290, "default_num_special_tokens": 30}})
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+}
+
+// pieceFile is a small tokenizer.model.
+func pieceFile() string {
+	var file []byte
+	add := func(text string, score float32, kind uint64) {
+		var p []byte
+		p = protowire.AppendString(protowire.AppendTag(p, 1, protowire.BytesType), text)
+		p = protowire.AppendFixed32(protowire.AppendTag(p, 2, protowire.Fixed32Type), math.Float32bits(score))
+		p = protowire.AppendVarint(protowire.AppendTag(p, 3, protowire.VarintType), kind)
+		file = protowire.AppendBytes(protowire.AppendTag(file, 1, protowire.BytesType), p)
+	}
+	add("<unk>", 0, pieceUnknown)
+	add("<s>", 0, pieceControl)
+	add("</s>", 0, pieceControl)
+	add("<tool>", 0, pieceUserDefined)
+	for b := range 256 {
+		add(fmt.Sprintf("<0x%02X>", b), 0, pieceByte)
+	}
+	for i, text := range []string{"▁a", "ab", "▁ab", "▁▁", "▁", "a", "b", "c"} {
+		add(text, float32(-i), pieceNormal)
+	}
+	trainer := protowire.AppendVarint(protowire.AppendTag(nil, 3, protowire.VarintType), 2)
+	trainer = protowire.AppendVarint(protowire.AppendTag(trainer, 35, protowire.VarintType), 1)
+	file = protowire.AppendBytes(protowire.AppendTag(file, 2, protowire.BytesType), trainer)
+	normal := protowire.AppendVarint(protowire.AppendTag(nil, 4, protowire.VarintType), 0)
+	return string(protowire.AppendBytes(protowire.AppendTag(file, 3, protowire.BytesType), normal))
+}
+
+// TestTekken checks ids of a small tekken.json: special tokens first, then the bytes.
+func TestTekken(t *testing.T) {
+	tokenizer, err := New(fixture.FileReader(map[string]string{tekkenFile: tekkenJSON()}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"ab abc": "[1 286 62 287]", "[INST]a</s>": "[1 3 127 2]", " a": "[1 288]",
+		"漢": "[1 289 192]", // 290 tokens in all: the last of the file's is dropped, its beginning is there
+	} {
+		if got := fmt.Sprint(tokenizer.Encode(text, true)); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	if got := tokenizer.Decode(tokenizer.Encode("漢 ab\n", true), true); got != "漢 ab\n" {
+		t.Errorf("decoded %q", got)
+	}
+}
+
+// TestSentencePiece checks ids of a small tokenizer.model.
+func TestSentencePiece(t *testing.T) {
+	tokenizer, err := New(fixture.FileReader(map[string]string{sentencePieceFile: pieceFile()}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"ab": "[1 262]", " ab": "[1 264 262]", "<tool>c": "[1 3 264 267]", "é": "[1 264 199 173]",
+	} {
+		if got := fmt.Sprint(tokenizer.Encode(text, true)); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	if bos, _ := tokenizer.BOS(); bos != 1 {
+		t.Errorf("BOS %d", bos)
+	}
+}
+
+func FuzzTekken(f *testing.F) {
+	f.Add([]byte(tekkenJSON()), "ab 漢[INST]")
+	f.Fuzz(func(t *testing.T, file []byte, text string) {
+		checkHostile(t, map[string]string{tekkenFile: string(file)}, text)
+	})
+}
+
+func FuzzPieceModel(f *testing.F) {
+	f.Add([]byte(pieceFile()), "ab é <tool>")
+	f.Fuzz(func(t *testing.T, file []byte, text string) {
+		checkHostile(t, map[string]string{sentencePieceFile: string(file)}, text)
+	})
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte(`{"bos_token": {"content": "<s>"}, "additional_special_tokens": ["a"], "split_special_tokens": true}`),
+		[]byte(`{"eos_token": "</s>"}`), []byte(`{"x": 273}`), "a</s>")
+	f.Fuzz(func(t *testing.T, config, specials, added []byte, text string) {
+		checkHostile(t, map[string]string{jsonFile: sentencePieceJSON(nil), configFile: string(config),
+			specialsFile: string(specials), addedFile: string(added)}, text)
+	})
+}
