@@ -2,19 +2,9 @@ package tokenizer
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
-	"slices"
-)
-
-// The files that hold a vocabulary; the first that exists is read.
-const (
-	jsonFile          = "tokenizer.json"
-	tekkenFile        = "tekken.json"
-	sentencePieceFile = "tokenizer.model"
 )
 
 // New reads a tokenizer from the files of a pretrained model: tokenizer.json, or else tekken.json, or else
@@ -68,128 +58,4 @@ func readVocabulary(read func(name string) ([]byte, error)) (*Tokenizer, string,
 	}
 	return nil, "", fmt.Errorf("the model has no tokenizer: neither %s nor %s nor %s is there: %w", jsonFile, tekkenFile,
 		sentencePieceFile, fs.ErrNotExist)
-}
-
-// tokenizerFile is a tokenizer.json. Its truncation and padding are settings of some earlier call that were saved by
-// accident, and are ignored: the original library resets them before each call too.
-type tokenizerFile struct {
-	Version       string
-	Truncation    json.RawMessage
-	Padding       json.RawMessage
-	AddedTokens   []addedToken    `json:"added_tokens"`
-	Normalizer    json.RawMessage `json:"normalizer"`
-	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
-	PostProcessor json.RawMessage `json:"post_processor"`
-	Decoder       json.RawMessage
-	Model         json.RawMessage
-}
-
-// parseTokenizer makes a tokenizer of a tokenizer.json; the special tokens are not named yet.
-func parseTokenizer(data []byte) (*Tokenizer, error) {
-	var f tokenizerFile
-	if err := decodeStrict(data, &f); err != nil {
-		return nil, err
-	}
-	return newTokenizer(f, nil)
-}
-
-// newTokenizer compiles the components of a file. A model that is not nil takes the place of the file's.
-func newTokenizer(f tokenizerFile, model *bpe) (*Tokenizer, error) {
-	t := &Tokenizer{model: model, added: map[int32]addedToken{}, bos: -1, eos: -1, pad: -1, unk: -1}
-	t.workspaces.New = func() any { return new(workspace) }
-	var err error
-	if t.normalize, err = newNormalizer(f.Normalizer); err != nil {
-		return nil, err
-	}
-	var byteLevel bool
-	if t.split, byteLevel, err = newSplitter(f.PreTokenizer, 0); err != nil {
-		return nil, err
-	}
-	if t.affixes, err = newAffixes(f.PostProcessor, 0); err != nil {
-		return nil, err
-	}
-	if t.decode, err = newDecoder(f.Decoder); err != nil {
-		return nil, err
-	}
-	if t.model == nil {
-		if t.model, err = newBPE(f.Model, byteLevel); err != nil {
-			return nil, err
-		}
-	}
-	if byteLevel && !t.model.byteLevel {
-		t.split = chainSplitters(t.split, spellBytes())
-	}
-	if t.model.canSplitBefore(spaceMark) {
-		t.split = chainSplitters(t.split, splitBeforeSpaceMark)
-	}
-	t.tokens = t.model.vocab.clone()
-	t.unk = t.model.unknown
-	for _, added := range f.AddedTokens {
-		if err := t.addToken(added); err != nil {
-			return nil, fmt.Errorf("added_tokens: %w", err)
-		}
-	}
-	for _, id := range slices.Concat(t.affixes.before, t.affixes.after) {
-		if _, ok := t.tokens.text(id); !ok {
-			return nil, fmt.Errorf("post_processor adds the id %d, which is not in the vocabulary", id)
-		}
-	}
-	return t, nil
-}
-
-// addToken adds a token to the vocabulary, if it is new, or replaces how an added token is matched. As in the original
-// library a new token gets the next free id, so that any other id in a file is an error, and a special token stays
-// special.
-func (t *Tokenizer) addToken(added addedToken) error {
-	if old, ok := t.tokens.ids[added.Content]; ok {
-		if int64(old) != added.ID {
-			return fmt.Errorf("%.100q has id %d there and %d in the vocabulary", added.Content, added.ID, old)
-		}
-	} else {
-		if next := t.nextID(); added.ID != next && added.ID >= 0 && added.ID < maxTokens && t.free(added.ID) {
-			return fmt.Errorf("%.100q has id %d there, but the next free id, which Hugging Face's tokenizers gives it, is %d",
-				added.Content, added.ID, next)
-		}
-		if err := t.tokens.add(added.Content, added.ID); err != nil {
-			return err
-		}
-	}
-	if n := len(t.tokens.tokens) - len(t.special); n > 0 {
-		t.special = append(t.special, make([]bool, n)...)
-	}
-	added.Special = added.Special || t.special[added.ID]
-	t.special[added.ID] = added.Special
-	t.added[int32(added.ID)] = added
-	t.highest = max(t.highest, added.ID+1)
-	return nil
-}
-
-// free reports whether no token has an id.
-func (t *Tokenizer) free(id int64) bool {
-	_, used := t.tokens.text(int32(id))
-	return !used
-}
-
-// nextID is the id of the next new token: the number of the model's tokens, or one more than the last added token.
-func (t *Tokenizer) nextID() int64 { return max(int64(len(t.model.vocab.ids)), t.highest) }
-
-// link prepares the search for added tokens; after it no token can be added.
-func (t *Tokenizer) link() error {
-	t.normalForm = make(map[int32]string)
-	for _, id := range slices.Sorted(maps.Keys(t.added)) {
-		added, matcher, text := t.added[id], &t.raw, t.added[id].Content
-		if added.Normalized {
-			matcher, text = &t.normalized, t.normalize(added.Content)
-			t.normalForm[id] = text
-			if text == "" {
-				continue // it can never stand in a normalised text
-			}
-		}
-		if err := matcher.add(text, added); err != nil {
-			return err
-		}
-	}
-	t.raw.link()
-	t.normalized.link()
-	return nil
 }

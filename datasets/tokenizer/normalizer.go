@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/normalform"
 )
 
 // normalizer rewrites a stretch of text before it is split into words.
@@ -50,10 +52,10 @@ func newNormalizerStep(raw json.RawMessage, depth int) (growing, error) {
 		step.normalizer, err = newStrip(raw)
 	case "NFC", "NFD":
 		form := map[string]norm.Form{"NFC": norm.NFC, "NFD": norm.NFD}[kind]
-		step = growing{func(text string) string { return normalForm(form, text) }, 3}
+		step = growing{func(text string) string { return normalform.Of(form, text) }, 3}
 	case "NFKC", "NFKD":
 		form := map[string]norm.Form{"NFKC": norm.NFKC, "NFKD": norm.NFKD}[kind]
-		step = growing{func(text string) string { return normalForm(form, text) }, 11}
+		step = growing{func(text string) string { return normalform.Of(form, text) }, 11}
 	case "Lowercase":
 		step = growing{lowercase, 1.5}
 	case "ByteLevel":

@@ -8,13 +8,6 @@ import (
 	"unicode/utf8"
 )
 
-// splitter splits normalised text into the words that the model encodes one by one. first: the text is the beginning of
-// the input; emit tells the same of each word.
-type splitter func(text string, first bool, emit func(word string, first bool))
-
-// whole is the splitter that leaves a text as it is.
-func whole(text string, first bool, emit func(string, bool)) { emit(text, first) }
-
 // newSplitter compiles the "pre_tokenizer" of a tokenizer.json. byteLevel: its last step is ByteLevel, whose letters
 // are not written: the model must encode the words as raw bytes.
 func newSplitter(raw json.RawMessage, depth int) (split splitter, byteLevel bool, err error) {
@@ -70,29 +63,10 @@ func newSplitterSequence(raw json.RawMessage, depth int) (splitter, bool, error)
 	return chain, byteLevel, nil
 }
 
-// chainSplitters is the splitter that splits the words of outer by inner.
-func chainSplitters(outer, inner splitter) splitter {
-	return func(text string, first bool, emit func(string, bool)) {
-		outer(text, first, func(word string, first bool) { inner(word, first, emit) })
-	}
-}
-
 // spellBytes is the splitter that writes each byte of a word as its letter.
 func spellBytes() splitter {
 	spell := byteSpeller()
 	return func(text string, first bool, emit func(string, bool)) { emit(spell(text), first) }
-}
-
-// byteSpeller returns a function that writes each byte of a text as its letter.
-func byteSpeller() func(text string) string {
-	letters := byteLetters()
-	return func(text string) string {
-		var b strings.Builder
-		for i := range len(text) {
-			b.WriteRune(letters[text[i]])
-		}
-		return b.String()
-	}
 }
 
 // gpt2Words is the pattern by which GPT-2, and ByteLevel with use_regex, splits a text into words.
@@ -169,21 +143,27 @@ func newDigitSplitter(raw json.RawMessage) (splitter, error) {
 	return func(text string, first bool, emit func(string, bool)) { scanWords(text, first, next, emit) }, nil
 }
 
-// scanWords emits the words of text; next returns the length of the word at the start of a text that is not empty.
-func scanWords(text string, first bool, next func(rest string) int, emit func(word string, first bool)) {
-	for text != "" {
-		n := next(text)
-		emit(text[:n], first)
-		text, first = text[n:], false
+// newSplit compiles a Split component.
+func newSplit(raw json.RawMessage) (splitter, error) {
+	var f struct {
+		Type     string
+		Pattern  patternFile
+		Behavior string
+		Invert   bool
 	}
-}
-
-// prefixLen returns the length in bytes of the leading characters of text that belong to a class.
-func prefixLen(text string, class func(rune) bool) int {
-	for i, r := range text {
-		if !class(r) {
-			return i
-		}
+	if err := decodeStrict(raw, &f); err != nil {
+		return nil, err
 	}
-	return len(text)
+	behavior, err := parseBehavior(f.Behavior)
+	if err != nil {
+		return nil, err
+	}
+	find, _, err := newFinder(f.Pattern)
+	if err != nil {
+		return nil, err
+	}
+	if f.Pattern.Regex != nil && behavior == isolated {
+		return newPatternSplitter(*f.Pattern.Regex)
+	}
+	return newPieceSplitter(find, behavior, f.Invert), nil
 }

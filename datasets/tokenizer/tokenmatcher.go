@@ -1,6 +1,11 @@
 package tokenizer
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
 
 // The limits of added tokens: published tokenizers have at most some ten thousand, of at most some hundred bytes.
 const (
@@ -126,4 +131,44 @@ func (m *tokenMatcher) places(text string) (found []place) {
 		}
 	}
 	return found
+}
+
+// split calls, in the order of the text, plain for each stretch without added tokens (with its offset in text) and
+// added for each added token: the first that begins, and of those that begin together the longest. As in the original
+// library, a match inside white space that belongs to another match still counts. Tokens that skip reports true for
+// are left in the text.
+func (m *tokenMatcher) split(
+	text string, skip func(addedToken) bool, plain func(stretch string, offset int), added func(id int32),
+) {
+	done, from := 0, 0
+	stripped := 0 // the end of the last white space that RStrip included; no run is scanned twice
+	for _, place := range slices.Backward(m.places(text)) {
+		token, start := m.tokens[place.token], place.start
+		if start < from {
+			continue
+		}
+		end := start + token.length
+		from = end
+		if skip(token) || token.SingleWord && (wordBefore(text[:start]) || wordAfter(text[end:])) {
+			continue
+		}
+		if token.LStrip {
+			start = max(start, done)
+			start = done + len(strings.TrimRightFunc(text[done:start], unicode.IsSpace))
+		}
+		if token.RStrip {
+			if end >= stripped {
+				stripped = len(text) - len(strings.TrimLeftFunc(text[end:], unicode.IsSpace))
+			}
+			end = stripped
+		}
+		if done < start {
+			plain(text[done:start], done)
+		}
+		added(int32(token.ID))
+		done = end
+	}
+	if done < len(text) {
+		plain(text[done:], done)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // maxTokens bounds the ids of a tokenizer file; the largest published vocabularies hold about a quarter of a million.
@@ -92,6 +93,18 @@ func byteLetters() (letters [256]rune) {
 		next++
 	}
 	return letters
+}
+
+// byteSpeller returns a function that writes each byte of a text as its letter.
+func byteSpeller() func(text string) string {
+	letters := byteLetters()
+	return func(text string) string {
+		var b strings.Builder
+		for i := range len(text) {
+			b.WriteRune(letters[text[i]])
+		}
+		return b.String()
+	}
 }
 
 // letterBytes is the inverse of byteLetters.

@@ -25,13 +25,13 @@ func llama3Names() []string {
 }
 
 // ignoresMerges reports whether a word that is a token is not split, as llama.cpp decides by the pre-tokenizer.
-func (v *vocabulary) ignoresMerges() bool {
-	return v.pre == "tekken" || slices.Contains(llama3Names(), v.pre)
+func ignoresMerges(pre string) bool {
+	return pre == "tekken" || slices.Contains(llama3Names(), pre)
 }
 
 // preTokenizer returns the step that splits a text into words before the merges. A file without a name for it, or
 // with "default", gets GPT-2's pre-tokenizer.
-func (v *vocabulary) preTokenizer() (config.Object, error) {
+func preTokenizer(pre string) (config.Object, error) {
 	regex := func(pattern string) config.Object {
 		return config.Object{"type": "Split", "pattern": config.Object{"Regex": pattern}, "behavior": "Isolated",
 			"invert": false}
@@ -39,10 +39,10 @@ func (v *vocabulary) preTokenizer() (config.Object, error) {
 	sequence := func(members ...config.Object) config.Object {
 		return config.Object{"type": "Sequence", "pretokenizers": members}
 	}
-	if slices.Contains(llama3Names(), v.pre) {
+	if slices.Contains(llama3Names(), pre) {
 		return sequence(regex(llama3Words), byteLevel(false)), nil
 	}
-	switch v.pre {
+	switch pre {
 	case "", "default", "gpt-2", "gpt2":
 		return byteLevel(true), nil
 	case "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b":
@@ -58,5 +58,10 @@ func (v *vocabulary) preTokenizer() (config.Object, error) {
 		return sequence(regex(`\p{N}{1,3}`), regex("[一-龥\u3040-ゟ゠-ヿ]+"), regex(deepSeek3Words), byteLevel(false)), nil
 	}
 	return nil, fmt.Errorf("metadata key tokenizer.ggml.pre: pre-tokenizer %q is not supported: "+
-		"use the model's Hugging Face folder", v.pre)
+		"use the model's Hugging Face folder", pre)
+}
+
+// byteLevel is the step that maps bytes to letters. With regex it also splits the text into words as GPT-2 does.
+func byteLevel(regex bool) config.Object {
+	return config.Object{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": regex}
 }

@@ -47,7 +47,7 @@ func (g *File) readVocabulary() (*vocabulary, error) {
 	v.unk, v.pad = m.token(at+"unknown_token_id", n), m.token(at+"padding_token_id", n)
 	v.eot, v.eom = m.token(at+"eot_token_id", n), m.token(at+"eom_token_id", n)
 	sentencePiece := v.model == "llama"
-	v.addBOS = readValue(m, at+"add_bos_token", sentencePiece || v.ignoresMerges())
+	v.addBOS = readValue(m, at+"add_bos_token", sentencePiece || ignoresMerges(v.pre))
 	v.addEOS = readValue(m, at+"add_eos_token", false)
 	v.addSpacePrefix = readValue(m, at+"add_space_prefix", sentencePiece)
 	switch {
@@ -108,7 +108,7 @@ func (v *vocabulary) tokenText(id *int) any {
 func (v *vocabulary) tokenizerJSON() ([]byte, error) {
 	model := config.Object{
 		"type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil, "end_of_word_suffix": nil,
-		"fuse_unk": false, "byte_fallback": false, "ignore_merges": v.ignoresMerges(),
+		"fuse_unk": false, "byte_fallback": false, "ignore_merges": ignoresMerges(v.pre),
 		"vocab": v.vocabJSON(), "merges": v.merges,
 	}
 	out := config.Object{
@@ -124,7 +124,7 @@ func (v *vocabulary) tokenizerJSON() ([]byte, error) {
 		model["merges"] = merges
 		out["normalizer"], out["pre_tokenizer"], out["decoder"] = v.sentencePieceSteps()
 	} else {
-		pre, err := v.preTokenizer()
+		pre, err := preTokenizer(v.pre)
 		if err != nil {
 			return nil, err
 		}
@@ -142,11 +142,6 @@ func (v *vocabulary) vocabJSON() json.RawMessage {
 		fmt.Fprintf(&b, ",%s:%d", text, id)
 	}
 	return json.RawMessage("{" + strings.TrimPrefix(b.String(), ",") + "}")
-}
-
-// byteLevel is the step that maps bytes to letters. With regex it also splits the text into words as GPT-2 does.
-func byteLevel(regex bool) config.Object {
-	return config.Object{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": regex}
 }
 
 // sentencePieceSteps returns the normalizer, pre-tokenizer and decoder of a SentencePiece model, whose tokens have

@@ -26,6 +26,11 @@ func normal(spans []span) set {
 	return out
 }
 
+// has reports whether a character is in the set.
+func (s set) has(r rune) bool {
+	return slices.ContainsFunc(s, func(s span) bool { return s.low <= r && r <= s.high })
+}
+
 // complement returns all other characters.
 func (s set) complement() set {
 	var out set

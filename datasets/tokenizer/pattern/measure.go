@@ -80,14 +80,6 @@ func (n *node) longest() int {
 	return total
 }
 
-// beginning returns the characters that a node's matches can begin with, nil where one may be empty.
-func (c *compiler) beginning(n *node) *class {
-	if s, ok := n.begins(); ok {
-		return c.newClass(s)
-	}
-	return nil
-}
-
 // begins returns the characters that a node's matches can begin with; false where a match may be empty.
 func (n *node) begins() (set, bool) {
 	switch n.kind {

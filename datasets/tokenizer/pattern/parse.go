@@ -2,10 +2,8 @@ package pattern
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // The kinds of nodes of a parsed pattern.
@@ -31,43 +29,6 @@ type node struct {
 	negative bool // kindLook: must not match
 	behind   bool // kindLook: before this place
 	anchor   byte // kindAnchor
-}
-
-// The limits of a pattern: published ones have some 200 characters and repeat at most three times.
-const (
-	maxPattern = 1 << 14
-	maxDepth   = 64
-	maxRepeat  = 256
-	maxSets    = 512
-)
-
-// parser reads a pattern in the Ruby syntax of Oniguruma.
-type parser struct {
-	text  string
-	at    int
-	depth int
-	sets  int // classes and properties so far
-}
-
-func (p *parser) more() bool { return p.at < len(p.text) }
-
-// peek reports whether the rest begins with a text.
-func (p *parser) peek(text string) bool { return strings.HasPrefix(p.text[p.at:], text) }
-
-// skip moves over a text if the rest begins with it.
-func (p *parser) skip(text string) bool {
-	if p.peek(text) {
-		p.at += len(text)
-		return true
-	}
-	return false
-}
-
-// char returns the next character and moves over it.
-func (p *parser) char() rune {
-	r, size := utf8.DecodeRuneInString(p.text[p.at:])
-	p.at += size
-	return r
 }
 
 // choice parses alternatives up to the end of the group.
@@ -134,10 +95,6 @@ func joinedFold(items []*node, next *node) bool {
 		}
 	}
 	return false
-}
-
-func (s set) has(r rune) bool {
-	return slices.ContainsFunc(s, func(s span) bool { return s.low <= r && r <= s.high })
 }
 
 // item parses a character, class, group or anchor.

@@ -227,3 +227,11 @@ func (c *compiler) look(n *node, next int32) int32 {
 	part := c.node(body, c.emit(instruction{op: opMatch}))
 	return c.emit(instruction{op: opLook, other: part, negative: n.negative, next: next})
 }
+
+// beginning returns the characters that a node's matches can begin with, nil where one may be empty.
+func (c *compiler) beginning(n *node) *class {
+	if s, ok := n.begins(); ok {
+		return c.newClass(s)
+	}
+	return nil
+}

@@ -1,4 +1,6 @@
-package tokenizer
+// Package normalform puts texts in Unicode's normal forms as Hugging Face's tokenizers do, for any number of combining
+// marks in a row.
+package normalform
 
 import (
 	"slices"
@@ -13,10 +15,10 @@ import (
 // inserts U+034F.
 const maxMarks = 24
 
-// normalForm returns a text in one of Unicode's normal forms. A character that Unicode has only since version 10 and
+// Of returns a text in one of Unicode's normal forms. A character that Unicode has only since version 10 and
 // that decomposes stays as it is, since the original library's tables are of version 9; for NFC that makes no
 // difference.
-func normalForm(form norm.Form, text string) string {
+func Of(form norm.Form, text string) string {
 	if form == norm.NFC {
 		return plainForm(form, text)
 	}
@@ -50,7 +52,7 @@ func decomposesLater(r rune) bool {
 	return false
 }
 
-// plainForm is normalForm by the tables of golang.org/x/text.
+// plainForm is Of by the tables of golang.org/x/text.
 func plainForm(form norm.Form, text string) string {
 	if form.IsNormalString(text) && !manyMarks(text) {
 		return text

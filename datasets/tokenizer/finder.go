@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -150,70 +149,4 @@ func join(pieces []piece, behavior string) []piece {
 		return out
 	}
 	return pieces
-}
-
-// newPieceSplitter is the splitter that emits the words of a finder's pieces.
-func newPieceSplitter(find finder, behavior string, invert bool) splitter {
-	return func(text string, first bool, emit func(string, bool)) {
-		pieces := find(text)
-		if invert {
-			for i := range pieces {
-				pieces[i].match = !pieces[i].match
-			}
-		}
-		for _, p := range join(pieces, behavior) {
-			if p.begin < p.end {
-				emit(text[p.begin:p.end], first && p.begin == 0)
-			}
-		}
-	}
-}
-
-// newSplit compiles a Split component.
-func newSplit(raw json.RawMessage) (splitter, error) {
-	var f struct {
-		Type     string
-		Pattern  patternFile
-		Behavior string
-		Invert   bool
-	}
-	if err := decodeStrict(raw, &f); err != nil {
-		return nil, err
-	}
-	behavior, err := parseBehavior(f.Behavior)
-	if err != nil {
-		return nil, err
-	}
-	find, _, err := newFinder(f.Pattern)
-	if err != nil {
-		return nil, err
-	}
-	if f.Pattern.Regex != nil && behavior == isolated {
-		return newPatternSplitter(*f.Pattern.Regex)
-	}
-	return newPieceSplitter(find, behavior, f.Invert), nil
-}
-
-// newPatternSplitter is newPieceSplitter for a regular expression whose matches are isolated: what lies between two
-// matches is a word too, so that no list of pieces is needed.
-func newPatternSplitter(text string) (splitter, error) {
-	re, err := pattern.Compile(text)
-	if err != nil {
-		return nil, err
-	}
-	return func(text string, first bool, emit func(string, bool)) {
-		last := 0
-		re.Scan(text, func(begin, end int) {
-			if last < begin {
-				emit(text[last:begin], first && last == 0)
-			}
-			if begin < end {
-				emit(text[begin:end], first && begin == 0)
-			}
-			last = end
-		})
-		if last < len(text) {
-			emit(text[last:], first && last == 0)
-		}
-	}, nil
 }
