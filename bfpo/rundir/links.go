@@ -24,7 +24,7 @@ func CheckLinks(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		if name := e.Name(); !slices.Contains(OutputNames(), name) && name != manifestName && !otherNames.MatchString(name) {
+		if name := e.Name(); !slices.Contains(OutputNames(), name) && name != Manifest && !otherNames.MatchString(name) {
 			continue
 		}
 		err := filepath.WalkDir(filepath.Join(dir, e.Name()), func(path string, d fs.DirEntry, err error) error {

@@ -17,8 +17,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
-// manifestName is the file that lists what in an output folder is a run's.
-const manifestName = ".bfpo-run.json"
+// Manifest is the file that lists what in an output folder is a run's.
+const Manifest = ".bfpo-run.json"
 
 // maxManifest and maxCard are the largest sizes of a manifest and of a model card in bytes.
 const (
@@ -39,7 +39,7 @@ var unfinishedFile = regexp.MustCompile(`^(checkpoints/step-\d+/[^/]+\.(json|saf
 
 // Claim makes the names that a run writes in the folder dir the run's. names are some of OutputNames.
 func Claim(dir string, names []string) error {
-	return atomicfile.WriteJSON(filepath.Join(dir, manifestName), "", manifest{Names: names})
+	return atomicfile.WriteJSON(filepath.Join(dir, Manifest), "", manifest{Names: names})
 }
 
 // Record lists the files of a finished run.
@@ -52,7 +52,7 @@ func Record(dir string) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteJSON(filepath.Join(dir, manifestName), "", m)
+	return atomicfile.WriteJSON(filepath.Join(dir, Manifest), "", m)
 }
 
 // CheckForeign returns a *usage.Error if something in the folder dir has a name that a run is about to write, one of
@@ -115,7 +115,7 @@ func listFiles(dir string, names []string) (files []string, err error) {
 // readManifest reads the manifest of a folder. A folder without one gets the names that an earlier version of the
 // program, which wrote no manifest, left there.
 func readManifest(dir string) (m manifest, err error) {
-	file := filepath.Join(dir, manifestName)
+	file := filepath.Join(dir, Manifest)
 	text, err := atomicfile.ReadLimited(file, maxManifest)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
@@ -76,7 +77,7 @@ func noLeftovers(t *testing.T, dir string) {
 		switch {
 		case err != nil:
 			return err
-		case path != dir && strings.HasPrefix(d.Name(), "."):
+		case path != dir && strings.HasPrefix(d.Name(), ".") && d.Name() != rundir.Manifest:
 			t.Errorf("%s was left", path)
 		case strings.HasPrefix(d.Name(), "step-") && filepath.Base(filepath.Dir(path)) == "checkpoints":
 			if _, err := checkpoint.Open(path); err != nil {

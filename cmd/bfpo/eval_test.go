@@ -180,7 +180,7 @@ func TestEvalRefused(t *testing.T) {
 		{nil, exitUsage, []string{"no tasks"}},
 		{[]string{"-tasks=toxigen", "-limit=-1"}, exitUsage, []string{"-limit=-1"}},
 		{[]string{"-tasks=toxigen", "-data=nowhere"}, exitUsage, []string{"-data=nowhere: no such folder"}},
-		{[]string{"-tasks=toxigen", "-include=" + filepath.Dir(bad)}, exitUsage,
+		{[]string{"-tasks=toxigen,x", "-include=" + filepath.Dir(bad)}, exitUsage,
 			[]string{"bad.yaml:2: doc_to_txt: unknown key; did you mean doc_to_text?"}},
 		{[]string{"-task=toxigen"}, exitUsage, []string{"did you mean -tasks?"}},
 		{[]string{"-tasks=toxigen", "-data=" + filepath.Join(data, "beaver")}, exitFailed,

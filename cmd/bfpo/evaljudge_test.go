@@ -80,16 +80,14 @@ func TestEvalJudgeKinds(t *testing.T) {
 		}
 		withoutKey(t, dir)
 	}
-	// Where every prompt is too long for the judge, nothing is counted as safe or unsafe.
+	// Where every prompt is too long for the judge, nothing is counted as safe or unsafe, and the evaluation fails.
 	config := filepath.Join(model, "config.json")
 	text := regexp.MustCompile(`("max_position_embeddings": )\d+`).ReplaceAllString(string(read(t, config)), "${1}500")
 	write(t, config, text)
 	dir := filepath.Join(t.TempDir(), "out")
-	out := mustCall(t, "", "eval", "-model=tiny", "-tasks=beaver", "-data="+data, "-out="+dir, "-judge="+model)
-	results := evaluated(t, dir)["results"].(map[string]any)["beaver"].(map[string]any)
-	if n := len(results); n != 0 || !strings.Contains(out, "not one answer was judged") {
-		t.Errorf("%d results; printed\n%s", n, out)
-	}
+	call(t, "", "eval", "-model=tiny", "-tasks=beaver", "-data="+data, "-out="+dir, "-judge="+model).wants(t, exitFailed,
+		"none of 2 answers could be rated: not judged: the prompt has", "and the judge 500 positions")
+	absent(t, filepath.Join(dir, "results.json"))
 }
 
 func TestEvalJudgeRefused(t *testing.T) {
