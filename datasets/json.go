@@ -32,7 +32,8 @@ func readJSON(content io.Reader, yield func(row) error) error {
 		return readArray(buffered, yield)
 	}
 	in := &lineReader{r: buffered, line: line}
-	dec := json.NewDecoder(in)
+	read := &recorder{from: in}
+	dec := json.NewDecoder(read)
 	dec.UseNumber()
 	for {
 		in.first = 0
@@ -44,7 +45,7 @@ func readJSON(content io.Reader, yield func(row) error) error {
 			err = in.explain(err)
 		} else if r == nil {
 			err = errors.New("want a JSON object {…}, have null")
-		} else {
+		} else if err = r.keepOrder(read.take(dec.InputOffset())); err == nil {
 			err = yield(r)
 		}
 		if err != nil {
@@ -55,9 +56,11 @@ func readJSON(content io.Reader, yield func(row) error) error {
 
 // readArray calls yield with each of the objects of an array.
 func readArray(content io.Reader, yield func(row) error) error {
-	dec := json.NewDecoder(content)
+	read := &recorder{from: content}
+	dec := json.NewDecoder(read)
 	dec.UseNumber()
 	dec.Token() // the opening bracket
+	read.take(dec.InputOffset())
 	for dec.More() {
 		var r row
 		if err := dec.Decode(&r); err != nil {
@@ -65,6 +68,9 @@ func readArray(content io.Reader, yield func(row) error) error {
 		}
 		if r == nil {
 			return errors.New("want a JSON object, have null")
+		}
+		if err := r.keepOrder(read.take(dec.InputOffset())); err != nil {
+			return err
 		}
 		if err := yield(r); err != nil {
 			return err

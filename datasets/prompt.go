@@ -58,6 +58,9 @@ func ParsePrompt(line []byte) (Prompt, error) {
 	if err := json.Unmarshal(line, &r); err != nil {
 		return Prompt{}, errors.New("want JSON: " + PromptForms)
 	}
+	if err := r.keepOrder(line); err != nil {
+		return Prompt{}, err
+	}
 	return readPrompt(r)
 }
 
