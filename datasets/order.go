@@ -29,8 +29,8 @@ func (r *recorder) take(end int64) []byte {
 	return taken
 }
 
-// keepOrder puts messages that call tools into the row as dicts: the order of the arguments' keys, which Go's maps lose,
-// is seen by templates. The row was read from data.
+// keepOrder puts messages that call tools into the row as dicts: templates see the order of the arguments' keys, which
+// Go's maps lose. The row was read from data.
 func (r row) keepOrder(data []byte) error {
 	if !bytes.Contains(data, []byte(`"tool_calls"`)) {
 		return nil
