@@ -148,6 +148,9 @@ func (r row) messages(column string) ([]chat.Message, error) {
 
 // message returns a value that is a message.
 func message(v any) (chat.Message, error) {
+	if object, ok := v.(*jinja.Dict); ok {
+		return chat.NewMessage(object)
+	}
 	m, _ := v.(map[string]any)
 	role, isRole := m["role"].(string)
 	content, isText := m["content"].(string)
@@ -226,6 +229,8 @@ func describe(v any) string {
 		return fmt.Sprintf("a list of %d", len(v))
 	case map[string]any:
 		return "{" + row(v).columns() + "}"
+	case *jinja.Dict:
+		return fmt.Sprintf("an object of %d keys", v.Len())
 	}
 	return fmt.Sprint(v)
 }

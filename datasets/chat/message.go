@@ -24,15 +24,12 @@ type Message struct {
 func NewMessage(object *jinja.Dict) (Message, error) {
 	role, _ := object.Get("role")
 	content, _ := object.Get("content")
-	calls, _ := object.Get("tool_calls")
 	m := Message{object: object}
 	var isRole, isText bool
 	m.Role, isRole = role.(string)
 	m.Content, isText = content.(string)
 	_, isParts := content.(*jinja.List)
-	list, hasCalls := calls.(*jinja.List)
-	hasCalls = hasCalls && len(list.Items) > 0
-	if !isRole || !isText && !isParts && (content != nil || !hasCalls) {
+	if !isRole || !isText && !isParts && (content != nil || !m.callsTools()) {
 		return Message{}, errors.New("want {role: text, content: text}")
 	}
 	return m, nil
@@ -59,16 +56,20 @@ func (m Message) Equal(other Message) bool {
 
 // IsBlank reports whether a message says nothing: it has no text but white space, no parts and no calls of tools.
 func (m Message) IsBlank() bool {
-	if strings.TrimSpace(m.Content) != "" {
+	return strings.TrimSpace(m.Content) == "" && !m.hasItems("content") && !m.callsTools()
+}
+
+// callsTools reports whether the message calls tools.
+func (m Message) callsTools() bool { return m.hasItems("tool_calls") }
+
+// hasItems reports whether the value of a key is a list that is not empty.
+func (m Message) hasItems(key string) bool {
+	if m.object == nil {
 		return false
 	}
-	for _, key := range []string{"tool_calls", "content"} {
-		v, _ := m.Object().Get(key)
-		if list, ok := v.(*jinja.List); ok && len(list.Items) > 0 {
-			return false
-		}
-	}
-	return true
+	v, _ := m.object.Get(key)
+	list, ok := v.(*jinja.List)
+	return ok && len(list.Items) > 0
 }
 
 // UnmarshalJSON implements json.Unmarshaler.

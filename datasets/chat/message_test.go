@@ -8,7 +8,7 @@ import (
 
 // TestMessageKeys checks that templates see every key of a message, in order, and that other messages are refused.
 func TestMessageKeys(t *testing.T) {
-	const show = `{% for m in messages %}{{ m }}{% endfor %}|{{ tools is none }}{{ documents is none }}`
+	const show = `{# tool_calls #}{% for m in messages %}{{ m }}{% endfor %}|{{ tools is none }}{{ documents is none }}`
 	template, err := NewTemplate(show, "", "")
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bfpo-go/bfpo/datasets/jinja"
@@ -22,8 +23,9 @@ const ZephyrTemplate = `{% for message in messages %}` +
 // Template renders a dialogue as the text that a model was trained on. Its source is a Jinja program that came with a
 // download, so it runs in a sandbox, in bounded time and memory. A Template is safe for concurrent use.
 type Template struct {
-	program  *jinja.Template
-	bos, eos string
+	program   *jinja.Template
+	bos, eos  string
+	readsCall bool // the source names the key tool_calls
 }
 
 // Dialogue is what a template renders.
@@ -47,7 +49,7 @@ func NewTemplateOn(now func() time.Time, source, bos, eos string) (*Template, er
 	if err != nil {
 		return nil, fmt.Errorf("chat template: %w", err)
 	}
-	return &Template{program, bos, eos}, nil
+	return &Template{program, bos, eos, strings.Contains(source, "tool_calls")}, nil
 }
 
 // Render returns the text of messages, with generationPrompt followed by the beginning of the assistant's next turn.
@@ -56,11 +58,15 @@ func (t *Template) Render(messages []Message, generationPrompt bool) (string, er
 	return t.RenderDialogue(context.Background(), Dialogue{Messages: messages, GenerationPrompt: generationPrompt})
 }
 
-// RenderDialogue returns the text of a dialogue. It ends when the context does.
+// RenderDialogue returns the text of a dialogue. It ends when the context does. Messages that call tools are refused
+// where the template does not name the key tool_calls: it would write empty turns for them.
 func (t *Template) RenderDialogue(ctx context.Context, d Dialogue) (string, error) {
 	turns := make([]any, len(d.Messages))
 	for i, m := range d.Messages {
 		turns[i] = m.Object()
+		if !t.readsCall && m.callsTools() {
+			return "", fmt.Errorf("chat template: message %d has tool_calls, which the template does not read", i)
+		}
 	}
 	text, err := t.program.Render(ctx, map[string]any{
 		"messages":              turns,

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/bfpo-go/bfpo/datasets/jinja"
 )
 
 // rowDecoder makes rows of JSON objects.
@@ -140,7 +142,8 @@ func valueEnd[T string | []byte](text T, at int) int {
 }
 
 // valueParser makes values of valid JSON: nil, bool, string, json.Number, NaN for a number that is not finite, []any
-// and map[string]any. The texts and numbers are parts of the JSON, not copies.
+// and map[string]any, or a *jinja.Dict for a message that calls tools: templates see the order of its arguments' keys,
+// which Go's maps lose. The texts and numbers are parts of the JSON, not copies.
 type valueParser struct {
 	text   string
 	at     int
@@ -197,7 +200,7 @@ func (p *valueParser) array() (any, error) {
 
 // object returns the object at the parser's position.
 func (p *valueParser) object() (any, error) {
-	object := map[string]any{}
+	begin, object := p.at, map[string]any{}
 	for p.at = nextMember(p.text, p.at+1); p.text[p.at] != '}'; p.at = nextMember(p.text, p.at) {
 		end := valueEnd(p.text, p.at)
 		name, err := unquote(p.text[p.at:end])
@@ -210,6 +213,9 @@ func (p *valueParser) object() (any, error) {
 		}
 	}
 	p.at++
+	if _, callsTools := object["tool_calls"]; callsTools {
+		return jinja.DecodeJSON([]byte(p.text[begin:p.at]))
+	}
 	return object, nil
 }
 
