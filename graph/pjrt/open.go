@@ -16,6 +16,10 @@ import (
 	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
 )
 
+// programMagic begins the files of compiled programs, and is part of their keys: versions of this program with other
+// layouts share the folder, and none takes the entries of another for damaged ones.
+const programMagic = "bfpo compiled program 2\n"
+
 // Install runs go-xla's installer, which downloads plugins into go-xla's folder. Their versions are not pinned.
 func Install() error { return xla.AutoInstall() }
 
@@ -36,7 +40,7 @@ func Open(path string, o Options) (*Client, error) {
 		log: o.Log, byTag: map[string]Compiled{}, bf16x3: map[string]bool{},
 	}
 	c.cache = &filecache.Cache{
-		Dir: o.CacheDir, Limit: o.CacheLimit, Magic: "bfpo compiled program 2\n", Suffix: ".xla",
+		Dir: o.CacheDir, Limit: o.CacheLimit, Magic: programMagic, Suffix: ".xla",
 	}
 	if o.Target != nil {
 		if c.target, err = newTarget(*o.Target); err != nil {
@@ -61,7 +65,7 @@ func Open(path string, o Options) (*Client, error) {
 	if strings.Contains(flags, "--xla_dump_to") {
 		c.cache.Dir = "" // XLA dumps only programs that it compiles
 	}
-	c.context = fmt.Appendf(nil, "%s\n%s\n%q\n%s\n%s\n%s\n", c.Version, l.build, kinds, processor(), flags,
+	c.context = fmt.Appendf(nil, "%s%s\n%s\n%q\n%s\n%s\n%s\n", programMagic, c.Version, l.build, kinds, processor(), flags,
 		kernelContext(c.kernels, kernels.Version()))
 	l.mu.Lock()
 	defer l.mu.Unlock()
