@@ -79,7 +79,8 @@ func (f TextFormat) pair(p Preference) (pairOutcome, error) {
 	} else {
 		out, err = f.cleanPair(p)
 	}
-	if beyond := f.Tokenizer.Beyond(slices.Concat(out.pair.Chosen.IDs, out.pair.Rejected.IDs)); beyond != nil && err == nil &&
+	beyond := f.Tokenizer.Beyond(slices.Concat(out.pair.Chosen.IDs, out.pair.Rejected.IDs))
+	if beyond != nil && err == nil &&
 		out.dropped == "" {
 		out.dropped = beyond.Error()
 	}

@@ -19,8 +19,8 @@ type ChatTokenizer struct {
 
 // NewChatTokenizer reads a model's tokenizer and chat template. A chatTemplate that is not empty replaces the model's
 // own: it is Jinja source, or a name that chat.NamedTemplate knows. The tokenizer may have tokens beyond the model's
-// embedding: a row that has one of them is refused where it is used. The tokens that tokenizer and template put behind an
-// answer become end tokens of c.
+// embedding: a row that has one of them is refused where it is used. The tokens that tokenizer and template put
+// behind an answer become end tokens of c.
 func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, error) {
 	t, err := readChatTokenizer(c.ReadFile, c.Config.VocabSize, chatTemplate)
 	if err != nil {
