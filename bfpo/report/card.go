@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -24,14 +25,14 @@ var cardTemplate string
 
 // Card is a model card: the README.md of a model folder, with the YAML front matter that the Hugging Face hub reads.
 type Card struct {
-	Name       string   // the new model's name
-	Base       string   // hub id of the model that training started from, or its path
-	License    string   // the base model's; empty if unknown
-	Datasets   []string // named as in the recipe
-	Objective  bfpo.Objective
-	Trained    string // what was trained, e.g. "26.5M parameters in 30 tensors (down_proj)"
-	Settings   []Fact // hyperparameters
-	Results    []Fact // losses, steps and time of the training
+	Name       string         // the new model's name
+	Base       string         // the model that training started from, or that was exported: a hub id, or a path
+	License    string         // the base model's; empty if unknown
+	Datasets   []string       // named as in the recipe
+	Objective  bfpo.Objective // without a name for a model that was not trained
+	Trained    string         // what was trained, e.g. "26.5M parameters in 30 tensors (down_proj)"
+	Settings   []Fact         // hyperparameters
+	Results    []Fact         // losses, steps and time of the training
 	Comparison Comparison
 	Version    string // the version of bfpo
 }
@@ -66,19 +67,21 @@ func isHubID(name string) bool {
 func WriteCard(path string, c Card) error {
 	head := frontMatter{
 		License: c.License, Library: "transformers", Pipeline: "text-generation",
-		Tags: []string{c.Objective.Name, "alignment"},
+		BaseModel: hubName(originModel(c.Base)),
 	}
-	if isHubID(c.Base) {
-		head.BaseModel = c.Base
-	}
-	for _, set := range c.Datasets {
-		// A mixer may pin a revision: ID@REVISION.
-		if id, _, _ := strings.Cut(set, "@"); isHubID(id) {
-			head.Datasets = append(head.Datasets, id)
-		}
+	if c.Objective.Name != "" {
+		head.Tags = []string{c.Objective.Name, "alignment"}
 	}
 	if c.Objective.Name != "bfpo" {
 		head.Tags = append(head.Tags, "bfpo")
+	}
+	c.Base = ModelName(c.Base)
+	c.Datasets = slices.Clone(c.Datasets)
+	for i, set := range c.Datasets {
+		if id, _, _ := strings.Cut(set, "@"); isHubID(id) { // a mixer may pin a revision: ID@REVISION
+			head.Datasets = append(head.Datasets, id)
+		}
+		c.Datasets[i] = ModelName(set)
 	}
 	front, err := yaml.Marshal(head)
 	if err != nil {

@@ -52,7 +52,7 @@ type ComparisonRow struct {
 	Unit          string // e.g. "nat"; with "%" the values are shares, shown times 100
 	Better        Direction
 	Before, After Estimate
-	Change        Estimate // of the differences row by row, which vary less than the values themselves
+	Change        Change // of the differences row by row, which vary less than the values themselves
 }
 
 // NewComparisonRow compares the values of the same rows, in the same order, before and after training. It panics if
@@ -67,42 +67,12 @@ func NewComparisonRow(group, name, unit string, better Direction, before, after 
 	}
 	return ComparisonRow{
 		Group: group, Name: name, Unit: unit, Better: better,
-		Before: NewEstimate(before), After: NewEstimate(after), Change: NewEstimate(change),
+		Before: NewEstimate(before), After: NewEstimate(after), Change: NewChange(change),
 	}
 }
 
-// Verdict judges the change: "better", "worse", "changed" (where neither direction is better), "within noise" (at most
-// two standard errors), "same", or "" if nothing was measured.
-func (r ComparisonRow) Verdict() string {
-	switch {
-	case r.Change.N == 0:
-		return ""
-	case r.Change.Mean == 0 && r.Change.StdErr == 0:
-		return "same"
-	case math.Abs(r.Change.Mean) <= 2*r.Change.StdErr || r.Change.N == 1:
-		return "within noise"
-	case r.Better == NeitherIsBetter:
-		return "changed"
-	case (r.Change.Mean > 0) == (r.Better == HigherIsBetter):
-		return "better"
-	}
-	return "worse"
-}
-
-// sign returns the symbol before the verdict: an arrow shows the direction of the change, whether good or bad.
-func (r ComparisonRow) sign() string {
-	switch verdict := r.Verdict(); {
-	case verdict == "":
-		return ""
-	case verdict == "same":
-		return "="
-	case verdict == "within noise":
-		return "≈"
-	case r.Change.Mean > 0:
-		return "↑"
-	}
-	return "↓"
-}
+// verdict returns the verdict on the change with its symbol.
+func (r ComparisonRow) verdict() string { return r.Change.SignedVerdict(r.Better) }
 
 // decimals returns how many decimals to write estimates with: one for per cent; otherwise enough for two significant
 // digits of the largest standard error, or for four of the first mean that is not zero if no estimate has an error.
@@ -150,7 +120,7 @@ func (r ComparisonRow) cells() (before, after, change string) {
 		return strings.ReplaceAll(text, "-", "−")
 	}
 	measured := r.decimals(r.Before, r.After)
-	change = format(r.Change, max(measured, r.decimals(r.Change)), true)
+	change = format(r.Change.Estimate, max(measured, r.decimals(r.Change.Estimate)), true)
 	return format(r.Before, measured, false), format(r.After, measured, false), change
 }
 

@@ -40,7 +40,7 @@ func facts(s *Stage, started time.Time) []report.Fact {
 		which = strings.Join(c.SelectedLayers, ", ")
 	}
 	list := []report.Fact{
-		{Name: "model", Value: fmt.Sprintf("%s, %s parameters", c.Model, track.FormatCount(network.Parameters()))},
+		{Name: "model", Value: fmt.Sprintf("%s, %s parameters", report.ModelName(c.Model), track.FormatCount(network.Parameters()))},
 		{Name: "trained", Value: fmt.Sprintf("%s parameters (%.1f %%): %s", track.FormatCount(trained), share, which)},
 		{Name: "objective", Value: describeObjective(c.TrainingObjective())},
 		{Name: "data", Value: describeData(s.Inputs.Sets)},
