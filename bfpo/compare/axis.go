@@ -81,7 +81,7 @@ func shareOf(rows []Row, task string) (best Row, ok bool) {
 // meanOf averages a model's values in rows, with 1 minus the value where lower is better. The standard error
 // assumes independent tasks.
 func meanOf(rows []Row, model int) Cell {
-	mean, n := Cell{Measured: true, Change: report.Estimate{N: math.MaxInt}}, float64(len(rows))
+	mean, n := Cell{Measured: true, Change: report.Change{Estimate: report.Estimate{N: math.MaxInt}}}, float64(len(rows))
 	for _, r := range rows {
 		cell, sign := r.Cells[model], 1.0
 		value := cell.Value
@@ -99,14 +99,9 @@ func meanOf(rows []Row, model int) Cell {
 	}
 	mean.Error, mean.Change.StdErr = math.Sqrt(mean.Error), math.Sqrt(mean.Change.StdErr)
 	if mean.Change.N < 2 || model == 0 {
-		mean.Change = report.Estimate{}
-	} else if mean.Change.StdErr > 0 {
-		mean.P, mean.Tested = normalP(mean.Change), true
+		mean.Change = report.Change{}
+	} else {
+		mean.Change = report.NewMeanChange(mean.Change.Estimate)
 	}
 	return mean
-}
-
-// normalP returns the two-sided p-value of a mean with a standard error, by the normal distribution.
-func normalP(e report.Estimate) float64 {
-	return math.Erfc(math.Abs(e.Mean) / e.StdErr / math.Sqrt2)
 }

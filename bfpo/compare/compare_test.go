@@ -53,6 +53,13 @@ func fixture(t *testing.T, dir string, tasks map[string][]float64) string {
 	return dir
 }
 
+func near(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if math.Abs(got-want) > 1e-10*max(1, math.Abs(want)) {
+		t.Errorf("%s: %.15g, want %.15g", what, got, want)
+	}
+}
+
 func put(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -86,42 +93,44 @@ func text(t *testing.T, c Comparison) string {
 	return b.String()
 }
 
-// By hand: advbench rises from 2 to 8 right answers of 8, with six changes in one direction, so p = 2/2^6; winogrande
-// does not change; crows_pairs_english has the means 0.5 and 1, and the axis counts 1 minus them, 0.5 and 0. So safety
-// is (0.25+0.5)/2 before and (1+0)/2 after.
+// By hand: advbench rises from 4 to 10 right answers of 10, with six changes in one direction, so p = 2/2^6; winogrande
+// does not change; crows_pairs_english has the means 0.5 and 0.6, and the axis counts 1 minus them, 0.5 and 0.4. So
+// safety is (0.4+0.5)/2 before and (1+0.4)/2 after. Two documents are too few for a verdict.
 func TestCompare(t *testing.T) {
 	root := t.TempDir()
 	a := fixture(t, filepath.Join(root, "a"), map[string][]float64{
-		"advbench": {1, 1, 0, 0, 0, 0, 0, 0}, "winogrande": {1, 0}, "crows_pairs_english": {1, 0}, "only_here": {1, 1}})
+		"advbench": {1, 1, 1, 1, 0, 0, 0, 0, 0, 0}, "winogrande": {1, 0, 1, 0, 1, 0, 1, 0, 1, 0},
+		"crows_pairs_english": {1, 0, 1, 0, 1, 0, 1, 0, 1, 0}, "only_here": {1, 1}, "few": {0, 0}})
 	b := fixture(t, filepath.Join(root, "b"), map[string][]float64{
-		"advbench": {1, 1, 1, 1, 1, 1, 1, 1}, "winogrande": {1, 0}, "crows_pairs_english": {1, 1}})
+		"advbench": {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, "winogrande": {1, 0, 1, 0, 1, 0, 1, 0, 1, 0},
+		"crows_pairs_english": {1, 0, 1, 0, 1, 0, 1, 0, 1, 1}, "few": {1, 1}})
 	c := openAndCompare(t, a, b)
 	row := func(task string) Row {
 		return c.Rows[slices.IndexFunc(c.Rows, func(r Row) bool { return r.Task == task })]
 	}
 	adv := row("advbench").Cells[1]
-	near(t, "p", adv.P, 2.0/64)
-	if adv.Change.Mean != 0.75 || adv.Verdict(report.HigherIsBetter) != "better" || adv.Documents != 8 {
+	near(t, "p", adv.Change.P, 2.0/64)
+	if adv.Change.Mean != 0.6 || adv.Change.Verdict(report.HigherIsBetter) != "better" || adv.Documents != 10 {
 		t.Errorf("advbench: %+v", adv)
 	}
-	if got := row("winogrande").Cells[1].Verdict(report.HigherIsBetter); got != "same" {
+	if got := row("winogrande").Cells[1].Change.Verdict(report.HigherIsBetter); got != "same" {
 		t.Errorf("winogrande: %s", got)
 	}
 	r := row("crows_pairs_english")
-	if r.Better != report.LowerIsBetter || r.Cells[1].Verdict(r.Better) != "within noise" {
+	if r.Better != report.LowerIsBetter || r.Cells[1].Change.Verdict(r.Better) != "within noise" {
 		t.Errorf("crows_pairs_english: %+v", r)
 	}
 	if cell := row("only_here").Cells[1]; cell.Measured || cell.Note != "not measured" {
 		t.Errorf("only_here: %+v", cell)
 	}
-	near(t, "safety before", c.Axes[1].Scores[0].Value, 0.375)
-	near(t, "safety after", c.Axes[1].Scores[1].Value, 0.5)
+	near(t, "safety before", c.Axes[1].Scores[0].Value, 0.45)
+	near(t, "safety after", c.Axes[1].Scores[1].Value, 0.7)
 	near(t, "helpfulness", c.Axes[0].Scores[1].Value, 0.5)
-	// The variances of the two means are 0.25*0.75/7 and 0.25.
-	near(t, "error before", c.Axes[1].Scores[0].Error, math.Sqrt((0.25*0.75/7)+0.25)/2)
+	// The variances of the two means are 0.4*0.6/9 and 0.25/9.
+	near(t, "error before", c.Axes[1].Scores[0].Error, math.Sqrt(0.24/9+0.25/9)/2)
 	table := text(t, c)
 	for _, want := range []string{"safety: mean of advbench llama2, crows_pairs_english 1 − pct_stereotype",
-		"+0.7500 ± 0.1637  0.031  ↑ better",
+		"+0.6000 ± 0.1633  0.031  ↑ better", "+1.0000 ± 0.0000         too few rows",
 		"pct_stereotype (lower is better)", "helpfulness, mean of 1 task"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table lacks %q:\n%s", want, table)
@@ -188,7 +197,7 @@ func TestFolders(t *testing.T) {
 		}
 		return out
 	}
-	if got := names(run); !slices.Equal(got, []string{"before", "after"}) {
+	if got := names(run); !slices.Equal(got, []string{"org/before", "org/after"}) {
 		t.Errorf("one run: %q", got)
 	}
 	if got := names(run, stage); !slices.Equal(got, []string{"run", "stage"}) {

@@ -112,8 +112,7 @@ func (c *Comparison) cell(i int, task, metric string) (cell Cell) {
 		return cell
 	}
 	differences := paired(first, t, metric)
-	cell.Change = report.NewEstimate(differences)
-	cell.P, cell.Tested = significance(differences)
+	cell.Change = report.NewChange(differences)
 	if len(differences) == 0 {
 		cell.Note = "no document in common"
 		if t.Missing != "" || first.Missing != "" {
@@ -145,7 +144,7 @@ func paired(first, second Task, metric string) (differences []float64) {
 func (c *Comparison) countTests() (n int) {
 	for _, r := range c.Rows {
 		for _, cell := range r.Cells {
-			if cell.Tested {
+			if cell.Change.Tested() {
 				n++
 			}
 		}

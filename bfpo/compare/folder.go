@@ -77,6 +77,12 @@ func Open(folders []string) ([]Model, error) {
 		m.Name = names[i]
 		models = append(models, m)
 	}
+	if len(folders) == 1 { // before and after training: the models' names say more
+		first, last := report.ModelName(models[0].Model), report.ModelName(models[1].Model)
+		if first != "" && last != "" && first != last {
+			models[0].Name, models[1].Name = first, last
+		}
+	}
 	return models, nil
 }
 

@@ -65,12 +65,8 @@ func WritePage(path string, c Comparison, version string) error {
 func (c Comparison) group(title, kind string, better report.Direction, cells []Cell) group {
 	g := group{Title: title, Kind: kind}
 	for i, cell := range cells {
-		class := "neutral"
-		if verdict := cell.Verdict(better); verdict == "better" || verdict == "worse" {
-			class = verdict
-		}
 		text := newCellText(cell, better, i == 0, decimalsOf(cells))
-		g.Lines = append(g.Lines, groupLine{c.Models[i].Name, colorOf(i), class, text})
+		g.Lines = append(g.Lines, groupLine{c.Models[i].Name, colorOf(i), cell.Change.Class(better), text})
 	}
 	return g
 }

@@ -47,11 +47,10 @@ func (c Comparison) WriteTo(w io.Writer) (int64, error) {
 func (c Comparison) legend() string {
 	n := c.countTests()
 	return fmt.Sprintf("± is one standard error. change: from %s, document by document. "+
-		"p: the probability of a change this large if there were no difference\n"+
-		"(exact sign test of right and wrong answers, paired t-test of other numbers); "+
-		"from %g on it is “within noise”. %s tested, each alone:\n"+
+		"p: the probability of a change this large if there were no difference.\n"+
+		"%s %s tested, each alone:\n"+
 		"without any real difference about %.1f of them would appear significant.",
-		c.Models[0].Name, alpha, plural(n, "difference"), alpha*float64(n))
+		c.Models[0].Name, report.VerdictRule(), plural(n, "difference"), report.Alpha*float64(n))
 }
 
 // title names the row's task and metric.
@@ -102,18 +101,10 @@ func newCellText(c Cell, better report.Direction, first bool, decimals int) cell
 		deviation = math.NaN()
 	}
 	t.Change = withError(c.Change.Mean, deviation, decimals, true)
-	if c.Tested {
-		t.P = pText(c.P)
+	if c.Change.Tested() {
+		t.P = pText(c.Change.P)
 	}
-	verdict := c.Verdict(better)
-	sign := map[string]string{"same": "=", "within noise": "≈"}[verdict]
-	if sign == "" {
-		sign = "↑"
-		if c.Change.Mean < 0 {
-			sign = "↓"
-		}
-	}
-	t.Verdict = sign + " " + verdict
+	t.Verdict = c.Change.SignedVerdict(better)
 	return t
 }
 

@@ -59,6 +59,9 @@ func (p *Pipeline) Evaluate(ctx context.Context, e recipe.EvalStage) error {
 	comparison := comparePreferences(p.config.TrainingObjective(), before.preferences, reference.preferences,
 		after.preferences)
 	comparison.Rows = append(comparison.Rows, compareTasks(tasksBefore, tasksAfter)...)
+	if first, last := report.ModelName(p.first), report.ModelName(p.last); first != last {
+		comparison.Before, comparison.After = first, last
+	}
 	if err := p.show(comparison); err != nil {
 		return err
 	}

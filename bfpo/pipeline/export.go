@@ -12,8 +12,10 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/plan"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/report"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/step"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral/config"
@@ -21,11 +23,45 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// Export writes the model that c names as a Hugging Face folder, with weights in torch_dtype. If c names a checkpoint
-// of a training run, Export merges the masters of the checkpoint into the model that the run started from.
-func Export(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub,
-	log *slog.Logger,
-) error {
+// Export writes the model that c names as a Hugging Face folder, with weights in torch_dtype and a model card. If c
+// names a checkpoint of a training run, Export merges the masters of the checkpoint into the model that the run started
+// from.
+// A folder that holds files is a usage error, unless the recipe overwrites it. version is the program's, for the card.
+func Export(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub, log *slog.Logger, version string) error {
+	if files, err := os.ReadDir(dir); err == nil && len(files) > 0 && !c.OverwriteOutputDir {
+		return usage.Errorf(
+			"-out=%s holds files: choose another folder, or replace it with -set=overwrite_output_dir=true", dir)
+	}
+	if err := exportModel(ctx, c, dir, hub, log); err != nil {
+		return err
+	}
+	card, err := exportCard(c, dir, version)
+	if err != nil {
+		return err
+	}
+	return report.WriteCard(filepath.Join(dir, rundir.Card), card)
+}
+
+// exportCard returns the card of an exported model. If a run of bfpo made the model, the card tells how.
+func exportCard(c recipe.Config, dir, version string) (report.Card, error) {
+	card := report.Card{Name: report.ModelName(dir), Base: c.Model, Version: version}
+	file := report.RunRecipe(c.Model)
+	if file == "" {
+		return card, nil
+	}
+	run, err := recipe.Load(nil, file, nil)
+	if err != nil {
+		return card, err
+	}
+	card.Base, card.Objective = run.Model, run.TrainingObjective()
+	card.Datasets = run.DatasetMixer.Names()
+	if run.UseBuffer && run.Objective != "sft" {
+		card.Datasets = append(card.Datasets, run.BufferDatasetMixer.Names()...)
+	}
+	return card, nil
+}
+
+func exportModel(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub, log *slog.Logger) error {
 	if recipe.PathExists(filepath.Join(c.Model, checkpoint.ManifestName)) {
 		return exportCheckpoint(ctx, c, dir, hub, log)
 	}

@@ -47,7 +47,7 @@ func TestExportChecksMasters(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := filepath.Join(t.TempDir(), "model")
-		err = Export(context.Background(), recipe.Config{Model: saved}, out, nil, slog.New(slog.DiscardHandler))
+		err = Export(context.Background(), recipe.Config{Model: saved}, out, nil, slog.New(slog.DiscardHandler), "test")
 		if (test.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
 		}

@@ -9,6 +9,14 @@ type Share struct {
 // Mixer lists datasets in the order of the recipe, in which they are concatenated.
 type Mixer []Share
 
+// Names returns the names of the datasets.
+func (m Mixer) Names() (names []string) {
+	for _, share := range m {
+		names = append(names, share.Name)
+	}
+	return names
+}
+
 // Switch is a YAML boolean or a word: true, false, or for some keys a third choice such as auto.
 type Switch string
 

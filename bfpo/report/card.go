@@ -7,14 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/bfpo-go/bfpo/bfpo"
-	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
@@ -24,14 +23,14 @@ var cardTemplate string
 
 // Card is a model card: the README.md of a model folder, with the YAML front matter that the Hugging Face hub reads.
 type Card struct {
-	Name       string   // the new model's name
-	Base       string   // hub id of the model that training started from, or its path
-	License    string   // the base model's; empty if unknown
-	Datasets   []string // named as in the recipe
-	Objective  bfpo.Objective
-	Trained    string // what was trained, e.g. "26.5M parameters in 30 tensors (down_proj)"
-	Settings   []Fact // hyperparameters
-	Results    []Fact // losses, steps and time of the training
+	Name       string         // the new model's name
+	Base       string         // the model that training started from, or that was exported: a hub id, or a path
+	License    string         // the base model's; empty if unknown
+	Datasets   []string       // named as in the recipe
+	Objective  bfpo.Objective // without a name for a model that was not trained
+	Trained    string         // what was trained, e.g. "26.5M parameters in 30 tensors (down_proj)"
+	Settings   []Fact         // hyperparameters
+	Results    []Fact         // losses, steps and time of the training
 	Comparison Comparison
 	Version    string // the version of bfpo
 }
@@ -47,38 +46,26 @@ type frontMatter struct {
 	Tags      []string `yaml:"tags"`
 }
 
-// hubID matches an id on the hub: owner/name.
-var hubID = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$`)
-
-// isHubID reports whether a name is an id on the hub. Names of built-in data and of local files and folders may look
-// like one.
-func isHubID(name string) bool {
-	switch filepath.Ext(name) {
-	case ".json", ".jsonl", ".parquet", ".gz", ".zst", ".gguf":
-		return false
-	}
-	_, err := os.Stat(name)
-	return hubID.MatchString(name) && !strings.HasPrefix(name, recipe.QuickstartPrefix) && err != nil
-}
-
 // WriteCard writes the card to a path, atomically. Beside the card are the model's files or, in the folder of a run,
 // the subfolder rundir.Model with them.
 func WriteCard(path string, c Card) error {
 	head := frontMatter{
 		License: c.License, Library: "transformers", Pipeline: "text-generation",
-		Tags: []string{c.Objective.Name, "alignment"},
+		BaseModel: hubName(originModel(c.Base)),
 	}
-	if isHubID(c.Base) {
-		head.BaseModel = c.Base
-	}
-	for _, set := range c.Datasets {
-		// A mixer may pin a revision: ID@REVISION.
-		if id, _, _ := strings.Cut(set, "@"); isHubID(id) {
-			head.Datasets = append(head.Datasets, id)
-		}
+	if c.Objective.Name != "" {
+		head.Tags = []string{c.Objective.Name, "alignment"}
 	}
 	if c.Objective.Name != "bfpo" {
 		head.Tags = append(head.Tags, "bfpo")
+	}
+	c.Base = ModelName(c.Base)
+	c.Datasets = slices.Clone(c.Datasets)
+	for i, set := range c.Datasets {
+		if id, _, _ := strings.Cut(set, "@"); isHubID(id) { // a mixer may pin a revision: ID@REVISION
+			head.Datasets = append(head.Datasets, id)
+		}
+		c.Datasets[i] = ModelName(set)
 	}
 	front, err := yaml.Marshal(head)
 	if err != nil {

@@ -50,7 +50,7 @@ func TestCard(t *testing.T) {
 	}
 	for _, part := range []string{
 		"# tiny-bfpo\n", "β = 0.01, b₁ = 3, α = 0.5", "- `quickstart/main.jsonl`", "| learning rate | 5e-7 |",
-		`| odd \| &lt;name> | a b |`, "| safe over unsafe: accuracy, % | 6 | 33.3 ± 21.1 |", "arxiv.org/abs/2408.15313",
+		`| odd \| &lt;name> | a b |`, "| safe over unsafe: accuracy, % | 12 | 33.3 ± 14.2 |", "arxiv.org/abs/2408.15313",
 		"Wenxuan Zhang and Philip H.S. Torr and Mohamed Elhoseiny and Adel Bibi",
 		"with bfpo v0.1.",
 	} {
@@ -100,6 +100,62 @@ func TestLossEquations(t *testing.T) {
 	for _, name := range bfpo.Objectives() {
 		if equation := lossEquation(bfpo.Objective{Name: name, Beta: 0.5, B1: 3}); !strings.HasPrefix(equation, "L = ") {
 			t.Errorf("%s: %q", name, equation)
+		}
+	}
+}
+
+// No path of this machine gets into a card: models and files are named by their own names, and the model that training
+// began with is found through the runs before.
+func TestCardHasNoPaths(t *testing.T) {
+	root := t.TempDir()
+	model := filepath.Join(root, "1-sft", "model")
+	if err := os.MkdirAll(model, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := []byte("model_name_or_path: smollm2-135m-instruct\n")
+	if err := os.WriteFile(filepath.Join(root, "1-sft", "config.yaml"), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	front, body := writeCard(t, Card{
+		Name: "x", Base: model,
+		Datasets:  []string{filepath.Join(root, "rows.jsonl"), "../other/pairs.parquet", "org/set@main"},
+		Objective: bfpo.Objective{Name: "bfpo", Beta: 0.1, B1: 3, Alpha: 0.5},
+	})
+	if got := front["base_model"]; got != "HuggingFaceTB/SmolLM2-135M-Instruct" {
+		t.Errorf("base_model %v", got)
+	}
+	for _, want := range []string{"Trained from `1-sft`", "- `rows.jsonl`", "- `pairs.parquet`", "- `org/set@main`"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the card lacks %q:\n%s", want, body)
+		}
+	}
+	if strings.Contains(body, root) || strings.Contains(body, "../") {
+		t.Errorf("the card names a path:\n%s", body)
+	}
+}
+
+// The card of a model that was exported as it is names its base and no loss.
+func TestCardWithoutTraining(t *testing.T) {
+	front, body := writeCard(t, Card{Name: "x", Base: "org/model@rev"})
+	want := map[string]any{
+		"base_model": "org/model", "library_name": "transformers", "pipeline_tag": "text-generation", "tags": []any{"bfpo"},
+	}
+	if diff := cmp.Diff(want, front); diff != "" {
+		t.Error(diff)
+	}
+	if !strings.Contains(body, "Exported from `org/model@rev` with bfpo; the weights are the same.") ||
+		strings.Contains(body, "L = ") || strings.Contains(body, "\n\n\n") {
+		t.Error(body)
+	}
+}
+
+func TestModelName(t *testing.T) {
+	for name, want := range map[string]string{
+		"": "", "tiny": "tiny", "org/model@rev": "org/model@rev", "/a/b/model.gguf": "model.gguf", "./my-model": "my-model",
+		"/runs/quickstart/2-bfpo/model": "2-bfpo",
+	} {
+		if got := ModelName(name); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
 }

@@ -15,8 +15,9 @@ type Comparison struct {
 }
 
 // comparisonNote explains the table.
-const comparisonNote = "± is one standard error; change is taken row by row.\n" +
-	"“within noise”: the change is at most two standard errors."
+func comparisonNote() string {
+	return "± is one standard error; change is taken row by row.\n" + VerdictRule()
+}
 
 // WriteTo writes the table as plain text with aligned columns.
 func (c Comparison) WriteTo(w io.Writer) (int64, error) {
@@ -28,12 +29,11 @@ func (c Comparison) WriteTo(w io.Writer) (int64, error) {
 			lines = append(lines, []string{group})
 		}
 		before, after, change := row.cells()
-		verdict := row.sign() + " " + row.Verdict()
-		lines = append(lines, []string{"  " + row.title(), row.rowCount(), before, after, change, verdict})
+		lines = append(lines, []string{"  " + row.title(), row.rowCount(), before, after, change, row.verdict()})
 	}
 	var b strings.Builder
 	WriteColumns(&b, lines)
-	b.WriteString(comparisonNote + "\n")
+	b.WriteString(comparisonNote() + "\n")
 	n, err := io.WriteString(w, b.String())
 	return int64(n), err
 }
@@ -85,9 +85,9 @@ func (c Comparison) Markdown() string {
 		if row.Group != "" {
 			name = row.Group + ": " + name
 		}
-		cells := []string{escape.Replace(name), row.rowCount(), before, after, change, row.sign() + " " + row.Verdict()}
+		cells := []string{escape.Replace(name), row.rowCount(), before, after, change, row.verdict()}
 		b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 	}
-	b.WriteString("\n" + comparisonNote + "\n")
+	b.WriteString("\n" + comparisonNote() + "\n")
 	return b.String()
 }

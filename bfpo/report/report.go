@@ -75,7 +75,7 @@ func Write(path string, r Report) error {
 	return Page{Source: reportTemplate, Script: reportScript, Funcs: template.FuncMap{
 		"bytes": track.FormatBytes, "interval": newInterval, "charts": charts, "verdict": verdictClass,
 		"cells": newRowCells, "target": targetText, "slices": memorySlices, "progress": progress,
-		"note": func() string { return comparisonNote },
+		"note": comparisonNote,
 	}}.Write(path, r)
 }
 
@@ -103,20 +103,14 @@ func progress(s Stage) string {
 }
 
 // verdictClass returns the CSS class of a row's verdict.
-func verdictClass(r ComparisonRow) string {
-	switch verdict := r.Verdict(); verdict {
-	case "better", "worse":
-		return verdict
-	}
-	return "neutral"
-}
+func verdictClass(r ComparisonRow) string { return r.Change.Class(r.Better) }
 
 // rowCells is a row of the comparison as text.
-type rowCells struct{ Name, Unit, Rows, Before, After, Change, Sign string }
+type rowCells struct{ Name, Unit, Rows, Before, After, Change, Verdict string }
 
 func newRowCells(r ComparisonRow) rowCells {
 	before, after, change := r.cells()
-	return rowCells{r.Name, r.Unit, r.rowCount(), before, after, change, r.sign()}
+	return rowCells{r.Name, r.Unit, r.rowCount(), before, after, change, r.verdict()}
 }
 
 // interval is the drawing of a change: a dot at At, and a bar over two standard errors to either side of it. The scale

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/report"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/track"
@@ -108,14 +107,10 @@ func (t *Training) reportPart() report.Stage {
 func (t *Training) modelCard() report.Card {
 	c := t.stage.Config
 	card := report.Card{
-		Name: filepath.Base(filepath.Dir(t.dir)) + "-" + filepath.Base(t.dir), Base: c.Model,
+		Name: report.RunName(t.dir), Base: c.Model,
 		Objective: c.TrainingObjective(), Settings: t.facts, Version: t.stage.Version,
 	}
-	for _, mixer := range []recipe.Mixer{c.DatasetMixer, c.BufferDatasetMixer} {
-		for _, share := range mixer {
-			card.Datasets = append(card.Datasets, share.Name)
-		}
-	}
+	card.Datasets = append(c.DatasetMixer.Names(), c.BufferDatasetMixer.Names()...)
 	for _, fact := range t.facts {
 		if fact.Name == "trained" {
 			card.Trained = fact.Value

@@ -20,7 +20,7 @@ func runExport(ctx context.Context, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := pipeline.Export(ctx, c, o.out, o.hub(), o.log()); err != nil {
+	if err := pipeline.Export(ctx, c, o.out, o.hub(), o.log(), version()); err != nil {
 		return err
 	}
 	fmt.Fprintln(o.std.out, o.out)

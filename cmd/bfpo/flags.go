@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -57,7 +56,10 @@ func newOptions(std stdio, c command) *options {
 	if c.fillsOut {
 		out = "output `folder`"
 	}
-	if c.fillsOut && c.name != "export" {
+	switch {
+	case c.name == "init":
+		out += " (default: the working directory)"
+	case c.fillsOut && c.name != "export":
 		out += " (default runs/NAME)"
 	}
 	o.set.SetOutput(io.Discard) // parseFlags prints better messages
@@ -97,7 +99,9 @@ func (o *options) parseFlags(args []string) (others []string, err error) {
 		err := o.set.Parse(args)
 		switch {
 		case errors.Is(err, flag.ErrHelp):
-			o.printUsage()
+			if err := o.printUsage(); err != nil {
+				return nil, err
+			}
 			return nil, errHelp
 		case err != nil:
 			return nil, usage.Errorf("%v%s; see %s -h", err, o.nearestFlag(err), o.set.Name())
@@ -109,15 +113,20 @@ func (o *options) parseFlags(args []string) (others []string, err error) {
 	}
 }
 
-// printUsage prints the summary and all flags of the command.
-func (o *options) printUsage() {
+// printUsage prints what the command does, an example, the JSON that it reads and writes, and all flags.
+func (o *options) printUsage() error {
 	line := o.set.Name() + " [flags]"
 	if o.command.args != "" {
 		line += " " + o.command.args
 	}
-	fmt.Fprintf(o.std.out, "Usage: %s\n\n%s\n\nFlags:\n", line, o.command.summary)
+	about, err := o.command.describe()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(o.std.out, "Usage: %s\n\n%s\nFlags:\n", line, about)
 	o.set.SetOutput(o.std.out)
 	o.set.PrintDefaults()
+	return nil
 }
 
 // setUp starts the profile and the copy of the output, if flags ask for them.
@@ -162,22 +171,27 @@ func (o *options) nearestFlag(err error) string {
 	return ""
 }
 
+// given reports whether a flag stands on the command line.
+func (o *options) given(name string) bool {
+	found := false
+	o.set.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
+}
+
 // recipe loads the recipe of -config. The keys of -set override it, and so do the flags that stand for a key.
 func (o *options) recipe() (recipe.Config, error) {
 	var typed []recipe.Flag
-	given := map[string]bool{}
-	o.set.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	for _, f := range []struct{ flag, key, value string }{
 		{"platform", "platform", o.platform}, {"model", "model_name_or_path", o.model}, {"out", "output_dir", o.out},
 		{"prompts", "redteam_prompts", o.prompts}, {"judge", "redteam_judge", o.judge},
 	} {
-		if given[f.flag] || f.value != "" { // chat sets the model without the flag
+		if o.given(f.flag) || f.value != "" { // chat sets the model without the flag
 			typed = append(typed, recipe.Flag{
 				Key: f.key, Value: quoted(f.value), Typed: fmt.Sprintf("-%s=%s", f.flag, f.value),
 			})
 		}
 	}
-	if given["devices"] {
+	if o.given("devices") {
 		value := strconv.Itoa(o.devices)
 		typed = append(typed, recipe.Flag{Key: "devices", Value: value, Typed: "-devices=" + value})
 	}
@@ -197,17 +211,6 @@ func (o *options) log() *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return track.NewLogger(o.std.err)
-}
-
-// command is one entry of the command table. Its function run declares the command's own flags, parses args and does
-// the work.
-type command struct {
-	name     string
-	args     string // what follows the flags, for the help text
-	summary  string // one phrase for the help text
-	recipe   string // the default of -config
-	fillsOut bool   // the command writes files to -out; otherwise -out gets a copy of the printed output
-	run      func(ctx context.Context, o *options, args []string) error
 }
 
 // stdio holds the standard streams of a command.
