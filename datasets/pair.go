@@ -67,8 +67,8 @@ func (f TextFormat) pair(p Preference) (pairOutcome, error) {
 	} else {
 		out, err = f.cleanPair(p)
 	}
-	if beyond := f.Tokenizer.Beyond(slices.Concat(out.pair.Chosen.IDs, out.pair.Rejected.IDs)); beyond != nil && err == nil &&
-		out.dropped == "" {
+	beyond := f.Tokenizer.Beyond(slices.Concat(out.pair.Chosen.IDs, out.pair.Rejected.IDs))
+	if err == nil && beyond != nil && out.dropped == "" {
 		out.dropped = beyond.Error()
 	}
 	return out, err

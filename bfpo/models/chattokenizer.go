@@ -18,8 +18,8 @@ type ChatTokenizer struct {
 }
 
 // NewChatTokenizer reads a model's tokenizer and chat template. A chatTemplate that is not empty replaces the model's
-// own: it is Jinja source, or the name zephyr. The tokenizer may have tokens beyond the model's embedding: a row that has
-// one of them is refused where it is used.
+// own: it is Jinja source, or the name zephyr. The tokenizer may have tokens beyond the model's embedding: a row that
+// has one of them is refused where it is used.
 func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, error) {
 	return readChatTokenizer(c.ReadFile, c.Config.VocabSize, chatTemplate)
 }
