@@ -40,7 +40,8 @@ func newAffixes(raw json.RawMessage, depth int) (a affixes, err error) {
 		}
 		return a, nil
 	default:
-		err = fmt.Errorf("is not supported (TemplateProcessing, RobertaProcessing, BertProcessing, ByteLevel and Sequence are)")
+		err = fmt.Errorf("is not supported (TemplateProcessing, RobertaProcessing, BertProcessing, ByteLevel and " +
+			"Sequence are)")
 	}
 	if err != nil {
 		err = fmt.Errorf("post_processor %q: %w", kind, err)
