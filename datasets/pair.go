@@ -80,8 +80,7 @@ func (f TextFormat) pair(p Preference) (pairOutcome, error) {
 		out, err = f.cleanPair(p)
 	}
 	beyond := f.Tokenizer.Beyond(slices.Concat(out.pair.Chosen.IDs, out.pair.Rejected.IDs))
-	if beyond != nil && err == nil &&
-		out.dropped == "" {
+	if err == nil && beyond != nil && out.dropped == "" {
 		out.dropped = beyond.Error()
 	}
 	return out, err

@@ -63,8 +63,8 @@ func newBPE(raw json.RawMessage, byteLevel bool) (*bpe, error) {
 	return m, m.readMerges(f.Merges)
 }
 
-// maxSubwordMark bounds the bytes that continuing_subword_prefix and end_of_word_suffix add to each character; real ones
-// have two to four.
+// maxSubwordMark bounds the bytes that continuing_subword_prefix and end_of_word_suffix add to each character; real
+// ones have two to four.
 const maxSubwordMark = 16
 
 // complete looks up what the model's vocabulary has for single bytes and, with ignoreMerges, for whole words.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
 )
 
 // The files beside the vocabulary that name its special tokens.
@@ -20,8 +22,8 @@ const (
 	addedFile    = "added_tokens.json"
 )
 
-// namedKeys are the keys that name the special tokens which every tokenizer may have, in the order in which transformers
-// adds them.
+// namedKeys are the keys that name the special tokens which every tokenizer may have, in the order in which
+// transformers adds them.
 func namedKeys() []string {
 	return []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 }
@@ -42,7 +44,7 @@ type configuration struct {
 
 // configToken is a token in a configuration file: its text, or an object with the text as content.
 type configToken struct {
-	addedToken
+	matcher.Token
 	object bool // it says how it is matched
 }
 
@@ -52,13 +54,13 @@ func (c *configToken) UnmarshalJSON(data []byte) error {
 		return json.Unmarshal(data, &c.Content)
 	}
 	var f struct {
-		addedToken
+		matcher.Token
 		Normalized *bool // not given: unless it is special
 	}
 	if err := json.Unmarshal(data, &f); err != nil {
 		return err
 	}
-	c.addedToken, c.object = f.addedToken, true
+	c.Token, c.object = f.Token, true
 	c.Normalized = !f.Special
 	if f.Normalized != nil {
 		c.Normalized = *f.Normalized
@@ -267,7 +269,7 @@ func (c *configuration) parseAdded(keys map[string]json.RawMessage, order []stri
 		special[token.Content] = true
 	}
 	for _, text := range order {
-		token := configToken{object: true, addedToken: addedToken{Content: text, Special: special[text],
+		token := configToken{object: true, Token: matcher.Token{Content: text, Special: special[text],
 			Normalized: !special[text]}}
 		if err := json.Unmarshal(keys[text], &token.ID); err != nil {
 			return fmt.Errorf("id of %q: %w", text, err)

@@ -3,10 +3,12 @@ package tokenizer
 import (
 	"fmt"
 	"slices"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
 )
 
-// configure adds the tokens that the configuration files name and the vocabulary lacks, and takes from them the names of
-// the special tokens and whether Encode adds BOS and EOS.
+// configure adds the tokens that the configuration files name and the vocabulary lacks, and takes from them the names
+// of the special tokens and whether Encode adds BOS and EOS.
 //
 // Whether add_bos_token and add_eos_token count depends on the version of transformers, the class and the vocabulary:
 //
@@ -21,7 +23,7 @@ import (
 // This is transformers 5, with a notice where version 4 would add other tokens.
 func (t *Tokenizer) configure(c configuration, source string) error {
 	for _, token := range c.added {
-		if err := t.addConfigured(token.addedToken, true); err != nil {
+		if err := t.addConfigured(token.Token, true); err != nil {
 			return fmt.Errorf("%s: %w", c.addedFrom, err)
 		}
 	}
@@ -92,7 +94,7 @@ func (t *Tokenizer) addSpecial(token configToken) error {
 			return nil
 		}
 	}
-	added := token.addedToken
+	added := token.Token
 	added.Special = true
 	if !token.object {
 		added.Normalized = false
@@ -102,7 +104,7 @@ func (t *Tokenizer) addSpecial(token configToken) error {
 
 // addConfigured adds a token of a configuration file. hasID: the file gives an id, which must be the one that the token
 // has or gets.
-func (t *Tokenizer) addConfigured(added addedToken, hasID bool) error {
+func (t *Tokenizer) addConfigured(added matcher.Token, hasID bool) error {
 	if added.Content == "" {
 		return fmt.Errorf("a token without text")
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/normalform"
 )
 
 // decoder rewrites the texts of a row of tokens; joined, the result is the decoded text.
@@ -90,7 +92,7 @@ func newDecoderSequence(raw json.RawMessage, depth int) (decoder, float64, error
 	}, growth, nil
 }
 
-// newSuffixDecoder turns the end of a word, which the vocabulary marks by a suffix, into a space; the last word loses it.
+// newSuffixDecoder turns the end of a word, which the vocabulary marks by a suffix, into a space, but not the last.
 func newSuffixDecoder(raw json.RawMessage) (decoder, error) {
 	var f struct{ Type, Suffix string }
 	if err := decodeStrict(raw, &f); err != nil {
@@ -206,6 +208,6 @@ func newByteLevelDecoder(inverse map[rune]byte) decoder {
 				b.WriteString(text)
 			}
 		}
-		return []string{replaceInvalid(b.String())}
+		return []string{normalform.ReplaceInvalid(b.String())}
 	}
 }

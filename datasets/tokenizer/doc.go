@@ -10,6 +10,6 @@
 //
 // Of this module the package imports only pattern, the regular expressions of tokenizer files, and normalform. It
 // refuses, by name, every component and key of tokenizer.json that it does not know: to leave one out would give other
-// ids without a word. Its time is O(n log n) in the length of a text, whatever the text, and a tokenizer that could make
-// a text very long is refused when it is read.
+// ids without a word. Its time is O(n log n) in the length of a text, whatever the text. A tokenizer that could make a
+// text very long is refused when it is read.
 package tokenizer

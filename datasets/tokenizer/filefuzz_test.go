@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/bfpo-go/bfpo/datasets/fixture"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/piece"
 )
 
 // checkHostile reads a tokenizer from files, encodes and decodes a text, and checks that nothing panics, that no id is
@@ -71,15 +72,15 @@ func pieceFile() string {
 		p = protowire.AppendVarint(protowire.AppendTag(p, 3, protowire.VarintType), kind)
 		file = protowire.AppendBytes(protowire.AppendTag(file, 1, protowire.BytesType), p)
 	}
-	add("<unk>", 0, pieceUnknown)
-	add("<s>", 0, pieceControl)
-	add("</s>", 0, pieceControl)
-	add("<tool>", 0, pieceUserDefined)
+	add("<unk>", 0, piece.Unknown)
+	add("<s>", 0, piece.Control)
+	add("</s>", 0, piece.Control)
+	add("<tool>", 0, piece.UserDefined)
 	for b := range 256 {
-		add(fmt.Sprintf("<0x%02X>", b), 0, pieceByte)
+		add(fmt.Sprintf("<0x%02X>", b), 0, piece.Byte)
 	}
 	for i, text := range []string{"▁a", "ab", "▁ab", "▁▁", "▁", "a", "b", "c"} {
-		add(text, float32(-i), pieceNormal)
+		add(text, float32(-i), piece.Normal)
 	}
 	trainer := protowire.AppendVarint(protowire.AppendTag(nil, 3, protowire.VarintType), 2)
 	trainer = protowire.AppendVarint(protowire.AppendTag(trainer, 35, protowire.VarintType), 1)

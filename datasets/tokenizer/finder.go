@@ -8,14 +8,14 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/pattern"
 )
 
-// piece is a part of a text that a Split component looks at: a match of its pattern, or what lies between two.
-type piece struct {
+// part is a part of a text that a Split component looks at: a match of its pattern, or what lies between two.
+type part struct {
 	begin, end int
 	match      bool
 }
 
 // finder returns the pieces of a text in order; together they are the text.
-type finder func(text string) []piece
+type finder func(text string) []part
 
 // newFinder compiles the pattern of a Split or Replace component.
 func newFinder(p patternFile) (find finder, shortest int, err error) {
@@ -24,30 +24,30 @@ func newFinder(p patternFile) (find finder, shortest int, err error) {
 		return nil, 0, fmt.Errorf(`a pattern is {"String": …} or {"Regex": …}`)
 	case p.String != nil:
 		text := *p.String
-		return func(in string) []piece { return literalPieces(in, text) }, len(text), nil
+		return func(in string) []part { return literalPieces(in, text) }, len(text), nil
 	}
 	re, err := pattern.Compile(*p.Regex)
 	if err != nil {
 		return nil, 0, err
 	}
-	return func(in string) []piece {
-		pieces, last := make([]piece, 0, len(in)/4+1), 0
+	return func(in string) []part {
+		pieces, last := make([]part, 0, len(in)/4+1), 0
 		re.Scan(in, func(begin, end int) {
 			if last < begin {
-				pieces = append(pieces, piece{last, begin, false})
+				pieces = append(pieces, part{last, begin, false})
 			}
-			pieces = append(pieces, piece{begin, end, true})
+			pieces = append(pieces, part{begin, end, true})
 			last = end
 		})
 		if last < len(in) {
-			pieces = append(pieces, piece{last, len(in), false})
+			pieces = append(pieces, part{last, len(in), false})
 		}
 		return pieces
 	}, re.Shortest, nil
 }
 
 // literalPieces finds a text that is not a regular expression. An empty one is nowhere.
-func literalPieces(in, text string) (pieces []piece) {
+func literalPieces(in, text string) (pieces []part) {
 	last := 0
 	for text != "" {
 		at := strings.Index(in[last:], text)
@@ -55,33 +55,33 @@ func literalPieces(in, text string) (pieces []piece) {
 			break
 		}
 		if at > 0 {
-			pieces = append(pieces, piece{last, last + at, false})
+			pieces = append(pieces, part{last, last + at, false})
 		}
 		last += at + len(text)
-		pieces = append(pieces, piece{last - len(text), last, true})
+		pieces = append(pieces, part{last - len(text), last, true})
 	}
 	if last < len(in) {
-		pieces = append(pieces, piece{last, len(in), false})
+		pieces = append(pieces, part{last, len(in), false})
 	}
 	return pieces
 }
 
 // classFinder makes each character of a class a match.
 func classFinder(class func(rune) bool) finder {
-	return func(in string) (pieces []piece) {
+	return func(in string) (pieces []part) {
 		last := 0
 		for at, r := range in {
 			if !class(r) {
 				continue
 			}
 			if last < at {
-				pieces = append(pieces, piece{last, at, false})
+				pieces = append(pieces, part{last, at, false})
 			}
 			last = at + len(string(r))
-			pieces = append(pieces, piece{at, last, true})
+			pieces = append(pieces, part{at, last, true})
 		}
 		if last < len(in) {
-			pieces = append(pieces, piece{last, len(in), false})
+			pieces = append(pieces, part{last, len(in), false})
 		}
 		return pieces
 	}
@@ -108,7 +108,7 @@ func parseBehavior(name string) (string, error) {
 }
 
 // join applies a behaviour to the pieces of a text and returns those that are words.
-func join(pieces []piece, behavior string) []piece {
+func join(pieces []part, behavior string) []part {
 	out := pieces[:0]
 	switch behavior {
 	case removed:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bfpo-go/bfpo/datasets/fixture"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/normalform"
 )
 
 // tinyTokenizer is the tokenizer of the built-in model tiny: byte-level BPE with GPT-2's word pattern.
@@ -43,7 +44,7 @@ func FuzzSentencePiece(f *testing.F) {
 	tokenizer := goldenTokenizer(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		var want strings.Builder
-		for i, stretch := range splitAdded(replaceInvalid(text), "<unk>", "<s>", "</s>") {
+		for i, stretch := range splitAdded(normalform.ReplaceInvalid(text), "<unk>", "<s>", "</s>") {
 			if i > 0 && !slices.Contains([]string{"<unk>", "<s>", "</s>"}, stretch) {
 				want.WriteString(" ")
 			}
@@ -60,7 +61,7 @@ func FuzzByteLevel(f *testing.F) {
 		f.Add(text)
 	}
 	tokenizer := tinyTokenizer(f)
-	f.Fuzz(func(t *testing.T, text string) { checkEncoding(t, tokenizer, text, replaceInvalid(text)) })
+	f.Fuzz(func(t *testing.T, text string) { checkEncoding(t, tokenizer, text, normalform.ReplaceInvalid(text)) })
 }
 
 // splitAdded splits a text into added tokens and the stretches between them; no token may be the beginning of another.
@@ -113,7 +114,7 @@ func checkEncoding(t *testing.T, tokenizer *Tokenizer, text, want string) {
 	var naive []int32
 	appendID := func(id int32) { naive = append(naive, id) }
 	appendWord := func(word string, _ bool) { naive = append(naive, naiveEncode(tokenizer.model, word)...) }
-	tokenizer.raw.split(replaceInvalid(text), tokenizer.isText, func(stretch string, offset int) {
+	tokenizer.raw.Split(normalform.ReplaceInvalid(text), tokenizer.isText, func(stretch string, offset int) {
 		tokenizer.split(tokenizer.normalize(stretch), offset == 0, appendWord)
 	}, appendID)
 	if !slices.Equal(ids, naive) {
@@ -144,7 +145,7 @@ func TestTokenizerMegabyte(t *testing.T) {
 				t.Errorf("%s: 1 MiB of %q took %v", name, unit, took)
 			}
 			t.Logf("%s: 1 MiB of %q: %v, %d tokens", name, unit, took.Round(time.Millisecond), len(ids))
-			want := replaceInvalid(text)
+			want := normalform.ReplaceInvalid(text)
 			if name == "sentencepiece" {
 				want = strings.ReplaceAll(want, spaceMark, " ")
 			}

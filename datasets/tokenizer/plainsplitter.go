@@ -7,6 +7,8 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
 )
 
 // newPlainSplitter compiles the pre-tokenizers that look at one character at a time.
@@ -30,7 +32,7 @@ func newPlainSplitter(kind string, raw json.RawMessage) (splitter, error) {
 	case "Whitespace": // \w+|[^\w\s]+, without what lies between the matches
 		return splitKinds(func(r rune) int {
 			switch {
-			case isWord(r):
+			case matcher.IsWord(r):
 				return 1
 			case !unicode.IsSpace(r):
 				return 2

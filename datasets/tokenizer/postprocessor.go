@@ -40,7 +40,8 @@ func newAffixes(raw json.RawMessage, depth int) (a affixes, err error) {
 		}
 		return a, nil
 	default:
-		err = fmt.Errorf("is not supported (TemplateProcessing, RobertaProcessing, BertProcessing, ByteLevel and Sequence are)")
+		err = fmt.Errorf("is not supported (TemplateProcessing, RobertaProcessing, BertProcessing, ByteLevel and " +
+			"Sequence are)")
 	}
 	if err != nil {
 		err = fmt.Errorf("post_processor %q: %w", kind, err)
@@ -67,7 +68,8 @@ func newFixedAffixes(raw json.RawMessage) (a affixes, err error) {
 	}{{"cls", f.Cls, &a.before}, {"sep", f.Sep, &a.after}} {
 		var text string
 		var id int32
-		if len(token.pair) != 2 || json.Unmarshal(token.pair[0], &text) != nil || json.Unmarshal(token.pair[1], &id) != nil {
+		if len(token.pair) != 2 || json.Unmarshal(token.pair[0], &text) != nil ||
+			json.Unmarshal(token.pair[1], &id) != nil {
 			return a, fmt.Errorf("%s is not a pair of a text and an id", token.key)
 		}
 		*token.into = []int32{id}

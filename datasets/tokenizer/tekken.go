@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
 )
 
 // tekkenModel is a tekken.json, the tokenizer of Mistral's models since Nemo: a pattern and the bytes of each token by
@@ -28,9 +30,9 @@ type tekkenModel struct {
 
 // olderSpecials are the special tokens of files without special_tokens, as mistral-common 1.13.1 lists them.
 func olderSpecials() []string {
-	return []string{"<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]",
-		"[/TOOL_RESULTS]", "[TOOL_CALLS]", "[IMG]", "<pad>", "[IMG_BREAK]", "[IMG_END]", "[PREFIX]", "[MIDDLE]", "[SUFFIX]",
-		"[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]"}
+	return []string{"<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]",
+		"[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[TOOL_CALLS]", "[IMG]", "<pad>", "[IMG_BREAK]", "[IMG_END]", "[PREFIX]",
+		"[MIDDLE]", "[SUFFIX]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]"}
 }
 
 // parseTekken makes a tokenizer of a tekken.json as transformers 5 does (MistralConverter): the special tokens have the
@@ -62,7 +64,7 @@ func parseTekken(data []byte) (*Tokenizer, error) {
 		Decoder: json.RawMessage(`{"type": "ByteLevel"}`),
 	}
 	for id, text := range specials {
-		file.AddedTokens = append(file.AddedTokens, addedToken{ID: int64(id), Content: text, Special: true})
+		file.AddedTokens = append(file.AddedTokens, matcher.Token{ID: int64(id), Content: text, Special: true})
 	}
 	model := &bpe{vocab: vocab, unknown: -1, byteLevel: true}
 	model.complete(true)

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"unicode/utf8"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/normalform"
 )
 
 // Tokenizer turns text into the token ids that a pretrained model was trained on, and back. A Tokenizer does not change
@@ -13,11 +15,11 @@ type Tokenizer struct {
 	model      *bpe
 	tokens     vocabulary // the model's tokens and the added ones
 	special    []bool     // by id: is it a special token?
-	added      map[int32]addedToken
+	added      map[int32]matcher.Token
 	highest    int64            // the highest id of an added token + 1
 	normalForm map[int32]string // the normalised text of added tokens that are matched in normalised text
-	raw        tokenMatcher     // added tokens matched in the text as given
-	normalized tokenMatcher     // added tokens matched in the normalised text
+	raw        matcher.Matcher  // added tokens matched in the text as given
+	normalized matcher.Matcher  // added tokens matched in the normalised text
 	splits     bool             // special tokens that are spelled out in a text are text
 	normalize  normalizer
 	split      splitter
@@ -38,7 +40,7 @@ type Tokenizer struct {
 // unless the model's files ask for split_special_tokens.
 // Each invalid sequence of UTF-8 counts as U+FFFD.
 func (t *Tokenizer) Encode(text string, addSpecial bool) []int32 {
-	text = replaceInvalid(text)
+	text = normalform.ReplaceInvalid(text)
 	w := t.workspaces.Get().(*workspace)
 	defer t.workspaces.Put(w)
 	ids := make([]int32, 0, len(text)/3+len(t.affixes.before)+len(t.affixes.after)+1)
@@ -47,8 +49,8 @@ func (t *Tokenizer) Encode(text string, addSpecial bool) []int32 {
 	}
 	appendID := func(id int32) { ids = append(ids, id) }
 	appendWord := func(word string, _ bool) { ids = t.model.encode(w, word, ids) }
-	t.raw.split(text, t.isText, func(stretch string, offset int) {
-		t.normalized.split(t.normalize(stretch), t.isText, func(stretch string, within int) {
+	t.raw.Split(text, t.isText, func(stretch string, offset int) {
+		t.normalized.Split(t.normalize(stretch), t.isText, func(stretch string, within int) {
 			t.split(stretch, offset == 0 && within == 0, appendWord)
 		}, appendID)
 	}, appendID)
@@ -59,7 +61,7 @@ func (t *Tokenizer) Encode(text string, addSpecial bool) []int32 {
 }
 
 // isText reports whether an added token is left in the text: a special one with split_special_tokens.
-func (t *Tokenizer) isText(token addedToken) bool { return t.splits && token.Special }
+func (t *Tokenizer) isText(token matcher.Token) bool { return t.splits && token.Special }
 
 // Decode returns the text of a row of token ids. It leaves out ids that are not in the vocabulary and, with
 // skipSpecial, special tokens. Spaces before punctuation stay ("clean up" is off), so for byte-level models
@@ -146,39 +148,4 @@ func (t *Tokenizer) Token(id int32) string {
 // IsSpecial reports whether an id is a special token such as BOS.
 func (t *Tokenizer) IsSpecial(id int32) bool {
 	return id >= 0 && int(id) < len(t.special) && t.special[id]
-}
-
-// replaceInvalid replaces each invalid sequence of UTF-8 by one U+FFFD: the longest proper beginning of a character, or
-// else a single byte, as Unicode recommends and Rust and Python do. (strings.ToValidUTF8 would write one U+FFFD for a
-// whole run.)
-func replaceInvalid(text string) string {
-	if utf8.ValidString(text) {
-		return text
-	}
-	var b strings.Builder
-	for text != "" {
-		r, size := utf8.DecodeRuneInString(text)
-		if r == utf8.RuneError && size == 1 {
-			size = invalidLen(text)
-			b.WriteString("\uFFFD")
-		} else {
-			b.WriteString(text[:size])
-		}
-		text = text[size:]
-	}
-	return b.String()
-}
-
-// invalidLen returns how many bytes at the start of text, which starts with an invalid sequence, could begin a valid
-// character; at least 1.
-func invalidLen(text string) int {
-	n := min(3, len(text))
-	for ; n > 1; n-- {
-		for _, rest := range []string{"\x80", "\x80\x80", "\xBF", "\xBF\xBF"} {
-			if utf8.ValidString(text[:n]+rest) && utf8.RuneCountInString(text[:n]+rest) == 1 {
-				return n
-			}
-		}
-	}
-	return n
 }

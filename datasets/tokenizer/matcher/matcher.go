@@ -1,4 +1,5 @@
-package tokenizer
+// Package matcher finds the added tokens of a tokenizer in a text, such as </s> or <|im_start|>.
+package matcher
 
 import (
 	"fmt"
@@ -13,11 +14,11 @@ const (
 	maxAddedTokens = 2 << 20 // bytes of all
 )
 
-// tokenMatcher finds added tokens in a text. It is an automaton of Aho and Corasick over the tokens written backwards:
+// Matcher finds added tokens in a text. It is an automaton of Aho and Corasick over the tokens written backwards:
 // reading a text from its end, it knows at every place the longest token that begins there, in time that does not
 // depend on the tokens.
-type tokenMatcher struct {
-	tokens  []addedToken
+type Matcher struct {
+	tokens  []Token
 	root    [256]int32 // the state after one byte from the root, which is state 0
 	letter  []byte     // by state: the byte that leads to it
 	child   []int32    // by state: its first child, 0 for none
@@ -29,8 +30,8 @@ type tokenMatcher struct {
 // place is where a token begins in a text.
 type place struct{ start, token int }
 
-// add makes the matcher find a token where pattern stands in a text. After the last one, call link.
-func (m *tokenMatcher) add(pattern string, token addedToken) error {
+// Add makes the matcher find a token where pattern stands in a text. After the last one, call Link.
+func (m *Matcher) Add(pattern string, token Token) error {
 	if pattern == "" || len(pattern) > maxAddedToken {
 		return fmt.Errorf("added token %d: its text has %d bytes; 1..%d are supported",
 			token.ID, len(pattern), maxAddedToken)
@@ -63,14 +64,14 @@ func (m *tokenMatcher) add(pattern string, token addedToken) error {
 	return nil
 }
 
-func (m *tokenMatcher) newState(letter byte) int32 {
+func (m *Matcher) newState(letter byte) int32 {
 	m.letter, m.child, m.sibling = append(m.letter, letter), append(m.child, 0), append(m.sibling, 0)
 	m.back, m.longest = append(m.back, 0), append(m.longest, -1)
 	return int32(len(m.letter) - 1)
 }
 
 // next returns the state after a byte, 0 where the tokens do not go on so.
-func (m *tokenMatcher) next(state int32, letter byte) int32 {
+func (m *Matcher) next(state int32, letter byte) int32 {
 	if state == 0 {
 		return m.root[letter]
 	}
@@ -82,8 +83,8 @@ func (m *tokenMatcher) next(state int32, letter byte) int32 {
 	return 0
 }
 
-// link completes the automaton: for each state, in the order of their lengths, where to go on when no child fits.
-func (m *tokenMatcher) link() {
+// Link completes the automaton: for each state, in the order of their lengths, where to go on when no child fits.
+func (m *Matcher) Link() {
 	var queue []int32
 	for _, state := range m.root {
 		if state != 0 {
@@ -104,7 +105,7 @@ func (m *tokenMatcher) link() {
 }
 
 // step returns the longest state that ends with a state and a byte.
-func (m *tokenMatcher) step(state int32, letter byte) int32 {
+func (m *Matcher) step(state int32, letter byte) int32 {
 	for state != 0 {
 		if next := m.next(state, letter); next != 0 {
 			return next
@@ -115,7 +116,7 @@ func (m *tokenMatcher) step(state int32, letter byte) int32 {
 }
 
 // places returns, from the end of a text to its beginning, every place where a token begins, with the longest one.
-func (m *tokenMatcher) places(text string) (found []place) {
+func (m *Matcher) places(text string) (found []place) {
 	if len(m.tokens) == 0 {
 		return nil
 	}
@@ -133,12 +134,12 @@ func (m *tokenMatcher) places(text string) (found []place) {
 	return found
 }
 
-// split calls, in the order of the text, plain for each stretch without added tokens (with its offset in text) and
+// Split calls, in the order of the text, plain for each stretch without added tokens (with its offset in text) and
 // added for each added token: the first that begins, and of those that begin together the longest. As in the original
 // library, a match inside white space that belongs to another match still counts. Tokens that skip reports true for
 // are left in the text.
-func (m *tokenMatcher) split(
-	text string, skip func(addedToken) bool, plain func(stretch string, offset int), added func(id int32),
+func (m *Matcher) Split(
+	text string, skip func(Token) bool, plain func(stretch string, offset int), added func(id int32),
 ) {
 	done, from := 0, 0
 	stripped := 0 // the end of the last white space that RStrip included; no run is scanned twice

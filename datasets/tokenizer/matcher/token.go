@@ -1,12 +1,12 @@
-package tokenizer
+package matcher
 
 import (
 	"unicode"
 	"unicode/utf8"
 )
 
-// addedToken is a token that is found in the text before the model sees it, such as </s> or <|im_start|>.
-type addedToken struct {
+// Token is a token that is found in the text before the model sees it, such as </s> or <|im_start|>.
+type Token struct {
 	ID         int64  `json:"id"`
 	Content    string `json:"content"`
 	SingleWord bool   `json:"single_word"` // matches only where no word character is beside it
@@ -21,17 +21,17 @@ type addedToken struct {
 // wordBefore reports whether text ends with a word character.
 func wordBefore(text string) bool {
 	r, _ := utf8.DecodeLastRuneInString(text)
-	return text != "" && isWord(r)
+	return text != "" && IsWord(r)
 }
 
 // wordAfter reports whether text begins with a word character.
 func wordAfter(text string) bool {
 	r, _ := utf8.DecodeRuneInString(text)
-	return text != "" && isWord(r)
+	return text != "" && IsWord(r)
 }
 
-// isWord reports whether a character is a word character, the \w of regular expressions over Unicode.
-func isWord(r rune) bool {
+// IsWord reports whether a character is a word character, the \w of regular expressions over Unicode.
+func IsWord(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.Is(unicode.Nd, r) || unicode.Is(unicode.Nl, r) ||
 		unicode.Is(unicode.Pc, r) || unicode.Is(unicode.Other_Alphabetic, r) || unicode.Is(unicode.Join_Control, r)
 }
