@@ -109,7 +109,7 @@ func (s Step) mostLayers(room int64) (bytes int64, setting string) {
 			return bytes, first + "-set=selected_layers=down_proj"
 		}
 	}
-	layers := s.network.NumHiddenLayers
+	layers, all := s.network.NumHiddenLayers, true
 	var names []string
 	count := 0
 	for i := layers - 1; i >= 0; i-- {
@@ -122,6 +122,7 @@ func (s Step) mostLayers(room int64) (bytes int64, setting string) {
 			}
 		}
 		if 4*(bytes+more) > room {
+			all = false
 			break
 		}
 		if len(layer) > 0 {
@@ -129,7 +130,7 @@ func (s Step) mostLayers(room int64) (bytes int64, setting string) {
 		}
 		bytes += more
 	}
-	if count == 0 {
+	if count == 0 || all { // none fits, or nothing has to go
 		return 0, ""
 	}
 	return bytes, fmt.Sprintf("%s-set='selected_layers=[%s]', the last %d of %d layers, the most that fit", first,

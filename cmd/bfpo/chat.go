@@ -20,8 +20,6 @@ const chatHelp = `/compare DIR  let a second model answer too (a folder, a .gguf
 /new          start a new conversation
 /quit         leave (the end of input does the same)`
 
-const chatPrompt = "> "
-
 // speaker is one model in a conversation, with its own history.
 type speaker struct {
 	name string

@@ -11,6 +11,8 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/track"
 )
 
+const chatPrompt = "> "
+
 // console reads lines from a terminal, with arrow keys, editing and a history of earlier lines.
 type console struct {
 	in     *os.File

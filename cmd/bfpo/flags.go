@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -119,7 +120,8 @@ func (o *options) printUsage() error {
 	if o.command.args != "" {
 		line += " " + o.command.args
 	}
-	about, err := o.command.describe()
+	c := o.command
+	about, err := describe(c.summary, c.example, c.reads, c.writes)
 	if err != nil {
 		return err
 	}
@@ -211,6 +213,57 @@ func (o *options) log() *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return track.NewLogger(o.std.err)
+}
+
+// command is one entry of the command table. Its function run declares the command's own flags, parses args and does
+// the work.
+type command struct {
+	name     string
+	args     string // what follows the flags, for the help text
+	summary  string // one phrase for the help text
+	example  string // one line for the shell
+	recipe   string // the default of -config
+	fillsOut bool   // the command writes files to -out; otherwise -out gets a copy of the printed output
+
+	stepwise    bool // after Ctrl-C the command ends the step that it is in, and saves
+	endsAnswers bool // the command handles Ctrl-C itself
+
+	reads, writes fieldList // JSON on standard input and output
+	run           func(ctx context.Context, o *options, args []string) error
+}
+
+// commandName splits the program's arguments into the command and its own arguments. Flags without a command belong to
+// the quickstart.
+func commandName(args []string) (name string, rest []string) {
+	switch {
+	case len(args) == 0:
+		return "quickstart", nil
+	case !strings.HasPrefix(args[0], "-"):
+		return args[0], args[1:]
+	}
+	switch args[0] {
+	case "-h", "-help", "--help":
+		return "help", args[1:]
+	case "-version", "--version":
+		return "--version", args[1:]
+	}
+	return "quickstart", args
+}
+
+// findCommand finds a command by its name. The error of an unknown one names the nearest.
+func findCommand(all []command, name string) (command, error) {
+	names := []string{"help"}
+	for _, c := range all {
+		if c.name == name {
+			return c, nil
+		}
+		names = append(names, c.name)
+	}
+	near := ""
+	if n := usage.Nearest(name, names); n != "" {
+		near = fmt.Sprintf(", did you mean %q", n)
+	}
+	return command{}, usage.Errorf("unknown command %q%s; `bfpo help` lists all commands", name, near)
 }
 
 // stdio holds the standard streams of a command.

@@ -4,8 +4,9 @@
 // The work is done by the packages below bfpo. This package reads flags and recipes, prints results and turns errors
 // into messages and exit codes. It refuses unknown commands and flags, and names the nearest one.
 //
-// Files: main.go is the table of commands, flags.go the flags that all commands share, runtime.go opens devices and
-// models, command.go describes a command, interrupt.go handles Ctrl-C, and each of the other files is one command or the part that some commands share.
+// Files: main.go is the table of commands, flags.go the flags that all commands share, describe.go the help of a
+// command, runtime.go opens devices and models, interrupt.go handles Ctrl-C, and each of the other files is one command
+// or the part that some commands share.
 package main
 
 import (

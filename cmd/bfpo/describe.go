@@ -1,65 +1,12 @@
 package main
 
 import (
-	"context"
 	"embed"
 	"fmt"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/fields"
-	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
-
-// command is one entry of the command table. Its function run declares the command's own flags, parses args and does
-// the work.
-type command struct {
-	name     string
-	args     string // what follows the flags, for the help text
-	summary  string // one phrase for the help text
-	example  string // one line for the shell
-	recipe   string // the default of -config
-	fillsOut bool   // the command writes files to -out; otherwise -out gets a copy of the printed output
-
-	stepwise    bool // after Ctrl-C the command ends the step that it is in, and saves
-	endsAnswers bool // the command handles Ctrl-C itself
-
-	reads, writes fieldList // JSON on standard input and output
-	run           func(ctx context.Context, o *options, args []string) error
-}
-
-// commandName splits the program's arguments into the command and its own arguments. Flags without a command belong to
-// the quickstart.
-func commandName(args []string) (name string, rest []string) {
-	switch {
-	case len(args) == 0:
-		return "quickstart", nil
-	case !strings.HasPrefix(args[0], "-"):
-		return args[0], args[1:]
-	}
-	switch args[0] {
-	case "-h", "-help", "--help":
-		return "help", args[1:]
-	case "-version", "--version":
-		return "--version", args[1:]
-	}
-	return "quickstart", args
-}
-
-// findCommand finds a command by its name. The error of an unknown one names the nearest.
-func findCommand(all []command, name string) (command, error) {
-	names := []string{"help"}
-	for _, c := range all {
-		if c.name == name {
-			return c, nil
-		}
-		names = append(names, c.name)
-	}
-	near := ""
-	if n := usage.Nearest(name, names); n != "" {
-		near = fmt.Sprintf(", did you mean %q", n)
-	}
-	return command{}, usage.Errorf("unknown command %q%s; `bfpo help` lists all commands", name, near)
-}
 
 // capitalized returns a phrase as the beginning of a sentence.
 func capitalized(phrase string) string { return strings.ToUpper(phrase[:1]) + phrase[1:] }
@@ -67,13 +14,13 @@ func capitalized(phrase string) string { return strings.ToUpper(phrase[:1]) + ph
 // fieldList returns the fields of JSON that a command reads or writes; nil for a command without.
 type fieldList func() ([]fields.Field, error)
 
-// describe returns the command's summary, example and JSON.
-func (c command) describe() (string, error) {
-	text := fmt.Sprintf("%s.\n\nExample:\n  %s\n", capitalized(c.summary), c.example)
+// describe returns what a command does, an example, and the JSON that it reads and writes.
+func describe(summary, example string, reads, writes fieldList) (string, error) {
+	text := fmt.Sprintf("%s.\n\nExample:\n  %s\n", capitalized(summary), example)
 	for _, part := range []struct {
 		title string
 		list  fieldList
-	}{{"JSON in", c.reads}, {"JSON out", c.writes}} {
+	}{{"JSON in", reads}, {"JSON out", writes}} {
 		if part.list == nil {
 			continue
 		}
