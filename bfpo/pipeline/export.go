@@ -20,8 +20,9 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
-// Export writes the model that c names as a Hugging Face folder, with weights in torch_dtype and a model card. If c names
-// a checkpoint of a training run, Export merges the masters of the checkpoint into the model that the run started from.
+// Export writes the model that c names as a Hugging Face folder, with weights in torch_dtype and a model card. If c
+// names a checkpoint of a training run, Export merges the masters of the checkpoint into the model that the run started
+// from.
 // A folder that holds files is a usage error, unless the recipe overwrites it. version is the program's, for the card.
 func Export(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub, log *slog.Logger, version string) error {
 	if files, err := os.ReadDir(dir); err == nil && len(files) > 0 && !c.OverwriteOutputDir {

@@ -37,6 +37,11 @@ type Plan struct {
 	FLOPs      float64 `json:"flops_per_step"`
 	Compile    float64 `json:"compile_seconds"`
 	Steps      int     `json:"steps,omitempty"` // when the data can be read
+	PerEpoch   int     `json:"steps_per_epoch,omitempty"`
+	// Hours is an estimate for one epoch from FLOPs, which count every row as full: at most about so long.
+	Hours float64 `json:"hours_per_epoch,omitempty"`
+	// StepSeconds is the same estimate for one step.
+	StepSeconds float64 `json:"seconds_per_step,omitempty"`
 
 	Stage     string `json:"stage"`
 	Model     string `json:"model"`
@@ -51,6 +56,8 @@ type Plan struct {
 	Float32  float64  `json:"float32_share,omitempty"`
 	Remedies []string `json:"remedies,omitempty"` // settings that would make it fit
 	Notes    []string `json:"notes,omitempty"`
+
+	Speed *Speed `json:"speed,omitempty"` // what the estimates assume
 
 	Memory   report.Memory     `json:"-"`
 	Programs []device.Compiled `json:"-"` // grads, apply
@@ -78,6 +85,16 @@ func New(ctx context.Context, rt models.Runtime, c recipe.Config) (p Plan, err e
 	p.Devices, p.Mesh = s.Stepper.Mesh().Devices(), s.Stepper.Mesh().String()
 	p.Rows, p.Length = shape.Rows, shape.Length
 	p.readPrograms(s, c)
+	if err := ctx.Err(); err != nil { // a signal during the compilation
+		return p, err
+	}
+	if p.FLOPs > 0 { // the Go backend does not count them
+		speed, err := measureSpeed(rt.Device, c.ComputeDType(rt.Device.FastBF16()))
+		if err != nil {
+			return p, err
+		}
+		p.estimateTime(speed)
+	}
 	p.Fits = s.Fits()
 	if !p.Fits {
 		p.Remedies = s.Remedies()
@@ -102,7 +119,7 @@ func (p *Plan) outline(
 		if err != nil {
 			return network, shape, err
 		}
-		p.Steps = in.Count.Total
+		p.Steps, p.PerEpoch = in.Count.Total, in.Count.PerEpoch
 		return in.Checkpoint.Config, in.Shapes[len(in.Shapes)-1], in.Close()
 	}
 	if network, err = p.network(ctx, rt, c); err != nil {
@@ -187,6 +204,15 @@ func (p *Plan) readPrograms(s Step, c recipe.Config) {
 	}
 	p.FLOPs = float64(p.Devices) * (float64(calls)*grads.Work.FLOPs() + apply.Work.FLOPs())
 	p.Attention, p.Float32 = attentionKind(grads.Work), float32Share(grads.Work)
+}
+
+// estimateTime estimates how long a step and an epoch take on devices of this speed.
+func (p *Plan) estimateTime(s Speed) {
+	p.Speed = &s
+	if s.FLOPS > 0 {
+		p.StepSeconds = p.FLOPs / float64(p.Devices) / s.FLOPS
+		p.Hours = p.StepSeconds * float64(p.PerEpoch) / 3600
+	}
 }
 
 // attentionKind describes how a program computes attention.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/track"
@@ -38,14 +39,18 @@ func (s Step) Remedies() []string {
 	base, masters := resident.Base, resident.Masters
 	o := offers{room: s.Memory.Available - Reserve}
 	activations := s.Memory.Peak - base - 4*masters
-	if length := s.recipe.MaxLength / 2; s.recipe.Objective != "sft" && length > 0 {
-		o.add(base+4*masters+activations/2, "-set=max_length=%d", length)
+	if length := s.longestLength(o.room-base-4*masters, activations); length > 0 {
+		share := float64(length) / float64(s.recipe.MaxLength)
+		o.add(base+4*masters+int64(share*float64(activations)), "-set=max_length=%d", length)
 	}
-	if !s.recipe.BF16 && s.recipe.TorchDType != "bfloat16" {
+	half := s.recipe.BF16 || s.recipe.TorchDType == "bfloat16" // the base is in bfloat16 already
+	if !half {
 		o.add(base/2+4*masters+activations, "-set=bf16=true")
 	}
-	if bytes, setting := s.fewerLayers(); bytes > 0 {
+	if bytes, setting := s.mostLayers(o.room - base - activations); bytes > 0 {
 		o.add(base+4*bytes+activations, "%s", setting)
+	} else if bytes, setting := s.mostLayers(o.room - base/2 - activations); bytes > 0 && !half {
+		o.add(base/2+4*bytes+activations, "-set=bf16=true %s", setting)
 	}
 	whole := wholeBytes(s.Stepper.Base()) + 4*wholeBytes(s.Stepper.Masters)
 	for _, n := range []int64{2, 4, 8} {
@@ -76,23 +81,60 @@ func (o *offers) add(bytes int64, format string, args ...any) {
 	}
 }
 
-// fewerLayers returns a setting that trains fewer weights, and the bytes of its masters on each device, or 0 if there
-// is none.
-func (s Step) fewerLayers() (bytes int64, setting string) {
+// longestLength returns the largest max_length, a multiple of 32, whose activations fit in a room, or 0 if there is
+// none below the present one. Activations are taken in proportion to the length.
+func (s Step) longestLength(room, activations int64) int {
+	if s.recipe.Objective == "sft" || room <= 0 || activations <= 0 {
+		return 0
+	}
+	length := int(float64(s.recipe.MaxLength)*float64(room)/float64(activations)) / 32 * 32
+	if length >= s.recipe.MaxLength {
+		return 0
+	}
+	return length
+}
+
+// mostLayers returns the setting that trains the most of the last layers whose masters, moments and gradients fit in a
+// room, and the bytes of the masters on each device, or 0 if not even one layer fits. If the recipe trains all weights,
+// the setting trains down_proj.
+func (s Step) mostLayers(room int64) (bytes int64, setting string) {
 	shards := int64(1)
 	if mesh := s.Stepper.Mesh(); mesh != nil {
 		shards = int64(mesh.Shards)
 	}
+	first, trained := "", func(name string) bool { return slices.Contains(s.Names, name) }
 	if !s.recipe.UseSelective {
-		return selectedBytes(s.network, "down_proj") / shards, "-set=use_selective=true -set=selected_layers=down_proj"
+		first, trained = "-set=use_selective=true ", func(name string) bool { return strings.Contains(name, "down_proj") }
+		if bytes := selectedBytes(s.network, "down_proj") / shards; 4*bytes <= room {
+			return bytes, first + "-set=selected_layers=down_proj"
+		}
 	}
-	n := s.network.NumHiddenLayers / 8
-	var last []string
-	for i := s.network.NumHiddenLayers - n; i < s.network.NumHiddenLayers; i++ {
-		last = append(last, fmt.Sprintf("layers.%d.mlp.down_proj", i))
+	layers, all := s.network.NumHiddenLayers, true
+	var names []string
+	count := 0
+	for i := layers - 1; i >= 0; i-- {
+		var layer []string
+		more := int64(0)
+		for _, spec := range s.network.Tensors() {
+			if strings.Contains(spec.Name, fmt.Sprintf("layers.%d.", i)) && trained(spec.Name) {
+				name := strings.TrimSuffix(strings.TrimPrefix(spec.Name, "model."), ".weight")
+				layer, more = append(layer, name), more+4*spec.Elements()/shards
+			}
+		}
+		if 4*(bytes+more) > room {
+			all = false
+			break
+		}
+		if len(layer) > 0 {
+			names, count = append(layer, names...), count+1
+		}
+		bytes += more
 	}
-	bytes = selectedBytes(s.network, "layers.0.mlp.down_proj") * int64(n) / shards
-	return bytes, fmt.Sprintf("-set='selected_layers=[%s]'", strings.Join(last, ", "))
+	if count == 0 || all { // none fits, or nothing has to go
+		return 0, ""
+	}
+	return bytes, fmt.Sprintf("%s-set='selected_layers=[%s]', the last %d of %d layers, the most that fit", first,
+		strings.Join(names, ", "), count, layers)
 }
 
 // wholeBytes returns the memory of tensors that lie on one device, whatever mesh they are on.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -15,7 +14,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/bfpo-go/bfpo/bfpo"
-	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
@@ -46,20 +44,6 @@ type frontMatter struct {
 	Pipeline  string   `yaml:"pipeline_tag"`
 	Datasets  []string `yaml:"datasets,omitempty"`
 	Tags      []string `yaml:"tags"`
-}
-
-// hubID matches an id on the hub: owner/name.
-var hubID = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$`)
-
-// isHubID reports whether a name is an id on the hub. Names of built-in data and of local files and folders may look
-// like one.
-func isHubID(name string) bool {
-	switch filepath.Ext(name) {
-	case ".json", ".jsonl", ".parquet", ".gz", ".zst", ".gguf":
-		return false
-	}
-	_, err := os.Stat(name)
-	return hubID.MatchString(name) && !strings.HasPrefix(name, recipe.QuickstartPrefix) && err != nil
 }
 
 // WriteCard writes the card to a path, atomically. Beside the card are the model's files or, in the folder of a run,

@@ -117,7 +117,8 @@ func TestCardHasNoPaths(t *testing.T) {
 		t.Fatal(err)
 	}
 	front, body := writeCard(t, Card{
-		Name: "x", Base: model, Datasets: []string{filepath.Join(root, "rows.jsonl"), "../other/pairs.parquet", "org/set@main"},
+		Name: "x", Base: model,
+		Datasets:  []string{filepath.Join(root, "rows.jsonl"), "../other/pairs.parquet", "org/set@main"},
 		Objective: bfpo.Objective{Name: "bfpo", Beta: 0.1, B1: 3, Alpha: 0.5},
 	})
 	if got := front["base_model"]; got != "HuggingFaceTB/SmolLM2-135M-Instruct" {

@@ -73,7 +73,8 @@ all
   unmoved                   12    2.50 ± 0.15    2.50 ± 0.15     0.00 ± 0.00  = same
   few                        9      2.4 ± 0.2     24.4 ± 1.8     +22.0 ± 1.6  too few rows
 `
-	if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), strings.TrimSuffix(b.String(), comparisonNote()+"\n")); diff != "" {
+	got := strings.TrimSuffix(b.String(), comparisonNote()+"\n")
+	if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), got); diff != "" {
 		t.Error(diff)
 	}
 }

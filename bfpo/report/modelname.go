@@ -1,7 +1,9 @@
 package report
 
 import (
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -92,4 +94,18 @@ func RunName(dir string) string {
 		dir = absolute
 	}
 	return filepath.Base(filepath.Dir(dir)) + "-" + filepath.Base(dir)
+}
+
+// hubID matches an id on the hub: owner/name.
+var hubID = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$`)
+
+// isHubID reports whether a name is an id on the hub. Names of built-in data and of local files and folders may look
+// like one.
+func isHubID(name string) bool {
+	switch filepath.Ext(name) {
+	case ".json", ".jsonl", ".parquet", ".gz", ".zst", ".gguf":
+		return false
+	}
+	_, err := os.Stat(name)
+	return hubID.MatchString(name) && !strings.HasPrefix(name, recipe.QuickstartPrefix) && err != nil
 }

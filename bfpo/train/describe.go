@@ -39,8 +39,9 @@ func facts(s *Stage, started time.Time) []report.Fact {
 	if c.UseSelective {
 		which = strings.Join(c.SelectedLayers, ", ")
 	}
+	parameters := track.FormatCount(network.Parameters())
 	list := []report.Fact{
-		{Name: "model", Value: fmt.Sprintf("%s, %s parameters", report.ModelName(c.Model), track.FormatCount(network.Parameters()))},
+		{Name: "model", Value: fmt.Sprintf("%s, %s parameters", report.ModelName(c.Model), parameters)},
 		{Name: "trained", Value: fmt.Sprintf("%s parameters (%.1f %%): %s", track.FormatCount(trained), share, which)},
 		{Name: "objective", Value: describeObjective(c.TrainingObjective())},
 		{Name: "data", Value: describeData(s.Inputs.Sets)},

@@ -14,6 +14,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/report"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/track"
+	"github.com/bfpo-go/bfpo/graph/device"
 )
 
 // Training is one training stage under way, for a program that wants the loop for itself, such as a notebook that draws
@@ -55,18 +56,50 @@ func Begin(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) 
 	return t, nil
 }
 
-// prepare does everything that can fail before the folder is the run's.
+// prepare does everything that can fail before the folder is the run's, and shows its phases.
 func (t *Training) prepare(ctx context.Context, rt models.Runtime, c recipe.Config) error {
-	in, err := data.Open(ctx, rt, c)
+	status := track.NewStatus(rt.Out, t.name)
+	defer status.Close()
+	shown := rt
+	shown.Out = status
+	status.Begin("reading the model's files and the data")
+	in, err := data.Open(ctx, shown, c)
 	if err != nil {
 		return err
 	}
-	if t.loop, err = openInLoop(ctx, rt, c, in, t.dir); err != nil {
+	if t.loop, err = openInLoop(ctx, rt, c, in, t.dir); err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		return errors.Join(err, in.Close())
 	}
-	if t.stage, err = Load(rt, c, in); err != nil {
+	status.Begin(loadingPhase(rt.Device.Platform()))
+	if t.stage, err = Load(shown, c, in); err != nil {
 		return err
 	}
+	t.stage.Out = rt.Out
+	if err := ctx.Err(); err != nil { // a signal during the compilation
+		return err
+	}
+	if c.PrecomputesReference() {
+		status.Begin("computing the reference log-probabilities")
+	}
+	return t.restore(ctx, status)
+}
+
+// loadingPhase names the phase in which the model is loaded and, except on the Go backend, programs are compiled.
+func loadingPhase(platform string) string {
+	if platform == device.PlatformGo {
+		return "loading the model"
+	}
+	return "loading the model and compiling programs (later runs find them in the cache)"
+}
+
+// restore continues from a checkpoint where the recipe says so, and computes the reference once where it says so.
+func (t *Training) restore(ctx context.Context, status *track.Status) error {
+	out := t.stage.Out
+	t.stage.Out = status
+	defer func() { t.stage.Out = out }()
 	checkpoints := filepath.Join(t.dir, rundir.Checkpoints)
 	best, err := resume(t.stage, checkpoints)
 	if err != nil {

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
 
+	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/mistral"
@@ -15,8 +19,6 @@ import (
 const chatHelp = `/compare DIR  let a second model answer too (a folder, a .gguf file or a name)
 /new          start a new conversation
 /quit         leave (the end of input does the same)`
-
-const chatPrompt = "\n> "
 
 // speaker is one model in a conversation, with its own history.
 type speaker struct {
@@ -38,22 +40,75 @@ func runChat(ctx context.Context, o *options, args []string) error {
 	}
 	c := &conversation{options: o, answering: a, system: *system}
 	defer c.close()
+	console, interactive := newConsole(o.std)
+	if !interactive { // Ctrl-C ends the program
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
+		defer stop()
+	}
 	if err := c.join(ctx, o.model); err != nil {
 		return err
 	}
 	fmt.Fprintln(o.std.out, chatHelp)
-	fmt.Fprint(o.std.out, chatPrompt)
+	if interactive {
+		fmt.Fprintln(o.std.out, "Ctrl-C        stop the answer; at the prompt: leave")
+		return c.converse(ctx, console)
+	}
+	fmt.Fprint(o.std.out, "\n"+chatPrompt)
 	for line, err := range lines(ctx, o.std.in) {
 		if err != nil {
 			return err
 		}
-		if done, err := c.turn(ctx, strings.TrimSpace(line)); done || err != nil {
+		if done, err := c.turn(ctx, o.std.out, strings.TrimSpace(line)); done || err != nil {
 			return err
 		}
-		fmt.Fprint(o.std.out, chatPrompt)
+		fmt.Fprint(o.std.out, "\n"+chatPrompt)
 	}
 	fmt.Fprintln(o.std.out)
 	return nil
+}
+
+// converse answers the lines that the user types at a terminal. Ctrl-C during an answer stops the answer.
+func (c *conversation) converse(ctx context.Context, console *console) error {
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
+	for {
+		fmt.Fprintln(c.std.out)
+		line, err := console.readLine(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		answering, stop := stopOn(ctx, interrupts)
+		text := track.NewWrapper(c.std.out, console.width())
+		done, err := c.turn(answering, text, strings.TrimSpace(line))
+		stopped := answering.Err() != nil && ctx.Err() == nil
+		stop()
+		if err = errors.Join(err, text.Flush()); stopped {
+			fmt.Fprintln(c.std.out, "\n(stopped)")
+			continue
+		}
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+// stopOn returns a context that ends at the next signal. Call stop to release it.
+func stopOn(ctx context.Context, signals <-chan os.Signal) (stopped context.Context, stop func()) {
+	stopped, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-signals:
+			cancel()
+		case <-stopped.Done():
+		}
+	}()
+	return stopped, func() { cancel(); <-ended }
 }
 
 // conversation is a chat with one model, or with two at once.
@@ -66,7 +121,7 @@ type conversation struct {
 
 // turn handles one line of the user, a command or a message. If the second model cannot be loaded, turn prints why, and
 // the conversation continues without it.
-func (c *conversation) turn(ctx context.Context, line string) (done bool, err error) {
+func (c *conversation) turn(ctx context.Context, out io.Writer, line string) (done bool, err error) {
 	command, argument, _ := strings.Cut(line, " ")
 	switch {
 	case line == "":
@@ -80,22 +135,22 @@ func (c *conversation) turn(ctx context.Context, line string) (done bool, err er
 		return false, nil
 	case command == "/compare":
 		if err := c.join(ctx, strings.TrimSpace(argument)); err != nil {
-			fmt.Fprintln(c.std.out, err)
+			fmt.Fprintln(out, err)
 		}
 		return false, nil
 	case strings.HasPrefix(command, "/"):
-		fmt.Fprintf(c.std.out, "unknown command %s\n%s\n", command, chatHelp)
+		fmt.Fprintf(out, "unknown command %s\n%s\n", command, chatHelp)
 		return false, nil
 	}
 	for _, s := range c.speakers {
 		if len(c.speakers) > 1 {
-			fmt.Fprintf(c.std.out, "\n[%s]\n", s.name)
+			fmt.Fprintf(out, "\n[%s]\n", s.name)
 		}
-		err := s.reply(ctx, c.std.out, line, c)
+		err := s.reply(ctx, out, line, c)
 		if ctx.Err() != nil {
 			return false, err
 		} else if err != nil {
-			fmt.Fprintf(c.std.out, "%v\n(/new starts a new conversation)\n", err)
+			fmt.Fprintf(out, "%v\n(/new starts a new conversation)\n", err)
 		}
 	}
 	return false, nil
@@ -123,7 +178,8 @@ func (c *conversation) join(ctx context.Context, model string) error {
 	return nil
 }
 
-// reply prints the answer to a line while it is generated, and adds both to the history.
+// reply prints the answer to a line while it is generated, and adds both to the history; of an answer that is stopped,
+// what there is of it.
 func (s *speaker) reply(ctx context.Context, out io.Writer, line string, c *conversation) error {
 	if len(s.history) == 0 && c.system != "" {
 		s.history = append(s.history, chat.Message{Role: "system", Content: c.system})
@@ -147,11 +203,11 @@ func (s *speaker) reply(ctx context.Context, out io.Writer, line string, c *conv
 	})
 	show(stream.Flush())
 	fmt.Fprintln(out)
-	if err != nil {
-		return err
+	text := strings.TrimSpace(answer.String())
+	if err == nil || ctx.Err() != nil && text != "" {
+		s.history = append(asked, chat.Message{Role: "assistant", Content: text})
 	}
-	s.history = append(asked, chat.Message{Role: "assistant", Content: strings.TrimSpace(answer.String())})
-	return nil
+	return err
 }
 
 // leave frees the model of the speaker.

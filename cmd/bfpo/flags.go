@@ -57,7 +57,10 @@ func newOptions(std stdio, c command) *options {
 	if c.fillsOut {
 		out = "output `folder`"
 	}
-	if c.fillsOut && c.name != "export" {
+	switch {
+	case c.name == "init":
+		out += " (default: the working directory)"
+	case c.fillsOut && c.name != "export":
 		out += " (default runs/NAME)"
 	}
 	o.set.SetOutput(io.Discard) // parseFlags prints better messages
@@ -97,7 +100,9 @@ func (o *options) parseFlags(args []string) (others []string, err error) {
 		err := o.set.Parse(args)
 		switch {
 		case errors.Is(err, flag.ErrHelp):
-			o.printUsage()
+			if err := o.printUsage(); err != nil {
+				return nil, err
+			}
 			return nil, errHelp
 		case err != nil:
 			return nil, usage.Errorf("%v%s; see %s -h", err, o.nearestFlag(err), o.set.Name())
@@ -109,15 +114,21 @@ func (o *options) parseFlags(args []string) (others []string, err error) {
 	}
 }
 
-// printUsage prints the summary and all flags of the command.
-func (o *options) printUsage() {
+// printUsage prints what the command does, an example, the JSON that it reads and writes, and all flags.
+func (o *options) printUsage() error {
 	line := o.set.Name() + " [flags]"
 	if o.command.args != "" {
 		line += " " + o.command.args
 	}
-	fmt.Fprintf(o.std.out, "Usage: %s\n\n%s\n\nFlags:\n", line, o.command.summary)
+	c := o.command
+	about, err := describe(c.summary, c.example, c.reads, c.writes)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(o.std.out, "Usage: %s\n\n%s\nFlags:\n", line, about)
 	o.set.SetOutput(o.std.out)
 	o.set.PrintDefaults()
+	return nil
 }
 
 // setUp starts the profile and the copy of the output, if flags ask for them.
@@ -162,22 +173,27 @@ func (o *options) nearestFlag(err error) string {
 	return ""
 }
 
+// given reports whether a flag stands on the command line.
+func (o *options) given(name string) bool {
+	found := false
+	o.set.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
+}
+
 // recipe loads the recipe of -config. The keys of -set override it, and so do the flags that stand for a key.
 func (o *options) recipe() (recipe.Config, error) {
 	var typed []recipe.Flag
-	given := map[string]bool{}
-	o.set.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	for _, f := range []struct{ flag, key, value string }{
 		{"platform", "platform", o.platform}, {"model", "model_name_or_path", o.model}, {"out", "output_dir", o.out},
 		{"prompts", "redteam_prompts", o.prompts}, {"judge", "redteam_judge", o.judge},
 	} {
-		if given[f.flag] || f.value != "" { // chat sets the model without the flag
+		if o.given(f.flag) || f.value != "" { // chat sets the model without the flag
 			typed = append(typed, recipe.Flag{
 				Key: f.key, Value: quoted(f.value), Typed: fmt.Sprintf("-%s=%s", f.flag, f.value),
 			})
 		}
 	}
-	if given["devices"] {
+	if o.given("devices") {
 		value := strconv.Itoa(o.devices)
 		typed = append(typed, recipe.Flag{Key: "devices", Value: value, Typed: "-devices=" + value})
 	}
@@ -205,9 +221,49 @@ type command struct {
 	name     string
 	args     string // what follows the flags, for the help text
 	summary  string // one phrase for the help text
+	example  string // one line for the shell
 	recipe   string // the default of -config
 	fillsOut bool   // the command writes files to -out; otherwise -out gets a copy of the printed output
-	run      func(ctx context.Context, o *options, args []string) error
+
+	stepwise    bool // after Ctrl-C the command ends the step that it is in, and saves
+	endsAnswers bool // the command handles Ctrl-C itself
+
+	reads, writes fieldList // JSON on standard input and output
+	run           func(ctx context.Context, o *options, args []string) error
+}
+
+// commandName splits the program's arguments into the command and its own arguments. Flags without a command belong to
+// the quickstart.
+func commandName(args []string) (name string, rest []string) {
+	switch {
+	case len(args) == 0:
+		return "quickstart", nil
+	case !strings.HasPrefix(args[0], "-"):
+		return args[0], args[1:]
+	}
+	switch args[0] {
+	case "-h", "-help", "--help":
+		return "help", args[1:]
+	case "-version", "--version":
+		return "--version", args[1:]
+	}
+	return "quickstart", args
+}
+
+// findCommand finds a command by its name. The error of an unknown one names the nearest.
+func findCommand(all []command, name string) (command, error) {
+	names := []string{"help"}
+	for _, c := range all {
+		if c.name == name {
+			return c, nil
+		}
+		names = append(names, c.name)
+	}
+	near := ""
+	if n := usage.Nearest(name, names); n != "" {
+		near = fmt.Sprintf(", did you mean %q", n)
+	}
+	return command{}, usage.Errorf("unknown command %q%s; `bfpo help` lists all commands", name, near)
 }
 
 // stdio holds the standard streams of a command.

@@ -9,21 +9,6 @@ import (
 	"time"
 )
 
-func TestHelp(t *testing.T) {
-	for _, c := range commands() {
-		if out := mustCall(t, "", "help"); !strings.Contains(out, c.name) {
-			t.Errorf("help lacks %s:\n%s", c.name, out)
-		}
-		out := mustCall(t, "", c.name, "-h")
-		for _, name := range []string{"-platform", "-devices", "-config", "-set", "-out", "-model", "-profile", "-q", "-v"} {
-			if !strings.Contains(out, "\n  "+name+" ") && !strings.Contains(out, "\n  "+name+"\t") {
-				t.Errorf("%s -h lacks %s:\n%s", c.name, name, out)
-			}
-		}
-	}
-	mustCall(t, "", "-h")
-}
-
 func TestVersion(t *testing.T) {
 	out := mustCall(t, "", "version", "-platform=go")
 	for _, text := range []string{"bfpo ", "go1.", "platform  go", "backend ", "devices   1"} {

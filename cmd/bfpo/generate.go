@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -54,12 +56,13 @@ func (a *answering) check() error {
 func runGenerate(ctx context.Context, o *options, args []string) error {
 	a := o.answering(256, 0)
 	prompt := o.set.String("prompt", "",
-		"`text` to continue, without a template; without this flag, prompts are JSON lines on standard input:\n"+
-			datasets.PromptForms)
+		"`text` of one user message, or to continue if the model has no chat template; without this flag, prompts are\n"+
+			"JSON lines on standard input: "+datasets.PromptForms)
+	raw := o.set.Bool("raw", false, "continue the text of -prompt as it stands, without the chat template")
 	if err := o.parse(args); err != nil {
 		return err
 	}
-	if err := a.check(); err != nil {
+	if err := errors.Join(a.check(), o.checkPrompt(*prompt, *raw)); err != nil {
 		return err
 	}
 	m, err := o.load(ctx)
@@ -70,7 +73,7 @@ func runGenerate(ctx context.Context, o *options, args []string) error {
 	g := mistral.NewGenerator(m.Device, m.Config, m.Base, nil, m.config.ComputeDType(m.Device.FastBF16()))
 	defer g.Close()
 	if *prompt != "" {
-		ids, err := m.promptIDs(datasets.Prompt{Text: *prompt})
+		ids, err := m.promptIDs(m.prompt(*prompt, *raw))
 		if err != nil {
 			return fmt.Errorf("-prompt: %w", err)
 		}
@@ -95,6 +98,25 @@ func runGenerate(ctx context.Context, o *options, args []string) error {
 		}
 	}
 	return nil
+}
+
+// checkPrompt refuses a -prompt without text, and -raw without -prompt.
+func (o *options) checkPrompt(prompt string, raw bool) error {
+	switch {
+	case prompt == "" && o.given("prompt"):
+		return usage.Errorf("-prompt is empty: give a text, or leave the flag out and give JSON lines on standard input")
+	case prompt == "" && raw:
+		return usage.Errorf("-raw is for -prompt; on standard input, {\"prompt\": \"…\"} is continued as it stands")
+	}
+	return nil
+}
+
+// prompt returns the prompt of a text: one user message, if the model has a chat template and the text is not raw.
+func (m loaded) prompt(text string, raw bool) datasets.Prompt {
+	if raw || m.language.UsesDefaultTemplate {
+		return datasets.Prompt{Text: text}
+	}
+	return datasets.Prompt{Messages: []chat.Message{{Role: "user", Content: text}}}
 }
 
 // promptIDs returns the token ids of a prompt. A prompt that leaves no room for an answer is an error.

@@ -4,8 +4,9 @@
 // The work is done by the packages below bfpo. This package reads flags and recipes, prints results and turns errors
 // into messages and exit codes. It refuses unknown commands and flags, and names the nearest one.
 //
-// Files: main.go is the table of commands, flags.go the flags that all commands share, runtime.go opens devices and
-// models, and each of the other files is one command or the part that some commands share.
+// Files: main.go is the table of commands, flags.go the flags that all commands share, describe.go the help of a
+// command, runtime.go opens devices and models, interrupt.go handles Ctrl-C, and each of the other files is one command
+// or the part that some commands share.
 package main
 
 import (
@@ -14,46 +15,73 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"strings"
-	"syscall"
 
+	"github.com/bfpo-go/bfpo/bfpo/bench"
+	"github.com/bfpo-go/bfpo/bfpo/plan"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 // commands returns the table of commands in the order of the help text.
-func commands() []command {
+func commands() []command { return append(runCommands(), toolCommands()...) }
+
+// runCommands returns the commands that train, evaluate and compare.
+func runCommands() []command {
 	return []command{
 		{name: "quickstart", summary: "train and evaluate a small real model on built-in rows (the default command)",
-			recipe: "quickstart", fillsOut: true, run: runPipeline},
-		{name: "sft", summary: "run one supervised stage of a recipe", fillsOut: true, run: runSFT},
-		{name: "train", summary: "run one preference stage of a recipe", fillsOut: true, run: runTrain},
+			example: "bfpo quickstart -set=learning_rate=1e-5", recipe: "quickstart", fillsOut: true, stepwise: true,
+			run: runPipeline},
+		{name: "init", summary: "write a recipe, mine.yaml, and thirty example rows to begin with",
+			example: "bfpo init && bfpo run -config=mine.yaml", fillsOut: true, run: runInit},
+		{name: "sft", summary: "run one supervised stage of a recipe",
+			example: "bfpo sft -config=sft.yaml -out=runs/sft", fillsOut: true, stepwise: true, run: runSFT},
+		{name: "train", summary: "run one preference stage of a recipe",
+			example: "bfpo train -config=safety.yaml -out=runs/safety", fillsOut: true, stepwise: true, run: runTrain},
 		{name: "run", summary: "run all stages of a recipe, each on the model of the stage before",
-			fillsOut: true, run: runPipeline},
+			example: "bfpo run -config=tiny", fillsOut: true, stepwise: true, run: runPipeline},
 		{name: "redteam", summary: "train on judged pairs of the model's own answers, and measure it before and after",
-			fillsOut: true, run: runRedTeam},
-		{name: "eval", summary: "evaluate a model on tasks of lm-evaluation-harness", fillsOut: true, run: runEval},
+			example: "bfpo redteam -config=tiny/redteam", fillsOut: true, stepwise: true, run: runRedTeam},
+		{name: "eval", summary: "evaluate a model on tasks of lm-evaluation-harness",
+			example: "bfpo eval -model=tiny -tasks=truthfulqa_mc1 -limit=20 -out=runs/eval", fillsOut: true, run: runEval},
 		{name: "compare", args: "DIR DIR...", summary: "compare evaluations or runs in a table and on a page",
-			fillsOut: true, run: runCompare},
-		{name: "data", summary: "read, check and show the rows that a recipe would train on", run: runData},
+			example: "bfpo compare runs/quickstart", fillsOut: true, run: runCompare},
+	}
+}
+
+// toolCommands returns the commands for rows, text and models.
+func toolCommands() []command {
+	return []command{
+		{name: "data", summary: "read, check and show the rows that a recipe would train on",
+			example: "bfpo data -config=tiny -json", writes: dataFields, run: runData},
 		{name: "plan", summary: "print the memory and arithmetic that training needs, also on GPUs that you do not have",
-			run: runPlan},
-		{name: "generate", summary: "generate answers to prompts", run: runGenerate},
-		{name: "chat", summary: "chat with a model, or with two models side by side", run: runChat},
-		{name: "score", summary: "compute log-probabilities of responses, JSON lines in and out", run: runScore},
-		{name: "tokenize", summary: "convert text to token ids or back, JSON lines in and out", run: runTokenize},
-		{name: "render", summary: "render messages with the chat template, JSON lines in and out", run: runRender},
-		{name: "bench", summary: "time the training step on a file of pairs", recipe: "bench", run: runBench},
+			example: "bfpo plan -config=zephyr-7b/bfpo -platform=cuda -gpu=h100", writes: plan.Fields, run: runPlan},
+		{name: "generate", summary: "generate answers to prompts",
+			example: "bfpo generate -model=tiny -prompt='How do I boil an egg?'", reads: promptFields,
+			writes: own("answerLine"), run: runGenerate},
+		{name: "chat", summary: "chat with a model, or with two models side by side",
+			example: "bfpo chat -model=tiny", endsAnswers: true, run: runChat},
+		{name: "score", summary: "compute log-probabilities of responses, JSON lines in and out",
+			example: `echo '{"prompt": "Two and two is", "response": " four"}' | bfpo score -model=tiny`,
+			reads:   own("scoreInput"), writes: own("scoreLine"), run: runScore},
+		{name: "tokenize", summary: "convert text to token ids or back, JSON lines in and out",
+			example: `echo '{"text": "Hello"}' | bfpo tokenize -model=tiny`,
+			reads:   own("textObject"), writes: own("idsObject"), run: runTokenize},
+		{name: "render", summary: "render messages with the chat template, JSON lines in and out",
+			example: `echo '{"messages": [{"role": "user", "content": "Hi"}]}' | bfpo render -model=tiny`,
+			reads:   own("messagesObject"), writes: own("renderedObject"), run: runRender},
+		{name: "bench", summary: "time the training step on a file of pairs",
+			example: "bfpo bench -pairs=pairs.jsonl -batch=2 -model=tiny", recipe: "bench", writes: bench.Fields, run: runBench},
 		{name: "export", summary: "write a model, run or checkpoint as a Hugging Face folder",
-			fillsOut: true, run: runExport},
-		{name: "version", summary: "print the version, backend, plugin and devices", run: runVersion},
+			example: "bfpo export -model=runs/mine -out=exported", fillsOut: true, run: runExport},
+		{name: "version", summary: "print the version, backend, plugin and devices",
+			example: "bfpo version", run: runVersion},
 	}
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, stdio{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:]))
+	std := stdio{os.Stdin, os.Stdout, os.Stderr}
+	name, _ := commandName(os.Args[1:])
+	c, _ := findCommand(commands(), name) // run reports an unknown command
+	os.Exit(run(untilInterrupted(std.err, c), std, os.Args[1:]))
 }
 
 // Exit codes, a promise to users.
@@ -66,40 +94,20 @@ const (
 
 // run runs the command that args name and turns its error into one message and an exit code.
 func run(ctx context.Context, std stdio, args []string) int {
-	name := "quickstart"
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		name, args = args[0], args[1:]
-	} else if len(args) > 0 && isHelp(args[0]) {
-		name = "help"
-	}
-	if name == "help" {
-		printHelp(std.out)
+	name, args := commandName(args)
+	switch name {
+	case "help":
+		return exitCode(std.err, runHelp(ctx, std.out, commands(), args))
+	case "--version":
+		fmt.Fprintln(std.out, versionLine())
 		return exitDone
 	}
-	for _, c := range commands() {
-		if c.name == name {
-			o := newOptions(std, c)
-			return exitCode(std.err, errors.Join(c.run(ctx, o, args), o.close()))
-		}
+	c, err := findCommand(commands(), name)
+	if err != nil {
+		return exitCode(std.err, err)
 	}
-	fmt.Fprintf(std.err, "bfpo: unknown command %q%s; `bfpo help` lists all commands\n", name, suggestion(name))
-	return exitUsage
-}
-
-func isHelp(arg string) bool {
-	return arg == "-h" || arg == "-help" || arg == "--help"
-}
-
-// suggestion returns a question that names the command most like name, or nothing if none is.
-func suggestion(name string) string {
-	names := make([]string, 0, len(commands()))
-	for _, c := range commands() {
-		names = append(names, c.name)
-	}
-	if near := usage.Nearest(name, names); near != "" {
-		return fmt.Sprintf(", did you mean %q", near)
-	}
-	return ""
+	o := newOptions(std, c)
+	return exitCode(std.err, errors.Join(c.run(ctx, o, args), o.close()))
 }
 
 // exitCode prints the message of an error and returns its exit code.
@@ -120,12 +128,4 @@ func exitCode(w io.Writer, err error) int {
 	}
 	fmt.Fprintln(w, "bfpo:", err)
 	return exitFailed
-}
-
-func printHelp(w io.Writer) {
-	fmt.Fprint(w, "bfpo makes a chat model safer without making it less helpful.\n\nUsage: bfpo [COMMAND] [flags]\n\n")
-	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.summary)
-	}
-	fmt.Fprint(w, "\nA flag is written -name=value or -name value. `bfpo COMMAND -h` lists the flags of a command.\n")
 }

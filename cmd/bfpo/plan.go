@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/plan"
@@ -38,6 +39,7 @@ func runPlan(ctx context.Context, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
+	var tooLarge []string
 	for _, stage := range stages {
 		p, err := plan.New(ctx, rt, stage)
 		if err != nil {
@@ -51,6 +53,12 @@ func runPlan(ctx context.Context, o *options, args []string) error {
 		if err != nil {
 			return err
 		}
+		if !p.Fits {
+			tooLarge = append(tooLarge, p.Stage)
+		}
+	}
+	if len(tooLarge) > 0 {
+		return fmt.Errorf("stage %s does not fit into the memory of the device", strings.Join(tooLarge, ", "))
 	}
 	return nil
 }
@@ -123,8 +131,9 @@ func printPlan(w io.Writer, p plan.Plan, details bool) {
 		p.FLOPs, 100*p.Float32)
 	row("attention", "%s", p.Attention)
 	if p.Steps > 0 {
-		row("steps", "%d", p.Steps)
+		row("steps", "%d, of them %d in an epoch", p.Steps, p.PerEpoch)
 	}
+	printTime(row, p)
 	for _, note := range p.Notes {
 		row("note", "%s", note)
 	}
@@ -134,6 +143,22 @@ func printPlan(w io.Writer, p plan.Plan, details bool) {
 			printWork(w, c)
 		}
 	}
+}
+
+// printTime prints the estimates of time, and what they assume.
+func printTime(row func(name, format string, args ...any), p plan.Plan) {
+	duration := func(seconds float64) string {
+		return track.FormatDuration(time.Duration(seconds * float64(time.Second)))
+	}
+	switch {
+	case p.StepSeconds == 0:
+		return
+	case p.PerEpoch > 0:
+		row("time", "about %s an epoch, %s a step", duration(3600*p.Hours), duration(p.StepSeconds))
+	default:
+		row("time", "about %s for 1000 steps", duration(1000*p.StepSeconds))
+	}
+	row("", "if every row were full, at %s", p.Speed.Assumption)
 }
 
 // printFit prints whether the plan fits into the memory of the device, if that is known, and else what would make it

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,6 +46,22 @@ func TestPlanText(t *testing.T) {
 		"__cudnn$fmhaScaleBiasSoftmaxBackward(", "matmul(bf16["} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+// A model that is far too large for the machine: the plan is printed, and the exit code is 1.
+func TestPlanDoesNotFit(t *testing.T) {
+	large := regexp.MustCompile(`MemAvailable: +\d{9,} kB`)
+	if info, err := os.ReadFile("/proc/meminfo"); err != nil || large.Match(info) {
+		t.Skip("the memory of this machine is unknown or more than 95 GiB")
+	}
+	r := call(t, "", "plan", "-config=zephyr-7b/bfpo", "-platform=go", "-set=use_selective=false", "-set=bf16=false",
+		"-set=max_length=64", "-set=max_prompt_length=32")
+	r.wants(t, exitFailed, "stage bfpo does not fit into the memory of the device")
+	for _, want := range []string{"WARNING", "does not fit", "-devices=8 -set=mesh=fsdp"} {
+		if !strings.Contains(r.out, want) {
+			t.Errorf("the plan lacks %q:\n%s", want, r.out)
 		}
 	}
 }

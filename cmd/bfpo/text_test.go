@@ -123,7 +123,7 @@ func TestGenerate(t *testing.T) {
 		Stop string
 	}
 	base := []string{"generate", "-model=tiny", "-max-tokens=12"}
-	plain := mustCall(t, "", append(base, "-prompt=Hello")...)
+	plain := mustCall(t, "", append(base, "-prompt=Hello", "-raw")...)
 	in := `{"prompt": "Hello"}` + "\n" + `{"messages": [{"role": "user", "content": "Hi"}]}`
 	lines := objects[answer](t, mustCall(t, in, base...))
 	if len(lines) != 2 || lines[0].Text+"\n" != plain || len(lines[0].IDs) == 0 || len(lines[0].IDs) > 12 {
@@ -211,13 +211,23 @@ func TestExport(t *testing.T) {
 			"chat_template.jinja"} {
 			sameFile(t, filepath.Join(out, "model"), dir, file)
 		}
+		card := string(read(t, filepath.Join(dir, "README.md")))
+		if !strings.Contains(card, "Trained from `tiny` by Bi-Factorial") || strings.Contains(card, filepath.Dir(out)) {
+			t.Errorf("%s: the card\n%s", name, card)
+		}
 	}
 	full := t.TempDir()
 	write(t, filepath.Join(full, "notes.txt"), "mine")
-	call(t, "", "export", "-model=tiny", "-out="+full).wants(t, exitFailed, full)
+	call(t, "", "export", "-model=tiny", "-out="+full).wants(t, exitUsage, full, "overwrite_output_dir=true")
+	call(t, "", "export", "-model=tiny", "-out="+full, "-set=overwrite_output_dir=true").wants(t, exitFailed, full)
 	half := filepath.Join(t.TempDir(), "half")
 	mustCall(t, "", "export", "-model=tiny", "-set=torch_dtype=bfloat16", "-out="+half)
 	if n := len(read(t, filepath.Join(half, "model.safetensors"))); n > 320_000 {
 		t.Errorf("151.9 k parameters as bfloat16 take %d bytes", n)
+	}
+	call(t, "", "export", "-model=tiny", "-out="+half).wants(t, exitUsage, half)
+	mustCall(t, "", "export", "-model=tiny", "-out="+half, "-set=overwrite_output_dir=true")
+	if n := len(read(t, filepath.Join(half, "model.safetensors"))); n < 600_000 {
+		t.Errorf("151.9 k parameters as float32 take %d bytes", n)
 	}
 }

@@ -9,6 +9,27 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/chat"
 )
 
+// textObject is a text as JSON.
+type textObject struct {
+	Text *string `json:"text"`
+}
+
+// idsObject holds token ids as JSON.
+type idsObject struct {
+	IDs []int32 `json:"ids"`
+}
+
+// messagesObject is a dialogue as JSON; its messages have a role and content.
+type messagesObject struct {
+	Messages []chat.Message `json:"messages"`
+}
+
+// renderedObject is a rendered dialogue as JSON.
+type renderedObject struct {
+	Text string  `json:"text"`
+	IDs  []int32 `json:"ids"`
+}
+
 // runTokenize converts text to token ids, or back.
 func runTokenize(ctx context.Context, o *options, args []string) error {
 	special := o.set.Bool("special", true,
@@ -16,7 +37,7 @@ func runTokenize(ctx context.Context, o *options, args []string) error {
 	decode := o.set.Bool("decode", false, `convert {"ids": […]} to {"text": …}`)
 	return o.eachWithLanguage(ctx, args, func(l models.ChatTokenizer, line []byte) (any, error) {
 		if *decode {
-			var in struct{ IDs []int32 }
+			var in idsObject
 			if err := decodeLine(line, &in); err != nil {
 				return nil, err
 			}
@@ -28,20 +49,17 @@ func runTokenize(ctx context.Context, o *options, args []string) error {
 					return nil, fmt.Errorf("token %d is not in the vocabulary of %d", id, l.VocabSize())
 				}
 			}
-			return struct {
-				Text string `json:"text"`
-			}{l.Decode(in.IDs, !*special)}, nil
+			text := l.Decode(in.IDs, !*special)
+			return textObject{&text}, nil
 		}
-		var in struct{ Text *string }
+		var in textObject
 		if err := decodeLine(line, &in); err != nil {
 			return nil, err
 		}
 		if in.Text == nil {
 			return nil, errors.New(`want {"text": …}`)
 		}
-		return struct {
-			IDs []int32 `json:"ids"`
-		}{orEmpty(l.Encode(*in.Text, *special))}, nil
+		return idsObject{orEmpty(l.Encode(*in.Text, *special))}, nil
 	})
 }
 
@@ -49,7 +67,7 @@ func runTokenize(ctx context.Context, o *options, args []string) error {
 func runRender(ctx context.Context, o *options, args []string) error {
 	ask := o.set.Bool("generation-prompt", false, "end with the generation prompt, which asks the model for an answer")
 	return o.eachWithLanguage(ctx, args, func(l models.ChatTokenizer, line []byte) (any, error) {
-		var in struct{ Messages []chat.Message }
+		var in messagesObject
 		if err := decodeLine(line, &in); err != nil {
 			return nil, err
 		}
@@ -60,10 +78,7 @@ func runRender(ctx context.Context, o *options, args []string) error {
 		if err != nil {
 			return nil, err
 		}
-		return struct {
-			Text string  `json:"text"`
-			IDs  []int32 `json:"ids"`
-		}{text, orEmpty(l.Encode(text, false))}, nil
+		return renderedObject{text, orEmpty(l.Encode(text, false))}, nil
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 )
 
 // runVersion prints the version of the program and what it computes on.
@@ -20,7 +21,7 @@ func runVersion(_ context.Context, o *options, args []string) error {
 		return err
 	}
 	defer done()
-	fmt.Fprintf(o.std.out, "bfpo      %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintln(o.std.out, strings.Replace(versionLine(), " ", "      ", 1))
 	fmt.Fprintf(o.std.out, "platform  %s\nbackend   %s\n", rt.Device.Platform(), rt.Device.Describe())
 	if plugin := rt.Device.Plugin(); plugin != "" {
 		fmt.Fprintf(o.std.out, "plugin    %s\n", plugin)
@@ -31,6 +32,11 @@ func runVersion(_ context.Context, o *options, args []string) error {
 	fmt.Fprintf(o.std.out, "fast      %s\n", fastDType(rt.Device.FastBF16()))
 	fmt.Fprintf(o.std.out, "devices   %d\n", rt.Device.NumDevices())
 	return nil
+}
+
+// versionLine names the program's version and what it was built for.
+func versionLine() string {
+	return fmt.Sprintf("bfpo %s (%s, %s/%s)", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // fastDType names the torch_dtype in which matrix products are fastest.

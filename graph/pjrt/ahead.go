@@ -19,6 +19,9 @@ import (
 type target struct {
 	plugin   *library
 	topology unsafe.Pointer
+
+	hidesLines bool // of XLA's log, except errors
+	lines      lineFilter
 }
 
 // stub is the program that go-xla gets instead of one that was compiled for a target. It has no arguments, so
@@ -32,28 +35,46 @@ const stub = `module @ahead_of_time {
 `
 
 // newTarget loads the target's plugin and creates the description of its devices.
-func newTarget(t Target) (*target, error) {
-	l, err := dynamicLibrary(t.Plugin)
-	if err == nil && !C.has(l.table, C.api_topology_create) {
-		err = errors.New("it cannot compile for devices that are not present")
+func newTarget(description Target) (*target, error) {
+	t := &target{hidesLines: hidesLogLines()}
+	if err := t.quietly(func() error { return t.open(description) }); err != nil {
+		return nil, fmt.Errorf("plugin %s: %w", description.Plugin, err)
 	}
-	if err == nil {
-		args := C.error_args{}
-		args.size = 2 * C.sizeof_size_t
-		err = l.call(C.api_plugin_initialize, unsafe.Pointer(&args))
+	return t, nil
+}
+
+// quietly calls f, which calls the plugin, and keeps XLA's log lines from standard error meanwhile, except errors.
+func (t *target) quietly(f func() error) error {
+	if t.hidesLines {
+		return t.lines.run(f)
 	}
+	return f()
+}
+
+// open loads the plugin and creates the description of the devices.
+func (t *target) open(description Target) error {
+	l, err := dynamicLibrary(description.Plugin)
 	if err != nil {
-		return nil, fmt.Errorf("plugin %s: %w", t.Plugin, err)
+		return err
 	}
-	options, free := namedTexts("target_config", t.Config, "topology", t.Topology)
+	if !C.has(l.table, C.api_topology_create) {
+		return errors.New("it cannot compile for devices that are not present")
+	}
+	initialize := C.error_args{}
+	initialize.size = 2 * C.sizeof_size_t
+	if err := l.call(C.api_plugin_initialize, unsafe.Pointer(&initialize)); err != nil {
+		return err
+	}
+	options, free := namedTexts("target_config", description.Config, "topology", description.Topology)
 	defer free()
 	args := (*C.topology_create_args)(C.calloc(1, C.sizeof_topology_create_args))
 	defer C.free(unsafe.Pointer(args))
 	args.size, args.options, args.n = C.sizeof_topology_create_args, options, 2
 	if err := l.call(C.api_topology_create, unsafe.Pointer(args)); err != nil {
-		return nil, fmt.Errorf("plugin %s: %w", t.Plugin, err)
+		return err
 	}
-	return &target{l, args.topology}, nil
+	t.plugin, t.topology = l, args.topology
+	return nil
 }
 
 // namedTexts returns a C array of named strings, from alternating names and values, and a function that frees it.
@@ -90,7 +111,8 @@ func (t *target) compile(text string, options []byte) (unsafe.Pointer, error) {
 	args.size, args.topology, args.program = C.sizeof_ahead_compile_args, t.topology, program
 	args.options, args.options_size = (*C.char)(C.CBytes(options)), C.size_t(len(options))
 	defer C.free(unsafe.Pointer(args.options))
-	if err := t.plugin.call(C.api_compile, unsafe.Pointer(args)); err != nil {
+	err := t.quietly(func() error { return t.plugin.call(C.api_compile, unsafe.Pointer(args)) })
+	if err != nil {
 		return nil, err
 	}
 	return args.executable, nil

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"embed"
+	"fmt"
+	"strings"
+
+	"github.com/bfpo-go/bfpo/bfpo/fields"
+)
+
+// capitalized returns a phrase as the beginning of a sentence.
+func capitalized(phrase string) string { return strings.ToUpper(phrase[:1]) + phrase[1:] }
+
+// fieldList returns the fields of JSON that a command reads or writes; nil for a command without.
+type fieldList func() ([]fields.Field, error)
+
+// describe returns what a command does, an example, and the JSON that it reads and writes.
+func describe(summary, example string, reads, writes fieldList) (string, error) {
+	text := fmt.Sprintf("%s.\n\nExample:\n  %s\n", capitalized(summary), example)
+	for _, part := range []struct {
+		title string
+		list  fieldList
+	}{{"JSON in", reads}, {"JSON out", writes}} {
+		if part.list == nil {
+			continue
+		}
+		all, err := part.list()
+		if err != nil {
+			return "", err
+		}
+		text += fmt.Sprintf("\n%s:\n%s", part.title, fields.Text(all, "  "))
+	}
+	return text, nil
+}
+
+// jsonSources are the files that define what commands read and write as JSON.
+//
+//go:embed data.go generate.go score.go tokens.go
+var jsonSources embed.FS
+
+// own lists the JSON fields of a struct of this package.
+func own(typeName string) fieldList {
+	return func() ([]fields.Field, error) {
+		files, err := jsonSources.ReadDir(".")
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			source, err := jsonSources.ReadFile(f.Name())
+			if err != nil {
+				return nil, err
+			}
+			if strings.Contains(string(source), "\ntype "+typeName+" struct") {
+				return fields.Parse(string(source), typeName, "json")
+			}
+		}
+		return nil, fmt.Errorf("help: no file defines %s", typeName)
+	}
+}
+
+// dataFields lists what bfpo data -json prints: an object of stages, and the fields of their parts.
+func dataFields() (all []fields.Field, err error) {
+	for _, part := range []struct{ prefix, typeName string }{
+		{"stages[].", "stageView"}, {"stages[].sets[].", "setView"}, {"stages[].sets[].sources[].", "sourceView"},
+	} {
+		list, err := own(part.typeName)()
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range list {
+			f.Name = part.prefix + f.Name
+			all = append(all, f)
+		}
+	}
+	return all, nil
+}
+
+// promptFields lists the two forms of a prompt, which datasets.ParsePrompt reads.
+func promptFields() ([]fields.Field, error) {
+	return []fields.Field{
+		{Name: "messages", Type: "list of {role, content}", Comment: "rendered with the chat template"},
+		{Name: "prompt", Type: "text", Comment: "in place of messages: continued as it stands, without the template"},
+	}, nil
+}
