@@ -12,8 +12,8 @@ import (
 )
 
 // untilInterrupted returns a context that ends at the first Ctrl-C, SIGTERM or SIGHUP, which is acknowledged at once,
-// whatever the command does at the moment. A second one ends the process. Commands that handle Ctrl-C themselves get the
-// other two only.
+// whatever the command does at the moment. A second one ends the process. Commands that handle Ctrl-C themselves get
+// the other two only.
 func untilInterrupted(w io.Writer, c command) context.Context {
 	signals := []os.Signal{syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it

@@ -55,10 +55,12 @@ func documentedCommands() map[string]documented {
 			substitute: "go run ./cmd/bfpo train -platform=go -model=tiny -set=objective=ipo -set=max_steps=1 " +
 				"-set='dataset_mixer={quickstart/safety: 0.05}' -out=runs/slic"}, // slic is the reader's objective
 
-		"bfpo compare DIR DIR…":        {substitute: "bfpo compare runs/mine/eval/before runs/mine/eval/after -out=runs/two"},
+		"bfpo compare DIR DIR…": {
+			substitute: "bfpo compare runs/mine/eval/before runs/mine/eval/after -out=runs/two"},
 		"bfpo compare runs/quickstart": {substitute: "bfpo compare runs/mine -out=runs/one"},
 		"bfpo eval -model=runs/mine/model -tasks=truthfulqa_mc1,toxigen,winogrande -data=DIR -out=runs/mine/eval": {
-			substitute: "bfpo eval -model=tiny -tasks=truthfulqa_mc1,toxigen,winogrande -limit=2 -out=runs/eval -data=" + golden},
+			substitute: "bfpo eval -model=tiny -tasks=truthfulqa_mc1,toxigen,winogrande -limit=2 -out=runs/eval " +
+				"-data=" + golden},
 		"bfpo eval -model=MODEL -tasks=advbench,alert -apply-chat-template -data=DIR " +
 			"-judge=cais/HarmBench-Llama-2-13b-cls": {reason: needsJudge},
 		"bfpo eval … -judge='openai:http://localhost:8000/v1#MODEL'":         {reason: needsJudge},
@@ -73,7 +75,8 @@ func documentedCommands() map[string]documented {
 		"bfpo plan -config=zephyr-7b/bfpo -platform=cuda -gpu=h100 -devices=1":       {reason: needsGPU},
 		"bfpo run -config=tiny -platform=cpu -devices=4 -set=mesh=fsdp":              {reason: needsXLA},
 		"bfpo train -config=zephyr-7b/bfpo -platform=cuda -devices=8 -set=mesh=fsdp": {reason: needsGPU},
-		"bfpo chat -model={{.Folder}}":                                               {substitute: "echo Hi | bfpo chat -model=my-model -max-tokens=2"},
+		"bfpo chat -model={{.Folder}}": {
+			substitute: "echo Hi | bfpo chat -model=my-model -max-tokens=2"},
 
 		// Examples of bfpo help.
 		"bfpo quickstart -set=learning_rate=1e-5":         {reason: runAbove},
@@ -89,7 +92,8 @@ func documentedCommands() map[string]documented {
 		"bfpo generate -model=tiny -prompt='How do I boil an egg?'": {
 			substitute: "bfpo generate -model=tiny -prompt='How do I boil an egg?' -max-tokens=2"},
 		"bfpo bench -pairs=pairs.jsonl -batch=2 -model=tiny": {reason: "needs a file of pairs; TestBench has one"},
-		"bfpo export -model=runs/mine -out=exported":         {substitute: "bfpo export -model=runs/mine/1-bfpo -out=exported"},
+		"bfpo export -model=runs/mine -out=exported": {
+			substitute: "bfpo export -model=runs/mine/1-bfpo -out=exported"},
 
 		"pip install jupyterlab==4.6.6":                  {reason: isNotebooks},
 		"go install tool && gonb --install --force_deps": {reason: isNotebooks},
@@ -306,7 +310,8 @@ func TestMarkdownNamesRealFlags(t *testing.T) {
 
 // TestShellCommands checks that the reader of Markdown files misses no command.
 func TestShellCommands(t *testing.T) {
-	text := "```sh\nbfpo run -a   # why\n  b \\\n    -c='#d'\n\n# only a comment\n```\ntext\n\n    bfpo plan -x\n    plan of\n" +
+	text := "```sh\nbfpo run -a   # why\n  b \\\n    -c='#d'\n\n# only a comment\n```\n" +
+		"text\n\n    bfpo plan -x\n    plan of\n" +
 		"```yaml\nbfpo: no\n```\n"
 	want := []markdownCommand{{"x:2", "bfpo run -a"}, {"x:3", "b -c='#d'"}, {"x:10", "bfpo plan -x"}}
 	if got := shellCommands("x", text); !slices.Equal(got, want) {

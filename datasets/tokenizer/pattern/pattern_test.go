@@ -62,7 +62,7 @@ func TestScan(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		`(`: "not closed", `)`: "not opened", `[a`: "not closed", `*`: "repeats nothing", `(a)\1`: `\1`,
-		`(a*)*`: "loop around",
+		`(a*)*`:  "loop around",
 		`(?=a*)`: "without a limit", `(?<=ab)c`: "more than one character", `\p{Klingon}`: "not known",
 		`a{300}`: "at most 256", `(?m:a)`: "not supported", `((ab|b){200}){200}`: "more than", `(?i:ss)`: "two letters",
 		strings.Repeat("(", 100): "deeper than 64", strings.Repeat("a", 1<<15): "at most 16384",
