@@ -139,7 +139,7 @@ func TestRefusedModels(t *testing.T) {
 		{"vocabulary", damaged(func(dir string) {
 			config := string(read(t, filepath.Join(dir, "config.json")))
 			write(t, filepath.Join(dir, "config.json"), strings.Replace(config, `"vocab_size": 512`, `"vocab_size": 400`, 1))
-		}), exitFailed, []string{"512", "400", "vocab"}},
+		}), exitFailed, []string{"512", "400", "embed_tokens"}},
 		{"no config", damaged(func(dir string) { os.Remove(filepath.Join(dir, "config.json")) }), exitFailed,
 			[]string{"config.json"}},
 		{"no tokenizer", damaged(func(dir string) { os.Remove(filepath.Join(dir, "tokenizer.json")) }), exitFailed,

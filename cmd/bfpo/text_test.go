@@ -58,6 +58,27 @@ func TestTokenize(t *testing.T) {
 	call(t, `{"ids": [1, 99999]}`, "tokenize", "-model=tiny", "-decode").wants(t, exitFailed, "99999", "line 1")
 }
 
+// TestTokenizerAlone tokenises and renders with tokenizer files alone: no weights, no config.json, and one file by its
+// path.
+func TestTokenizerAlone(t *testing.T) {
+	dir := t.TempDir()
+	words := filepath.Join(dir, "words.json")
+	write(t, words, `{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}, "pre_tokenizer":
+		{"type": "Split", "pattern": {"Regex": "a(?!b)"}, "behavior": "Isolated", "invert": false}}`)
+	if got := mustCall(t, `{"text": "aab"}`, "tokenize", "-model="+words); got != `{"ids":[0,2]}`+"\n" {
+		t.Errorf("one file: %s", got)
+	}
+	write(t, filepath.Join(dir, "tokenizer.json"), string(read(t, words)))
+	write(t, filepath.Join(dir, "tokenizer_config.json"), `{"extra_special_tokens": ["c"], "pad_token": "[PAD]"}`)
+	write(t, filepath.Join(dir, "chat_template.jinja"), `{% for m in messages %}{{ m.content }}c{% endfor %}`)
+	in := `{"messages": [{"role": "user", "content": "ab"}]}`
+	if got := mustCall(t, in, "render", "-model="+dir); got != `{"text":"abc","ids":[2,4]}`+"\n" {
+		t.Errorf("a folder: %s", got)
+	}
+	write(t, filepath.Join(dir, "tokenizer.json"), "{")
+	call(t, in, "render", "-model="+dir).wants(t, exitFailed, "tokenizer.json", "EOF")
+}
+
 func TestRender(t *testing.T) {
 	type rendered struct {
 		Text string

@@ -112,7 +112,8 @@ func TestGGUFPreTokenizers(t *testing.T) {
 	for pre, want := range map[string]string{
 		"absent": `{"type":"ByteLevel"`, "gpt-2": `{"type":"ByteLevel"`, "default": `{"type":"ByteLevel"`,
 		"smollm":    `{"type":"Sequence","pretokenizers":[{"type":"Digits"`,
-		"llama-bpe": `{"type":"Sequence","pretokenizers":[{"type":"Split"`, "tekken": "",
+		"llama-bpe": `{"type":"Sequence","pretokenizers":[{"type":"Split"`,
+		"tekken":    `{"type":"Sequence","pretokenizers":[{"type":"Split"`, "unheard-of": "",
 	} {
 		meta, tensors := smallGGUF()
 		if meta["tokenizer.ggml.pre"] = pre; pre == "absent" {

