@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"io"
 	"log/slog"
 	"strings"
 	"testing"

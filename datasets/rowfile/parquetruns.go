@@ -70,6 +70,7 @@ func (r *runCheck) runs(text []byte, width int) {
 // data checks the values of the page, which is what is left of it; limit is the memory that they may take.
 func (r *runCheck) data(encoding format.Encoding, limit int64) error {
 	switch encoding {
+	//lint:ignore SA1019 Older writers still write this encoding.
 	case format.RLEDictionary, format.PlainDictionary:
 		if len(r.text) > 0 {
 			if r.text[0] > 32 {
