@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -32,7 +31,8 @@ func compileSmall(t *testing.T, change func(*recipe.Config)) Step {
 	c := recipe.Default()
 	c.MaxLength, c.MaxPromptLength, c.UseSelective, c.SelectedLayers = 128, 64, true, []string{"down_proj"}
 	change(&c)
-	s, err := Compile(d, c, network, []batch.Shape{fullShape(c, network)}, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	log := slog.New(slog.DiscardHandler)
+	s, err := Compile(d, c, network, []batch.Shape{fullShape(c, network)}, nil, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,9 +58,9 @@ func TestMostLayers(t *testing.T) {
 		available int64
 		want      string
 	}{
-		"one byte less than both layers": {all - 1, "-set='selected_layers=[layers.1.mlp.down_proj]', the last 1 of 2 layers"},
-		"exactly one layer":              {all - layer, "the last 1 of 2 layers, the most that fit"},
-		"one byte less than one layer":   {all - layer - 1, ""},
+		"a byte less than both layers": {all - 1, "-set='selected_layers=[layers.1.mlp.down_proj]', the last 1 of 2 layers"},
+		"exactly one layer":            {all - layer, "the last 1 of 2 layers, the most that fit"},
+		"a byte less than one layer":   {all - layer - 1, ""},
 	} {
 		if got := suggestion(c.available); !strings.Contains(got, c.want) || (got == "") != (c.want == "") {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

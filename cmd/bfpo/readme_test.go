@@ -28,7 +28,7 @@ const (
 // documentedCommands lists the commands of the Markdown files that are not run as they stand. Their flags are checked
 // all the same. A command that is no longer in any file must go from here.
 func documentedCommands() map[string]documented {
-	const golden = "$ROOT/bfpo/evaluate/testdata/golden/rows"
+	const golden = " -limit=2 -data=$ROOT/bfpo/evaluate/testdata/golden/rows"
 	return map[string]documented{
 		"go run ./cmd/bfpo":  {reason: "TestTinyPipelineOnGo runs the same flow"},
 		"go test -p 1 ./...": {reason: isTests},
@@ -58,7 +58,7 @@ func documentedCommands() map[string]documented {
 		"bfpo compare DIR DIR…":        {substitute: "bfpo compare runs/mine/eval/before runs/mine/eval/after -out=runs/two"},
 		"bfpo compare runs/quickstart": {substitute: "bfpo compare runs/mine -out=runs/one"},
 		"bfpo eval -model=runs/mine/model -tasks=truthfulqa_mc1,toxigen,winogrande -data=DIR -out=runs/mine/eval": {
-			substitute: "bfpo eval -model=tiny -tasks=truthfulqa_mc1,toxigen,winogrande -limit=2 -out=runs/eval -data=" + golden},
+			substitute: "bfpo eval -model=tiny -tasks=truthfulqa_mc1,toxigen,winogrande -out=runs/eval" + golden},
 		"bfpo eval -model=MODEL -tasks=advbench,alert -apply-chat-template -data=DIR " +
 			"-judge=cais/HarmBench-Llama-2-13b-cls": {reason: needsJudge},
 		"bfpo eval … -judge='openai:http://localhost:8000/v1#MODEL'":         {reason: needsJudge},
@@ -73,7 +73,8 @@ func documentedCommands() map[string]documented {
 		"bfpo plan -config=zephyr-7b/bfpo -platform=cuda -gpu=h100 -devices=1":       {reason: needsGPU},
 		"bfpo run -config=tiny -platform=cpu -devices=4 -set=mesh=fsdp":              {reason: needsXLA},
 		"bfpo train -config=zephyr-7b/bfpo -platform=cuda -devices=8 -set=mesh=fsdp": {reason: needsGPU},
-		"bfpo chat -model={{.Folder}}":                                               {substitute: "echo Hi | bfpo chat -model=my-model -max-tokens=2"},
+		"bfpo chat -model={{.Folder}}": {
+			substitute: "echo Hi | bfpo chat -model=my-model -max-tokens=2"},
 
 		// Examples of bfpo help.
 		"bfpo quickstart -set=learning_rate=1e-5":         {reason: runAbove},
@@ -84,12 +85,13 @@ func documentedCommands() map[string]documented {
 		"bfpo sft -config=sft.yaml -out=runs/sft": {
 			substitute: "bfpo sft -model=tiny -set='dataset_mixer={quickstart/sft: 0.1}' -set=max_steps=1 -out=runs/sft"},
 		"bfpo eval -model=tiny -tasks=truthfulqa_mc1 -limit=20 -out=runs/eval": {
-			substitute: "bfpo eval -model=tiny -tasks=truthfulqa_mc1 -limit=2 -out=runs/truthfulqa -data=" + golden},
+			substitute: "bfpo eval -model=tiny -tasks=truthfulqa_mc1 -out=runs/truthfulqa" + golden},
 		"bfpo plan -config=zephyr-7b/bfpo -platform=cuda -gpu=h100": {reason: needsGPU},
 		"bfpo generate -model=tiny -prompt='How do I boil an egg?'": {
 			substitute: "bfpo generate -model=tiny -prompt='How do I boil an egg?' -max-tokens=2"},
 		"bfpo bench -pairs=pairs.jsonl -batch=2 -model=tiny": {reason: "needs a file of pairs; TestBench has one"},
-		"bfpo export -model=runs/mine -out=exported":         {substitute: "bfpo export -model=runs/mine/1-bfpo -out=exported"},
+		"bfpo export -model=runs/mine -out=exported": {
+			substitute: "bfpo export -model=runs/mine/1-bfpo -out=exported"},
 
 		"pip install jupyterlab==4.6.6":                  {reason: isNotebooks},
 		"go install tool && gonb --install --force_deps": {reason: isNotebooks},
@@ -306,8 +308,8 @@ func TestMarkdownNamesRealFlags(t *testing.T) {
 
 // TestShellCommands checks that the reader of Markdown files misses no command.
 func TestShellCommands(t *testing.T) {
-	text := "```sh\nbfpo run -a   # why\n  b \\\n    -c='#d'\n\n# only a comment\n```\ntext\n\n    bfpo plan -x\n    plan of\n" +
-		"```yaml\nbfpo: no\n```\n"
+	text := "```sh\nbfpo run -a   # why\n  b \\\n    -c='#d'\n\n# only a comment\n```\ntext\n\n" +
+		"    bfpo plan -x\n    plan of\n```yaml\nbfpo: no\n```\n"
 	want := []markdownCommand{{"x:2", "bfpo run -a"}, {"x:3", "b -c='#d'"}, {"x:10", "bfpo plan -x"}}
 	if got := shellCommands("x", text); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
