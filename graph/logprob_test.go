@@ -159,13 +159,18 @@ func TestFrozenHeadHalfPrecision(t *testing.T) {
 }
 
 // For a token of probability near 1, the gradient is the small difference of two nearly equal rows. In bfloat16 it is
-// still accurate.
+// still accurate. XLA's own operations, which processors without kernels use, lose more than the kernels do, in float32
+// too: measured on AVX2 against double precision, up to 0.2 at a log-probability of -1e-5.
 func TestNearlyCertainTokens(t *testing.T) {
 	const tokens, width, words = 64, 96, 5003
 	w := roundToBF16(graphtest.Floats(t, graphtest.Random(2, words, width)))
 	index, labels := make([]int32, tokens), make([]int32, tokens)
 	graphtest.OnEachBackend(t, func(t *testing.T, d *device.Device) {
 		head := tensors.FromFlatDataAndDimensions(w, words, width)
+		limit := 0.01
+		if d.Platform() == device.PlatformCPU && d.Kernels() == "" {
+			limit = 0.1
+		}
 		for scale, least := range map[float32]float32{0.1: -0.05, 0.16: -2e-4, 0.18: -3e-5} {
 			h := make([]float32, 0, tokens*width)
 			for i := range index {
@@ -190,7 +195,7 @@ func TestNearlyCertainTokens(t *testing.T) {
 					slices.Max(logp), least)
 			}
 			for i := range tokens {
-				if r := graphtest.RelativeError(half[i*width:(i+1)*width], full[i*width:(i+1)*width]); !(r <= 0.01) {
+				if r := graphtest.RelativeError(half[i*width:(i+1)*width], full[i*width:(i+1)*width]); !(r <= limit) {
 					t.Errorf("scale %g: gradient of token %d (log-probability %g): relative error %.2g",
 						scale, i, logp[i], r)
 				}
