@@ -95,8 +95,6 @@ var insteadOf = map[string]string{
 	"deepspeed":       "mesh: fsdp shards the model over devices",
 	"fsdp":            "mesh: fsdp shards the model over devices",
 	"loss_weights":    "name one loss in loss_type",
-	"no_cuda":         "platform: cpu",
-	"use_cpu":         "platform: cpu",
 	"text_column":     "rename the column to text",
 	"truncation_mode": "truncation_side says which end of a prompt is cut off",
 }

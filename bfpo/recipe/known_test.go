@@ -118,7 +118,7 @@ func TestNamesOfToday(t *testing.T) {
 		{"accelerator_config: {split_batches: true}", "accelerator_config: a mapping is not supported yet"},
 		{"accelerator_config.split_batches: false", "unknown key"},
 		{"deepspeed: zero3.json", "mesh: fsdp shards the model"},
-		{"use_cpu: true", "not supported yet: platform: cpu"},
+		{"platform: cuda\nuse_cpu: true", ":2: use_cpu: true contradicts platform: cuda"},
 		{"save_strategy: best", "best is not supported yet"},
 		{"max_steps: 9000000000000000000", "max_steps: must be at most 2147483647"},
 	} {

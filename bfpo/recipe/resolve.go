@@ -111,6 +111,17 @@ func (c *Config) set(f field, e entry) error {
 	return nil
 }
 
+// setCPU chooses the CPU for a recipe that excludes GPUs.
+func (c *Config) setCPU(e entry) error {
+	switch c.Platform {
+	case "auto":
+		c.Platform = device.PlatformCPU
+	case device.PlatformCUDA:
+		return fmt.Errorf("%s: %s: true contradicts platform: cuda", e.origin(), e.name())
+	}
+	return nil
+}
+
 // settle sets the values that follow from other keys, and handles the keys without a field: it ignores them or
 // reports them as not supported.
 func (c *Config) settle(inert []entry) (problems []error) {
@@ -121,6 +132,8 @@ func (c *Config) settle(inert []entry) (problems []error) {
 			err = c.setRevision(e)
 		case slices.Contains(partKeys, e.key):
 			err = c.setSplit(e)
+		case (e.key == "use_cpu" || e.key == "no_cuda") && dealias(e.value).Value == "true":
+			err = c.setCPU(e)
 		case !isHarmless(e.key, c.TextFormat, e.value):
 			err = c.refuseInert(e)
 		default:
