@@ -77,8 +77,8 @@ func TestRefusedCommands(t *testing.T) {
 	call(t, "", "generate", "-model=tiny", "-max-tokens=0").wants(t, exitUsage, "-max-tokens=0")
 	call(t, "", "generate", "-prompt=x").wants(t, exitUsage, "bfpo: no model: set model_name_or_path", "-model=")
 	call(t, "How?\n", "generate", "-platform=go", "-model=tiny").wants(t, exitFailed,
-		`standard input, line 1: want JSON: {"messages": [{"role": "user", "content": "…"}]} (with the chat template) or `+
-			`{"prompt": "…"} (without); for one text use -prompt`)
+		`standard input, line 1: not valid JSON: want JSON: {"messages": [{"role": "user", "content": "…"}]} `+
+			`(with the chat template) or {"prompt": "…"} (without); for one text use -prompt`)
 	call(t, "", "tokenize", "-model=nowhere").wants(t, exitUsage, "nowhere", "tiny")
 	call(t, "", "tokenize", "-model=./nowhere").wants(t, exitFailed, "/nowhere: no such file")
 	if gpus, _ := filepath.Glob("/dev/nvidia[0-9]*"); len(gpus) == 0 {
