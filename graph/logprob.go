@@ -82,7 +82,8 @@ func Logits(x, head *Node) *Node { return productInBlocks(x, head, dtypes.Float3
 //
 //	dlogp/dx = W[label] - softmax(W x) W,
 //
-// while the logits are in memory, so the backward pass needs nothing of size [N, V].
+// while the logits are in memory, so the backward pass needs nothing of size [N, V]. frozenSlope shows the form in
+// which it is computed.
 func frozenHead(x, labels, w *Node, gradient bool, chunk int) *Node {
 	var slope *Node // [N, D]
 	return withGradient(func(in []*Node) *Node {
@@ -96,8 +97,7 @@ func frozenHead(x, labels, w *Node, gradient bool, chunk int) *Node {
 			if gradient {
 				// The barrier keeps the value's computation the same as without a gradient, see Remat.
 				separated := OptimizationBarriers(logits, sum, top, labels)
-				expected := Div(weightedRows(separated[0], separated[2], w), separated[1])
-				slopes = append(slopes, Sub(labelRows(separated[3], w), expected)) // [n, D]
+				slopes = append(slopes, frozenSlope(separated[0], separated[1], separated[2], separated[3], w))
 				earlier = append(earlier, slopes[len(slopes)-1])
 			}
 		}
@@ -113,12 +113,25 @@ func frozenHead(x, labels, w *Node, gradient bool, chunk int) *Node {
 	}, x)
 }
 
-// weightedRows returns exp(logits - top) w, the rows of w [V, D] weighted by unnormalised probabilities, in float32:
-// [n, D], for logits [n, V] and the largest logit of each row, top [n, 1]. The exponentials are rounded to w's dtype
-// before the division by their sum. The weight of the most probable token is then exactly 1; only this token's row
-// can nearly cancel the label's.
-func weightedRows(logits, top, w *Node) *Node {
-	return contract(ConvertDType(Exp(Sub(logits, top)), w.DType()), 1, w, 0, dtypes.Float32)
+// frozenSlope returns the gradient of the log-probabilities of labels [n] with respect to the hidden states, [n, D]
+// float32, for logits [n, V] and their sum and top of exponentials [n, 1]. With e_v = exp(l_v - top) it is
+//
+//	W[label] - sum_v e_v W[v] / sum_v e_v = (W[label] sum_v' e_v - sum_v' e_v W[v]) / sum_v e_v,
+//
+// where v' leaves the label out. The right side is computed: on the left, two nearly equal rows cancel if the label's
+// probability is near 1, and a float32 sum that has reached 1 loses the many small terms that follow. The exponentials
+// are rounded to w's dtype before the division, so that the weight of a most probable token that is not the label is
+// exactly 1.
+func frozenSlope(logits, sum, top, labels, w *Node) *Node {
+	others := Where(isLabel(logits, labels), ZerosLike(logits), Exp(Sub(logits, top))) // [n, V]
+	rows := contract(ConvertDType(others, w.DType()), 1, w, 0, dtypes.Float32)
+	return Div(Sub(Mul(labelRows(labels, w), ReduceAndKeep(others, ReduceSum, -1)), rows), sum)
+}
+
+// isLabel marks the label of each row, bool [n, V], for logits [n, V] and labels [n].
+func isLabel(logits, labels *Node) *Node {
+	vocabulary := Iota(logits.Graph(), shapes.Make(labels.DType(), logits.Shape().Dimensions...), 1)
+	return Equal(vocabulary, BroadcastToShape(InsertAxes(labels, -1), vocabulary.Shape()))
 }
 
 // trainedHead returns logp [N] of labels [N] for x [N, D], chunk by chunk, with gradients with respect to x and w. The
@@ -152,10 +165,8 @@ func trainedHead(x, labels, w *Node, chunk int) *Node {
 
 // labelLogProbs returns logp [n] of labels [n] for x [n, D], built from operations that all have gradients.
 func labelLogProbs(x, labels, w *Node) *Node {
-	logits := product(x, w, dtypes.Float32) // [n, V]
-	vocabulary := Iota(x.Graph(), shapes.Make(labels.DType(), logits.Shape().Dimensions...), 1)
-	isLabel := Equal(vocabulary, BroadcastToShape(InsertAxes(labels, -1), vocabulary.Shape()))
-	logit := ReduceSum(Where(isLabel, logits, ZerosLike(logits)), -1) // [n]
+	logits := product(x, w, dtypes.Float32)                                           // [n, V]
+	logit := ReduceSum(Where(isLabel(logits, labels), logits, ZerosLike(logits)), -1) // [n]
 	return Sub(logit, logSumExp(logits))
 }
 
