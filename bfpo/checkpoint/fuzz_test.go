@@ -5,33 +5,18 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 var (
 	regexpHash = regexp.MustCompile(`"[0-9a-f]{64}"`)
 	sizes      = regexp.MustCompile(`"size": [0-9]+`)
 )
-
-// bounded runs one input and fails if it allocates more than twice the input and 64 MiB, or takes more than 5 s.
-func bounded(t *testing.T, size int, run func()) {
-	t.Helper()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	started := time.Now()
-	run()
-	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > uint64(2*size)+64<<20 {
-		t.Errorf("%d bytes allocated for an input of %d", n, size)
-	}
-	if d := time.Since(started); d > 5*time.Second {
-		t.Errorf("an input of %d bytes took %v", size, d)
-	}
-}
 
 // FuzzManifest opens a checkpoint with any manifest: what opens has the files that were saved, or lacks some.
 func FuzzManifest(f *testing.F) {
@@ -50,7 +35,7 @@ func FuzzManifest(f *testing.F) {
 		if err := os.WriteFile(manifest, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		bounded(t, len(text), func() {
+		fuzztest.Bounded(t, len(text), 5*time.Second, func() {
 			c, err := Open(path)
 			if err != nil {
 				return
@@ -82,7 +67,7 @@ func FuzzState(f *testing.F) {
 		if err := os.WriteFile(file, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		bounded(t, len(text), func() {
+		fuzztest.Bounded(t, len(text), 5*time.Second, func() {
 			s, err := c.State()
 			if err != nil {
 				return

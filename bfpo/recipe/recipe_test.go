@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/bfpo-go/bfpo/bfpo/usage"
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 // recipeFile writes a recipe into a new folder and returns its path.
@@ -324,23 +324,6 @@ func TestObjectiveOfStage(t *testing.T) {
 	}
 }
 
-// bounded returns a function that fails the test if reading an input of n bytes took too long or too much memory.
-func bounded(t *testing.T, n int) func() {
-	var before runtime.MemStats
-	runtime.ReadMemStats(&before)
-	started := time.Now()
-	return func() {
-		var after runtime.MemStats
-		runtime.ReadMemStats(&after)
-		if took := time.Since(started); took > 10*time.Second {
-			t.Errorf("%d bytes took %v", n, took)
-		}
-		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 64<<20+2*uint64(n) {
-			t.Errorf("%d bytes allocated %d", n, allocated)
-		}
-	}
-}
-
 func FuzzRecipe(f *testing.F) {
 	f.Add("beta: 1\ndataset_mixer: {a: 1}\n", "learning_rate=1e-5")
 	f.Add("stages: [{sft: {dataset_mixer: {quickstart/sft: 1.0}}}, {eval: {prompts: quickstart/prompts}}]", "max_steps=3")
@@ -353,21 +336,22 @@ func FuzzRecipe(f *testing.F) {
 		if len(text)+len(set) > 1<<16 {
 			t.Skip() // the bounds below are for short texts
 		}
-		defer bounded(t, len(text)+len(set))()
-		c, err := Load(fstest.MapFS{"r.yaml": {Data: []byte(text)}}, "r", []string{set})
-		if err != nil {
-			if _, usage := errors.AsType[*usage.Error](err); !usage {
-				t.Fatalf("%v is no usage error", err)
+		fuzztest.Bounded(t, len(text)+len(set), 10*time.Second, func() {
+			c, err := Load(fstest.MapFS{"r.yaml": {Data: []byte(text)}}, "r", []string{set})
+			if err != nil {
+				if _, usage := errors.AsType[*usage.Error](err); !usage {
+					t.Fatalf("%v is no usage error", err)
+				}
+				return
 			}
-			return
-		}
-		out, err := c.YAML()
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := Load(fstest.MapFS{"r.yaml": {Data: out}}, "r", nil)
-		if diff := cmp.Diff(c, again, ignoreOrigins()); err != nil || diff != "" {
-			t.Fatalf("%v\n%s\n%s", err, out, diff)
-		}
+			out, err := c.YAML()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := Load(fstest.MapFS{"r.yaml": {Data: out}}, "r", nil)
+			if diff := cmp.Diff(c, again, ignoreOrigins()); err != nil || diff != "" {
+				t.Fatalf("%v\n%s\n%s", err, out, diff)
+			}
+		})
 	})
 }

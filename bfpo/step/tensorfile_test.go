@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomlx/compute/dtypes"
 
@@ -126,7 +127,7 @@ func FuzzCheckTensors(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		fuzztest.Bounded(t, len(data), func() {
+		fuzztest.Bounded(t, len(data), 10*time.Second, func() {
 			file, err := safetensors.Open(path)
 			if err != nil {
 				return

@@ -69,7 +69,7 @@ func runInit(_ context.Context, o *options, args []string) error {
 	path := filepath.Join(o.out, startRecipe)
 	_, err = fmt.Fprintf(o.std.out, `
 next   bfpo data -config=%[1]s     shows what it would train on
-       bfpo run -config=%[1]s      trains on 20 rows and compares on 10, in a minute or two on two CPU cores
+       bfpo run -config=%[1]s      trains on 20 rows and compares on 10
 then put your own rows in place of the examples; bfpo help keys explains every key
 `, path)
 	return err

@@ -10,12 +10,9 @@ import (
 // slack is what any input may allocate besides twice its own size.
 const slack = 64 << 20
 
-// seconds is what reading one input may take, on a busy machine with the fuzzer's instrumentation.
-const seconds = 10
-
 // Bounded calls read, which reads an input of size bytes, and fails the test if it allocates more than 2 size + 64 MiB,
-// garbage included, or takes longer than ten seconds.
-func Bounded(t *testing.T, size int, read func()) {
+// garbage included, or takes longer than limit, on a busy machine with the fuzzer's instrumentation.
+func Bounded(t *testing.T, size int, limit time.Duration, read func()) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -26,7 +23,7 @@ func Bounded(t *testing.T, size int, read func()) {
 	if used := after.TotalAlloc - before.TotalAlloc; used > uint64(2*size+slack) {
 		t.Fatalf("%d bytes of input made the program allocate %d", size, used)
 	}
-	if elapsed > seconds*time.Second {
+	if elapsed > limit {
 		t.Fatalf("%d bytes of input took %s", size, elapsed)
 	}
 }

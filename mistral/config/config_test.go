@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -237,7 +238,7 @@ func FuzzParse(f *testing.F) {
 		"mscale": 0.5, "mscale_all_dim": 2, "truncate": false}, "layer_types": []string{"sliding_attention"}}))
 	f.Add([]byte(`{"model_type":"llama","vocab_size":2147483647,"hidden_size":2147483647,"num_hidden_layers":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		fuzztest.Bounded(t, len(data), func() { parseTwice(t, data) })
+		fuzztest.Bounded(t, len(data), 10*time.Second, func() { parseTwice(t, data) })
 	})
 }
 
@@ -267,7 +268,7 @@ func FuzzAlignGeneration(f *testing.F) {
 	f.Add([]byte(`{"eos_token_id": null}`))
 	c, taught := Config{VocabSize: 8}, []int32{2, 5}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		fuzztest.Bounded(t, len(data), func() {
+		fuzztest.Bounded(t, len(data), 10*time.Second, func() {
 			ids, err := c.ParseEndTokens("generation_config.json", data)
 			if err != nil {
 				return

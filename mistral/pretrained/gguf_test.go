@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomlx/compute/dtypes"
 	ggml "github.com/gomlx/go-huggingface/models/gguf"
@@ -344,7 +345,7 @@ func FuzzGGUF(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		fuzztest.Bounded(t, len(data), func() { readGGUF(t, path) })
+		fuzztest.Bounded(t, len(data), 10*time.Second, func() { readGGUF(t, path) })
 	})
 }
 

@@ -6,10 +6,11 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 // FuzzReply sends a text as the answer of a service and reads it by each reader of verdicts.
@@ -25,28 +26,20 @@ func FuzzReply(f *testing.F) {
 		if len(reply) > 1<<16 {
 			t.Skip() // the bounds below are for short texts
 		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		started := time.Now()
-		for _, read := range []replyReader{readHarm, readRating, readToxicity} {
-			if v, err := read(string(reply)); err == nil && (!v.Judged || math.IsNaN(v.Score) || math.IsInf(v.Score, 0)) {
-				t.Errorf("%q gives %+v", reply, v)
+		fuzztest.Bounded(t, len(reply), 10*time.Second, func() {
+			for _, read := range []replyReader{readHarm, readRating, readToxicity} {
+				if v, err := read(string(reply)); err == nil && (!v.Judged || math.IsNaN(v.Score) || math.IsInf(v.Score, 0)) {
+					t.Errorf("%q gives %+v", reply, v)
+				}
 			}
-		}
-		e := newExchange("Authorization", "Bearer ", "k")
-		e.client.Transport = answer(reply)
-		c := &chatClient{exchange: e, base: "https://judge.example/v1", model: "m", rejected: map[string]bool{}}
-		if text, err := c.ask(t.Context(), "[]", 0); err == nil && !json.Valid(reply) {
-			t.Errorf("%q is no JSON and gives %q", reply, text)
-		}
-		_, _ = e.toxicity(t.Context(), "https://judge.example/", "x") // any error will do
-		runtime.ReadMemStats(&after)
-		if took := time.Since(started); took > 10*time.Second {
-			t.Errorf("%d bytes took %v", len(reply), took)
-		}
-		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 64<<20+2*uint64(len(reply)) {
-			t.Errorf("%d bytes allocated %d", len(reply), allocated)
-		}
+			e := newExchange("Authorization", "Bearer ", "k")
+			e.client.Transport = answer(reply)
+			c := &chatClient{exchange: e, base: "https://judge.example/v1", model: "m", rejected: map[string]bool{}}
+			if text, err := c.ask(t.Context(), "[]", 0); err == nil && !json.Valid(reply) {
+				t.Errorf("%q is no JSON and gives %q", reply, text)
+			}
+			_, _ = e.toxicity(t.Context(), "https://judge.example/", "x") // any error will do
+		})
 	})
 }
 

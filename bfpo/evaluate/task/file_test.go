@@ -3,11 +3,12 @@ package task
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 const soundTask = `task: mine
@@ -107,21 +108,11 @@ func FuzzReadTask(f *testing.F) {
 		if len(text) > 1<<16 {
 			t.Skip() // the bounds below are for short texts
 		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		started := time.Now()
-		defer func() {
-			runtime.ReadMemStats(&after)
-			if took := time.Since(started); took > 10*time.Second {
-				t.Errorf("%d bytes took %v", len(text), took)
+		fuzztest.Bounded(t, len(text), 10*time.Second, func() {
+			if task, err := readText(text); err == nil && (CheckName(task.Name) != nil || len(task.Metrics) == 0) {
+				t.Errorf("%q gives %+v", text, task)
 			}
-			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 64<<20+2*uint64(len(text)) {
-				t.Errorf("%d bytes allocated %d", len(text), allocated)
-			}
-		}()
-		if task, err := readText(text); err == nil && (CheckName(task.Name) != nil || len(task.Metrics) == 0) {
-			t.Errorf("%q gives %+v", text, task)
-		}
+		})
 	})
 }
 
