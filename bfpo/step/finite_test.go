@@ -3,6 +3,7 @@ package step
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -27,8 +28,8 @@ func TestCheckFinite(t *testing.T) {
 			values := []float32{largest, -largest, 0, least, -1}
 			values[at] = bad
 			err := checkFinite("moment2.safetensors", "norm", pack(values...))
-			if !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), "tensor norm in moment2.safetensors") ||
-				!strings.Contains(err.Error(), "element "+string(rune('0'+at))) {
+			want := fmt.Sprintf("moment2.safetensors: tensor norm: element %d is ", at)
+			if !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v: %v", values, err)
 			}
 		}
