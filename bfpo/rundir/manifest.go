@@ -29,7 +29,7 @@ const (
 // manifest lists what in an output folder is a run's.
 type manifest struct {
 	Names []string `json:"names"` // files and folders that the run writes, of OutputNames
-	Files []string `json:"files"` // all files of a finished run, slash-separated; empty before
+	Files []string `json:"files"` // what a finished run has written, slash-separated; empty before
 }
 
 // unfinishedFile matches the files that a run has written before it is finished.
@@ -42,7 +42,8 @@ func Claim(dir string, names []string) error {
 	return atomicfile.WriteJSON(filepath.Join(dir, Manifest), "", manifest{Names: names})
 }
 
-// Record lists the files of a finished run.
+// Record lists the files of a run that has written everything but the results at the top of its folder. It comes
+// before TrainResults, so that a run known as finished has a complete list.
 func Record(dir string) error {
 	m, err := readManifest(dir)
 	if err != nil {

@@ -86,12 +86,9 @@ func WriteEvalResults(dir string, r Record) error {
 	return writeResults(dir, "eval", values)
 }
 
-// writeResults writes SPLIT_results.json and merges the values into all_results.json. Keys are sorted, as in
-// transformers.
+// writeResults merges the values into all_results.json and writes SPLIT_results.json, in this order, since a run that
+// has its train_results.json is finished. Keys are sorted, as in transformers.
 func writeResults(dir, split string, values map[string]float64) error {
-	if err := atomicfile.WriteJSON(filepath.Join(dir, split+"_results.json"), "    ", values); err != nil {
-		return err
-	}
 	path := filepath.Join(dir, "all_results.json")
 	all := map[string]any{}
 	text, err := os.ReadFile(path)
@@ -107,5 +104,8 @@ func writeResults(dir, split string, values map[string]float64) error {
 	for name, value := range values {
 		all[name] = value
 	}
-	return atomicfile.WriteJSON(path, "    ", all)
+	if err := atomicfile.WriteJSON(path, "    ", all); err != nil {
+		return err
+	}
+	return atomicfile.WriteJSON(filepath.Join(dir, split+"_results.json"), "    ", values)
 }

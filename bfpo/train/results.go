@@ -45,10 +45,10 @@ func (t *Training) writeResults() (part report.Stage, card report.Card, err erro
 	if err = t.writeProvenance(); err != nil {
 		return part, card, err
 	}
-	if err = t.writeMetrics(); err != nil {
+	if err = rundir.Record(t.dir); err != nil {
 		return part, card, err
 	}
-	return part, card, rundir.Record(t.dir)
+	return part, card, t.writeMetrics()
 }
 
 // trainerState returns the run's history as transformers writes it.

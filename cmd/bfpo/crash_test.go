@@ -132,6 +132,9 @@ func (c crash) stopAt(t *testing.T, a aim, dir string, took time.Duration) bool 
 		for _, err := range unreadable(dir) {
 			t.Errorf("killed, %s: %v", a.name, err)
 		}
+		if c.done(dir) { // no later run takes the lock over
+			os.Remove(filepath.Join(dir, ".bfpo-lock"))
+		}
 	case a.signal != syscall.SIGKILL && r.code != exitDone:
 		r.wants(t, exitInterrupted, append(a.message, "-out="+dir)...)
 		noLeftovers(t, dir)
