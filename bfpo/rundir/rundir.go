@@ -61,8 +61,8 @@ func EvaluationFolders(dir string) (names []string) {
 	return names
 }
 
-// Remove removes the named files and folders from the run's folder dir, and what a killed run left there under
-// temporary names.
+// Remove removes the named files and folders from the run's folder dir, and what a killed run left under temporary
+// names there, in its model's folder and in those of its evaluations.
 func Remove(dir string, names []string) error {
 	var paths []string
 	for _, name := range names {
@@ -77,6 +77,11 @@ func Remove(dir string, names []string) error {
 			if strings.HasPrefix(e.Name(), atomicfile.TemporaryPrefix+name+"-") {
 				paths = append(paths, filepath.Join(dir, e.Name()))
 			}
+		}
+	}
+	for _, name := range append(EvaluationFolders(dir), Model) {
+		if err := RemoveTemporary(filepath.Join(dir, name)); err != nil {
+			return err
 		}
 	}
 	for _, path := range paths {

@@ -42,3 +42,18 @@ func TestRemoveTemporary(t *testing.T) {
 		t.Errorf("missing folder: %v", err)
 	}
 }
+
+// TestRemoveLeftovers checks that a resumed run removes what a killed one left, and nothing else.
+func TestRemoveLeftovers(t *testing.T) {
+	left := []string{".tmp-report.html-A", "eval/step-8/.tmp-unfinished.jsonl-A", "model/.tmp-config.json-A"}
+	kept := []string{".tmp-mine", "eval/step-8/results.json", "eval/mine/.tmp-a", "notes/.tmp-report.html-A"}
+	dir := put(t, append(left, kept...)...)
+	if err := Remove(dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range append(left, kept...) {
+		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); (err == nil) != (i >= len(left)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
