@@ -1,10 +1,15 @@
 package rowfile
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
 
 	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
@@ -38,6 +43,33 @@ func TestHostileRows(t *testing.T) {
 			})
 			if err != nil && !errors.Is(err, errTooManyValues) && !strings.Contains(err.Error(), "decodes to more than") {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestHostileContainers reads small files that ask for the largest windows and dictionaries that are accepted. The
+// dictionary of an .xz file may take 64 MiB beside all else, since xz -9 asks for that much whatever the file's size.
+func TestHostileContainers(t *testing.T) {
+	lines := strings.Repeat(`{"text": "one"}`+"\n", 10_000)
+	var zst, xzFile bytes.Buffer
+	w := must(zstd.NewWriter(&zst, zstd.WithWindowSize(minWindow)))
+	for range 3 { // a frame whose size is known would have a small window
+		must(io.WriteString(w, lines))
+		must(0, w.Flush())
+	}
+	must(0, w.Close())
+	x := must(xz.WriterConfig{DictCap: maxXZMemory}.NewWriter(&xzFile))
+	must(io.WriteString(x, lines))
+	must(0, x.Close())
+	for ext, test := range map[string]struct {
+		file  string
+		extra int // counts as size
+	}{".zst": {zst.String(), 0}, ".xz": {xzFile.String(), maxXZMemory / 2}} {
+		fuzztest.BoundedLive(t, len(test.file)+test.extra, 10*time.Second, func() {
+			rows := must(readAll(t, "a.jsonl"+ext, test.file, Columns{"text": true}))
+			if len(rows)%10_000 != 0 || len(rows) == 0 {
+				t.Errorf("%s: %d rows", ext, len(rows))
 			}
 		})
 	}
