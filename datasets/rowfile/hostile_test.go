@@ -3,6 +3,7 @@ package rowfile
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -20,7 +21,12 @@ func TestHostileRows(t *testing.T) {
 		return strings.Repeat(before, n) + inner + strings.Repeat(after, n)
 	}
 	fill := func(unit string) string { return strings.Repeat(unit+",", (minRow-100)/(len(unit)+1)) + unit }
+	var columns strings.Builder
+	for i := 0; columns.Len() < minRow-100; i++ {
+		fmt.Fprintf(&columns, `0,"%x":`, i)
+	}
 	for name, value := range map[string]string{
+		"columns":        columns.String() + "0",
 		"numbers":        "[" + fill("0") + "]",
 		"ids":            "[" + strings.Repeat("1000,", maxRowValues-100) + "1]",
 		"escapes":        "[" + fill(`"\n"`) + "]",

@@ -42,6 +42,9 @@ func (d *rowDecoder) decode(value []byte) (r map[string]any, wrong, err error) {
 		if err != nil {
 			return nil, err, nil
 		}
+		if err := p.take(memberValues); err != nil {
+			return nil, nil, err
+		}
 		at = nextToken(value, nextToken(value, end)+1) // after the colon
 		end = valueEnd(value, at)
 		if d.wanted.has(name) {
