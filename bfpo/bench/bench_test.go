@@ -12,8 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
+	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
@@ -22,6 +21,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/graph"
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 	"github.com/bfpo-go/bfpo/mistral"
 	"github.com/bfpo-go/bfpo/mistral/config"
@@ -257,20 +257,22 @@ func FuzzBenchPairs(f *testing.F) {
 	f.Add([]byte(`{"prompt_ids":[1e9]}`))
 	m := config.Config{VocabSize: 8, MaxPositionEmbeddings: 6}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		pairs, err := parsePairs("x", text, m)
-		if err != nil && pairs != nil {
-			t.Error("parsePairs returned both pairs and an error")
-		}
-		for i, p := range pairs {
-			if diff := cmp.Diff(fmt.Sprintf("x#%d", i), p.ID); diff != "" {
-				t.Error(diff)
+		fuzztest.Bounded(t, len(text), 10*time.Second, func() {
+			pairs, err := parsePairs("x", text, m)
+			if err != nil && pairs != nil {
+				t.Error("parsePairs returned both pairs and an error")
 			}
-			for _, s := range []batch.Sequence{p.Chosen, p.Rejected} {
-				if s.PromptLength < 1 || len(s.IDs) <= s.PromptLength || len(s.IDs) > 6 ||
-					slices.Min(s.IDs) < 0 || slices.Max(s.IDs) > 7 {
-					t.Errorf("%+v", s)
+			for i, p := range pairs {
+				if want := fmt.Sprintf("x#%d", i); p.ID != want {
+					t.Errorf("%q, want %q", p.ID, want)
+				}
+				for _, s := range []batch.Sequence{p.Chosen, p.Rejected} {
+					if s.PromptLength < 1 || len(s.IDs) <= s.PromptLength || len(s.IDs) > 6 ||
+						slices.Min(s.IDs) < 0 || slices.Max(s.IDs) > 7 {
+						t.Errorf("%+v", s)
+					}
 				}
 			}
-		}
+		})
 	})
 }

@@ -10,8 +10,10 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 // journalIdentity and journalSizes describe the evaluation of the journals of these tests.
@@ -154,13 +156,15 @@ func FuzzJournal(f *testing.F) {
 	f.Add([]byte(`{"xxh3":"","value":{}}` + "\n"))
 	f.Add([]byte(nil))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		j := &journal{
-			key: journalIdentity.Digest(), done: map[int][]outcome{}, verdicts: map[judgedTask]map[int]judge.Verdict{},
-		}
-		whole, _, err := j.read(text, journalIdentity, journalSizes)
-		if whole > len(text) || err != nil && !errors.Is(err, ErrDifferentEvaluation) {
-			t.Errorf("%d of %d bytes are whole lines, %v", whole, len(text), err)
-		}
-		checkTaken(t, "fuzzed", j, written)
+		fuzztest.Bounded(t, len(text), 10*time.Second, func() {
+			j := &journal{
+				key: journalIdentity.Digest(), done: map[int][]outcome{}, verdicts: map[judgedTask]map[int]judge.Verdict{},
+			}
+			whole, _, err := j.read(text, journalIdentity, journalSizes)
+			if whole > len(text) || err != nil && !errors.Is(err, ErrDifferentEvaluation) {
+				t.Errorf("%d of %d bytes are whole lines, %v", whole, len(text), err)
+			}
+			checkTaken(t, "fuzzed", j, written)
+		})
 	})
 }

@@ -3,6 +3,9 @@ package track
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 func wrap(width int, pieces ...string) string {
@@ -51,16 +54,18 @@ func FuzzWrapper(f *testing.F) {
 	f.Add("one two three", 8, 3)
 	f.Add("a\x00\xff\n\n\t 你好", 1, 1)
 	f.Fuzz(func(t *testing.T, text string, width, piece int) {
-		if len(text) > 1<<12 || width < 1 || piece < 1 {
-			return
-		}
-		var pieces []string
-		for rest := text; rest != ""; rest = rest[min(piece, len(rest)):] {
-			pieces = append(pieces, rest[:min(piece, len(rest))])
-		}
-		got := wrap(width, pieces...)
-		if strings.Join(strings.Fields(got), "") != strings.Join(strings.Fields(text), "") {
-			t.Errorf("%q became %q", text, got)
-		}
+		fuzztest.Bounded(t, len(text), 10*time.Second, func() {
+			if len(text) > 1<<12 || width < 1 || piece < 1 {
+				return
+			}
+			var pieces []string
+			for rest := text; rest != ""; rest = rest[min(piece, len(rest)):] {
+				pieces = append(pieces, rest[:min(piece, len(rest))])
+			}
+			got := wrap(width, pieces...)
+			if strings.Join(strings.Fields(got), "") != strings.Join(strings.Fields(text), "") {
+				t.Errorf("%q became %q", text, got)
+			}
+		})
 	})
 }

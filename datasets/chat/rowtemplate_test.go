@@ -3,6 +3,9 @@ package chat
 import (
 	"reflect"
 	"testing"
+	"time"
+
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 // testRow has columns of every type.
@@ -80,11 +83,13 @@ func TestRowTemplateErrors(t *testing.T) {
 func FuzzRowTemplate(f *testing.F) {
 	f.Add("{{ question.strip() }}\n{% if flag %}{{ targets.choices[0] }}{% endif %}")
 	f.Fuzz(func(t *testing.T, source string) {
-		if template, err := NewRowTemplate(source, nil); err == nil {
-			template.Text(testRow) // must not panic or hang
-		}
-		if expression, err := NewRowExpression(source, nil); err == nil {
-			expression.Value(testRow)
-		}
+		fuzztest.Bounded(t, len(source), 10*time.Second, func() {
+			if template, err := NewRowTemplate(source, nil); err == nil {
+				template.Text(testRow) // must not panic or hang
+			}
+			if expression, err := NewRowExpression(source, nil); err == nil {
+				expression.Value(testRow)
+			}
+		})
 	})
 }

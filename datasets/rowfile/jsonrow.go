@@ -35,12 +35,15 @@ func (d *rowDecoder) decode(value []byte) (r map[string]any, wrong, err error) {
 		return nil, fmt.Errorf("want a JSON object {…}, have JSON of type %s", kind), nil
 	}
 	r = map[string]any{}
-	p := valueParser{values: maxRowValues}
+	p := valueParser{room: maxRowValues}
 	for at := nextMember(value, 1); value[at] != '}'; at = nextMember(value, at) {
 		end := valueEnd(value, at)
 		name, err := d.name(value[at:end])
 		if err != nil {
 			return nil, err, nil
+		}
+		if err := p.take(memberValues); err != nil {
+			return nil, nil, err
 		}
 		at = nextToken(value, nextToken(value, end)+1) // after the colon
 		end = valueEnd(value, at)
@@ -56,7 +59,7 @@ func (d *rowDecoder) decode(value []byte) (r map[string]any, wrong, err error) {
 		}
 		at = end
 	}
-	return r, nil, d.limits.budget.spend(int64(valueCost * (maxRowValues - p.values)))
+	return r, nil, d.limits.budget.spend(int64(valueCost * p.values))
 }
 
 // name returns the name of a column, which text is in JSON.
@@ -147,19 +150,58 @@ func valueEnd[T string | []byte](text T, at int) int {
 type valueParser struct {
 	text   string
 	at     int
-	values int // that may still be made
+	values int  // that were made
+	room   int  // values that may still be made; what takes more memory than a number counts as several
+	tools  bool // a message calls tools
 }
+
+// toolMessage is the JSON of a message that calls tools. Such messages are decoded after all else: one within another
+// is decoded with that one only, however deep they nest.
+type toolMessage string
 
 // parse returns the value of a text.
 func (p *valueParser) parse(text string) (any, error) {
-	p.text, p.at = text, 0
-	return p.value()
+	p.text, p.at, p.tools = text, 0, false
+	v, err := p.value()
+	if err != nil || !p.tools {
+		return v, err
+	}
+	return decodeTools(v)
+}
+
+// decodeTools returns a value with the messages in it decoded.
+func decodeTools(v any) (any, error) {
+	var err error
+	switch v := v.(type) {
+	case toolMessage:
+		return jinja.DecodeJSON([]byte(v))
+	case []any:
+		for i := 0; i < len(v) && err == nil; i++ {
+			v[i], err = decodeTools(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			if v[name], err = decodeTools(v[name]); err != nil {
+				break
+			}
+		}
+	}
+	return v, err
+}
+
+// take makes room for n values.
+func (p *valueParser) take(n int) error {
+	if p.room -= n; p.room < 0 {
+		return errTooManyValues
+	}
+	return nil
 }
 
 // value returns the value at the parser's position and moves behind it.
 func (p *valueParser) value() (any, error) {
-	if p.values--; p.values < 0 {
-		return nil, errTooManyValues
+	p.values++
+	if err := p.take(1); err != nil {
+		return nil, err
 	}
 	switch p.text[p.at] {
 	case '{':
@@ -187,6 +229,9 @@ func (p *valueParser) value() (any, error) {
 // array returns the array at the parser's position.
 func (p *valueParser) array() (any, error) {
 	list := []any{}
+	if err := p.take(arrayValues); err != nil {
+		return nil, err
+	}
 	for p.at = nextMember(p.text, p.at+1); p.text[p.at] != ']'; p.at = nextMember(p.text, p.at) {
 		v, err := p.value()
 		if err != nil {
@@ -200,7 +245,10 @@ func (p *valueParser) array() (any, error) {
 
 // object returns the object at the parser's position.
 func (p *valueParser) object() (any, error) {
-	begin, object := p.at, map[string]any{}
+	begin, room, object := p.at, p.room, map[string]any{}
+	if err := p.take(objectValues); err != nil {
+		return nil, err
+	}
 	for p.at = nextMember(p.text, p.at+1); p.text[p.at] != '}'; p.at = nextMember(p.text, p.at) {
 		end := valueEnd(p.text, p.at)
 		name, err := unquote(p.text[p.at:end])
@@ -211,10 +259,14 @@ func (p *valueParser) object() (any, error) {
 		if object[name], err = p.value(); err != nil {
 			return nil, err
 		}
+		if err := p.take(memberValues); err != nil {
+			return nil, err
+		}
 	}
 	p.at++
 	if _, callsTools := object["tool_calls"]; callsTools {
-		return jinja.DecodeJSON([]byte(p.text[begin:p.at]))
+		p.tools = true
+		return toolMessage(p.text[begin:p.at]), p.take(room - p.room) // for the values that decodeTools makes
 	}
 	return object, nil
 }

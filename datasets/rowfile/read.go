@@ -47,7 +47,7 @@ func ParseValue(text string) (value any, valid bool, err error) {
 	if !json.Valid([]byte(text)) {
 		return nil, false, nil
 	}
-	p := valueParser{values: maxRowValues}
+	p := valueParser{room: maxRowValues}
 	value, err = p.parse(text[nextToken(text, 0):])
 	return value, true, err
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -182,13 +181,4 @@ func TestSharedCases(t *testing.T) {
 	if _, err := New(fixture.FileReader(map[string]string{jsonFile: string(data)})); err == nil {
 		t.Error("the chain of rules is not refused")
 	}
-}
-
-// allocated returns the bytes that do allocates.
-func allocated(do func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	do()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }

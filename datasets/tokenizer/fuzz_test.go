@@ -9,6 +9,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/normalform"
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 // tinyTokenizer is the tokenizer of the built-in model tiny: byte-level BPE with GPT-2's word pattern.
@@ -43,14 +44,16 @@ func FuzzSentencePiece(f *testing.F) {
 	}
 	tokenizer := goldenTokenizer(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		var want strings.Builder
-		for i, stretch := range splitAdded(normalform.ReplaceInvalid(text), "<unk>", "<s>", "</s>") {
-			if i > 0 && !slices.Contains([]string{"<unk>", "<s>", "</s>"}, stretch) {
-				want.WriteString(" ")
+		fuzztest.Bounded(t, len(text), 10*time.Second, func() {
+			var want strings.Builder
+			for i, stretch := range splitAdded(normalform.ReplaceInvalid(text), "<unk>", "<s>", "</s>") {
+				if i > 0 && !slices.Contains([]string{"<unk>", "<s>", "</s>"}, stretch) {
+					want.WriteString(" ")
+				}
+				want.WriteString(strings.ReplaceAll(stretch, spaceMark, " "))
 			}
-			want.WriteString(strings.ReplaceAll(stretch, spaceMark, " "))
-		}
-		checkEncoding(t, tokenizer, text, want.String())
+			checkEncoding(t, tokenizer, text, want.String())
+		})
 	})
 }
 
@@ -61,7 +64,11 @@ func FuzzByteLevel(f *testing.F) {
 		f.Add(text)
 	}
 	tokenizer := tinyTokenizer(f)
-	f.Fuzz(func(t *testing.T, text string) { checkEncoding(t, tokenizer, text, normalform.ReplaceInvalid(text)) })
+	f.Fuzz(func(t *testing.T, text string) {
+		fuzztest.Bounded(t, len(text), 10*time.Second, func() {
+			checkEncoding(t, tokenizer, text, normalform.ReplaceInvalid(text))
+		})
+	})
 }
 
 // splitAdded splits a text into added tokens and the stretches between them; no token may be the beginning of another.

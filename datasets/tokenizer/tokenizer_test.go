@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bfpo-go/bfpo/datasets/fixture"
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 // object and list are the values of a tokenizer.json.
@@ -310,18 +311,20 @@ func FuzzTokenizer(f *testing.F) {
 	}
 	byteLevels := []*Tokenizer{mustTokenizer(f, byteLevelJSON(nil)), mustTokenizer(f, byteLevelJSON(llama3))}
 	f.Fuzz(func(t *testing.T, text string) {
-		valid := utf8.ValidString(text)
-		for _, tokenizer := range byteLevels {
-			ids := tokenizer.Encode(text, false)
-			if got := tokenizer.Decode(ids, false); valid && got != text {
-				t.Errorf("byte-level: %q decodes to %q", text, got)
+		fuzztest.Bounded(t, len(text), 10*time.Second, func() {
+			valid := utf8.ValidString(text)
+			for _, tokenizer := range byteLevels {
+				ids := tokenizer.Encode(text, false)
+				if got := tokenizer.Decode(ids, false); valid && got != text {
+					t.Errorf("byte-level: %q decodes to %q", text, got)
+				}
 			}
-		}
-		ids := sentencePiece.Encode(text, true)
-		// ▁ and a space are one symbol, text after a special token gets a space, and <0xNN> spelled out is the byte.
-		plain := !strings.ContainsAny(text, "▁<")
-		if got := sentencePiece.Decode(ids, true); valid && plain && got != text {
-			t.Errorf("sentencepiece: %q decodes to %q", text, got)
-		}
+			ids := sentencePiece.Encode(text, true)
+			// ▁ and a space are one symbol, text after a special token gets a space, and <0xNN> spelled out is the byte.
+			plain := !strings.ContainsAny(text, "▁<")
+			if got := sentencePiece.Decode(ids, true); valid && plain && got != text {
+				t.Errorf("sentencepiece: %q decodes to %q", text, got)
+			}
+		})
 	})
 }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"math/rand/v2"
 	"testing"
+	"time"
+
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 type value struct {
@@ -70,9 +73,11 @@ func FuzzOpen(f *testing.F) {
 		f.Add(flipped)
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		var got value
-		if err := Open("key", line, &got); err == nil && got != want {
-			t.Errorf("%q opens as %v", line, got)
-		}
+		fuzztest.Bounded(t, len(line), 10*time.Second, func() {
+			var got value
+			if err := Open("key", line, &got); err == nil && got != want {
+				t.Errorf("%q opens as %v", line, got)
+			}
+		})
 	})
 }

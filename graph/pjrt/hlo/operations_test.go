@@ -4,8 +4,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 // message builds a protocol buffer of fields: numbers, bytes, texts and messages.
@@ -85,10 +88,12 @@ func FuzzOperations(f *testing.F) {
 	f.Add(bf16Program())
 	f.Add([]byte{0x1a, 0xff})
 	f.Fuzz(func(t *testing.T, program []byte) {
-		operations, err := Operations(program, false)
-		if err != nil && strings.Contains(err.Error(), "\n") || slices.ContainsFunc(operations,
-			func(o Operation) bool { return o.Count < 1 }) {
-			t.Errorf("%v, %v", operations, err)
-		}
+		fuzztest.Bounded(t, len(program), 10*time.Second, func() {
+			operations, err := Operations(program, false)
+			if err != nil && strings.Contains(err.Error(), "\n") || slices.ContainsFunc(operations,
+				func(o Operation) bool { return o.Count < 1 }) {
+				t.Errorf("%v, %v", operations, err)
+			}
+		})
 	})
 }

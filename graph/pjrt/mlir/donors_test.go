@@ -3,6 +3,9 @@ package mlir
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
 func TestRemoveTag(t *testing.T) {
@@ -141,18 +144,20 @@ func FuzzRewrite(f *testing.F) {
 		zeroText("%w") + dotText("%6", "%w", "bf16", "bf16", true))
 	f.Add("func.func @main(\"\\")
 	f.Fuzz(func(t *testing.T, text string) {
-		untagged, _, tag := RemoveTag(text)
-		if len(untagged)+len(tag) != len(text) {
-			t.Errorf("RemoveTag lost text of %q", text)
-		}
-		if got := aliasDonors(text); len(got) < len(text) && !strings.Contains(text, "%"+DonatedPrefix) {
-			t.Errorf("aliasDonors lost text of %q", text)
-		}
-		if got := simplifyDots(text); !strings.Contains(text, dotAlgorithm) && got != text {
-			t.Errorf("simplifyDots changed %q", text)
-		}
-		if got := callProducts(text, allKernels(), true); !strings.Contains(text, "dot_general") && got != text {
-			t.Errorf("callProducts changed %q", text)
-		}
+		fuzztest.Bounded(t, len(text), 10*time.Second, func() {
+			untagged, _, tag := RemoveTag(text)
+			if len(untagged)+len(tag) != len(text) {
+				t.Errorf("RemoveTag lost text of %q", text)
+			}
+			if got := aliasDonors(text); len(got) < len(text) && !strings.Contains(text, "%"+DonatedPrefix) {
+				t.Errorf("aliasDonors lost text of %q", text)
+			}
+			if got := simplifyDots(text); !strings.Contains(text, dotAlgorithm) && got != text {
+				t.Errorf("simplifyDots changed %q", text)
+			}
+			if got := callProducts(text, allKernels(), true); !strings.Contains(text, "dot_general") && got != text {
+				t.Errorf("callProducts changed %q", text)
+			}
+		})
 	})
 }
