@@ -50,3 +50,16 @@ func TestToolCalls(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 }
+
+// TestToolCallsAsText checks that a column of JSON text whose messages call tools is read as messages.
+func TestToolCallsAsText(t *testing.T) {
+	const text = `[{"role": "user", "content": "Q"}, {"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]`
+	r := row{"messages": text}
+	parsed, err := r.parseMessages("messages")
+	if err != nil || len(parsed) != 1 {
+		t.Fatalf("columns %v, %v", parsed, err)
+	}
+	if messages, err := r.messages("messages"); err != nil || len(messages) != 2 {
+		t.Errorf("%v, %v", messages, err)
+	}
+}

@@ -20,7 +20,7 @@ import (
 
 // semantics is the version of what training computes. Raise it when the same recipe, model and rows give other weights:
 // runs that an earlier version began are then refused instead of continued by other rules.
-const semantics = 1
+const semantics = 2
 
 // heldOutSet is the name of the held-out set in an Identity.
 const heldOutSet = "held out"

@@ -38,14 +38,10 @@ type List = value.List
 // DecodeJSON reads a JSON value as Python's json.loads does: objects become a *Dict with their keys in order.
 func DecodeJSON(data []byte) (any, error) { return value.DecodeJSON(data) }
 
-// NewDict returns the dict of a Go map, with its keys and those of the maps in it sorted.
-func NewDict(m map[string]any) (*Dict, error) {
+// FromGo returns a Go value as templates see it: see Template.Render. Lists become a *List, and json.Numbers numbers.
+func FromGo(v any) (any, error) {
 	size := 0
-	v, err := value.FromGo(m, &size)
-	if err != nil {
-		return nil, err
-	}
-	return v.(*Dict), nil
+	return value.FromGo(v, &size)
 }
 
 // EncodeJSON writes a value of DecodeJSON as Python's json.dumps does.

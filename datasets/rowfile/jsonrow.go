@@ -142,8 +142,7 @@ func valueEnd[T string | []byte](text T, at int) int {
 }
 
 // valueParser makes values of valid JSON: nil, bool, string, json.Number, NaN for a number that is not finite, []any
-// and map[string]any, or a *jinja.Dict for a message that calls tools: templates see the order of its arguments' keys,
-// which Go's maps lose. The texts and numbers are parts of the JSON, not copies.
+// and *jinja.Dict. The texts and numbers are parts of the JSON, not copies.
 type valueParser struct {
 	text   string
 	at     int
@@ -200,7 +199,7 @@ func (p *valueParser) array() (any, error) {
 
 // object returns the object at the parser's position.
 func (p *valueParser) object() (any, error) {
-	begin, object := p.at, map[string]any{}
+	object := &jinja.Dict{}
 	for p.at = nextMember(p.text, p.at+1); p.text[p.at] != '}'; p.at = nextMember(p.text, p.at) {
 		end := valueEnd(p.text, p.at)
 		name, err := unquote(p.text[p.at:end])
@@ -208,14 +207,13 @@ func (p *valueParser) object() (any, error) {
 			return nil, err
 		}
 		p.at = nextToken(p.text, nextToken(p.text, end)+1) // after the colon
-		if object[name], err = p.value(); err != nil {
+		v, err := p.value()
+		if err != nil {
 			return nil, err
 		}
+		object.Set(name, v)
 	}
 	p.at++
-	if _, callsTools := object["tool_calls"]; callsTools {
-		return jinja.DecodeJSON([]byte(p.text[begin:p.at]))
-	}
 	return object, nil
 }
 
