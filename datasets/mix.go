@@ -116,28 +116,39 @@ func (o MixtureFiles) Digest() ([]byte, error) {
 
 // ReadPreferences does the work of Mixture.ReadPreferences.
 func (o MixtureFiles) ReadPreferences(ctx context.Context) ([]Preference, []SetCount, error) {
-	return readMixture(ctx, o, preferenceSchemas(), func(id string, p *Preference, r row, f *findings) {
+	return readMixture(ctx, o, preferenceSchemas(), func(id string, p *Preference, r row, f *findings) (err error) {
 		p.ID = id
+		if p.Prompt != nil {
+			if p.Variables, err = r.variables(); err != nil {
+				return err
+			}
+		}
 		if p.Unlabelled > 0 {
 			f.noteLabels(r)
 		}
 		if _, ok := r["prompt"]; !ok && p.Prompt == nil {
 			f.implicit++
 		}
+		return nil
 	})
 }
 
 // ReadDialogues does the work of Mixture.ReadDialogues.
 func (o MixtureFiles) ReadDialogues(ctx context.Context) ([]Dialogue, []SetCount, error) {
-	return readMixture(ctx, o, dialogueSchemas(o.mixture.TextColumn), func(id string, d *Dialogue, _ row, _ *findings) {
+	schemas := dialogueSchemas(o.mixture.TextColumn)
+	return readMixture(ctx, o, schemas, func(id string, d *Dialogue, r row, _ *findings) (err error) {
 		d.ID = id
+		if d.Messages != nil {
+			d.Variables, err = r.variables()
+		}
+		return err
 	})
 }
 
 // readMixture reads the rows of all sets with the schemas, takes their fractions and shuffles them. It passes each
 // example to finish together with its row.
 func readMixture[T any](
-	ctx context.Context, o MixtureFiles, schemas schemas[T], finish func(id string, example *T, r row, f *findings),
+	ctx context.Context, o MixtureFiles, schemas schemas[T], finish finishExample[T],
 ) ([]T, []SetCount, error) {
 	var rows []T
 	var counts []SetCount

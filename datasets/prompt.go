@@ -16,6 +16,8 @@ type Prompt struct {
 	ID       string // as Preference.ID; "" for a prompt of ParsePrompt
 	Messages []chat.Message
 	Text     string
+
+	Variables chat.Variables // of the chat template, beside messages
 }
 
 // ReadPrompts reads the rows {"messages": [{role, content}, …]} or {"prompt": …}, a text or such a list, of the train
@@ -81,16 +83,19 @@ func readPrompt(r row) (p Prompt, err error) {
 	default:
 		err = fmt.Errorf("want %s, got the columns {%s}", PromptForms, r.columns())
 	}
+	if err == nil && p.Messages != nil {
+		p.Variables, err = r.variables()
+	}
 	return p, err
 }
 
 // EncodePrompt returns the token ids of a prompt as the model reads it before it answers: BOS, if the tokenizer adds
 // one, and the template's text with its generation prompt, or the text as it is.
-func (f TextFormat) EncodePrompt(p Prompt) ([]int32, error) {
+func (f TextFormat) EncodePrompt(ctx context.Context, p Prompt) ([]int32, error) {
 	text := p.Text
 	if p.Messages != nil {
 		var err error
-		if text, err = f.render(p.Messages, true); err != nil {
+		if text, err = f.render(ctx, p.Messages, p.Variables, true); err != nil {
 			return nil, err
 		}
 	}

@@ -163,6 +163,28 @@ func message(v any) (chat.Message, error) {
 	return chat.NewMessage(plain.(*jinja.Dict))
 }
 
+// variableColumns are the columns that a chat template sees beside the messages.
+func variableColumns() []string { return []string{"tools", "documents", "chat_template_kwargs"} }
+
+// variables returns what a chat template sees beside the messages of a row.
+func (r row) variables() (chat.Variables, error) {
+	var values [3]any
+	for i, column := range variableColumns() {
+		values[i] = r[column]
+		if bad, ok := r[column].(rowfile.Unusable); ok {
+			return chat.Variables{}, fmt.Errorf("column %s: %w", column, bad.Err)
+		}
+		if list, ok := r.list(column); ok {
+			values[i] = list
+		}
+	}
+	v, err := chat.NewVariables(values[0], values[1], values[2])
+	if err != nil {
+		return v, fmt.Errorf("column %w", err)
+	}
+	return v, nil
+}
+
 // ids returns the value of a column that is a list of token ids.
 func (r row) ids(column string) ([]int32, error) {
 	list, ok := r.list(column)

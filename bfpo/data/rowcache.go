@@ -49,7 +49,8 @@ func rowsKey(m datasets.MixtureFiles, c recipe.Config, format datasets.TextForma
 	}
 	format.Tokenizer, format.Template = nil, nil // the key has their contents instead
 	text := fmt.Sprintf("%t %q %+v", c.Objective == "sft", c.Unlabelled, format)
-	return filecache.Key([]byte(rowsMagic), data, []byte(text), t.Digest(), []byte(t.TemplateSource)), nil
+	return filecache.Key([]byte(rowsMagic), data, []byte(text), t.Digest(), []byte(t.TemplateSource),
+		[]byte(t.TemplateDate)), nil
 }
 
 // load returns the set that an earlier run made from the same input. An unusable entry is removed.

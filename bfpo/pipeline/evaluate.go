@@ -78,7 +78,7 @@ func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, a
 		return s, err
 	}
 	defer checkpoint.Close()
-	language, err := models.NewChatTokenizer(checkpoint, p.config.ChatTemplate)
+	language, err := models.NewChatTokenizer(ctx, checkpoint, p.config)
 	if err != nil {
 		return s, err
 	}

@@ -92,7 +92,7 @@ func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub
 		return err
 	}
 	defer model.Close()
-	language, err := models.NewChatTokenizer(model, run.ChatTemplate)
+	language, err := models.NewChatTokenizer(ctx, model, run)
 	if err != nil {
 		return err
 	}

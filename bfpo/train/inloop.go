@@ -115,7 +115,7 @@ func loopPrompts(
 	}
 	format := data.NewTextFormat(c, in.Tokenizer, positions)
 	for _, row := range rows {
-		ids, err := format.EncodePrompt(row)
+		ids, err := format.EncodePrompt(ctx, row)
 		if err == nil && len(ids)+1 > positions {
 			err = fmt.Errorf("%d tokens leave no room for an answer: the model has %d positions", len(ids), positions)
 		}

@@ -74,6 +74,9 @@ func CheckFinished(ctx context.Context, rt models.Runtime, c recipe.Config, dir 
 	if err := checksum.Open(provenanceKey, line, &was); err != nil {
 		return fmt.Errorf("%s: %w: run the stage again, with another -out or with overwrite_output_dir", path, err)
 	}
+	if c, err = withDate(c, dir); err != nil {
+		return err
+	}
 	if err := compareSettings(dir, was.Settings, c.StageSettings()); err != nil {
 		return err
 	}

@@ -79,6 +79,9 @@ func dataFields() (all []fields.Field, err error) {
 func promptFields() ([]fields.Field, error) {
 	return []fields.Field{
 		{Name: "messages", Type: "list of {role, content}", Comment: "rendered with the chat template"},
+		{Name: "tools", Type: "list", Comment: "with messages: what a template writes as tools; or such a list as JSON text"},
+		{Name: "documents", Type: "list", Comment: "with messages: what a template writes as documents"},
+		{Name: "chat_template_kwargs", Type: "object", Comment: "with messages: further variables of the template"},
 		{Name: "prompt", Type: "text", Comment: "in place of messages: continued as it stands, without the template"},
 	}, nil
 }

@@ -116,8 +116,9 @@ func TestHelpOfJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range prompts {
-		if !strings.Contains(datasets.PromptForms, `"`+f.Name+`"`) {
-			t.Errorf("%s is no key of %s", f.Name, datasets.PromptForms)
+		_, err := datasets.ParsePrompt([]byte(`{"messages": [{"role": "user", "content": "Q"}], "` + f.Name + `": 7}`))
+		if !strings.Contains(datasets.PromptForms, `"`+f.Name+`"`) && (err == nil || !strings.Contains(err.Error(), f.Name)) {
+			t.Errorf("%s is no key of %s, and of no other column: %v", f.Name, datasets.PromptForms, err)
 		}
 	}
 }

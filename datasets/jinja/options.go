@@ -35,6 +35,9 @@ type Dict = value.Dict
 // List is a list of values; variables may be or contain some.
 type List = value.List
 
+// NewDict returns a dict of texts to values: key, value, key, value, and so on.
+func NewDict(pairs ...any) *Dict { return value.NewDict(pairs...) }
+
 // DecodeJSON reads a JSON value as Python's json.loads does: objects become a *Dict with their keys in order.
 func DecodeJSON(data []byte) (any, error) { return value.DecodeJSON(data) }
 
