@@ -91,7 +91,7 @@ func TestBadVariables(t *testing.T) {
 		`"tools": null, "documents": null, "chat_template_kwargs": null`: "",
 		`"tools": "[{\"name\": \"f\"}]"`:                                 "",
 		`"tools": []`:                                                    "",
-		`"tools": "[{"`:                                                  "tools: want a list of objects, or one as JSON text",
+		`"tools": "[{"`:                                                  "want a list of objects, or one as JSON text",
 		`"tools": 1`:                                                     "tools: want a list of objects",
 		`"tools": ["f"]`:                                                 "tools: element 0: want an object",
 		`"documents": "x"`:                                               "documents: want a list of objects",

@@ -47,7 +47,8 @@ func TestExportChecksMasters(t *testing.T) {
 			t.Fatal(err)
 		}
 		saved, err := checkpoint.Save(filepath.Join(run, rundir.Checkpoints), 1, []checkpoint.File{{Name: step.MastersFile,
-			Write: func(w io.Writer) error { return safetensors.Encode(w, nil, test.masters) }}, checkpoint.State{Step: 1}.File()})
+			Write: func(w io.Writer) error { return safetensors.Encode(w, nil, test.masters) }},
+			checkpoint.State{Step: 1}.File()})
 		if err != nil {
 			t.Fatal(err)
 		}

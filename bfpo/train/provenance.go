@@ -24,10 +24,10 @@ import (
 
 // provenance is what a finished stage was made with and what it made, for a pipeline that takes the stage over.
 type provenance struct {
-	Settings map[string]string    `json:"settings"` // recipe.Config.StageSettings
-	Identity *checkpoint.Identity `json:"identity"`
-	Logs     checkpoint.Logs      `json:"logs"`
-	Model    map[string]string    `json:"model"` // digests of the tensors of the model that it wrote
+	Settings map[string]string    `json:"settings"` // the recipe's keys on which the weights depend
+	Identity *checkpoint.Identity `json:"identity"` // digests of the model, the tokenizer, the template and the rows
+	Logs     checkpoint.Logs      `json:"logs"`     // lengths and digests of metrics.jsonl and answers.jsonl
+	Model    map[string]string    `json:"model"`    // digests of the tensors of the model that it wrote
 }
 
 // provenanceKey is the key of the checksum of a provenance.

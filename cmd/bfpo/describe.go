@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/fields"
+	"github.com/bfpo-go/bfpo/bfpo/track"
+	"github.com/bfpo-go/bfpo/bfpo/train"
 )
 
 // capitalized returns a phrase as the beginning of a sentence.
@@ -14,13 +16,20 @@ func capitalized(phrase string) string { return strings.ToUpper(phrase[:1]) + ph
 // fieldList returns the fields of JSON that a command reads or writes; nil for a command without.
 type fieldList func() ([]fields.Field, error)
 
-// describe returns what a command does, an example, and the JSON that it reads and writes.
-func describe(summary, example string, reads, writes fieldList) (string, error) {
-	text := fmt.Sprintf("%s.\n\nExample:\n  %s\n", capitalized(summary), example)
-	for _, part := range []struct {
+// describe returns what a command does, an example, and the JSON that it reads and writes, also into files.
+func describe(c command) (string, error) {
+	text := fmt.Sprintf("%s.\n\nExample:\n  %s\n", capitalized(c.summary), c.example)
+	type part struct {
 		title string
 		list  fieldList
-	}{{"JSON in", reads}, {"JSON out", writes}} {
+	}
+	parts := []part{{"JSON in", c.reads}, {"JSON out", c.writes}}
+	if c.stepwise {
+		metrics := func() ([]fields.Field, error) { return track.Fields(), nil }
+		parts = append(parts, part{"metrics.jsonl of a stage, a line for each step and each evaluation", metrics},
+			part{"provenance.json of a finished stage, below its key value", train.ProvenanceFields})
+	}
+	for _, part := range parts {
 		if part.list == nil {
 			continue
 		}

@@ -111,6 +111,14 @@ func TestHelpOfJSON(t *testing.T) {
 			}
 		}
 	}
+	for _, c := range commands() {
+		text := mustCall(t, "", "help", c.name)
+		for _, name := range []string{"metrics.jsonl", "rewards/margins", "provenance.json", "identity"} {
+			if c.stepwise && !strings.Contains(text, name) {
+				t.Errorf("help %s does not mention %s", c.name, name)
+			}
+		}
+	}
 	prompts, err := promptFields()
 	if err != nil {
 		t.Fatal(err)

@@ -13,25 +13,37 @@ from transformers import PreTrainedTokenizerFast
 SHOW = "{{ messages|tojson }}{{ tools|tojson }}{{ documents|tojson }}{# tool_calls #}"
 TEMPLATES = {
     "show": SHOW,
-    "reasoning": "{% for m in messages %}{{ m.role }}:{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>"
-    "{% endif %}{% if m.content is defined %}{{ m.content }}{% endif %};{% endfor %}",
-    "thinking": "{% for m in messages %}{% if 'thinking' in m %}[{{ m.thinking }}]{% endif %}{{ m.content }}{% endfor %}",
+    "reasoning": "{% for m in messages %}{{ m.role }}:{% if m.reasoning_content %}<think>{{ m.reasoning_content }}"
+    "</think>{% endif %}{% if m.content is defined %}{{ m.content }}{% endif %};{% endfor %}",
+    "thinking": "{% for m in messages %}{% if 'thinking' in m %}[{{ m.thinking }}]{% endif %}{{ m.content }}"
+    "{% endfor %}",
     "absent": "{% for m in messages %}{{ m.name is defined }}{{ 'content' in m }}{{ m.tool_calls|length }}{% endfor %}",
     "variables": SHOW + "{{ enable_thinking }}{{ bos_token }}{{ eos_token }}{{ add_generation_prompt }}",
     "special": "{{ bos_token is defined }}{{ pad_token is defined }}{{ tools is none }}{{ documents is none }}",
 }
 Q = {"role": "user", "content": "Q"}
 CALL = {"type": "function", "function": {"name": "f", "arguments": {"z": 1, "a": None}}}
-TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"z": {}, "a": {}}}}}
+PARAMETERS = {"type": "object", "properties": {"z": {}, "a": {}}}
+TOOL = {"type": "function", "function": {"name": "f", "parameters": PARAMETERS}}
 DOCUMENT = {"title": "T", "text": "x"}
 
 ROWS = [
     {"messages": [Q]},
-    {"messages": [{**Q, "name": None, "tool_calls": None}, {"role": "assistant", "content": None, "tool_calls": [CALL]}]},
+    {
+        "messages": [
+            {**Q, "name": None, "tool_calls": None},
+            {"role": "assistant", "content": None, "tool_calls": [CALL]},
+        ]
+    },
     {"messages": [Q, {"role": "assistant", "content": "A", "reasoning_content": "R"}]},
     {"messages": [Q, {"role": "assistant", "content": "A", "reasoning": "R"}]},
     {"messages": [Q, {"role": "assistant", "content": "A", "thinking": "R", "reasoning": "S"}]},
-    {"messages": [Q, {"reasoning_content": "", "role": "assistant", "thinking": "T", "content": "A", "reasoning": None}]},
+    {
+        "messages": [
+            Q,
+            {"reasoning_content": "", "role": "assistant", "thinking": "T", "content": "A", "reasoning": None},
+        ]
+    },
     {"messages": [Q], "tools": [TOOL]},
     {"messages": [Q], "tools": json.dumps([TOOL])},
     {"messages": [Q], "tools": []},
