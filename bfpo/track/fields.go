@@ -41,9 +41,9 @@ func Fields() []fields.Field {
 		number("eval_tasks_runtime", "wall time of eval_tasks and generate_during_eval, in seconds"),
 		number("eval_runtime", "wall time of the held-out rows, in seconds"),
 		number("eval_samples_per_second", ""), number("eval_steps_per_second", "batches per second"),
-		fields.Field{Name: "rows", Type: "list of text", Comment: "with log_rows: ids of the step's rows (eval_rows likewise)"},
-		fields.Field{Name: "micro", Type: "list", Comment: "with log_rows: set, loss, logps/chosen and logps/rejected of each " +
-			"micro-batch (eval_micro likewise)"},
+		fields.Field{Name: "rows", Type: "list of text", Comment: "with log_rows: ids of the rows (eval_rows likewise)"},
+		fields.Field{Name: "micro", Type: "list", Comment: "with log_rows: set, loss, logps/chosen and logps/rejected of " +
+			"each micro-batch (eval_micro likewise)"},
 	)
 	return all
 }

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// wireFields splits a protobuf message into the raw values of its fields: of a repeated number it returns the last value,
-// of a bytes field all values.
+// wireFields splits a protobuf message into the raw values of its fields: of a repeated number it returns the last
+// value, of a bytes field all values.
 func wireFields(t *testing.T, b []byte) (ints map[protowire.Number]uint64, bytes map[protowire.Number][][]byte) {
 	t.Helper()
 	ints, bytes = map[protowire.Number]uint64{}, map[protowire.Number][][]byte{}

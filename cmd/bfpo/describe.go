@@ -16,15 +16,16 @@ func capitalized(phrase string) string { return strings.ToUpper(phrase[:1]) + ph
 // fieldList returns the fields of JSON that a command reads or writes; nil for a command without.
 type fieldList func() ([]fields.Field, error)
 
-// describe returns what a command does, an example, and the JSON that it reads and writes, also into files.
-func describe(c command) (string, error) {
-	text := fmt.Sprintf("%s.\n\nExample:\n  %s\n", capitalized(c.summary), c.example)
+// describe returns what a command does, an example, and the JSON that it reads and writes; of a command that trains,
+// also the JSON of the files that a stage writes.
+func describe(summary, example string, reads, writes fieldList, trains bool) (string, error) {
+	text := fmt.Sprintf("%s.\n\nExample:\n  %s\n", capitalized(summary), example)
 	type part struct {
 		title string
 		list  fieldList
 	}
-	parts := []part{{"JSON in", c.reads}, {"JSON out", c.writes}}
-	if c.stepwise {
+	parts := []part{{"JSON in", reads}, {"JSON out", writes}}
+	if trains {
 		metrics := func() ([]fields.Field, error) { return track.Fields(), nil }
 		parts = append(parts, part{"metrics.jsonl of a stage, a line for each step and each evaluation", metrics},
 			part{"provenance.json of a finished stage, below its key value", train.ProvenanceFields})
