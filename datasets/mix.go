@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
@@ -41,6 +43,18 @@ type SetCount struct {
 
 	Drops Drops    // rows of the used part that could not be read
 	Notes []string // what the user should know about the rows
+}
+
+// DroppedNotices says, for a set whose rows are read in full, how many of them are not used, and adds the Notes.
+func (c SetCount) DroppedNotices() (notices []string) {
+	for _, reason := range slices.Sorted(maps.Keys(c.Drops.Dropped)) {
+		notices = append(notices, fmt.Sprintf("%s: %d of %d rows are not used: %s", c.Name, len(c.Drops.Dropped[reason]),
+			c.Rows, reason))
+	}
+	for _, note := range c.Notes {
+		notices = append(notices, c.Name+": "+note)
+	}
+	return notices
 }
 
 // MixtureFiles is a mixture whose files have been found.

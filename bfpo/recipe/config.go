@@ -188,6 +188,9 @@ func Default() Config {
 // default.
 func (c Config) Origin(key string) string { return c.origins[key] }
 
+// RefusesBadRows reports whether a malformed row is an error instead of being dropped.
+func (c Config) RefusesBadRows() bool { return c.BadRows == "refuse" }
+
 // TextColumn returns the column of texts that a supervised stage trains on, or "" where the layout of the rows decides.
 // The column text is what other layouts are turned into elsewhere, so recipes name it for them too.
 func (c Config) TextColumn() string {

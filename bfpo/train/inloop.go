@@ -109,9 +109,12 @@ func loopPrompts(
 	if name == "" {
 		name = recipe.QuickstartPrefix + "prompts"
 	}
-	rows, err := datasets.ReadPrompts(ctx, name, "", rt.Hub)
+	rows, count, err := datasets.ReadPrompts(ctx, name, "", rt.Hub, c.RefusesBadRows())
 	if err != nil {
 		return nil, err
+	}
+	for _, notice := range count.DroppedNotices() {
+		rt.Log().Warn(notice)
 	}
 	format := data.NewTextFormat(c, in.Tokenizer, positions)
 	for _, row := range rows {

@@ -125,7 +125,8 @@ func tiktokenFile(t *testing.T, data []byte, digits string, normalizer any, spec
 	file, err := json.Marshal(map[string]any{
 		"normalizer": normalizer, "added_tokens": added,
 		"pre_tokenizer": map[string]any{"type": "Sequence", "pretokenizers": []any{
-			map[string]any{"type": "Split", "pattern": map[string]any{"Regex": pattern}, "behavior": "Isolated", "invert": false},
+			map[string]any{"type": "Split", "pattern": map[string]any{"Regex": pattern}, "behavior": "Isolated",
+				"invert": false},
 			map[string]any{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
 		}},
 		"decoder": map[string]any{"type": "ByteLevel"},
