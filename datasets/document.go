@@ -25,8 +25,8 @@ func (f TextFormat) TokenizeDialogues(ctx context.Context, rows []Dialogue) ([]b
 	if f.Packing && f.MaxLength < 2 {
 		return nil, drops, fmt.Errorf("packing: max_seq_length must be set")
 	}
-	docs, err := mapRows(ctx, rows, func(d Dialogue) (tokenized, error) {
-		t, err := f.tokenize(d)
+	docs, err := mapRows(ctx, rows, func(ctx context.Context, d Dialogue) (tokenized, error) {
+		t, err := f.tokenize(ctx, d)
 		if err != nil {
 			return t, fmt.Errorf("row %s: %w", d.ID, err)
 		}
@@ -69,12 +69,12 @@ func (f TextFormat) TokenizeDialogues(ctx context.Context, rows []Dialogue) ([]b
 }
 
 // tokenize returns the token ids of one dialogue.
-func (f TextFormat) tokenize(d Dialogue) (tokenized, error) {
+func (f TextFormat) tokenize(ctx context.Context, d Dialogue) (tokenized, error) {
 	switch {
 	case d.InputIDs != nil:
 		return tokenized{id: d.ID, ids: d.InputIDs}, f.checkIDs(d.InputIDs)
 	case f.Original:
-		return f.originalDocument(d)
+		return f.originalDocument(ctx, d)
 	}
 	text := d.Text
 	if isBlank(d.Messages) {
@@ -82,7 +82,7 @@ func (f TextFormat) tokenize(d Dialogue) (tokenized, error) {
 	}
 	if d.Messages != nil {
 		var err error
-		if text, err = f.render(d.Messages, false); err != nil {
+		if text, err = f.render(ctx, d.Messages, d.Variables, false); err != nil {
 			return tokenized{}, err
 		}
 	}

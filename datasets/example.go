@@ -10,6 +10,7 @@ type Preference struct {
 	ID string // "file.jsonl#row" or "folder/file.jsonl#row", the row counted from 0 in its file
 
 	Prompt, Chosen, Rejected             []chat.Message
+	Variables                            chat.Variables // of the chat template, beside messages
 	PromptText, ChosenText, RejectedText string
 
 	ChosenSafe, RejectedSafe bool
@@ -22,4 +23,6 @@ type Dialogue struct {
 	Messages []chat.Message
 	Text     string  // used as it is
 	InputIDs []int32 // token ids that are packed already
+
+	Variables chat.Variables // of the chat template, beside messages
 }

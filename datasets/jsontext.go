@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/bfpo-go/bfpo/datasets/jinja"
 	"github.com/bfpo-go/bfpo/datasets/rowfile"
 )
 
@@ -46,7 +47,8 @@ func (r row) parseMessages(columns ...string) (parsed []string, err error) {
 func isMessages(v any) bool {
 	list, _ := v.([]any)
 	for _, item := range list {
-		if message, ok := item.(map[string]any); !ok || !(row(message)).has("role") {
+		message, _ := item.(*jinja.Dict)
+		if _, ok := message.Get("role"); !ok {
 			return false
 		}
 	}

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
@@ -41,6 +43,18 @@ type SetCount struct {
 
 	Drops Drops    // rows of the used part that could not be read
 	Notes []string // what the user should know about the rows
+}
+
+// DroppedNotices says, for a set whose rows are read in full, how many of them are not used, and adds the Notes.
+func (c SetCount) DroppedNotices() (notices []string) {
+	for _, reason := range slices.Sorted(maps.Keys(c.Drops.Dropped)) {
+		notices = append(notices, fmt.Sprintf("%s: %d of %d rows are not used: %s", c.Name, len(c.Drops.Dropped[reason]),
+			c.Rows, reason))
+	}
+	for _, note := range c.Notes {
+		notices = append(notices, c.Name+": "+note)
+	}
+	return notices
 }
 
 // MixtureFiles is a mixture whose files have been found.
@@ -116,28 +130,39 @@ func (o MixtureFiles) Digest() ([]byte, error) {
 
 // ReadPreferences does the work of Mixture.ReadPreferences.
 func (o MixtureFiles) ReadPreferences(ctx context.Context) ([]Preference, []SetCount, error) {
-	return readMixture(ctx, o, preferenceSchemas(), func(id string, p *Preference, r row, f *findings) {
+	return readMixture(ctx, o, preferenceSchemas(), func(id string, p *Preference, r row, f *findings) (err error) {
 		p.ID = id
+		if p.Prompt != nil {
+			if p.Variables, err = r.variables(); err != nil {
+				return err
+			}
+		}
 		if p.Unlabelled > 0 {
 			f.noteLabels(r)
 		}
 		if _, ok := r["prompt"]; !ok && p.Prompt == nil {
 			f.implicit++
 		}
+		return nil
 	})
 }
 
 // ReadDialogues does the work of Mixture.ReadDialogues.
 func (o MixtureFiles) ReadDialogues(ctx context.Context) ([]Dialogue, []SetCount, error) {
-	return readMixture(ctx, o, dialogueSchemas(o.mixture.TextColumn), func(id string, d *Dialogue, _ row, _ *findings) {
+	schemas := dialogueSchemas(o.mixture.TextColumn)
+	return readMixture(ctx, o, schemas, func(id string, d *Dialogue, r row, _ *findings) (err error) {
 		d.ID = id
+		if d.Messages != nil {
+			d.Variables, err = r.variables()
+		}
+		return err
 	})
 }
 
 // readMixture reads the rows of all sets with the schemas, takes their fractions and shuffles them. It passes each
 // example to finish together with its row.
 func readMixture[T any](
-	ctx context.Context, o MixtureFiles, schemas schemas[T], finish func(id string, example *T, r row, f *findings),
+	ctx context.Context, o MixtureFiles, schemas schemas[T], finish finishExample[T],
 ) ([]T, []SetCount, error) {
 	var rows []T
 	var counts []SetCount

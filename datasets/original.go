@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,8 +12,10 @@ import (
 
 // originalPair tokenises as tokenize_row of TRL 0.7.7, which the original code uses: BOS comes before the prompt, and
 // one more EOS after answers that end with one already. It also returns whether the prompt or an answer was cut.
-func (f TextFormat) originalPair(p Preference) (pair batch.Pair, cut bool, err error) {
-	prompt, chosen, rejected, err := f.RenderPreference(p)
+func (f TextFormat) originalPair(
+	ctx context.Context, p Preference,
+) (pair batch.Pair, cut bool, err error) {
+	prompt, chosen, rejected, err := f.RenderPreference(ctx, p)
 	if err != nil {
 		return pair, false, err
 	}
@@ -59,11 +62,11 @@ func (f TextFormat) originalPair(p Preference) (pair batch.Pair, cut bool, err e
 }
 
 // originalDocument returns the ids of one text with BOS and, for packing, the EOS that separates it from the next text.
-func (f TextFormat) originalDocument(d Dialogue) (tokenized, error) {
+func (f TextFormat) originalDocument(ctx context.Context, d Dialogue) (tokenized, error) {
 	text := d.Text
 	if d.Messages != nil {
 		var err error
-		if text, err = f.render(withSystem(d.Messages), false); err != nil {
+		if text, err = f.render(ctx, withSystem(d.Messages), d.Variables, false); err != nil {
 			return tokenized{}, err
 		}
 	}

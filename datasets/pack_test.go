@@ -80,7 +80,7 @@ func TestOriginalMixtureGolden(t *testing.T) {
 	format := goldenFormat(t, true)
 	var texts []string
 	for _, d := range rows {
-		text, err := format.render(withSystem(d.Messages), false)
+		text, err := format.render(t.Context(), withSystem(d.Messages), d.Variables, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,8 +27,8 @@ func (f TextFormat) TokenizePreferences(ctx context.Context, rows []Preference) 
 	if f.Original && (f.MaxLength == 0 || f.MaxPromptLength == 0) {
 		return nil, drops, fmt.Errorf("text_format seed: max_length and max_prompt_length must be set")
 	}
-	outcomes, err := mapRows(ctx, rows, func(p Preference) (pairOutcome, error) {
-		out, err := f.pair(p)
+	outcomes, err := mapRows(ctx, rows, func(ctx context.Context, p Preference) (pairOutcome, error) {
+		out, err := f.pair(ctx, p)
 		if err != nil {
 			return out, fmt.Errorf("row %s: %w", p.ID, err)
 		}
@@ -72,12 +72,12 @@ type pairOutcome struct {
 }
 
 // pair tokenises one preference in the format's way.
-func (f TextFormat) pair(p Preference) (pairOutcome, error) {
+func (f TextFormat) pair(ctx context.Context, p Preference) (pairOutcome, error) {
 	out, err := pairOutcome{}, error(nil)
 	if f.Original {
-		out.pair, out.cut, err = f.originalPair(p)
+		out.pair, out.cut, err = f.originalPair(ctx, p)
 	} else {
-		out, err = f.cleanPair(p)
+		out, err = f.cleanPair(ctx, p)
 	}
 	beyond := f.Tokenizer.Beyond(slices.Concat(out.pair.Chosen.IDs, out.pair.Rejected.IDs))
 	if err == nil && beyond != nil && out.dropped == "" {
@@ -87,9 +87,9 @@ func (f TextFormat) pair(p Preference) (pairOutcome, error) {
 }
 
 // cleanPair tokenises one preference in the clean format.
-func (f TextFormat) cleanPair(p Preference) (pairOutcome, error) {
+func (f TextFormat) cleanPair(ctx context.Context, p Preference) (pairOutcome, error) {
 	var out pairOutcome
-	prompt, chosen, rejected, err := f.RenderPreference(p)
+	prompt, chosen, rejected, err := f.RenderPreference(ctx, p)
 	if err != nil {
 		return out, err
 	}

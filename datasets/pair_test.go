@@ -125,7 +125,7 @@ func TestOriginalTextsGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, err := format.render(withSystem(d.Messages), false)
+			text, err := format.render(t.Context(), withSystem(d.Messages), d.Variables, false)
 			if err != nil || text != *g.SFT {
 				t.Errorf("row %d: have %q, want %q (%v)", i, text, *g.SFT, err)
 			}
@@ -135,7 +135,7 @@ func TestOriginalTextsGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		prompt, chosen, rejected, err := format.RenderPreference(p)
+		prompt, chosen, rejected, err := format.RenderPreference(t.Context(), p)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,42 +16,46 @@ type Prompt struct {
 	ID       string // as Preference.ID; "" for a prompt of ParsePrompt
 	Messages []chat.Message
 	Text     string
+
+	Variables chat.Variables // of the chat template, beside messages
 }
 
 // ReadPrompts reads the rows {"messages": [{role, content}, …]} or {"prompt": …}, a text or such a list, of the train
-// split of a data set (see OpenSource), or the lines of a .txt file.
-func ReadPrompts(ctx context.Context, name, base string, hub *hub.Hub) (prompts []Prompt, err error) {
+// split of a data set (see OpenSource), or the lines of a .txt file. Malformed rows are dropped and counted, or with
+// strict an error, as in Mixture.
+func ReadPrompts(ctx context.Context, name, base string, hub *hub.Hub, strict bool) ([]Prompt, SetCount, error) {
+	layouts := schemas[Prompt]{optional: variableColumns(), list: []schema[Prompt]{
+		{"messages", []string{"messages"}, nil, readPrompt}, {"prompt", []string{"prompt"}, nil, readPrompt},
+	}}
 	var source Source
-	read := readPrompt
+	var err error
 	if filepath.Ext(name) == ".txt" {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(base, name)
 		}
 		source, err = OpenFiles(name, []string{name})
-		read = func(r row) (p Prompt, err error) {
+		layouts.list = []schema[Prompt]{{"text", []string{"text"}, nil, func(r row) (p Prompt, err error) {
 			p.Text, err = r.text("text")
 			return p, err
-		}
+		}}}
 	} else {
 		source, err = OpenSource(ctx, name, "train", base, hub)
 	}
 	if err != nil {
-		return nil, err
+		return nil, SetCount{}, err
 	}
-	wanted := rowfile.Columns{"messages": true, "prompt": true}
-	err = source.rows(wanted, func(at place, r row, wrong error) error {
-		if wrong != nil {
-			return fmt.Errorf("%v: %w", at, wrong)
-		}
-		p, err := read(r)
-		if err != nil {
-			return fmt.Errorf("%v: %w", at, err)
-		}
-		p.ID = at.id
-		prompts = append(prompts, p)
+	reader := setReader[Prompt]{schemas: layouts, strict: strict}
+	reader.finish = func(id string, p *Prompt, _ row, _ *findings) error {
+		p.ID = id
 		return nil
-	})
-	return prompts, err
+	}
+	if err := reader.read(ctx, source); err != nil {
+		return nil, SetCount{}, err
+	}
+	prompts := reader.take(reader.total)
+	count := SetCount{Name: name, Split: source.Split, Rows: reader.total, Used: reader.total, Drops: reader.drops}
+	count.Notes = reader.findings.notes()
+	return prompts, count, nil
 }
 
 // PromptForms shows the two rows that ParsePrompt reads.
@@ -81,16 +85,19 @@ func readPrompt(r row) (p Prompt, err error) {
 	default:
 		err = fmt.Errorf("want %s, got the columns {%s}", PromptForms, r.columns())
 	}
+	if err == nil && p.Messages != nil {
+		p.Variables, err = r.variables()
+	}
 	return p, err
 }
 
 // EncodePrompt returns the token ids of a prompt as the model reads it before it answers: BOS, if the tokenizer adds
 // one, and the template's text with its generation prompt, or the text as it is.
-func (f TextFormat) EncodePrompt(p Prompt) ([]int32, error) {
+func (f TextFormat) EncodePrompt(ctx context.Context, p Prompt) ([]int32, error) {
 	text := p.Text
 	if p.Messages != nil {
 		var err error
-		if text, err = f.render(p.Messages, true); err != nil {
+		if text, err = f.render(ctx, p.Messages, p.Variables, true); err != nil {
 			return nil, err
 		}
 	}

@@ -28,7 +28,7 @@ func TestPrompts(t *testing.T) {
 		"lines.txt":  {{Text: "How do I?"}, {Text: "Should I?"}},
 		"rows.jsonl": {{Text: "How do I?"}, {Messages: []chat.Message{{Role: "user", Content: "Should I?"}}}},
 	} {
-		got, err := ReadPrompts(context.Background(), name, dir, nil)
+		got, _, err := ReadPrompts(context.Background(), name, dir, nil, true)
 		for i := range got {
 			if !strings.Contains(got[i].ID, name) {
 				t.Errorf("%s: the ID of row %d is %q", name, i, got[i].ID)
@@ -40,7 +40,8 @@ func TestPrompts(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{"bad.jsonl": "line 1", "none.txt": "no such file"} {
-		if _, err := ReadPrompts(context.Background(), name, dir, nil); err == nil || !strings.Contains(err.Error(), want) {
+		_, _, err := ReadPrompts(context.Background(), name, dir, nil, false)
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", name, err, want)
 		}
 	}
@@ -52,5 +53,34 @@ func TestPrompts(t *testing.T) {
 		if _, err := ParsePrompt([]byte(line)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", line, err, want)
 		}
+	}
+}
+
+// TestBadPrompts checks that one malformed row does not refuse a file of prompts, except where bad_rows says so.
+func TestBadPrompts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "prompts.jsonl")
+	lines := []string{
+		`{"prompt": "How?"}`, `{"prompt": 7}`, `{"messages": []}`, `{"messages": "Why?"}`, `{"prompt": "\ud800"}`,
+		`{"messages": [{"role": "user", "content": "Why?"}], "tools": 1}`,
+		`{"messages": [{"role": "user", "content": "Why?"}]}`,
+	}
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	prompts, count, err := ReadPrompts(t.Context(), file, "", nil, false)
+	if err != nil || len(prompts) != 2 || !strings.HasSuffix(prompts[1].ID, "#6") || count.Rows != 7 {
+		t.Fatalf("%v of %d rows, %v", prompts, count.Rows, err)
+	}
+	notices := strings.Join(count.DroppedNotices(), "\n")
+	for _, want := range []string{
+		"4 of 7 rows are not used: malformed row", "1 of 7 rows are not used: text that is not Unicode", "line 2: ",
+	} {
+		if !strings.Contains(notices, want) {
+			t.Errorf("%q is missing in\n%s", want, notices)
+		}
+	}
+	_, _, err = ReadPrompts(t.Context(), file, "", nil, true)
+	if err == nil || !strings.Contains(err.Error(), "line 2") || !strings.Contains(err.Error(), "bad_rows: drop") {
+		t.Errorf("bad_rows: refuse: %v", err)
 	}
 }

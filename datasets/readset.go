@@ -15,11 +15,14 @@ const (
 	minMalformedRows  = 10 // fewer are dropped, whatever their share, if the file has other rows
 )
 
+// finishExample completes an example that was read from a row.
+type finishExample[T any] func(id string, example *T, r row, f *findings) error
+
 // setReader reads the rows of one data set.
 type setReader[T any] struct {
 	schemas schemas[T]
 	strict  bool
-	finish  func(id string, example *T, r row, f *findings)
+	finish  finishExample[T]
 
 	total    int // rows that the files have
 	rows     []T
@@ -76,8 +79,10 @@ func (s *setReader[T]) readRow(at place, names []string, r row, wrong error) err
 		example, err = readExample(s.schemas, r)
 	}
 	if err == nil {
+		err = s.finish(at.id, &example, r, &s.findings)
+	}
+	if err == nil {
 		s.findings.parsed(parsed)
-		s.finish(at.id, &example, r, &s.findings)
 		s.rows = append(s.rows, example)
 		s.numbers = append(s.numbers, number)
 		return nil

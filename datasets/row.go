@@ -14,8 +14,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/rowfile"
 )
 
-// row is one row of a file: the values by the names of their columns. A value is a string, a bool, a json.Number, a
-// number of a parquet file, nil, a []any or a map[string]any; or rowfile.Unread or Unusable.
+// row is one row of a file: the values by the names of their columns, as rowfile.Yield receives them.
 type row map[string]any
 
 // columns lists the row's columns for an error message.
@@ -50,20 +49,19 @@ func (r row) list(column string) ([]any, bool) {
 	switch v := r[column].(type) {
 	case []any:
 		return v, true
-	case map[string]any:
-		inner, ok := v["list"].([]any)
-		if !ok || len(v) != 1 {
+	case *jinja.Dict:
+		list, _ := v.Get("list")
+		inner, ok := list.([]any)
+		if !ok || v.Len() != 1 {
 			return nil, false
 		}
 		out := make([]any, len(inner))
 		for i, e := range inner {
-			m, ok := e.(map[string]any)
-			if !ok || len(m) != 1 {
+			item, ok := e.(*jinja.Dict)
+			if !ok || item.Len() != 1 {
 				return nil, false
 			}
-			for _, item := range m {
-				out[i] = item
-			}
+			_, out[i] = item.At(0)
 		}
 		return out, true
 	}
@@ -148,20 +146,43 @@ func (r row) messages(column string) ([]chat.Message, error) {
 
 // message returns a value that is a message.
 func message(v any) (chat.Message, error) {
-	if object, ok := v.(*jinja.Dict); ok {
-		return chat.NewMessage(object)
+	object, _ := v.(*jinja.Dict)
+	role, _ := object.Get("role")
+	content, _ := object.Get("content")
+	m := chat.Message{}
+	var isRole, isText bool
+	m.Role, isRole = role.(string)
+	m.Content, isText = content.(string)
+	if isRole && isText && object.Len() == 2 {
+		return m, nil
 	}
-	m, _ := v.(map[string]any)
-	role, isRole := m["role"].(string)
-	content, isText := m["content"].(string)
-	if isRole && isText && len(m) == 2 {
-		return chat.Message{Role: role, Content: content}, nil
-	}
-	object, err := jinja.NewDict(m)
+	plain, err := jinja.FromGo(object)
 	if err != nil {
 		return chat.Message{}, err
 	}
-	return chat.NewMessage(object)
+	return chat.NewMessage(plain.(*jinja.Dict))
+}
+
+// variableColumns are the columns that a chat template sees beside the messages.
+func variableColumns() []string { return []string{"tools", "documents", "chat_template_kwargs"} }
+
+// variables returns what a chat template sees beside the messages of a row.
+func (r row) variables() (chat.Variables, error) {
+	var values [3]any
+	for i, column := range variableColumns() {
+		values[i] = r[column]
+		if bad, ok := r[column].(rowfile.Unusable); ok {
+			return chat.Variables{}, fmt.Errorf("column %s: %w", column, bad.Err)
+		}
+		if list, ok := r.list(column); ok {
+			values[i] = list
+		}
+	}
+	v, err := chat.NewVariables(values[0], values[1], values[2])
+	if err != nil {
+		return v, fmt.Errorf("column %w", err)
+	}
+	return v, nil
 }
 
 // ids returns the value of a column that is a list of token ids.
@@ -227,10 +248,12 @@ func describe(v any) string {
 		return fmt.Sprintf("%d bytes that are not text", len(v))
 	case []any:
 		return fmt.Sprintf("a list of %d", len(v))
-	case map[string]any:
-		return "{" + row(v).columns() + "}"
 	case *jinja.Dict:
-		return fmt.Sprintf("an object of %d keys", v.Len())
+		var keys []string
+		for key := range v.All() {
+			keys = append(keys, fmt.Sprint(key))
+		}
+		return "{" + strings.Join(keys, ", ") + "}"
 	}
 	return fmt.Sprint(v)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/bfpo-go/bfpo/datasets/jinja"
 	"github.com/bfpo-go/bfpo/datasets/rowfile"
 )
 
@@ -51,13 +52,13 @@ func plainValue(v any) any {
 			out[i] = plainValue(item)
 		}
 		return out
-	case map[string]any:
+	case *jinja.Dict:
 		if list, ok := (row{"": v}).list(""); ok {
 			return plainValue(list)
 		}
-		out := make(map[string]any, len(v))
-		for key, item := range v {
-			out[key] = plainValue(item)
+		out := make(map[string]any, v.Len())
+		for key, item := range v.All() {
+			out[fmt.Sprint(key)] = plainValue(item)
 		}
 		return out
 	}

@@ -48,10 +48,8 @@ func preferenceSchemas() schemas[Preference] {
 			{"plain", []string{"prompt", "chosen", "rejected"}, nil, readPlainPreference},
 			{"plain without prompt", []string{"chosen", "rejected"}, nil, readImplicitPreference},
 		},
-		optional: []string{
-			"is_chosen_safe", "is_rejected_safe", "is_response_0_safe", "is_response_1_safe", "is_modelout1_safe",
-			"is_modelout2_safe",
-		},
+		optional: append(variableColumns(), "is_chosen_safe", "is_rejected_safe", "is_response_0_safe",
+			"is_response_1_safe", "is_modelout1_safe", "is_modelout2_safe"),
 	}
 }
 
@@ -63,9 +61,11 @@ func dialogueSchemas(textColumn string) schemas[Dialogue] {
 		return schema[Dialogue]{name, []string{column}, nil, read}
 	}
 	if textColumn != "" {
-		return schemas[Dialogue]{list: []schema[Dialogue]{text("dataset_text_field", textColumn)}}
+		return schemas[Dialogue]{
+			list: []schema[Dialogue]{text("dataset_text_field", textColumn)}, optional: variableColumns(),
+		}
 	}
-	return schemas[Dialogue]{list: []schema[Dialogue]{
+	return schemas[Dialogue]{optional: variableColumns(), list: []schema[Dialogue]{
 		{"packed", []string{"input_ids"}, nil, readPackedDialogue},
 		{"messages", []string{"messages"}, nil, readMessagesDialogue},
 		{"PKU-SafeRLHF", []string{"prompt", "response_0", "response_1", "safer_response_id"}, nil, readPKUDialogue},

@@ -56,38 +56,44 @@ func (f TextFormat) check() error {
 
 // RenderPreference returns the three texts of a preference that TokenizePreferences tokenises as prompt+chosen and
 // prompt+rejected.
-func (f TextFormat) RenderPreference(p Preference) (prompt, chosen, rejected string, err error) {
+func (f TextFormat) RenderPreference(
+	ctx context.Context, p Preference,
+) (prompt, chosen, rejected string, err error) {
+	v := p.Variables
 	switch {
 	case p.Prompt == nil:
 		return p.PromptText, p.ChosenText, p.RejectedText, nil
 	case f.Original:
 		// Prompt and answers are rendered separately, so that the answers begin with the assistant's header.
-		if prompt, err = f.render(withSystem(p.Prompt), false); err != nil {
+		if prompt, err = f.render(ctx, withSystem(p.Prompt), v, false); err != nil {
 			return
 		}
-		if chosen, err = f.render(p.Chosen, false); err != nil {
+		if chosen, err = f.render(ctx, p.Chosen, v, false); err != nil {
 			return
 		}
-		rejected, err = f.render(p.Rejected, false)
+		rejected, err = f.render(ctx, p.Rejected, v, false)
 		return
 	}
-	if prompt, err = f.render(p.Prompt, true); err != nil {
+	if prompt, err = f.render(ctx, p.Prompt, v, true); err != nil {
 		return
 	}
-	if chosen, err = f.renderAnswer(prompt, p.Prompt, p.Chosen); err != nil {
+	if chosen, err = f.renderAnswer(ctx, prompt, p, p.Chosen); err != nil {
 		return
 	}
-	rejected, err = f.renderAnswer(prompt, p.Prompt, p.Rejected)
+	rejected, err = f.renderAnswer(ctx, prompt, p, p.Rejected)
 	return
 }
 
-// render applies the chat template to messages.
-func (f TextFormat) render(messages []chat.Message, generationPrompt bool) (string, error) {
+// render applies the chat template to messages and what it sees beside them.
+func (f TextFormat) render(
+	ctx context.Context, messages []chat.Message, v chat.Variables, generationPrompt bool,
+) (string, error) {
 	if f.Template == nil {
 		return "", errors.New("rows of messages need a chat template")
 	}
-	text, err := f.Template.Render(messages, generationPrompt)
-	if err != nil {
+	dialogue := chat.Dialogue{Messages: messages, GenerationPrompt: generationPrompt, Variables: v}
+	text, err := f.Template.Render(ctx, dialogue)
+	if err != nil && ctx.Err() == nil {
 		if role := unknownRole(messages); role != nil {
 			return "", fmt.Errorf("%w: %w", role, err)
 		}
@@ -106,16 +112,18 @@ func unknownRole(messages []chat.Message) error {
 	return nil
 }
 
-// renderAnswer returns the text that the template writes for an answer after prompt, the question with its generation
-// prompt.
-func (f TextFormat) renderAnswer(prompt string, question, answer []chat.Message) (string, error) {
-	dialogue, err := f.render(slices.Concat(question, answer), false)
+// renderAnswer returns the text that the template writes for an answer to a preference's prompt after prompt, the text
+// of the question with its generation prompt.
+func (f TextFormat) renderAnswer(
+	ctx context.Context, prompt string, p Preference, answer []chat.Message,
+) (string, error) {
+	dialogue, err := f.render(ctx, slices.Concat(p.Prompt, answer), p.Variables, false)
 	if err != nil {
 		return "", err
 	}
 	text, ok := strings.CutPrefix(dialogue, prompt)
 	if !ok {
-		if err := unknownRole(slices.Concat(question, answer)); err != nil {
+		if err := unknownRole(slices.Concat(p.Prompt, answer)); err != nil {
 			return "", err
 		}
 		if last := answer[len(answer)-1].Role; last != "assistant" {
@@ -179,7 +187,8 @@ func startsWith(ids, head []int32) bool {
 }
 
 // mapRows applies f to all rows on all cores; the results keep the order of the rows.
-func mapRows[T, R any](ctx context.Context, rows []T, f func(T) (R, error)) ([]R, error) {
+func mapRows[T, R any](ctx context.Context, rows []T, f func(context.Context, T) (R, error)) (
+	[]R, error) {
 	out := make([]R, len(rows))
 	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -189,7 +198,7 @@ func mapRows[T, R any](ctx context.Context, rows []T, f func(T) (R, error)) ([]R
 			return fault.Call(func() (err error) {
 				for i := begin; i < min(begin+chunk, len(rows)) && err == nil; i++ {
 					if err = running.Err(); err == nil {
-						out[i], err = f(rows[i])
+						out[i], err = f(running, rows[i])
 					}
 				}
 				return err

@@ -34,10 +34,11 @@ func TestToolCalls(t *testing.T) {
 			t.Fatalf("%d rows, %v", len(rows), err)
 		}
 		for _, row := range rows {
-			if text, err := template.Render(row.Messages, false); err != nil || text != want {
+			if text, err := template.Render(t.Context(), chat.Dialogue{Messages: row.Messages}); err != nil || text != want {
 				t.Errorf("%q, %v, want %q", text, err, want)
 			}
-			if _, err := blind.Render(row.Messages, false); err == nil || !strings.Contains(err.Error(), "tool_calls") {
+			_, err := blind.Render(t.Context(), chat.Dialogue{Messages: row.Messages})
+			if err == nil || !strings.Contains(err.Error(), "tool_calls") {
 				t.Errorf("a template that drops tool_calls: %v", err)
 			}
 		}
@@ -46,7 +47,20 @@ func TestToolCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text, err := template.Render(prompt.Messages, false); err != nil || text != want {
+	if text, err := template.Render(t.Context(), chat.Dialogue{Messages: prompt.Messages}); err != nil || text != want {
 		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// TestToolCallsAsText checks that a column of JSON text whose messages call tools is read as messages.
+func TestToolCallsAsText(t *testing.T) {
+	const text = `[{"role": "user", "content": "Q"}, {"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]`
+	r := row{"messages": text}
+	parsed, err := r.parseMessages("messages")
+	if err != nil || len(parsed) != 1 {
+		t.Fatalf("columns %v, %v", parsed, err)
+	}
+	if messages, err := r.messages("messages"); err != nil || len(messages) != 2 {
+		t.Errorf("%v, %v", messages, err)
 	}
 }

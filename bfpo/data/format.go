@@ -56,7 +56,7 @@ func FindSplit(splits []string, kind string) string {
 // NewMixture describes the rows of one split of a mixer's datasets, in the order in which the recipe trains on them.
 func NewMixture(c recipe.Config, m recipe.Mixer, split string, hub *hub.Hub) datasets.Mixture {
 	mixture := datasets.Mixture{Split: split, Shuffle: c.Shuffle, Seed: uint64(c.DataSeed), Hub: hub,
-		TextColumn: c.TextColumn(), Strict: c.BadRows == "refuse"}
+		TextColumn: c.TextColumn(), Strict: c.RefusesBadRows()}
 	for _, share := range m {
 		mixture.Sets = append(mixture.Sets, datasets.MixtureSet{Name: share.Name, Fraction: share.Fraction})
 	}

@@ -39,7 +39,7 @@ func Open(ctx context.Context, rt models.Runtime, c recipe.Config) (in Inputs, e
 
 // read reads the tokenizer and the data of the open model, and lays the data out.
 func (in *Inputs) read(ctx context.Context, rt models.Runtime, c recipe.Config) (err error) {
-	if in.Tokenizer, err = models.NewChatTokenizer(in.Checkpoint, c.ChatTemplate); err != nil {
+	if in.Tokenizer, err = models.NewChatTokenizer(ctx, in.Checkpoint, c); err != nil {
 		return err
 	}
 	for _, notice := range in.Tokenizer.Notices() {

@@ -47,7 +47,7 @@ func TestReadRefused(t *testing.T) {
 			"-set=do_eval=true: do_eval: true needs held-out pairs: set eval_dataset_mixer", true},
 	} {
 		c := runtest.Config(t, append(test.sets, "eval_dataset_mixer=null", "dataset_splits=[train, test]")...)
-		tokenizer, err := models.NewChatTokenizer(checkpoint, c.ChatTemplate)
+		tokenizer, err := models.NewChatTokenizer(t.Context(), checkpoint, c)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ import (
 
 // rowsMagic begins the files of tokenised rows. Raise its number when the layout of an entry changes, or when
 // datasets makes other rows from the same input; TestRowsMagic fails then.
-const rowsMagic = "bfpo tokenised rows 3\n"
+const rowsMagic = "bfpo tokenised rows 4\n"
 
 // rowsLimit is how many bytes of disk tokenised rows may take.
 const rowsLimit = 4 << 30
@@ -49,7 +49,8 @@ func rowsKey(m datasets.MixtureFiles, c recipe.Config, format datasets.TextForma
 	}
 	format.Tokenizer, format.Template = nil, nil // the key has their contents instead
 	text := fmt.Sprintf("%t %q %+v", c.Objective == "sft", c.Unlabelled, format)
-	return filecache.Key([]byte(rowsMagic), data, []byte(text), t.Digest(), []byte(t.TemplateSource)), nil
+	return filecache.Key([]byte(rowsMagic), data, []byte(text), t.Digest(), []byte(t.TemplateSource),
+		[]byte(t.TemplateDate)), nil
 }
 
 // load returns the set that an earlier run made from the same input. An unusable entry is removed.

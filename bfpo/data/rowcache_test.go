@@ -41,7 +41,7 @@ func stageReader(t *testing.T, model string, c recipe.Config) func(cache string)
 		t.Fatal(err)
 	}
 	defer checkpoint.Close()
-	tokenizer, err := models.NewChatTokenizer(checkpoint, c.ChatTemplate)
+	tokenizer, err := models.NewChatTokenizer(t.Context(), checkpoint, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,6 +172,10 @@ func TestRowCacheInputs(t *testing.T) {
 	read("other order", 1, "data_seed=7")
 	read("half", 1, "dataset_mixer={"+file+": 0.5}")
 	read("template", 1, "chat_template='{% for m in messages %}{{ m.content }}{% endfor %}'")
+	read("template with the date", 1, "chat_template='{{ strftime_now(\"%Y\") }}'", "chat_template_date=2026-01-02")
+	read("another date", 1, "chat_template='{{ strftime_now(\"%Y\") }}'", "chat_template_date=2026-01-03")
+	read("the same date", 0, "chat_template='{{ strftime_now(\"%Y\") }}'", "chat_template_date=2026-01-03")
+	read("a date that no template reads", 0, "chat_template_date=2026-01-03", "data_seed=7")
 	write("Fine!")
 	second := read("changed file", 1)
 	if cmp.Equal(first.Main.Pairs, second.Main.Pairs) {
@@ -224,7 +228,7 @@ func TestRowCacheWithoutFolder(t *testing.T) {
 
 // Entries on users' disks hold the rows that this version makes from the same input.
 func TestRowsMagic(t *testing.T) {
-	const want = "bfpo tokenised rows 3\n82cf738780fbb518"
+	const want = "bfpo tokenised rows 4\n82cf738780fbb518"
 	sum := sha256.New()
 	stages := cacheStages(t)
 	for _, name := range slices.Sorted(maps.Keys(stages)) {

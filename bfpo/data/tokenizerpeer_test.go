@@ -17,7 +17,9 @@ import (
 	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/fixture"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
@@ -94,7 +96,7 @@ func comparePeer(t *testing.T, python string, checkpoint *pretrained.Model) {
 // peerTexts returns the texts of three real sets as a training stage tokenises them.
 func peerTexts(t *testing.T, checkpoint *pretrained.Model) (texts []string) {
 	t.Helper()
-	tokenizer, err := models.NewChatTokenizer(checkpoint, "")
+	tokenizer, err := models.NewChatTokenizer(t.Context(), checkpoint, recipe.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +109,7 @@ func peerTexts(t *testing.T, checkpoint *pretrained.Model) (texts []string) {
 			t.Fatal(err)
 		}
 		for _, row := range rows {
-			prompt, chosen, rejected, err := format.RenderPreference(row)
+			prompt, chosen, rejected, err := format.RenderPreference(t.Context(), row)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -124,7 +126,7 @@ func peerTexts(t *testing.T, checkpoint *pretrained.Model) (texts []string) {
 		t.Fatal(err)
 	}
 	for _, d := range dialogues {
-		text, err := tokenizer.Template.Render(d.Messages, false)
+		text, err := tokenizer.Template.Render(t.Context(), chat.Dialogue{Messages: d.Messages})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,7 @@ func GenerateAnswers(ctx context.Context, g *mistral.Generator, format datasets.
 	ids := make([][]int32, len(prompts))
 	for i, p := range prompts {
 		var err error
-		if ids[i], err = format.EncodePrompt(p); err != nil {
+		if ids[i], err = format.EncodePrompt(ctx, p); err != nil {
 			return nil, fmt.Errorf("prompt %s: %w", p.ID, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,11 +45,13 @@ func (e Encoder) encode(text string) []int32 {
 
 // renderContext returns the text that the model reads before a continuation: the context itself, or the chat template's
 // rendering of it up to the place where the answer begins.
-func (e Encoder) renderContext(text string) (string, error) {
+func (e Encoder) renderContext(ctx context.Context, text string) (string, error) {
 	if e.Template == nil {
 		return text, nil
 	}
-	return e.Template.Render([]chat.Message{{Role: "user", Content: text}}, true)
+	return e.Template.Render(ctx, chat.Dialogue{
+		Messages: []chat.Message{{Role: "user", Content: text}}, GenerationPrompt: true,
+	})
 }
 
 // EncodePair encodes a continuation to be scored after its context. White space at the end of the context moves to
@@ -112,9 +115,11 @@ type encodedDocument struct {
 }
 
 // encodeDocument encodes a document of a task.
-func (e Encoder) encodeDocument(t task.Task, d task.Document) (out encodedDocument, err error) {
+func (e Encoder) encodeDocument(
+	ctx context.Context, t task.Task, d task.Document,
+) (out encodedDocument, err error) {
 	for _, c := range d.Contexts {
-		text, err := e.renderContext(c)
+		text, err := e.renderContext(ctx, c)
 		if err != nil {
 			return out, err
 		}

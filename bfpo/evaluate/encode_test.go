@@ -116,7 +116,7 @@ func TestEncodeDocumentWithTemplate(t *testing.T) {
 	}
 	choices := task.Task{Output: task.MultipleChoice, Delimiter: " "}
 	d := task.Document{Contexts: []string{"Why?"}, Continuations: []string{" no", " yes"}}
-	got, err := e.encodeDocument(choices, d)
+	got, err := e.encodeDocument(t.Context(), choices, d)
 	const context = "<|user|>\nWhy?</s>\n<|assistant|>\n"
 	if err != nil || got.contexts[0] != context {
 		t.Fatalf("%q, error %v", got.contexts, err)

@@ -67,7 +67,7 @@ func NewPlan(ctx context.Context, tasks []task.Task, data task.Data, e Encoder, 
 		}
 		planned := plannedTask{Task: t, documents: documents, rows: rows, templated: e.Template != nil}
 		for _, d := range documents {
-			encoded, err := e.encodeDocument(t, d)
+			encoded, err := e.encodeDocument(ctx, t, d)
 			if err != nil {
 				return nil, fmt.Errorf("task %s: document %d: %w", t.Name, d.ID, err)
 			}

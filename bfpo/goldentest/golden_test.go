@@ -66,7 +66,7 @@ func TestGoldenData(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer checkpoint.Close()
-	language, err := models.NewChatTokenizer(checkpoint, "")
+	language, err := models.NewChatTokenizer(t.Context(), checkpoint, recipe.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

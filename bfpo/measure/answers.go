@@ -20,7 +20,7 @@ func GenerateAnswers(ctx context.Context, rt models.Runtime, c recipe.Config, pr
 		return nil, err
 	}
 	defer checkpoint.Close()
-	tokenizer, err := models.NewChatTokenizer(checkpoint, c.ChatTemplate)
+	tokenizer, err := models.NewChatTokenizer(ctx, checkpoint, c)
 	if err != nil {
 		return nil, err
 	}

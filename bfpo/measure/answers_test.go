@@ -14,7 +14,7 @@ import (
 // An answer does not depend on the other prompts, and a lower token limit only shortens it.
 func TestAnswers(t *testing.T) {
 	ctx, rt, c := context.Background(), runtest.Runtime(t, graphtest.Device(t)), runtest.Config(t)
-	prompts, err := datasets.ReadPrompts(ctx, "quickstart/prompts", "", nil)
+	prompts, _, err := datasets.ReadPrompts(ctx, "quickstart/prompts", "", nil, true)
 	if err != nil {
 		t.Fatal(err)
 	}

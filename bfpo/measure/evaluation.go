@@ -65,7 +65,7 @@ func EvaluateWithJudge(ctx context.Context, rt models.Runtime, c recipe.Config, 
 		return evaluate.Results{}, err
 	}
 	defer checkpoint.Close()
-	tokenizer, err := models.NewChatTokenizer(checkpoint, c.ChatTemplate)
+	tokenizer, err := models.NewChatTokenizer(ctx, checkpoint, c)
 	if err != nil {
 		return evaluate.Results{}, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/judge"
 	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/graph/wheel"
@@ -75,7 +76,7 @@ func openClassifier(ctx context.Context, rt models.Runtime, name, cache string) 
 			err = errors.Join(err, checkpoint.Close())
 		}
 	}()
-	tokenizer, err := models.NewChatTokenizer(checkpoint, "")
+	tokenizer, err := models.NewChatTokenizer(ctx, checkpoint, recipe.Config{})
 	if err != nil {
 		return nil, err
 	}

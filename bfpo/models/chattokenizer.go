@@ -1,8 +1,11 @@
 package models
 
 import (
+	"context"
 	"fmt"
+	"time"
 
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
@@ -14,32 +17,37 @@ type ChatTokenizer struct {
 	*tokenizer.Tokenizer
 	Template            *chat.Template
 	TemplateSource      string // the template as Jinja source
+	TemplateDate        string // that the template writes with strftime_now, as 2026-11-30; "" if it writes none
 	UsesDefaultTemplate bool   // the model has no template, so Template is zephyr's, as in the original code
 }
 
-// NewChatTokenizer reads a model's tokenizer and chat template. A chatTemplate that is not empty replaces the model's
+// NewChatTokenizer reads a model's tokenizer and chat template. A chat_template of the recipe c replaces the model's
 // own: it is Jinja source, or a name that chat.NamedTemplate knows. The tokenizer may have tokens beyond the model's
 // embedding: a row that has one of them is refused where it is used. The tokens that tokenizer and template put
-// behind an answer become end tokens of c.
-func NewChatTokenizer(c *pretrained.Model, chatTemplate string) (ChatTokenizer, error) {
-	t, err := readChatTokenizer(c.ReadFile, c.Config.VocabSize, chatTemplate)
+// behind an answer become end tokens of the model.
+func NewChatTokenizer(ctx context.Context, model *pretrained.Model, c recipe.Config) (ChatTokenizer, error) {
+	t, err := readChatTokenizer(model.ReadFile, model.Config.VocabSize, c)
 	if err != nil {
 		return ChatTokenizer{}, err
 	}
-	c.AddEndTokens(endTokens(t.Tokenizer, t.Template)...)
+	ends, err := endTokens(ctx, t.Tokenizer, t.Template)
+	if err != nil {
+		return ChatTokenizer{}, err
+	}
+	model.AddEndTokens(ends...)
 	return t, nil
 }
 
 // readChatTokenizer reads the tokenizer and the chat template from a model's files. rows is the number of rows of the
 // embedding, 0 where it is not known.
 func readChatTokenizer(
-	read func(name string) ([]byte, error), rows int, chatTemplate string,
+	read func(name string) ([]byte, error), rows int, c recipe.Config,
 ) (t ChatTokenizer, err error) {
 	if t.Tokenizer, err = tokenizer.New(read); err != nil {
 		return ChatTokenizer{}, err
 	}
 	t.SetRows(rows)
-	t.TemplateSource = chatTemplate
+	t.TemplateSource = c.ChatTemplate
 	if t.TemplateSource == "" {
 		source, found, err := chat.ReadTemplate(read)
 		if err != nil {
@@ -54,8 +62,30 @@ func readChatTokenizer(
 		t.TemplateSource = chat.ZephyrTemplate
 	}
 	bos, eos := t.tokenText(t.BOS()), t.tokenText(t.EOS())
-	if t.Template, err = chat.NewTemplate(t.TemplateSource, bos, eos); err != nil {
+	date, err := templateDate(c)
+	if err != nil {
+		return ChatTokenizer{}, err
+	}
+	now := func() time.Time { return date }
+	if t.Template, err = chat.NewTemplateOn(now, t.TemplateSource, bos, eos); err != nil {
 		return ChatTokenizer{}, fmt.Errorf("chat template: %w", err)
+	}
+	if t.Template.ReadsDate() {
+		t.TemplateDate = date.Format(time.DateOnly)
+	}
+	return t, nil
+}
+
+// templateDate returns the beginning of the day whose date a template writes: of chat_template_date, or of today. The
+// time of day is left out, so that all rows of a run, and a repetition on the same day, have the same text.
+func templateDate(c recipe.Config) (time.Time, error) {
+	date := c.ChatTemplateDate
+	if date == "" {
+		date = time.Now().Format(time.DateOnly)
+	}
+	t, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return t, c.UsageErrorf("chat_template_date", "want a date as 2026-11-30, got %q", date)
 	}
 	return t, nil
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
@@ -28,12 +29,16 @@ func TestEndTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := len(c.EndTokens())
-		language, err := NewChatTokenizer(c, test.template)
+		language, err := NewChatTokenizer(t.Context(), c, recipe.Config{ChatTemplate: test.template})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, id := range endTokens(language.Tokenizer, language.Template) {
+		ends, err := endTokens(t.Context(), language.Tokenizer, language.Template)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range ends {
 			got = append(got, language.Token(id))
 		}
 		slices.Sort(got)

@@ -19,14 +19,15 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
-// OpenTokenizer reads the tokenizer and the chat template of a model, which need neither its weights nor config.json.
-// Besides the names that Open finds, name may be a folder that has tokenizer files only, or one such file
+// OpenTokenizer reads the tokenizer and the chat template of a recipe's model, which need neither its weights nor
+// config.json. Besides the names that Open finds, name may be a folder that has tokenizer files only, or one such file
 // (tokenizer.json, tekken.json, tokenizer.model). Of a model on the hub the weights are not downloaded.
 func OpenTokenizer(
-	ctx context.Context, name, chatTemplate string, hub *hub.Hub, cache string, log *slog.Logger,
+	ctx context.Context, c recipe.Config, hub *hub.Hub, cache string, log *slog.Logger,
 ) (ChatTokenizer, error) {
+	name := c.Model
 	if dir, alias, ok := tokenizerFolder(name); ok {
-		return readFolder(dir, alias, chatTemplate)
+		return readFolder(dir, alias, c)
 	}
 	if strings.Count(name, "/") == 1 && !recipe.PathExists(name) && !recipe.LooksLikePath(name) {
 		id, revision, _ := strings.Cut(name, "@")
@@ -36,14 +37,14 @@ func OpenTokenizer(
 		if err != nil {
 			return ChatTokenizer{}, fmt.Errorf("model %s: %w", name, err)
 		}
-		return readFolder(dir, nil, chatTemplate)
+		return readFolder(dir, nil, c)
 	}
-	c, err := Open(ctx, name, hub, cache, log)
+	model, err := Open(ctx, name, hub, cache, log)
 	if err != nil {
 		return ChatTokenizer{}, err
 	}
-	t, err := NewChatTokenizer(c, chatTemplate)
-	return t, errors.Join(err, c.Close())
+	t, err := NewChatTokenizer(ctx, model, c)
+	return t, errors.Join(err, model.Close())
 }
 
 // tokenizerFolder returns the folder that has the tokenizer files of a name, and which file stands for which; ok is
@@ -77,7 +78,7 @@ func tokenizerFolder(name string) (dir string, alias map[string]string, ok bool)
 
 // readFolder reads the tokenizer and the chat template from a folder. Where alias names the file of a vocabulary, no
 // other vocabulary of the folder is read, and its configuration only if the file has its usual name.
-func readFolder(dir string, alias map[string]string, chatTemplate string) (ChatTokenizer, error) {
+func readFolder(dir string, alias map[string]string, c recipe.Config) (ChatTokenizer, error) {
 	read := func(name string) ([]byte, error) {
 		path := filepath.Join(dir, name)
 		if file, ok := alias[name]; ok {
@@ -97,7 +98,7 @@ func readFolder(dir string, alias map[string]string, chatTemplate string) (ChatT
 	if data, err := tokenizer.ReadOptional(read, config.ConfigFile); err == nil && data != nil {
 		_ = json.Unmarshal(data, &sizes) // a config.json of another kind of model says nothing about the tokenizer
 	}
-	t, err := readChatTokenizer(read, sizes.Rows, chatTemplate)
+	t, err := readChatTokenizer(read, sizes.Rows, c)
 	if err != nil {
 		return t, fmt.Errorf("%s: %w", dir, err)
 	}

@@ -78,7 +78,7 @@ func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, a
 		return s, err
 	}
 	defer checkpoint.Close()
-	language, err := models.NewChatTokenizer(checkpoint, p.config.ChatTemplate)
+	language, err := models.NewChatTokenizer(ctx, checkpoint, p.config)
 	if err != nil {
 		return s, err
 	}
@@ -104,9 +104,12 @@ func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, a
 	if !answer || e.Prompts == "" {
 		return s, nil
 	}
-	prompts, err := datasets.ReadPrompts(ctx, e.Prompts, "", p.Hub)
+	prompts, count, err := datasets.ReadPrompts(ctx, e.Prompts, "", p.Hub, p.config.RefusesBadRows())
 	if err != nil {
 		return s, err
+	}
+	for _, notice := range count.DroppedNotices() {
+		p.Log().Warn(notice)
 	}
 	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, c.ComputeDType(p.Device.FastBF16()))
 	defer generator.Close()
@@ -209,7 +212,7 @@ func (p *Pipeline) compareAnswers(
 	if len(before) == 0 {
 		return nil, nil
 	}
-	prompts, err := datasets.ReadPrompts(ctx, e.Prompts, "", p.Hub)
+	prompts, _, err := datasets.ReadPrompts(ctx, e.Prompts, "", p.Hub, p.config.RefusesBadRows())
 	if err != nil {
 		return nil, err
 	}

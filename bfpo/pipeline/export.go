@@ -15,6 +15,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/report"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/step"
+	"github.com/bfpo-go/bfpo/bfpo/train"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/device"
@@ -92,11 +93,14 @@ func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub
 		return err
 	}
 	defer model.Close()
-	language, err := models.NewChatTokenizer(model, run.ChatTemplate)
+	language, err := models.NewChatTokenizer(ctx, model, run)
 	if err != nil {
 		return err
 	}
 	model.SetChatTemplate(language.TemplateSource)
+	if err := checkBase(saved, model, language, log); err != nil {
+		return err
+	}
 	// The Go backend is enough: the export only copies weights.
 	d, err := device.Open(device.Options{Platform: device.PlatformGo})
 	if err != nil {
@@ -120,6 +124,20 @@ func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub
 		return err
 	}
 	return pretrained.Export(dir, model, masters, run.ExportDType(model.Config.DType))
+}
+
+// checkBase refuses a base model that is not the one from which a checkpoint's run started.
+func checkBase(saved *checkpoint.Checkpoint, model *pretrained.Model, t models.ChatTokenizer, log *slog.Logger) error {
+	state, err := saved.State()
+	if err != nil {
+		return err
+	}
+	if state.Identity == nil {
+		log.Warn(fmt.Sprintf("checkpoint %s was saved by an earlier version: it cannot be checked that %s is the model that "+
+			"its run was begun with", saved.Path, model.Path))
+		return nil
+	}
+	return train.CheckBase(saved.Path, state.Identity, model, t)
 }
 
 // checkMasters checks that a checkpoint holds exactly the weights that its run trains.

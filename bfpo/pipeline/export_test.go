@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -14,7 +15,11 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
+	"github.com/bfpo-go/bfpo/bfpo/runtest"
 	"github.com/bfpo-go/bfpo/bfpo/step"
+	"github.com/bfpo-go/bfpo/bfpo/train"
+	"github.com/bfpo-go/bfpo/graph/graphtest"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
 
@@ -42,7 +47,8 @@ func TestExportChecksMasters(t *testing.T) {
 			t.Fatal(err)
 		}
 		saved, err := checkpoint.Save(filepath.Join(run, rundir.Checkpoints), 1, []checkpoint.File{{Name: step.MastersFile,
-			Write: func(w io.Writer) error { return safetensors.Encode(w, nil, test.masters) }}})
+			Write: func(w io.Writer) error { return safetensors.Encode(w, nil, test.masters) }},
+			checkpoint.State{Step: 1}.File()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,6 +56,61 @@ func TestExportChecksMasters(t *testing.T) {
 		err = Export(context.Background(), recipe.Config{Model: saved}, out, nil, slog.New(slog.DiscardHandler), "test")
 		if (test.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+	}
+}
+
+// TestExportChecksBase exports a checkpoint beside a base model in which something has changed since the run began.
+func TestExportChecksBase(t *testing.T) {
+	dir := t.TempDir()
+	base := filepath.Join(dir, "base")
+	tiny, err := pretrained.Open(pretrained.Tiny)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tiny.Close()
+	if err := pretrained.Export(base, tiny, nil, dtypes.Float32); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "out")
+	c := runtest.Config(t, "model_name_or_path="+base, "max_steps=1", "use_buffer=false")
+	if _, _, err := train.Train(t.Context(), runtest.Runtime(t, graphtest.GoDevice(t)), c, out); err != nil {
+		t.Fatal(err)
+	}
+	export := func(name string) error {
+		saved := recipe.Config{Model: filepath.Join(out, rundir.Checkpoints, "step-1")}
+		return Export(t.Context(), saved, filepath.Join(dir, name), nil, slog.New(slog.DiscardHandler), "test")
+	}
+	if err := export("same"); err != nil {
+		t.Fatal(err)
+	}
+	for file, change := range map[string]struct {
+		edit func(text []byte) []byte
+		want string
+	}{
+		"model.safetensors": {func(text []byte) []byte {
+			text[len(text)-3] ^= 1
+			return text
+		}, "another model: tensor "},
+		"config.json": {func(text []byte) []byte {
+			return bytes.Replace(text, []byte("10000.0"), []byte("20000.0"), 1)
+		}, "rope_theta"},
+		"tokenizer.json": {func(text []byte) []byte { return append(text, ' ') }, "another tokenizer"},
+	} {
+		path := filepath.Join(base, file)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, change.edit(bytes.Clone(whole)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := export("another"); err == nil || !strings.Contains(err.Error(), change.want) ||
+			!strings.Contains(err.Error(), "step-1") {
+			t.Errorf("%s: %v, want %q", file, err, change.want)
+		}
+		if err := os.WriteFile(path, whole, 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

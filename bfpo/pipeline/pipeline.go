@@ -39,6 +39,7 @@ type Pipeline struct {
 	started time.Time
 
 	first     string        // the model that the first stage started from
+	date      string        // that the chat template of the stages so far writes; "" if it writes none
 	reference string        // the reference model of the last preference stage: the model that it started from
 	last      string        // the model folder that the last stage wrote
 	config    recipe.Config // of the last training stage
@@ -64,6 +65,9 @@ func (p *Pipeline) Resumes() bool { return p.resume }
 func (p *Pipeline) Train(ctx context.Context, number int, c recipe.Config) error {
 	if p.last != "" && c.Model == "" {
 		c.Model = p.last
+	}
+	if c.ChatTemplateDate == "" { // the stage before may have begun on another day
+		c.ChatTemplateDate = p.date
 	}
 	dir := filepath.Join(p.dir, fmt.Sprintf("%d-%s", number, c.Objective))
 	if p.resume && rundir.Finished(dir) {
@@ -92,6 +96,10 @@ func (p *Pipeline) Train(ctx context.Context, number int, c recipe.Config) error
 	// The path is absolute, because checkpoints of the next stage hold it as a setting and the run may be resumed from
 	// another working directory.
 	last, err := filepath.Abs(filepath.Join(dir, rundir.Model))
+	if err == nil {
+		p.date, err = train.TemplateDate(dir)
+	}
+	c.ChatTemplateDate = p.date
 	p.last, p.config = last, c
 	return err
 }

@@ -21,14 +21,17 @@ type Config struct {
 	Stages []Stage `yaml:"stages"`
 
 	// Model
-	Model          string `yaml:"model_name_or_path"` // folder, .gguf file, hub id[@REV] or built-in name
-	Architecture   string `yaml:"architecture"`       // for bfpo plan without a model: a known model with the same sizes
-	TorchDType     string `yaml:"torch_dtype"`        // "" (float32, as HF loads it), float32, bfloat16, auto
-	BF16           bool   `yaml:"bf16"`               // compute in bfloat16 whatever torch_dtype is; masters stay float32
-	TF32           bool   `yaml:"tf32"`               // round float32 factors to 11 bits (NVIDIA GPUs) or 16 bits (AMX)
-	ChatTemplate   string `yaml:"chat_template"`      // Jinja source or a name; "": the model's
-	TruncationSide string `yaml:"truncation_side"`    // "", left, right
-	UseSelective   bool   `yaml:"use_selective"`      // train selected_layers only
+	Model        string `yaml:"model_name_or_path"` // folder, .gguf file, hub id[@REV] or built-in name
+	Architecture string `yaml:"architecture"`       // for bfpo plan without a model: a known model with the same sizes
+	TorchDType   string `yaml:"torch_dtype"`        // "" (float32, as HF loads it), float32, bfloat16, auto
+	BF16         bool   `yaml:"bf16"`               // compute in bfloat16 whatever torch_dtype is; masters stay float32
+	TF32         bool   `yaml:"tf32"`               // round float32 factors to 11 bits (NVIDIA GPUs) or 16 bits (AMX)
+	ChatTemplate string `yaml:"chat_template"`      // Jinja source or a name; "": the model's
+	// ChatTemplateDate is the date, as 2026-11-30, that a chat template writes with strftime_now; "": today, which
+	// config.yaml then keeps for a resumed run.
+	ChatTemplateDate string `yaml:"chat_template_date"`
+	TruncationSide   string `yaml:"truncation_side"` // "", left, right
+	UseSelective     bool   `yaml:"use_selective"`   // train selected_layers only
 
 	// SelectedLayers are substrings of parameter names; they apply only with UseSelective.
 	SelectedLayers []string `yaml:"selected_layers"`
@@ -184,6 +187,9 @@ func Default() Config {
 // Origin returns where the value of a key was given, as "file:line", "-set=key=value" or another flag, or "" for a
 // default.
 func (c Config) Origin(key string) string { return c.origins[key] }
+
+// RefusesBadRows reports whether a malformed row is an error instead of being dropped.
+func (c Config) RefusesBadRows() bool { return c.BadRows == "refuse" }
 
 // TextColumn returns the column of texts that a supervised stage trains on, or "" where the layout of the rows decides.
 // The column text is what other layouts are turned into elsewhere, so recipes name it for them too.

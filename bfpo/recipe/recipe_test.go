@@ -88,6 +88,8 @@ func TestRefused(t *testing.T) {
 		{"learning_rate: .nan", "", "want a number"},
 		{"beta: 0", "", ":1: beta: "},
 		{"b1: 1", "", ":1: b1: "},
+		{"chat_template_date: tomorrow", "", ":1: chat_template_date: must be a date such as 2026-11-30, got tomorrow"},
+		{"chat_template_date: 2026-02-30", "", ":1: chat_template_date: must be a date such as 2026-11-30"},
 		{"warmup_ratio: 1.5", "", ":1: warmup_ratio: must be between 0 and 1, got 1.5"},
 		{"per_device_train_batch_size: 0", "", "must be at least 1, got 0"},
 		{"objective: bpfo", "", `"bpfo" is unknown`},

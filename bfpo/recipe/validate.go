@@ -1,11 +1,13 @@
 package recipe
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
@@ -23,11 +25,13 @@ func (c Config) validate() error {
 
 // checkRanges checks the numbers.
 func (c Config) checkRanges() (problems []error) {
+	_, notDate := time.Parse(time.DateOnly, cmp.Or(c.ChatTemplateDate, time.DateOnly))
 	rules := []struct {
 		key  string
 		ok   bool
 		want string
 	}{
+		{"chat_template_date", notDate == nil, "a date such as 2026-11-30"},
 		{"max_length", c.MaxLength >= 2, "at least 2"},
 		{"max_prompt_length", c.MaxPromptLength >= 1, "at least 1"},
 		{"max_seq_length", c.MaxSeqLength == 0 || c.MaxSeqLength >= 2, "at least 2, or 0 for the model's limit"},

@@ -53,8 +53,9 @@ func isNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && (n.ShortTag() == "!!null" || n.Style == 0 && n.Value == "None")
 }
 
+// decodeString reads a string; one that YAML takes for a date is kept as it is written.
 func decodeString(n *yaml.Node, p *string) error {
-	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" && n.ShortTag() != "!!timestamp" {
 		return &valueError{n, "a string"}
 	}
 	*p = n.Value

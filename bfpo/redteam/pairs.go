@@ -18,6 +18,7 @@ import (
 const (
 	dialogue      = "it is a dialogue of several messages, which the layout of the set cannot hold"
 	emptyQuestion = "it is empty"
+	withTools     = "it has tools, documents or variables of the template, which the layout of the set cannot hold"
 	repeated      = "it is the same as an earlier one"
 	emptyAnswer   = "an answer is empty"
 	sameAnswers   = "both answers are the same"
@@ -61,6 +62,8 @@ func collectQuestions(prompts []datasets.Prompt, unused map[string]int) (questio
 			unused[dialogue]++
 		case strings.TrimSpace(text) == "":
 			unused[emptyQuestion]++
+		case !p.Variables.IsEmpty():
+			unused[withTools]++
 		case seen[text]:
 			unused[repeated]++
 		default:

@@ -46,14 +46,19 @@ func TestMakePair(t *testing.T) {
 func TestCollectQuestions(t *testing.T) {
 	user := func(text string) chat.Message { return chat.Message{Role: "user", Content: text} }
 	unused := map[string]int{}
+	tools, err := chat.NewVariables(`[{}]`, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	got := collectQuestions([]datasets.Prompt{
+		{Messages: []chat.Message{user("f")}, Variables: tools},
 		{Text: "a"}, {Messages: []chat.Message{user("b")}}, {Messages: []chat.Message{user("a")}}, {Text: " "},
 		{Messages: []chat.Message{user("c"), {Role: "assistant", Content: "d"}, user("e")}},
 	}, unused)
 	if diff := cmp.Diff([]string{"a", "b"}, got); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(map[string]int{repeated: 1, emptyQuestion: 1, dialogue: 1}, unused); diff != "" {
+	if diff := cmp.Diff(map[string]int{repeated: 1, emptyQuestion: 1, dialogue: 1, withTools: 1}, unused); diff != "" {
 		t.Error(diff)
 	}
 }

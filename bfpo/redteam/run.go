@@ -121,12 +121,10 @@ func (r *run) prepare(ctx context.Context) error {
 
 // makeSet makes the set of the model's own answers. It returns the held-out questions.
 func (r *run) makeSet(ctx context.Context) (heldOut []string, err error) {
-	prompts, err := datasets.ReadPrompts(ctx, r.stage.RedteamPrompts, "", r.Hub)
+	questions, s, err := readQuestions(ctx, r.Runtime, r.stage)
 	if err != nil {
-		return nil, fmt.Errorf("redteam_prompts: %w", err)
+		return nil, err
 	}
-	s := summary{Questions: len(prompts), Unused: map[string]int{}}
-	questions := collectQuestions(prompts, s.Unused)
 	if len(questions) == 0 {
 		return nil, fmt.Errorf("redteam_prompts: %s has no question to ask; not used: %s",
 			r.stage.RedteamPrompts, listReasons(s.Unused))

@@ -11,9 +11,9 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// fields splits a protobuf message into the raw values of its fields: of a repeated number it returns the last value,
-// of a bytes field all values.
-func fields(t *testing.T, b []byte) (ints map[protowire.Number]uint64, bytes map[protowire.Number][][]byte) {
+// wireFields splits a protobuf message into the raw values of its fields: of a repeated number it returns the last
+// value, of a bytes field all values.
+func wireFields(t *testing.T, b []byte) (ints map[protowire.Number]uint64, bytes map[protowire.Number][][]byte) {
 	t.Helper()
 	ints, bytes = map[protowire.Number]uint64{}, map[protowire.Number][][]byte{}
 	for len(b) > 0 {
@@ -69,7 +69,7 @@ func readEvents(t *testing.T, dir string) (version string, sessions []int, scala
 			binary.LittleEndian.Uint32(data[12+n:]) != maskedCRC(event) {
 			t.Fatal("a checksum is wrong")
 		}
-		ints, bytes := fields(t, event)
+		ints, bytes := wireFields(t, event)
 		data = data[16+n:]
 		if wall := math.Float64frombits(ints[eventWallTime]); wall < 1.7e9 {
 			t.Errorf("wall time %v", wall)
@@ -82,9 +82,9 @@ func readEvents(t *testing.T, dir string) (version string, sessions []int, scala
 			sessions = append(sessions, step)
 		}
 		for _, summary := range bytes[eventSummary] {
-			_, values := fields(t, summary)
+			_, values := wireFields(t, summary)
 			for _, value := range values[summaryValue] {
-				ints, bytes := fields(t, value)
+				ints, bytes := wireFields(t, value)
 				if bits, ok := ints[valueSimple]; ok {
 					tag := string(bytes[valueTag][0])
 					scalars = append(scalars, scalar{step, tag, math.Float32frombits(uint32(bits))})

@@ -190,7 +190,7 @@ func openGoldenPolicy(t *testing.T) *goldenPolicy {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { checkpoint.Close() })
-	if g.language, err = models.NewChatTokenizer(checkpoint, ""); err != nil {
+	if g.language, err = models.NewChatTokenizer(t.Context(), checkpoint, recipe.Config{}); err != nil {
 		t.Fatal(err)
 	}
 	if g.model, err = mistral.Load(g.device, checkpoint, dtypes.Float32); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
 	"github.com/bfpo-go/bfpo/bfpo/data"
+	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/mistral/config"
@@ -20,7 +21,7 @@ import (
 
 // semantics is the version of what training computes. Raise it when the same recipe, model and rows give other weights:
 // runs that an earlier version began are then refused instead of continued by other rules.
-const semantics = 1
+const semantics = 2
 
 // heldOutSet is the name of the held-out set in an Identity.
 const heldOutSet = "held out"
@@ -98,7 +99,30 @@ func keyName(field string) string {
 // checkIdentity refuses to continue from something, such as a checkpoint, that was made with other things than now.
 // heldOut is whether the held-out rows count too. The error is a *usage.Error that names what differs and what to do.
 func checkIdentity(what string, was, now *checkpoint.Identity, model *pretrained.Model, heldOut bool) error {
-	var found []string
+	found := differences(was, now, model, heldOut)
+	if len(found) == 0 {
+		return nil
+	}
+	return usage.Errorf("%s: %s; use what it began with, or another -out", what, strings.Join(found, "; "))
+}
+
+// CheckBase refuses to merge the weights of a checkpoint, which has the identity was, into another model than the one
+// that its run trained, or one with another tokenizer or chat template. The error is a *usage.Error.
+func CheckBase(checkpoint string, was *checkpoint.Identity, model *pretrained.Model, t models.ChatTokenizer) error {
+	now, err := identify(data.Inputs{Checkpoint: model, Tokenizer: t})
+	if err != nil {
+		return err
+	}
+	now.Semantics, now.Rows = was.Semantics, was.Rows // neither is needed to merge weights
+	if found := differences(was, now, model, false); len(found) > 0 {
+		return usage.Errorf("checkpoint %s: %s; restore the model that the run was begun with", checkpoint,
+			strings.Join(found, "; "))
+	}
+	return nil
+}
+
+// differences names what differs between the identities of a run then and now, as sentences.
+func differences(was, now *checkpoint.Identity, model *pretrained.Model, heldOut bool) (found []string) {
 	said := map[checkpoint.Part]int{}
 	for _, d := range was.Differences(*now) {
 		if d.Part == checkpoint.PartRows && (d.Name == heldOutSet && !heldOut || len(found) > 0) {
@@ -108,15 +132,12 @@ func checkIdentity(what string, was, now *checkpoint.Identity, model *pretrained
 			found = append(found, describeDifference(d, was, now, model))
 		}
 	}
-	if len(found) == 0 {
-		return nil
-	}
 	for _, part := range []checkpoint.Part{checkpoint.PartWeights, checkpoint.PartConfig} {
 		if n := said[part] - 1; n > 0 {
 			found = append(found, fmt.Sprintf("%d more of the model's %s differ", n, part))
 		}
 	}
-	return usage.Errorf("%s: %s; use what it began with, or another -out", what, strings.Join(found, "; "))
+	return found
 }
 
 // describeDifference names one difference between a run as it was and now.

@@ -109,13 +109,16 @@ func loopPrompts(
 	if name == "" {
 		name = recipe.QuickstartPrefix + "prompts"
 	}
-	rows, err := datasets.ReadPrompts(ctx, name, "", rt.Hub)
+	rows, count, err := datasets.ReadPrompts(ctx, name, "", rt.Hub, c.RefusesBadRows())
 	if err != nil {
 		return nil, err
 	}
+	for _, notice := range count.DroppedNotices() {
+		rt.Log().Warn(notice)
+	}
 	format := data.NewTextFormat(c, in.Tokenizer, positions)
 	for _, row := range rows {
-		ids, err := format.EncodePrompt(row)
+		ids, err := format.EncodePrompt(ctx, row)
 		if err == nil && len(ids)+1 > positions {
 			err = fmt.Errorf("%d tokens leave no room for an answer: the model has %d positions", len(ids), positions)
 		}

@@ -24,10 +24,10 @@ import (
 
 // provenance is what a finished stage was made with and what it made, for a pipeline that takes the stage over.
 type provenance struct {
-	Settings map[string]string    `json:"settings"` // recipe.Config.StageSettings
-	Identity *checkpoint.Identity `json:"identity"`
-	Logs     checkpoint.Logs      `json:"logs"`
-	Model    map[string]string    `json:"model"` // digests of the tensors of the model that it wrote
+	Settings map[string]string    `json:"settings"` // the recipe's keys on which the weights depend
+	Identity *checkpoint.Identity `json:"identity"` // digests of the model, the tokenizer, the template and the rows
+	Logs     checkpoint.Logs      `json:"logs"`     // lengths and digests of metrics.jsonl and answers.jsonl
+	Model    map[string]string    `json:"model"`    // digests of the tensors of the model that it wrote
 }
 
 // provenanceKey is the key of the checksum of a provenance.
@@ -73,6 +73,9 @@ func CheckFinished(ctx context.Context, rt models.Runtime, c recipe.Config, dir 
 	var was provenance
 	if err := checksum.Open(provenanceKey, line, &was); err != nil {
 		return fmt.Errorf("%s: %w: run the stage again, with another -out or with overwrite_output_dir", path, err)
+	}
+	if c, err = withDate(c, dir); err != nil {
+		return err
 	}
 	if err := compareSettings(dir, was.Settings, c.StageSettings()); err != nil {
 		return err

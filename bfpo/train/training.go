@@ -46,12 +46,15 @@ func Begin(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) 
 		return nil, err
 	}
 	t = &Training{name: c.Objective, dir: dir, started: started}
-	if err := t.prepare(ctx, rt, c); err != nil {
+	if c, err = withDate(c, resumedRun(c, dir)); err == nil {
+		err = t.prepare(ctx, rt, c)
+	}
+	if err != nil {
 		err = errors.Join(err, t.Close())
 		release()
 		return nil, err
 	}
-	if err := t.start(c); err != nil {
+	if err := t.start(); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
@@ -67,6 +70,9 @@ func (t *Training) prepare(ctx context.Context, rt models.Runtime, c recipe.Conf
 	in, err := data.Open(ctx, shown, c)
 	if err != nil {
 		return err
+	}
+	if c.ChatTemplateDate == "" {
+		c.ChatTemplateDate = in.Tokenizer.TemplateDate
 	}
 	if t.loop, err = openInLoop(ctx, rt, c, in, t.dir); err == nil {
 		err = ctx.Err()
@@ -114,7 +120,8 @@ func (t *Training) restore(ctx context.Context, status *track.Status) error {
 }
 
 // start makes the folder the run's, opens its files and prints the banner.
-func (t *Training) start(c recipe.Config) (err error) {
+func (t *Training) start() (err error) {
+	c := t.stage.Config
 	if err := takeOutput(t.dir, c); err != nil {
 		return err
 	}

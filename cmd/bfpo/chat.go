@@ -186,7 +186,7 @@ func (s *speaker) reply(ctx context.Context, out io.Writer, line string, c *conv
 	}
 	asked := append(s.history[:len(s.history):len(s.history)], chat.Message{Role: "user", Content: line})
 	format := datasets.TextFormat{Tokenizer: s.language.Tokenizer, Template: s.language.Template}
-	ids, err := format.EncodePrompt(datasets.Prompt{Messages: asked})
+	ids, err := format.EncodePrompt(ctx, datasets.Prompt{Messages: asked})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/fields"
+	"github.com/bfpo-go/bfpo/bfpo/track"
+	"github.com/bfpo-go/bfpo/bfpo/train"
 )
 
 // capitalized returns a phrase as the beginning of a sentence.
@@ -14,13 +16,21 @@ func capitalized(phrase string) string { return strings.ToUpper(phrase[:1]) + ph
 // fieldList returns the fields of JSON that a command reads or writes; nil for a command without.
 type fieldList func() ([]fields.Field, error)
 
-// describe returns what a command does, an example, and the JSON that it reads and writes.
-func describe(summary, example string, reads, writes fieldList) (string, error) {
+// describe returns what a command does, an example, and the JSON that it reads and writes; of a command that trains,
+// also the JSON of the files that a stage writes.
+func describe(summary, example string, reads, writes fieldList, trains bool) (string, error) {
 	text := fmt.Sprintf("%s.\n\nExample:\n  %s\n", capitalized(summary), example)
-	for _, part := range []struct {
+	type part struct {
 		title string
 		list  fieldList
-	}{{"JSON in", reads}, {"JSON out", writes}} {
+	}
+	parts := []part{{"JSON in", reads}, {"JSON out", writes}}
+	if trains {
+		metrics := func() ([]fields.Field, error) { return track.Fields(), nil }
+		parts = append(parts, part{"metrics.jsonl of a stage, a line for each step and each evaluation", metrics},
+			part{"provenance.json of a finished stage, below its key value", train.ProvenanceFields})
+	}
+	for _, part := range parts {
 		if part.list == nil {
 			continue
 		}
@@ -79,6 +89,9 @@ func dataFields() (all []fields.Field, err error) {
 func promptFields() ([]fields.Field, error) {
 	return []fields.Field{
 		{Name: "messages", Type: "list of {role, content}", Comment: "rendered with the chat template"},
+		{Name: "tools", Type: "list", Comment: "with messages: what a template writes as tools; or such a list as JSON text"},
+		{Name: "documents", Type: "list", Comment: "with messages: what a template writes as documents"},
+		{Name: "chat_template_kwargs", Type: "object", Comment: "with messages: further variables of the template"},
 		{Name: "prompt", Type: "text", Comment: "in place of messages: continued as it stands, without the template"},
 	}, nil
 }

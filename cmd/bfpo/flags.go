@@ -121,7 +121,7 @@ func (o *options) printUsage() error {
 		line += " " + o.command.args
 	}
 	c := o.command
-	about, err := describe(c.summary, c.example, c.reads, c.writes)
+	about, err := describe(c.summary, c.example, c.reads, c.writes, c.stepwise)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func runGenerate(ctx context.Context, o *options, args []string) error {
 	g := mistral.NewGenerator(m.Device, m.Config, m.Base, nil, m.config.ComputeDType(m.Device.FastBF16()))
 	defer g.Close()
 	if *prompt != "" {
-		ids, err := m.promptIDs(m.prompt(*prompt, *raw))
+		ids, err := m.promptIDs(ctx, m.prompt(*prompt, *raw))
 		if err != nil {
 			return fmt.Errorf("-prompt: %w", err)
 		}
@@ -120,9 +120,9 @@ func (m loaded) prompt(text string, raw bool) datasets.Prompt {
 }
 
 // promptIDs returns the token ids of a prompt. A prompt that leaves no room for an answer is an error.
-func (m loaded) promptIDs(p datasets.Prompt) ([]int32, error) {
+func (m loaded) promptIDs(ctx context.Context, p datasets.Prompt) ([]int32, error) {
 	format := datasets.TextFormat{Tokenizer: m.language.Tokenizer, Template: m.language.Template}
-	ids, err := format.EncodePrompt(p)
+	ids, err := format.EncodePrompt(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (m loaded) readPrompts(ctx context.Context, in io.Reader) (prompts [][]int3
 		if err != nil {
 			return fmt.Errorf("%w; for one text use -prompt", err)
 		}
-		ids, err := m.promptIDs(p)
+		ids, err := m.promptIDs(ctx, p)
 		prompts = append(prompts, ids)
 		return err
 	})

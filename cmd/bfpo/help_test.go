@@ -111,13 +111,22 @@ func TestHelpOfJSON(t *testing.T) {
 			}
 		}
 	}
+	for _, c := range commands() {
+		text := mustCall(t, "", "help", c.name)
+		for _, name := range []string{"metrics.jsonl", "rewards/margins", "provenance.json", "identity"} {
+			if c.stepwise && !strings.Contains(text, name) {
+				t.Errorf("help %s does not mention %s", c.name, name)
+			}
+		}
+	}
 	prompts, err := promptFields()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range prompts {
-		if !strings.Contains(datasets.PromptForms, `"`+f.Name+`"`) {
-			t.Errorf("%s is no key of %s", f.Name, datasets.PromptForms)
+		_, err := datasets.ParsePrompt([]byte(`{"messages": [{"role": "user", "content": "Q"}], "` + f.Name + `": 7}`))
+		if !strings.Contains(datasets.PromptForms, `"`+f.Name+`"`) && (err == nil || !strings.Contains(err.Error(), f.Name)) {
+			t.Errorf("%s is no key of %s, and of no other column: %v", f.Name, datasets.PromptForms, err)
 		}
 	}
 }

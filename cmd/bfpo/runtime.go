@@ -114,7 +114,7 @@ func (o *options) open(ctx context.Context, c recipe.Config) (*pretrained.Model,
 	if err != nil {
 		return nil, models.ChatTokenizer{}, err
 	}
-	language, err := models.NewChatTokenizer(checkpoint, c.ChatTemplate)
+	language, err := models.NewChatTokenizer(ctx, checkpoint, c)
 	if err != nil {
 		return nil, models.ChatTokenizer{}, errors.Join(err, checkpoint.Close())
 	}

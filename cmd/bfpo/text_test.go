@@ -98,6 +98,15 @@ func TestRender(t *testing.T) {
 		t.Errorf("ids %v", plain)
 	}
 	call(t, "{}", "render", "-model=tiny").wants(t, exitFailed, "line 1", "messages")
+	tools := `{"messages": [{"role": "user", "content": "Hi"}], "tools": [{"z": 1, "a": 2}], ` +
+		`"chat_template_kwargs": {"x": "y"}}`
+	call(t, tools, "render", "-model=tiny").wants(t, exitFailed, "line 1", "tools")
+	template := "-set=chat_template='{{ tools|tojson }}{{ x }}{{ strftime_now(\"%B %-d\") }}'"
+	shown := objects[rendered](t, mustCall(t, tools, "render", "-model=tiny", template,
+		"-set=chat_template_date=2026-01-02"))
+	if want := `[{"z": 1, "a": 2}]yJanuary 2`; shown[0].Text != want {
+		t.Errorf("%q, want %q", shown[0].Text, want)
+	}
 }
 
 func TestScore(t *testing.T) {

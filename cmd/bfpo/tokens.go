@@ -7,6 +7,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/datasets/chat"
+	"github.com/bfpo-go/bfpo/datasets/jinja"
 )
 
 // textObject is a text as JSON.
@@ -19,9 +20,21 @@ type idsObject struct {
 	IDs []int32 `json:"ids"`
 }
 
-// messagesObject is a dialogue as JSON; its messages have a role and content.
+// messagesObject is a dialogue as JSON; its messages have a role and content. The other keys are optional.
 type messagesObject struct {
-	Messages []chat.Message `json:"messages"`
+	Messages  []chat.Message `json:"messages"`
+	Tools     anyJSON        `json:"tools"`                // a list of objects, or null
+	Documents anyJSON        `json:"documents"`            // a list of objects, or null
+	Kwargs    anyJSON        `json:"chat_template_kwargs"` // an object: further variables of the template
+}
+
+// anyJSON is a value of JSON whose objects keep the order of their keys.
+type anyJSON struct{ value any }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *anyJSON) UnmarshalJSON(data []byte) (err error) {
+	a.value, err = jinja.DecodeJSON(data)
+	return err
 }
 
 // renderedObject is a rendered dialogue as JSON.
@@ -74,7 +87,12 @@ func runRender(ctx context.Context, o *options, args []string) error {
 		if in.Messages == nil {
 			return nil, errors.New(`want {"messages": […]}`)
 		}
-		text, err := l.Template.Render(in.Messages, *ask)
+		d := chat.Dialogue{Messages: in.Messages, GenerationPrompt: *ask}
+		var err error
+		if d.Variables, err = chat.NewVariables(in.Tools.value, in.Documents.value, in.Kwargs.value); err != nil {
+			return nil, err
+		}
+		text, err := l.Template.Render(ctx, d)
 		if err != nil {
 			return nil, err
 		}
@@ -94,7 +112,7 @@ func (o *options) eachWithLanguage(
 	if err != nil {
 		return err
 	}
-	language, err := models.OpenTokenizer(ctx, c.Model, c.ChatTemplate, o.hub(), "", o.log())
+	language, err := models.OpenTokenizer(ctx, c, o.hub(), "", o.log())
 	if err != nil {
 		return err
 	}

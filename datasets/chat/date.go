@@ -9,6 +9,9 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/jinja"
 )
 
+// dateFunction is the function of templates that tells the time.
+const dateFunction = "strftime_now"
+
 // strftime returns the function strftime_now of transformers: the time as the C function strftime writes it.
 func strftime(now func() time.Time) jinja.Function {
 	return func(args []any) (any, error) {

@@ -11,17 +11,18 @@ import (
 )
 
 // Message is one turn of a dialogue. A message that was read keeps all keys of its object in their order, so that a
-// template sees tool_calls, reasoning_content, name and whatever else there is.
+// template sees tool_calls, reasoning_content, name and whatever else there is; but not keys whose value is null.
 type Message struct {
 	Role    string
 	Content string // "" if the content is no text
 
-	object *jinja.Dict // as it was read; nil for a message of role and content alone
+	object *jinja.Dict // as it was read, without nulls; nil for a message of role and content alone
 }
 
 // NewMessage returns the message of an object. Its role must be a text. Its content is a text or a list of parts; it
 // may be null or missing where the message calls tools instead.
 func NewMessage(object *jinja.Dict) (Message, error) {
+	object = withoutNulls(object)
 	role, _ := object.Get("role")
 	content, _ := object.Get("content")
 	m := Message{object: object}
@@ -35,14 +36,37 @@ func NewMessage(object *jinja.Dict) (Message, error) {
 	return m, nil
 }
 
-// Object returns the message as templates see it.
-func (m Message) Object() *jinja.Dict {
-	if m.object != nil {
+// withoutNulls returns an object without the keys whose value is null. Tables fill every message with the keys of all
+// others, and templates write None for a key that is there.
+func withoutNulls(object *jinja.Dict) *jinja.Dict {
+	kept := &jinja.Dict{}
+	for key, v := range object.All() {
+		if v != nil {
+			kept.Set(key, v)
+		}
+	}
+	return kept
+}
+
+// seen returns the message as templates see it: with its reasoning under each of the names that templates know.
+func (m Message) seen() *jinja.Dict {
+	if m.object == nil {
+		return m.plain()
+	}
+	var reasoning any
+	for _, name := range []string{"reasoning", "thinking", "reasoning_content"} { // the last one counts
+		if v, ok := m.object.Get(name); ok {
+			reasoning = v
+		}
+	}
+	if reasoning == nil {
 		return m.object
 	}
-	object := &jinja.Dict{}
-	object.Set("role", m.Role)
-	object.Set("content", m.Content)
+	object := jinja.NewDict("thinking", reasoning)
+	for key, v := range m.object.All() {
+		object.Set(key, v)
+	}
+	object.Set("reasoning_content", reasoning)
 	return object
 }
 
@@ -51,7 +75,15 @@ func (m Message) Equal(other Message) bool {
 	if m.Role != other.Role || m.Content != other.Content {
 		return false
 	}
-	return m.object == nil && other.object == nil || reflect.DeepEqual(m.Object(), other.Object())
+	return m.object == nil && other.object == nil || reflect.DeepEqual(m.plain(), other.plain())
+}
+
+// plain returns the message as an object.
+func (m Message) plain() *jinja.Dict {
+	if m.object != nil {
+		return m.object
+	}
+	return jinja.NewDict("role", m.Role, "content", m.Content)
 }
 
 // IsBlank reports whether a message says nothing: it has no text but white space, no parts and no calls of tools.

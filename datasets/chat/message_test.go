@@ -15,11 +15,12 @@ func TestMessageKeys(t *testing.T) {
 	}
 	const call = `{"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f","arguments":{"b":1,"a":2.0}}}]}`
 	for source, want := range map[string]string{
-		`{"role":"user","content":"Hi"}`:                     "{'role': 'user', 'content': 'Hi'}",
-		`{"content":"Hi","role":"user","name":"Ann"}`:        "{'content': 'Hi', 'role': 'user', 'name': 'Ann'}",
-		`{"role":"user","content":[{"type":"text"}]}`:        "{'role': 'user', 'content': [{'type': 'text'}]}",
-		`{"role":"assistant","content":"","reasoning":"Hm"}`: "{'role': 'assistant', 'content': '', 'reasoning': 'Hm'}",
-		call: "{'role': 'assistant', 'content': None, 'tool_calls': [{'function': {'name': 'f', " +
+		`{"role":"user","content":"Hi"}`:              "{'role': 'user', 'content': 'Hi'}",
+		`{"content":"Hi","role":"user","name":"Ann"}`: "{'content': 'Hi', 'role': 'user', 'name': 'Ann'}",
+		`{"role":"user","content":[{"type":"text"}]}`: "{'role': 'user', 'content': [{'type': 'text'}]}",
+		`{"role":"assistant","content":"","reasoning":"Hm"}`: "{'thinking': 'Hm', 'role': 'assistant', " +
+			"'content': '', 'reasoning': 'Hm', 'reasoning_content': 'Hm'}",
+		call: "{'role': 'assistant', 'tool_calls': [{'function': {'name': 'f', " +
 			"'arguments': {'b': 1, 'a': 2.0}}}]}",
 		`{"role":"user","content":null}`: "", `{"role":"user"}`: "", `null`: "", `{"content":"x"}`: "",
 		`{"Role":"a","CONTENT":"b"}`:           "",
@@ -33,7 +34,7 @@ func TestMessageKeys(t *testing.T) {
 			}
 			continue
 		}
-		text, renderErr := template.Render([]Message{m}, false)
+		text, renderErr := template.Render(t.Context(), Dialogue{Messages: []Message{m}})
 		if err != nil || renderErr != nil || text != want+"|TrueTrue" {
 			t.Errorf("%s: %q, %v, %v", source, text, err, renderErr)
 		}
@@ -69,7 +70,7 @@ func TestTemplateDate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := template.Render(nil, false)
+		got, err := template.Render(t.Context(), Dialogue{})
 		if got != want || (err != nil) != (want == "") {
 			t.Errorf("%q gives %q, %v, want %q", source, got, err, want)
 		}

@@ -53,10 +53,11 @@ func TestNamedTemplates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := template.Render(turns, true); err != nil || got != c.want {
+		got, err := template.Render(t.Context(), Dialogue{Messages: turns, GenerationPrompt: true})
+		if err != nil || got != c.want {
 			t.Errorf("%s: %v\n%q, want\n%q", c.name, err, got, c.want)
 		}
-		got, err := template.Render(withSystem, true)
+		got, err = template.Render(t.Context(), Dialogue{Messages: withSystem, GenerationPrompt: true})
 		if refused := err != nil; refused != (c.system == "refused") || !refused && got[:len(c.system)] != c.system {
 			t.Errorf("%s with a system message: %v\n%q, want it to begin with\n%q", c.name, err, got, c.system)
 		}

@@ -41,25 +41,25 @@ func NewRowExpression(source string, functions map[string]RowFunction) (*RowTemp
 	return &RowTemplate{expression: expression}, nil
 }
 
-// Text returns the text of a row. A RowTemplate of NewRowExpression has none.
-func (t *RowTemplate) Text(row map[string]any) (string, error) {
+// Text returns the text of a row. It ends when the context does. A RowTemplate of NewRowExpression has none.
+func (t *RowTemplate) Text(ctx context.Context, row map[string]any) (string, error) {
 	if t.program == nil {
 		return "", errors.New("template: it is an expression, which has a value but writes no text")
 	}
-	text, err := t.program.Render(context.Background(), row)
+	text, err := t.program.Render(ctx, row)
 	if err != nil {
 		return "", fmt.Errorf("template: %w", err)
 	}
 	return text, nil
 }
 
-// Value returns the value of the expression for a row; whole numbers are int64. A RowTemplate of NewRowTemplate has
-// none.
-func (t *RowTemplate) Value(row map[string]any) (any, error) {
+// Value returns the value of the expression for a row; whole numbers are int64. It ends when the context does. A
+// RowTemplate of NewRowTemplate has none.
+func (t *RowTemplate) Value(ctx context.Context, row map[string]any) (any, error) {
 	if t.expression == nil {
 		return nil, errors.New("template: it writes a text but has no value")
 	}
-	v, err := t.expression.Value(context.Background(), row)
+	v, err := t.expression.Value(ctx, row)
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}

@@ -35,7 +35,7 @@ func TestRowTemplateText(t *testing.T) {
 			t.Errorf("%q: %v", source, err)
 			continue
 		}
-		if got, err := template.Text(testRow); err != nil || got != want {
+		if got, err := template.Text(t.Context(), testRow); err != nil || got != want {
 			t.Errorf("%q renders as %q, %v; want %q", source, got, err, want)
 		}
 	}
@@ -55,7 +55,7 @@ func TestRowExpression(t *testing.T) {
 			t.Errorf("%q: %v", source, err)
 			continue
 		}
-		if got, err := expression.Value(testRow); err != nil || !reflect.DeepEqual(got, want) {
+		if got, err := expression.Value(t.Context(), testRow); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q is %#v, %v; want %#v", source, got, err, want)
 		}
 	}
@@ -69,7 +69,7 @@ func TestRowTemplateErrors(t *testing.T) {
 		template, err := NewRowTemplate(source, nil)
 		if err != nil {
 			t.Errorf("%q: %v", source, err)
-		} else if got, err := template.Text(testRow); err == nil {
+		} else if got, err := template.Text(t.Context(), testRow); err == nil {
 			t.Errorf("%q renders as %q, want an error", source, got)
 		}
 	}
@@ -85,10 +85,10 @@ func FuzzRowTemplate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, source string) {
 		fuzztest.Bounded(t, len(source), 10*time.Second, func() {
 			if template, err := NewRowTemplate(source, nil); err == nil {
-				template.Text(testRow) // must not panic or hang
+				template.Text(t.Context(), testRow) // must not panic or hang
 			}
 			if expression, err := NewRowExpression(source, nil); err == nil {
-				expression.Value(testRow)
+				expression.Value(t.Context(), testRow)
 			}
 		})
 	})

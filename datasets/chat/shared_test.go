@@ -35,7 +35,7 @@ func TestSharedCases(t *testing.T) {
 				t.Errorf("%s: %q: %v", name, c.Template, err)
 				continue
 			}
-			text, err := template.Render(c.Messages, c.GenerationPrompt)
+			text, err := template.Render(t.Context(), Dialogue{Messages: c.Messages, GenerationPrompt: c.GenerationPrompt})
 			if (err != nil) != (c.Want == nil) || err == nil && text != *c.Want {
 				t.Errorf("%s: %q: %q, %v", name, c.Template, text, err)
 			}

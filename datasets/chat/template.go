@@ -23,21 +23,21 @@ const ZephyrTemplate = `{% for message in messages %}` +
 // Template renders a dialogue as the text that a model was trained on. Its source is a Jinja program that came with a
 // download, so it runs in a sandbox, in bounded time and memory. A Template is safe for concurrent use.
 type Template struct {
-	program   *jinja.Template
-	bos, eos  string
-	readsCall bool // the source names the key tool_calls
+	program  *jinja.Template
+	bos, eos string
+	calls    bool // the source names the key tool_calls
 }
 
 // Dialogue is what a template renders.
 type Dialogue struct {
 	Messages         []Message
 	GenerationPrompt bool // the beginning of the assistant's next turn follows
-	Tools, Documents any  // as jinja.DecodeJSON gives them; nil where there are none
+	Variables
 }
 
-// NewTemplate parses a chat template; bos and eos are its variables bos_token and eos_token. It is read as transformers
-// reads it: with trim_blocks, lstrip_blocks, loop controls, the generation tag and the function strftime_now, which
-// tells today's date.
+// NewTemplate parses a chat template; bos and eos are its variables bos_token and eos_token, which are undefined where
+// they are "". It is read as transformers reads it: with trim_blocks, lstrip_blocks, loop controls, the generation tag
+// and the function strftime_now, which tells the time now.
 func NewTemplate(source, bos, eos string) (*Template, error) {
 	return NewTemplateOn(time.Now, source, bos, eos)
 }
@@ -45,37 +45,38 @@ func NewTemplate(source, bos, eos string) (*Template, error) {
 // NewTemplateOn is NewTemplate with a clock of its own: a template that writes the date gives the same text every day
 // if the clock stands still.
 func NewTemplateOn(now func() time.Time, source, bos, eos string) (*Template, error) {
-	program, err := jinja.Parse(source, jinja.Chat(map[string]jinja.Function{"strftime_now": strftime(now)}))
+	program, err := jinja.Parse(source, jinja.Chat(map[string]jinja.Function{dateFunction: strftime(now)}))
 	if err != nil {
 		return nil, fmt.Errorf("chat template: %w", err)
 	}
 	return &Template{program, bos, eos, strings.Contains(source, "tool_calls")}, nil
 }
 
-// Render returns the text of messages, with generationPrompt followed by the beginning of the assistant's next turn.
-// When the template refuses the dialogue (raise_exception), the error has the template's words.
-func (t *Template) Render(messages []Message, generationPrompt bool) (string, error) {
-	return t.RenderDialogue(context.Background(), Dialogue{Messages: messages, GenerationPrompt: generationPrompt})
-}
+// ReadsDate reports whether the template can write the date.
+func (t *Template) ReadsDate() bool { return t.program.Reads(dateFunction) }
 
-// RenderDialogue returns the text of a dialogue. It ends when the context does. Messages that call tools are refused
-// where the template does not name the key tool_calls: it would write empty turns for them.
-func (t *Template) RenderDialogue(ctx context.Context, d Dialogue) (string, error) {
+// Render returns the text of a dialogue. It ends when the context does. When the template refuses the dialogue
+// (raise_exception), the error has the template's words. Calls of tools, tools and documents are refused where the
+// template does not read them: it would write a text without them.
+func (t *Template) Render(ctx context.Context, d Dialogue) (string, error) {
 	turns := make([]any, len(d.Messages))
 	for i, m := range d.Messages {
-		turns[i] = m.Object()
-		if !t.readsCall && m.callsTools() {
+		turns[i] = m.seen()
+		if !t.calls && m.callsTools() {
 			return "", fmt.Errorf("chat template: message %d has tool_calls, which the template does not read", i)
 		}
 	}
-	text, err := t.program.Render(ctx, map[string]any{
-		"messages":              turns,
-		"tools":                 d.Tools,
-		"documents":             d.Documents,
-		"bos_token":             t.bos,
-		"eos_token":             t.eos,
-		"add_generation_prompt": d.GenerationPrompt,
-	})
+	if err := d.checkRead(t.program); err != nil {
+		return "", fmt.Errorf("chat template: %w", err)
+	}
+	variables := d.all()
+	for name, token := range map[string]string{"bos_token": t.bos, "eos_token": t.eos} {
+		if _, given := variables[name]; !given && token != "" {
+			variables[name] = token
+		}
+	}
+	variables["messages"], variables["add_generation_prompt"] = turns, d.GenerationPrompt
+	text, err := t.program.Render(ctx, variables)
 	if err != nil {
 		return "", fmt.Errorf("chat template: %w", err)
 	}

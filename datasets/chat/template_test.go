@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ func renderTemplate(t testing.TB, source string, messages []Message, generationP
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := template.Render(messages, generationPrompt)
+	text, err := template.Render(t.Context(), Dialogue{Messages: messages, GenerationPrompt: generationPrompt})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +169,7 @@ func TestTemplateRefusal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = template.Render([]Message{{Role: "assistant", Content: "x"}}, false)
+	_, err = template.Render(t.Context(), Dialogue{Messages: []Message{{Role: "assistant", Content: "x"}}})
 	want := "chat template: Conversation roles must alternate user/assistant/user/assistant/..."
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v", err)
@@ -177,7 +178,7 @@ func TestTemplateRefusal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text, err := template.Render(nil, false); err == nil {
+	if text, err := template.Render(t.Context(), Dialogue{}); err == nil {
 		t.Errorf("a swallowed refusal renders %q", text)
 	}
 }
@@ -251,7 +252,7 @@ func TestTemplateConcurrent(t *testing.T) {
 		group.Go(func() {
 			content := strings.Repeat("x", i+1)
 			for range 50 {
-				text, err := template.Render([]Message{{Role: "user", Content: content}}, false)
+				text, err := template.Render(t.Context(), Dialogue{Messages: []Message{{Role: "user", Content: content}}})
 				if err != nil || text != "<s><|user|>\n"+content+"</s> 1" {
 					t.Errorf("%q, %v", text, err)
 				}
@@ -266,7 +267,9 @@ func ExampleNewTemplate() {
 	if err != nil {
 		panic(err)
 	}
-	text, err := template.Render([]Message{{Role: "user", Content: "Hello"}}, true)
+	text, err := template.Render(context.Background(), Dialogue{
+		Messages: []Message{{Role: "user", Content: "Hello"}}, GenerationPrompt: true,
+	})
 	if err != nil {
 		panic(err)
 	}
@@ -286,7 +289,7 @@ func BenchmarkRender(b *testing.B) {
 	dialogue := []Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: question},
 		{Role: "assistant", Content: answer}}
 	for b.Loop() {
-		if _, err := template.Render(dialogue, true); err != nil {
+		if _, err := template.Render(b.Context(), Dialogue{Messages: dialogue, GenerationPrompt: true}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -35,17 +35,16 @@ type Dict = value.Dict
 // List is a list of values; variables may be or contain some.
 type List = value.List
 
+// NewDict returns a dict of texts to values: key, value, key, value, and so on.
+func NewDict(pairs ...any) *Dict { return value.NewDict(pairs...) }
+
 // DecodeJSON reads a JSON value as Python's json.loads does: objects become a *Dict with their keys in order.
 func DecodeJSON(data []byte) (any, error) { return value.DecodeJSON(data) }
 
-// NewDict returns the dict of a Go map, with its keys and those of the maps in it sorted.
-func NewDict(m map[string]any) (*Dict, error) {
+// FromGo returns a Go value as templates see it: see Template.Render. Lists become a *List, and json.Numbers numbers.
+func FromGo(v any) (any, error) {
 	size := 0
-	v, err := value.FromGo(m, &size)
-	if err != nil {
-		return nil, err
-	}
-	return v.(*Dict), nil
+	return value.FromGo(v, &size)
 }
 
 // EncodeJSON writes a value of DecodeJSON as Python's json.dumps does.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -104,21 +105,74 @@ func TestFuzzPeer(t *testing.T) {
 	if len(args) != 2 {
 		args = []string{"1", "3000"}
 	}
-	comparePeer(t, append([]string{python, "testdata/fuzz_cases.py"}, args...))
+	n := comparePeer(t, append([]string{python, "testdata/fuzz_cases.py"}, args...))
+	if n.refusedThere+n.differ > 0 {
+		t.Error(strings.Join(n.examples, "\n"))
+	}
+}
+
+// tally counts cases by what the two engines make of them.
+type tally struct {
+	equal, bothRefuse, refusedHere, refusedThere, differ int
+	slowest                                              time.Duration
+	names                                                map[string]bool // of templates that render
+	examples                                             []string        // of the last three counts
+}
+
+// cases is the number of cases.
+func (n *tally) cases() int {
+	return n.equal + n.bothRefuse + n.refusedHere + n.refusedThere + n.differ
+}
+
+// add renders a case and counts it.
+func (n *tally) add(t testing.TB, c recorded) {
+	start := time.Now()
+	got, err := renderRecorded(t, c)
+	n.slowest = max(n.slowest, time.Since(start))
+	if c.Want != nil {
+		n.names[c.Name] = true
+	}
+	example := ""
+	switch {
+	case err == nil && c.Want != nil && got == *c.Want:
+		n.equal++
+	case err != nil && c.Want == nil:
+		n.bothRefuse++
+	case err != nil:
+		n.refusedHere++
+		example = fmt.Sprintf("want %q\n\tfails: %v", *c.Want, err)
+	case c.Want == nil:
+		n.refusedThere++
+		example = fmt.Sprintf("got %q, want %s", got, c.Error)
+	default:
+		n.differ++
+		example = fmt.Sprintf("want %q\n\tgot  %q", *c.Want, got)
+	}
+	if example != "" {
+		source := c.Template
+		if c.Name != "" {
+			source = c.Name + ".jinja"
+		}
+		n.examples = append(n.examples, fmt.Sprintf("%s: %s with %s\n\t%s", c.Mode, source, c.Vars, example))
+	}
 }
 
 // TestPublished compares published chat templates. Set BFPO_TEMPLATES to the folder of *.jinja files that
-// testdata/gather_templates.py makes, and BFPO_PEER_PYTHON to a Python with jinja2 3.1.6.
+// testdata/gather_templates.py makes, and BFPO_PEER_PYTHON to a Python with jinja2 3.1.6. The package's documentation
+// has its counts.
 func TestPublished(t *testing.T) {
 	python, folder := os.Getenv("BFPO_PEER_PYTHON"), os.Getenv("BFPO_TEMPLATES")
 	if python == "" || folder == "" {
 		t.Skip("BFPO_PEER_PYTHON and BFPO_TEMPLATES are not set")
 	}
-	comparePeer(t, []string{python, "testdata/parity.py", folder})
+	n := comparePeer(t, []string{python, "testdata/parity.py", folder})
+	if n.refusedThere+n.differ > 0 || n.refusedHere*200 > n.cases() {
+		t.Errorf("published templates render otherwise than by jinja2:\n%s", strings.Join(n.examples, "\n"))
+	}
 }
 
-// comparePeer compares the cases that a command writes.
-func comparePeer(t *testing.T, args []string) {
+// comparePeer compares the cases that a command writes, and logs the counts.
+func comparePeer(t *testing.T, args []string) *tally {
 	command := exec.Command(args[0], args[1:]...)
 	command.Stderr = os.Stderr
 	out, err := command.StdoutPipe()
@@ -128,31 +182,21 @@ func comparePeer(t *testing.T, args []string) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	n, rendered, wrong := 0, 0, 0
-	var slowest time.Duration
-	names := map[string]bool{}
+	n := &tally{names: map[string]bool{}}
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 64<<20)
-	for ; lines.Scan() && wrong < 20; n++ {
+	for lines.Scan() {
 		var c recorded
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
 			t.Fatal(err)
 		}
-		start := time.Now()
-		if !c.check(t) {
-			wrong++
-		}
-		slowest = max(slowest, time.Since(start))
-		if n%500 == 499 {
-			t.Logf("%d cases, %d differ", n+1, wrong)
-		}
-		if c.Want != nil {
-			rendered++
-			names[c.Name] = true
-		}
+		n.add(t, c)
 	}
-	t.Logf("%d cases, of which %d render (with %d names) and %d differ; the slowest took %v",
-		n, rendered, len(names), wrong, slowest)
-	command.Process.Kill()
-	command.Wait()
+	if err := errors.Join(lines.Err(), command.Wait()); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d cases: %d equal, %d refused by both, %d refused here alone, %d refused there alone, "+
+		"%d differ silently; %d templates render; the slowest case took %v", n.cases(), n.equal, n.bothRefuse,
+		n.refusedHere, n.refusedThere, n.differ, len(n.names), n.slowest)
+	return n
 }

@@ -48,6 +48,9 @@ func ParseExpression(source string, options Options) (*Expression, error) {
 	return &Expression{t}, nil
 }
 
+// Reads reports whether the template uses a variable or function of this name.
+func (t *Template) Reads(name string) bool { return t.tree.Reads(name) }
+
 // Render returns the text of the template for some variables. Their values are those that value.FromGo takes: nil,
 // bool, numbers, json.Number, texts, slices, maps (whose keys are sorted), *Dict and *List. Errors are of type *Error,
 // or *Raised if the template refuses its variables.

@@ -145,48 +145,18 @@ func valueEnd[T string | []byte](text T, at int) int {
 }
 
 // valueParser makes values of valid JSON: nil, bool, string, json.Number, NaN for a number that is not finite, []any
-// and map[string]any, or a *jinja.Dict for a message that calls tools: templates see the order of its arguments' keys,
-// which Go's maps lose. The texts and numbers are parts of the JSON, not copies.
+// and *jinja.Dict. The texts and numbers are parts of the JSON, not copies.
 type valueParser struct {
 	text   string
 	at     int
-	values int  // that were made
-	room   int  // values that may still be made; what takes more memory than a number counts as several
-	tools  bool // a message calls tools
+	values int // that were made
+	room   int // values that may still be made; what takes more memory than a number counts as several
 }
-
-// toolMessage is the JSON of a message that calls tools. Such messages are decoded after all else: one within another
-// is decoded with that one only, however deep they nest.
-type toolMessage string
 
 // parse returns the value of a text.
 func (p *valueParser) parse(text string) (any, error) {
-	p.text, p.at, p.tools = text, 0, false
-	v, err := p.value()
-	if err != nil || !p.tools {
-		return v, err
-	}
-	return decodeTools(v)
-}
-
-// decodeTools returns a value with the messages in it decoded.
-func decodeTools(v any) (any, error) {
-	var err error
-	switch v := v.(type) {
-	case toolMessage:
-		return jinja.DecodeJSON([]byte(v))
-	case []any:
-		for i := 0; i < len(v) && err == nil; i++ {
-			v[i], err = decodeTools(v[i])
-		}
-	case map[string]any:
-		for name := range v {
-			if v[name], err = decodeTools(v[name]); err != nil {
-				break
-			}
-		}
-	}
-	return v, err
+	p.text, p.at = text, 0
+	return p.value()
 }
 
 // take makes room for n values.
@@ -245,7 +215,7 @@ func (p *valueParser) array() (any, error) {
 
 // object returns the object at the parser's position.
 func (p *valueParser) object() (any, error) {
-	begin, room, object := p.at, p.room, map[string]any{}
+	object := &jinja.Dict{}
 	if err := p.take(objectValues); err != nil {
 		return nil, err
 	}
@@ -256,18 +226,16 @@ func (p *valueParser) object() (any, error) {
 			return nil, err
 		}
 		p.at = nextToken(p.text, nextToken(p.text, end)+1) // after the colon
-		if object[name], err = p.value(); err != nil {
+		v, err := p.value()
+		if err != nil {
 			return nil, err
 		}
+		object.Set(name, v)
 		if err := p.take(memberValues); err != nil {
 			return nil, err
 		}
 	}
 	p.at++
-	if _, callsTools := object["tool_calls"]; callsTools {
-		p.tools = true
-		return toolMessage(p.text[begin:p.at]), p.take(room - p.room) // for the values that decodeTools makes
-	}
 	return object, nil
 }
 

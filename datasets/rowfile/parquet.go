@@ -143,6 +143,9 @@ func (p *parquetRows) emit(v any, values parquet.Row) error {
 			break
 		}
 	}
+	for _, field := range p.schema.Fields() {
+		r[field.Name()] = ordered(r[field.Name()], field)
+	}
 	for _, name := range p.others {
 		r[name] = Unread{}
 	}

@@ -21,6 +21,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/bfpo-go/bfpo/datasets/jinja"
 	"github.com/ulikunitz/xz"
 
 	"github.com/bfpo-go/bfpo/graph/fuzztest"
@@ -36,10 +38,30 @@ func open(t testing.TB, name, content string) fs.File {
 	return f
 }
 
-// readAll reads the rows of a file.
+// plain returns a value with a Go map in place of each dict.
+func plain(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i, item := range v {
+			v[i] = plain(item)
+		}
+	case *jinja.Dict:
+		out := map[string]any{}
+		for key, item := range v.All() {
+			out[key.(string)] = plain(item)
+		}
+		return out
+	}
+	return v
+}
+
+// readAll reads the rows of a file, with plain values.
 func readAll(t testing.TB, name, content string, wanted Columns) (rows []map[string]any, err error) {
 	t.Helper()
 	err = Read(open(t, name, content), name, wanted, func(_ int, row map[string]any, wrong error) error {
+		for name, v := range row {
+			row[name] = plain(v)
+		}
 		rows = append(rows, row)
 		return wrong
 	})

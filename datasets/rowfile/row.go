@@ -13,8 +13,9 @@ type Columns map[string]bool
 func (c Columns) has(name string) bool { return c == nil || c[name] }
 
 // Yield receives one row: the values by the names of their columns. A value is a string, a bool, a json.Number, a
-// number of a parquet file, NaN for any number of JSON that is not finite, nil, a []any or a map[string]any; a []byte
-// of a binary column; or else Unread or Unusable.
+// number of a parquet file, NaN for any number of JSON that is not finite, nil, a []any or a *jinja.Dict, which keeps
+// the order of an object's keys or of a struct's fields, since templates see it; a map of a map column; a []byte of a
+// binary column; or else Unread or Unusable.
 //
 // Line is where the row begins, counted from 1, or 0 where rows are not lines. For a value that is no row, such as a
 // number among the objects of a JSON file, wrong says so and row is nil.

@@ -48,7 +48,7 @@ func (d Data) Documents(ctx context.Context, t Task, limit int) (documents []Doc
 			return err
 		}
 		if t.Where.source != nil {
-			if keep, err := t.Where.truth(row); err != nil || !keep {
+			if keep, err := t.Where.truth(ctx, row); err != nil || !keep {
 				return inKey("where", err)
 			}
 		}
@@ -56,7 +56,7 @@ func (d Data) Documents(ctx context.Context, t Task, limit int) (documents []Doc
 		if limit > 0 && len(documents) == limit {
 			return nil
 		}
-		doc, err := b.build(t, row)
+		doc, err := b.build(ctx, t, row)
 		doc.ID = len(documents)
 		documents = append(documents, doc)
 		return err
@@ -175,12 +175,12 @@ type builder struct {
 }
 
 // build makes a document of a row.
-func (b *builder) build(t Task, row map[string]any) (Document, error) {
+func (b *builder) build(ctx context.Context, t Task, row map[string]any) (Document, error) {
 	if t.Output == GenerateUntil {
-		return b.buildPrompt(t, row)
+		return b.buildPrompt(ctx, t, row)
 	}
 	var d Document
-	choices, err := t.Choice.texts(row)
+	choices, err := t.Choice.texts(ctx, row)
 	if err != nil {
 		return d, inKey("doc_to_choice", err)
 	}
@@ -188,7 +188,7 @@ func (b *builder) build(t Task, row map[string]any) (Document, error) {
 		return d, errors.New("doc_to_choice: no choices")
 	}
 	d.Choices = choices
-	text, gold, isNumber, err := t.Text.textOrNumber(row)
+	text, gold, isNumber, err := t.Text.textOrNumber(ctx, row)
 	if err != nil {
 		return d, inKey("doc_to_text", err)
 	}
@@ -196,7 +196,7 @@ func (b *builder) build(t Task, row map[string]any) (Document, error) {
 		b.started, b.choicesAreContexts = true, isNumber
 	}
 	if b.choicesAreContexts {
-		target, err := t.Target.text(row)
+		target, err := t.Target.text(ctx, row)
 		if err != nil {
 			return d, inKey("doc_to_target", err)
 		}
@@ -208,7 +208,7 @@ func (b *builder) build(t Task, row map[string]any) (Document, error) {
 			d.Continuations = append(d.Continuations, t.Delimiter+target)
 		}
 	} else {
-		if d.Gold, err = goldOf(t, row, choices); err != nil {
+		if d.Gold, err = goldOf(ctx, t, row, choices); err != nil {
 			return d, inKey("doc_to_target", err)
 		}
 		d.Contexts = []string{text}
@@ -219,13 +219,13 @@ func (b *builder) build(t Task, row map[string]any) (Document, error) {
 	if d.Gold < 0 || d.Gold >= len(choices) {
 		return d, fmt.Errorf("the gold choice is %d, and there are %d choices", d.Gold, len(choices))
 	}
-	d.Labels, err = labelsOf(t, row, len(choices))
+	d.Labels, err = labelsOf(ctx, t, row, len(choices))
 	return d, err
 }
 
 // goldOf returns the index of the gold choice, which doc_to_target gives as a number or as the text of a choice.
-func goldOf(t Task, row map[string]any, choices []string) (int, error) {
-	text, number, isNumber, err := t.Target.textOrNumber(row)
+func goldOf(ctx context.Context, t Task, row map[string]any, choices []string) (int, error) {
+	text, number, isNumber, err := t.Target.textOrNumber(ctx, row)
 	if err != nil || isNumber {
 		return number, err
 	}
@@ -236,14 +236,14 @@ func goldOf(t Task, row map[string]any, choices []string) (int, error) {
 }
 
 // labelsOf returns the labels of each metric; nil for a metric without labels.
-func labelsOf(t Task, row map[string]any, choices int) ([][]int, error) {
+func labelsOf(ctx context.Context, t Task, row map[string]any, choices int) ([][]int, error) {
 	labels := make([][]int, len(t.Metrics))
 	for i, m := range t.Metrics {
 		if m.Labels.source == nil {
 			continue
 		}
 		var err error
-		if labels[i], err = m.Labels.integers(row); err != nil {
+		if labels[i], err = m.Labels.integers(ctx, row); err != nil {
 			return nil, inKey("labels", err)
 		}
 		if len(labels[i]) != choices {
@@ -254,22 +254,22 @@ func labelsOf(t Task, row map[string]any, choices int) ([][]int, error) {
 }
 
 // buildPrompt makes a document of a row of a generation task.
-func (b *builder) buildPrompt(t Task, row map[string]any) (d Document, err error) {
-	text, err := t.Text.text(row)
+func (b *builder) buildPrompt(ctx context.Context, t Task, row map[string]any) (d Document, err error) {
+	text, err := t.Text.text(ctx, row)
 	if err != nil {
 		return d, inKey("doc_to_text", err)
 	}
 	d.Contexts = []string{text}
-	if d.Target, err = t.Target.text(row); err != nil {
+	if d.Target, err = t.Target.text(ctx, row); err != nil {
 		return d, inKey("doc_to_target", err)
 	}
 	if t.Correct.source == nil {
 		return d, nil
 	}
-	if d.Correct, err = t.Correct.texts(row); err != nil {
+	if d.Correct, err = t.Correct.texts(ctx, row); err != nil {
 		return d, inKey("references: correct", err)
 	}
-	if d.Incorrect, err = t.Incorrect.texts(row); err != nil {
+	if d.Incorrect, err = t.Incorrect.texts(ctx, row); err != nil {
 		return d, inKey("references: incorrect", err)
 	}
 	d.Correct, d.Incorrect = metric.CompleteReferences(d.Correct, true), metric.CompleteReferences(d.Incorrect, false)

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"regexp"
@@ -37,13 +38,13 @@ func newField(source any) (field, error) {
 
 // value returns the field's value for a row. A template of one expression keeps the type of its value; other templates
 // give text.
-func (f field) value(row map[string]any) (any, error) {
+func (f field) value(ctx context.Context, row map[string]any) (any, error) {
 	text, isText := f.source.(string)
 	switch {
 	case f.expression != nil:
-		return f.expression.Value(row)
+		return f.expression.Value(ctx, row)
 	case f.template != nil:
-		return f.template.Text(row)
+		return f.template.Text(ctx, row)
 	case isText && columnName.MatchString(text):
 		v, ok := row[text]
 		if !ok {
@@ -56,11 +57,11 @@ func (f field) value(row map[string]any) (any, error) {
 }
 
 // text returns the field as a text, as Jinja renders it.
-func (f field) text(row map[string]any) (string, error) {
+func (f field) text(ctx context.Context, row map[string]any) (string, error) {
 	if f.template != nil {
-		return f.template.Text(row)
+		return f.template.Text(ctx, row)
 	}
-	v, err := f.value(row)
+	v, err := f.value(ctx, row)
 	if err != nil {
 		return "", err
 	}
@@ -72,13 +73,15 @@ func (f field) text(row map[string]any) (string, error) {
 
 // textOrNumber returns the field as a text and, if it is a whole number or a template renders digits, as a number.
 // Digits in a column of texts are no number.
-func (f field) textOrNumber(row map[string]any) (text string, number int, isNumber bool, err error) {
-	if text, err = f.text(row); err != nil {
+func (f field) textOrNumber(
+	ctx context.Context, row map[string]any,
+) (text string, number int, isNumber bool, err error) {
+	if text, err = f.text(ctx, row); err != nil {
 		return "", 0, false, err
 	}
 	var v any = text
 	if f.template == nil {
-		if v, err = f.value(row); err != nil {
+		if v, err = f.value(ctx, row); err != nil {
 			return "", 0, false, err
 		}
 		if _, isText := v.(string); isText {
@@ -90,8 +93,8 @@ func (f field) textOrNumber(row map[string]any) (text string, number int, isNumb
 }
 
 // texts returns the field as a list of texts.
-func (f field) texts(row map[string]any) ([]string, error) {
-	v, err := f.value(row)
+func (f field) texts(ctx context.Context, row map[string]any) ([]string, error) {
+	v, err := f.value(ctx, row)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +112,8 @@ func (f field) texts(row map[string]any) ([]string, error) {
 }
 
 // integers returns the field as a list of whole numbers.
-func (f field) integers(row map[string]any) ([]int, error) {
-	v, err := f.value(row)
+func (f field) integers(ctx context.Context, row map[string]any) ([]int, error) {
+	v, err := f.value(ctx, row)
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +131,8 @@ func (f field) integers(row map[string]any) ([]int, error) {
 }
 
 // truth returns the field as a condition.
-func (f field) truth(row map[string]any) (bool, error) {
-	v, err := f.value(row)
+func (f field) truth(ctx context.Context, row map[string]any) (bool, error) {
+	v, err := f.value(ctx, row)
 	if b, ok := v.(bool); ok || err != nil {
 		return b, err
 	}

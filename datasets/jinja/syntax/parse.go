@@ -33,6 +33,18 @@ func ParseExpression(source string, options Options, names Known) (t *Template, 
 	return resolve(body, names), nil
 }
 
+// Reads reports whether a template uses a variable or function of this name, other than to set it.
+func (t *Template) Reads(name string) bool {
+	found := false
+	for _, node := range t.Body {
+		walk(node, func(node Node) {
+			used, ok := node.(*Name)
+			found = found || ok && used.Name == name && !used.Store
+		})
+	}
+	return found
+}
+
 func newParser(source string, options Options) (*parser, error) {
 	if len(source) > maxSource {
 		return nil, &Error{1, fmt.Sprintf("the template has %d bytes, more than %d", len(source), maxSource)}
