@@ -27,7 +27,7 @@ func (f TextFormat) TokenizeDialogues(ctx context.Context, rows []Dialogue) ([]b
 	}
 	docs, err := mapRows(ctx, rows, func(ctx context.Context, d Dialogue) (tokenized, error) {
 		t, err := f.tokenize(ctx, d)
-		if err != nil {
+		if t.refused, err = f.asRefusal(err); err != nil {
 			return t, fmt.Errorf("row %s: %w", d.ID, err)
 		}
 		return t, nil
@@ -37,9 +37,12 @@ func (f TextFormat) TokenizeDialogues(ctx context.Context, rows []Dialogue) ([]b
 	}
 	var loose []tokenized
 	var packed []batch.Document
+	var refused refusals
 	for i, d := range docs {
 		beyond := f.Tokenizer.Beyond(d.ids)
 		switch {
+		case d.refused != nil:
+			refused.add(rows[i].ID, d.refused)
 		case beyond != nil:
 			drops.drop(beyond.Error(), d.id)
 		case len(d.ids) < 2:
@@ -50,22 +53,30 @@ func (f TextFormat) TokenizeDialogues(ctx context.Context, rows []Dialogue) ([]b
 			loose = append(loose, d)
 		}
 	}
+	if err := refused.drop(&drops, len(rows)); err != nil {
+		return nil, drops, err
+	}
 	var out []batch.Document
+	out, drops.Cut = f.layOut(loose)
+	return append(out, packed...), drops, nil
+}
+
+// layOut puts documents into rows, and lists those that were split.
+func (f TextFormat) layOut(loose []tokenized) (out []batch.Document, cut []string) {
 	switch {
 	case !f.Original:
 		maxOpen := 0
 		if f.Packing {
 			maxOpen = maxOpenRows
 		}
-		out, drops.Cut = packDocuments(loose, f.MaxLength, maxOpen)
+		return packDocuments(loose, f.MaxLength, maxOpen)
 	case f.Packing:
-		out = originalRows(loose, f.MaxLength)
-	default:
-		for _, d := range loose {
-			out = append(out, batch.Document{ID: d.id, IDs: d.ids, Starts: []int{0}})
-		}
+		return originalRows(loose, f.MaxLength), nil
 	}
-	return append(out, packed...), drops, nil
+	for _, d := range loose {
+		out = append(out, batch.Document{ID: d.id, IDs: d.ids, Starts: []int{0}})
+	}
+	return out, nil
 }
 
 // tokenize returns the token ids of one dialogue.

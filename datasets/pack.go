@@ -14,7 +14,8 @@ const maxOpenRows = 64
 type tokenized struct {
 	id         string
 	ids        []int32
-	characters int // of its text; only the original format sets it
+	characters int      // of its text; only the original format sets it
+	refused    *refusal // by the chat template; nil for a document that is not
 }
 
 // packDocuments packs documents, in their order, into rows of at most maxLength tokens (0: no limit). Each goes into

@@ -15,7 +15,7 @@ import (
 // The clean format leaves a pair as it is when its longer row fits MaxLength. Otherwise its prompt is cut to
 // MaxPromptLength on TruncationSide, but keeps BOS. If a response still does not fit, the pair is dropped, since an
 // answer without its end teaches the model not to end. Pairs with an empty prompt, an empty response or two
-// identical responses are dropped too.
+// identical responses are dropped too, and so are rows that the chat template refuses, unless they are too many.
 //
 // The original format (Original) drops nothing: a prompt that is too long loses BOS with its left side, and then the
 // response loses its end.
@@ -29,7 +29,7 @@ func (f TextFormat) TokenizePreferences(ctx context.Context, rows []Preference) 
 	}
 	outcomes, err := mapRows(ctx, rows, func(ctx context.Context, p Preference) (pairOutcome, error) {
 		out, err := f.pair(ctx, p)
-		if err != nil {
+		if out.refused, err = f.asRefusal(err); err != nil {
 			return out, fmt.Errorf("row %s: %w", p.ID, err)
 		}
 		out.pair.ID, out.pair.ChosenSafe, out.pair.RejectedSafe = p.ID, p.ChosenSafe, p.RejectedSafe
@@ -39,17 +39,22 @@ func (f TextFormat) TokenizePreferences(ctx context.Context, rows []Preference) 
 		return nil, drops, err
 	}
 	pairs := make([]batch.Pair, 0, len(outcomes))
+	var refused refusals
 	for _, o := range outcomes {
-		if o.dropped != "" {
+		switch {
+		case o.refused != nil:
+			refused.add(o.pair.ID, o.refused)
+			continue
+		case o.dropped != "":
 			drops.drop(o.dropped, o.pair.ID)
 			continue
-		}
-		if o.cut {
+		case o.cut:
 			drops.Cut = append(drops.Cut, o.pair.ID)
 		}
 		pairs = append(pairs, o.pair)
 	}
-	return pairs, drops, nil
+	err = refused.drop(&drops, len(rows))
+	return pairs, drops, err
 }
 
 // DropUnlabelledRows returns the preferences whose answers both have a safety label, and drops the others.
@@ -67,8 +72,9 @@ func DropUnlabelledRows(rows []Preference) (labelled []Preference, drops Drops) 
 // pairOutcome is what becomes of a preference.
 type pairOutcome struct {
 	pair    batch.Pair
-	dropped string // the reason; "" for a pair that is used
-	cut     bool   // the prompt or a response lost tokens
+	refused *refusal // by the chat template; nil for a pair that is not
+	dropped string   // the reason; "" for a pair that is used
+	cut     bool     // the prompt or a response lost tokens
 }
 
 // pair tokenises one preference in the format's way.

@@ -27,6 +27,7 @@ type TextFormat struct {
 	Tokenizer *tokenizer.Tokenizer
 	Template  *chat.Template // not needed for rows of text or ids
 	Original  bool           // the original code's format
+	Strict    bool           // a row that the template refuses is an error, not dropped
 
 	MaxLength       int    // tokens of a row: prompt and response, or a packed row; 0: no limit
 	MaxPromptLength int    // tokens of the prompt of a row that is too long; 0: no limit
@@ -95,8 +96,9 @@ func (f TextFormat) render(
 	text, err := f.Template.Render(ctx, dialogue)
 	if err != nil && ctx.Err() == nil {
 		if role := unknownRole(messages); role != nil {
-			return "", fmt.Errorf("%w: %w", role, err)
+			err = fmt.Errorf("%w: %w", role, err)
 		}
+		err = &refusal{err}
 	}
 	return text, err
 }
@@ -124,14 +126,14 @@ func (f TextFormat) renderAnswer(
 	text, ok := strings.CutPrefix(dialogue, prompt)
 	if !ok {
 		if err := unknownRole(slices.Concat(p.Prompt, answer)); err != nil {
-			return "", err
+			return "", &refusal{err}
 		}
 		if last := answer[len(answer)-1].Role; last != "assistant" {
-			return "", fmt.Errorf("the last message of an answer has the role %q; want assistant", last)
+			return "", &refusal{fmt.Errorf("the last message of an answer has the role %q; want assistant", last)}
 		}
-		return "", fmt.Errorf("the chat template writes another text before an answer than it asks for one with " +
-			"(add_generation_prompt): answers cannot be told from prompts; set chat_template to one where the second " +
-			"continues the first")
+		return "", &refusal{errors.New("the chat template writes another text before an answer than it asks for one " +
+			"with (add_generation_prompt): answers cannot be told from prompts; set chat_template to one where the " +
+			"second continues the first")}
 	}
 	return text, nil
 }

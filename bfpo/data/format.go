@@ -30,7 +30,7 @@ func CheckMaxLength(c recipe.Config, m config.Config) error {
 // NewTextFormat returns the recipe's way of turning text into tokens for a model with the given number of positions.
 func NewTextFormat(c recipe.Config, l models.ChatTokenizer, maxPositions int) datasets.TextFormat {
 	f := datasets.TextFormat{
-		Tokenizer: l.Tokenizer, Template: l.Template, Original: c.TextFormat == "seed",
+		Tokenizer: l.Tokenizer, Template: l.Template, Original: c.TextFormat == "seed", Strict: c.RefusesBadRows(),
 		MaxLength: c.MaxLength, MaxPromptLength: c.MaxPromptLength, TruncationSide: c.TruncationSide,
 	}
 	if c.Objective == "sft" {

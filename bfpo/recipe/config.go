@@ -52,7 +52,7 @@ type Config struct {
 	MaxSeqLength    int    `yaml:"max_seq_length"` // tokens of a supervised row; 0: the model's limit, at most 1024
 	Packing         bool   `yaml:"packing"`
 	TextField       string `yaml:"dataset_text_field"` // sft: the column of texts; "": the layout of a row decides
-	BadRows         string `yaml:"bad_rows"`           // what becomes of malformed rows: drop or refuse
+	BadRows         string `yaml:"bad_rows"`           // what becomes of malformed and unrendered rows: drop, refuse
 	Unlabelled      string `yaml:"unlabelled"`         // rows without safety labels: "" (warn), safe or drop
 
 	// Objective

@@ -1,0 +1,60 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// refusal is the error for a row that the chat template does not render: it has the template's own words, or names what
+// the template does not read.
+type refusal struct{ err error }
+
+func (e *refusal) Error() string { return e.err.Error() }
+
+func (e *refusal) Unwrap() error { return e.err }
+
+// asRefusal returns the refusal that err is, if such rows are dropped in this format. Otherwise err stays an error. The
+// original format drops nothing.
+func (f TextFormat) asRefusal(err error) (*refusal, error) {
+	refused, ok := errors.AsType[*refusal](err)
+	if ok && f.Strict && !f.Original {
+		return nil, fmt.Errorf("%w (bad_rows: drop leaves such rows out)", err)
+	} else if !ok || f.Original {
+		return nil, err
+	}
+	return refused, nil
+}
+
+// refusals are the rows of a set that the chat template refuses.
+type refusals struct {
+	ids   []string
+	first *refusal
+}
+
+// add adds a row.
+func (r *refusals) add(id string, err *refusal) {
+	if r.ids = append(r.ids, id); r.first == nil {
+		r.first = err
+	}
+}
+
+// drop adds the rows to the drops of a set of so many rows. If the template refuses all rows, or too many, that is an
+// error: another template than the one that the rows were written for is more likely than so many mistakes.
+func (r *refusals) drop(drops *Drops, rows int) error {
+	n := len(r.ids)
+	switch {
+	case n == 0:
+		return nil
+	case rows == 1:
+		return fmt.Errorf("row %s: %w", r.ids[0], r.first)
+	case n == rows || n >= minMalformedRows && float64(n) > maxMalformedShare*float64(rows):
+		return fmt.Errorf("row %s: %w (the chat template refuses %d of %d rows; up to %g %% are dropped)",
+			r.ids[0], r.first, n, rows, 100*maxMalformedShare)
+	}
+	reason := "refused by the chat template (the first: " + strings.TrimPrefix(r.first.Error(), "chat template: ") + ")"
+	for _, id := range r.ids {
+		drops.drop(reason, id)
+	}
+	return nil
+}
