@@ -1,7 +1,6 @@
 package datasets
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -13,18 +12,6 @@ type refusal struct{ err error }
 func (e *refusal) Error() string { return e.err.Error() }
 
 func (e *refusal) Unwrap() error { return e.err }
-
-// asRefusal returns the refusal that err is, if such rows are dropped in this format. Otherwise err stays an error. The
-// original format drops nothing.
-func (f TextFormat) asRefusal(err error) (*refusal, error) {
-	refused, ok := errors.AsType[*refusal](err)
-	if ok && f.Strict && !f.Original {
-		return nil, fmt.Errorf("%w (bad_rows: drop leaves such rows out)", err)
-	} else if !ok || f.Original {
-		return nil, err
-	}
-	return refused, nil
-}
 
 // refusals are the rows of a set that the chat template refuses.
 type refusals struct {

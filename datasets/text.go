@@ -103,6 +103,18 @@ func (f TextFormat) render(
 	return text, err
 }
 
+// asRefusal returns the refusal that err is, if such rows are dropped in this format. Otherwise err stays an error. The
+// original format drops nothing.
+func (f TextFormat) asRefusal(err error) (*refusal, error) {
+	refused, ok := errors.AsType[*refusal](err)
+	if ok && f.Strict && !f.Original {
+		return nil, fmt.Errorf("%w (bad_rows: drop leaves such rows out)", err)
+	} else if !ok || f.Original {
+		return nil, err
+	}
+	return refused, nil
+}
+
 // unknownRole returns an error that names the first role that no usual chat template knows, or nil if there is none.
 func unknownRole(messages []chat.Message) error {
 	known := []string{"system", "user", "assistant", "tool", "function", "ipython", "developer"}
