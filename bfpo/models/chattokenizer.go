@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
@@ -68,7 +67,7 @@ func readChatTokenizer(
 	}
 	now := func() time.Time { return date }
 	if t.Template, err = chat.NewTemplateOn(now, t.TemplateSource, bos, eos); err != nil {
-		return ChatTokenizer{}, fmt.Errorf("chat template: %w", err)
+		return ChatTokenizer{}, err
 	}
 	if t.Template.ReadsDate() {
 		t.TemplateDate = date.Format(time.DateOnly)
