@@ -72,7 +72,7 @@ func Remove(dir string, names []string) error {
 	if err != nil {
 		return fmt.Errorf("output folder: %w", err)
 	}
-	for _, name := range OutputNames() {
+	for _, name := range append(OutputNames(), Manifest) {
 		for _, e := range entries {
 			if strings.HasPrefix(e.Name(), atomicfile.TemporaryPrefix+name+"-") {
 				paths = append(paths, filepath.Join(dir, e.Name()))
