@@ -45,7 +45,8 @@ func TestRemoveTemporary(t *testing.T) {
 
 // TestRemoveLeftovers checks that a resumed run removes what a killed one left, and nothing else.
 func TestRemoveLeftovers(t *testing.T) {
-	left := []string{".tmp-report.html-A", ".tmp-.bfpo-run.json-A", "eval/step-8/.tmp-unfinished.jsonl-A", "model/.tmp-config.json-A"}
+	left := []string{".tmp-report.html-A", ".tmp-.bfpo-run.json-A", "eval/step-8/.tmp-unfinished.jsonl-A",
+		"model/.tmp-config.json-A"}
 	kept := []string{".tmp-mine", "eval/step-8/results.json", "eval/mine/.tmp-a", "notes/.tmp-report.html-A"}
 	dir := put(t, append(left, kept...)...)
 	if err := Remove(dir, nil); err != nil {
