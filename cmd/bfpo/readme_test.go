@@ -45,9 +45,10 @@ func documentedCommands() map[string]documented {
 		"./bfpo-bin run -config=zephyr-7b -platform=cuda -set=gradient_accumulation_steps=32 -out=runs/zephyr-7b": {
 			reason: needsGPU},
 
-		".ci/run":               {reason: isTests},
-		"go run ./.ci/shape":    {reason: isTests},
-		"go run ./.ci/shape -v": {reason: isTests},
+		".ci/run":                                    {reason: isTests},
+		".ci/fuzz 600 datasets/jinja":                {reason: isTests},
+		"go run ./.ci/shape":                         {reason: isTests},
+		"go run ./.ci/shape -v":                      {reason: isTests},
 		"go test ./bfpo ./bfpo/recipe ./bfpo/report": {reason: isTests},
 		"go test ./bfpo/train -run TestFirstLosses":  {reason: isTests},
 		"go run ./cmd/bfpo train -platform=go -model=tiny -set=objective=slic -set=max_steps=3 " +
