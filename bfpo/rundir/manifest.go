@@ -17,9 +17,6 @@ import (
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
-// Manifest is the file that lists what in an output folder is a run's.
-const Manifest = ".bfpo-run.json"
-
 // maxManifest and maxCard are the largest sizes of a manifest and of a model card in bytes.
 const (
 	maxManifest = 64 << 20

@@ -32,6 +32,7 @@ const (
 	StepPrefix   = "step-"              // begins the names of checkpoints and of evaluations during training
 	Provenance   = "provenance.json"    // what a finished run was made with
 	TrainResults = "train_results.json" // written last
+	Manifest     = ".bfpo-run.json"     // lists what in the folder is the run's
 )
 
 // Finished reports whether dir holds a finished run.

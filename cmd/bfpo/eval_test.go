@@ -229,7 +229,7 @@ stages:
       data: `+data+`
       limit: 2
 `)
-	out := mustCall(t, "", "run", "-platform=go", "-config="+path, "-out="+dir)
+	out := mustCall(t, "", "run", "-config="+path, "-out="+dir)
 	if !strings.Contains(out, "truthfulqa_mc1") || !strings.Contains(out, "acc_norm") {
 		t.Errorf("printed:\n%s", out)
 	}
@@ -249,7 +249,7 @@ stages:
 			t.Fatal(err)
 		}
 	}
-	mustCall(t, "", "run", "-platform=go", "-config="+path, "-out="+dir, resume)
+	mustCall(t, "", "run", "-config="+path, "-out="+dir, resume)
 	if diff := cmp.Diff(before, evaluated(t, filepath.Join(dir, "eval", "after"))); diff != "" {
 		t.Errorf("results after resuming (+):\n%s", diff)
 	}
