@@ -1,7 +1,9 @@
 package datasets
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 
@@ -63,10 +65,22 @@ func (s Source) rows(wanted rowfile.Columns, yield func(at place, r row, wrong e
 
 // readFile calls yield with every row of one file.
 func (s Source) readFile(name string, wanted rowfile.Columns, yield rowfile.Yield) error {
-	f, err := s.files.Open(name)
+	f, err := s.open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	return rowfile.Read(f, name, wanted, yield)
+}
+
+// open opens a file. A pipe or a device is refused, since reading it could wait for ever.
+func (s Source) open(name string) (fs.File, error) {
+	info, err := fs.Stat(s.files, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("a pipe or a device, not a regular file: write its rows to one")
+	}
+	return s.files.Open(name)
 }

@@ -275,7 +275,7 @@ func checkComplete(files []string) error {
 
 // digest returns the SHA-256 of a file.
 func (s Source) digest(file string) ([]byte, error) {
-	f, err := s.files.Open(file)
+	f, err := s.open(file)
 	if err != nil {
 		return nil, err
 	}

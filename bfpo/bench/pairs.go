@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/bfpo-go/bfpo/datasets/batch"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
+
+// MaxPairs is the largest size of a file of pairs in bytes.
+const MaxPairs = 1 << 30
 
 // pairRow is one line of a file of pairs in token ids. A row is prompt and response; BOS and EOS are in it already.
 type pairRow struct {
@@ -23,7 +26,7 @@ type pairRow struct {
 
 // readPairs reads a file of pairs, one JSON object a line, for a model. An error names the line.
 func readPairs(path string, m config.Config) ([]batch.Pair, error) {
-	text, err := os.ReadFile(path)
+	text, err := atomicfile.ReadLimited(path, MaxPairs)
 	if err != nil {
 		return nil, err
 	}

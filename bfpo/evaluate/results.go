@@ -80,7 +80,7 @@ func writeLayout(path string, layout map[string]any) error {
 
 // mergeResults adds results in the layout of results.json to those in the file, if it exists, object by object.
 func mergeResults(path string, more map[string]any) (map[string]any, error) {
-	text, err := os.ReadFile(path)
+	text, err := atomicfile.ReadLimited(path, maxResults)
 	if errors.Is(err, os.ErrNotExist) {
 		return more, nil
 	}

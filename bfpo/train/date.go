@@ -4,20 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
+
+// maxConfig is the largest size of a run's config.yaml in bytes.
+const maxConfig = 4 << 20
 
 // TemplateDate returns the date that the chat template of the run in a folder writes, which config.yaml keeps; "" where
 // the template writes none, or where there is no such file.
 func TemplateDate(run string) (string, error) {
 	path := filepath.Join(run, rundir.Config)
-	text, err := os.ReadFile(path)
+	text, err := atomicfile.ReadLimited(path, maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	} else if err != nil {

@@ -5,9 +5,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
-	"os"
 
 	"github.com/bfpo-go/bfpo/bfpo/bench"
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
 // peerLosses holds the losses that PyTorch and JAX programs, the peers, compute for one file of pairs: of the first
@@ -43,7 +43,7 @@ func recordedPeers() []peerLosses {
 
 // findPeerLosses finds the losses for a file of pairs by the SHA-256 of its content.
 func findPeerLosses(b bench.Bench) (peerLosses, error) {
-	text, err := os.ReadFile(b.Pairs)
+	text, err := atomicfile.ReadLimited(b.Pairs, bench.MaxPairs)
 	if err != nil {
 		return peerLosses{}, err
 	}
