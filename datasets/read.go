@@ -1,9 +1,7 @@
 package datasets
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"strings"
 
@@ -71,16 +69,4 @@ func (s Source) readFile(name string, wanted rowfile.Columns, yield rowfile.Yiel
 	}
 	defer f.Close()
 	return rowfile.Read(f, name, wanted, yield)
-}
-
-// open opens a file. A pipe or a device is refused, since reading it could wait for ever.
-func (s Source) open(name string) (fs.File, error) {
-	info, err := fs.Stat(s.files, name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("a pipe or a device, not a regular file: write its rows to one")
-	}
-	return s.files.Open(name)
 }

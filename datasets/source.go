@@ -273,6 +273,18 @@ func checkComplete(files []string) error {
 	return nil
 }
 
+// open opens a file. A pipe or a device is refused, since reading it could wait for ever.
+func (s Source) open(name string) (fs.File, error) {
+	info, err := fs.Stat(s.files, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("a pipe or a device, not a regular file: write its rows to one")
+	}
+	return s.files.Open(name)
+}
+
 // digest returns the SHA-256 of a file.
 func (s Source) digest(file string) ([]byte, error) {
 	f, err := s.open(file)

@@ -78,6 +78,9 @@ func writeLayout(path string, layout map[string]any) error {
 	})
 }
 
+// maxResults is the largest size of a results.json in bytes.
+const maxResults = 256 << 20
+
 // mergeResults adds results in the layout of results.json to those in the file, if it exists, object by object.
 func mergeResults(path string, more map[string]any) (map[string]any, error) {
 	text, err := atomicfile.ReadLimited(path, maxResults)

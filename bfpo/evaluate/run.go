@@ -85,9 +85,6 @@ func Remove(dir string) error {
 	return nil
 }
 
-// maxResults is the largest size of a results.json in bytes.
-const maxResults = 256 << 20
-
 // tasksOf returns the tasks with samples in a results.json that this program wrote.
 func tasksOf(path string) (tasks []string, err error) {
 	text, err := atomicfile.ReadLimited(path, maxResults)
