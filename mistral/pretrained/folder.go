@@ -29,6 +29,9 @@ type folder struct {
 
 // openFolder opens every weight file of a folder.
 func openFolder(path string) (*folder, error) {
+	if err := refuseAdapter(path); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(filepath.Join(path, config.ConfigFile)); err != nil {
 		return nil, fmt.Errorf("%s is not a Hugging Face model folder: %w", path, err)
 	}

@@ -68,6 +68,9 @@ func Open(path string) (*Model, error) {
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
+	if notice := describeUnused(c.Config, unusedTensors(c.Config, src.Names())); notice != "" {
+		c.Notices = append(c.Notices, fmt.Sprintf("%s: %s", path, notice))
+	}
 	return c, nil
 }
 
@@ -135,11 +138,12 @@ func (c *Model) Tensor(name string) (safetensors.Tensor, error) {
 }
 
 // CheckTensors checks the weights against the config: every tensor is present with the right shape and a float
-// type, and there is no tensor that the network would leave out of the computation. The error names the tensor.
+// type, and there is no tensor that belongs to the network and would be left out. The error names the tensor.
 func (c *Model) CheckTensors() error {
-	known := map[string]bool{config.LMHead: true} // a tied model may store a copy of the embedding
+	if err := refuseTensors(c.Config, unusedTensors(c.Config, c.source.Names())); err != nil {
+		return fmt.Errorf("%s: %w", c.Path, err)
+	}
 	for _, spec := range c.Config.Tensors() {
-		known[spec.Name] = true
 		t, ok := c.source.Info(spec.Name)
 		if !ok {
 			return fmt.Errorf("%s: tensor %s is missing", c.Path, spec.Name)
@@ -150,13 +154,6 @@ func (c *Model) CheckTensors() error {
 		if load, _ := loadFunc(t.DType); load == nil {
 			return fmt.Errorf("%s: tensor %s: dtype %s is not supported (supported: float32, bfloat16, float16)",
 				c.Path, spec.Name, t.DType)
-		}
-	}
-	for _, name := range c.source.Names() {
-		// Old models store the rotary frequencies. Reward models store another head, whose name does not begin
-		// with "model.".
-		if !known[name] && strings.HasPrefix(name, "model.") && !strings.HasSuffix(name, ".rotary_emb.inv_freq") {
-			return fmt.Errorf("%s: tensor %s is not part of a plain %s", c.Path, name, c.Config.Architecture)
 		}
 	}
 	return nil
