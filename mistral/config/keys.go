@@ -22,7 +22,7 @@ func (r *keyReader) has(key string) bool {
 
 func (r *keyReader) fail(key, format string, args ...any) {
 	if r.err == nil {
-		r.err = fmt.Errorf("%s: key %s: %s", r.file, key, fmt.Sprintf(format, args...))
+		r.err = fmt.Errorf("%s: %w", r.file, keyError(key, format, args...))
 	}
 }
 

@@ -54,15 +54,7 @@ func Open(path string) (*Model, error) {
 		return nil, err
 	}
 	c := &Model{Path: path, source: src}
-	data, err := src.ReadFile(config.ConfigFile)
-	if err == nil {
-		c.Config, err = config.Parse(filepath.Join(path, config.ConfigFile), data)
-	}
-	if g, ok := src.(*gguf.File); ok && err == nil {
-		c.Config.RopeFactors = g.RopeFactors()
-		err = c.Config.Validate()
-	}
-	if err == nil {
+	if err = c.readConfig(); err == nil {
 		err = errors.Join(c.readEndTokens(), c.untieHead())
 	}
 	if err != nil {
@@ -72,6 +64,27 @@ func Open(path string) (*Model, error) {
 		c.Notices = append(c.Notices, fmt.Sprintf("%s: %s", path, notice))
 	}
 	return c, nil
+}
+
+// readConfig reads config.json, or what a GGUF file has in its place.
+func (c *Model) readConfig() error {
+	data, err := c.source.ReadFile(config.ConfigFile)
+	if err != nil {
+		return err
+	}
+	c.Config, err = config.Parse(filepath.Join(c.Path, config.ConfigFile), data)
+	g, ok := c.source.(*gguf.File)
+	if !ok {
+		return err
+	}
+	if err == nil {
+		c.Config.RopeFactors = g.RopeFactors()
+		err = c.Config.Validate()
+	}
+	if err != nil {
+		return g.ConfigError(err)
+	}
+	return nil
 }
 
 // untieHead makes the head that a folder stores the network's head where the config says that the embedding is the head
@@ -109,6 +122,9 @@ func (c *Model) readEndTokens() error {
 	}
 	if err == nil {
 		c.generationEnds, err = c.Config.ParseEndTokens(filepath.Join(c.Path, config.GenerationConfigFile), data)
+		if g, ok := c.source.(*gguf.File); ok && err != nil {
+			err = g.ConfigError(err)
+		}
 	}
 	return err
 }
