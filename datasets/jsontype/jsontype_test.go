@@ -25,7 +25,7 @@ func TestUnmarshal(t *testing.T) {
 		`{"Small": 1e3}`:     "key Small: want a whole number, have 1e3",
 		`{"Truth" : 1 }`:     "key Truth: want true or false, have 1",
 		`{"the_text":false}`: "key the_text: want a text, have false",
-		`{"x": [{"y": [1]}, 2], "Object": {"a": {}, "b": {"Deep": "no"}}}`: `key Object.b.Deep: want a whole number, have "no"`,
+		`{"x": [{"y": []}], "Object": {"a": {}, "b": {"Deep": ""}}}`: `key Object.b.Deep: want a whole number, have ""`,
 		`{"List": [1, 2, "3"]}`:           `key List[2]: want a whole number, have "3"`,
 		`{"List": [1, [2], 3]}`:           `key List[1]: want a whole number, have a list`,
 		`{"Object": []}`:                  `key Object: want an object, have a list`,
