@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -62,11 +63,15 @@ func ReadPrompts(ctx context.Context, name, base string, hub *hub.Hub, strict bo
 const PromptForms = `{"messages": [{"role": "user", "content": "…"}]} (with the chat template) or ` +
 	`{"prompt": "…"} (without)`
 
-// ParsePrompt reads one row, as JSON.
+// ParsePrompt reads one row, as JSON. Unlike a row of a data set it must not have both messages and a prompt, since
+// nothing says which of the two is to be answered.
 func ParsePrompt(line []byte) (Prompt, error) {
 	r, err := rowfile.ParseObject(line)
 	if err != nil {
 		return Prompt{}, fmt.Errorf("%w: want JSON: %s", err, PromptForms)
+	}
+	if r["messages"] != nil && r["prompt"] != nil {
+		return Prompt{}, errors.New("it has both messages and a prompt: give one of the two")
 	}
 	return readPrompt(r)
 }

@@ -49,6 +49,7 @@ func TestPrompts(t *testing.T) {
 		"How do I?":       `want JSON: {"messages": [{"role": "user", "content": "…"}]} (with the chat template) or `,
 		`{"prmpt": "a"}`:  `or {"prompt": "…"} (without), got the columns {prmpt}`,
 		`{"prompt": "a",`: "want JSON: ",
+		`{"prompt": "a", "messages": [{"role": "user", "content": "b"}]}`: "it has both messages and a prompt: give one of",
 	} {
 		if _, err := ParsePrompt([]byte(line)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", line, err, want)

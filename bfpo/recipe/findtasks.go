@@ -1,9 +1,7 @@
 package recipe
 
 import (
-	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
@@ -18,7 +16,7 @@ func FindTasks(names []string, include string, log *slog.Logger) ([]task.Task, e
 	}
 	tasks, notices, err := catalog.Select(names)
 	if err != nil {
-		return nil, &usage.Error{Err: fmt.Errorf("%w; there are: %s", err, strings.Join(catalog.Names(), ", "))}
+		return nil, &usage.Error{Err: err}
 	}
 	for _, n := range notices {
 		log.Info(n)

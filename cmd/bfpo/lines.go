@@ -10,6 +10,8 @@ import (
 	"io"
 	"iter"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
 
 // maxLine is the maximum length in bytes of a line of input.
@@ -74,7 +76,7 @@ func decodeLine(line []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return err
+		return jsontype.Describe(line, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return errors.New("text after the JSON object: want one object a line")

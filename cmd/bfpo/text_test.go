@@ -49,7 +49,7 @@ func TestTokenize(t *testing.T) {
 		"\n" + `{"text": "a"} {}`:             "line 2",
 		`{}`:                                  `{"text": …}`,
 		`{"text": "a"}` + "\n" + `{"te`:       "line 2",
-		`{"text": 3}`:                         "line 1",
+		`{"text": 3}`:                         "line 1: key text: want a text, have 3",
 		strings.Repeat("[", 100_000):          "line 1",
 		`{"text": "a", "ids": [1, 2]}` + "\n": "ids",
 	} {

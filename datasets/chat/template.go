@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bfpo-go/bfpo/datasets/jinja"
+	"github.com/bfpo-go/bfpo/datasets/jsontype"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 )
 
@@ -99,7 +100,7 @@ func ReadTemplate(read func(name string) ([]byte, error)) (source string, found 
 	var f struct {
 		Template json.RawMessage `json:"chat_template"`
 	}
-	if err := json.Unmarshal(data, &f); err != nil {
+	if err := jsontype.Unmarshal(data, &f); err != nil {
 		return "", false, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(f.Template) == 0 || string(f.Template) == "null" {
@@ -109,7 +110,7 @@ func ReadTemplate(read func(name string) ([]byte, error)) (source string, found 
 		return source, true, nil
 	}
 	var named []struct{ Name, Template string }
-	if err := json.Unmarshal(f.Template, &named); err != nil {
+	if err := jsontype.Unmarshal(f.Template, &named); err != nil {
 		return "", false, fmt.Errorf("%s: chat_template is neither a string nor a list of {name, template}: %w",
 			file, err)
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
 
 // modelFile is the "model" of a tokenizer.json.
@@ -115,14 +117,14 @@ func (f *mergeFile) UnmarshalJSON(data []byte) error {
 	var pair []string
 	if data[0] != '[' {
 		var line string
-		if err := json.Unmarshal(data, &line); err != nil {
+		if err := jsontype.Unmarshal(data, &line); err != nil {
 			return err
 		}
 		if f.comment = strings.HasPrefix(line, "#version"); f.comment {
 			return nil
 		}
 		pair = strings.Split(line, " ")
-	} else if err := json.Unmarshal(data, &pair); err != nil {
+	} else if err := jsontype.Unmarshal(data, &pair); err != nil {
 		return err
 	}
 	if len(pair) != 2 {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
 
 // maxNesting bounds how deep Sequence components nest; real files nest once.
@@ -23,7 +25,7 @@ func componentType(raw json.RawMessage, depth int) (string, error) {
 		return "", nil
 	}
 	var f struct{ Type string }
-	if err := json.Unmarshal(raw, &f); err != nil {
+	if err := jsontype.Unmarshal(raw, &f); err != nil {
 		return "", err
 	}
 	if f.Type == "" {
@@ -37,7 +39,7 @@ func decodeStrict(data []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return err
+		return jsontype.Describe(data, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return fmt.Errorf("more text after the end of the JSON value")

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bfpo-go/bfpo/datasets/jsontype"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
 )
 
@@ -51,13 +52,13 @@ type configToken struct {
 // UnmarshalJSON reads both forms.
 func (c *configToken) UnmarshalJSON(data []byte) error {
 	if data[0] != '{' {
-		return json.Unmarshal(data, &c.Content)
+		return jsontype.Unmarshal(data, &c.Content)
 	}
 	var f struct {
 		matcher.Token
 		Normalized *bool // not given: unless it is special
 	}
-	if err := json.Unmarshal(data, &f); err != nil {
+	if err := jsontype.Unmarshal(data, &f); err != nil {
 		return err
 	}
 	c.Token, c.object = f.Token, true
@@ -109,7 +110,7 @@ func ReadOptional(read func(name string) ([]byte, error), name string) ([]byte, 
 // last value counts.
 func orderedObject(data []byte) (map[string]json.RawMessage, []string, error) {
 	keys := map[string]json.RawMessage{}
-	if err := json.Unmarshal(data, &keys); err != nil {
+	if err := jsontype.Unmarshal(data, &keys); err != nil {
 		return nil, nil, err
 	}
 	d, order := json.NewDecoder(bytes.NewReader(data)), []string(nil)
@@ -152,7 +153,7 @@ func (c *configuration) parseConfig(keys map[string]json.RawMessage, order []str
 		"split_special_tokens": &f.SplitSpecial, "added_tokens_decoder": &f.Decoder,
 	} {
 		if value, ok := keys[key]; ok {
-			if err := json.Unmarshal(value, into); err != nil {
+			if err := jsontype.Unmarshal(value, into); err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
 		}
@@ -195,7 +196,7 @@ func (c *configuration) parseNamed(keys map[string]json.RawMessage, order []stri
 			continue
 		}
 		var token configToken
-		if err := json.Unmarshal(value, &token); err != nil {
+		if err := jsontype.Unmarshal(value, &token); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 		if token.Content == "" {
@@ -220,7 +221,7 @@ func (c *configuration) parseExtra(keys map[string]json.RawMessage) error {
 		}
 		for _, name := range order {
 			var token configToken
-			if err := json.Unmarshal(names[name], &token); err != nil {
+			if err := jsontype.Unmarshal(names[name], &token); err != nil {
 				return fmt.Errorf("extra_special_tokens: %s: %w", name, err)
 			}
 			if _, known := c.named[name]; !known && !slices.Contains(namedKeys(), name) {
@@ -229,12 +230,12 @@ func (c *configuration) parseExtra(keys map[string]json.RawMessage) error {
 			c.named[name] = token
 		}
 	} else if len(extra) > 0 {
-		if err := json.Unmarshal(extra, &list); err != nil {
+		if err := jsontype.Unmarshal(extra, &list); err != nil {
 			return fmt.Errorf("extra_special_tokens: %w", err)
 		}
 	}
 	if older := keys["additional_special_tokens"]; len(list) == 0 && len(older) > 0 {
-		if err := json.Unmarshal(older, &list); err != nil {
+		if err := jsontype.Unmarshal(older, &list); err != nil {
 			return fmt.Errorf("additional_special_tokens: %w", err)
 		}
 	}
@@ -271,7 +272,7 @@ func (c *configuration) parseAdded(keys map[string]json.RawMessage, order []stri
 	for _, text := range order {
 		token := configToken{object: true, Token: matcher.Token{Content: text, Special: special[text],
 			Normalized: !special[text]}}
-		if err := json.Unmarshal(keys[text], &token.ID); err != nil {
+		if err := jsontype.Unmarshal(keys[text], &token.ID); err != nil {
 			return fmt.Errorf("id of %q: %w", text, err)
 		}
 		c.added = append(c.added, token)

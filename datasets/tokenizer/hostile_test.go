@@ -109,10 +109,12 @@ func TestTokenizerRefusesAddedTokens(t *testing.T) {
 func TestTokenizerRefusesText(t *testing.T) {
 	for _, c := range []struct{ text, err string }{
 		{``, "EOF"},
-		{`[]`, "cannot unmarshal"},
+		{`[]`, "want an object, have a list"},
 		{`{} {}`, "more text after"},
 		{`{"model": {"type": "BPE", "vocab": {"a": 0, "a": 1}, "merges": []}}`, `token "a" has two ids`},
-		{`{"model": {"type": "BPE", "vocab": {"a": 0.5}, "merges": []}}`, `id of "a"`},
+		{`{"model": {"type": "BPE", "vocab": {"a": 0.5}, "merges": []}}`,
+			`id of "a": want a whole number, have 0.5`},
+		{`{"added_tokens": [{"id": 0, "content": "x", "lstrip": "no"}]}`, `lstrip: want true or false, have "no"`},
 		{`{"model": {"type": "BPE", "vocab": {"a": 99999999999999999999}, "merges": []}}`, `id of "a"`},
 		{`{"model": null}`, "vocab is missing"},
 		{`{"added_tokens": [{"id": 0, "content": "x", "glow": 1}]}`, `unknown field "glow"`},

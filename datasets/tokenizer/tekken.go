@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/bfpo-go/bfpo/datasets/jsontype"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
 )
 
@@ -39,7 +40,7 @@ func olderSpecials() []string {
 // first ids and are matched in texts.
 func parseTekken(data []byte) (*Tokenizer, error) {
 	var f tekkenModel
-	if err := json.Unmarshal(data, &f); err != nil {
+	if err := jsontype.Unmarshal(data, &f); err != nil {
 		return nil, err
 	}
 	if f.Config.Pattern == "" {

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
 
 // maxTokens bounds the ids of a tokenizer file; the largest published vocabularies hold about a quarter of a million.
@@ -39,7 +41,7 @@ func (v *vocabulary) UnmarshalJSON(data []byte) error {
 		text := key.(string)
 		var id int64
 		if err := d.Decode(&id); err != nil {
-			return fmt.Errorf("vocab: id of %q: %w", text, err)
+			return fmt.Errorf("vocab: id of %q: %w", text, jsontype.Describe(nil, err))
 		}
 		if err := v.add(text, id); err != nil {
 			return err

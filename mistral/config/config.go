@@ -61,20 +61,20 @@ func (c Config) Validate() error {
 		return err
 	}
 	if !(c.RMSNormEps > 0) || math.IsInf(c.RMSNormEps, 0) {
-		return fmt.Errorf("key rms_norm_eps: %g must be a positive number", c.RMSNormEps)
+		return keyError("rms_norm_eps", "%g must be a positive number", c.RMSNormEps)
 	}
 	if !(c.RopeTheta > 0) || math.IsInf(c.RopeTheta, 0) {
-		return fmt.Errorf("key rope_theta: %g must be a positive number", c.RopeTheta)
+		return keyError("rope_theta", "%g must be a positive number", c.RopeTheta)
 	}
 	if c.SlidingWindow < 0 {
-		return fmt.Errorf("key sliding_window: %d must be a positive number or null", c.SlidingWindow)
+		return keyError("sliding_window", "%d must be a positive number or null", c.SlidingWindow)
 	}
 	for key, ids := range map[string][]int32{
 		"bos_token_id": {c.BOSTokenID}, "pad_token_id": {c.PadTokenID}, "eos_token_id": c.EOSTokenIDs,
 	} {
 		for _, id := range ids {
 			if int(id) >= c.VocabSize {
-				return fmt.Errorf("key %s: token %d is outside the vocabulary of %d", key, id, c.VocabSize)
+				return keyError(key, "token %d is outside the vocabulary of %d", id, c.VocabSize)
 			}
 		}
 	}
@@ -96,21 +96,21 @@ func (c Config) validateSizes() error {
 		{"max_position_embeddings", c.MaxPositionEmbeddings},
 	} {
 		if f.value <= 0 || f.value > math.MaxInt32 {
-			return fmt.Errorf("key %s: %d is not a size (want 1 to 2^31-1)", f.key, f.value)
+			return keyError(f.key, "%d is not a size (want 1 to 2^31-1)", f.value)
 		}
 	}
 	if c.NumHiddenLayers > 1<<14 {
-		return fmt.Errorf("key num_hidden_layers: %d is more layers than any known network has", c.NumHiddenLayers)
+		return keyError("num_hidden_layers", "%d is more layers than any known network has", c.NumHiddenLayers)
 	}
 	if c.NumAttentionHeads%c.NumKeyValueHeads != 0 {
-		return fmt.Errorf("key num_key_value_heads: %d attention heads cannot be divided among %d key/value heads",
+		return keyError("num_key_value_heads", "%d attention heads cannot be divided among %d key/value heads",
 			c.NumAttentionHeads, c.NumKeyValueHeads)
 	}
 	if c.HeadDim%2 != 0 {
-		return fmt.Errorf("key head_dim: %d is odd, but rotary embedding rotates pairs", c.HeadDim)
+		return keyError("head_dim", "%d is odd, but rotary embedding rotates pairs", c.HeadDim)
 	}
 	if int64(c.NumAttentionHeads)*int64(c.HeadDim) > math.MaxInt32 {
-		return fmt.Errorf("key head_dim: %d heads of width %d are too wide together", c.NumAttentionHeads, c.HeadDim)
+		return keyError("head_dim", "%d heads of width %d are too wide together", c.NumAttentionHeads, c.HeadDim)
 	}
 	return nil
 }
@@ -125,16 +125,17 @@ const (
 // validateTensorSizes checks the sizes of the matrices.
 func (c Config) validateTensorSizes() error {
 	for _, m := range []struct {
-		keys             string
+		keys             []string
 		rows, cols, most int
 	}{
-		{"vocab_size and hidden_size", c.VocabSize, c.HiddenSize, maxVocabulary},
-		{"intermediate_size and hidden_size", c.IntermediateSize, c.HiddenSize, maxWidth},
-		{"num_attention_heads, head_dim and hidden_size", c.NumAttentionHeads * c.HeadDim, c.HiddenSize, maxWidth},
+		{[]string{"vocab_size", "hidden_size"}, c.VocabSize, c.HiddenSize, maxVocabulary},
+		{[]string{"intermediate_size", "hidden_size"}, c.IntermediateSize, c.HiddenSize, maxWidth},
+		{[]string{"num_attention_heads", "head_dim", "hidden_size"}, c.NumAttentionHeads * c.HeadDim, c.HiddenSize,
+			maxWidth},
 	} {
 		if m.rows > m.most || m.cols > maxWidth || int64(m.rows)*int64(m.cols) > maxTensorElements {
-			return fmt.Errorf("keys %s: a matrix of %d x %d elements is larger than any known network has",
-				m.keys, m.rows, m.cols)
+			return &KeyError{m.keys, fmt.Sprintf("a matrix of %d x %d elements is larger than any known network has",
+				m.rows, m.cols)}
 		}
 	}
 	return nil

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
 
 // ParseEndTokens returns the eos_token_id of a generation_config.json: the tokens that end an answer. Errors name file.
 func (c Config) ParseEndTokens(file string, data []byte) ([]int32, error) {
 	keys := map[string]json.RawMessage{}
-	if err := json.Unmarshal(data, &keys); err != nil {
+	if err := jsontype.Unmarshal(data, &keys); err != nil {
 		return nil, fmt.Errorf("%s: not a JSON object: %w", file, err)
 	}
 	r := &keyReader{file: file, keys: keys}

@@ -2,7 +2,10 @@ package config
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+
+	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
 
 // keyReader reads the values of a config.json. It keeps the first error and remembers which keys have been read. A
@@ -22,7 +25,7 @@ func (r *keyReader) has(key string) bool {
 
 func (r *keyReader) fail(key, format string, args ...any) {
 	if r.err == nil {
-		r.err = fmt.Errorf("%s: key %s: %s", r.file, key, fmt.Sprintf(format, args...))
+		r.err = fmt.Errorf("%s: %w", r.file, keyError(key, format, args...))
 	}
 }
 
@@ -36,11 +39,21 @@ func (r *keyReader) decode(key string, target any) bool {
 	if !ok || string(raw) == "null" {
 		return false
 	}
-	if err := json.Unmarshal(raw, target); err != nil {
-		r.fail(key, "%.80s has the wrong type: %v", raw, err)
-		return false
+	err := jsontype.Unmarshal(raw, target)
+	if wrong, ok := errors.AsType[*jsontype.Error](err); ok {
+		r.fail(within(key, wrong.Key), "%s", wrong.Problem())
+	} else if err != nil {
+		r.fail(key, "%v", err)
 	}
-	return true
+	return err == nil
+}
+
+// within returns the key of a place inside the value of a key, such as rope_scaling.factor.
+func within(key, inside string) string {
+	if inside == "" || inside[0] == '[' {
+		return key + inside
+	}
+	return key + "." + inside
 }
 
 // integer reads a whole number. A key that has no default is given fallback 0, which Config.Validate rejects.

@@ -4,13 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
 
 // Parse reads a config.json in the layout of transformers 4 (rope_theta, rope_scaling, torch_dtype) or 5
 // (rope_parameters, dtype). Errors name file and the key; file has no other use.
 func Parse(file string, data []byte) (Config, error) {
 	keys := map[string]json.RawMessage{}
-	if err := json.Unmarshal(data, &keys); err != nil {
+	if err := jsontype.Unmarshal(data, &keys); err != nil {
 		return Config{}, fmt.Errorf("%s: not a JSON object: %w", file, err)
 	}
 	r := &keyReader{file: file, keys: keys}

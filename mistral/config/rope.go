@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"math"
 )
 
@@ -65,7 +64,7 @@ const supportedScalings = "default, linear, dynamic, yarn, llama3"
 func (s RopeScaling) validate() error {
 	positive := func(key string, v float64) error {
 		if !(v > 0) || math.IsInf(v, 0) {
-			return fmt.Errorf("key rope_scaling.%s: %g must be a positive number", key, v)
+			return keyError("rope_scaling."+key, "%g must be a positive number", v)
 		}
 		return nil
 	}
@@ -87,10 +86,10 @@ func (s RopeScaling) validate() error {
 			positive("high_freq_factor", s.HighFreqFactor),
 			positive("original_max_position_embeddings", float64(s.OriginalMaxPosition)))
 		if err == nil && s.HighFreqFactor <= s.LowFreqFactor {
-			err = fmt.Errorf("key rope_scaling.high_freq_factor: %g must be above low_freq_factor %g",
+			err = keyError("rope_scaling.high_freq_factor", "%g must be above low_freq_factor %g",
 				s.HighFreqFactor, s.LowFreqFactor)
 		}
 		return err
 	}
-	return fmt.Errorf("key rope_scaling.rope_type: %q is not supported (supported: %s)", s.Type, supportedScalings)
+	return keyError("rope_scaling.rope_type", "%q is not supported (supported: %s)", s.Type, supportedScalings)
 }

@@ -93,11 +93,14 @@ func (g *File) open(l layout, size uint64) (err error) {
 // kind of network.
 func (g *File) nameTensors() error {
 	m := &metadataReader{file: g.file}
+	m.need("llama.attention.head_count")
 	heads := m.integer("llama.attention.head_count", 0)
 	kv := m.integer("llama.attention.head_count_kv", heads)
-	if m.err != nil || heads < 1 || heads > 1<<20 || kv < 1 || kv > 1<<20 {
-		return errors.Join(m.err, fmt.Errorf("llama.attention.head_count: %d heads and %d key/value heads are not supported",
-			heads, kv))
+	if heads < 1 || heads > 1<<20 || kv < 1 || kv > 1<<20 {
+		m.fail("llama.attention.head_count", "%d heads and %d key/value heads are not supported", heads, kv)
+	}
+	if m.err != nil {
+		return m.err
 	}
 	parts := map[string]string{
 		"attn_norm": config.InputNorm, "attn_q": config.QProj, "attn_k": config.KProj, "attn_v": config.VProj,

@@ -25,7 +25,7 @@ func (g *File) ReadFile(name string) ([]byte, error) {
 	}
 	data, err := g.buildFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", g.path, name, err)
+		return nil, fmt.Errorf("%s: %w", g.path, err) // it names the metadata key; there is no file of this name
 	}
 	return data, nil
 }
@@ -87,6 +87,8 @@ func (v *vocabulary) generationConfigJSON() ([]byte, error) {
 	})
 }
 
+const epsilonKey = "llama.attention.layer_norm_rms_epsilon"
+
 // configJSON builds the config.json of a LlamaForCausalLM.
 func (g *File) configJSON() ([]byte, error) {
 	m := &metadataReader{file: g.file}
@@ -94,6 +96,7 @@ func (g *File) configJSON() ([]byte, error) {
 	if !ok || len(embed.dims) != 2 {
 		return nil, fmt.Errorf("tensor token_embd.weight: missing or not a matrix (shape %v)", embed.dims)
 	}
+	m.need("llama.embedding_length", "llama.feed_forward_length", "llama.block_count", epsilonKey)
 	heads := m.integer("llama.attention.head_count", 0)
 	theta := m.number("llama.rope.freq_base", config.DefaultRopeTheta)
 	head := m.headWidth()
@@ -112,7 +115,7 @@ func (g *File) configJSON() ([]byte, error) {
 		"intermediate_size":       m.integer("llama.feed_forward_length", 0),
 		"num_hidden_layers":       m.integer("llama.block_count", 0),
 		"max_position_embeddings": m.contextLength(),
-		"rms_norm_eps":            m.number("llama.attention.layer_norm_rms_epsilon", 0),
+		"rms_norm_eps":            m.number(epsilonKey, 0),
 		"rope_theta":              theta,
 		"tie_word_embeddings":     !ownHead, "attention_bias": false, "mlp_bias": false,
 		"bos_token_id": m.token("tokenizer.ggml.bos_token_id", embed.dims[0]),

@@ -60,21 +60,21 @@ func (m *metadataReader) checkNeutral(key, name string, value any) {
 	switch neutral, known := neutralValues()[name]; {
 	case name == "tensor_data_layout":
 		if value != "Meta AI original pth" { // the order of rows that unpermute expects
-			m.fail(key, "%v is not supported", value)
+			m.fail(key, "%s is not supported", shown(value))
 		}
 	case name == "attention.sliding_window":
 		if context := m.contextLength(); !isNumber || number != 0 && number < float64(context) {
-			m.fail(key, "a window of %v tokens in a context of %d is not supported: use the model's Hugging Face folder",
-				value, context)
+			m.fail(key, "a window of %s tokens in a context of %d is not supported: use the model's Hugging Face folder",
+				shown(value), context)
 		}
 	case name == "attention.scale":
 		if usual := 1 / math.Sqrt(float64(m.headWidth())); !isNumber || number != 0 && math.Abs(number-usual) > 1e-6 {
-			m.fail(key, "%v is not supported (only %.6g, the usual scale of these heads)", value, usual)
+			m.fail(key, "%s is not supported (only %.6g, the usual scale of these heads)", shown(value), usual)
 		}
 	case !known:
 		m.fail(key, "it is not known here and may change what the network computes: use the model's Hugging Face folder")
 	case !isNumber || !slices.Contains(neutral, number):
-		m.fail(key, "%v is not supported (only %v)", value, neutral)
+		m.fail(key, "%s is not supported (only %s)", shown(value), numbers(neutral))
 	}
 }
 

@@ -30,7 +30,7 @@ func (m *metadataReader) integer(key string, fallback int) int {
 	switch kv.Raw().(type) {
 	case int8, int16, int32, int64, uint8, uint16, uint32, uint64:
 	default:
-		m.fail(key, "%T is not a whole number", kv.Raw())
+		m.fail(key, "want a whole number, have %s", kindOf(kv.Raw()))
 		return fallback
 	}
 	n := kv.Int64()
@@ -50,8 +50,17 @@ func (m *metadataReader) number(key string, fallback float64) float64 {
 	case float32, float64:
 		return kv.Float64()
 	}
-	m.fail(key, "%T is not a number", kv.Raw())
+	m.fail(key, "want a fraction, have %s", kindOf(kv.Raw()))
 	return fallback
+}
+
+// need fails unless the file has the keys.
+func (m *metadataReader) need(keys ...string) {
+	for _, key := range keys {
+		if _, ok := m.file.GetKeyValue(key); !ok {
+			m.fail(key, "missing")
+		}
+	}
 }
 
 // contextLength returns the number of positions of the model.
@@ -73,7 +82,7 @@ func readValue[T any](m *metadataReader, key string, fallback T) T {
 	}
 	v, ok := kv.Raw().(T)
 	if !ok {
-		m.fail(key, "%T, want %T", kv.Raw(), fallback)
+		m.fail(key, "want %s, have %s", kindOf(fallback), kindOf(kv.Raw()))
 		return fallback
 	}
 	return v

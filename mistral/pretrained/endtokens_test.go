@@ -94,7 +94,9 @@ func TestEndTokens(t *testing.T) {
 }
 
 func TestEndTokensErrors(t *testing.T) {
-	for value, want := range map[any]string{512: "outside the vocabulary of 512", "x": "wrong type", -3: "negative"} {
+	for value, want := range map[any]string{
+		512: "outside the vocabulary of 512", "x": `key eos_token_id: want a whole number, have "x"`, -3: "negative",
+	} {
 		dir := tinyFolder(t)
 		editJSON(t, dir, config.GenerationConfigFile, map[string]any{"eos_token_id": value})
 		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), want) ||

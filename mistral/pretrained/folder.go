@@ -1,7 +1,6 @@
 package pretrained
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bfpo-go/bfpo/datasets/jsontype"
 	"github.com/bfpo-go/bfpo/mistral/config"
 	"github.com/bfpo-go/bfpo/mistral/safetensors"
 )
@@ -29,6 +29,9 @@ type folder struct {
 
 // openFolder opens every weight file of a folder.
 func openFolder(path string) (*folder, error) {
+	if err := refuseAdapter(path); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(filepath.Join(path, config.ConfigFile)); err != nil {
 		return nil, fmt.Errorf("%s is not a Hugging Face model folder: %w", path, err)
 	}
@@ -76,7 +79,7 @@ func (f *folder) openShards() error {
 	var index struct {
 		WeightMap map[string]string `json:"weight_map"`
 	}
-	if err := json.Unmarshal(data, &index); err != nil {
+	if err := jsontype.Unmarshal(data, &index); err != nil {
 		return fmt.Errorf("%s: %w", place, err)
 	}
 	for name, file := range index.WeightMap {

@@ -54,21 +54,37 @@ func Open(path string) (*Model, error) {
 		return nil, err
 	}
 	c := &Model{Path: path, source: src}
-	data, err := src.ReadFile(config.ConfigFile)
-	if err == nil {
-		c.Config, err = config.Parse(filepath.Join(path, config.ConfigFile), data)
-	}
-	if g, ok := src.(*gguf.File); ok && err == nil {
-		c.Config.RopeFactors = g.RopeFactors()
-		err = c.Config.Validate()
-	}
-	if err == nil {
+	if err = c.readConfig(); err == nil {
 		err = errors.Join(c.readEndTokens(), c.untieHead())
 	}
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
+	if notice := describeUnused(c.Config, unusedTensors(c.Config, src.Names())); notice != "" {
+		c.Notices = append(c.Notices, fmt.Sprintf("%s: %s", path, notice))
+	}
 	return c, nil
+}
+
+// readConfig reads config.json, or what a GGUF file has in its place.
+func (c *Model) readConfig() error {
+	data, err := c.source.ReadFile(config.ConfigFile)
+	if err != nil {
+		return err
+	}
+	c.Config, err = config.Parse(filepath.Join(c.Path, config.ConfigFile), data)
+	g, ok := c.source.(*gguf.File)
+	if !ok {
+		return err
+	}
+	if err == nil {
+		c.Config.RopeFactors = g.RopeFactors()
+		err = c.Config.Validate()
+	}
+	if err != nil {
+		return g.ConfigError(err)
+	}
+	return nil
 }
 
 // untieHead makes the head that a folder stores the network's head where the config says that the embedding is the head
@@ -106,6 +122,9 @@ func (c *Model) readEndTokens() error {
 	}
 	if err == nil {
 		c.generationEnds, err = c.Config.ParseEndTokens(filepath.Join(c.Path, config.GenerationConfigFile), data)
+		if g, ok := c.source.(*gguf.File); ok && err != nil {
+			err = g.ConfigError(err)
+		}
 	}
 	return err
 }
@@ -135,11 +154,12 @@ func (c *Model) Tensor(name string) (safetensors.Tensor, error) {
 }
 
 // CheckTensors checks the weights against the config: every tensor is present with the right shape and a float
-// type, and there is no tensor that the network would leave out of the computation. The error names the tensor.
+// type, and there is no tensor that belongs to the network and would be left out. The error names the tensor.
 func (c *Model) CheckTensors() error {
-	known := map[string]bool{config.LMHead: true} // a tied model may store a copy of the embedding
+	if err := refuseTensors(c.Config, unusedTensors(c.Config, c.source.Names())); err != nil {
+		return fmt.Errorf("%s: %w", c.Path, err)
+	}
 	for _, spec := range c.Config.Tensors() {
-		known[spec.Name] = true
 		t, ok := c.source.Info(spec.Name)
 		if !ok {
 			return fmt.Errorf("%s: tensor %s is missing", c.Path, spec.Name)
@@ -150,13 +170,6 @@ func (c *Model) CheckTensors() error {
 		if load, _ := loadFunc(t.DType); load == nil {
 			return fmt.Errorf("%s: tensor %s: dtype %s is not supported (supported: float32, bfloat16, float16)",
 				c.Path, spec.Name, t.DType)
-		}
-	}
-	for _, name := range c.source.Names() {
-		// Old models store the rotary frequencies. Reward models store another head, whose name does not begin
-		// with "model.".
-		if !known[name] && strings.HasPrefix(name, "model.") && !strings.HasSuffix(name, ".rotary_emb.inv_freq") {
-			return fmt.Errorf("%s: tensor %s is not part of a plain %s", c.Path, name, c.Config.Architecture)
 		}
 	}
 	return nil

@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/bfpo-go/bfpo/datasets/jsontype"
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // withTemplate returns the tokenizer_config.json in text with its chat template replaced.
 func withTemplate(text []byte, template string) ([]byte, error) {
 	keys := map[string]json.RawMessage{}
-	if err := json.Unmarshal(text, &keys); err != nil {
+	if err := jsontype.Unmarshal(text, &keys); err != nil {
 		return nil, fmt.Errorf("%s: %w", config.TokenizerConfigFile, err)
 	}
 	out := config.Object{"chat_template": template}
@@ -28,7 +29,7 @@ func parseTemplate(data []byte) (string, error) {
 	var keys struct {
 		Template json.RawMessage `json:"chat_template"`
 	}
-	if err := json.Unmarshal(data, &keys); err != nil {
+	if err := jsontype.Unmarshal(data, &keys); err != nil {
 		return "", fmt.Errorf("%s: %w", config.TokenizerConfigFile, err)
 	}
 	var one string

@@ -102,7 +102,8 @@ func (c Catalog) Select(names []string) (tasks []Task, notices []string, err err
 			if n := c.suggest(name, slices.Concat(c.Names(), slices.Collect(maps.Keys(aliases)))); n != "" {
 				near = "; did you mean " + n + "?"
 			}
-			return nil, nil, fmt.Errorf("task %q is unknown%s%s", name, near, c.describeBroken())
+			return nil, nil, fmt.Errorf("task %q is unknown%s%s; there are: %s", name, near, c.describeBroken(),
+				strings.Join(c.Names(), ", "))
 		}
 		if !slices.ContainsFunc(tasks, func(other Task) bool { return other.Name == t.Name }) {
 			tasks = append(tasks, t)

@@ -232,7 +232,7 @@ func goldOf(ctx context.Context, t Task, row map[string]any, choices []string) (
 	if i := slices.Index(choices, text); i >= 0 {
 		return i, nil
 	}
-	return 0, fmt.Errorf("%q is neither the number of a choice nor one of %q", text, choices)
+	return 0, fmt.Errorf("%s is neither the number of a choice nor one of %s", jsonText(text), jsonText(choices))
 }
 
 // labelsOf returns the labels of each metric; nil for a metric without labels.

@@ -56,7 +56,8 @@ func (f field) value(ctx context.Context, row map[string]any) (any, error) {
 	return f.source, nil
 }
 
-// text returns the field as a text, as Jinja renders it.
+// text returns the field as a text: one that Jinja renders, or a text or whole number of the row or the task file. Like
+// lm-evaluation-harness it has no text for other values.
 func (f field) text(ctx context.Context, row map[string]any) (string, error) {
 	if f.template != nil {
 		return f.template.Text(ctx, row)
@@ -65,10 +66,11 @@ func (f field) text(ctx context.Context, row map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if s, ok := v.(string); ok {
-		return s, nil
+	text, ok := plainText(v)
+	if !ok {
+		return "", f.wrong(textOrWholeNumber, v)
 	}
-	return fmt.Sprint(v), nil
+	return text, nil
 }
 
 // textOrNumber returns the field as a text and, if it is a whole number or a template renders digits, as a number.
@@ -100,12 +102,12 @@ func (f field) texts(ctx context.Context, row map[string]any) ([]string, error) 
 	}
 	list, ok := v.([]any)
 	if !ok {
-		return nil, fmt.Errorf("want a list of texts, got %v", v)
+		return nil, f.wrong("a list of texts", v)
 	}
 	out := make([]string, len(list))
 	for i, item := range list {
 		if out[i], ok = item.(string); !ok {
-			return nil, fmt.Errorf("item %d of the list: want a text, got %v", i, item)
+			return nil, f.wrongItem(i, "a text", item)
 		}
 	}
 	return out, nil
@@ -119,12 +121,12 @@ func (f field) integers(ctx context.Context, row map[string]any) ([]int, error) 
 	}
 	list, ok := v.([]any)
 	if !ok {
-		return nil, fmt.Errorf("want a list of numbers, got %v", v)
+		return nil, f.wrong("a list of whole numbers", v)
 	}
 	out := make([]int, len(list))
 	for i, item := range list {
 		if out[i], ok = integer(item); !ok {
-			return nil, fmt.Errorf("item %d of the list: want a whole number, got %v", i, item)
+			return nil, f.wrongItem(i, "a whole number", item)
 		}
 	}
 	return out, nil
@@ -133,17 +135,43 @@ func (f field) integers(ctx context.Context, row map[string]any) ([]int, error) 
 // truth returns the field as a condition.
 func (f field) truth(ctx context.Context, row map[string]any) (bool, error) {
 	v, err := f.value(ctx, row)
-	if b, ok := v.(bool); ok || err != nil {
-		return b, err
+	if err != nil {
+		return false, err
+	}
+	switch v := v.(type) {
+	case nil:
+		return false, nil
+	case bool:
+		return v, nil
+	case float64:
+		return v != 0, nil
 	}
 	n, ok := integer(v)
-	if v != nil && !ok {
-		return false, fmt.Errorf("want true or false, got %v", v)
+	if !ok {
+		return false, f.wrong("true or false", v)
 	}
 	return n != 0, nil
 }
 
-// integer converts a value of a row to a whole number. A text of digits is one too.
+// wrong returns the error about a value that is not what the field must be. It names the column, if the value is from
+// one.
+func (f field) wrong(want string, v any) error {
+	return f.inColumn(fmt.Errorf("want %s, have %s", want, describeValue(v)))
+}
+
+// wrongItem is wrong for an item of a list.
+func (f field) wrongItem(i int, want string, v any) error {
+	return f.inColumn(fmt.Errorf("item %d of the list: want %s, have %s", i, want, describeValue(v)))
+}
+
+func (f field) inColumn(err error) error {
+	if text, isText := f.source.(string); isText && f.template == nil && columnName.MatchString(text) {
+		return fmt.Errorf("column %s: %w", text, err)
+	}
+	return err
+}
+
+// integer converts a value of a row to a whole number. A text of digits is one too; a boolean and 1.0 are not.
 func integer(v any) (int, bool) {
 	switch v := v.(type) {
 	case int:
@@ -152,13 +180,6 @@ func integer(v any) (int, bool) {
 		return int(v), true
 	case int64:
 		return int(v), true
-	case bool:
-		if v {
-			return 1, true
-		}
-		return 0, true
-	case float64:
-		return int(v), v == float64(int(v))
 	case string:
 		n := 0
 		for _, digit := range v {

@@ -102,8 +102,8 @@ func (f *taskFile) keys() []key {
 		{"apply_chat_template", readInto(&t.ApplyChatTemplate)},
 		{"output_type", readOneOf(&t.Output, MultipleChoice, GenerateUntil)},
 		{"where", readField(&t.Where)},
-		{"doc_to_text", readField(&t.Text)},
-		{"doc_to_target", readField(&t.Target)},
+		{"doc_to_text", readTextField(&t.Text)},
+		{"doc_to_target", readTextField(&t.Target)},
 		{"doc_to_choice", readField(&t.Choice)},
 		{"target_delimiter", readInto(&t.Delimiter)},
 		{"references", func(n *yaml.Node) error {

@@ -91,9 +91,16 @@ func TestReadTaskErrors(t *testing.T) {
 		{"include of itself", "include: mine.yaml\n" + soundTask, "folder/mine.yaml includes itself"},
 		{"temperature", soundTask + "generation_kwargs: {do_sample: true, temperature: 0}\n",
 			"mine.yaml:12: generation_kwargs: temperature: want a number above 0"},
+		{"aggregation", strings.Replace(soundTask, "metric: acc", "{metric: acc, aggregation: sum}", 1),
+			"folder/mine.yaml:9: metric_list: aggregation: sum is not supported"},
+		{"metric that is a text", strings.Replace(soundTask, "metric: acc", "acc", 1),
+			"folder/mine.yaml:9: metric_list: want keys and values"},
 	} {
-		if _, err := readText(c.text); err == nil || !strings.Contains(err.Error(), c.want) {
+		_, err := readText(c.text)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", c.name, err, c.want)
+		} else if strings.Count(err.Error(), "folder/mine.yaml") > 1 && !strings.HasPrefix(c.name, "include") {
+			t.Errorf("%s: the place is named twice: %v", c.name, err)
 		}
 	}
 }
@@ -155,7 +162,8 @@ func TestCatalog(t *testing.T) {
 		t.Errorf("toxigen is from %s", tasks[8].File)
 	}
 	_, _, err = c.Select([]string{"mime"})
-	if err == nil || !strings.Contains(err.Error(), `task "mime" is unknown; did you mean`) {
+	if err == nil || !strings.Contains(err.Error(), `task "mime" is unknown; did you mean`) ||
+		!strings.Contains(err.Error(), "; there are: advbench, alert, ") {
 		t.Errorf("an unknown task gives %v", err)
 	}
 }
@@ -195,8 +203,11 @@ func TestCatalogWithBrokenFiles(t *testing.T) {
 		"/../../../pwned": "evil.yaml: task: \"/../../../pwned\": want a name of letters", "huge": "huge.yaml",
 		"nowhere": "task files that could not be read: 6, among them: ", "secret": "is unknown",
 	} {
-		if _, _, err := c.Select([]string{name}); err == nil || !strings.Contains(err.Error(), want) {
+		_, _, err := c.Select([]string{name})
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", name, err, want)
+		} else if strings.Contains(err.Error(), "there are: ") != strings.Contains(err.Error(), "is unknown") {
+			t.Errorf("%s: the known tasks are listed for an unknown one alone: %v", name, err)
 		}
 	}
 }

@@ -27,14 +27,16 @@ type mappingReader struct {
 // read reads a mapping with the known keys. within names the mapping in errors: "" for the file itself, else its
 // key and ": ". Unknown keys and keys given twice are errors. All errors of the mapping are joined.
 func (r mappingReader) read(n *yaml.Node, within string, known []key) error {
+	if n.Kind != yaml.MappingNode {
+		return placedError{fmt.Errorf("%s:%d: %swant keys and values", r.file, n.Line, within)}
+	}
 	var problems []error
 	given := map[string]bool{}
 	fail := func(line int, name string, err error) {
-		problems = append(problems, fmt.Errorf("%s:%d: %s%s: %w", r.file, line, within, name, err))
-	}
-	if n.Kind != yaml.MappingNode {
-		fail(n.Line, strings.TrimSuffix(within, ": "), errors.New("want keys and values"))
-		return errors.Join(problems...)
+		if placed := (placedError{}); !errors.As(err, &placed) { // else a mapping within this one has said where
+			err = fmt.Errorf("%s:%d: %s%s: %w", r.file, line, within, name, err)
+		}
+		problems = append(problems, err)
 	}
 	for i := 0; i < len(n.Content); i += 2 {
 		name, value := n.Content[i].Value, n.Content[i+1]
@@ -54,8 +56,16 @@ func (r mappingReader) read(n *yaml.Node, within string, known []key) error {
 		}
 		given[name] = true
 	}
-	return errors.Join(problems...)
+	if len(problems) == 0 {
+		return nil
+	}
+	return placedError{errors.Join(problems...)}
 }
+
+// placedError is an error that names the file, the line and the key.
+type placedError struct{ error }
+
+func (e placedError) Unwrap() error { return e.error }
 
 func (r mappingReader) didYouMean(name string, known []key) string {
 	names := make([]string, len(known))
@@ -124,6 +134,19 @@ func readField(to *field) func(n *yaml.Node) error {
 		}
 		*to, err = newField(v)
 		return err
+	}
+}
+
+// readTextField reads a value that is a text or a whole number for each row. null is the empty text.
+func readTextField(to *field) func(n *yaml.Node) error {
+	return func(n *yaml.Node) error {
+		if err := readField(to)(n); err != nil {
+			return err
+		}
+		if _, ok := plainText(to.source); !ok {
+			return to.wrong(textOrWholeNumber, to.source)
+		}
+		return nil
 	}
 }
 
