@@ -28,12 +28,12 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTo
 	if err != nil {
 		return d, err
 	}
-	if d.Main, err = r.read(ctx, "main", c.DatasetMixer, FindSplit(c.DatasetSplits, "train")); err != nil {
+	if d.Main, err = r.readTrain(ctx, "main", c.DatasetMixer, "dataset_splits", c.DatasetSplits); err != nil {
 		return d, err
 	}
 	if c.UseBuffer && c.Objective != "sft" {
-		split := FindSplit(c.BufferDatasetSplits, "train")
-		if d.Buffer, err = r.read(ctx, "buffer", c.BufferDatasetMixer, split); err != nil {
+		d.Buffer, err = r.readTrain(ctx, "buffer", c.BufferDatasetMixer, "buffer_dataset_splits", c.BufferDatasetSplits)
+		if err != nil {
 			return d, err
 		}
 	}
@@ -103,6 +103,18 @@ func newSetReader(c recipe.Config, m config.Config, t models.ChatTokenizer, hub 
 	r = setReader{config: c, tokenizer: t, format: NewTextFormat(c, t, m.MaxPositionEmbeddings), hub: hub}
 	r.cache, err = newRowCache(cache)
 	return r, err
+}
+
+// readTrain reads the set to train on: the first of the splits, which the recipe's key names, with train in its name.
+func (r setReader) readTrain(
+	ctx context.Context, name string, m recipe.Mixer, key string, splits []string,
+) (Set, error) {
+	split := FindSplit(splits, "train")
+	if split == "" {
+		return Set{}, r.config.UsageErrorf(key, "none of %v has train in its name, so there is nothing to train on",
+			splits)
+	}
+	return r.read(ctx, name, m, split)
 }
 
 // read reads one set, from the cache if it holds the set.

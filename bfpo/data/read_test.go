@@ -61,6 +61,26 @@ func TestReadRefused(t *testing.T) {
 	}
 }
 
+// TestNoTrainSplit checks that a recipe without a split to train on is refused by the name of its key.
+func TestNoTrainSplit(t *testing.T) {
+	for _, key := range []string{"dataset_splits", "buffer_dataset_splits"} {
+		c := runtest.Config(t, "use_buffer=true", key+"=[validation]")
+		model, err := pretrained.Open("tiny")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer model.Close()
+		tokenizer, err := models.NewChatTokenizer(t.Context(), model, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Read(t.Context(), c, model.Config, tokenizer, &hub.Hub{Offline: true}, t.TempDir())
+		if err == nil || !strings.Contains(err.Error(), key+": none of [validation] has train in its name") {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
 // TestNotes checks what a set says about missing safety labels, texts and rows that were dropped.
 func TestNotes(t *testing.T) {
 	messages := func(labels string) string {
