@@ -15,11 +15,28 @@ type findings struct {
 	bad      []string       // the first errors about malformed rows
 	json     map[string]int // rows whose column was a list of messages in JSON
 	labels   map[string]bool
-	implicit int // rows of texts without a prompt
+	texts    map[string]bool // columns that look like a part of the question
+	implicit int             // rows of texts without a prompt
 }
 
 // looksLikeLabel matches the names of columns that may be safety labels.
 var looksLikeLabel = regexp.MustCompile(`(?i)(^|_|-|\b)(un)?safe(ty)?(_|-|\b|$)|harm|toxic|^labels?$|_labels?$`)
+
+// looksLikeQuestion matches the names of columns that may hold a part of the question.
+var looksLikeQuestion = regexp.MustCompile(`(?i)^(system(_prompt|_message)?|question|query|instruction|input|context|` +
+	`history|images?|user(_prompt)?)$`)
+
+// noteUnread collects the columns of a row that may hold a part of the question and are not read.
+func (f *findings) noteUnread(r row) {
+	for name, v := range r {
+		if _, other := v.(rowfile.Unread); other && !f.texts[name] && looksLikeQuestion.MatchString(name) {
+			if f.texts == nil {
+				f.texts = map[string]bool{}
+			}
+			f.texts[name] = true
+		}
+	}
+}
 
 // noteLabels collects the columns of a row without a safety label that look like labels.
 func (f *findings) noteLabels(r row) {
@@ -62,6 +79,10 @@ func (f *findings) notes() (notes []string) {
 	if f.implicit > 0 {
 		notes = append(notes, fmt.Sprintf("rows without a column prompt: %d; the common beginning of chosen and rejected "+
 			"is the prompt, as in TRL", f.implicit))
+	}
+	if len(f.texts) > 0 {
+		notes = append(notes, fmt.Sprintf("columns that may belong to the question are not read: %s; put their text into "+
+			"prompt", strings.Join(slices.Sorted(maps.Keys(f.texts)), ", ")))
 	}
 	if len(f.labels) > 0 {
 		notes = append(notes, fmt.Sprintf("columns that look like safety labels are not read: %s; the names that are read "+

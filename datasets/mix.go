@@ -137,6 +137,7 @@ func (o MixtureFiles) ReadPreferences(ctx context.Context) ([]Preference, []SetC
 				return err
 			}
 		}
+		f.noteUnread(r)
 		if p.Unlabelled > 0 {
 			f.noteLabels(r)
 		}
@@ -150,8 +151,9 @@ func (o MixtureFiles) ReadPreferences(ctx context.Context) ([]Preference, []SetC
 // ReadDialogues does the work of Mixture.ReadDialogues.
 func (o MixtureFiles) ReadDialogues(ctx context.Context) ([]Dialogue, []SetCount, error) {
 	schemas := dialogueSchemas(o.mixture.TextColumn)
-	return readMixture(ctx, o, schemas, func(id string, d *Dialogue, r row, _ *findings) (err error) {
+	return readMixture(ctx, o, schemas, func(id string, d *Dialogue, r row, f *findings) (err error) {
 		d.ID = id
+		f.noteUnread(r)
 		if d.Messages != nil {
 			d.Variables, err = r.variables()
 		}

@@ -1,0 +1,31 @@
+package datasets
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestUnreadQuestion checks that columns which may hold a part of the question, and are not read, are named.
+func TestUnreadQuestion(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"system": "s", "question": "q", "chosen": "It A", "rejected": "It B", "id": 1}`: "not read: question, system;",
+		`{"prompt": "q", "chosen": "a", "rejected": "b", "Image": "x"}`:                   "not read: Image;",
+		`{"prompt": "q", "chosen": "a", "rejected": "b", "source": "x"}`:                  "",
+	} {
+		file := filepath.Join(t.TempDir(), "train.jsonl")
+		if err := os.WriteFile(file, []byte(text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, counts, err := Mixture{Sets: []MixtureSet{{file, 1}}, Split: "train"}.ReadPreferences(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		notes := strings.Join(counts[0].Notes, "\n")
+		if found := strings.Contains(notes, "may belong to the question"); found != (want != "") ||
+			!strings.Contains(notes, want) {
+			t.Errorf("%s: %q, want %q", text, notes, want)
+		}
+	}
+}
