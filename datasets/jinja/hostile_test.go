@@ -21,6 +21,9 @@ const big = `{% set big %}{% for i in range(10000) %}` +
 	`abababababababababababababababababababababababababababababababababababababababababababababababababababab` +
 	`{% endfor %}{% endset %}`
 
+// tuples sets n.x to tuples of two that are the same, so that the innermost one is reached in 2^60 ways.
+const tuples = `{% set n = namespace(x=(1,)) %}{% for i in range(60) %}{% set n.x = (n.x, n.x) %}{% endfor %}`
+
 // hostile are templates that would take much time, memory or stack, or reach what they should not.
 func hostile() map[string]string {
 	loops := func(n int, body string) string {
@@ -55,8 +58,10 @@ func hostile() map[string]string {
 			`{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x|tojson }}`,
 		"equal": `{% set n = namespace(x=[1], y=[1]) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}` +
 			`{% set n.y = [n.y, n.y] %}{% endfor %}{{ n.x == n.y }}`,
-		"deep":  `{% set n = namespace(x=1) %}` + loops(1, `{% set n.x = [n.x] %}`) + `{{ n.x }}`,
-		"tuple": `{% set n = namespace(x=1) %}` + loops(1, `{% set n.x = (n.x,) %}`) + `{{ {n.x: 1} }}`,
+		"deep":          `{% set n = namespace(x=1) %}` + loops(1, `{% set n.x = [n.x] %}`) + `{{ n.x }}`,
+		"tuple":         `{% set n = namespace(x=1) %}` + loops(1, `{% set n.x = (n.x,) %}`) + `{{ {n.x: 1} }}`,
+		"shared tuples": tuples + `{{ {n.x: 1}|length }}`, "key of shared tuples": tuples + `{{ {}[n.x] }}`,
+		"unique tuples": tuples + `{{ [n.x, n.x]|unique|list }}`, "keys of keys": tuples + `{{ {1: 2}.get(n.x) }}`,
 		"lazy": `{% set n = namespace(x=[1]) %}` + loops(1, `{% set n.x = n.x|map('string') %}`) +
 			`{{ n.x|list }}`,
 		"itself":   `{% set n = namespace() %}{% set n.n = n %}{{ n }}`,

@@ -90,7 +90,7 @@ func equalDicts(m *Meter, a, b *Dict) bool {
 	m.Descend()
 	defer m.Ascend()
 	for key, v := range a.All() {
-		other, ok := b.Get(key)
+		other, ok := b.Get(m, key)
 		if !ok || !same(m, v, other) {
 			return false
 		}
@@ -126,11 +126,11 @@ func Contains(m *Meter, v, item Value) bool {
 		m.Read(len(text))
 		return strings.Contains(text, part)
 	case *Dict:
-		_, ok := v.Get(item)
+		_, ok := v.Get(m, item)
 		return ok
 	case *View:
 		if v.Kind == "keys" {
-			_, ok := v.Dict.Get(item)
+			_, ok := v.Dict.Get(m, item)
 			return ok
 		}
 		if v.Kind == "items" {
@@ -138,7 +138,7 @@ func Contains(m *Meter, v, item Value) bool {
 			if !ok || len(pair.Items) != 2 {
 				return false
 			}
-			have, ok := v.Dict.Get(pair.Items[0])
+			have, ok := v.Dict.Get(m, pair.Items[0])
 			return ok && same(m, have, pair.Items[1])
 		}
 	}
