@@ -125,6 +125,30 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestHostileMessage checks that methods of a long message end soon, and that short loops over it render.
+func TestHostileMessage(t *testing.T) {
+	variables := map[string]any{"B": strings.Repeat("a", 2000000)}
+	honest := map[string]any{"B": strings.Repeat("a", 100000)}
+	for _, body := range []string{`B.count("aa")`, `B.find("a"*1000000 ~ "b")`, `("a"*1000000 ~ "b") in B`, `B|wordcount`,
+		`B.rfind("b" ~ "a"*1000000)`, `B|sort|length`} {
+		template, err := Parse(`{% for i in range(n) %}{% set x = `+body+` %}{% endfor %}`, Chat(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		variables["n"], honest["n"] = 1000, 2
+		start := time.Now()
+		_, err = template.Render(context.Background(), variables)
+		if took := time.Since(start); err == nil || took > 10*time.Second { // two seconds without other work
+			t.Errorf("%s: %v after %v", body, err, took)
+		} else {
+			t.Logf("%s: %v after %v", body, err, took)
+		}
+		if _, err := template.Render(context.Background(), honest); err != nil {
+			t.Errorf("%s: %v on 100 KB", body, err)
+		}
+	}
+}
+
 // TestStop checks that a rendering ends with its context.
 func TestStop(t *testing.T) {
 	template, err := Parse(hostile()["loops"], Options{})

@@ -123,8 +123,7 @@ func Contains(m *Meter, v, item Value) bool {
 		if !ok {
 			failType("'in <string>' requires string as left operand, not %s", TypeName(item))
 		}
-		m.Read(len(text))
-		return strings.Contains(text, part)
+		return Find(m, text, part) >= 0
 	case *Dict:
 		_, ok := v.Get(m, item)
 		return ok
