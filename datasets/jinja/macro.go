@@ -51,13 +51,13 @@ func (c *macro) bind(f *frame, args value.Args) {
 		foundCaller = foundCaller || arg.Name == "caller"
 		if i < len(args.Positional) {
 			*f.at(arg.Ref) = args.Positional[i]
-		} else if v, ok := named.Get(c.run.meter, arg.Name); ok {
+		} else if v, ok := named.Lookup(c.run.meter, arg.Name); ok {
 			*f.at(arg.Ref) = v
 			named.Delete(c.run.meter, arg.Name)
 		}
 	}
 	if node.TakesCaller && !foundCaller {
-		caller, _ := named.Get(c.run.meter, "caller")
+		caller, _ := named.Lookup(c.run.meter, "caller")
 		named.Delete(c.run.meter, "caller")
 		if caller == nil {
 			caller = &value.Undefined{Hint: "No caller defined", Name: "caller", Strict: c.run.options.StrictUndefined}

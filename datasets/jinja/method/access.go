@@ -57,7 +57,7 @@ func item(m *value.Meter, of, key value.Value) (value.Value, bool) {
 		if !isHashable(m, key) {
 			return nil, false
 		}
-		return of.Get(m, key)
+		return of.Lookup(m, key)
 	case string, value.Markup:
 		text, _ := value.Text(of)
 		if n, ok := place(key); ok {
@@ -169,7 +169,7 @@ func (a Access) Attribute(m *value.Meter, of value.Value, name string) (value.Va
 			of.Fail(m)
 		}
 	case *value.Namespace:
-		return of.Attributes.Get(nil, name)
+		return of.Attributes.Get(name)
 	default:
 		return a.otherAttribute(m, of, name)
 	}

@@ -172,7 +172,7 @@ func (f *formatter) argument(name string) value.Value {
 		}
 		return f.args.Positional[n]
 	}
-	v, ok := f.args.Named.Get(nil, name)
+	v, ok := f.args.Named.Get(name)
 	if !ok {
 		value.Fail("KeyError", "'%s'", name)
 	}

@@ -33,7 +33,7 @@ func (a Args) Bind(function string, params []Param) []Value {
 	for i, p := range params {
 		v, isNamed := Value(nil), false
 		if a.Named.Len() > 0 {
-			v, isNamed = a.Named.Get(nil, p.Name)
+			v, isNamed = a.Named.Get(p.Name)
 		}
 		switch {
 		case i < len(a.Positional):

@@ -112,7 +112,7 @@ func setFromGo(d *Dict, key, item any, size *int, depth int) error {
 	if err != nil {
 		return err
 	}
-	d.Set(nil, k, v)
+	d.Set(k, v)
 	return nil
 }
 

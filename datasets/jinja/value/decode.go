@@ -73,7 +73,7 @@ func decodeDict(d *json.Decoder, depth int) (Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		dict.Set(nil, key, v)
+		dict.Set(key, v)
 	}
 	_, err := d.Token()
 	return dict, err

@@ -12,7 +12,7 @@ const fewKeys = 8
 func NewDict(pairs ...any) *Dict {
 	d := &Dict{}
 	for i := 0; i+1 < len(pairs); i += 2 {
-		d.Set(nil, pairs[i], pairs[i+1])
+		d.Set(pairs[i], pairs[i+1])
 	}
 	return d
 }
@@ -45,16 +45,22 @@ func (d *Dict) find(m *Meter, key Value) int {
 	return -1
 }
 
-// Get returns the value of a key. The meter is that of Key, as it is for Set and Delete.
-func (d *Dict) Get(m *Meter, key Value) (Value, bool) {
+// Get returns the value of a key that no template made.
+func (d *Dict) Get(key Value) (Value, bool) { return d.Lookup(nil, key) }
+
+// Lookup returns the value of a key. The meter is that of Key, as it is for Store and Delete.
+func (d *Dict) Lookup(m *Meter, key Value) (Value, bool) {
 	if i := d.find(m, key); i >= 0 {
 		return d.values[i], true
 	}
 	return nil, false
 }
 
-// Set sets the value of a key.
-func (d *Dict) Set(m *Meter, key, v Value) {
+// Set sets the value of a key that no template made.
+func (d *Dict) Set(key, v Value) { d.Store(nil, key, v) }
+
+// Store sets the value of a key.
+func (d *Dict) Store(m *Meter, key, v Value) {
 	if i := d.find(m, key); i >= 0 {
 		d.values[i] = v
 		return
@@ -107,7 +113,7 @@ func (d *Dict) Copy(m *Meter) *Dict {
 	m.Items(2 * d.Len())
 	for k, v := range d.All() {
 		m.Step(4)
-		c.Set(m, k, v)
+		c.Store(m, k, v)
 	}
 	return c
 }
