@@ -178,8 +178,7 @@ func (c *configuration) parseNamed(keys map[string]json.RawMessage, order []stri
 	return nil
 }
 
-// parseExtra reads extra_special_tokens, an object of names or a list, or else additional_special_tokens, its older
-// name.
+// parseExtra reads extra_special_tokens, an object of names or a list, or else its older additional_special_tokens.
 func (c *configuration) parseExtra(keys map[string]json.RawMessage) error {
 	extra, list := keys["extra_special_tokens"], []configToken(nil)
 	if len(extra) > 0 && extra[0] == '{' {
@@ -205,16 +204,13 @@ func (c *configuration) parseExtra(keys map[string]json.RawMessage) error {
 	return nil
 }
 
-// parseModelSpecific reads model_specific_special_tokens, an object of names. As in transformers 5, it counts only where
-// neither a key that ends with _token nor extra_special_tokens names a token that not every tokenizer may have.
+// parseModelSpecific reads model_specific_special_tokens, an object of names. As in transformers 5, it counts only
+// where neither a key that ends with _token nor extra_special_tokens names a token that not every tokenizer may have.
 func (c *configuration) parseModelSpecific(keys map[string]json.RawMessage) error {
 	const key = "model_specific_special_tokens"
-	value := keys[key]
-	if len(value) == 0 || string(value) == "null" {
-		return nil
-	}
-	var extra map[string]json.RawMessage
-	if json.Unmarshal(keys["extra_special_tokens"], &extra) == nil && len(extra) > 0 || len(c.order) > 0 {
+	value, extra := keys[key], map[string]json.RawMessage{}
+	if len(value) == 0 || string(value) == "null" || len(c.order) > 0 ||
+		json.Unmarshal(keys["extra_special_tokens"], &extra) == nil && len(extra) > 0 {
 		return nil
 	}
 	return c.parseNames(key, value)

@@ -1,13 +1,10 @@
 package tokenizer
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 )
 
 // New reads a tokenizer from the files of a pretrained model: tokenizer.json, or else tekken.json, or else
@@ -62,36 +59,3 @@ func readVocabulary(read func(name string) ([]byte, error)) (*Tokenizer, string,
 	return nil, "", fmt.Errorf("the model has no tokenizer: neither %s nor %s nor %s is there: %w", jsonFile, tekkenFile,
 		sentencePieceFile, fs.ErrNotExist)
 }
-
-// orderedObject decodes a JSON object and returns its keys in the order of the file; of a key that appears twice the
-// last value counts.
-func orderedObject(data []byte) (map[string]json.RawMessage, []string, error) {
-	keys := map[string]json.RawMessage{}
-	if err := json.Unmarshal(data, &keys); err != nil {
-		return nil, nil, err
-	}
-	d, order := json.NewDecoder(bytes.NewReader(data)), []string(nil)
-	if _, err := d.Token(); err != nil {
-		return nil, nil, err
-	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil, nil, err
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, nil, err
-		}
-		if name, _ := key.(string); !slices.Contains(order, name) || len(order) > maxKeys {
-			order = append(order, name)
-		}
-		if len(order) > maxKeys {
-			return nil, nil, fmt.Errorf("it has more than %d keys", maxKeys)
-		}
-	}
-	return keys, order, nil
-}
-
-// maxKeys bounds the keys of a configuration file.
-const maxKeys = 1 << 13

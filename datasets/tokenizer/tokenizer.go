@@ -119,8 +119,7 @@ func (t *Tokenizer) Pad() (int32, bool) { return t.pad, t.pad >= 0 }
 // Unk returns the token for characters that the vocabulary cannot spell, and whether the model files name one.
 func (t *Tokenizer) Unk() (int32, bool) { return t.unk, t.unk >= 0 }
 
-// SpecialTokens returns the texts of the special tokens by their names, such as bos_token or image_token: what
-// transformers calls the special_tokens_map and shows to chat templates.
+// SpecialTokens returns the texts of the special tokens by their names, such as bos_token: their special_tokens_map.
 func (t *Tokenizer) SpecialTokens() map[string]string {
 	names := map[string]string{}
 	maps.Copy(names, t.names)
