@@ -21,7 +21,7 @@ import (
 // goldenFormat is the text format of the recorded runs: the Mistral tokenizer and the zephyr template.
 func goldenFormat(t testing.TB, original bool) TextFormat {
 	t.Helper()
-	template, err := chat.NewTemplate(chat.ZephyrTemplate, "<s>", "</s>")
+	template, err := chat.NewTemplate(chat.ZephyrTemplate, map[string]string{"bos_token": "<s>", "eos_token": "</s>"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func TestTextFormatErrors(t *testing.T) {
 func TestRoles(t *testing.T) {
 	format := goldenFormat(t, false)
 	strict, err := chat.NewTemplate("{% for m in messages %}{% if m.role not in ['user', 'assistant'] %}"+
-		"{{ raise_exception('bad role') }}{% endif %}{{ m.content }}{% endfor %}", "", "")
+		"{{ raise_exception('bad role') }}{% endif %}{{ m.content }}{% endfor %}", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,11 +17,11 @@ func TestToolCalls(t *testing.T) {
 	const line = `{"id": 1, "messages": [{"role": "user", "content": "Q"}, ` + call + `]}`
 	const source = `{% for m in messages %}{{ m.tool_calls|tojson if m.tool_calls else m.content }};{% endfor %}`
 	const want = `Q;[{"function": {"arguments": {"z": 1, "a": 2.0}}}];`
-	template, err := chat.NewTemplate(source, "", "")
+	template, err := chat.NewTemplate(source, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	blind, err := chat.NewTemplate(chat.ZephyrTemplate, "", "")
+	blind, err := chat.NewTemplate(chat.ZephyrTemplate, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestToolCallsAsText(t *testing.T) {
 func TestRefusedByTemplate(t *testing.T) {
 	const source = `{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no tools') }}{% endif %}` +
 		`<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}`
-	template, err := chat.NewTemplate(source, "", "")
+	template, err := chat.NewTemplate(source, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func TestTokenizingStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	const long = `{% for a in range(2000) %}{% for b in range(2000) %}{{ '' }}{% endfor %}{% endfor %}`
-	template, err := chat.NewTemplate(long, "", "")
+	template, err := chat.NewTemplate(long, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func TestVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, err := chat.NewTemplate(showVariables, "", "")
+	template, err := chat.NewTemplate(showVariables, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestVariables(t *testing.T) {
 	if text := model.Decode(ids, true); err != nil || text != shownVariables+"<user>Q<assistant>" {
 		t.Errorf("prompt: %q, %v", text, err)
 	}
-	if f.Template, err = chat.NewTemplate(chat.ZephyrTemplate, "", "</s>"); err != nil {
+	if f.Template, err = chat.NewTemplate(chat.ZephyrTemplate, map[string]string{"eos_token": "</s>"}); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err = f.TokenizePreferences(t.Context(), preferences)

@@ -111,7 +111,8 @@ func TestEncodePrompt(t *testing.T) {
 func TestEncodeDocumentWithTemplate(t *testing.T) {
 	_, e := tinyEncoder(t)
 	var err error
-	if e.Template, err = chat.NewTemplate(chat.ZephyrTemplate, "<s>", "</s>"); err != nil {
+	tokens := map[string]string{"bos_token": "<s>", "eos_token": "</s>"}
+	if e.Template, err = chat.NewTemplate(chat.ZephyrTemplate, tokens); err != nil {
 		t.Fatal(err)
 	}
 	choices := task.Task{Output: task.MultipleChoice, Delimiter: " "}

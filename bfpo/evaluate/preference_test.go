@@ -106,7 +106,7 @@ func TestScorePreferencesAndGenerateAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, err := chat.NewTemplate(chat.ZephyrTemplate, "<s>", "</s>")
+	template, err := chat.NewTemplate(chat.ZephyrTemplate, map[string]string{"bos_token": "<s>", "eos_token": "</s>"})
 	if err != nil {
 		t.Fatal(err)
 	}

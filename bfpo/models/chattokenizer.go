@@ -60,13 +60,12 @@ func readChatTokenizer(
 	if t.UsesDefaultTemplate {
 		t.TemplateSource = chat.ZephyrTemplate
 	}
-	bos, eos := t.tokenText(t.BOS()), t.tokenText(t.EOS())
 	date, err := templateDate(c)
 	if err != nil {
 		return ChatTokenizer{}, err
 	}
 	now := func() time.Time { return date }
-	if t.Template, err = chat.NewTemplateOn(now, t.TemplateSource, bos, eos); err != nil {
+	if t.Template, err = chat.NewTemplateOn(now, t.TemplateSource, t.SpecialTokens()); err != nil {
 		return ChatTokenizer{}, err
 	}
 	if t.Template.ReadsDate() {
@@ -87,12 +86,4 @@ func templateDate(c recipe.Config) (time.Time, error) {
 		return t, c.UsageErrorf("chat_template_date", "want a date as 2026-11-30, got %q", date)
 	}
 	return t, nil
-}
-
-// tokenText returns the text of a special token, or "" where the tokenizer has no such token (ok is false).
-func (t ChatTokenizer) tokenText(id int32, ok bool) string {
-	if !ok {
-		return ""
-	}
-	return t.Token(id)
 }

@@ -9,7 +9,7 @@ import (
 // TestMessageKeys checks that templates see every key of a message, in order, and that other messages are refused.
 func TestMessageKeys(t *testing.T) {
 	const show = `{# tool_calls #}{% for m in messages %}{{ m }}{% endfor %}|{{ tools is none }}{{ documents is none }}`
-	template, err := NewTemplate(show, "", "")
+	template, err := NewTemplate(show, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestTemplateDate(t *testing.T) {
 		"%H:%M:%S %p %I %j %%": "09:05:03 AM 09 186 %",
 		"%A %a %y %e":          "Thursday Thu 24  4", "%Q": "", "%": "",
 	} {
-		template, err := NewTemplateOn(day, `{{ strftime_now('`+source+`') }}`, "", "")
+		template, err := NewTemplateOn(day, `{{ strftime_now('`+source+`') }}`, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -49,7 +49,7 @@ func TestNamedTemplates(t *testing.T) {
 			t.Errorf("%s is unknown", c.name)
 			continue
 		}
-		template, err := NewTemplate(source, "<s>", "</s>")
+		template, err := NewTemplate(source, map[string]string{"bos_token": "<s>", "eos_token": "</s>"})
 		if err != nil {
 			t.Fatal(err)
 		}

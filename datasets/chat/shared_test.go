@@ -30,7 +30,7 @@ func TestSharedCases(t *testing.T) {
 			if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
 				t.Fatal(err)
 			}
-			template, err := NewTemplate(c.Template, "<s>", "</s>")
+			template, err := NewTemplate(c.Template, map[string]string{"bos_token": "<s>", "eos_token": "</s>"})
 			if err != nil {
 				t.Errorf("%s: %q: %v", name, c.Template, err)
 				continue

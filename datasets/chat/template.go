@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -24,9 +25,9 @@ const ZephyrTemplate = `{% for message in messages %}` +
 // Template renders a dialogue as the text that a model was trained on. Its source is a Jinja program that came with a
 // download, so it runs in a sandbox, in bounded time and memory. A Template is safe for concurrent use.
 type Template struct {
-	program  *jinja.Template
-	bos, eos string
-	calls    bool // the source names the key tool_calls
+	program *jinja.Template
+	tokens  map[string]string
+	calls   bool // the source names the key tool_calls
 }
 
 // Dialogue is what a template renders.
@@ -36,21 +37,22 @@ type Dialogue struct {
 	Variables
 }
 
-// NewTemplate parses a chat template; bos and eos are its variables bos_token and eos_token, which are undefined where
-// they are "". It is read as transformers reads it: with trim_blocks, lstrip_blocks, loop controls, the generation tag
-// and the function strftime_now, which tells the time now.
-func NewTemplate(source, bos, eos string) (*Template, error) {
-	return NewTemplateOn(time.Now, source, bos, eos)
+// NewTemplate parses a chat template. tokens are the special tokens of the tokenizer by their names, such as bos_token,
+// which are variables of the template; one without text is undefined. The template is read as transformers reads it:
+// with trim_blocks, lstrip_blocks, loop controls, the generation tag and the function strftime_now, which tells the
+// time now.
+func NewTemplate(source string, tokens map[string]string) (*Template, error) {
+	return NewTemplateOn(time.Now, source, tokens)
 }
 
 // NewTemplateOn is NewTemplate with a clock of its own: a template that writes the date gives the same text every day
 // if the clock stands still.
-func NewTemplateOn(now func() time.Time, source, bos, eos string) (*Template, error) {
+func NewTemplateOn(now func() time.Time, source string, tokens map[string]string) (*Template, error) {
 	program, err := jinja.Parse(source, jinja.Chat(map[string]jinja.Function{dateFunction: strftime(now)}))
 	if err != nil {
 		return nil, fmt.Errorf("chat template: %w", err)
 	}
-	return &Template{program, bos, eos, strings.Contains(source, "tool_calls")}, nil
+	return &Template{program, maps.Clone(tokens), strings.Contains(source, "tool_calls")}, nil
 }
 
 // ReadsDate reports whether the template can write the date.
@@ -71,7 +73,7 @@ func (t *Template) Render(ctx context.Context, d Dialogue) (string, error) {
 		return "", fmt.Errorf("chat template: %w", err)
 	}
 	variables := d.all()
-	for name, token := range map[string]string{"bos_token": t.bos, "eos_token": t.eos} {
+	for name, token := range t.tokens {
 		if _, given := variables[name]; !given && token != "" {
 			variables[name] = token
 		}

@@ -15,7 +15,7 @@ import (
 // renderTemplate renders with the BOS "<s>" and the EOS "</s>".
 func renderTemplate(t testing.TB, source string, messages []Message, generationPrompt bool) string {
 	t.Helper()
-	template, err := NewTemplate(source, "<s>", "</s>")
+	template, err := NewTemplate(source, map[string]string{"bos_token": "<s>", "eos_token": "</s>"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestPublishedTemplates(t *testing.T) {
 // TestTemplateRefusal checks that raise_exception ends the rendering with the template's words, even in an expression
 // that swallows errors.
 func TestTemplateRefusal(t *testing.T) {
-	template, err := NewTemplate(mistralTemplate, "<s>", "</s>")
+	template, err := NewTemplate(mistralTemplate, map[string]string{"bos_token": "<s>", "eos_token": "</s>"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestTemplateRefusal(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v", err)
 	}
-	template, err = NewTemplate(`{% set x = raise_exception("no") is defined %}ok`, "", "")
+	template, err = NewTemplate(`{% set x = raise_exception("no") is defined %}ok`, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestCheckpointTemplate(t *testing.T) {
 }
 
 func TestTemplateConcurrent(t *testing.T) {
-	template, err := NewTemplate(newerTemplate, "<s>", "</s>")
+	template, err := NewTemplate(newerTemplate, map[string]string{"bos_token": "<s>", "eos_token": "</s>"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestTemplateConcurrent(t *testing.T) {
 }
 
 func ExampleNewTemplate() {
-	template, err := NewTemplate(ZephyrTemplate, "<s>", "</s>")
+	template, err := NewTemplate(ZephyrTemplate, map[string]string{"bos_token": "<s>", "eos_token": "</s>"})
 	if err != nil {
 		panic(err)
 	}
@@ -281,7 +281,7 @@ func ExampleNewTemplate() {
 }
 
 func BenchmarkRender(b *testing.B) {
-	template, err := NewTemplate(ZephyrTemplate, "<s>", "</s>")
+	template, err := NewTemplate(ZephyrTemplate, map[string]string{"bos_token": "<s>", "eos_token": "</s>"})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -292,5 +292,18 @@ func BenchmarkRender(b *testing.B) {
 		if _, err := template.Render(b.Context(), Dialogue{Messages: dialogue, GenerationPrompt: true}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestTokens checks that all named tokens are variables, and that the others are undefined.
+func TestTokens(t *testing.T) {
+	template, err := NewTemplate(`{{ pad_token }}{{ image_token }}{{ cls_token is defined }}{{ bos_token is defined }}`,
+		map[string]string{"pad_token": "<pad>", "image_token": "<image>", "bos_token": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := template.Render(t.Context(), Dialogue{})
+	if want := "<pad><image>FalseFalse"; err != nil || got != want {
+		t.Errorf("%q, %v, want %q", got, err, want)
 	}
 }

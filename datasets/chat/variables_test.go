@@ -36,7 +36,7 @@ func TestRowsRecorded(t *testing.T) {
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
 			t.Fatal(err)
 		}
-		template, err := NewTemplate(c.Template, "", "</s>")
+		template, err := NewTemplate(c.Template, map[string]string{"eos_token": "</s>"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +78,7 @@ func decode(t *testing.T, data []byte) any {
 // TestRenderStops checks that long renderings end at once when their context does.
 func TestRenderStops(t *testing.T) {
 	const long = `{% for a in range(2000) %}{% for b in range(2000) %}{{ '' }}{% endfor %}{% endfor %}`
-	template, err := NewTemplate(long, "", "")
+	template, err := NewTemplate(long, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

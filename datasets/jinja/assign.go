@@ -43,7 +43,7 @@ func (r *run) assign(target syntax.Node, v value.Value, f *frame, inFilter bool)
 		refuseHidden(target.Attr)
 		namespace, _ := (*f.at(target.Ref)).(*value.Namespace)
 		r.meter.Items(2)
-		namespace.Attributes.Set(target.Attr, v)
+		namespace.Attributes.Store(r.meter, target.Attr, v)
 	case *syntax.Tuple:
 		r.unpack(target.Items, v, f, inFilter)
 	}

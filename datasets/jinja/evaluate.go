@@ -83,7 +83,7 @@ func (r *run) operation(node syntax.Node, f *frame) value.Value {
 		for i, key := range node.Keys {
 			r.meter.Items(2)
 			k := r.eval(key, f)
-			d.Set(k, r.eval(node.Values[i], f))
+			d.Store(r.meter, k, r.eval(node.Values[i], f))
 		}
 		return d
 	}
@@ -218,12 +218,12 @@ func (r *run) name(args *value.Args, name string, v value.Value) {
 	if args.Named == nil {
 		args.Named = &value.Dict{}
 	}
-	if _, ok := args.Named.Get(name); ok {
+	if _, ok := args.Named.Lookup(r.meter, name); ok {
 		value.Fail("TypeError", "got multiple values for keyword argument '%s'", name)
 	}
 	r.meter.Items(2)
 	r.meter.Step(4)
-	args.Named.Set(name, v)
+	args.Named.Store(r.meter, name, v)
 }
 
 // filter returns a filter's result. The first filter of a block takes its text.

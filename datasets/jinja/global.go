@@ -96,12 +96,12 @@ func makeDict(m *value.Meter, name string, args value.Args) *value.Dict {
 				value.Fail("ValueError", "dictionary update sequence element has length %d; 2 is required", len(pair))
 			}
 			m.Items(2)
-			d.Set(pair[0], pair[1])
+			d.Store(m, pair[0], pair[1])
 		}
 	}
 	for key, v := range args.Named.All() {
 		m.Items(2)
-		d.Set(key, v)
+		d.Store(m, key, v)
 	}
 	return d
 }

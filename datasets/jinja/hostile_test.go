@@ -21,6 +21,9 @@ const big = `{% set big %}{% for i in range(10000) %}` +
 	`abababababababababababababababababababababababababababababababababababababababababababababababababababab` +
 	`{% endfor %}{% endset %}`
 
+// tuples sets n.x to tuples of two that are the same, so that the innermost one is reached in 2^60 ways.
+const tuples = `{% set n = namespace(x=(1,)) %}{% for i in range(60) %}{% set n.x = (n.x, n.x) %}{% endfor %}`
+
 // hostile are templates that would take much time, memory or stack, or reach what they should not.
 func hostile() map[string]string {
 	loops := func(n int, body string) string {
@@ -55,8 +58,10 @@ func hostile() map[string]string {
 			`{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x|tojson }}`,
 		"equal": `{% set n = namespace(x=[1], y=[1]) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}` +
 			`{% set n.y = [n.y, n.y] %}{% endfor %}{{ n.x == n.y }}`,
-		"deep":  `{% set n = namespace(x=1) %}` + loops(1, `{% set n.x = [n.x] %}`) + `{{ n.x }}`,
-		"tuple": `{% set n = namespace(x=1) %}` + loops(1, `{% set n.x = (n.x,) %}`) + `{{ {n.x: 1} }}`,
+		"deep":          `{% set n = namespace(x=1) %}` + loops(1, `{% set n.x = [n.x] %}`) + `{{ n.x }}`,
+		"tuple":         `{% set n = namespace(x=1) %}` + loops(1, `{% set n.x = (n.x,) %}`) + `{{ {n.x: 1} }}`,
+		"shared tuples": tuples + `{{ {n.x: 1}|length }}`, "key of shared tuples": tuples + `{{ {}[n.x] }}`,
+		"unique tuples": tuples + `{{ [n.x, n.x]|unique|list }}`, "keys of keys": tuples + `{{ {1: 2}.get(n.x) }}`,
 		"lazy": `{% set n = namespace(x=[1]) %}` + loops(1, `{% set n.x = n.x|map('string') %}`) +
 			`{{ n.x|list }}`,
 		"itself":   `{% set n = namespace() %}{% set n.n = n %}{{ n }}`,
@@ -116,6 +121,30 @@ func TestHostile(t *testing.T) {
 		}
 		if testing.Verbose() {
 			t.Logf("%s: %v, %d MiB, %.100v", name, took.Round(time.Millisecond), allocated, err)
+		}
+	}
+}
+
+// TestHostileMessage checks that methods of a long message end soon, and that short loops over it render.
+func TestHostileMessage(t *testing.T) {
+	variables := map[string]any{"B": strings.Repeat("a", 2000000)}
+	honest := map[string]any{"B": strings.Repeat("a", 100000)}
+	for _, body := range []string{`B.count("aa")`, `B.find("a"*1000000 ~ "b")`, `("a"*1000000 ~ "b") in B`, `B|wordcount`,
+		`B.rfind("b" ~ "a"*1000000)`, `B|sort|length`} {
+		template, err := Parse(`{% for i in range(n) %}{% set x = `+body+` %}{% endfor %}`, Chat(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		variables["n"], honest["n"] = 1000, 2
+		start := time.Now()
+		_, err = template.Render(context.Background(), variables)
+		if took := time.Since(start); err == nil || took > 10*time.Second { // two seconds without other work
+			t.Errorf("%s: %v after %v", body, err, took)
+		} else {
+			t.Logf("%s: %v after %v", body, err, took)
+		}
+		if _, err := template.Render(context.Background(), honest); err != nil {
+			t.Errorf("%s: %v on 100 KB", body, err)
 		}
 	}
 }

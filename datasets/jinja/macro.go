@@ -51,14 +51,14 @@ func (c *macro) bind(f *frame, args value.Args) {
 		foundCaller = foundCaller || arg.Name == "caller"
 		if i < len(args.Positional) {
 			*f.at(arg.Ref) = args.Positional[i]
-		} else if v, ok := named.Get(arg.Name); ok {
+		} else if v, ok := named.Lookup(c.run.meter, arg.Name); ok {
 			*f.at(arg.Ref) = v
-			named.Delete(arg.Name)
+			named.Delete(c.run.meter, arg.Name)
 		}
 	}
 	if node.TakesCaller && !foundCaller {
-		caller, _ := named.Get("caller")
-		named.Delete("caller")
+		caller, _ := named.Lookup(c.run.meter, "caller")
+		named.Delete(c.run.meter, "caller")
 		if caller == nil {
 			caller = &value.Undefined{Hint: "No caller defined", Name: "caller", Strict: c.run.options.StrictUndefined}
 		}

@@ -27,6 +27,10 @@ func TestConfiguredTokens(t *testing.T) {
 			configFile: `{"extra_special_tokens": ["qq"], "additional_special_tokens": ["ab"]}`}, "ab qq", "<s> ▁ab ▁ qq"},
 		{"extra by name", map[string]string{configFile: `{"extra_special_tokens": {"x": "zz"}, "foo_token": "qq",
 			"additional_special_tokens": ["yy"]}`}, "zzqqyy", "<s> zz qq yy"},
+		{"model_specific_special_tokens", map[string]string{
+			configFile: `{"model_specific_special_tokens": {"x": "zz"}}`}, "zza", "<s> zz ▁a"},
+		{"model_specific_special_tokens does not count", map[string]string{
+			configFile: `{"model_specific_special_tokens": {"x": "zz"}, "foo_token": "qq"}`}, "qqa", "<s> qq ▁a"},
 		{"added_tokens.json", map[string]string{addedFile: `{"hello": 273}`}, "hello a", "<s> hello ▁a"},
 		{"added_tokens.json, special", map[string]string{addedFile: `{"hello": 273}`, configFile: `{"pad_token": "hello"}`},
 			"hello a", "<s> hello ▁ ▁a"},
@@ -47,6 +51,20 @@ func TestConfiguredTokens(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
+	}
+}
+
+// TestSpecialTokens checks the names that a chat template sees, as transformers 5.24 gives them.
+func TestSpecialTokens(t *testing.T) {
+	tokenizer, err := New(fixture.FileReader(map[string]string{jsonFile: sentencePieceJSON(nil), configFile: `{
+		"bos_token": "<s>", "pad_token": "<pad>", "cls_token": null, "image_token": "<image>",
+		"extra_special_tokens": {"audio": "<audio>"}}`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(tokenizer.SpecialTokens())
+	if want := "map[audio:<audio> bos_token:<s> image_token:<image> pad_token:<pad>]"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
@@ -64,3 +65,36 @@ func checkGrowth(growth float64) error {
 	}
 	return nil
 }
+
+// orderedObject decodes a JSON object and returns its keys in the order of the file; of a key that appears twice the
+// last value counts.
+func orderedObject(data []byte) (map[string]json.RawMessage, []string, error) {
+	keys := map[string]json.RawMessage{}
+	if err := jsontype.Unmarshal(data, &keys); err != nil {
+		return nil, nil, err
+	}
+	d, order := json.NewDecoder(bytes.NewReader(data)), []string(nil)
+	if _, err := d.Token(); err != nil {
+		return nil, nil, err
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, nil, err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, nil, err
+		}
+		if name, _ := key.(string); !slices.Contains(order, name) || len(order) > maxKeys {
+			order = append(order, name)
+		}
+		if len(order) > maxKeys {
+			return nil, nil, fmt.Errorf("it has more than %d keys", maxKeys)
+		}
+	}
+	return keys, order, nil
+}
+
+// maxKeys bounds the keys of a configuration file.
+const maxKeys = 1 << 13

@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -106,39 +105,6 @@ func ReadOptional(read func(name string) ([]byte, error), name string) ([]byte, 
 	return data, nil
 }
 
-// orderedObject decodes a JSON object and returns its keys in the order of the file; of a key that appears twice the
-// last value counts.
-func orderedObject(data []byte) (map[string]json.RawMessage, []string, error) {
-	keys := map[string]json.RawMessage{}
-	if err := jsontype.Unmarshal(data, &keys); err != nil {
-		return nil, nil, err
-	}
-	d, order := json.NewDecoder(bytes.NewReader(data)), []string(nil)
-	if _, err := d.Token(); err != nil {
-		return nil, nil, err
-	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil, nil, err
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, nil, err
-		}
-		if name, _ := key.(string); !slices.Contains(order, name) || len(order) > maxKeys {
-			order = append(order, name)
-		}
-		if len(order) > maxKeys {
-			return nil, nil, fmt.Errorf("it has more than %d keys", maxKeys)
-		}
-	}
-	return keys, order, nil
-}
-
-// maxKeys bounds the keys of a configuration file.
-const maxKeys = 1 << 13
-
 // parseConfig reads tokenizer_config.json.
 func (c *configuration) parseConfig(keys map[string]json.RawMessage, order []string) error {
 	var f struct {
@@ -164,6 +130,9 @@ func (c *configuration) parseConfig(keys map[string]json.RawMessage, order []str
 		return err
 	}
 	if err := c.parseExtra(keys); err != nil {
+		return err
+	}
+	if err := c.parseModelSpecific(keys); err != nil {
 		return err
 	}
 	if f.Decoder == nil {
@@ -210,24 +179,12 @@ func (c *configuration) parseNamed(keys map[string]json.RawMessage, order []stri
 	return nil
 }
 
-// parseExtra reads extra_special_tokens, an object of names or a list, or else additional_special_tokens, its older
-// name.
+// parseExtra reads extra_special_tokens, an object of names or a list, or else its older additional_special_tokens.
 func (c *configuration) parseExtra(keys map[string]json.RawMessage) error {
 	extra, list := keys["extra_special_tokens"], []configToken(nil)
 	if len(extra) > 0 && extra[0] == '{' {
-		names, order, err := orderedObject(extra)
-		if err != nil {
-			return fmt.Errorf("extra_special_tokens: %w", err)
-		}
-		for _, name := range order {
-			var token configToken
-			if err := jsontype.Unmarshal(names[name], &token); err != nil {
-				return fmt.Errorf("extra_special_tokens: %s: %w", name, err)
-			}
-			if _, known := c.named[name]; !known && !slices.Contains(namedKeys(), name) {
-				c.order = append(c.order, name)
-			}
-			c.named[name] = token
+		if err := c.parseNames("extra_special_tokens", extra); err != nil {
+			return err
 		}
 	} else if len(extra) > 0 {
 		if err := jsontype.Unmarshal(extra, &list); err != nil {
@@ -244,6 +201,37 @@ func (c *configuration) parseExtra(keys map[string]json.RawMessage) error {
 	}
 	if len(c.extra) == 0 {
 		c.extra = list
+	}
+	return nil
+}
+
+// parseModelSpecific reads model_specific_special_tokens, an object of names. As in transformers 5, it counts only
+// where neither a key that ends with _token nor extra_special_tokens names a token that not every tokenizer may have.
+func (c *configuration) parseModelSpecific(keys map[string]json.RawMessage) error {
+	const key = "model_specific_special_tokens"
+	value, extra := keys[key], map[string]json.RawMessage{}
+	if len(value) == 0 || string(value) == "null" || len(c.order) > 0 ||
+		json.Unmarshal(keys["extra_special_tokens"], &extra) == nil && len(extra) > 0 {
+		return nil
+	}
+	return c.parseNames(key, value)
+}
+
+// parseNames reads an object of tokens by their names.
+func (c *configuration) parseNames(key string, object json.RawMessage) error {
+	names, order, err := orderedObject(object)
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	for _, name := range order {
+		var token configToken
+		if err := jsontype.Unmarshal(names[name], &token); err != nil {
+			return fmt.Errorf("%s: %s: %w", key, name, err)
+		}
+		if _, known := c.named[name]; !known && !slices.Contains(namedKeys(), name) {
+			c.order = append(c.order, name)
+		}
+		c.named[name] = token
 	}
 	return nil
 }

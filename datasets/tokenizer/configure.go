@@ -27,6 +27,7 @@ func (t *Tokenizer) configure(c configuration, source string) error {
 			return fmt.Errorf("%s: %w", c.addedFrom, err)
 		}
 	}
+	t.names = map[string]string{}
 	for _, key := range slices.Concat(namedKeys(), c.order) {
 		token, ok := c.named[key]
 		if !ok {
@@ -35,6 +36,7 @@ func (t *Tokenizer) configure(c configuration, source string) error {
 		if err := t.addSpecial(token); err != nil {
 			return fmt.Errorf("%s: %s: %w", configFile, key, err)
 		}
+		t.names[key] = token.Content
 		id := t.tokens.ids[token.Content]
 		switch key {
 		case "bos_token":
@@ -77,6 +79,9 @@ func (t *Tokenizer) nameDefaults(c configuration) {
 		if found, ok := t.tokens.ids[text]; ok && *id < 0 {
 			*id = found
 		}
+	}
+	if t.unk >= 0 && t.names["unk_token"] == "" {
+		t.names["unk_token"] = t.Token(t.unk)
 	}
 }
 

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 
@@ -27,6 +28,8 @@ type Tokenizer struct {
 	decode     decoder
 
 	bos, eos, pad, unk int32 // -1: the model files name no such token
+
+	names map[string]string // of the special tokens, such as pad_token: their texts
 
 	digest  []byte
 	notices []string
@@ -115,6 +118,18 @@ func (t *Tokenizer) Pad() (int32, bool) { return t.pad, t.pad >= 0 }
 
 // Unk returns the token for characters that the vocabulary cannot spell, and whether the model files name one.
 func (t *Tokenizer) Unk() (int32, bool) { return t.unk, t.unk >= 0 }
+
+// SpecialTokens returns the texts of the special tokens by their names, such as bos_token: their special_tokens_map.
+func (t *Tokenizer) SpecialTokens() map[string]string {
+	names := map[string]string{}
+	maps.Copy(names, t.names)
+	for name, id := range map[string]int32{"bos_token": t.bos, "eos_token": t.eos} {
+		if id >= 0 {
+			names[name] = t.Token(id)
+		}
+	}
+	return names
+}
 
 // Notices are sentences about keys of the model's files that ask for something else than what the tokenizer does.
 func (t *Tokenizer) Notices() []string { return t.notices }

@@ -122,7 +122,7 @@ func (c *Call) sorted(items []value.Value, key func(value.Value) value.Value, re
 		slices.Reverse(all)
 	}
 	slices.SortStableFunc(all, func(a, b keyed) int {
-		c.Meter.Step(2)
+		c.Meter.Step(8)
 		switch {
 		case value.Order(c.Meter, "<", a.key, b.key):
 			return -1

@@ -51,8 +51,8 @@ func mapItems(c *Call) value.Value {
 // mapper returns what the filter map does with each item.
 func mapper(c *Call) func(value.Value) value.Value {
 	args := c.Raw
-	if attribute, ok := args.Named.Get("attribute"); ok && len(args.Positional) == 0 {
-		def, hasDefault := args.Named.Get("default")
+	if attribute, ok := args.Named.Lookup(c.Meter, "attribute"); ok && len(args.Positional) == 0 {
+		def, hasDefault := args.Named.Lookup(c.Meter, "default")
 		extra := args.Named.Len() - 1
 		if hasDefault {
 			extra--
@@ -124,7 +124,7 @@ func unique(c *Call) value.Value {
 				if !ok {
 					return nil, false
 				}
-				if k := value.Key(key(item)); !seen[k] {
+				if k := value.Key(c.Meter, key(item)); !seen[k] {
 					c.Meter.Items(4)
 					seen[k] = true
 					return item, true

@@ -84,7 +84,7 @@ func sort(c *Call) value.Value {
 		keys = append(keys, c.key(c.Args[2], nil, caseSensitive))
 	}
 	all := func(item value.Value) value.Value {
-		k := &value.List{Items: make([]value.Value, len(keys))}
+		k := &value.List{Items: make([]value.Value, c.Meter.Items(len(keys)))}
 		for i, key := range keys {
 			k.Items[i] = key(item)
 		}

@@ -90,7 +90,7 @@ func isCallable(v value.Value) bool {
 func (c *Call) has(known func(string) bool) bool {
 	name, ok := value.Text(c.Value)
 	if !ok {
-		value.Key(c.Value) // fails for lists, as Python does
+		value.Key(c.Meter, c.Value) // fails for lists, as Python does
 		return false
 	}
 	return known(name)

@@ -134,7 +134,7 @@ func truncate(c *Call) value.Value {
 
 func wordCount(c *Call) value.Value {
 	text, _ := c.text()
-	c.Meter.Read(8 * len(text))
+	c.Meter.Step(len(text) / 2)
 	n, inWord := int64(0), false
 	for _, r := range text {
 		isWord := r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r)

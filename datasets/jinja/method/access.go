@@ -54,10 +54,10 @@ func item(m *value.Meter, of, key value.Value) (value.Value, bool) {
 	case *value.Undefined:
 		of.Fail(m)
 	case *value.Dict:
-		if !isHashable(key) {
+		if !isHashable(m, key) {
 			return nil, false
 		}
-		return of.Get(key)
+		return of.Lookup(m, key)
 	case string, value.Markup:
 		text, _ := value.Text(of)
 		if n, ok := place(key); ok {
@@ -105,14 +105,19 @@ func itemAt(items []value.Value, key value.Value) (value.Value, bool) {
 	return items[n], true
 }
 
-func isHashable(v value.Value) bool {
+func isHashable(m *value.Meter, v value.Value) bool {
 	switch v := v.(type) {
 	case *value.List, *value.Dict:
 		return false
 	case *value.View:
 		return v.Kind == "values"
 	case *value.Tuple:
-		return !slices.ContainsFunc(v.Items, func(item value.Value) bool { return !isHashable(item) })
+		m.Descend()
+		defer m.Ascend()
+		return !slices.ContainsFunc(v.Items, func(item value.Value) bool {
+			m.Step(1)
+			return !isHashable(m, item)
+		})
 	}
 	return true
 }

@@ -58,8 +58,8 @@ var dictMethods = map[string]method[*value.Dict]{
 	}},
 }
 
-func dictGet(_ *value.Meter, d *value.Dict, args []value.Value) value.Value {
-	if v, ok := d.Get(args[0]); ok {
+func dictGet(m *value.Meter, d *value.Dict, args []value.Value) value.Value {
+	if v, ok := d.Lookup(m, args[0]); ok {
 		return v
 	}
 	return args[1]
@@ -75,7 +75,7 @@ func fromKeys(m *value.Meter, _ *value.Dict, args []value.Value) value.Value {
 	d := &value.Dict{}
 	for _, key := range value.Collect(m, args[0]) {
 		m.Items(2)
-		d.Set(key, args[1])
+		d.Store(m, key, args[1])
 	}
 	return d
 }

@@ -28,15 +28,17 @@ func within(m *value.Meter, text string, start, end value.Value) (part string, b
 }
 
 // search returns the method that finds a text.
-func search(result func(r receiver, at int64, sub string) value.Value, find func(text, sub string) int) textMethod {
+func search(
+	result func(r receiver, at int64, sub string) value.Value, find func(m *value.Meter, text, sub string) int,
+) textMethod {
 	return textMethod{
 		params: searchParams,
 		body: func(m *value.Meter, r receiver, args []value.Value) value.Value {
 			sub := textOf(m, args[0])
 			part, before, ok := within(m, r.text, args[1], args[2])
-			m.Read(len(part))
 			at := int64(-1)
-			if i := find(part, sub); ok && i >= 0 {
+			if i := find(m, part, sub); ok && i >= 0 {
+				m.Read(8 * i)
 				at = before + int64(utf8.RuneCountInString(part[:i]))
 			}
 			return result(r, at, sub)
@@ -55,11 +57,10 @@ func found(_ receiver, at int64, _ string) value.Value {
 func count(m *value.Meter, r receiver, args []value.Value) value.Value {
 	sub := textOf(m, args[0])
 	part, _, ok := within(m, r.text, args[1], args[2])
-	m.Read(len(part))
 	if !ok {
 		return int64(0)
 	}
-	return int64(strings.Count(part, sub))
+	return int64(value.Count(m, part, sub))
 }
 
 // hasAffix returns the method startswith or endswith; several affixes come as a tuple.
@@ -95,8 +96,7 @@ func replace(m *value.Meter, r receiver, args []value.Value) value.Value {
 
 // Replace is str.replace; a negative count means all.
 func Replace(m *value.Meter, text, from, to string, count int64) string {
-	m.Read(len(text))
-	n := int64(strings.Count(text, from))
+	n := int64(value.Count(m, text, from))
 	if count >= 0 {
 		n = min(n, count)
 	}

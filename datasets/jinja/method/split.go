@@ -35,7 +35,7 @@ func split(m *value.Meter, r receiver, args []value.Value) value.Value {
 	most := value.Index(m, args[1])
 	m.Read(len(r.text))
 	if given {
-		n := strings.Count(r.text, sep)
+		n := value.Count(m, r.text, sep)
 		if most >= 0 {
 			n = int(min(int64(n), most))
 		}
@@ -125,7 +125,7 @@ func rpartition(m *value.Meter, r receiver, args []value.Value) value.Value {
 	sep, _ := separator(m, textOf(m, args[0]))
 	m.Read(len(r.text))
 	before, after := "", r.text
-	if at := strings.LastIndex(r.text, sep); at >= 0 {
+	if at := value.FindLast(m, r.text, sep); at >= 0 {
 		before, after = r.text[:at], r.text[at+len(sep):]
 	} else {
 		sep = ""

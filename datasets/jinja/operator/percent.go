@@ -109,7 +109,7 @@ func (a *percentArgs) key(key string) value.Value {
 		value.RefuseUndefined(a.meter, a.all)
 		value.Fail("TypeError", "%s indices must be integers or slices, not str", value.TypeName(a.all))
 	}
-	v, ok := d.Get(key)
+	v, ok := d.Lookup(a.meter, key)
 	if !ok {
 		value.Fail("KeyError", "%s", value.Quote(a.meter, key))
 	}

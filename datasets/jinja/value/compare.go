@@ -90,7 +90,7 @@ func equalDicts(m *Meter, a, b *Dict) bool {
 	m.Descend()
 	defer m.Ascend()
 	for key, v := range a.All() {
-		other, ok := b.Get(key)
+		other, ok := b.Lookup(m, key)
 		if !ok || !same(m, v, other) {
 			return false
 		}
@@ -123,14 +123,13 @@ func Contains(m *Meter, v, item Value) bool {
 		if !ok {
 			failType("'in <string>' requires string as left operand, not %s", TypeName(item))
 		}
-		m.Read(len(text))
-		return strings.Contains(text, part)
+		return Find(m, text, part) >= 0
 	case *Dict:
-		_, ok := v.Get(item)
+		_, ok := v.Lookup(m, item)
 		return ok
 	case *View:
 		if v.Kind == "keys" {
-			_, ok := v.Dict.Get(item)
+			_, ok := v.Dict.Lookup(m, item)
 			return ok
 		}
 		if v.Kind == "items" {
@@ -138,7 +137,7 @@ func Contains(m *Meter, v, item Value) bool {
 			if !ok || len(pair.Items) != 2 {
 				return false
 			}
-			have, ok := v.Dict.Get(pair.Items[0])
+			have, ok := v.Dict.Lookup(m, pair.Items[0])
 			return ok && same(m, have, pair.Items[1])
 		}
 	}

@@ -163,6 +163,9 @@ func (m *Matcher) Split(
 			}
 			end = stripped
 		}
+		if start >= end {
+			continue // all of it is white space that belongs to the match before
+		}
 		if done < start {
 			plain(text[done:start], done)
 		}

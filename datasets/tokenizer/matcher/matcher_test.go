@@ -45,3 +45,27 @@ func TestMatcherDefinition(t *testing.T) {
 		}
 	}
 }
+
+// TestMatcherSpace checks added tokens of white space against what the original library gives.
+func TestMatcherSpace(t *testing.T) {
+	for _, c := range []struct {
+		lstrip, rstrip bool
+		text, want     string
+	}{
+		{false, false, "é  ", "é[ ][ ]"}, {false, true, "é  ", "é[ ][ ]"}, {true, false, "é  ", "é[ ][ ]"},
+		{true, true, "é  ", "é[ ]"}, {true, true, "é   é", "é[ ]é"}, {true, true, "   ", "[ ]"},
+		{true, true, " é  é ", "[ ]é[ ]é[ ]"},
+	} {
+		var m Matcher
+		if err := m.Add(" ", Token{Content: " ", LStrip: c.lstrip, RStrip: c.rstrip}); err != nil {
+			t.Fatal(err)
+		}
+		m.Link()
+		got := ""
+		m.Split(c.text, func(Token) bool { return false }, func(plain string, _ int) { got += plain },
+			func(int32) { got += "[ ]" })
+		if got != c.want {
+			t.Errorf("lstrip %v, rstrip %v: %q gives %q, want %q", c.lstrip, c.rstrip, c.text, got, c.want)
+		}
+	}
+}
