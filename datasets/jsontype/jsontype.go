@@ -1,4 +1,5 @@
-// Package jsontype says in plain words which value of a JSON file is of the wrong type.
+// Package jsontype decodes JSON: its errors say in plain words which value is of the wrong type, and it keeps the order of
+// an object's keys.
 package jsontype
 
 import (

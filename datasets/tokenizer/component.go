@@ -5,13 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
 
 // maxNesting bounds how deep Sequence components nest; real files nest once.
 const maxNesting = 8
+
+// maxKeys bounds the keys of a configuration file.
+const maxKeys = 1 << 13
 
 // maxMembers bounds the members of a Sequence; real files have at most some ten.
 const maxMembers = 64
@@ -65,36 +67,3 @@ func checkGrowth(growth float64) error {
 	}
 	return nil
 }
-
-// orderedObject decodes a JSON object and returns its keys in the order of the file; of a key that appears twice the
-// last value counts.
-func orderedObject(data []byte) (map[string]json.RawMessage, []string, error) {
-	keys := map[string]json.RawMessage{}
-	if err := jsontype.Unmarshal(data, &keys); err != nil {
-		return nil, nil, err
-	}
-	d, order := json.NewDecoder(bytes.NewReader(data)), []string(nil)
-	if _, err := d.Token(); err != nil {
-		return nil, nil, err
-	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil, nil, err
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, nil, err
-		}
-		if name, _ := key.(string); !slices.Contains(order, name) || len(order) > maxKeys {
-			order = append(order, name)
-		}
-		if len(order) > maxKeys {
-			return nil, nil, fmt.Errorf("it has more than %d keys", maxKeys)
-		}
-	}
-	return keys, order, nil
-}
-
-// maxKeys bounds the keys of a configuration file.
-const maxKeys = 1 << 13

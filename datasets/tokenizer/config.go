@@ -82,7 +82,7 @@ func readConfig(read func(name string) ([]byte, error)) (configuration, error) {
 		if data == nil {
 			continue
 		}
-		keys, order, err := orderedObject(data)
+		keys, order, err := jsontype.OrderedObject(data, maxKeys)
 		if err == nil {
 			err = file.parse(keys, order)
 		}
@@ -219,7 +219,7 @@ func (c *configuration) parseModelSpecific(keys map[string]json.RawMessage) erro
 
 // parseNames reads an object of tokens by their names.
 func (c *configuration) parseNames(key string, object json.RawMessage) error {
-	names, order, err := orderedObject(object)
+	names, order, err := jsontype.OrderedObject(object, maxKeys)
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
