@@ -1,5 +1,5 @@
-// Package jsontype decodes JSON: its errors say in plain words which value is of the wrong type, and it keeps the order of
-// an object's keys.
+// Package jsontype decodes JSON: its errors say in plain words which value is of the wrong type, and it keeps the order
+// of an object's keys.
 package jsontype
 
 import (
