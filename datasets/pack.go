@@ -15,7 +15,7 @@ type tokenized struct {
 	id         string
 	ids        []int32
 	characters int      // of its text; only the original format sets it
-	refused    *refusal // by the chat template; nil for a document that is not
+	refused    *refusal // by the chat template; nil for a document that it renders
 }
 
 // packDocuments packs documents, in their order, into rows of at most maxLength tokens (0: no limit). Each goes into

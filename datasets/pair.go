@@ -15,7 +15,7 @@ import (
 // The clean format leaves a pair as it is when its longer row fits MaxLength. Otherwise its prompt is cut to
 // MaxPromptLength on TruncationSide, but keeps BOS. If a response still does not fit, the pair is dropped, since an
 // answer without its end teaches the model not to end. Pairs with an empty prompt, an empty response or two
-// identical responses are dropped too, and so are rows that the chat template refuses, unless they are too many.
+// identical responses are dropped too, and so are rows that the chat template refuses. Too many of these are an error.
 //
 // The original format (Original) drops nothing: a prompt that is too long loses BOS with its left side, and then the
 // response loses its end.
@@ -72,7 +72,7 @@ func DropUnlabelledRows(rows []Preference) (labelled []Preference, drops Drops) 
 // pairOutcome is what becomes of a preference.
 type pairOutcome struct {
 	pair    batch.Pair
-	refused *refusal // by the chat template; nil for a pair that is not
+	refused *refusal // by the chat template; nil for a pair that it renders
 	dropped string   // the reason; "" for a pair that is used
 	cut     bool     // the prompt or a response lost tokens
 }

@@ -19,15 +19,15 @@ type refusals struct {
 	first *refusal
 }
 
-// add adds a row.
+// add adds the row with an id.
 func (r *refusals) add(id string, err *refusal) {
 	if r.ids = append(r.ids, id); r.first == nil {
 		r.first = err
 	}
 }
 
-// drop adds the rows to the drops of a set of so many rows. If the template refuses all rows, or too many, that is an
-// error: another template than the one that the rows were written for is more likely than so many mistakes.
+// drop adds the refused rows to the drops of a set, which has the given number of rows. It is an error if the template
+// refuses all of them, or too many: the rows were then probably written for another template.
 func (r *refusals) drop(drops *Drops, rows int) error {
 	n := len(r.ids)
 	switch {

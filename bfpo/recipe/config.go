@@ -52,7 +52,7 @@ type Config struct {
 	MaxSeqLength    int    `yaml:"max_seq_length"` // tokens of a supervised row; 0: the model's limit, at most 1024
 	Packing         bool   `yaml:"packing"`
 	TextField       string `yaml:"dataset_text_field"` // sft: the column of texts; "": the layout of a row decides
-	BadRows         string `yaml:"bad_rows"`           // what becomes of malformed and unrendered rows: drop, refuse
+	BadRows         string `yaml:"bad_rows"`           // malformed rows, rows that the template refuses: drop, refuse
 	Unlabelled      string `yaml:"unlabelled"`         // rows without safety labels: "" (warn), safe or drop
 
 	// Objective
@@ -188,7 +188,8 @@ func Default() Config {
 // default.
 func (c Config) Origin(key string) string { return c.origins[key] }
 
-// RefusesBadRows reports whether a malformed row is an error instead of being dropped.
+// RefusesBadRows reports whether a row that is malformed, or that the chat template refuses, is an error. Otherwise it
+// is dropped and counted.
 func (c Config) RefusesBadRows() bool { return c.BadRows == "refuse" }
 
 // TextColumn returns the column of texts that a supervised stage trains on, or "" where the layout of the rows decides.

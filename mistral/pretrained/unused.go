@@ -7,8 +7,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// unusedTensors lists those of the names that are of no tensor of the network. Buffers that are computed anew are left
-// out.
+// unusedTensors lists the names of tensors that the network does not have. Buffers that it computes anew are left out.
 func unusedTensors(c config.Config, names []string) []string {
 	known := map[string]bool{config.LMHead: true} // a tied model may store a copy of the embedding
 	for _, spec := range c.Tensors() {

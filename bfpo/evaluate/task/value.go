@@ -65,7 +65,7 @@ func jsonText(v any) string {
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		return "that JSON cannot write" // such as one with NaN in a list
+		return "with a number that JSON cannot write" // such as NaN in a list
 	}
 	text := []rune(strings.TrimSuffix(out.String(), "\n"))
 	if len(text) > longestValue {
