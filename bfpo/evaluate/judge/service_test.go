@@ -22,10 +22,9 @@ const testKey = "sk-secret-of-the-test"
 // meets FAULT at its first N tries and then gets the reply "word".
 type faultyServer struct {
 	*httptest.Server
-	mu     sync.Mutex
+	mu     sync.Mutex     // a request that the judge gave up may still be read
 	asked  map[string]int // number of tries, by answer
 	keys   map[string]bool
-	bodies []map[string]any
 	closed chan struct{}
 }
 
@@ -53,7 +52,6 @@ func (f *faultyServer) answer(w http.ResponseWriter, r *http.Request) {
 	f.asked[content]++
 	n := f.asked[content]
 	f.keys[r.Header.Get("Authorization")] = true
-	f.bodies = append(f.bodies, body)
 	f.mu.Unlock()
 	if n > tries {
 		fault = "none"
@@ -107,10 +105,17 @@ func (f *faultyServer) reply(w http.ResponseWriter, r *http.Request, fault, word
 	}
 }
 
+// record returns how often the server was asked about each answer so far, and the keys that came with the requests.
+func (f *faultyServer) record() (asked map[string]int, keys map[string]bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.asked), maps.Clone(f.keys)
+}
+
 // impatient returns a judge behind the server that waits only briefly.
 func (f *faultyServer) impatient(t *testing.T, cache string) *Service {
 	t.Helper()
-	address := f.URL + "#model=m&parallel=8&timeout=300ms"
+	address := f.URL + "#model=m&parallel=8&timeout=600ms"
 	s, err := NewOpenAI(context.Background(), OpenAIOptions{Address: address, Key: testKey, Cache: cache})
 	if err != nil {
 		t.Fatal(err)
@@ -123,8 +128,8 @@ func (f *faultyServer) impatient(t *testing.T, cache string) *Service {
 // replies.
 func faultyAnswers() (answers []Answer, wants []string) {
 	for fault, want := range map[string]string{
-		"hang":    "tried 4 times: no answer within 300ms",
-		"slow":    "tried 4 times: no answer within 300ms",
+		"hang":    "tried 4 times: no answer within 600ms",
+		"slow":    "tried 4 times: no answer within 600ms",
 		"endless": "the answer is longer than",
 		"429":     "tried 4 times: the service answers 429",
 		"500":     "tried 4 times: the service answers 500",
@@ -187,18 +192,18 @@ func TestServiceFaults(t *testing.T) {
 	for answer, want := range map[string]int{
 		"429 0 yes": 1, "500 2 Yes.": 3, "hang 99 yes": 4, "words 99 yes": 3, "400 99 yes": 1,
 	} {
-		if f.asked[answer] != want {
-			t.Errorf("%s: asked %d times, want %d", answer, f.asked[answer], want)
+		if n := f.Asked(answer); n != want {
+			t.Errorf("%s: asked %d times, want %d", answer, n, want)
 		}
 	}
-	if !maps.Equal(f.keys, map[string]bool{"Bearer " + testKey: true}) {
-		t.Errorf("keys %v", f.keys)
+	before, keys := f.record()
+	if !maps.Equal(keys, map[string]bool{"Bearer " + testKey: true}) {
+		t.Errorf("keys %v", keys)
 	}
 	// The replies are stored; a question that met a fault is asked again.
-	before := maps.Clone(f.asked)
 	for i, v := range rateAll(t, f.impatient(t, cache), answers) {
 		answered := verdicts[i].Judged || strings.HasPrefix(answers[i].Answer, "words")
-		again := f.asked[answers[i].Answer] > before[answers[i].Answer]
+		again := f.Asked(answers[i].Answer) > before[answers[i].Answer]
 		if answered == again || answered && v != verdicts[i] {
 			t.Errorf("%s: asked again: %t; %+v, before %+v", answers[i].Answer, again, v, verdicts[i])
 		}
@@ -209,8 +214,8 @@ func TestServiceFaults(t *testing.T) {
 	for _, readings := range []int{1, 2, 3, 3} {
 		s := f.impatient(t, cache)
 		s.limits.readings = readings
-		if v := rateAll(t, s, words)[0]; v.Judged || f.asked[words[0].Answer] != readings {
-			t.Errorf("after %d readings: %+v, asked %d times", readings, v, f.asked[words[0].Answer])
+		if v := rateAll(t, s, words)[0]; v.Judged || f.Asked(words[0].Answer) != readings {
+			t.Errorf("after %d readings: %+v, asked %d times", readings, v, f.Asked(words[0].Answer))
 		}
 	}
 }
