@@ -74,7 +74,7 @@ func (f *faultyServer) reply(w http.ResponseWriter, r *http.Request, fault, word
 		}
 	case "endless":
 		for r.Context().Err() == nil {
-			if _, err := fmt.Fprint(w, strings.Repeat("yes ", 1<<14)); err != nil {
+			if _, err := fmt.Fprint(w, strings.Repeat("yes ", 1<<18)); err != nil {
 				return
 			}
 		}
@@ -115,7 +115,7 @@ func (f *faultyServer) record() (asked map[string]int, keys map[string]bool) {
 // impatient returns a judge behind the server that waits only briefly.
 func (f *faultyServer) impatient(t *testing.T, cache string) *Service {
 	t.Helper()
-	address := f.URL + "#model=m&parallel=8&timeout=600ms"
+	address := f.URL + "#model=m&parallel=8&timeout=1s"
 	s, err := NewOpenAI(context.Background(), OpenAIOptions{Address: address, Key: testKey, Cache: cache})
 	if err != nil {
 		t.Fatal(err)
@@ -128,8 +128,8 @@ func (f *faultyServer) impatient(t *testing.T, cache string) *Service {
 // replies.
 func faultyAnswers() (answers []Answer, wants []string) {
 	for fault, want := range map[string]string{
-		"hang":    "tried 4 times: no answer within 600ms",
-		"slow":    "tried 4 times: no answer within 600ms",
+		"hang":    "tried 4 times: no answer within 1s",
+		"slow":    "tried 4 times: no answer within 1s",
 		"endless": "the answer is longer than",
 		"429":     "tried 4 times: the service answers 429",
 		"500":     "tried 4 times: the service answers 500",
