@@ -36,11 +36,11 @@ func (s *sampler) next(logits []float32) (int32, error) {
 			best = i
 		}
 		if math.IsNaN(float64(l)) {
-			return 0, fmt.Errorf("the logit of token %d is NaN: the weights have diverged", i)
+			return 0, fmt.Errorf("the logit of token %d is NaN: %w", i, ErrNotFinite)
 		}
 	}
 	if math.IsInf(float64(logits[best]), 0) {
-		return 0, fmt.Errorf("the logit of token %d is %g: the weights have diverged", best, logits[best])
+		return 0, fmt.Errorf("the logit of token %d is %g: %w", best, logits[best], ErrNotFinite)
 	}
 	if s.temperature == 0 {
 		return int32(best), nil

@@ -15,6 +15,9 @@ import (
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
+// ErrNotFinite is wrapped by errors about logits and log-probabilities that are NaN or infinite.
+var ErrNotFinite = errors.New("the weights are not finite, or have diverged")
+
 // Score is the log-probability of a response given its prompt.
 type Score struct {
 	LogProb       float64   // log-probability of the response in nats: the sum of TokenLogProbs in float64
@@ -89,8 +92,8 @@ func (s *Scorer) Score(ctx context.Context, sequences []Sequence) ([]Score, erro
 		for i, logp := range scores[row].TokenLogProbs {
 			scores[row].LogProb += float64(logp)
 			if math.IsNaN(float64(logp)) || math.IsInf(float64(logp), 0) {
-				return nil, fmt.Errorf("score: row %d: the log-probability of token %d of the response is %v: "+
-					"the weights are not finite or have diverged", row, i, logp)
+				return nil, fmt.Errorf("score: row %d: the log-probability of token %d of the response is %v: %w",
+					row, i, logp, ErrNotFinite)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package mistral
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -119,7 +118,7 @@ func (w *worker) sampleToken(s *slot, logits []float32) (live bool, err error) {
 // appendToken appends a token to a row and to its completion. It returns false if the token ends the row.
 func (w *worker) appendToken(s *slot, id int32) (live bool, err error) {
 	if id < 0 {
-		return false, errors.New("the logits are not finite: the weights have diverged")
+		return false, fmt.Errorf("the logits are not finite: %w", ErrNotFinite)
 	}
 	s.text = append(s.text, id)
 	w.mu.Lock()

@@ -20,6 +20,9 @@ func GenerateAnswers(ctx context.Context, rt models.Runtime, c recipe.Config, pr
 		return nil, err
 	}
 	defer checkpoint.Close()
+	if notice := checkpoint.GenerationNotice(); notice != "" {
+		rt.Log().Warn(notice)
+	}
 	tokenizer, err := models.NewChatTokenizer(ctx, checkpoint, c)
 	if err != nil {
 		return nil, err

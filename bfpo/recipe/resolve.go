@@ -171,7 +171,10 @@ func (c *Config) refuseInert(e entry) error {
 	allowed := harmlessValues(e.key, c.TextFormat)
 	advice := insteadOf[e.key]
 	if advice == "" && len(allowed) > 0 && !slices.Contains(allowed, "false") && !slices.Contains(allowed, "0") {
-		advice = fmt.Sprintf("text_format: %s has %s: %s", c.TextFormat, e.key, usage.OneOf(allowed))
+		advice = fmt.Sprintf("bfpo does what %s: %s asks for", e.key, usage.OneOf(allowed))
+		if _, differs := seedValues[e.key]; differs {
+			advice = fmt.Sprintf("text_format: %s has %s: %s", c.TextFormat, e.key, usage.OneOf(allowed))
+		}
 	}
 	if advice != "" {
 		advice = ": " + advice

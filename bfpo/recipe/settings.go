@@ -23,6 +23,21 @@ func freeKeys() []string {
 		"platform", "mesh", "gradient_checkpointing", "precompute_ref_log_probs"}
 }
 
+// sourceKeys lists the keys that only say where the model and the rows are. A run whose model and rows are compared by
+// their content may find them elsewhere.
+func sourceKeys() []string {
+	return []string{"model_name_or_path", "dataset_mixer", "buffer_dataset_mixer", "eval_dataset_mixer"}
+}
+
+// WithoutSources returns settings without the keys that only say where the model and the rows are.
+func WithoutSources(settings map[string]string) map[string]string {
+	rest := maps.Clone(settings)
+	for _, key := range sourceKeys() {
+		delete(rest, key)
+	}
+	return rest
+}
+
 // batchKeys lists the keys whose product is the number of rows in a step.
 func batchKeys() []string {
 	return []string{"per_device_train_batch_size", "devices", "gradient_accumulation_steps"}
@@ -88,12 +103,16 @@ type InterruptedRun struct {
 	Step                 int               // optimizer steps done
 	MainRows, BufferRows int               // rows of the sets that it was trained on
 	Settings             map[string]string // its Config.Settings
+	SameContent          bool              // the content of its model and rows was compared, and is the same
 }
 
 // CheckResume refuses to resume a run with settings or data that would make it a different run. mainRows and
 // bufferRows are the rows of the sets now. The error is a *usage.Error that names the key.
 func (c Config) CheckResume(from InterruptedRun, mainRows, bufferRows int) error {
 	now := c.Settings()
+	if from.SameContent {
+		now = WithoutSources(now)
+	}
 	for _, key := range slices.Sorted(maps.Keys(now)) {
 		was, known := from.Settings[key]
 		if known && was != now[key] && !slices.Contains(batchKeys(), key) {

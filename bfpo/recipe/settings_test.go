@@ -40,6 +40,15 @@ func TestCheckResume(t *testing.T) {
 			t.Errorf("%v: got %v, want %q", test.sets, err, test.want)
 		}
 	}
+	// Data that was moved has the same content at another path.
+	moved := state
+	moved.SameContent = true
+	if err := load("dataset_mixer={e/b: 0.5, c/d: 1}").CheckResume(moved, 100, 10); err != nil {
+		t.Error(err)
+	}
+	if err := load("seed=1").CheckResume(moved, 100, 10); err == nil {
+		t.Error("another seed is taken for the same run")
+	}
 	for _, rows := range [][2]int{{99, 10}, {100, 11}} {
 		err := load().CheckResume(state, rows[0], rows[1])
 		if err == nil || !strings.Contains(err.Error(), "100 rows and a buffer of 10") {

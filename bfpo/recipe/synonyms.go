@@ -28,7 +28,8 @@ var synonyms = map[string]string{
 	"n_epochs": "num_train_epochs", "n_gpu": "devices", "num_devices": "devices",
 	"num_epochs": "num_train_epochs", "num_gpus": "devices", "optimizer": "optim", "out": "output_dir",
 	"out_dir": "output_dir", "output": "output_dir", "overwrite": "overwrite_output_dir",
-	"precision": "torch_dtype", "processing_class": "model_name_or_path", "prompt_template": "chat_template",
+	"per_device_batch_size": "per_device_train_batch_size",
+	"precision":             "torch_dtype", "processing_class": "model_name_or_path", "prompt_template": "chat_template",
 	"resume": "resume_from_checkpoint", "save_dir": "output_dir", "save_every": "save_steps",
 	"scheduler": "lr_scheduler_type", "seq_len": "max_length", "sequence_len": "max_length", "steps": "max_steps",
 	"target_modules": "selected_layers", "template": "chat_template", "tokenizer": "model_name_or_path",
@@ -36,6 +37,23 @@ var synonyms = map[string]string{
 	"train_data": "dataset_mixer", "train_dataset": "dataset_mixer", "train_file": "dataset_mixer",
 	"training_steps": "max_steps", "val_data": "eval_dataset_mixer", "validation_data": "eval_dataset_mixer",
 	"validation_file": "eval_dataset_mixer", "warmup": "warmup_ratio", "wd": "weight_decay",
+}
+
+// choiceSynonyms are words of other programs for a value of a key that accepts a fixed list of words.
+var choiceSynonyms = map[string]map[string]string{
+	"loss_type":   {"dpo": "sigmoid", "sft": "nll", "ce": "nll", "cross_entropy": "nll"},
+	"platform":    {"gpu": "cuda", "nvidia": "cuda", "xla": "auto"},
+	"optim":       {"adam": "adamw_torch", "adamw": "adamw_torch"},
+	"torch_dtype": {"bf16": "bfloat16", "fp32": "float32", "float": "float32", "f32": "float32"},
+}
+
+// suggestChoice is suggestKey for a value of a key that accepts a fixed list of words.
+func suggestChoice(key, value string, known []string) string {
+	value = strings.ToLower(value)
+	if to, ok := choiceSynonyms[key][value]; ok {
+		return fmt.Sprintf("; did you mean %s?", to)
+	}
+	return usage.DidYouMean(value, known)
 }
 
 // suggestKey returns the end of an error message about an unknown key: a suggestion, or "" where no key is near.

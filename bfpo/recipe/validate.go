@@ -99,7 +99,7 @@ func (c Config) checkChoices() (problems []error) {
 		{"text_format", []string{"clean", "seed"}, nil},
 		{"loss_type", []string{"", "bfpo", "sigmoid", "ipo", "nll"}, []string{"hinge", "kto_pair", "robust",
 			"exo_pair", "nca_pair", "bco_pair", "sppo_hard", "aot", "aot_pair", "aot_unpaired", "apo_zero", "apo_down",
-			"discopop", "sft", "sigmoid_norm", "dft", "chunked_nll"}},
+			"discopop", "sigmoid_norm", "dft", "chunked_nll"}},
 		{"bad_rows", []string{"drop", "refuse"}, nil},
 		{"unlabelled", []string{"", "safe", "drop"}, nil},
 		{"optim", []string{"adamw_torch", "adamw_torch_fused", "adamw_torch_xla", "adamw_apex_fused"}, []string{"adamw_hf",
@@ -122,14 +122,14 @@ func (c Config) checkChoices() (problems []error) {
 		case !slices.Contains(choice.supported, value):
 			problems = append(problems, c.UsageErrorf(choice.key, "%s is unknown; want %s%s",
 				usage.Quote(value), usage.OneOf(dropEmpty(choice.supported)),
-				usage.DidYouMean(strings.ToLower(value), slices.Concat(choice.supported, choice.unsupported))))
+				suggestChoice(choice.key, value, slices.Concat(choice.supported, choice.unsupported))))
 		}
 	}
 	platforms := []string{"auto", "cpu", "cuda", "go"}
 	if !slices.Contains(platforms, c.Platform) && !LooksLikePath(c.Platform) {
 		suggestion := ""
-		if len(c.Platform) > len("cpu") { // tpu and gpu are near cpu, but nobody who writes them means it
-			suggestion = usage.DidYouMean(strings.ToLower(c.Platform), []string{"cuda", "auto", "cpu"})
+		if c.Platform != "tpu" { // which is near cpu, but nobody who writes it means that
+			suggestion = suggestChoice("platform", c.Platform, []string{"cuda", "auto", "cpu"})
 		}
 		problems = append(problems, c.UsageErrorf("platform", "%q is unknown; want %s or the path of a plugin%s",
 			c.Platform, usage.OneOf(platforms), suggestion))

@@ -160,12 +160,18 @@ func describeDifference(d checkpoint.Difference, was, now *checkpoint.Identity, 
 	return fmt.Sprintf("it was made with other data: the rows of the %s set differ %s", d.Name, between)
 }
 
-// orNone shortens a digest for a message.
-func orNone(digest string) string {
-	if digest == "" {
+// orNone returns a value for a message: "none" for no value, and the first 12 digits of a digest.
+func orNone(value string) string {
+	if value == "" {
 		return "none"
 	}
-	return digest
+	words := strings.Fields(value)
+	for i, word := range words {
+		if _, err := hex.DecodeString(word); err == nil && len(word) >= 32 {
+			words[i] = word[:12]
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // logNames lists the files of a run that a resumed run appends to.

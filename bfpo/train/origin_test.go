@@ -24,10 +24,23 @@ type origin struct {
 	dir, model, rows, out string
 }
 
+func originIn(dir string) origin {
+	return origin{dir, filepath.Join(dir, "model"), filepath.Join(dir, "train.jsonl"), filepath.Join(dir, "out")}
+}
+
+// move moves everything to another folder.
+func (o origin) move(t *testing.T) origin {
+	t.Helper()
+	to := originIn(filepath.Join(t.TempDir(), "after"))
+	if err := os.Rename(o.dir, to.dir); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
 func newOrigin(t *testing.T) origin {
 	t.Helper()
-	dir := t.TempDir()
-	o := origin{dir, filepath.Join(dir, "model"), filepath.Join(dir, "train.jsonl"), filepath.Join(dir, "out")}
+	o := originIn(filepath.Join(t.TempDir(), "before"))
 	tiny, err := pretrained.Open(pretrained.Tiny)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +88,7 @@ func writeText(t *testing.T, path, text string) {
 }
 
 // A run is not continued on another model, tokenizer, template or data than it was begun with. The error names what
-// differs. With everything as it was, it is.
+// differs. With everything as it was, in the same folder or another, it is.
 func TestResumeRefusesAnotherOrigin(t *testing.T) {
 	o := newOrigin(t)
 	resume := []string{"resume_from_checkpoint=true"}
@@ -116,7 +129,7 @@ func TestResumeRefusesAnotherOrigin(t *testing.T) {
 		}
 		writeText(t, test.file, string(whole))
 	}
-	if _, out, err := o.train(t, resume); err != nil || !strings.Contains(out, "continuing after step 1") {
+	if _, out, err := o.move(t).train(t, resume); err != nil || !strings.Contains(out, "continuing after step 1") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -150,6 +163,11 @@ func TestCheckFinished(t *testing.T) {
 			}
 		}
 		writeText(t, path, string(whole))
+	}
+	o = o.move(t)
+	c.Model, c.DatasetMixer[0].Name = o.model, o.rows
+	if err := check(c); err != nil {
+		t.Errorf("moved to another folder: %v", err)
 	}
 	c.LearningRate *= 2
 	if err := check(c); err == nil || !strings.Contains(err.Error(), "learning_rate: 0.001") {

@@ -57,6 +57,8 @@ func restore(s *Stage, from *checkpoint.Checkpoint, run string) (*checkpoint.Bes
 		MainRows:   saved.MainRows,
 		BufferRows: saved.BufferRows,
 		Settings:   saved.Settings,
+		SameContent: saved.Identity != nil &&
+			len(differences(saved.Identity, s.made, s.Inputs.Checkpoint, saved.Best != nil)) == 0,
 	}
 	if err := s.Config.CheckResume(progress, now.MainRows, now.BufferRows); err != nil {
 		return nil, err

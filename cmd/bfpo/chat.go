@@ -165,6 +165,7 @@ func (c *conversation) join(ctx context.Context, model string) error {
 	if err != nil {
 		return err
 	}
+	o.noteGeneration(m)
 	generator := mistral.NewGenerator(m.Device, m.Config, m.Base, nil, m.config.ComputeDType(m.Device.FastBF16()))
 	s := &speaker{name: m.config.Model, loaded: m, generator: generator}
 	if len(c.speakers) > 1 {

@@ -89,9 +89,25 @@ func (o *options) parse(args []string) error {
 	case err != nil:
 		return err
 	case len(others) > 0:
-		return usage.Errorf("unexpected argument %q: a flag is written -name=value; see %s -h", others[0], o.set.Name())
+		return usage.Errorf("unexpected argument %q: a flag is written -name=value%s; see %s -h", others[0],
+			o.flagFor(others[0]), o.set.Name())
 	}
 	return o.setUp()
+}
+
+// flagFor suggests the flag that takes an argument that stands alone, such as a recipe's file.
+func (o *options) flagFor(argument string) string {
+	name := ""
+	switch ext := strings.ToLower(filepath.Ext(argument)); {
+	case ext == ".yaml", ext == ".yml":
+		name = "config"
+	case ext == ".gguf", recipe.PathExists(filepath.Join(argument, "config.json")):
+		name = "model"
+	}
+	if name == "" || o.set.Lookup(name) == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean -%s=%s?)", name, argument)
 }
 
 // parseFlags reads the flags and returns the other arguments, wherever they stand.

@@ -70,6 +70,7 @@ func runGenerate(ctx context.Context, o *options, args []string) error {
 		return err
 	}
 	defer m.close()
+	o.noteGeneration(m)
 	g := mistral.NewGenerator(m.Device, m.Config, m.Base, nil, m.config.ComputeDType(m.Device.FastBF16()))
 	defer g.Close()
 	if *prompt != "" {
@@ -79,7 +80,7 @@ func runGenerate(ctx context.Context, o *options, args []string) error {
 		}
 		out, err := a.answer(ctx, g, m, [][]int32{ids})
 		if err != nil {
-			return err
+			return m.explain(err)
 		}
 		_, err = fmt.Fprintln(o.std.out, out[0].Text)
 		return err
@@ -90,7 +91,7 @@ func runGenerate(ctx context.Context, o *options, args []string) error {
 	}
 	lines, err := a.answer(ctx, g, m, prompts)
 	if err != nil {
-		return err
+		return m.explain(err)
 	}
 	for _, line := range lines {
 		if err := writeLine(o.std.out, line); err != nil {

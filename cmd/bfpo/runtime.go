@@ -139,6 +139,25 @@ type loaded struct {
 	language models.ChatTokenizer
 	config   recipe.Config
 	close    func()
+
+	stored *pretrained.Model
+}
+
+// explain names the tensor behind an error about logits that are not finite, if the stored model has such weights.
+func (m loaded) explain(err error) error {
+	if errors.Is(err, mistral.ErrNotFinite) {
+		if found := m.stored.CheckFinite(); found != nil {
+			return found
+		}
+	}
+	return err
+}
+
+// noteGeneration says what of the model's settings for generation is not read.
+func (o *options) noteGeneration(m loaded) {
+	if notice := m.stored.GenerationNotice(); notice != "" {
+		o.log().Warn(notice)
+	}
 }
 
 // load opens the device and loads the model of the recipe there.
@@ -160,9 +179,10 @@ func (o *options) load(ctx context.Context) (loaded, error) {
 		done()
 		return loaded{}, errors.Join(err, checkpoint.Close())
 	}
-	return loaded{rt, model, language, c, func() {
+	closeAll := func() {
 		model.Close()
 		checkpoint.Close()
 		done()
-	}}, nil
+	}
+	return loaded{rt, model, language, c, closeAll, checkpoint}, nil
 }

@@ -56,7 +56,7 @@ func runScore(ctx context.Context, o *options, args []string) error {
 	defer scorer.Close()
 	scores, err := scorer.Score(ctx, sequences)
 	if err != nil {
-		return err
+		return m.explain(err)
 	}
 	for _, s := range scores {
 		if err := writeLine(o.std.out, scoreLine{s.LogProb, s.Tokens, s.Greedy}); err != nil {

@@ -36,6 +36,9 @@ func parseTokenizer(data []byte) (*Tokenizer, error) {
 	if err := decodeStrict(data, &f); err != nil {
 		return nil, err
 	}
+	if f.Version != "" && f.Version != "1.0" {
+		return nil, fmt.Errorf("version: %q is unknown; want \"1.0\"", f.Version)
+	}
 	return newTokenizer(f, nil)
 }
 

@@ -199,8 +199,8 @@ func (d *Device) Describe() string {
 // Plugin returns the path of the PJRT plugin; it is empty on the Go backend.
 func (d *Device) Plugin() string { return d.plugin }
 
-// Kernels describes the kernels that programs on the host's processor call and the instructions that these use, for
-// people. It is empty where programs call none: on GPUs, the Go backend, and processors without AVX-512 and bfloat16.
+// Kernels describes the kernels that programs on the host's processor call and the instructions that these use, or why
+// they call none, for people. It is empty on GPUs and the Go backend.
 func (d *Device) Kernels() string {
 	if d.client == nil {
 		return ""

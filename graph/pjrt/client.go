@@ -49,10 +49,16 @@ type Client struct {
 	silent   bool                // a problem with compiled programs has been logged
 }
 
-// Kernels describes the kernels that programs of this client call, for people; it is empty if there are none.
+// Kernels describes the kernels that programs of this client call, or why they call none, for people; it is empty for
+// GPUs.
 func (c *Client) Kernels() string {
-	if len(c.kernels) == 0 {
+	switch {
+	case !c.cpu:
 		return ""
+	case !kernels.Available():
+		return "none without AVX-512 and its bfloat16 instructions; bfloat16 matrices are widened to float32"
+	case len(c.kernels) == 0:
+		return "none"
 	}
 	names := slices.Sorted(maps.Keys(c.kernels))
 	return fmt.Sprintf("%s (%s; version %s)", kernels.Instructions(), strings.Join(names, ", "), kernels.Version())

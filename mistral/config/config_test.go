@@ -268,6 +268,20 @@ func parseTwice(t *testing.T, data []byte) {
 	c.Tensors()
 }
 
+func TestUnreadGeneration(t *testing.T) {
+	for text, want := range map[string][]string{
+		`{"eos_token_id": 2, "temperature": 0.6, "do_sample": true, "max_length": 4096, "use_cache": true}`:        nil,
+		`{"repetition_penalty": 1.0, "num_beams": 1, "suppress_tokens": [], "min_p": null, "bad_words_ids": null}`: nil,
+		`{"repetition_penalty": 1.1, "suppress_tokens": [5], "stop_strings": "###", "min_new_tokens": 4}`: {
+			"min_new_tokens", "repetition_penalty", "stop_strings", "suppress_tokens"},
+		`[]`: nil,
+	} {
+		if got := UnreadGeneration([]byte(text)); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+}
+
 func FuzzAlignGeneration(f *testing.F) {
 	f.Add([]byte(`{"eos_token_id": [0, 2], "bos_token_id": 1, "_from_model_config": true}`))
 	f.Add([]byte(`{"eos_token_id": null}`))

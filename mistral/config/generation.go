@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
@@ -22,6 +23,40 @@ func (c Config) ParseEndTokens(file string, data []byte) ([]int32, error) {
 		}
 	}
 	return ids, r.err
+}
+
+// UnreadGeneration lists the keys of a generation_config.json, in alphabetical order, that change which tokens
+// transformers generates and that bfpo does not read. Keys whose values change nothing are left out, and so are those
+// for which commands have flags: temperature, top_p, do_sample and the limits of an answer's length.
+func UnreadGeneration(data []byte) []string {
+	neutral := map[string]string{ // the value, besides null and an empty list, that changes nothing
+		"bad_words_ids": "", "begin_suppress_tokens": "", "constraints": "", "diversity_penalty": "0",
+		"encoder_no_repeat_ngram_size": "0", "encoder_repetition_penalty": "1", "epsilon_cutoff": "0",
+		"eta_cutoff": "0", "exponential_decay_length_penalty": "", "force_words_ids": "", "forced_bos_token_id": "",
+		"forced_decoder_ids": "", "forced_eos_token_id": "", "guidance_scale": "1", "min_length": "0",
+		"min_new_tokens": "0", "min_p": "0", "no_repeat_ngram_size": "0", "num_beams": "1", "penalty_alpha": "0",
+		"repetition_penalty": "1", "sequence_bias": "", "stop_strings": "", "suppress_tokens": "", "typical_p": "1",
+		"watermarking_config": "",
+	}
+	var values map[string]any
+	if err := json.Unmarshal(data, &values); err != nil {
+		return nil // ParseEndTokens reports it
+	}
+	var unread []string
+	for key, unchanged := range neutral {
+		value := values[key]
+		if list, ok := value.([]any); value == nil || ok && len(list) == 0 {
+			continue
+		}
+		if number, ok := value.(float64); ok {
+			if same, err := strconv.ParseFloat(unchanged, 64); err == nil && number == same {
+				continue
+			}
+		}
+		unread = append(unread, key)
+	}
+	slices.Sort(unread)
+	return unread
 }
 
 // WithEndTokens returns the config with the end tokens that training taught, as transformers' Trainer writes them: the

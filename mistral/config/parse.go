@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
@@ -23,7 +24,7 @@ func Parse(file string, data []byte) (Config, error) {
 	c.BOSTokenID = r.token("bos_token_id", 1)
 	c.PadTokenID = r.token("pad_token_id", -1)
 	c.EOSTokenIDs = r.tokens("eos_token_id", 2)
-	c.DType = r.text("dtype", r.text("torch_dtype", ""))
+	c.DType = r.dtype()
 	r.rejectUnsupported()
 	r.readLayerTypes(c)
 	if r.err != nil {
@@ -142,4 +143,14 @@ func (r *keyReader) readLayerTypes(c Config) {
 			c.SlidingWindow, c.Architecture)
 	}
 	delete(r.used, "use_sliding_window")
+}
+
+// dtype reads the type of the weights. PyTorch has more types than these, but no checkpoint of weights has them.
+func (r *keyReader) dtype() string {
+	name := r.text("dtype", r.text("torch_dtype", ""))
+	known := []string{"", "auto", "float32", "float16", "bfloat16", "float64", "float", "half", "double"}
+	if !slices.Contains(known, strings.TrimPrefix(name, "torch.")) && !strings.HasPrefix(name, "float8_") {
+		r.fail("torch_dtype", "%q is no type of weights; want float32, float16 or bfloat16", name)
+	}
+	return name
 }

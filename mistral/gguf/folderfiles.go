@@ -96,7 +96,7 @@ func (g *File) configJSON() ([]byte, error) {
 	if !ok || len(embed.dims) != 2 {
 		return nil, fmt.Errorf("tensor token_embd.weight: missing or not a matrix (shape %v)", embed.dims)
 	}
-	m.need("llama.embedding_length", "llama.feed_forward_length", "llama.block_count", epsilonKey)
+	m.need("llama.context_length", "llama.embedding_length", "llama.feed_forward_length", "llama.block_count", epsilonKey)
 	heads := m.integer("llama.attention.head_count", 0)
 	theta := m.number("llama.rope.freq_base", config.DefaultRopeTheta)
 	head := m.headWidth()

@@ -35,7 +35,8 @@ func (c *Model) Digest() ([]byte, error) {
 
 // TensorDigests returns, for each tensor of the config, its type, its shape and the 128-bit XXH3 of its bytes as the
 // file stores them. They are computed once, as fast as memory delivers the weights. They are no signatures: XXH3 is
-// not cryptographic, so weights with given digests can be forged.
+// not cryptographic, so weights with given digests can be forged. A value that is NaN or infinite is an error that
+// names the tensor, unless the tensor is quantised.
 func (c *Model) TensorDigests() (map[string]string, error) {
 	c.digesting.Do(func() { c.digests, c.digestErr = c.digestTensors() })
 	return c.digests, c.digestErr
@@ -55,7 +56,10 @@ func (c *Model) digestTensors() (map[string]string, error) {
 			}); err != nil {
 				return fmt.Errorf("%s: tensor %s: %w", c.Path, spec.Name, err)
 			}
-			return nil
+			if _, quantised := c.source.(*gguf.File); quantised {
+				return nil // finding such a value would take the conversion of the tensor
+			}
+			return c.checkFinite(spec.Name)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -87,6 +91,27 @@ func (c *Model) digestTensor(name string) (string, error) {
 	}
 	b := sum.Bytes()
 	return fmt.Sprintf("%s %s", layout, hex.EncodeToString(b[:])), nil
+}
+
+// CheckFinite returns an error that names the first tensor with a value that is NaN or infinite.
+func (c *Model) CheckFinite() error {
+	for _, spec := range c.Config.Tensors() {
+		if err := c.checkFinite(spec.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Model) checkFinite(name string) error {
+	t, err := c.Tensor(name)
+	if err == nil {
+		err = safetensors.CatchFaults(t.CheckFinite)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Path, err)
+	}
+	return nil
 }
 
 // TensorFile returns the name of the file that holds a tensor, for messages.

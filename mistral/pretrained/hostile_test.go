@@ -183,7 +183,15 @@ func TestNotFinite(t *testing.T) {
 			}
 			return []safetensors.Source{s}
 		})
-		err := Export(filepath.Join(t.TempDir(), "out"), openModel(t, dir), nil, test.dtype)
+		model := openModel(t, dir)
+		_, err := model.TensorDigests()
+		for _, err := range []error{err, model.CheckFinite()} {
+			finite := !math.IsNaN(float64(test.value)) && !math.IsInf(float64(test.value), 0)
+			if finite != (err == nil) || !finite && !strings.Contains(err.Error(), "model.norm.weight: element 3 is") {
+				t.Errorf("%v is found as: %v", test.value, err)
+			}
+		}
+		err = Export(filepath.Join(t.TempDir(), "out"), model, nil, test.dtype)
 		if (test.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v as %s: %v", test.value, test.dtype, err)
 		}

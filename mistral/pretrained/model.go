@@ -25,9 +25,10 @@ type Model struct {
 	Notices []string
 
 	source         source
-	template       *string // replaces the chat template of the source, unless nil
-	generationEnds []int32 // of generation_config.json
-	taughtEnds     []int32 // see AddEndTokens
+	template       *string  // replaces the chat template of the source, unless nil
+	generationEnds []int32  // of generation_config.json
+	taughtEnds     []int32  // see AddEndTokens
+	unreadKeys     []string // of generation_config.json, see GenerationNotice
 	readings       readings
 
 	digesting sync.Once // see TensorDigests
@@ -121,12 +122,23 @@ func (c *Model) readEndTokens() error {
 		return nil
 	}
 	if err == nil {
+		c.unreadKeys = config.UnreadGeneration(data)
 		c.generationEnds, err = c.Config.ParseEndTokens(filepath.Join(c.Path, config.GenerationConfigFile), data)
 		if g, ok := c.source.(*gguf.File); ok && err != nil {
 			err = g.ConfigError(err)
 		}
 	}
 	return err
+}
+
+// GenerationNotice names the keys of generation_config.json that change which tokens transformers generates and that
+// bfpo does not read. It is empty if there are none.
+func (c *Model) GenerationNotice() string {
+	if len(c.unreadKeys) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s sets %s, which bfpo does not read: answers can differ from those of transformers",
+		filepath.Join(c.Path, config.GenerationConfigFile), strings.Join(c.unreadKeys, ", "))
 }
 
 func openSource(path string) (source, error) {

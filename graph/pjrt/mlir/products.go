@@ -102,19 +102,10 @@ func parseProduct(lines []string) (p matrixProduct, ok bool) {
 	if batchAxes < 0 || batchAxes > 1 || len(right) != len(left) || min(slices.Min(left), slices.Min(right)) < 1 {
 		return p, false
 	}
-	axes := func(name string) string {
-		for _, line := range lines {
-			if value, found := strings.CutPrefix(strings.TrimSpace(line), name+"_dimensions = ["); found {
-				value, _, _ = strings.Cut(value, "]")
-				return value
-			}
-		}
-		return ""
-	}
 	batch := []string{"", "0"}[batchAxes]
 	// Which of an operand's last two axes is contracted.
-	l, r := parseDim(axes("lhs_contracting"))-batchAxes, parseDim(axes("rhs_contracting"))-batchAxes
-	if axes("lhs_batching") != batch || axes("rhs_batching") != batch || l < 0 || l > 1 || r < 0 || r > 1 {
+	l, r := parseDim(axes(lines, "lhs_contracting"))-batchAxes, parseDim(axes(lines, "rhs_contracting"))-batchAxes
+	if axes(lines, "lhs_batching") != batch || axes(lines, "rhs_batching") != batch || l < 0 || l > 1 || r < 0 || r > 1 {
 		return p, false
 	}
 	p = matrixProduct{
@@ -122,6 +113,17 @@ func parseProduct(lines []string) (p matrixProduct, ok bool) {
 		layout: (1-l)*leftTransposed | (1-r)*rightTransposed, dtypes: dtypeA + dtypeB + dtypeC, types: types,
 	}
 	return p, slices.Contains([]string{"bf16bf16bf16", "bf16bf16f32", "f32f32f32"}, p.dtypes)
+}
+
+// axes returns the text of the list of axes with this name in the lines of a dot_general.
+func axes(lines []string, name string) string {
+	for _, line := range lines {
+		if value, found := strings.CutPrefix(strings.TrimSpace(line), name+"_dimensions = ["); found {
+			value, _, _ = strings.Cut(value, "]")
+			return value
+		}
+	}
+	return ""
 }
 
 // splitProductTypes splits `(a, b) -> c`.

@@ -74,3 +74,32 @@ func TestCallProducts(t *testing.T) {
 		}
 	}
 }
+
+func TestWidenDots(t *testing.T) {
+	const around = "    %9 = \"stablehlo.add\"(%7, %7) : (tensor<32x48xf32>, tensor<32x48xf32>) -> tensor<32x48xf32>\n"
+	const widened = `    %bf16_7:2 = "stablehlo.optimization_barrier"(%a, %b) : (tensor<32x4xbf16>, ` +
+		`tensor<48x4xbf16>) -> (tensor<32x4xbf16>, tensor<48x4xbf16>)
+    %left_7 = "stablehlo.convert"(%bf16_7#0) : (tensor<32x4xbf16>) -> tensor<32x4xf32>
+    %right_7 = "stablehlo.convert"(%bf16_7#1) : (tensor<48x4xbf16>) -> tensor<48x4xf32>
+`
+	back := `    %7 = "stablehlo.convert"(%sum_7) : (tensor<32x48xf32>) -> tensor<32x48xbf16>` + "\n"
+	product := func(name, left, right string) string {
+		text := productText("32x4xf32", "48x4xf32", "32x48xf32", "1 1", "")
+		return strings.NewReplacer("%7", "%"+name, "%a", "%"+left, "%b", "%"+right).Replace(text)
+	}
+	for _, c := range []struct{ left, right, result, want string }{
+		{"32x4xbf16", "48x4xbf16", "32x48xf32", widened + product("7", "left_7", "right_7")},
+		{"32x4xbf16", "48x4xbf16", "32x48xbf16", widened + product("sum_7", "left_7", "right_7") + back},
+		{"32x4xf32", "48x4xf32", "32x48xf32", ""},
+		{"32x4xbf16", "48x4xf32", "32x48xf32", ""},
+		{"32x4xf16", "48x4xf16", "32x48xf16", ""},
+	} {
+		text := productText(c.left, c.right, c.result, "1 1", "")
+		if c.want == "" {
+			c.want = text
+		}
+		if got := widenDots(around + text + around); got != around+c.want+around {
+			t.Errorf("%s, %s to %s:\n%s\nwant\n%s", c.left, c.right, c.result, got, c.want)
+		}
+	}
+}
