@@ -131,8 +131,8 @@ func (c Config) checkChoices() (problems []error) {
 		if c.Platform != "tpu" { // which is near cpu, but nobody who writes it means that
 			suggestion = suggestChoice("platform", c.Platform, []string{"cuda", "auto", "cpu"})
 		}
-		problems = append(problems, c.UsageErrorf("platform", "%q is unknown; want %s or the path of a plugin%s",
-			c.Platform, usage.OneOf(platforms), suggestion))
+		problems = append(problems, c.UsageErrorf("platform", "%q is unknown; want %s%s",
+			c.Platform, usage.OneOf(append(platforms, "the path of a plugin")), suggestion))
 	}
 	return problems
 }

@@ -41,7 +41,7 @@ func TestRefusedRecipes(t *testing.T) {
 		{"no such name", []string{"-config=tny"}, exitUsage, []string{"tny", "did you mean tiny?"}},
 		{"set without a value", []string{good, "-set=beta"}, exitUsage, []string{"-set=beta", "key=value"}},
 		{"unknown platform", []string{good, "-platform=nonsense"}, exitUsage, []string{
-			`bfpo: -platform=nonsense: "nonsense" is unknown; want auto, cpu, cuda or go`}},
+			`bfpo: -platform=nonsense: "nonsense" is unknown; want auto, cpu, cuda, go or the path`}},
 		{
 			"misspelled platform",
 			[]string{good, "-platform=CUDA"},
