@@ -68,6 +68,28 @@ func TestSpecialTokens(t *testing.T) {
 	}
 }
 
+// TestClassDefaults checks that LlamaTokenizer names BOS and EOS, but not where transformers takes another class because
+// the vocabulary is of bytes.
+func TestClassDefaults(t *testing.T) {
+	named := func(file object) {
+		file["added_tokens"] = list{addedJSON(265, "<s>"), addedJSON(266, "</s>")}
+	}
+	for _, c := range []struct{ file, class, want string }{
+		{sentencePieceJSON(nil), "LlamaTokenizer", "map[bos_token:<s> eos_token:</s> unk_token:<unk>]"},
+		{sentencePieceJSON(nil), "PreTrainedTokenizer", "map[]"},
+		{byteLevelJSON(named), "LlamaTokenizer", "map[]"},
+	} {
+		files := map[string]string{jsonFile: c.file, configFile: fmt.Sprintf(`{"tokenizer_class": "%sFast"}`, c.class)}
+		tokenizer, err := New(fixture.FileReader(files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(tokenizer.SpecialTokens()); got != c.want {
+			t.Errorf("%s: %s, want %s", c.class, got, c.want)
+		}
+	}
+}
+
 // TestFlags checks that post_processor decides whether BOS and EOS are added, with a notice.
 func TestFlags(t *testing.T) {
 	for _, class := range []string{"PreTrainedTokenizerFast", "LlamaTokenizer", "GPT2Tokenizer"} {

@@ -49,7 +49,9 @@ func (t *Tokenizer) configure(c configuration, source string) error {
 			t.unk = id
 		}
 	}
-	t.nameDefaults(c)
+	if source != jsonFile || !t.model.byteLevel { // transformers ignores LlamaTokenizer beside a byte-level vocabulary
+		t.nameDefaults(c)
+	}
 	for _, token := range c.extra {
 		if err := t.addSpecial(token); err != nil {
 			return fmt.Errorf("%s: additional special token: %w", configFile, err)
