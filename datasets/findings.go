@@ -17,6 +17,7 @@ type findings struct {
 	labels   map[string]bool
 	texts    map[string]bool // columns that look like a part of the question
 	implicit int             // rows of texts without a prompt
+	both     int             // rows with messages and text
 }
 
 // looksLikeLabel matches the names of columns that may be safety labels.
@@ -79,6 +80,9 @@ func (f *findings) notes() (notes []string) {
 	if f.implicit > 0 {
 		notes = append(notes, fmt.Sprintf("rows without a column prompt: %d; the common beginning of chosen and rejected "+
 			"is the prompt, as in TRL", f.implicit))
+	}
+	if f.both > 0 {
+		notes = append(notes, fmt.Sprintf("rows with both messages and text: %d; messages are used, as in TRL", f.both))
 	}
 	if len(f.texts) > 0 {
 		notes = append(notes, fmt.Sprintf("columns that may belong to the question are not read: %s; put their text into "+

@@ -29,3 +29,19 @@ func TestUnreadQuestion(t *testing.T) {
 		}
 	}
 }
+
+// TestMessagesAndText checks that rows of which only one of two texts is used are named.
+func TestMessagesAndText(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "train.jsonl")
+	const dialogue = `"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]`
+	rows := "{" + dialogue + "}\n{" + dialogue + `, "text": "q a"}` + "\n"
+	if err := os.WriteFile(file, []byte(rows), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	dialogues, counts, err := Mixture{Sets: []MixtureSet{{file, 1}}, Split: "train"}.ReadDialogues(t.Context())
+	want := "rows with both messages and text: 1; messages are used"
+	if err != nil || len(dialogues) != 2 || dialogues[1].Messages == nil || len(counts[0].Notes) != 1 ||
+		!strings.HasPrefix(counts[0].Notes[0], want) {
+		t.Errorf("%v, notes %q, %v", dialogues, counts[0].Notes, err)
+	}
+}

@@ -155,6 +155,9 @@ func (o MixtureFiles) ReadDialogues(ctx context.Context) ([]Dialogue, []SetCount
 		d.ID = id
 		f.noteUnread(r)
 		if d.Messages != nil {
+			if _, both := r["text"]; both {
+				f.both++
+			}
 			d.Variables, err = r.variables()
 		}
 		return err

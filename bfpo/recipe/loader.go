@@ -29,7 +29,7 @@ func (l loader) read(name string, from folder) ([]entry, error) {
 	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		return nil, usage.Errorf("%s: %w", shown, err)
+		return nil, usage.Errorf("%s: %w%s", shown, err, yamlAdvice(err))
 	}
 	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, usage.Errorf("%s: a recipe is one YAML document; there is a second one", shown)
@@ -39,6 +39,16 @@ func (l loader) read(name string, from folder) ([]entry, error) {
 		return nil, err
 	}
 	return withOurNames(entries)
+}
+
+// yamlAdvice returns the end of a message about a file that is not YAML: what to do about the usual mistakes.
+func yamlAdvice(err error) string {
+	for _, usual := range []string{"could not find expected ':'", "mapping values are not allowed"} {
+		if strings.Contains(err.Error(), usual) {
+			return `; write a key and its value with a colon and a space: "beta: 0.1"`
+		}
+	}
+	return ""
 }
 
 // open reads a recipe's text. A name that ends in .yaml or .yml is a file, relative to the folder from; any other

@@ -101,6 +101,7 @@ func TestRefused(t *testing.T) {
 		{"load_best_model_at_end: true", "", "evaluation_strategy (no) and save_strategy (steps)"},
 		{"loss_type: ipo\nobjective: dpo", "", ":1: loss_type: ipo contradicts objective: dpo"},
 		{"report_to: [wanbd]", "", `:1: report_to: "wanbd" is unknown; did you mean wandb?`},
+		{"beta:0.2\nseed: 1", "", `a colon and a space: "beta: 0.1"`},
 		{"platform: gpu", "", `"gpu" is unknown; want auto, cpu, cuda, go or the path of a plugin; did you mean cuda?`},
 		{"platform: cdua", "", `"cdua" is unknown; want auto, cpu, cuda, go or the path of a plugin; did you mean cuda?`},
 		{"platform: CUDA", "", "; did you mean cuda?"},

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,7 +16,8 @@ import (
 const maxTemplate = 2 << 20
 
 // readTemplate returns the value of chat_template: the name of a known template as it is, Jinja source as it is, and
-// the content of a file for a path. Any other word is an error: as a template it would render every dialogue as itself.
+// the content of a file, or of chat_template.jinja in a folder, for a path. Any other word is an error: as a template
+// it would render every dialogue as itself.
 func (f folder) readTemplate(value string) (string, error) {
 	_, known := chat.NamedTemplate(value)
 	switch {
@@ -33,6 +35,9 @@ func (f folder) readTemplate(value string) (string, error) {
 	}
 	if !PathExists(path) && PathExists(value) { // as other names, see localName
 		path = value
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() { // a tokenizer's folder, as in TRL
+		path = filepath.Join(path, "chat_template.jinja")
 	}
 	text, err := atomicfile.ReadLimited(path, maxTemplate)
 	if err != nil {

@@ -11,7 +11,11 @@ import (
 func TestChatTemplate(t *testing.T) {
 	dir := t.TempDir()
 	const source = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
-	files := map[string]string{"own.jinja": source, "empty.jinja": "", "recipe.yaml": ""}
+	files := map[string]string{"own.jinja": source, "empty.jinja": "", "recipe.yaml": "",
+		"model/chat_template.jinja": source}
+	if err := os.Mkdir(filepath.Join(dir, "model"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -27,6 +31,7 @@ func TestChatTemplate(t *testing.T) {
 	for value, want := range map[string]string{
 		"chatml": "chatml", "zephyr": "zephyr", "own.jinja": source, "./own.jinja": source, "null": "",
 		filepath.Join(dir, "own.jinja"): source, "'{{ messages }}'": "{{ messages }}",
+		"./model": source,
 	} {
 		if c, err := load(value); err != nil || c.ChatTemplate != want {
 			t.Errorf("%s: %q, %v", value, c.ChatTemplate, err)
