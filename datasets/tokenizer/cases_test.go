@@ -68,7 +68,7 @@ func TestSpecialTokens(t *testing.T) {
 	}
 }
 
-// TestClassDefaults checks that LlamaTokenizer names BOS and EOS, but not where transformers takes another class because
+// TestClassDefaults checks that LlamaTokenizer names BOS and EOS, but not where transformers takes another class since
 // the vocabulary is of bytes.
 func TestClassDefaults(t *testing.T) {
 	named := func(file object) {
