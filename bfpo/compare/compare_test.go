@@ -272,3 +272,20 @@ func TestRatings(t *testing.T) {
 		t.Error(axis)
 	}
 }
+
+// Samples that lack documents allow no paired test. The table says why.
+func TestCompareCutSamples(t *testing.T) {
+	root := t.TempDir()
+	values := map[string][]float64{"advbench": {1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0}}
+	a, b := fixture(t, filepath.Join(root, "a"), values), fixture(t, filepath.Join(root, "b"), values)
+	path := filepath.Join(b, "samples_advbench.jsonl")
+	lines, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, path, strings.Join(strings.SplitAfter(string(lines), "\n")[:11], ""))
+	table := text(t, openAndCompare(t, a, b))
+	if want := path + " has 11 of the 12 documents"; !strings.Contains(table, want) {
+		t.Errorf("%s does not contain %q", table, want)
+	}
+}

@@ -207,6 +207,9 @@ func read(path string) (Model, error) {
 			t.Missing = fmt.Sprintf("%s lacks %s", path, samplesFile(name))
 		} else if err != nil {
 			return Model{}, err
+		} else if n := len(t.Documents); t.Total > 0 && n != t.Total {
+			t.Documents, t.Missing = nil, fmt.Sprintf("%s has %d of the %d documents that %s counts",
+				filepath.Join(path, samplesFile(name)), n, t.Total, file)
 		}
 		if safe, ok := t.safeMetric(); ok {
 			t.Metrics = append(t.Metrics, safe)

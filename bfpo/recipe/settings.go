@@ -103,14 +103,14 @@ type InterruptedRun struct {
 	Step                 int               // optimizer steps done
 	MainRows, BufferRows int               // rows of the sets that it was trained on
 	Settings             map[string]string // its Config.Settings
-	SameContent          bool              // the content of its model and rows was compared, and is the same
+	KnowsContent         bool              // the content of its model and rows is compared as well
 }
 
 // CheckResume refuses to resume a run with settings or data that would make it a different run. mainRows and
 // bufferRows are the rows of the sets now. The error is a *usage.Error that names the key.
 func (c Config) CheckResume(from InterruptedRun, mainRows, bufferRows int) error {
 	now := c.Settings()
-	if from.SameContent {
+	if from.KnowsContent {
 		now = WithoutSources(now)
 	}
 	for _, key := range slices.Sorted(maps.Keys(now)) {

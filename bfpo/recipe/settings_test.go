@@ -42,7 +42,7 @@ func TestCheckResume(t *testing.T) {
 	}
 	// Data that was moved has the same content at another path.
 	moved := state
-	moved.SameContent = true
+	moved.KnowsContent = true
 	if err := load("dataset_mixer={e/b: 0.5, c/d: 1}").CheckResume(moved, 100, 10); err != nil {
 		t.Error(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // claimOutput makes dir ready for a run. It refuses a folder that cannot be written to, and one that holds a finished
@@ -84,6 +85,9 @@ func takeOutput(dir string, c recipe.Config) error {
 	}
 	if err := errors.Join(rundir.CheckLinks(dir), rundir.Remove(dir, replaced)); err != nil {
 		return err
+	}
+	if err := pretrained.CheckReplaceable(filepath.Join(dir, rundir.Model)); err != nil {
+		return fmt.Errorf("folder of the model: %w", err)
 	}
 	if err := rundir.Claim(dir, rundir.OutputNames()); err != nil {
 		return err

@@ -77,8 +77,7 @@ func CheckFinished(ctx context.Context, rt models.Runtime, c recipe.Config, dir 
 	if c, err = withDate(c, dir); err != nil {
 		return err
 	}
-	settings := c.StageSettings()
-	if err := compareSettings(dir, was.Settings, recipe.WithoutSources(settings)); err != nil {
+	if err := compareSettings(dir, was.Settings, recipe.WithoutSources(c.StageSettings())); err != nil {
 		return err
 	}
 	in, err := data.Open(ctx, rt, c)
@@ -88,9 +87,6 @@ func CheckFinished(ctx context.Context, rt models.Runtime, c recipe.Config, dir 
 	now, err := identify(in)
 	if err == nil {
 		err = checkIdentity("finished stage "+dir, was.Identity, now, in.Checkpoint, c.LoadBestModelAtEnd)
-	}
-	if named := compareSettings(dir, was.Settings, settings); err != nil && named != nil {
-		err = named // it names the key
 	}
 	if err = errors.Join(err, in.Close()); err != nil {
 		return err

@@ -53,12 +53,11 @@ func restore(s *Stage, from *checkpoint.Checkpoint, run string) (*checkpoint.Bes
 	}
 	now, t := runState(s), s.Trainer
 	progress := recipe.InterruptedRun{
-		Step:       saved.Step,
-		MainRows:   saved.MainRows,
-		BufferRows: saved.BufferRows,
-		Settings:   saved.Settings,
-		SameContent: saved.Identity != nil &&
-			len(differences(saved.Identity, s.made, s.Inputs.Checkpoint, saved.Best != nil)) == 0,
+		Step:         saved.Step,
+		MainRows:     saved.MainRows,
+		BufferRows:   saved.BufferRows,
+		Settings:     saved.Settings,
+		KnowsContent: saved.Identity != nil,
 	}
 	if err := s.Config.CheckResume(progress, now.MainRows, now.BufferRows); err != nil {
 		return nil, err

@@ -270,11 +270,12 @@ func parseTwice(t *testing.T, data []byte) {
 
 func TestUnreadGeneration(t *testing.T) {
 	for text, want := range map[string][]string{
-		`{"eos_token_id": 2, "temperature": 0.6, "do_sample": true, "max_length": 4096, "use_cache": true}`:        nil,
+		`{"eos_token_id": 2, "temperature": 0.6, "do_sample": true, "max_length": 4096, "top_k": 0}`:               nil,
 		`{"repetition_penalty": 1.0, "num_beams": 1, "suppress_tokens": [], "min_p": null, "bad_words_ids": null}`: nil,
 		`{"repetition_penalty": 1.1, "suppress_tokens": [5], "stop_strings": "###", "min_new_tokens": 4}`: {
 			"min_new_tokens", "repetition_penalty", "stop_strings", "suppress_tokens"},
-		`[]`: nil,
+		`{"do_sample": true, "top_k": 20}`: {"top_k"},
+		`[]`:                               nil,
 	} {
 		if got := UnreadGeneration([]byte(text)); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", text, got, want)

@@ -43,6 +43,9 @@ func UnreadGeneration(data []byte) []string {
 		return nil // ParseEndTokens reports it
 	}
 	var unread []string
+	if sample, _ := values["do_sample"].(bool); sample && values["top_k"] != nil && values["top_k"] != 0.0 {
+		unread = append(unread, "top_k")
+	}
 	for key, unchanged := range neutral {
 		value := values[key]
 		if list, ok := value.([]any); value == nil || ok && len(list) == 0 {

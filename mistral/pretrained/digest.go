@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"runtime"
 
 	"github.com/zeebo/xxh3"
@@ -109,7 +110,8 @@ func (c *Model) checkFinite(name string) error {
 		err = safetensors.CatchFaults(t.CheckFinite)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.Path, err)
+		return fmt.Errorf("%s: %s: %w: the file is damaged, or the training that wrote it diverged", c.Path,
+			filepath.Base(c.TensorFile(name)), err)
 	}
 	return nil
 }

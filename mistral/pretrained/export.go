@@ -24,7 +24,7 @@ import (
 //
 // The folder appears under its name when it is complete and on disk; an error, such as a full disk, leaves nothing
 // behind. A folder that Export wrote before is replaced; it is an error if dir is any other folder with files in
-// it.
+// it, or if somebody added a file to it. A link to a folder stays a link.
 func Export(dir string, c *Model, trained *device.TensorSet, dtype dtypes.DType) error {
 	if err := export(filepath.Clean(dir), c, trained, dtype); err != nil {
 		return fmt.Errorf("export to %s: %w", dir, err)
@@ -33,7 +33,11 @@ func Export(dir string, c *Model, trained *device.TensorSet, dtype dtypes.DType)
 }
 
 func export(dir string, c *Model, trained *device.TensorSet, dtype dtypes.DType) (err error) {
-	if err := checkReplaceable(dir); err != nil {
+	dir, err = followLink(dir)
+	if err != nil {
+		return err
+	}
+	if err := CheckReplaceable(dir); err != nil {
 		return err
 	}
 	if err := c.CheckTensors(); err != nil {
@@ -65,6 +69,15 @@ func export(dir string, c *Model, trained *device.TensorSet, dtype dtypes.DType)
 		return err
 	}
 	return atomicfile.CommitFolder(temp, dir)
+}
+
+// followLink returns the folder to which a link leads, or dir itself if it is none.
+func followLink(dir string) (string, error) {
+	info, err := os.Lstat(dir)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return dir, nil // one that does not exist is made
+	}
+	return filepath.EvalSymlinks(dir)
 }
 
 // tensorSources describes the weights to be written, in the order of Config.Tensors.
@@ -157,10 +170,7 @@ func writeSmallFiles(dir string, c *Model, dtype dtypes.DType, trained bool) err
 		return err
 	}
 	files := map[string][]byte{config.ConfigFile: text}
-	for _, name := range []string{
-		config.TokenizerFile, config.TokenizerConfigFile, "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
-		"vocab.json", "merges.txt", config.GenerationConfigFile,
-	} {
+	for _, name := range exportedFiles() {
 		data, err := c.ReadFile(name)
 		if err == nil {
 			files[name] = data

@@ -1,6 +1,7 @@
 package pretrained
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,8 +96,58 @@ func TestExportReplacesOnlyExports(t *testing.T) {
 	if text, _ := os.ReadFile(filepath.Join(foreign, "thesis.txt")); string(text) != "precious" {
 		t.Error("the file in the foreign folder is gone")
 	}
+	notes := filepath.Join(dir, "notes.txt")
+	os.WriteFile(notes, []byte("mine"), 0o644)
+	if err := Export(dir, c, nil, dtypes.Float32); err == nil || !strings.Contains(err.Error(), notes) {
+		t.Errorf("an export with a file of its user: error %v, want one that names it", err)
+	}
+	if text, _ := os.ReadFile(notes); string(text) != "mine" {
+		t.Error("the file in the exported folder is gone")
+	}
 	if left, _ := os.ReadDir(parent); len(left) != 2 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestExportLink exports through a link to a folder, and to nothing.
+func TestExportLink(t *testing.T) {
+	c, parent := openModel(t, Tiny), t.TempDir()
+	folder, link := filepath.Join(parent, "folder"), filepath.Join(parent, "link")
+	if err := errors.Join(os.Mkdir(folder, 0o755), os.Symlink(folder, link)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Export(link, c, nil, dtypes.Float32); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(link)
+	if err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link became %v, %v", info, err)
+	}
+	if _, err := os.Stat(filepath.Join(folder, weightsFile)); err != nil {
+		t.Error(err)
+	}
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	if err := Export(link, c, nil, dtypes.Float32); err == nil {
+		t.Error("an export to a link that leads nowhere")
+	}
+}
+
+// TestExportOfRemovedFiles checks that a model is not written without the files that were removed while it was in use.
+func TestExportOfRemovedFiles(t *testing.T) {
+	for _, name := range []string{
+		"tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja",
+	} {
+		dir := tinyFolder(t)
+		c := openModel(t, dir)
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		err := Export(filepath.Join(t.TempDir(), "out"), c, nil, dtypes.Float32)
+		if err == nil || !strings.Contains(err.Error(), name+" was removed while the model was in use") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -149,7 +200,7 @@ func TestWriteShards(t *testing.T) {
 	if len(files) != 4 || err != nil || !strings.Contains(string(index), `"total_size": 607488`) {
 		t.Errorf("%v\n%s, %v", files, index, err)
 	}
-	if err := checkReplaceable(dir); err != nil {
+	if err := CheckReplaceable(dir); err != nil {
 		t.Error(err)
 	}
 }

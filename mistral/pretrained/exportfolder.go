@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 	"github.com/bfpo-go/bfpo/mistral/config"
@@ -59,8 +60,17 @@ func writeShards(dir string, sources []safetensors.Source, limit int64) error {
 	})
 }
 
-// checkReplaceable returns nil if dir does not exist, is empty, or is a folder that Export wrote.
-func checkReplaceable(dir string) error {
+// exportedFiles lists the files that Export takes over from a model, besides config, weights and chat template.
+func exportedFiles() []string {
+	return []string{
+		config.TokenizerFile, config.TokenizerConfigFile, "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
+		"vocab.json", "merges.txt", config.GenerationConfigFile,
+	}
+}
+
+// CheckReplaceable returns nil if dir does not exist, is empty, or is a folder that Export wrote and to which nobody
+// added a file.
+func CheckReplaceable(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) || (err == nil && len(entries) == 0) {
 		return nil
@@ -68,19 +78,31 @@ func checkReplaceable(dir string) error {
 	if err != nil {
 		return err
 	}
+	if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return isExport(filepath.Join(dir, e.Name())) }) {
+		return errors.New("the folder contains files but no exported model: choose another folder or remove it")
+	}
+	own := append(exportedFiles(), config.ConfigFile, config.ChatTemplateFile, indexFile, cardFile)
 	for _, e := range entries {
-		if filepath.Ext(e.Name()) != ".safetensors" {
-			continue
-		}
-		s, err := safetensors.Open(filepath.Join(dir, e.Name()))
-		if err != nil {
-			continue // either not an exported file or too damaged to tell
-		}
-		exported := s.Metadata["producer"] == producer
-		s.Close()
-		if exported {
-			return nil
+		if e.IsDir() || !slices.Contains(own, e.Name()) && filepath.Ext(e.Name()) != ".safetensors" {
+			return fmt.Errorf("%s is no part of an exported model: move it elsewhere, or choose another folder",
+				filepath.Join(dir, e.Name()))
 		}
 	}
-	return errors.New("the folder contains files but no exported model: choose another folder or remove it")
+	return nil
+}
+
+// cardFile is the model card, which the callers of Export write.
+const cardFile = "README.md"
+
+// isExport reports whether a file holds weights that Export wrote.
+func isExport(path string) bool {
+	if filepath.Ext(path) != ".safetensors" {
+		return false
+	}
+	s, err := safetensors.Open(path)
+	if err != nil {
+		return false // either not an exported file or too damaged to tell
+	}
+	defer s.Close()
+	return s.Metadata["producer"] == producer
 }

@@ -30,6 +30,7 @@ type Model struct {
 	taughtEnds     []int32  // see AddEndTokens
 	unreadKeys     []string // of generation_config.json, see GenerationNotice
 	readings       readings
+	present        []string // the names of the source's files when it was opened
 
 	digesting sync.Once // see TensorDigests
 	digests   map[string]string
@@ -55,7 +56,10 @@ func Open(path string) (*Model, error) {
 		return nil, err
 	}
 	c := &Model{Path: path, source: src}
-	if err = c.readConfig(); err == nil {
+	if c.present, err = src.FileNames(); err == nil {
+		err = c.readConfig()
+	}
+	if err == nil {
 		err = errors.Join(c.readEndTokens(), c.untieHead())
 	}
 	if err != nil {
@@ -204,6 +208,9 @@ func (c *Model) ReadFile(name string) ([]byte, error) {
 // readUnchanged reads a file of the source, which must be as it was when it was first read.
 func (c *Model) readUnchanged(name string) ([]byte, error) {
 	data, err := c.source.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) && slices.Contains(c.present, name) {
+		return nil, fmt.Errorf("%s: %s was removed while the model was in use: restore it", c.Path, name)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/bfpo-go/bfpo/datasets/httpclient"
+	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
 
 // exchange sends requests to a service by HTTP and JSON. Its errors tell whether a retry can help: a
@@ -91,7 +92,10 @@ func (e *exchange) do(ctx context.Context, address string, body, into any) error
 	case response.StatusCode != http.StatusOK:
 		return e.statusError(response, text)
 	}
-	if err := json.Unmarshal(text, into); err != nil {
+	if message := errorMessage(text); message != "" {
+		return fmt.Errorf("the service reports an error: %s", excerpt(e.redact(message)))
+	}
+	if err := jsontype.Unmarshal(text, into); err != nil {
 		return fmt.Errorf("the answer is not JSON of the expected form: %w", err)
 	}
 	return nil
@@ -139,15 +143,23 @@ func (s *statusError) Error() string {
 	return text
 }
 
+// errorMessage returns the message of an answer that reports an error, or "".
+func errorMessage(text []byte) string {
+	var body struct {
+		Error struct{ Message string }
+	}
+	if json.Unmarshal(text, &body) != nil {
+		return ""
+	}
+	return body.Error.Message
+}
+
 // statusError returns the error of an answer with an error status: one to retry, perhaps after a pause that the
 // service asks for, one that is permanent for this question, or one that is permanent for all.
 func (e *exchange) statusError(response *http.Response, text []byte) error {
 	r := &statusError{status: response.Status, code: response.StatusCode, message: strings.TrimSpace(string(text))}
-	var body struct {
-		Error struct{ Message string }
-	}
-	if json.Unmarshal(text, &body) == nil && body.Error.Message != "" {
-		r.message = e.redact(body.Error.Message) // the key may have been escaped in the JSON text
+	if message := errorMessage(text); message != "" {
+		r.message = e.redact(message) // the key may have been escaped in the JSON text
 	}
 	switch code := r.code; {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden || code == http.StatusNotFound ||

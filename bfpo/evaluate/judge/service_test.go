@@ -87,6 +87,8 @@ func (f *faultyServer) reply(w http.ResponseWriter, r *http.Request, fault, word
 		http.Error(w, `{"error": {"message": "the prompt is too long"}}`, http.StatusBadRequest)
 	case "broken":
 		fmt.Fprint(w, `{"choices": [{"mess`)
+	case "error":
+		fmt.Fprint(w, `{"error": {"message": "quota exceeded"}}`)
 	case "empty":
 		fmt.Fprint(w, `{"choices": []}`)
 	case "dropped":
@@ -135,6 +137,7 @@ func faultyAnswers() (answers []Answer, wants []string) {
 		"500":     "tried 4 times: the service answers 500",
 		"400":     "the service answers 400",
 		"broken":  "tried 4 times: the answer is not JSON",
+		"error":   "tried 4 times: the service reports an error: \"quota exceeded\"",
 		"empty":   "tried 4 times: the answer has no choices",
 		"dropped": "tried 4 times: the answer breaks off",
 		"words":   "the reply does not begin with yes or no",
