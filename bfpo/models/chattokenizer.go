@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
@@ -26,6 +28,9 @@ type ChatTokenizer struct {
 // behind an answer become end tokens of the model.
 func NewChatTokenizer(ctx context.Context, model *pretrained.Model, c recipe.Config) (ChatTokenizer, error) {
 	t, err := readChatTokenizer(model.ReadFile, model.Config.VocabSize, c)
+	if err != nil && c.ChatTemplate == "" && !strings.Contains(err.Error(), model.Path) {
+		err = fmt.Errorf("%s: %w", model.Path, err)
+	}
 	if err != nil {
 		return ChatTokenizer{}, err
 	}

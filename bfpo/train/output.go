@@ -22,7 +22,7 @@ import (
 func claimOutput(dir string, c recipe.Config) (release func(), err error) {
 	made := !recipe.PathExists(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("output folder: %w", err)
+		return nil, fmt.Errorf("output folder: %w; choose another -out", err)
 	}
 	release = func() {
 		if made {
@@ -51,7 +51,7 @@ func replaces(c recipe.Config) bool {
 func probe(dir string) error {
 	file, err := os.CreateTemp(dir, "."+rundir.Config+".*")
 	if err != nil {
-		return fmt.Errorf("output folder: %w", err)
+		return fmt.Errorf("output folder: %w; choose another -out", err)
 	}
 	return errors.Join(file.Close(), os.Remove(file.Name()))
 }

@@ -134,7 +134,12 @@ func (c *conversation) turn(ctx context.Context, out io.Writer, line string) (do
 		}
 		return false, nil
 	case command == "/compare":
-		if err := c.join(ctx, strings.TrimSpace(argument)); err != nil {
+		model := strings.TrimSpace(argument)
+		if model == "" {
+			fmt.Fprintln(out, "/compare needs the name of a model")
+			return false, nil
+		}
+		if err := c.join(ctx, model); err != nil {
 			fmt.Fprintln(out, err)
 		}
 		return false, nil

@@ -89,7 +89,7 @@ func output(c recipe.Config, recipeName string) string {
 func claim(dir string) (release func(), err error) {
 	made := !recipe.PathExists(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("output folder: %w", err)
+		return nil, fmt.Errorf("output folder: %w; choose another -out", err)
 	}
 	unlock, err := rundir.Lock(dir)
 	if err != nil {

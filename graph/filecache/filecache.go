@@ -47,13 +47,16 @@ func Key(parts ...[]byte) string {
 
 func (c *Cache) path(key string) string { return filepath.Join(c.Dir, key+c.Suffix) }
 
+// maxEntry is the largest size of an entry in bytes.
+const maxEntry = 1 << 40
+
 // Get returns the content of an entry and marks it as just used. It returns false if there is none, and removes one
 // that is damaged or that was stored under another key.
 func (c *Cache) Get(key string) ([]byte, bool) {
 	if c.Dir == "" {
 		return nil, false
 	}
-	data, err := os.ReadFile(c.path(key))
+	data, err := atomicfile.ReadLimited(c.path(key), maxEntry) // not a pipe, which could wait for ever
 	if err != nil {
 		return nil, false
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/bfpo-go/bfpo/graph/atomicfile"
 	"github.com/bfpo-go/bfpo/graph/checksum"
 )
 
@@ -29,6 +30,9 @@ type replyLine struct {
 	Reply    string `json:"reply"`
 }
 
+// maxReplies is the largest size of a file of stored replies in bytes.
+const maxReplies = 1 << 32
+
 // openReplies reads the stored replies of the judge with a digest. Without a folder ("") it returns nil.
 func openReplies(dir, judge string) (*replies, error) {
 	if dir == "" {
@@ -38,7 +42,7 @@ func openReplies(dir, judge string) (*replies, error) {
 		return nil, fmt.Errorf("folder of judges' replies: %w", err)
 	}
 	r := &replies{path: filepath.Join(dir, judge+".jsonl"), judge: judge, known: map[string]string{}}
-	text, err := os.ReadFile(r.path)
+	text, err := atomicfile.ReadLimited(r.path, maxReplies)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("judge's replies: %w", err)
 	}
