@@ -158,7 +158,8 @@ func TestScoreNotFinite(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := `{"prompt_ids": [1, 50], "response_ids": [60, 511]}`
-	call(t, in, "score", "-platform=go", "-model="+dir).wants(t, exitFailed, "log-probability", "not finite")
+	call(t, in, "score", "-platform=go", "-model="+dir).wants(t, exitFailed, "model.safetensors: tensor ",
+		"is NaN: the file is damaged")
 }
 
 func TestGenerate(t *testing.T) {
