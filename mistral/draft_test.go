@@ -186,7 +186,7 @@ func TestGenerateDiverged(t *testing.T) {
 		o.MaxTokens = 9
 		texts, err = g.Generate(context.Background(), prompts, o, nil)
 		if err == nil || !strings.Contains(err.Error(), "row 0: ") ||
-			!strings.Contains(err.Error(), "have diverged") {
+			!strings.Contains(err.Error(), "the weights are not finite, or have diverged") {
 			t.Errorf("temperature %g: error %v", temperature, err)
 		}
 		if len(texts[0].IDs) != 1 {

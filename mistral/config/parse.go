@@ -147,10 +147,13 @@ func (r *keyReader) readLayerTypes(c Config) {
 
 // dtype reads the type of the weights. PyTorch has more types than these, but no checkpoint of weights has them.
 func (r *keyReader) dtype() string {
-	name := r.text("dtype", r.text("torch_dtype", ""))
+	key, name := "torch_dtype", r.text("torch_dtype", "")
+	if newer := r.text("dtype", ""); newer != "" {
+		key, name = "dtype", newer
+	}
 	known := []string{"", "auto", "float32", "float16", "bfloat16", "float64", "float", "half", "double"}
 	if !slices.Contains(known, strings.TrimPrefix(name, "torch.")) && !strings.HasPrefix(name, "float8_") {
-		r.fail("torch_dtype", "%q is no type of weights; want float32, float16 or bfloat16", name)
+		r.fail(key, "%q is no type of weights; want float32, float16 or bfloat16", name)
 	}
 	return name
 }

@@ -106,10 +106,10 @@ func (c *Model) CheckFinite() error {
 
 func (c *Model) checkFinite(name string) error {
 	t, err := c.Tensor(name)
-	if err == nil {
-		err = safetensors.CatchFaults(t.CheckFinite)
-	}
 	if err != nil {
+		return fmt.Errorf("%s: %w", c.Path, err)
+	}
+	if err := safetensors.CatchFaults(t.CheckFinite); err != nil {
 		return fmt.Errorf("%s: %s: %w: the file is damaged, or the training that wrote it diverged", c.Path,
 			filepath.Base(c.TensorFile(name)), err)
 	}

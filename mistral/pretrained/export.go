@@ -75,7 +75,7 @@ func export(dir string, c *Model, trained *device.TensorSet, dtype dtypes.DType)
 func followLink(dir string) (string, error) {
 	info, err := os.Lstat(dir)
 	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
-		return dir, nil // one that does not exist is made
+		return dir, nil // Export makes a folder that does not exist
 	}
 	return filepath.EvalSymlinks(dir)
 }

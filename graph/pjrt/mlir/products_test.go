@@ -93,6 +93,8 @@ func TestWidenDots(t *testing.T) {
 		{"32x4xf32", "48x4xf32", "32x48xf32", ""},
 		{"32x4xbf16", "48x4xf32", "32x48xf32", ""},
 		{"32x4xf16", "48x4xf16", "32x48xf16", ""},
+		{"16x4xbf16", "48x4xbf16", "16x48xf32", ""},
+		{"32x4xbf16", "16x4xbf16", "32x16xf32", ""},
 	} {
 		text := productText(c.left, c.right, c.result, "1 1", "")
 		if c.want == "" {
