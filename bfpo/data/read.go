@@ -249,6 +249,9 @@ func (r setReader) explainNoRows(counts []datasets.SetCount, drops datasets.Drop
 		}
 		text += fmt.Sprintf(": %s; raise it in %s", strings.Join(shares, ", "), key)
 	}
+	if len(drops.Dropped[datasets.DropTooLong]) > 0 {
+		text += "; raise max_length, or lower max_prompt_length"
+	}
 	return fmt.Errorf("no row is left to use from %s", text)
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/datasets"
@@ -126,8 +127,14 @@ func (c *conversation) turn(ctx context.Context, out io.Writer, line string) (do
 	switch {
 	case line == "":
 		return false, nil
+	case !utf8.ValidString(line):
+		fmt.Fprintln(out, "this line is not UTF-8 text")
+		return false, nil
 	case command == "/quit" || command == "/exit":
 		return true, nil
+	case command == "/new" && argument != "":
+		fmt.Fprintln(out, "/new stands alone; the message goes on the next line")
+		return false, nil
 	case command == "/new":
 		for _, s := range c.speakers {
 			s.history = nil

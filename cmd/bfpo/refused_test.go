@@ -108,7 +108,7 @@ func TestRefusedData(t *testing.T) {
 			[]string{"bad.jsonl, line 2", "chosen, prompt"}},
 		{"torn row", []string{good, mixer(torn)}, exitFailed, []string{"torn.jsonl, line 2", "not a complete JSON object"}},
 		{"nothing left", []string{good, mixer(long), "-set=max_length=4", "-set=max_prompt_length=2"}, exitFailed,
-			[]string{"main set: no row is left", "long.jsonl", "1 dropped"}},
+			[]string{"main set: no row is left", "long.jsonl", "1 dropped", "raise max_length"}},
 		{"missing split", []string{good, mixer(one), "-set=dataset_splits=[train2]"}, exitFailed,
 			[]string{"one.jsonl", "train2"}},
 		{"hub without network", []string{good, mixer("org/set")}, exitFailed, []string{"org/set", "127.0.0.1:1"}},

@@ -196,10 +196,11 @@ func TestGenerate(t *testing.T) {
 }
 
 func TestChat(t *testing.T) {
-	in := "Hi\n\n/compare nowhere\n/compare tiny\nHello\n/new\n/what\n/quit\nnot read\n"
+	in := "Hi\n\n/compare nowhere\n/compare tiny\nHello\n/new\n/what\n/new again\n\xff\n/quit\nnot read\n"
 	out := mustCall(t, in, "chat", "-model=tiny", "-max-tokens=4", "-temperature=0", "-system=Be brief.")
 	for text, n := range map[string]int{
 		"[tiny]": 2, "/compare DIR": 2, "nowhere": 1, "unknown command /what\n/compare DIR": 1,
+		"/new stands alone": 1, "this line is not UTF-8 text": 1,
 	} {
 		if strings.Count(out, text) != n {
 			t.Errorf("%q %d times, want %d:\n%s", text, strings.Count(out, text), n, out)
@@ -209,7 +210,7 @@ func TestChat(t *testing.T) {
 	both := strings.Split(out, "[tiny]\n")
 	first, _, _ := strings.Cut(both[1], "\n")
 	second, _, _ := strings.Cut(both[2], "\n")
-	if first != second || strings.Count(out, "\n> ") != 8 {
+	if first != second || strings.Count(out, "\n> ") != 10 {
 		t.Errorf("two sides %q and %q, %d prompts:\n%s", first, second, strings.Count(out, "\n> "), out)
 	}
 	mustCall(t, "Hi", "chat", "-model=tiny", "-max-tokens=1") // the end of input ends it too

@@ -55,8 +55,8 @@ func (c *Client) Kernels() string {
 	switch {
 	case !c.cpu:
 		return ""
-	case !kernels.Available():
-		return "none without AVX-512 and its bfloat16 instructions; bfloat16 matrices are widened to float32"
+	case !kernels.ProductAvailable():
+		return "none without AVX2 and FMA"
 	case len(c.kernels) == 0:
 		return "none"
 	}

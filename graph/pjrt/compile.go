@@ -15,7 +15,6 @@ import (
 
 	"github.com/bfpo-go/bfpo/graph/filecache"
 	"github.com/bfpo-go/bfpo/graph/pjrt/hlo"
-	"github.com/bfpo-go/bfpo/graph/pjrt/kernels"
 	"github.com/bfpo-go/bfpo/graph/pjrt/mlir"
 )
 
@@ -24,7 +23,7 @@ func (c *Client) compile(args *C.client_compile_args) unsafe.Pointer {
 	start := time.Now()
 	text, name, tag := mlir.RemoveTag(C.GoStringN(args.program.code, C.int(args.program.code_size)))
 	text = mlir.Rewrite(text, mlir.Options{
-		CPU: c.cpu, Kernels: c.kernels, WidenBF16: !kernels.Available(), BF16x3: c.takeBF16x3(tag) || c.tf32,
+		CPU: c.cpu, Kernels: c.kernels, BF16x3: c.takeBF16x3(tag) || c.tf32,
 	})
 	options := C.GoBytes(unsafe.Pointer(args.options), C.int(args.options_size))
 	if c.target != nil {

@@ -36,8 +36,8 @@ type library struct {
 	build string          // identifies the build of the plugin
 	table *unsafe.Pointer // the plugin's own table of functions; go-xla calls a modified copy
 
-	kernels bool   // its programs can call package kernels
-	refused string // a client option of go-xla for GPUs that a CPU plugin does not accept
+	kernels mlir.Kernels // the custom calls that its programs may contain
+	refused string       // a client option of go-xla for GPUs that a CPU plugin does not accept
 
 	mu      sync.Mutex
 	created unsafe.Pointer                                                 // the latest client
@@ -78,7 +78,9 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 	if cpu && !asCPU {
 		l.refused = "preallocate"
 	}
-	l.kernels = asCPU && kernels.Available() && l.addHandlers()
+	if asCPU {
+		l.addKernels()
+	}
 	decorated := C.copy_table(l.table, C.int(slot))
 	if decorated == nil {
 		return nil, errors.New("out of memory")
@@ -90,20 +92,27 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 	return l, nil
 }
 
-// addHandlers registers the kernels as custom calls of the plugin; it returns false if the plugin refuses one.
-func (l *library) addHandlers() bool {
-	for target, handler := range map[string]unsafe.Pointer{
-		mlir.ProductTarget:           kernels.Product(),
-		mlir.RowsTarget:              kernels.Rows(),
-		mlir.AttentionTarget:         kernels.Attention(),
-		mlir.AttentionGradientTarget: kernels.AttentionGradient(),
-		mlir.DecoderTarget:           kernels.Decoder(),
-	} {
-		if !C.add_handler(l.table, C.CString(target), handler) { // the plugin may keep the name
-			return false
-		}
+// addKernels registers the kernels that the processor can run as custom calls of the plugin, or none if the plugin
+// refuses one.
+func (l *library) addKernels() {
+	handlers := map[string]unsafe.Pointer{}
+	if kernels.ProductAvailable() {
+		handlers[mlir.ProductTarget] = kernels.Product()
 	}
-	return true
+	if kernels.Available() {
+		handlers[mlir.RowsTarget] = kernels.Rows()
+		handlers[mlir.AttentionTarget] = kernels.Attention()
+		handlers[mlir.AttentionGradientTarget] = kernels.AttentionGradient()
+		handlers[mlir.DecoderTarget] = kernels.Decoder()
+	}
+	known := mlir.Kernels{}
+	for target, handler := range handlers {
+		if !C.add_handler(l.table, C.CString(target), handler) { // the plugin may keep the name
+			return
+		}
+		known[target] = true
+	}
+	l.kernels = known
 }
 
 // dynamicLibrary loads the plugin at path without registering it with go-xla.

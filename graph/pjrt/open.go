@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 
@@ -54,8 +55,9 @@ func Open(path string, o Options) (*Client, error) {
 	major, minor := l.version()
 	platform = strings.ReplaceAll(strings.TrimSpace(platform), "\n", ", ")
 	c.Version = fmt.Sprintf("PJRT %d.%d, %s", major, minor, platform)
-	if l.kernels {
-		c.kernels = o.Kernels
+	if len(l.kernels) > 0 {
+		c.kernels = maps.Clone(o.Kernels)
+		maps.DeleteFunc(c.kernels, func(target string, _ bool) bool { return !l.kernels[target] })
 	}
 	kinds, err := c.deviceKinds()
 	if err != nil {

@@ -133,12 +133,16 @@ type statusError struct {
 	status  string
 	code    int
 	message string // the service's
+	target  string // of a redirection, without its query
 }
 
 func (s *statusError) Error() string {
 	text := "the service answers " + s.status
 	if s.message != "" {
 		text += ": " + excerpt(s.message)
+	}
+	if s.target != "" {
+		text += "; it redirects to " + excerpt(s.target) + ", which is not asked: give that address if it is the service's"
 	}
 	return text
 }
@@ -160,6 +164,9 @@ func (e *exchange) statusError(response *http.Response, text []byte) error {
 	r := &statusError{status: response.Status, code: response.StatusCode, message: strings.TrimSpace(string(text))}
 	if message := errorMessage(text); message != "" {
 		r.message = e.redact(message) // the key may have been escaped in the JSON text
+	}
+	if target, err := response.Location(); err == nil {
+		r.target = e.redact((&url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path}).String())
 	}
 	switch code := r.code; {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden || code == http.StatusNotFound ||

@@ -206,12 +206,19 @@ func (c *chatClient) onlyModel(ctx context.Context, s *Service) (string, error) 
 		if len(list.Data) == 1 {
 			return list.Data[0].ID, nil
 		}
+		const most = 10
 		var names []string
-		for _, m := range list.Data[:min(len(list.Data), 10)] {
+		for _, m := range list.Data[:min(len(list.Data), most)] {
 			names = append(names, m.ID)
 		}
-		return "", backoff.Permanent(fmt.Errorf("%w: the service has %d models: %s, …",
-			ErrSettings, len(list.Data), strings.Join(names, ", ")))
+		if len(list.Data) > most {
+			names = append(names, "…")
+		}
+		text := fmt.Sprintf("the service has %d models: %s", len(list.Data), strings.Join(names, ", "))
+		if len(names) == 0 {
+			text = "the service lists no models"
+		}
+		return "", backoff.Permanent(fmt.Errorf("%w: %s", ErrSettings, text))
 	}
 	name, err := asking.askPatiently(ctx, "", 0)
 	if err != nil {

@@ -127,7 +127,7 @@ func TestOpenAIModels(t *testing.T) {
 		t.Error(s.Name())
 	}
 	for _, c := range []struct{ list, want string }{
-		{`{"data": [{"id": "one"}, {"id": "two"}]}`, "2 models: one, two"}, {`{"data": []}`, "0 models"},
+		{`{"data": [{"id": "one"}, {"id": "two"}]}`, "2 models: one, two"}, {`{"data": []}`, "no models"},
 	} {
 		list = c.list
 		_, err := NewOpenAI(context.Background(), OpenAIOptions{Address: server.URL + "?version=2"})

@@ -10,21 +10,24 @@
 #include <unistd.h>
 
 // Bits of leaf 7 of the CPUID instruction.
-enum { FEATURES_LEAF = 7, EAX1_AVX512_BF16 = 1 << 5, EDX_AMX_BF16_TILE = 1 << 22 | 1 << 24 };
-static const unsigned EBX_AVX512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; // F, DQ, BW and VL
+enum { FEATURES_LEAF = 7, EDX_AMX_BF16_TILE = 1 << 22 | 1 << 24 };
 
-bool cpu_supported(void) {
-  unsigned a, b, c, d;
-  if (!__get_cpuid_count(FEATURES_LEAF, 0, &a, &b, &c, &d) || (b & EBX_AVX512) != EBX_AVX512) return false;
-  if (!__get_cpuid_count(FEATURES_LEAF, 1, &a, &b, &c, &d) || !(a & EAX1_AVX512_BF16)) return false;
-  return __builtin_cpu_supports("avx512f"); // also checks that the system saves the registers
+// __builtin_cpu_supports also checks that the system saves the registers.
+bool cpu_has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+bool cpu_has_avx512(void) {
+  return cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
+
+bool cpu_has_avx512_bf16(void) { return cpu_has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 
 // request_amx asks Linux to save the AMX registers of this process, without which AMX instructions fault.
 static bool request_amx(void) {
   enum { ARCH_REQUEST_XCOMP_PERMISSION = 0x1023, XFEATURE_TILE_DATA = 18 };
   unsigned a, b, c, d;
-  return __get_cpuid_count(FEATURES_LEAF, 0, &a, &b, &c, &d) && (d & EDX_AMX_BF16_TILE) == EDX_AMX_BF16_TILE &&
+  return cpu_has_avx512_bf16() && __get_cpuid_count(FEATURES_LEAF, 0, &a, &b, &c, &d) &&
+         (d & EDX_AMX_BF16_TILE) == EDX_AMX_BF16_TILE &&
          syscall(SYS_arch_prctl, ARCH_REQUEST_XCOMP_PERMISSION, XFEATURE_TILE_DATA) == 0;
 }
 
@@ -39,15 +42,13 @@ bool amx_available(void) {
   return known == YES;
 }
 
-bool bf16_dot_is_fast(void) {
-  unsigned a, b = 0, c = 0, d = 0;
-  return !(__get_cpuid(0, &a, &b, &c, &d) && b == signature_INTEL_ebx && d == signature_INTEL_edx &&
-           c == signature_INTEL_ecx);
-}
+bool bf16_dot_is_fast(void) { return cpu_has_avx512_bf16() && !__builtin_cpu_is("intel"); }
 
 #else
 
-bool cpu_supported(void) { return false; }
+bool cpu_has_avx2(void) { return false; }
+bool cpu_has_avx512(void) { return false; }
+bool cpu_has_avx512_bf16(void) { return false; }
 bool amx_available(void) { return false; }
 bool bf16_dot_is_fast(void) { return false; }
 

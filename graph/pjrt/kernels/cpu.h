@@ -8,13 +8,17 @@
 #define HAVE_KERNELS 1
 #endif
 
-// cpu_supported reports whether the processor has AVX-512 F, BW, VL, DQ and BF16, which all kernels need.
-bool cpu_supported(void);
+// cpu_has_avx2 reports whether the processor has AVX2 and FMA, which products of panels of f32 numbers need.
+bool cpu_has_avx2(void);
+// cpu_has_avx512 reports whether it also has AVX-512 F, BW, VL and DQ, which make these products faster.
+bool cpu_has_avx512(void);
+// cpu_has_avx512_bf16 reports whether it also has AVX-512 BF16, which all other kernels need.
+bool cpu_has_avx512_bf16(void);
 // amx_available reports whether this process may use AMX for bf16. The first call asks the system for permission.
 bool amx_available(void);
-// bf16_dot_is_fast reports whether vdpbf16ps multiplies more bf16 numbers per second than FMA multiplies f32
-// numbers: on AMD's processors it multiplies twice as many, on Intel's no more. The vendor decides, so that results
-// depend on the processor alone.
+// bf16_dot_is_fast reports whether the processor has vdpbf16ps and multiplies more bf16 numbers per second with it
+// than f32 numbers with FMA: AMD's processors multiply twice as many, Intel's no more. The vendor decides, so that
+// results depend on the processor alone.
 bool bf16_dot_is_fast(void);
 
 #endif

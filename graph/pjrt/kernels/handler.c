@@ -131,7 +131,8 @@ void *bfpo_product(void *frame) {
   if (!has_counts(c, 2, 1) || c->attributes.n != 1) return wrong_operands(c, "not a product of two matrices");
   const buffer *left = argument(c, 0), *right = argument(c, 1), *out = result(c, 0);
   int64_t attribute = *(int64_t *)((scalar *)c->attributes.list[0])->value;
-  long batch = left->rank == 3 ? left->dims[0] : 1;
+  long batch = 1;
+  for (int i = 0; i + 2 < left->rank; i++) batch *= left->dims[i];
   format f = left->type != TYPE_F32 ? bf16_format() : attribute & ALLOW_BF16X3 && amx_available() ? BF16X3 : F32;
   matrix a = as_matrix(left, attribute & LEFT_TRANSPOSED), b = as_matrix(right, attribute & RIGHT_TRANSPOSED);
   return run_job(c, product_new(batch, a, b, f, out->data, out->type == TYPE_BF16, thread_count(c)));

@@ -9,9 +9,9 @@ enum { FFI_MAJOR = 0, FFI_MINOR = 4 };
 // compiler_version returns the version of the C compiler.
 const char *compiler_version(void);
 
-// bfpo_product computes left [M, K] right [N, K]^T -> [M, N], or a batch of such products. Bits of its int64
-// attribute say that the left matrix is stored as [K, M], that the right matrix is stored as [K, N], and that f32
-// matrices may be multiplied as BF16X3 if AMX is available (see panels.h).
+// bfpo_product computes left [M, K] right [N, K]^T -> [M, N], or a batch of such products along leading axes. Bits
+// of its int64 attribute say that the left matrix is stored as [K, M], that the right matrix is stored as [K, N],
+// and that f32 matrices may be multiplied as BF16X3 if AMX is available (see panels.h).
 enum product_attribute { LEFT_TRANSPOSED = 1, RIGHT_TRANSPOSED = 2, ALLOW_BF16X3 = 4 }; // as in package mlir
 void *bfpo_product(void *frame);
 // bfpo_rows computes left [M, K] right [N, K]^T -> [M, N] for few rows M: see rows.h.

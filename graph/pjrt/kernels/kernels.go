@@ -14,8 +14,12 @@ import "unsafe"
 
 func compilerVersion() string { return C.GoString(C.compiler_version()) }
 
-// Available reports whether the processor has AVX-512 with its bfloat16 instructions, which all kernels need.
-func Available() bool { return bool(C.cpu_supported()) }
+// Available reports whether the processor has AVX-512 with its bfloat16 instructions, which all kernels but Product
+// need.
+func Available() bool { return bool(C.cpu_has_avx512_bf16()) }
+
+// ProductAvailable reports whether the processor has AVX2 and FMA, which Product needs.
+func ProductAvailable() bool { return bool(C.cpu_has_avx2()) }
 
 // AMX reports whether this process may use AMX. The first call asks the system for permission.
 func AMX() bool { return bool(C.amx_available()) }
@@ -23,18 +27,20 @@ func AMX() bool { return bool(C.amx_available()) }
 // Instructions returns the instructions that multiply bfloat16 matrices, for people.
 func Instructions() string {
 	switch {
-	case !Available():
+	case !ProductAvailable():
 		return "none"
 	case AMX():
 		return "AMX"
 	case C.bf16_format() == C.BF16:
 		return "AVX-512 with vdpbf16ps"
+	case bool(C.cpu_has_avx512()):
+		return "AVX-512, bfloat16 widened to float32"
 	}
-	return "AVX-512, bfloat16 widened to float32"
+	return "AVX2, bfloat16 widened to float32"
 }
 
 // FastBF16 reports whether kernels multiply bfloat16 matrices faster than float32 matrices on this processor.
-func FastBF16() bool { return Available() && C.bf16_format() == C.BF16 }
+func FastBF16() bool { return C.bf16_format() == C.BF16 }
 
 // Product returns the C function of a custom call that multiplies left [M, K] and right [N, K]^T, or a batch of
 // such matrices, in float32 or bfloat16, with sums in float32. The result [M, N] is float32, or bfloat16 if the

@@ -7,6 +7,9 @@ func compilerVersion() string { return "none" }
 // Available returns false: kernels need a build with cgo on Linux.
 func Available() bool { return false }
 
+// ProductAvailable returns false.
+func ProductAvailable() bool { return false }
+
 // AMX returns false.
 func AMX() bool { return false }
 

@@ -4,6 +4,7 @@
 
 #ifdef HAVE_KERNELS
 
+#include "avx2.h"
 #include "f32.h"
 #include "simd.h"
 
@@ -62,14 +63,16 @@ WIDE static inline void pack_tile(bool bf16x3, const matrix *m, bool right, long
   store_tile(remainders, to + 2 * TILE_BYTES);
 }
 
-WIDE void pack_panel(format f, const matrix *m, bool right, long row, char *to) {
-  if (has_f32_panels(f)) {
-    pack_f32_panel(f, m, right, row, to);
-    return;
-  }
+WIDE static void pack_tiles(format f, const matrix *m, bool right, long row, char *to) {
   for (long term = 0; term < m->depth; term += BLOCK, to += step_bytes(f))
     for (int half = 0; half < 2; half++)
       pack_tile(f == BF16X3, m, right, row + 16 * half, term, to + half * TILE_BYTES);
+}
+
+void pack_panel(format f, const matrix *m, bool right, long row, char *to) {
+  if (!cpu_has_avx512()) avx2_pack_panel(f, m, right, row, to);
+  else if (has_f32_panels(f)) pack_f32_panel(f, m, right, row, to);
+  else pack_tiles(f, m, right, row, to);
 }
 
 // COMPILER_BARRIER keeps memory accesses on their side: compilers do not know which memory AMX instructions access.
@@ -119,12 +122,14 @@ WIDE static void multiply_tiles(format f, const char *left, const char *right, l
 }
 
 void multiply_panels(format f, const char *left, const char *right, long depth, float *out, long stride, bool add) {
-  if (has_f32_panels(f)) multiply_f32_panels(left, right, depth, out, stride, add);
+  if (!cpu_has_avx512()) avx2_multiply_panels(left, right, depth, out, stride, add);
+  else if (has_f32_panels(f)) multiply_f32_panels(left, right, depth, out, stride, add);
   else if (amx_available()) multiply_tiles(f, left, right, depth, out, stride, add);
   else multiply_bf16_panels(left, right, depth, out, stride, add); // there is no BF16X3 without AMX
 }
 
-WIDE void store_block(const float *block, long rows, long columns, void *out, long at, long stride, bool to_bf16) {
+WIDE static void store_wide_block(const float *block, long rows, long columns, void *out, long at, long stride,
+                                  bool to_bf16) {
   for (long i = 0; i < rows; i++, at += stride)
     for (int from = 0; from < BLOCK; from += 16) {
       __m512 x = _mm512_load_ps(block + i * BLOCK + from);
@@ -134,8 +139,12 @@ WIDE void store_block(const float *block, long rows, long columns, void *out, lo
     }
 }
 
-WIDE void amx_begin(void) {
-  if (!amx_available()) return;
+void store_block(const float *block, long rows, long columns, void *out, long at, long stride, bool to_bf16) {
+  if (!cpu_has_avx512()) avx2_store_block(block, rows, columns, out, at, stride, to_bf16);
+  else store_wide_block(block, rows, columns, out, at, stride, to_bf16);
+}
+
+WIDE static void configure_amx(void) {
   struct {
     uint8_t palette, start, reserved[14];
     uint16_t row_bytes[16];
@@ -146,8 +155,14 @@ WIDE void amx_begin(void) {
   _tile_loadconfig(&config);
 }
 
-WIDE void amx_end(void) {
-  if (amx_available()) _tile_release();
+WIDE static void release_amx(void) { _tile_release(); }
+
+void amx_begin(void) {
+  if (amx_available()) configure_amx();
+}
+
+void amx_end(void) {
+  if (amx_available()) release_amx();
 }
 
 #endif

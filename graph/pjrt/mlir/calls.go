@@ -29,8 +29,7 @@ func markedTargets() map[string]string {
 }
 
 // Arguments of the decoder: how many come before the layers, how many belong to one layer, and how many of these are
-// results
-// too.
+// results too.
 const decoderArguments, layerArguments, layerCache = 6, 11, 2
 
 // resultCount returns how many of a barrier's operands, without the marker, are results.

@@ -9,10 +9,9 @@ import "strings"
 
 // Options say what a program is compiled for.
 type Options struct {
-	CPU       bool    // the plugin compiles for the host's processor
-	Kernels   Kernels // custom calls that the plugin knows; used on CPUs only
-	WidenBF16 bool    // bfloat16 matrices are multiplied as float32, on CPUs only
-	BF16x3    bool    // float32 products may be computed as three products of bfloat16, see BF16x3
+	CPU     bool    // the plugin compiles for the host's processor
+	Kernels Kernels // custom calls that the plugin knows; used on CPUs only
+	BF16x3  bool    // float32 products may be computed as three products of bfloat16, see BF16x3
 }
 
 // Rewrite returns the text that the plugin compiles instead of text.
@@ -26,9 +25,5 @@ func Rewrite(text string, o Options) string {
 	if strings.Contains(text, "sdy.mesh") { // XLA cannot partition a custom call
 		kernels = nil
 	}
-	text = callProducts(callMarked(text, kernels), kernels, o.BF16x3)
-	if o.WidenBF16 {
-		text = widenDots(text)
-	}
-	return text
+	return callProducts(callMarked(text, kernels), kernels, o.BF16x3)
 }

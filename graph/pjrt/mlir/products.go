@@ -27,14 +27,14 @@ const (
 	maxFewRows, minFewSize = 16, 1 << 18
 )
 
-// callProducts replaces matrix products by custom calls, if they are selected. bf16x3 allows BF16x3 for products of
+// callProducts replaces matrix products by the selected custom calls. bf16x3 allows BF16x3 for products of
 // float32 matrices.
 func callProducts(text string, selected Kernels, bf16x3 bool) string {
-	if !selected[ProductTarget] || !selected[RowsTarget] {
+	if !selected[ProductTarget] {
 		return text
 	}
 	return rewriteDots(text, func(out *strings.Builder, lines []string, dot operation, _ definitions) {
-		call, ok := productCall(lines, dot, bf16x3)
+		call, ok := productCall(lines, dot, selected, bf16x3)
 		if !ok {
 			call = strings.Join(lines, "")
 		}
@@ -42,7 +42,7 @@ func callProducts(text string, selected Kernels, bf16x3 bool) string {
 	})
 }
 
-// matrixProduct is a product of two matrices, or of a batch of pairs of matrices.
+// matrixProduct is a product of two matrices, or of a batch of pairs of matrices along leading axes.
 type matrixProduct struct {
 	batched              bool
 	rows, columns, terms int    // of one product: [rows, terms] times [terms, columns]
@@ -52,12 +52,12 @@ type matrixProduct struct {
 }
 
 // productCall returns the custom call that replaces a dot_general; ok is false if the operation stays.
-func productCall(lines []string, dot operation, bf16x3 bool) (call string, ok bool) {
+func productCall(lines []string, dot operation, selected Kernels, bf16x3 bool) (call string, ok bool) {
 	p, ok := parseProduct(lines)
 	if !ok || len(dot.args) != 2 {
 		return "", false
 	}
-	target := p.target()
+	target := p.target(selected)
 	if target == "" {
 		return "", false
 	}
@@ -73,15 +73,16 @@ func productCall(lines []string, dot operation, bf16x3 bool) (call string, ok bo
 	return fmt.Sprintf(format, indent, name, strings.Join(dot.args, ", "), target, attribute, p.types), true
 }
 
-// target returns the name of the custom call for a product, or "" if XLA's own product is as fast.
-func (p matrixProduct) target() string {
+// target returns the name of the custom call for a product, or "" if XLA's own product is as fast, or has to compute
+// other rows of the same matrix since RowsTarget is not selected.
+func (p matrixProduct) target(selected Kernels) string {
 	float32s := p.dtypes == "f32f32f32"
 	fewRows := !p.batched && p.layout == 0 && p.rows <= maxFewRows && p.columns >= minProductSide
 	large := min(p.rows, p.columns) >= minProductSide && p.rows*p.columns*p.terms >= minProductSize
 	switch {
-	case fewRows && (float32s || p.columns*p.terms >= minFewSize):
+	case fewRows && selected[RowsTarget] && (float32s || p.columns*p.terms >= minFewSize):
 		return RowsTarget
-	case float32s && !p.batched, !float32s && large:
+	case float32s && selected[RowsTarget] && !p.batched, !float32s && large:
 		return ProductTarget
 	}
 	return ""
@@ -99,10 +100,10 @@ func parseProduct(lines []string) (p matrixProduct, ok bool) {
 	right, dtypeB := parseTensorType(b)
 	_, dtypeC := parseTensorType(c)
 	batchAxes := len(left) - 2
-	if batchAxes < 0 || batchAxes > 1 || len(right) != len(left) || min(slices.Min(left), slices.Min(right)) < 1 {
+	if batchAxes < 0 || len(right) != len(left) || min(slices.Min(left), slices.Min(right)) < 1 {
 		return p, false
 	}
-	batch := []string{"", "0"}[batchAxes]
+	batch := leadingAxes(batchAxes)
 	// Which of an operand's last two axes is contracted.
 	l, r := parseDim(axes(lines, "lhs_contracting"))-batchAxes, parseDim(axes(lines, "rhs_contracting"))-batchAxes
 	if axes(lines, "lhs_batching") != batch || axes(lines, "rhs_batching") != batch || l < 0 || l > 1 || r < 0 || r > 1 {
@@ -113,6 +114,15 @@ func parseProduct(lines []string) (p matrixProduct, ok bool) {
 		layout: (1-l)*leftTransposed | (1-r)*rightTransposed, dtypes: dtypeA + dtypeB + dtypeC, types: types,
 	}
 	return p, slices.Contains([]string{"bf16bf16bf16", "bf16bf16f32", "f32f32f32"}, p.dtypes)
+}
+
+// leadingAxes returns the list of the first n axes as axes returns it.
+func leadingAxes(n int) string {
+	var list []string
+	for axis := range n {
+		list = append(list, strconv.Itoa(axis))
+	}
+	return strings.Join(list, ", ")
 }
 
 // axes returns the text of the list of axes with this name in the lines of a dot_general.

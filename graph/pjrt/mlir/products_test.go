@@ -56,7 +56,10 @@ func TestCallProducts(t *testing.T) {
 		{"few rows, a matrix across", "8x512xf32", "512x1024xf32", "8x1024xf32", "1 0", "", false, 2, "bfpo_product"},
 		{"a few columns", "8x4096xbf16", "15x4096xbf16", "8x15xbf16", "1 1", "", false, -1, ""},
 		{"little work", "16x16xbf16", "16x16xbf16", "16x16xbf16", "1 1", "", false, -1, ""},
-		{"heads and rows", "2x4x128x64xbf16", "2x4x128x64xbf16", "2x4x128x128xf32", "3 3", "0, 1", false, -1, ""},
+		{"heads of rows", "2x4x128x64xbf16", "2x4x128x64xbf16", "2x4x128x128xf32", "3 3", "0, 1", false, 0,
+			"bfpo_product"},
+		{"heads and rows exchanged", "2x4x128x64xbf16", "4x2x128x64xbf16", "2x4x128x128xf32", "3 3", "1, 0", false, -1,
+			""},
 		{"a batch behind", "128x4x64xbf16", "128x4x64xbf16", "4x128x128xf32", "2 2", "1", false, -1, ""},
 		{"over two axes", "128x256xbf16", "128x256xbf16", "bf16", "0, 1 0, 1", "", false, -1, ""},
 	} {
@@ -75,33 +78,23 @@ func TestCallProducts(t *testing.T) {
 	}
 }
 
-func TestWidenDots(t *testing.T) {
-	const around = "    %9 = \"stablehlo.add\"(%7, %7) : (tensor<32x48xf32>, tensor<32x48xf32>) -> tensor<32x48xf32>\n"
-	const widened = `    %bf16_7:2 = "stablehlo.optimization_barrier"(%a, %b) : (tensor<32x4xbf16>, ` +
-		`tensor<48x4xbf16>) -> (tensor<32x4xbf16>, tensor<48x4xbf16>)
-    %left_7 = "stablehlo.convert"(%bf16_7#0) : (tensor<32x4xbf16>) -> tensor<32x4xf32>
-    %right_7 = "stablehlo.convert"(%bf16_7#1) : (tensor<48x4xbf16>) -> tensor<48x4xf32>
-`
-	back := `    %7 = "stablehlo.convert"(%sum_7) : (tensor<32x48xf32>) -> tensor<32x48xbf16>` + "\n"
-	product := func(name, left, right string) string {
-		text := productText("32x4xf32", "48x4xf32", "32x48xf32", "1 1", "")
-		return strings.NewReplacer("%7", "%"+name, "%a", "%"+left, "%b", "%"+right).Replace(text)
-	}
-	for _, c := range []struct{ left, right, result, want string }{
-		{"32x4xbf16", "48x4xbf16", "32x48xf32", widened + product("7", "left_7", "right_7")},
-		{"32x4xbf16", "48x4xbf16", "32x48xbf16", widened + product("sum_7", "left_7", "right_7") + back},
-		{"32x4xf32", "48x4xf32", "32x48xf32", ""},
-		{"32x4xbf16", "48x4xf32", "32x48xf32", ""},
-		{"32x4xf16", "48x4xf16", "32x48xf16", ""},
-		{"16x4xbf16", "48x4xbf16", "16x48xf32", ""},
-		{"32x4xbf16", "16x4xbf16", "32x16xf32", ""},
+// TestCallProductsAlone checks which products become calls if ProductTarget is the only kernel, as on processors
+// without AVX-512.
+func TestCallProductsAlone(t *testing.T) {
+	selected := Kernels{ProductTarget: true}
+	for _, c := range []struct {
+		name, left, right, result string
+		calls                     bool
+	}{
+		{"bfloat16", "128x256xbf16", "512x256xbf16", "128x512xbf16", true},
+		{"few rows", "8x4096xbf16", "4096x4096xbf16", "8x4096xbf16", false},
+		{"float32", "128x256xf32", "512x256xf32", "128x512xf32", false},
+		{"few rows of float32", "16x512xf32", "512x512xf32", "16x512xf32", false},
 	} {
 		text := productText(c.left, c.right, c.result, "1 1", "")
-		if c.want == "" {
-			c.want = text
-		}
-		if got := widenDots(around + text + around); got != around+c.want+around {
-			t.Errorf("%s, %s to %s:\n%s\nwant\n%s", c.left, c.right, c.result, got, c.want)
+		if got := callProducts(text, selected, false); strings.Contains(got, ProductTarget) != c.calls ||
+			!c.calls && got != text {
+			t.Errorf("%s:\n%s", c.name, got)
 		}
 	}
 }

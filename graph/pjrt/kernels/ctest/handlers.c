@@ -85,7 +85,6 @@ static void test_product_handlers(bool bf16) {
       else ((float *)transposed.data)[k * 24 + i] = ((float *)right.data)[i * 40 + k];
     }
   buffer in[] = {buffer_of(&left, 2, left_dims), buffer_of(&right, 2, right_dims)}, y = buffer_of(&out, 2, out_dims);
-  check_finite("rows", call_handler(bfpo_rows, in, 2, &y, 1, 0), &out);
   check_finite("product", call_handler(bfpo_product, in, 2, &y, 1, ALLOW_BF16X3), &out);
   buffer in_t[] = {in[0], buffer_of(&transposed, 2, right_t_dims)}, y_t = buffer_of(&again, 2, out_dims);
   const char *message = call_handler(bfpo_product, in_t, 2, &y_t, 1, RIGHT_TRANSPOSED | ALLOW_BF16X3);
@@ -94,8 +93,29 @@ static void test_product_handlers(bool bf16) {
   check_near("transposed product", &again, want, 1e-7);
   free(want);
   check(call_handler(bfpo_product, in, 1, &y, 1, 0) != NULL, "a product of one matrix is accepted");
-  check(call_handler(bfpo_rows, in, 1, &y, 1, 0) != NULL, "a product of one matrix is accepted");
   array_free(&left), array_free(&right), array_free(&out), array_free(&transposed), array_free(&again);
+}
+
+// test_batch_handler multiplies a batch of two axes.
+static void test_batch_handler(bool bf16) {
+  int64_t dims[] = {3, 2, 4, 8}, out_dims[] = {3, 2, 4, 4};
+  array left = array_random(bf16, 192, 1), right = array_random(bf16, 192, 1), out = array_of_nan(bf16, 96);
+  buffer in[] = {buffer_of(&left, 4, dims), buffer_of(&right, 4, dims)}, y = buffer_of(&out, 4, out_dims);
+  double want[96] = {0};
+  for (int i = 0; i < 96; i++)
+    for (int k = 0; k < 8; k++) want[i] += left.values[i / 4 * 8 + k] * right.values[(i / 16 * 4 + i % 4) * 8 + k];
+  check_finite("batch", call_handler(bfpo_product, in, 2, &y, 1, 0), &out);
+  check_near("batch", &out, want, bf16 ? 3e-3 : 1e-6);
+  array_free(&left), array_free(&right), array_free(&out);
+}
+
+static void test_rows_handler(bool bf16) {
+  int64_t left_dims[] = {5, 40}, right_dims[] = {24, 40}, out_dims[] = {5, 24};
+  array left = array_random(bf16, 200, 1), right = array_random(bf16, 960, 1), out = array_of_nan(bf16, 120);
+  buffer in[] = {buffer_of(&left, 2, left_dims), buffer_of(&right, 2, right_dims)}, y = buffer_of(&out, 2, out_dims);
+  check_finite("rows", call_handler(bfpo_rows, in, 2, &y, 1, 0), &out);
+  check(call_handler(bfpo_rows, in, 1, &y, 1, 0) != NULL, "a product of one matrix is accepted");
+  array_free(&left), array_free(&right), array_free(&out);
 }
 
 static void test_attention_handlers(bool bf16) {
@@ -158,6 +178,9 @@ static void test_decoder_handler(bool bf16) {
 void test_handlers(void) {
   for (int bf16 = 0; bf16 < 2; bf16++) {
     test_product_handlers(bf16);
+    test_batch_handler(bf16);
+    if (!cpu_has_avx512_bf16()) continue;
+    test_rows_handler(bf16);
     test_attention_handlers(bf16);
     test_decoder_handler(bf16);
   }

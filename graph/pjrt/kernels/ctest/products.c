@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../avx2.h"
 #include "../product.h"
 #include "../rows.h"
 #include "test.h"
@@ -55,6 +56,7 @@ void test_products(void) {
   };
   for (format f = BF16; f <= F32; f++) {
     if (f == BF16X3 && !amx_available()) continue;
+    if (f == BF16 && !cpu_has_avx512_bf16()) continue;
     for (unsigned s = 0; s < sizeof sizes / sizeof *sizes; s++)
       for (int layout = 0; layout < 4; layout++) {
         bool to_bf16 = layout == 3 && has_bf16_elements(f);
@@ -64,6 +66,75 @@ void test_products(void) {
   float nothing;
   matrix empty = {.data = &nothing, .rows = 0, .depth = 4, .stride = 4};
   check(product_new(1, empty, empty, F32, &nothing, false, 3) == NULL, "a job for an empty product");
+}
+
+// check_panel compares a panel with the elements of the matrix, and with zero outside of it.
+static void check_panel(const array *a, const matrix *m, bool right, const float *panel, long panel_depth) {
+  for (long k = 0; k < panel_depth; k++)
+    for (long i = 0; i < BLOCK; i++) {
+      long at = k / BLOCK * BLOCK * BLOCK + (right ? k % BLOCK * BLOCK + i : i * BLOCK + k % BLOCK);
+      double want = i < m->rows && k < m->depth ? element(a, 0, m->rows, m->depth, i, k, m->transposed) : 0;
+      check(panel[at] == want, "an element of a panel differs");
+    }
+}
+
+static void test_avx2_panel_pair(format f, long rows, long columns, long depth, int layout) {
+  bool bf16 = has_bf16_elements(f);
+  long padded = (depth + BLOCK - 1) / BLOCK * BLOCK, stride = BLOCK + 3;
+  array left = array_random(bf16, rows * depth, 1), right = array_random(bf16, columns * depth, 1);
+  matrix a = matrix_of(&left, rows, depth, layout & 1), b = matrix_of(&right, columns, depth, layout & 2);
+  char *panels[2] = {aligned_alloc(64, panel_bytes(f, depth)), aligned_alloc(64, panel_bytes(f, depth))};
+  avx2_pack_panel(f, &a, false, 0, panels[0]);
+  avx2_pack_panel(f, &b, true, 0, panels[1]);
+  check_panel(&left, &a, false, (float *)panels[0], padded);
+  check_panel(&right, &b, true, (float *)panels[1], padded);
+  array out = array_of_nan(false, BLOCK * stride);
+  for (int add = 0; add < 2; add++) { // the second time the result is doubled
+    avx2_multiply_panels(panels[0], panels[1], depth, out.data, stride, add);
+    for (long i = 0; i < BLOCK; i++)
+      for (long j = 0; j < BLOCK; j++) {
+        double sum = 0;
+        for (long k = 0; k < depth && i < rows && j < columns; k++)
+          sum += element(&left, 0, rows, depth, i, k, a.transposed) *
+                 element(&right, 0, columns, depth, j, k, b.transposed);
+        double got = ((float *)out.data)[i * stride + j];
+        check(fabs(got - (add + 1) * sum) < 1e-6 * (1 + sqrt(depth)), "a product of panels differs");
+      }
+  }
+  array_free(&left), array_free(&right), array_free(&out);
+  free(panels[0]), free(panels[1]);
+}
+
+// test_avx2_store stores a part of a block, whose last rows and columns must stay NaN.
+static void test_avx2_store(bool to_bf16, long rows, long columns) {
+  static float block[BLOCK * BLOCK] __attribute__((aligned(64)));
+  for (int i = 0; i < BLOCK * BLOCK; i++) block[i] = i % 7 == 0 ? 1e-40f * i : 1 / (i - 500.5f);
+  block[1] = NAN, block[2] = INFINITY, block[3] = -INFINITY;
+  array out = array_of_nan(to_bf16, BLOCK * 40);
+  avx2_store_block(block, rows, columns, out.data, 5, 40, to_bf16);
+  double *values = array_read(&out);
+  for (long at = 0; at < out.size; at++) {
+    long row = (at - 5) / 40, column = (at - 5) % 40;
+    bool inside = at >= 5 && row < rows && column < columns;
+    double x = inside ? block[row * BLOCK + column] : NAN, want = to_bf16 && inside && !isnan(x) ? round_bf16(x) : x;
+    check(values[at] == want || (isnan(values[at]) && isnan(want)), "a stored number differs");
+  }
+  free(values);
+  array_free(&out);
+}
+
+// test_avx2_panels tests the functions that processors with AVX-512 do not call.
+void test_avx2_panels(void) {
+  static const long sizes[][3] = {{32, 32, 128}, {1, 1, 1}, {7, 32, 33}, {32, 9, 300}, {17, 31, 0}};
+  for (format f = BF16_WIDENED; f <= F32; f += F32 - BF16_WIDENED)
+    for (unsigned s = 0; s < sizeof sizes / sizeof *sizes; s++)
+      for (int layout = 0; layout < 4; layout++)
+        test_avx2_panel_pair(f, sizes[s][0], sizes[s][1], sizes[s][2], layout);
+  for (int to_bf16 = 0; to_bf16 < 2; to_bf16++) {
+    test_avx2_store(to_bf16, BLOCK, BLOCK);
+    test_avx2_store(to_bf16, 31, 5);
+    test_avx2_store(to_bf16, 1, 17);
+  }
 }
 
 static void test_few_rows(bool bf16, long rows, long columns, long depth, bool to_bf16) {

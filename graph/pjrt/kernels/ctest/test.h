@@ -41,6 +41,7 @@ void check(bool ok, const char *message);
 int failures(void);
 
 void test_products(void);
+void test_avx2_panels(void);
 void test_rows(void);
 void test_attention(void);
 void test_decoder(void);
