@@ -81,17 +81,17 @@ func (t *target) open(description Target) error {
 func namedTexts(texts ...string) (array *C.named_value, free func()) {
 	n := len(texts) / 2
 	array = (*C.named_value)(C.calloc(C.size_t(n), C.sizeof_named_value))
-	for i, value := range unsafe.Slice(array, n) {
-		name, text := texts[2*i], texts[2*i+1]
+	values := unsafe.Slice(array, n)
+	for i := range values {
+		value, name, text := &values[i], texts[2*i], texts[2*i+1]
 		value.size = C.sizeof_named_value
-		value.name, value.name_size = C.CString(name), C.size_t(len(name))
-		value.text, value.n = C.CString(text), C.size_t(len(text))
-		unsafe.Slice(array, n)[i] = value
+		value.name, value.name_size, value.n = C.CString(name), C.size_t(len(name)), C.size_t(len(text))
+		C.set_value_text(value, C.CString(text))
 	}
 	return array, func() {
-		for _, value := range unsafe.Slice(array, n) {
-			C.free(unsafe.Pointer(value.name))
-			C.free(unsafe.Pointer(value.text))
+		for i := range values {
+			C.free(unsafe.Pointer(values[i].name))
+			C.free(unsafe.Pointer(C.value_text(&values[i])))
 		}
 		C.free(unsafe.Pointer(array))
 	}

@@ -46,9 +46,18 @@ typedef struct {
   const char *name;
   size_t name_size;
   int type; // 0 is a string
-  const char *text;
+  // For Go a union is bytes. A number in a field that Go takes for a pointer ends the process when a stack that holds
+  // a copy is moved.
+  union {
+    const char *text;
+    int64_t number;
+  } value;
   size_t n;
 } named_value;
+
+static inline const char *value_text(const named_value *v) { return v->value.text; }
+static inline void set_value_text(named_value *v, const char *text) { v->value.text = text; }
+
 typedef struct {
   HEADER;
   named_value *options;

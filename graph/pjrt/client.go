@@ -91,9 +91,11 @@ func (c *Client) Attribute(device int, name string) string {
 	if err := c.library.call(C.api_device_description_attributes, unsafe.Pointer(&args)); err != nil {
 		return ""
 	}
-	for _, a := range unsafe.Slice(args.attributes, args.n) {
+	attributes := unsafe.Slice(args.attributes, args.n)
+	for i := range attributes {
+		a := &attributes[i]
 		if a._type == 0 && C.GoStringN(a.name, C.int(a.name_size)) == name {
-			return C.GoStringN(a.text, C.int(a.n))
+			return C.GoStringN(C.value_text(a), C.int(a.n))
 		}
 	}
 	return ""
