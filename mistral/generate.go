@@ -47,9 +47,9 @@ func (g *Generator) Close() {
 // row's completion depends on its prompt, its number and the options, not on the other rows, except where the
 // rounding of sums decides between two tokens of almost equal probability.
 //
-// An error names the row, if there are several, whose prompt is empty, has a token outside the vocabulary or leaves
-// no position for an answer. If ctx is cancelled or a device fails, the completions so far are returned with the
-// error.
+// A prompt that is empty, has a token outside the vocabulary or leaves no position for an answer is an error, which
+// names its row if there are several. If ctx is cancelled or a device fails, the completions so far are returned with
+// the error.
 func (g *Generator) Generate(ctx context.Context, prompts [][]int32, o GenerateOptions,
 	onToken func(row int, id int32)) ([]Completion, error) {
 	if err := o.validate(); err != nil {

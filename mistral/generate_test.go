@@ -240,9 +240,9 @@ func TestGenerateErrors(t *testing.T) {
 	}{
 		{[][]int32{good, {}}, mistral.GenerateOptions{MaxTokens: 1}, "row 1: the prompt is empty"},
 		{[][]int32{good, good, {5, 97}}, mistral.GenerateOptions{MaxTokens: 1}, "row 2: token 97 at position 1"},
-		{[][]int32{{-1}}, mistral.GenerateOptions{MaxTokens: 1}, "row 0: token -1 at position 0"},
+		{[][]int32{{-1}}, mistral.GenerateOptions{MaxTokens: 1}, "generate: token -1 at position 0"},
 		{[][]int32{make([]int32, 1024)}, mistral.GenerateOptions{MaxTokens: 1},
-			"row 0: the prompt has 1024 tokens and the model 1024 positions"},
+			"generate: the prompt has 1024 tokens and the model 1024 positions"},
 		{[][]int32{good}, mistral.GenerateOptions{}, "at most 0 tokens"},
 		{[][]int32{good}, mistral.GenerateOptions{MaxTokens: 1, Temperature: -1}, "temperature -1"},
 		{[][]int32{good}, mistral.GenerateOptions{MaxTokens: 1, TopP: 1.5}, "top-p 1.5"},

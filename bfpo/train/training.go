@@ -105,10 +105,9 @@ func loadingPhase(platform string, layers int) string {
 	case device.PlatformGo:
 		return "loading the model"
 	case device.PlatformCPU:
-		return fmt.Sprintf("loading the model and compiling programs (about %d s; later runs find them in the cache)",
-			max(5, layers*22/30))
+		return fmt.Sprintf("loading the model, compiling programs (about %d s, less from the cache)", max(5, layers*22/30))
 	}
-	return "loading the model and compiling programs (later runs find them in the cache)"
+	return "loading the model, compiling programs (faster from the cache)"
 }
 
 // restore continues from a checkpoint where the recipe says so, and computes the reference once where it says so.

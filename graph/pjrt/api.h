@@ -46,8 +46,8 @@ typedef struct {
   const char *name;
   size_t name_size;
   int type; // 0 is a string
-  // For Go a union is bytes. A number in a field that Go takes for a pointer ends the process when a stack that holds
-  // a copy is moved.
+  // For Go a union is bytes. With a pointer in its place, a number there would end the process when Go moves a stack
+  // that has a copy.
   union {
     const char *text;
     int64_t number;

@@ -56,7 +56,7 @@ func (c *Client) Kernels() string {
 	case !c.cpu:
 		return ""
 	case !kernels.ProductAvailable():
-		return "none without AVX2 and FMA"
+		return "none: the processor lacks AVX2 or FMA"
 	case len(c.kernels) == 0:
 		return "none"
 	}

@@ -92,8 +92,8 @@ func load(path string, cpu, asCPU bool) (*library, error) {
 	return l, nil
 }
 
-// addKernels registers the kernels that the processor can run as custom calls of the plugin, or none if the plugin
-// refuses one.
+// addKernels registers the kernels that the processor can run as custom calls of the plugin. If the plugin refuses one,
+// programs call none.
 func (l *library) addKernels() {
 	handlers := map[string]unsafe.Pointer{}
 	if kernels.ProductAvailable() {

@@ -142,7 +142,7 @@ func (s *statusError) Error() string {
 		text += ": " + excerpt(s.message)
 	}
 	if s.target != "" {
-		text += "; it redirects to " + excerpt(s.target) + ", which is not asked: give that address if it is the service's"
+		text += "; it redirects to " + excerpt(s.target) + ": if that is the service's, change the address accordingly"
 	}
 	return text
 }
@@ -165,8 +165,8 @@ func (e *exchange) statusError(response *http.Response, text []byte) error {
 	if message := errorMessage(text); message != "" {
 		r.message = e.redact(message) // the key may have been escaped in the JSON text
 	}
-	if target, err := response.Location(); err == nil {
-		r.target = e.redact((&url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path}).String())
+	if target, err := response.Location(); err == nil && r.code < http.StatusBadRequest {
+		r.target = e.redact(target.Scheme + "://" + target.Host + target.Path)
 	}
 	switch code := r.code; {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden || code == http.StatusNotFound ||

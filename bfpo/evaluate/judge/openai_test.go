@@ -61,14 +61,15 @@ func TestServicePermanentErrors(t *testing.T) {
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(untrusted.Close)
 	for address, want := range map[string]string{
-		status(http.StatusUnauthorized):     `the service answers 401 Unauthorized: "got Bearer [key]"`,
-		escaped.URL:                         `"wrong key [key]"`,
-		status(http.StatusForbidden):        "403",
-		status(http.StatusNotFound):         "404",
-		status(302, "Location", "/else"):    "302",
-		status(429, "Retry-After", "86400"): "retry after 24h0m0s), which is too long to wait",
-		closed.URL:                          "tried 6 times: dial tcp",
-		untrusted.URL:                       "certificate",
+		status(http.StatusUnauthorized):           `the service answers 401 Unauthorized: "got Bearer [key]"`,
+		escaped.URL:                               `"wrong key [key]"`,
+		status(http.StatusForbidden):              "403",
+		status(http.StatusNotFound):               "404",
+		status(302, "Location", "/else?"+testKey): `/else": if that is the service's, change the address accordingly`,
+		status(302, "Location", "/"+testKey):      `/[key]": if that is`,
+		status(429, "Retry-After", "86400"):       "retry after 24h0m0s), which is too long to wait",
+		closed.URL:                                "tried 6 times: dial tcp",
+		untrusted.URL:                             "certificate",
 	} {
 		err := newOpenAI(t, address+"#m").Rate(context.Background(), oneAnswer, func(int, ...Verdict) error {
 			t.Errorf("%s: reported", want)

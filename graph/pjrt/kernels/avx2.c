@@ -78,9 +78,9 @@ AVX2 void avx2_pack_panel(format f, const matrix *m, bool right, long row, char 
   else pack_steps(false, m, right, row, (float *)to);
 }
 
-// A product of panels is computed for a tile of the result at a time, whose sums leave registers for the operands, and
-// for STEPS_AT_ONCE steps as in f32.c. A tile has TALL rows and two vectors; for the last two rows of a block it has
-// four vectors.
+// A product of panels is computed tile by tile. A tile of the result is small enough for its sums and the operands to
+// stay in 16 registers: TALL rows of two vectors, and for the last two rows of a block two rows of four vectors.
+// STEPS_AT_ONCE is as in f32.c.
 enum { TALL = 6, STEPS_AT_ONCE = 4, MAX_SUMS = 12, MAX_VECTORS = 4 };
 
 AVX2_INLINE void multiply_tile(int rows, int vectors, const float *left, const float *right, long steps,

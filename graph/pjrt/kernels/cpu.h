@@ -12,7 +12,8 @@
 bool cpu_has_avx2(void);
 // cpu_has_avx512 reports whether it also has AVX-512 F, BW, VL and DQ, which make these products faster.
 bool cpu_has_avx512(void);
-// cpu_has_avx512_bf16 reports whether it also has AVX-512 BF16, which all other kernels need.
+// cpu_has_avx512_bf16 reports whether it also has AVX-512 BF16, which all kernels but
+// bfpo_product need.
 bool cpu_has_avx512_bf16(void);
 // amx_available reports whether this process may use AMX for bf16. The first call asks the system for permission.
 bool amx_available(void);

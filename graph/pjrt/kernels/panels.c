@@ -2,6 +2,8 @@
 
 #include "panels.h"
 
+format bf16_format(void) { return amx_available() || bf16_dot_is_fast() ? BF16 : BF16_WIDENED; }
+
 #ifdef HAVE_KERNELS
 
 #include "avx2.h"
@@ -10,7 +12,6 @@
 
 static long steps(long depth) { return (depth + BLOCK - 1) / BLOCK; }
 
-format bf16_format(void) { return amx_available() || bf16_dot_is_fast() ? BF16 : BF16_WIDENED; }
 long element_bytes(format f) { return has_bf16_elements(f) ? 2 : 4; }
 long step_bytes(format f) { return f == BF16 ? 2 * TILE_BYTES : 4 * TILE_BYTES; }
 long panel_bytes(format f, long depth) { return steps(depth) * step_bytes(f); }

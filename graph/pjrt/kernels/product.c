@@ -15,7 +15,7 @@
 enum { PACK, MULTIPLY };
 enum { GROUP_BLOCKS = 2, TASKS_PER_THREAD = 4, BLOCK_ELEMENTS = BLOCK * BLOCK };
 enum { PIECE_BYTES = 1 << 17, ROUND_BYTES_PER_THREAD = 1 << 19, PREFETCH_BYTES = 1 << 23 };
-// Pieces are multiples of the steps that multiply_f32_panels adds at once, so that pieces do not change results.
+// Pieces are multiples of STEPS_AT_ONCE in f32.c and avx2.c, so that pieces do not change results.
 enum { PIECE_MULTIPLE = 4 * BLOCK };
 
 typedef struct {

@@ -18,9 +18,9 @@ const (
 
 const (
 	// minProductSide is the smallest number of rows and columns, and minProductSize the smallest number of
-	// multiplications, at which a call beats XLA's own product of bfloat16 matrices. Products of float32 matrices
-	// always become calls: which routine computes a row must not depend on how many other rows there are (except
-	// for few rows, see maxFewRows).
+	// multiplications, at which a call beats XLA's own product of bfloat16 matrices. All products of
+	// float32 matrices become calls, or none does (see target): which routine computes a row must not depend on how
+	// many other rows there are, except for few rows, see maxFewRows.
 	minProductSide, minProductSize = 16, 1 << 20
 	// maxFewRows is the number of rows up to which reading the right matrix takes most of the time. A bfloat16
 	// matrix must have at least minFewSize numbers.
@@ -73,19 +73,24 @@ func productCall(lines []string, dot operation, selected Kernels, bf16x3 bool) (
 	return fmt.Sprintf(format, indent, name, strings.Join(dot.args, ", "), target, attribute, p.types), true
 }
 
-// target returns the name of the custom call for a product, or "" if XLA's own product is as fast, or has to compute
-// other rows of the same matrix since RowsTarget is not selected.
+// target returns the name of the custom call for a product, or "" if XLA's own product is as fast or no selected kernel
+// has it. Without RowsTarget all products of float32 matrices stay XLA's: those of few rows do, and the number of rows
+// must not decide which routine computes a row.
 func (p matrixProduct) target(selected Kernels) string {
 	float32s := p.dtypes == "f32f32f32"
 	fewRows := !p.batched && p.layout == 0 && p.rows <= maxFewRows && p.columns >= minProductSide
 	large := min(p.rows, p.columns) >= minProductSide && p.rows*p.columns*p.terms >= minProductSize
+	target := ""
 	switch {
-	case fewRows && selected[RowsTarget] && (float32s || p.columns*p.terms >= minFewSize):
-		return RowsTarget
-	case float32s && selected[RowsTarget] && !p.batched, !float32s && large:
-		return ProductTarget
+	case fewRows && (float32s || p.columns*p.terms >= minFewSize):
+		target = RowsTarget
+	case float32s && !p.batched, !float32s && large:
+		target = ProductTarget
 	}
-	return ""
+	if !selected[target] || float32s && !selected[RowsTarget] {
+		return ""
+	}
+	return target
 }
 
 // parseProduct parses the lines of a dot_general; ok is false unless it is a product of matrices of dtypes that the

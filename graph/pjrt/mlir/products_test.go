@@ -88,6 +88,8 @@ func TestCallProductsAlone(t *testing.T) {
 	}{
 		{"bfloat16", "128x256xbf16", "512x256xbf16", "128x512xbf16", true},
 		{"few rows", "8x4096xbf16", "4096x4096xbf16", "8x4096xbf16", false},
+		{"the most few rows", "16x4096xbf16", "4096x4096xbf16", "16x4096xbf16", false},
+		{"a row more", "17x4096xbf16", "4096x4096xbf16", "17x4096xbf16", true},
 		{"float32", "128x256xf32", "512x256xf32", "128x512xf32", false},
 		{"few rows of float32", "16x512xf32", "512x512xf32", "16x512xf32", false},
 	} {

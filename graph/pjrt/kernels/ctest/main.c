@@ -115,6 +115,8 @@ int main(void) {
     test_rows();
     test_attention();
     test_decoder();
+  } else {
+    printf("products only: the processor lacks AVX-512 or its bfloat16 instructions\n");
   }
   test_handlers();
   printf("%d failures\n", failed);

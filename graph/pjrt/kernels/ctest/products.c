@@ -68,12 +68,13 @@ void test_products(void) {
   check(product_new(1, empty, empty, F32, &nothing, false, 3) == NULL, "a job for an empty product");
 }
 
-// check_panel compares a panel with the elements of the matrix, and with zero outside of it.
-static void check_panel(const array *a, const matrix *m, bool right, const float *panel, long panel_depth) {
+// check_panel compares the panel that begins at a row with the elements of the matrix, and with zero outside of it.
+static void check_panel(const array *a, const matrix *m, bool right, long row, const float *panel, long panel_depth) {
   for (long k = 0; k < panel_depth; k++)
     for (long i = 0; i < BLOCK; i++) {
       long at = k / BLOCK * BLOCK * BLOCK + (right ? k % BLOCK * BLOCK + i : i * BLOCK + k % BLOCK);
-      double want = i < m->rows && k < m->depth ? element(a, 0, m->rows, m->depth, i, k, m->transposed) : 0;
+      bool exists = row + i < m->rows && k < m->depth;
+      double want = exists ? element(a, 0, m->rows, m->depth, row + i, k, m->transposed) : 0;
       check(panel[at] == want, "an element of a panel differs");
     }
 }
@@ -86,8 +87,8 @@ static void test_avx2_panel_pair(format f, long rows, long columns, long depth, 
   char *panels[2] = {aligned_alloc(64, panel_bytes(f, depth)), aligned_alloc(64, panel_bytes(f, depth))};
   avx2_pack_panel(f, &a, false, 0, panels[0]);
   avx2_pack_panel(f, &b, true, 0, panels[1]);
-  check_panel(&left, &a, false, (float *)panels[0], padded);
-  check_panel(&right, &b, true, (float *)panels[1], padded);
+  check_panel(&left, &a, false, 0, (float *)panels[0], padded);
+  check_panel(&right, &b, true, 0, (float *)panels[1], padded);
   array out = array_of_nan(false, BLOCK * stride);
   for (int add = 0; add < 2; add++) { // the second time the result is doubled
     avx2_multiply_panels(panels[0], panels[1], depth, out.data, stride, add);
@@ -103,6 +104,18 @@ static void test_avx2_panel_pair(format f, long rows, long columns, long depth, 
   }
   array_free(&left), array_free(&right), array_free(&out);
   free(panels[0]), free(panels[1]);
+}
+
+// test_avx2_second_panel packs the second block of a matrix, which has one row.
+static void test_avx2_second_panel(bool right, bool transposed) {
+  const long rows = BLOCK + 1, depth = 40;
+  array a = array_random(true, rows * depth, 1);
+  matrix m = matrix_of(&a, rows, depth, transposed);
+  char *panel = aligned_alloc(64, panel_bytes(BF16_WIDENED, depth));
+  avx2_pack_panel(BF16_WIDENED, &m, right, BLOCK, panel);
+  check_panel(&a, &m, right, BLOCK, (float *)panel, 2 * BLOCK);
+  array_free(&a);
+  free(panel);
 }
 
 // test_avx2_store stores a part of a block, whose last rows and columns must stay NaN.
@@ -130,6 +143,7 @@ void test_avx2_panels(void) {
     for (unsigned s = 0; s < sizeof sizes / sizeof *sizes; s++)
       for (int layout = 0; layout < 4; layout++)
         test_avx2_panel_pair(f, sizes[s][0], sizes[s][1], sizes[s][2], layout);
+  for (int c = 0; c < 4; c++) test_avx2_second_panel(c & 1, c & 2);
   for (int to_bf16 = 0; to_bf16 < 2; to_bf16++) {
     test_avx2_store(to_bf16, BLOCK, BLOCK);
     test_avx2_store(to_bf16, 31, 5);
