@@ -279,6 +279,16 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// TestRepeatedQuestion checks the message about answers that begin with the question, beside a prompt that has it too.
+func TestRepeatedQuestion(t *testing.T) {
+	p := question("Hi!", "Yes.", "No.")
+	p.Chosen = append(slices.Clone(p.Prompt), p.Chosen...)
+	_, _, err := goldenFormat(t, false).TokenizePreferences(t.Context(), []Preference{p})
+	if err == nil || !strings.Contains(err.Error(), `row test#0: an answer begins with a message of the role "user"`) {
+		t.Error(err)
+	}
+}
+
 // mistralTokenizer reads the tokenizer of the recorded runs.
 func mistralTokenizer(t testing.TB) *tokenizer.Tokenizer {
 	t.Helper()

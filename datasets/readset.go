@@ -93,6 +93,7 @@ func (s *setReader[T]) readRow(at place, names []string, r row, wrong error) err
 	}
 	if drop, ok := errors.AsType[*dropError](err); ok {
 		reason = drop.reason
+		s.findings.noteUnread(r)
 	} else {
 		s.findings.malformed(at, err)
 		err = fmt.Errorf("%v: %w", at, err)

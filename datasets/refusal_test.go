@@ -44,6 +44,15 @@ func TestToolCalls(t *testing.T) {
 			}
 		}
 	}
+	older := chat.Message{}
+	err = older.UnmarshalJSON([]byte(`{"role": "assistant", "content": "", "function_call": {"name": "f"}}`))
+	if err != nil || older.IsBlank() {
+		t.Errorf("a call of a function is blank, or %v", err)
+	}
+	_, err = blind.Render(t.Context(), chat.Dialogue{Messages: []chat.Message{older}})
+	if err == nil || !strings.Contains(err.Error(), "message 0 has function_call, which the template does not read") {
+		t.Errorf("a template that drops function_call: %v", err)
+	}
 	prompt, err := ParsePrompt([]byte(line))
 	if err != nil {
 		t.Fatal(err)

@@ -143,6 +143,10 @@ func (f TextFormat) renderAnswer(
 		if last := answer[len(answer)-1].Role; last != "assistant" {
 			return "", &refusal{fmt.Errorf("the last message of an answer has the role %q; want assistant", last)}
 		}
+		if first := answer[0].Role; first != "assistant" {
+			return "", &refusal{fmt.Errorf("an answer begins with a message of the role %q; beside a prompt, chosen and "+
+				"rejected hold the assistant's messages alone", first)}
+		}
 		return "", &refusal{errors.New("the chat template writes another text before an answer than it asks for one " +
 			"with (add_generation_prompt): answers cannot be told from prompts; set chat_template to one where the " +
 			"second continues the first")}

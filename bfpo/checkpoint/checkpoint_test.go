@@ -124,6 +124,14 @@ func TestDamagedCheckpointIsSkipped(t *testing.T) {
 		if err != nil || c == nil || c.Step != 1 || len(warnings) != 1 {
 			t.Errorf("%s: fell back to %v, %v, with the warnings %q", name, c, err, warnings)
 		}
+		if err := os.RemoveAll(filepath.Join(dir, "step-1")); err != nil {
+			t.Fatal(err)
+		}
+		c, err = Latest(dir, logger(func(...any) {}))
+		if c != nil || err == nil || !strings.Contains(err.Error(), "remove them to start from the beginning") {
+			t.Errorf("%s: alone: %v, %v", name, c, err)
+		}
+		save(t, dir, 1)
 		save(t, dir, 2) // the resumed run reaches step 2 again
 		if c, err := Latest(dir, logger(t.Error)); err != nil || c.Step != 2 {
 			t.Errorf("%s: not replaced: %v, %v", name, c, err)

@@ -36,19 +36,26 @@ func Open(path string) (*Checkpoint, error) {
 	return c, nil
 }
 
-// Latest opens the newest intact checkpoint in dir, or returns nil if there is none. log gets one line about each
-// newer checkpoint that is incomplete or damaged.
+// Latest opens the newest intact checkpoint in dir, or returns nil if there are no checkpoints. log gets one line about
+// each newer checkpoint that is incomplete or damaged. If all are, that is an error.
 func Latest(dir string, log *slog.Logger) (*Checkpoint, error) {
 	all, err := listFolders(dir)
 	if err != nil {
 		return nil, err
 	}
+	var newest error
 	for _, found := range all {
 		c, err := Open(found.Path)
 		if err == nil {
 			return c, nil
 		}
+		if newest == nil {
+			newest = err
+		}
 		log.Warn(fmt.Sprintf("skipped: %v", err))
+	}
+	if newest != nil {
+		return nil, fmt.Errorf("no checkpoint of %s is intact (%w): remove them to start from the beginning", dir, newest)
 	}
 	return nil, nil
 }

@@ -162,7 +162,7 @@ func (r setReader) tokenise(ctx context.Context, mixture datasets.MixtureFiles) 
 	} else {
 		s.Pairs, drops, err = r.readPairs(ctx, mixture, &s)
 	}
-	for i, c := range s.Counts {
+	for _, c := range s.Counts {
 		unread.Add(c.Drops)
 		if c.Rows == 0 && c.Split != "" {
 			c.Notes = append(c.Notes, "the set holds no rows")
@@ -173,11 +173,13 @@ func (r setReader) tokenise(ctx context.Context, mixture datasets.MixtureFiles) 
 			}
 			s.Notes = append(s.Notes, note)
 		}
-		s.Counts[i].Drops, s.Counts[i].Notes = datasets.Drops{}, nil
 	}
 	unread.Add(drops)
 	if err == nil && len(s.Pairs)+len(s.Documents) == 0 {
 		err = r.explainNoRows(s.Counts, unread)
+	}
+	for i := range s.Counts {
+		s.Counts[i].Drops, s.Counts[i].Notes = datasets.Drops{}, nil
 	}
 	s.Drops = countDrops(unread)
 	return s, err
@@ -191,11 +193,14 @@ func (r setReader) readDialogues(ctx context.Context, mixture datasets.MixtureFi
 		return nil, datasets.Drops{}, err
 	}
 	s.Counts, s.Labels.Rows = counts, len(dialogues)
+	unread := unreadKeys{template: r.format.Template}
 	for _, d := range dialogues {
+		unread.add(d.Messages)
 		if d.Messages == nil && d.InputIDs == nil {
 			s.Texts++
 		}
 	}
+	s.Notes = append(s.Notes, unread.notes()...)
 	return r.format.TokenizeDialogues(ctx, dialogues)
 }
 
@@ -211,7 +216,9 @@ func (r setReader) readPairs(ctx context.Context, mixture datasets.MixtureFiles,
 		preferences, unlabelled = datasets.DropUnlabelledRows(preferences)
 	}
 	s.Counts, s.Labels.Rows = counts, len(preferences)
+	unread := unreadKeys{template: r.format.Template}
 	for _, p := range preferences {
+		unread.add(p.Prompt, p.Chosen, p.Rejected)
 		switch p.Unlabelled {
 		case 1:
 			s.Labels.Half++
@@ -222,6 +229,7 @@ func (r setReader) readPairs(ctx context.Context, mixture datasets.MixtureFiles,
 			s.Texts++
 		}
 	}
+	s.Notes = append(s.Notes, unread.notes()...)
 	pairs, drops, err := r.format.TokenizePreferences(ctx, preferences)
 	drops.Add(unlabelled)
 	return pairs, drops, err
@@ -248,6 +256,11 @@ func (r setReader) explainNoRows(counts []datasets.SetCount, drops datasets.Drop
 			key = "buffer_dataset_mixer"
 		}
 		text += fmt.Sprintf(": %s; raise it in %s", strings.Join(shares, ", "), key)
+	}
+	for _, c := range counts {
+		for _, note := range c.Notes {
+			text += "; " + note
+		}
 	}
 	if len(drops.Dropped[datasets.DropTooLong]) > 0 {
 		text += "; raise max_length, or lower max_prompt_length"

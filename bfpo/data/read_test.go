@@ -19,7 +19,10 @@ import (
 func TestReadRefused(t *testing.T) {
 	dir := t.TempDir()
 	const row = `{"prompt": "Say a.", "chosen": "a", "rejected": "b"}` + "\n"
-	for name, text := range map[string]string{"empty.jsonl": "\n", "ten.jsonl": strings.Repeat(row, 10)} {
+	const question = `{"question": "Say a.", "chosen": "a", "rejected": "b"}` + "\n"
+	for name, text := range map[string]string{
+		"empty.jsonl": "\n", "ten.jsonl": strings.Repeat(row, 10), "question.jsonl": question,
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -36,6 +39,9 @@ func TestReadRefused(t *testing.T) {
 		usage bool
 	}{
 		{[]string{"dataset_mixer={" + empty + ": 1}"}, "main set: " + empty + " holds no rows", false},
+		{[]string{"dataset_mixer={" + filepath.Join(dir, "question.jsonl") + ": 1}"},
+			"question.jsonl#0); columns that may belong to the question are not read: question; put their text into prompt",
+			false},
 		{[]string{"dataset_mixer={" + ten + ": 0.05}"},
 			"0 of 10 rows taken): fraction 0.05 of 10 rows is less than one row; raise it in dataset_mixer", false},
 		{[]string{"dataset_mixer={" + ten + ": 1}", "buffer_dataset_mixer={" + ten + ": 0.01, " + empty + ": 1}"},
@@ -110,6 +116,8 @@ func TestNotes(t *testing.T) {
 		{row + row, "objective=ipo", "", 2},
 		{text, "objective=ipo", "rows of text: 1 of 1; they are used as they stand, without the model's chat template " +
 			"(as in TRL); write lists of messages, [{role, content}, …], to have it applied", 1},
+		{strings.Replace(labelled, `"content": "a"`, `"content": "a", "name": "Ann", "weight": 0`, 1) + labelled,
+			"objective=bfpo", "keys of messages that the chat template does not read: name (1 rows), weight (1 rows)", 2},
 		{labelled + "{}\n", "objective=bfpo", "file a.jsonl, line 2: columns {} fit no known layout", 1},
 	} {
 		if err := os.WriteFile(file, []byte(test.text), 0o644); err != nil {

@@ -30,7 +30,7 @@ func NewMessage(object *jinja.Dict) (Message, error) {
 	m.Role, isRole = role.(string)
 	m.Content, isText = content.(string)
 	_, isParts := content.(*jinja.List)
-	if !isRole || !isText && !isParts && (content != nil || !m.callsTools()) {
+	if !isRole || !isText && !isParts && (content != nil || m.callKey() == "") {
 		return Message{}, errors.New("want {role: text, content: text}")
 	}
 	return m, nil
@@ -48,13 +48,16 @@ func withoutNulls(object *jinja.Dict) *jinja.Dict {
 	return kept
 }
 
+// reasoningKeys are the names under which messages have an answer's reasoning.
+func reasoningKeys() []string { return []string{"reasoning", "thinking", "reasoning_content"} }
+
 // seen returns the message as templates see it: with its reasoning under each of the names that templates know.
 func (m Message) seen() *jinja.Dict {
 	if m.object == nil {
 		return m.plain()
 	}
 	var reasoning any
-	for _, name := range []string{"reasoning", "thinking", "reasoning_content"} { // the last one counts
+	for _, name := range reasoningKeys() { // the last one counts
 		if v, ok := m.object.Get(name); ok {
 			reasoning = v
 		}
@@ -88,11 +91,36 @@ func (m Message) plain() *jinja.Dict {
 
 // IsBlank reports whether a message says nothing: it has no text but white space, no parts and no calls of tools.
 func (m Message) IsBlank() bool {
-	return strings.TrimSpace(m.Content) == "" && !m.hasItems("content") && !m.callsTools()
+	return strings.TrimSpace(m.Content) == "" && !m.hasItems("content") && m.callKey() == ""
 }
 
-// callsTools reports whether the message calls tools.
-func (m Message) callsTools() bool { return m.hasItems("tool_calls") }
+// callKey returns the key with which the message calls tools, "" if it calls none: tool_calls, or function_call, which
+// an older form of the API had.
+func (m Message) callKey() string {
+	if m.hasItems("tool_calls") {
+		return "tool_calls"
+	}
+	if m.object == nil {
+		return ""
+	}
+	if call, _ := m.object.Get("function_call"); call != nil {
+		return "function_call"
+	}
+	return ""
+}
+
+// Keys returns the message's keys beside role and content. Keys whose value is null are left out.
+func (m Message) Keys() (keys []string) {
+	if m.object == nil {
+		return nil
+	}
+	for key := range m.object.All() {
+		if name := key.(string); name != "role" && name != "content" {
+			keys = append(keys, name)
+		}
+	}
+	return keys
+}
 
 // hasItems reports whether the value of a key is a list that is not empty.
 func (m Message) hasItems(key string) bool {

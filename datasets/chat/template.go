@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ const ZephyrTemplate = `{% for message in messages %}` +
 type Template struct {
 	program *jinja.Template
 	tokens  map[string]string
-	calls   bool // the source names the key tool_calls
+	source  string
 }
 
 // Dialogue is what a template renders.
@@ -52,7 +53,16 @@ func NewTemplateOn(now func() time.Time, source string, tokens map[string]string
 	if err != nil {
 		return nil, fmt.Errorf("chat template: %w", err)
 	}
-	return &Template{program, maps.Clone(tokens), strings.Contains(source, "tool_calls")}, nil
+	return &Template{program, maps.Clone(tokens), source}, nil
+}
+
+// Names reports whether the template's source has the name of a key of messages, or another name of the same key.
+func (t *Template) Names(key string) bool {
+	names := []string{key}
+	if slices.Contains(reasoningKeys(), key) {
+		names = reasoningKeys()
+	}
+	return slices.ContainsFunc(names, func(name string) bool { return strings.Contains(t.source, name) })
 }
 
 // ReadsDate reports whether the template can write the date.
@@ -65,8 +75,8 @@ func (t *Template) Render(ctx context.Context, d Dialogue) (string, error) {
 	turns := make([]any, len(d.Messages))
 	for i, m := range d.Messages {
 		turns[i] = m.seen()
-		if !t.calls && m.callsTools() {
-			return "", fmt.Errorf("chat template: message %d has tool_calls, which the template does not read", i)
+		if key := m.callKey(); key != "" && !t.Names(key) {
+			return "", fmt.Errorf("chat template: message %d has %s, which the template does not read", i, key)
 		}
 	}
 	if err := d.checkRead(t.program); err != nil {

@@ -48,7 +48,12 @@ func (m *metadataReader) number(key string, fallback float64) float64 {
 	}
 	switch kv.Raw().(type) {
 	case float32, float64:
-		return kv.Float64()
+		x := kv.Float64()
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			m.fail(key, "%v is no number to compute with", x)
+			return fallback
+		}
+		return x
 	}
 	m.fail(key, "want a fraction, have %s", kindOf(kv.Raw()))
 	return fallback

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -174,6 +175,8 @@ func TestGGUFErrors(t *testing.T) {
 		{"a factor of 0", func(m meta, ts []ggufTensor) {
 			ts[1] = ggufTensor{"rope_freqs.weight", []uint64{2}, ggml.TensorTypeF32, float32Bytes(1, 0), -1}
 		}, "factor 1 is 0"},
+		{"NaN", func(m meta, ts []ggufTensor) { m["llama.rope.freq_base"] = math.NaN() },
+			"llama.rope.freq_base: NaN is no number"},
 		{"attention factor", func(m meta, ts []ggufTensor) { m["llama.rope.scaling.attn_factor"] = 1.5 }, "attn_factor"},
 		{"blend", func(m meta, ts []ggufTensor) { m["llama.rope.scaling.yarn_ext_factor"] = 0.5 }, "yarn_ext_factor"},
 		{"yarn blend", func(m meta, ts []ggufTensor) {

@@ -73,7 +73,11 @@ func (f *taskFile) readFile(name string) error {
 		if root.Content[i].Value == "include" {
 			other := root.Content[i+1].Value
 			f.including = append(f.including, name)
-			if err := f.readFile(path.Join(path.Dir(name), other)); err != nil {
+			file := path.Join(path.Dir(name), other)
+			if !fs.ValidPath(file) {
+				return fmt.Errorf("%s:%d: include: %q is outside of the folder of the tasks", place, root.Content[i].Line, other)
+			}
+			if err := f.readFile(file); err != nil {
 				return fmt.Errorf("%s:%d: include: %w", place, root.Content[i].Line, err)
 			}
 			f.including = f.including[:len(f.including)-1]
