@@ -117,7 +117,7 @@ func TestNotes(t *testing.T) {
 		{text, "objective=ipo", "rows of text: 1 of 1; they are used as they stand, without the model's chat template " +
 			"(as in TRL); write lists of messages, [{role, content}, …], to have it applied", 1},
 		{strings.Replace(labelled, `"content": "a"`, `"content": "a", "name": "Ann", "weight": 0`, 1) + labelled,
-			"objective=bfpo", "keys of messages that the chat template does not read: name (1 rows), weight (1 rows)", 2},
+			"objective=bfpo", "keys of messages that the chat template does not read: name (rows: 1), weight (rows: 1)", 2},
 		{labelled + "{}\n", "objective=bfpo", "file a.jsonl, line 2: columns {} fit no known layout", 1},
 	} {
 		if err := os.WriteFile(file, []byte(test.text), 0o644); err != nil {

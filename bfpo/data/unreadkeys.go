@@ -11,7 +11,7 @@ import (
 
 // unreadKeys counts the rows whose messages have a key, such as name or weight, that the chat template does not read.
 type unreadKeys struct {
-	template *chat.Template // nil: the rows have no messages
+	template *chat.Template // nil: no key is counted
 	rows     map[string]int
 }
 
@@ -27,7 +27,7 @@ func (u *unreadKeys) add(messages ...[]chat.Message) {
 		}
 	}
 	for key := range found {
-		if u.template.Names(key) {
+		if u.template.Mentions(key) {
 			continue
 		}
 		if u.rows == nil {
@@ -44,7 +44,7 @@ func (u *unreadKeys) notes() []string {
 	}
 	var list []string
 	for _, key := range slices.Sorted(maps.Keys(u.rows)) {
-		list = append(list, fmt.Sprintf("%s (%d rows)", key, u.rows[key]))
+		list = append(list, fmt.Sprintf("%s (rows: %d)", key, u.rows[key]))
 	}
 	if len(list) > maxUnreadKeys {
 		list = append(list[:maxUnreadKeys], "…")

@@ -56,8 +56,8 @@ func NewTemplateOn(now func() time.Time, source string, tokens map[string]string
 	return &Template{program, maps.Clone(tokens), source}, nil
 }
 
-// Names reports whether the template's source has the name of a key of messages, or another name of the same key.
-func (t *Template) Names(key string) bool {
+// Mentions reports whether the template's source has the name of a key of messages, or another name of the same key.
+func (t *Template) Mentions(key string) bool {
 	names := []string{key}
 	if slices.Contains(reasoningKeys(), key) {
 		names = reasoningKeys()
@@ -75,7 +75,7 @@ func (t *Template) Render(ctx context.Context, d Dialogue) (string, error) {
 	turns := make([]any, len(d.Messages))
 	for i, m := range d.Messages {
 		turns[i] = m.seen()
-		if key := m.callKey(); key != "" && !t.Names(key) {
+		if key := m.callKey(); key != "" && !t.Mentions(key) {
 			return "", fmt.Errorf("chat template: message %d has %s, which the template does not read", i, key)
 		}
 	}

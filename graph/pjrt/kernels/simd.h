@@ -6,9 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// WIDE marks functions for processors of cpu_has_avx512_bf16. Those of products of f32 panels (pack_f32_panel,
-// multiply_f32_panels, store_wide_block) use neither bf16 nor AMX instructions and also run on the others of
-// cpu_has_avx512.
+// WIDE marks functions that need cpu_has_avx512_bf16. Three need cpu_has_avx512 alone, since they use neither bf16 nor
+// AMX instructions: pack_f32_panel, multiply_f32_panels and store_wide_block.
 #define WIDE __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,amx-tile,amx-bf16")))
 #define WIDE_INLINE WIDE static inline __attribute__((always_inline))
 

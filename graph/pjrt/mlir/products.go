@@ -18,9 +18,9 @@ const (
 
 const (
 	// minProductSide is the smallest number of rows and columns, and minProductSize the smallest number of
-	// multiplications, at which a call beats XLA's own product of bfloat16 matrices. All products of
-	// float32 matrices become calls, or none does (see target): which routine computes a row must not depend on how
-	// many other rows there are, except for few rows, see maxFewRows.
+	// multiplications, at which a call beats XLA's own product of bfloat16 matrices. All products of float32 matrices
+	// become calls, or none does (see target): which routine computes a row must not depend on how many other rows
+	// there are, except for few rows, see maxFewRows.
 	minProductSide, minProductSize = 16, 1 << 20
 	// maxFewRows is the number of rows up to which reading the right matrix takes most of the time. A bfloat16
 	// matrix must have at least minFewSize numbers.
