@@ -28,8 +28,8 @@ func (o Outcome) Margin() *Node { // [P]
 //	s = b1*b3*I_safe(y_c) - b3*I_safe(y_r) - alpha,   b3 = 1/(b1-1)
 //
 // With b1 = 3 and alpha = 0.5, s is +0.5 for (safe, safe), +1 for (safe, unsafe), -1 for (unsafe, safe) and -0.5 for
-// (unsafe, unsafe): a safe answer that helps more is pulled up as IPO would, and an unsafe answer is pushed down even
-// where the helpful one is unsafe.
+// (unsafe, unsafe): a safe answer that helps more is pulled up as in IPO. An unsafe chosen answer is pushed below the
+// rejected one, even if that is unsafe too.
 func BFPOLoss(o Outcome, beta, b1, alpha float64) *Node { // [P]
 	b3 := 1 / (b1 - 1)
 	s := AddScalar(Sub(MulScalar(o.ChosenSafe, b1*b3), MulScalar(o.RejectedSafe, b3)), -alpha)

@@ -55,7 +55,7 @@ func TestBadRows(t *testing.T) {
 			`{"prompt": [{"role": "user", "content": "q"}], "chosen": [], "rejected": []}`,
 			map[string]int{DropNoPrompt: 1, DropEmpty: 1}, "", ""},
 		{"nothing sound", malformed + malformed, nil,
-			"line 1: read as plain: column chosen: want text, have 1 (and so do all 2",
+			"line 1: read as plain: column chosen: want text, have 1 (the first of the file's 2 rows, which are all malformed",
 			"line 1"},
 		{"many", strings.Repeat(sound, 80) + strings.Repeat(malformed, 10), nil,
 			"line 81: read as plain: column chosen: want text, have 1 (10 of the file's 90 rows are malformed; up to 10 %",

@@ -17,7 +17,7 @@ const (
 // Drops lists the rows that were not used, or not as they were.
 type Drops struct {
 	Dropped map[string][]string // reason -> IDs of the rows that are not used
-	Cut     []string            // IDs of the rows whose prompt lost tokens, and of documents that were split
+	Cut     []string            // IDs of rows that lost tokens, and of documents that were split
 }
 
 // drop adds a row that is not used.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/rowfile"
 )
 
@@ -18,6 +19,7 @@ type findings struct {
 	texts    map[string]bool // columns that look like a part of the question
 	implicit int             // rows of texts without a prompt
 	both     int             // rows with messages and text
+	unasked  int             // rows of dialogues whose column prompt is none of their questions
 }
 
 // looksLikeLabel matches the names of columns that may be safety labels.
@@ -48,6 +50,16 @@ func (f *findings) noteLabels(r row) {
 			}
 			f.labels[name] = true
 		}
+	}
+}
+
+// noteUnasked counts a row of dialogues whose column prompt, a text, is no message of the prompt that they share.
+func (f *findings) noteUnasked(r row, prompt []chat.Message) {
+	text, ok := r["prompt"].(string)
+	if ok && holdsDialogues(r) && !slices.ContainsFunc(prompt, func(m chat.Message) bool {
+		return strings.TrimSpace(m.Content) == strings.TrimSpace(text)
+	}) {
+		f.unasked++
 	}
 }
 
@@ -83,6 +95,10 @@ func (f *findings) notes() (notes []string) {
 	}
 	if f.both > 0 {
 		notes = append(notes, fmt.Sprintf("rows with both messages and text: %d; messages are used, as in TRL", f.both))
+	}
+	if f.unasked > 0 {
+		notes = append(notes, fmt.Sprintf("rows whose column prompt is no message of chosen and rejected: %d; the "+
+			"dialogues are used, and the column is not read", f.unasked))
 	}
 	if len(f.texts) > 0 {
 		notes = append(notes, fmt.Sprintf("columns that may belong to the question are not read: %s; put their text into "+

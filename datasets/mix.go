@@ -39,7 +39,7 @@ type SetCount struct {
 	Name  string
 	Split string // the name it has in the set; "" for a test split that this set lacks and another set has
 	Rows  int    // in the split
-	Used  int    // of them in the mixture
+	Used  int    // of them taken by the fraction, those in Drops included
 
 	Drops Drops    // rows of the used part that could not be read
 	Notes []string // what the user should know about the rows
@@ -138,6 +138,7 @@ func (o MixtureFiles) ReadPreferences(ctx context.Context) ([]Preference, []SetC
 			}
 		}
 		f.noteUnread(r)
+		f.noteUnasked(r, p.Prompt)
 		if p.Unlabelled > 0 {
 			f.noteLabels(r)
 		}

@@ -15,10 +15,10 @@ import (
 // The clean format leaves a pair as it is when its longer row fits MaxLength. Otherwise its prompt is cut to
 // MaxPromptLength on TruncationSide, but keeps BOS. If a response still does not fit, the pair is dropped, since an
 // answer without its end teaches the model not to end. Pairs with an empty prompt, an empty response or two
-// identical responses are dropped too, and so are rows that the chat template refuses. Too many of these are an error.
+// identical responses are dropped too, and so are rows that the chat template refuses. Too many refusals are an error.
 //
-// The original format (Original) drops nothing: a prompt that is too long loses BOS with its left side, and then the
-// response loses its end.
+// The original format (Original) drops only rows with tokens that the model does not have, and a refusal is an error: a
+// prompt that is too long loses BOS with its left side, and then the response loses its end.
 func (f TextFormat) TokenizePreferences(ctx context.Context, rows []Preference) ([]batch.Pair, Drops, error) {
 	var drops Drops
 	if err := f.check(); err != nil {

@@ -98,7 +98,7 @@ func (s *setReader[T]) readRow(at place, names []string, r row, wrong error) err
 		s.findings.malformed(at, err)
 		err = fmt.Errorf("%v: %w", at, err)
 		if s.strict {
-			return fmt.Errorf("%w (bad_rows: drop leaves such rows out)", err)
+			return fmt.Errorf("%w (set bad_rows: drop to leave such rows out)", err)
 		}
 		s.file.malformed(err)
 	}
@@ -106,7 +106,7 @@ func (s *setReader[T]) readRow(at place, names []string, r row, wrong error) err
 	return nil
 }
 
-// take returns the examples of the first rows, up to n of all rows, and collects the drops among them.
+// take returns the examples among the first n rows, dropped rows counted, and collects the drops among these rows.
 func (s *setReader[T]) take(n int) []T {
 	for _, d := range s.dropped {
 		if d.number < n {
@@ -142,7 +142,7 @@ func (f *fileCheck) check() error {
 	case f.bad == f.rows && f.rows == 1:
 		return f.first
 	case f.bad == f.rows:
-		return fmt.Errorf("%w (and so do all %d rows of the file)", f.first, f.rows)
+		return fmt.Errorf("%w (the first of the file's %d rows, which are all malformed)", f.first, f.rows)
 	case f.bad >= minMalformedRows && float64(f.bad) > maxMalformedShare*float64(f.rows):
 		return fmt.Errorf("%w (%d of the file's %d rows are malformed; up to %g %% are dropped)",
 			f.first, f.bad, f.rows, 100*maxMalformedShare)

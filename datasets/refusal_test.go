@@ -101,7 +101,7 @@ func TestRefusedByTemplate(t *testing.T) {
 		{11, 100, false, "row f#0: chat template: no tools (the chat template refuses 11 of 100 rows"},
 		{2, 2, false, "refuses 2 of 2 rows"},
 		{1, 1, false, "row f#0: chat template: no tools"},
-		{1, 3, true, "no tools (bad_rows: drop leaves such rows out)"},
+		{1, 3, true, "no tools (set bad_rows: drop to leave such rows out)"},
 	}
 	for _, test := range tests {
 		var rows []Preference

@@ -103,12 +103,12 @@ func (f TextFormat) render(
 	return text, err
 }
 
-// asRefusal returns the refusal that err is, if such rows are dropped in this format. Otherwise err stays an error. The
-// original format drops nothing.
+// asRefusal returns the refusal that err is, if such rows are dropped in this format. Otherwise err stays an error, as
+// in the original format.
 func (f TextFormat) asRefusal(err error) (*refusal, error) {
 	refused, ok := errors.AsType[*refusal](err)
 	if ok && f.Strict && !f.Original {
-		return nil, fmt.Errorf("%w (bad_rows: drop leaves such rows out)", err)
+		return nil, fmt.Errorf("%w (set bad_rows: drop to leave such rows out)", err)
 	} else if !ok || f.Original {
 		return nil, err
 	}
@@ -184,9 +184,9 @@ func (f TextFormat) prependBOS(ids []int32) []int32 {
 	return ids
 }
 
-// encodeAfter returns the ids of a text that follows a prompt, whose ids are promptIDs, such that the two together are
-// the ids of prompt+text. Where a token would span the boundary, the text is tokenised after another text that does not
-// merge with it: by itself, a SentencePiece-like tokenizer would put a space before it.
+// encodeAfter returns the ids of a text that follows a prompt, whose ids are promptIDs. promptIDs and the returned ids
+// are the ids of prompt+text. If a token would span the boundary, the text is tokenised after a short neutral text
+// instead, because a SentencePiece-like tokenizer puts a space before a text that stands alone.
 func (f TextFormat) encodeAfter(prompt string, promptIDs []int32, text string) []int32 {
 	if all := f.Tokenizer.Encode(prompt+text, false); startsWith(all, promptIDs) {
 		return all[len(promptIDs):]

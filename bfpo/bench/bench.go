@@ -128,7 +128,7 @@ func (b Bench) read(
 		c.MaxSteps = repeatedSteps
 	}
 	in.Sets.Main = data.Set{SetSummary: data.SetSummary{Name: "main", Rows: len(pairs)}, Pairs: pairs}
-	in.LayOut(*c)
+	in.OpenStreams(*c)
 	loader := &batch.Loader[batch.Pair]{Rows: pairs, Size: b.Batch}
 	for examples := range loader.Peek(in.Count.Total) {
 		micro, err := step.LayOut(examples, in.Shapes, c.Devices)

@@ -48,28 +48,28 @@ func (in *Inputs) read(ctx context.Context, rt models.Runtime, c recipe.Config) 
 	if in.Tokenizer.UsesDefaultTemplate {
 		rt.Log().Info(fmt.Sprintf("%s has no chat template: using zephyr's", c.Model))
 	}
-	in.Checkpoint.SetChatTemplate(in.Tokenizer.TemplateSource)
+	in.Tokenizer.SetFiles(in.Checkpoint, c)
 	if in.Sets, err = Read(ctx, c, in.Checkpoint.Config, in.Tokenizer, rt.Hub, rt.Cache); err != nil {
 		return err
 	}
-	in.LayOut(c)
+	in.OpenStreams(c)
 	return in.LayOutHeldOut(c)
 }
 
-// LayOut counts the steps of a run over Sets, chooses the shapes of its batches, and opens the streams of the main set
-// and the buffer, which lay micro-batches out as they are drawn.
-func (in *Inputs) LayOut(c recipe.Config) {
+// OpenStreams counts the steps of a run over Sets, chooses the shapes of its batches, and opens the streams of the main
+// set and the buffer, which lay micro-batches out as they are drawn.
+func (in *Inputs) OpenStreams(c recipe.Config) {
 	in.Count = step.NewCount(in.Sets.Main.Rows, c.PerDeviceTrainBatchSize*c.Devices, c.GradientAccumulationSteps,
 		c.MaxSteps, c.NumTrainEpochs, c.TextFormat == "seed")
 	if c.Objective == "sft" {
-		layOut(in, c, newLoader(c, in.Sets.Main.Documents))
+		openStreams(in, c, newLoader(c, in.Sets.Main.Documents))
 		return
 	}
 	loaders := []*batch.Loader[batch.Pair]{newLoader(c, in.Sets.Main.Pairs)}
 	if in.Sets.Buffer.Rows > 0 {
 		loaders = append(loaders, newLoader(c, in.Sets.Buffer.Pairs))
 	}
-	layOut(in, c, loaders...)
+	openStreams(in, c, loaders...)
 }
 
 // LayOutHeldOut lays the held-out rows out. Call it again after the reference log-probabilities of the rows have been
@@ -91,10 +91,10 @@ func newLoader[T batch.Example](c recipe.Config, rows []T) *batch.Loader[T] {
 	}
 }
 
-// layOut opens the streams. It first chooses the shapes of all batches that the loaders, of the main set and the
-// buffer, return in the run and when the reference log-probabilities are computed before it.
-func layOut[T batch.Example](in *Inputs, c recipe.Config, loaders ...*batch.Loader[T]) {
-	n := min(in.Count.Total, math.MaxInt/in.Count.Accumulate) * in.Count.Accumulate
+// openStreams first chooses the shapes of the batches from all micro-batches of the run and, if the reference
+// log-probabilities are computed before it, of a whole pass over each loader's rows. Then it opens a stream per loader.
+func openStreams[T batch.Example](in *Inputs, c recipe.Config, loaders ...*batch.Loader[T]) {
+	n := min(in.Count.Total, math.MaxInt/in.Count.PerStep) * in.Count.PerStep
 	if c.PrecomputesReference() {
 		for _, l := range loaders {
 			n = max(n, l.MicroBatches())

@@ -24,7 +24,7 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTo
 	if err := CheckMaxLength(c, m); err != nil {
 		return d, err
 	}
-	r, err := newSetReader(c, m, t, hub, cache)
+	r, err := newStageReader(c, m, t, hub, cache)
 	if err != nil {
 		return d, err
 	}
@@ -77,7 +77,7 @@ func explainNoHeldOut(c recipe.Config, err error) error {
 // cache.
 func ReadHeldOut(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTokenizer, mixer recipe.Mixer,
 	split string, hub *hub.Hub, cache string) (Set, error) {
-	r, err := newSetReader(c, m, t, hub, cache)
+	r, err := newStageReader(c, m, t, hub, cache)
 	if err != nil {
 		return Set{}, err
 	}
@@ -85,8 +85,8 @@ func ReadHeldOut(ctx context.Context, c recipe.Config, m config.Config, t models
 	return r.read(ctx, "held out", mixer, split)
 }
 
-// setReader reads sets for one objective.
-type setReader struct {
+// stageReader reads the sets of one stage.
+type stageReader struct {
 	config    recipe.Config
 	tokenizer models.ChatTokenizer
 	format    datasets.TextFormat
@@ -98,15 +98,15 @@ type setReader struct {
 	mixer recipe.Mixer // its datasets
 }
 
-func newSetReader(c recipe.Config, m config.Config, t models.ChatTokenizer, hub *hub.Hub, cache string) (
-	r setReader, err error) {
-	r = setReader{config: c, tokenizer: t, format: NewTextFormat(c, t, m.MaxPositionEmbeddings), hub: hub}
+func newStageReader(c recipe.Config, m config.Config, t models.ChatTokenizer, hub *hub.Hub, cache string) (
+	r stageReader, err error) {
+	r = stageReader{config: c, tokenizer: t, format: NewTextFormat(c, t, m.MaxPositionEmbeddings), hub: hub}
 	r.cache, err = newRowCache(cache)
 	return r, err
 }
 
 // readTrain reads the set to train on: the first of the splits, which the recipe's key names, with train in its name.
-func (r setReader) readTrain(
+func (r stageReader) readTrain(
 	ctx context.Context, name string, m recipe.Mixer, key string, splits []string,
 ) (Set, error) {
 	split := FindSplit(splits, "train")
@@ -118,11 +118,11 @@ func (r setReader) readTrain(
 }
 
 // read reads one set, from the cache if it holds the set.
-func (r setReader) read(ctx context.Context, name string, m recipe.Mixer, split string) (Set, error) {
+func (r stageReader) read(ctx context.Context, name string, m recipe.Mixer, split string) (Set, error) {
 	r.name, r.mixer = name, m
 	mixture := NewMixture(r.config, m, split, r.hub)
 	mixture.HeldOut = r.heldOut
-	s, err := r.readMixture(ctx, mixture)
+	s, err := r.readCached(ctx, mixture)
 	if err != nil {
 		return s, fmt.Errorf("%s set: %w", name, err)
 	}
@@ -134,8 +134,8 @@ func (r setReader) read(ctx context.Context, name string, m recipe.Mixer, split 
 	return s, nil
 }
 
-// readMixture returns the tokenised rows of a mixture and stores new ones in the cache.
-func (r setReader) readMixture(ctx context.Context, m datasets.Mixture) (Set, error) {
+// readCached returns the tokenised rows of a mixture: those in the cache, or else new ones, which it stores there.
+func (r stageReader) readCached(ctx context.Context, m datasets.Mixture) (Set, error) {
 	mixture, err := m.Open(ctx)
 	if err != nil {
 		return Set{}, err
@@ -147,15 +147,15 @@ func (r setReader) readMixture(ctx context.Context, m datasets.Mixture) (Set, er
 	if s, ok := r.cache.load(key); ok {
 		return s, nil
 	}
-	s, err := r.tokenise(ctx, mixture)
+	s, err := r.tokenize(ctx, mixture)
 	if err == nil {
 		r.cache.store(key, s)
 	}
 	return s, err
 }
 
-// tokenise reads the rows of a mixture and turns them into tokens.
-func (r setReader) tokenise(ctx context.Context, mixture datasets.MixtureFiles) (s Set, err error) {
+// tokenize reads the rows of a mixture and turns them into tokens.
+func (r stageReader) tokenize(ctx context.Context, mixture datasets.MixtureFiles) (s Set, err error) {
 	var drops, unread datasets.Drops
 	if r.config.Objective == "sft" {
 		s.Documents, drops, err = r.readDialogues(ctx, mixture, &s)
@@ -186,13 +186,13 @@ func (r setReader) tokenise(ctx context.Context, mixture datasets.MixtureFiles) 
 }
 
 // readDialogues reads and tokenises the dialogues of a mixture, and sets what s counts about them.
-func (r setReader) readDialogues(ctx context.Context, mixture datasets.MixtureFiles, s *Set) (
+func (r stageReader) readDialogues(ctx context.Context, mixture datasets.MixtureFiles, s *Set) (
 	[]batch.Document, datasets.Drops, error) {
 	dialogues, counts, err := mixture.ReadDialogues(ctx)
 	if err != nil {
 		return nil, datasets.Drops{}, err
 	}
-	s.Counts, s.Labels.Rows = counts, len(dialogues)
+	s.Counts, s.Taken = counts, len(dialogues)
 	unread := unreadKeys{template: r.format.Template}
 	for _, d := range dialogues {
 		unread.add(d.Messages)
@@ -205,7 +205,7 @@ func (r setReader) readDialogues(ctx context.Context, mixture datasets.MixtureFi
 }
 
 // readPairs reads and tokenises the preferences of a mixture, and sets what s counts about them.
-func (r setReader) readPairs(ctx context.Context, mixture datasets.MixtureFiles, s *Set) (
+func (r stageReader) readPairs(ctx context.Context, mixture datasets.MixtureFiles, s *Set) (
 	[]batch.Pair, datasets.Drops, error) {
 	preferences, counts, err := mixture.ReadPreferences(ctx)
 	if err != nil {
@@ -215,7 +215,7 @@ func (r setReader) readPairs(ctx context.Context, mixture datasets.MixtureFiles,
 	if r.config.Unlabelled == "drop" {
 		preferences, unlabelled = datasets.DropUnlabelledRows(preferences)
 	}
-	s.Counts, s.Labels.Rows = counts, len(preferences)
+	s.Counts, s.Taken = counts, len(preferences)
 	unread := unreadKeys{template: r.format.Template}
 	for _, p := range preferences {
 		unread.add(p.Prompt, p.Chosen, p.Rejected)
@@ -236,7 +236,7 @@ func (r setReader) readPairs(ctx context.Context, mixture datasets.MixtureFiles,
 }
 
 // explainNoRows says why no row of a set is left to use. counts has one element for each dataset of the mixer.
-func (r setReader) explainNoRows(counts []datasets.SetCount, drops datasets.Drops) error {
+func (r stageReader) explainNoRows(counts []datasets.SetCount, drops datasets.Drops) error {
 	total := 0
 	var names, shares []string
 	for i, c := range counts {

@@ -98,7 +98,7 @@ func TestNotes(t *testing.T) {
 	half := messages(`, "is_chosen_safe": null, "is_rejected_safe": false`)
 	const all = "warning: no row of the main set has safety labels (is_chosen_safe, is_rejected_safe): " +
 		"every answer counts as safe, and BFPO is "
-	const accept = " here; unlabelled: safe accepts this, unlabelled: drop leaves such rows out"
+	const accept = " here; set unlabelled: safe to accept this, or unlabelled: drop to leave such rows out"
 	file, cache := filepath.Join(t.TempDir(), "a.jsonl"), t.TempDir()
 	for _, test := range []struct {
 		text, sets, want string
@@ -109,7 +109,8 @@ func TestNotes(t *testing.T) {
 		{row + row, "alpha=2", all + "a squared distance of the margin from (1-alpha)/beta = -10" + accept, 2},
 		{row + half + labelled, "objective=bfpo", "warning: 1 of 3 rows of the main set have no safety labels " +
 			"(is_chosen_safe, is_rejected_safe), and 1 have one of the two: answers without a label count as safe, and " +
-			"BFPO is IPO on pairs without any; unlabelled: safe accepts this, unlabelled: drop leaves such rows out", 3},
+			"BFPO is IPO on pairs without any; set unlabelled: safe to accept this, or unlabelled: drop to leave such rows " +
+			"out", 3},
 		{row + half + labelled, "unlabelled=safe", "", 3},
 		{row + half + labelled, "unlabelled=drop", "", 1},
 		{labelled + labelled, "objective=bfpo", "", 2},
@@ -118,6 +119,8 @@ func TestNotes(t *testing.T) {
 			"(as in TRL); write lists of messages, [{role, content}, …], to have it applied", 1},
 		{strings.Replace(labelled, `"content": "a"`, `"content": "a", "name": "Ann", "weight": 0`, 1) + labelled,
 			"objective=bfpo", "keys of messages that the chat template does not read: name (rows: 1), weight (rows: 1)", 2},
+		{strings.Replace(labelled, `"Say a."`, `[{"type": "text", "text": "Say a."}]`, 1) + labelled, "objective=bfpo",
+			"keys of messages that the chat template does not read: content (a list of parts) (rows: 1)", 1},
 		{labelled + "{}\n", "objective=bfpo", "file a.jsonl, line 2: columns {} fit no known layout", 1},
 	} {
 		if err := os.WriteFile(file, []byte(test.text), 0o644); err != nil {

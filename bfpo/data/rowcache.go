@@ -18,7 +18,7 @@ import (
 
 // rowsMagic begins the files of tokenised rows. Raise its number when the layout of an entry changes, or when
 // datasets makes other rows from the same input; TestRowsMagic fails then.
-const rowsMagic = "bfpo tokenised rows 5\n"
+const rowsMagic = "bfpo tokenised rows 6\n"
 
 // rowsLimit is how many bytes of disk tokenised rows may take.
 const rowsLimit = 4 << 30
@@ -77,6 +77,7 @@ func (c rowCache) store(key string, s Set) {
 // packedSet is a set in its form on disk, with the token ids of all rows one after the other.
 type packedSet struct {
 	Counts  []datasets.SetCount
+	Taken   int
 	Drops   []Drop
 	IDs     []string // row ids
 	Lengths []int    // tokens of each sequence: chosen and rejected in turn, or the packed documents
@@ -92,7 +93,7 @@ type packedSet struct {
 }
 
 func packSet(s Set) packedSet {
-	p := packedSet{Counts: s.Counts, Drops: s.Drops, Labels: s.Labels, Texts: s.Texts, Notes: s.Notes}
+	p := packedSet{Counts: s.Counts, Taken: s.Taken, Drops: s.Drops, Labels: s.Labels, Texts: s.Texts, Notes: s.Notes}
 	add := func(ids []int32) {
 		p.Lengths = append(p.Lengths, len(ids))
 		p.Tokens += len(ids)
@@ -135,7 +136,7 @@ func unpackSet(data []byte) (s Set, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.Counts, s.Drops, s.Labels, s.Texts, s.Notes = p.Counts, p.Drops, p.Labels, p.Texts, p.Notes
+	s.Counts, s.Taken, s.Drops, s.Labels, s.Texts, s.Notes = p.Counts, p.Taken, p.Drops, p.Labels, p.Texts, p.Notes
 	for i, id := range p.IDs {
 		if !pairs {
 			s.Documents = append(s.Documents, batch.Document{ID: id, IDs: sequences[i], Starts: p.Starts[i]})

@@ -30,11 +30,11 @@ import (
 
 // readTiny reads the sets of a recipe with the tokenizer of the model tiny.
 func readTiny(t *testing.T, c recipe.Config, cache string) Sets {
-	return stageReader(t, "tiny", c)(cache)
+	return setReader(t, "tiny", c)(cache)
 }
 
-// stageReader reads a model's tokenizer and returns a function that reads the sets of a recipe with it.
-func stageReader(t *testing.T, model string, c recipe.Config) func(cache string) Sets {
+// setReader reads a model's tokenizer and returns a function that reads the sets of a recipe with it.
+func setReader(t *testing.T, model string, c recipe.Config) func(cache string) Sets {
 	t.Helper()
 	checkpoint, err := pretrained.Open(model)
 	if err != nil {
@@ -197,7 +197,7 @@ func TestRowCacheStart(t *testing.T) {
 	c := runtest.Config(t, "dataset_mixer="+mixer, "buffer_dataset_mixer="+mixer, "max_length=1024",
 		"max_prompt_length=512", "dataset_splits=[train_prefs, test_prefs]", "buffer_dataset_splits=[train_prefs]",
 		"evaluation_strategy=epoch")
-	read := stageReader(t, fixture.Mistral(t), c)
+	read := setReader(t, fixture.Mistral(t), c)
 	begun := time.Now()
 	fresh := read(cache)
 	t.Logf("%d rows tokenised in %v", fresh.Main.Rows+fresh.HeldOut.Rows, time.Since(begun))
@@ -228,7 +228,7 @@ func TestRowCacheWithoutFolder(t *testing.T) {
 
 // Entries on users' disks hold the rows that this version makes from the same input.
 func TestRowsMagic(t *testing.T) {
-	const want = "bfpo tokenised rows 5\n82cf738780fbb518"
+	const want = "bfpo tokenised rows 6\n701d683873981280"
 	sum := sha256.New()
 	stages := cacheStages(t)
 	for _, name := range slices.Sorted(maps.Keys(stages)) {

@@ -13,6 +13,7 @@ import (
 type Set struct {
 	SetSummary
 	Counts    []datasets.SetCount // rows taken from each dataset
+	Taken     int                 // rows that were tokenised, those that tokenising dropped included
 	Pairs     []batch.Pair
 	Documents []batch.Document
 
@@ -20,9 +21,8 @@ type Set struct {
 	Texts  int    // rows of text, which no chat template rendered
 }
 
-// Labels counts the rows taken that lack safety labels.
+// Labels counts the rows among Set.Taken that lack safety labels.
 type Labels struct {
-	Rows    int // rows with and without labels
 	Without int // rows of which neither answer has one
 	Half    int // rows of which one answer has one
 }
@@ -44,12 +44,12 @@ func noteLabels(s Set, c recipe.Config) []string {
 	}
 	text := fmt.Sprintf("warning: no row of the %s set has safety labels (is_chosen_safe, is_rejected_safe): every "+
 		"answer counts as safe, and BFPO is %s here", s.Name, describeIPO(c))
-	if l.Without < l.Rows {
+	if l.Without < s.Taken {
 		text = fmt.Sprintf("warning: %d of %d rows of the %s set have no safety labels (is_chosen_safe, is_rejected_safe), "+
 			"and %d have one of the two: answers without a label count as safe, and BFPO is %s on pairs without any",
-			l.Without, l.Rows, s.Name, l.Half, describeIPO(c))
+			l.Without, s.Taken, s.Name, l.Half, describeIPO(c))
 	}
-	return []string{text + "; unlabelled: safe accepts this, unlabelled: drop leaves such rows out"}
+	return []string{text + "; set unlabelled: safe to accept this, or unlabelled: drop to leave such rows out"}
 }
 
 // describeIPO says which loss BFPO is where both answers are safe: its target (1-alpha)/beta is IPO's, 1/(2 beta), for
@@ -69,5 +69,5 @@ func noteTexts(s Set, hasTemplate bool) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("rows of text: %d of %d; they are used as they stand, without the model's chat "+
-		"template (as in TRL); write lists of messages, [{role, content}, …], to have it applied", s.Texts, s.Labels.Rows)}
+		"template (as in TRL); write lists of messages, [{role, content}, …], to have it applied", s.Texts, s.Taken)}
 }

@@ -22,7 +22,7 @@ type Cases struct {
 	SafeSafe, SafeUnsafe, UnsafeSafe, UnsafeUnsafe int
 }
 
-// Drop is one reason for leaving rows out, and how many rows it applied to.
+// Drop is one reason for leaving rows out, or for cutting them, and how many rows it applied to.
 type Drop struct {
 	Reason string
 	Rows   int
@@ -45,7 +45,7 @@ func countCases(pairs []batch.Pair) (cases Cases) {
 	return cases
 }
 
-// countDrops counts dropped rows by reason; shortened rows come last.
+// countDrops counts dropped rows by reason. Rows that were cut, and not dropped, come last.
 func countDrops(d datasets.Drops) []Drop {
 	var drops []Drop
 	for _, reason := range slices.Sorted(maps.Keys(d.Dropped)) {

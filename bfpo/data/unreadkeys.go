@@ -23,11 +23,14 @@ func (u *unreadKeys) add(messages ...[]chat.Message) {
 	found := map[string]bool{}
 	for _, m := range slices.Concat(messages...) {
 		for _, key := range m.Keys() {
-			found[key] = true
+			found[key] = !u.template.Mentions(key)
+		}
+		if m.HasParts() {
+			found["content (a list of parts)"] = !u.template.ReadsParts()
 		}
 	}
-	for key := range found {
-		if u.template.Mentions(key) {
+	for key, unread := range found {
+		if !unread {
 			continue
 		}
 		if u.rows == nil {

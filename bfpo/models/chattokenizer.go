@@ -3,10 +3,13 @@ package models
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/datasets/chat"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/mistral/pretrained"
@@ -23,9 +26,10 @@ type ChatTokenizer struct {
 }
 
 // NewChatTokenizer reads a model's tokenizer and chat template. A chat_template of the recipe c replaces the model's
-// own: it is Jinja source, or a name that chat.NamedTemplate knows. The tokenizer may have tokens beyond the model's
-// embedding: a row that has one of them is refused where it is used. The tokens that tokenizer and template put
-// behind an answer become end tokens of the model.
+// own: it is Jinja source, or a name that chat.NamedTemplate knows. An eos_token of c replaces the tokenizer's EOS
+// token by another token of the vocabulary. The tokenizer may have tokens beyond the model's embedding: a row that has
+// one of them is refused where it is used. The tokens that tokenizer and template put behind an answer become end
+// tokens of the model.
 func NewChatTokenizer(ctx context.Context, model *pretrained.Model, c recipe.Config) (ChatTokenizer, error) {
 	t, err := readChatTokenizer(model.ReadFile, model.Config.VocabSize, c)
 	if err != nil && c.ChatTemplate == "" && !strings.Contains(err.Error(), model.Path) {
@@ -42,6 +46,13 @@ func NewChatTokenizer(ctx context.Context, model *pretrained.Model, c recipe.Con
 	return t, nil
 }
 
+// SetFiles gives a model the chat template of t and the EOS token of the recipe c, so that an export of the model has
+// those of its training.
+func (t ChatTokenizer) SetFiles(model *pretrained.Model, c recipe.Config) {
+	model.SetChatTemplate(t.TemplateSource)
+	model.SetEOSToken(c.EOSToken)
+}
+
 // readChatTokenizer reads the tokenizer and the chat template from a model's files. rows is the number of rows of the
 // embedding, 0 where it is not known.
 func readChatTokenizer(
@@ -49,6 +60,15 @@ func readChatTokenizer(
 ) (t ChatTokenizer, err error) {
 	if t.Tokenizer, err = tokenizer.New(read); err != nil {
 		return ChatTokenizer{}, err
+	}
+	if c.EOSToken != "" {
+		if _, ok := t.ID(c.EOSToken); !ok {
+			return ChatTokenizer{}, c.UsageErrorf("eos_token", "the tokenizer has no token %s%s", usage.Quote(c.EOSToken),
+				usage.DidYouMean(c.EOSToken, slices.Collect(maps.Values(t.SpecialTokens()))))
+		}
+		if t.Tokenizer, err = tokenizer.New(pretrained.WithEOSToken(read, c.EOSToken)); err != nil {
+			return ChatTokenizer{}, err
+		}
 	}
 	t.SetRows(rows)
 	t.TemplateSource = c.ChatTemplate

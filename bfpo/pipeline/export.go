@@ -97,7 +97,7 @@ func exportCheckpoint(ctx context.Context, c recipe.Config, dir string, hub *hub
 	if err != nil {
 		return err
 	}
-	model.SetChatTemplate(language.TemplateSource)
+	language.SetFiles(model, run)
 	if err := checkBase(saved, model, language, log); err != nil {
 		return err
 	}

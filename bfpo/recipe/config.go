@@ -30,8 +30,11 @@ type Config struct {
 	// ChatTemplateDate is the date, as 2026-11-30, that a chat template writes with strftime_now; "": today, which
 	// config.yaml then keeps for a resumed run.
 	ChatTemplateDate string `yaml:"chat_template_date"`
-	TruncationSide   string `yaml:"truncation_side"` // "", left, right
-	UseSelective     bool   `yaml:"use_selective"`   // train selected_layers only
+	// EOSToken takes the place of the tokenizer's EOS token, which ends every answer, in training and in the exported
+	// model. It must be in the vocabulary. "": the tokenizer's.
+	EOSToken       string `yaml:"eos_token"`
+	TruncationSide string `yaml:"truncation_side"` // "", left, right
+	UseSelective   bool   `yaml:"use_selective"`   // train selected_layers only
 
 	// SelectedLayers are substrings of parameter names; they apply only with UseSelective.
 	SelectedLayers []string `yaml:"selected_layers"`
@@ -45,9 +48,12 @@ type Config struct {
 	BufferDatasetSplits []string `yaml:"buffer_dataset_splits"`
 	// TextFormat is clean, or seed: the token ids of the original code, its count of steps and its weights of
 	// micro-batches.
-	TextFormat      string `yaml:"text_format"`
-	Shuffle         bool   `yaml:"shuffle"`    // false: rows stay in the order of their files
-	MaxLength       int    `yaml:"max_length"` // tokens of prompt and response
+	TextFormat string `yaml:"text_format"`
+	Shuffle    bool   `yaml:"shuffle"` // false: rows stay in the order of their files
+	// MaxLength is the number of tokens of prompt and response that a row may have. If the longer row of a pair has
+	// more, the prompt is cut to max_prompt_length tokens; a pair that is still too long is dropped.
+	MaxLength int `yaml:"max_length"`
+	// MaxPromptLength is the number of tokens to which the prompt of a pair beyond max_length is cut.
 	MaxPromptLength int    `yaml:"max_prompt_length"`
 	MaxSeqLength    int    `yaml:"max_seq_length"` // tokens of a supervised row; 0: the model's limit, at most 1024
 	Packing         bool   `yaml:"packing"`

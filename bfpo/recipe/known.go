@@ -63,7 +63,7 @@ var inertKeys = map[string][]string{
 	"dataset_config": {}, "dataset_configs": {}, "dataset_kwargs": {}, "dataset_kwargs.add_special_tokens": {"false"},
 	"dataset_kwargs.append_concat_token": {"false"}, "dataset_kwargs.skip_prepare_dataset": {"false"},
 	"dataset_mixture": {}, "dataset_streaming": {"false"}, "datasets": {},
-	"dispatch_batches": {"true", "false"}, "eos_token": {}, "eval_packing": {}, "group_by_length": {"false"},
+	"dispatch_batches": {"true", "false"}, "eval_packing": {}, "group_by_length": {"false"},
 	"ignore_data_skip": {"false"}, "is_encoder_decoder": {"false"}, "max_completion_length": {}, "max_target_length": {},
 	"packing_strategy": {"bfd", "bfd_split"}, "pad_token": {}, "per_gpu_eval_batch_size": {},
 	"per_gpu_train_batch_size": {}, "shuffle_dataset": {"true", "false"}, "split_batches": {"false"},

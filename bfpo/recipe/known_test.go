@@ -110,7 +110,6 @@ func TestNamesOfToday(t *testing.T) {
 		{"dtype: bfloat16\ntorch_dtype: float32", ":2: torch_dtype: given twice, as dtype in line 1"},
 		{"dtype: float16", ":1: torch_dtype: float16 is not supported yet"},
 		{"dtype: 7", ":1: dtype: want a string, got 7"},
-		{"eos_token: <|im_end|>", ":1: eos_token: the string \"<|im_end|>\" is not supported yet"},
 		{"loss_type: [sigmoid, sft]", ":1: loss_type: a sum of 2 losses is not supported"},
 		{"dataset_train_split: all", `a split for this has "train" in its name, unlike all`},
 		{"dataset_splits: [train]\ndataset_train_split: train_sft", "dataset_splits names the splits already"},

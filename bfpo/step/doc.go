@@ -5,9 +5,9 @@
 // reference model share one copy of the weights: the reference model is the frozen base, and the policy is the same
 // base with float32 masters in place of the weights that are trained.
 //
-// Examples reach the programs as MicroBatches. A micro-batch is one draw of rows from one set, for all devices
-// together, laid out in batches of a few static shapes, one batch per device and program call. An optimizer step
-// accumulates the gradients of several micro-batches.
+// A unit is what has one loss: a pair, or a supervised row. Examples reach the programs as MicroBatches. A micro-batch
+// is one draw of examples from one set, for all devices together, laid out in batches of a few static shapes, one batch
+// per device and program call. An optimizer step accumulates the gradients of several micro-batches.
 //
 // The package knows no recipe: hyperparameters come in Options.
 package step

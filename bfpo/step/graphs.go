@@ -49,7 +49,8 @@ func (g graphs) policy(base, masters []*Node) graph.Weights {
 // grads adds the gradient of sum_i weight_i * loss_i to the accumulator, or begins with it where the accumulator holds
 // nothing.
 //
-// On a mesh the gradients of sharded weights are summed over the devices here; the others are summed once, by apply.
+// On a mesh the gradients of sharded weights are summed over the shards here and over the replicas by apply; the others
+// are summed over all devices by apply.
 func (g graphs) grads(inputs [][]*Node) [][]*Node {
 	in := newGradsInputs(inputs)
 	b := newBatchNodes(in.batch, g.responsesPerUnit())

@@ -38,11 +38,11 @@ func (s Schedule) LearningRate(step int) float64 {
 
 // Count divides the micro-batches of a run into optimizer steps.
 type Count struct {
-	Batch      int // rows of a full micro-batch, over all devices
-	Batches    int // micro-batches in one pass over the data; the last may be smaller
-	Accumulate int // micro-batches of a full step
-	PerEpoch   int // optimizer steps in one pass
-	Total      int // optimizer steps of the run
+	MicroBatchRows int // rows of a full micro-batch, over all devices
+	MicroBatches   int // micro-batches in one pass over the data; the last may be smaller
+	PerStep        int // micro-batches of a full step
+	PerEpoch       int // optimizer steps in one pass
+	Total          int // optimizer steps of the run
 
 	// Carry carries the leftover micro-batches of a pass over into the next one, and drops them at the end, as
 	// transformers 4.36 does; a pass shorter than one step then ends a step early. Else they make a smaller last step of
@@ -54,14 +54,14 @@ type Count struct {
 // otherwise the steps of the given number of epochs.
 func NewCount(rows, perMicroBatch, accumulate, maxSteps int, epochs float64, carry bool) Count {
 	c := Count{
-		Batch:      perMicroBatch,
-		Batches:    (rows + perMicroBatch - 1) / perMicroBatch,
-		Accumulate: accumulate,
-		Carry:      carry,
+		MicroBatchRows: perMicroBatch,
+		MicroBatches:   (rows + perMicroBatch - 1) / perMicroBatch,
+		PerStep:        accumulate,
+		Carry:          carry,
 	}
-	c.PerEpoch = (c.Batches + c.Accumulate - 1) / c.Accumulate
+	c.PerEpoch = (c.MicroBatches + c.PerStep - 1) / c.PerStep
 	if carry {
-		c.PerEpoch = max(1, c.Batches/c.Accumulate)
+		c.PerEpoch = max(1, c.MicroBatches/c.PerStep)
 	}
 	c.Total = maxSteps
 	if maxSteps <= 0 {
@@ -75,13 +75,15 @@ func NewCount(rows, perMicroBatch, accumulate, maxSteps int, epochs float64, car
 
 // Ends reports whether an optimizer step ends with a micro-batch, counted from 0 over all passes.
 func (c Count) Ends(micro int) bool {
-	last := micro%c.Batches == c.Batches-1
+	last := micro%c.MicroBatches == c.MicroBatches-1
 	if c.Carry {
-		return (micro+1)%c.Accumulate == 0 || last && c.Batches <= c.Accumulate
+		return (micro+1)%c.PerStep == 0 || last && c.MicroBatches <= c.PerStep
 	}
-	return (micro%c.Batches+1)%c.Accumulate == 0 || last
+	return (micro%c.MicroBatches+1)%c.PerStep == 0 || last
 }
 
 // MicroBatch returns the number, counted from 0 over all passes, of the micro-batch that begins at a place of the main
 // set.
-func (c Count) MicroBatch(at batch.Cursor) int { return at.Epoch*c.Batches + at.Position/c.Batch }
+func (c Count) MicroBatch(at batch.Cursor) int {
+	return at.Epoch*c.MicroBatches + at.Position/c.MicroBatchRows
+}

@@ -90,7 +90,7 @@ func TestCount(t *testing.T) {
 		}
 		s := count(false)
 		diff := cmp.Diff(test.clean, stepSizes(s))
-		if diff != "" || s.Batches != test.batches || s.PerEpoch != test.perEpochOfClean {
+		if diff != "" || s.MicroBatches != test.batches || s.PerEpoch != test.perEpochOfClean {
 			t.Errorf("%s, clean: %+v %s", test.name, s, diff)
 		}
 		if diff := cmp.Diff(test.seed, stepSizes(count(true))); diff != "" {

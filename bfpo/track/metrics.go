@@ -12,7 +12,7 @@ type Metrics struct {
 	LearningRate float64 // used in this step
 	GradNorm     float64 // global norm before clipping
 	Main, Buffer PairStats
-	Tokens       int          // tokens computed without padding: prompt and response of each chosen and each rejected row
+	Tokens       int          // without padding, of both rows of each pair: a shared prompt counts twice, as in TRL
 	Samples      int          // pairs, or packed rows
 	Batches      int          // evaluation only
 	Tasks        []Value      // evaluation only: TASK/METRIC and TASK/METRIC_stderr of every metric of eval_tasks

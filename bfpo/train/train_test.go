@@ -33,7 +33,7 @@ func TestMicroBatchWeights(t *testing.T) {
 	if got := clean.weight(micro[3], micro); got != 0.25 { // 4 buffer pairs
 		t.Errorf("buffer: %v", got)
 	}
-	seed := &Trainer{meanOfMeans: true, Count: step.Count{Accumulate: 2}}
+	seed := &Trainer{meanOfMeans: true, Count: step.Count{PerStep: 2}}
 	if got := seed.weight(micro[2], micro); got != 0.5 { // the mean over one pair, over two micro-batches
 		t.Errorf("seed: %v", got)
 	}

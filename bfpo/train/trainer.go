@@ -140,7 +140,8 @@ func (t *Trainer) accumulate(micro []step.MicroBatch) (tally, error) {
 // weight is the factor of each loss of a micro-batch: one over the step's pairs of its set, or over the step's target
 // tokens for sft. So a step's loss is the mean over its main rows plus the mean over its buffer rows, however they are
 // split into micro-batches. With meanOfMeans, as in the original code, it is one over the micro-batch's own pairs or
-// tokens, and over the number of accumulated micro-batches.
+// tokens, and over gradient_accumulation_steps, even if the step has fewer micro-batches: then the loss of a step whose
+// micro-batches differ in size is not the mean over its pairs that Metrics reports.
 func (t *Trainer) weight(m step.MicroBatch, micro []step.MicroBatch) float32 {
 	total := 0.0
 	for _, other := range micro {
@@ -149,7 +150,7 @@ func (t *Trainer) weight(m step.MicroBatch, micro []step.MicroBatch) float32 {
 		}
 	}
 	if t.meanOfMeans {
-		total = float64(m.LossTerms() * t.Count.Accumulate)
+		total = float64(m.LossTerms() * t.Count.PerStep)
 	}
 	return float32(1 / total)
 }
@@ -168,5 +169,5 @@ func (t *Trainer) SeekStart() error { return t.main.Seek(batch.Cursor{}) }
 
 // SeekMicroBatch makes micro-batch i of the first pass over the main set the next one.
 func (t *Trainer) SeekMicroBatch(i int) error {
-	return t.main.Seek(batch.Cursor{Position: i * t.Count.Batch})
+	return t.main.Seek(batch.Cursor{Position: i * t.Count.MicroBatchRows})
 }

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/bench"
 	"github.com/bfpo-go/bfpo/bfpo/plan"
@@ -130,7 +131,8 @@ func exitCode(w io.Writer, err error, verbose bool) int {
 	case errors.Is(err, usage.ErrInterrupted):
 		code = exitInterrupted
 	case errors.Is(err, context.Canceled): // a command that saves nothing
-		message, code = "interrupted: "+message, exitInterrupted
+		where := strings.TrimSuffix(strings.TrimSuffix(message, context.Canceled.Error()), ": ")
+		message, code = strings.TrimSuffix("interrupted: "+where, ": "), exitInterrupted
 	case errors.As(err, &wrong):
 		code = exitUsage
 	}

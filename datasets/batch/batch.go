@@ -59,9 +59,10 @@ const BranchBits = 8
 // Batch is what one device runs in one program call: rows of tokens packed with segments, and a flat list of targets.
 //
 // A segment is 0 for padding, else document<<BranchBits | branch. document counts from 1 within its row. branch is 0
-// for a trunk (the common prefix of both answers of a pair, or a whole document), 1 for the rest of a chosen and 2 for
-// the rest of a rejected answer. A token attends to the earlier tokens of its document that are on the trunk or on its
-// own branch. So the two answers share one prompt, and documents in one row do not see each other.
+// for a trunk (a pair's prompt with what both answers begin with, or a whole document), 1 for the rest of a chosen and
+// 2 for the rest of a rejected answer: a pair is one document of a row. A token attends to the earlier tokens of its
+// document that are on the trunk or on its own branch. So the two answers share one prompt, and documents in one row do
+// not see each other.
 type Batch struct {
 	Shape
 	Tokens, Positions, Segments []int32 // [B*S]

@@ -91,7 +91,7 @@ func (m Message) plain() *jinja.Dict {
 
 // IsBlank reports whether a message says nothing: it has no text but white space, no parts and no calls of tools.
 func (m Message) IsBlank() bool {
-	return strings.TrimSpace(m.Content) == "" && !m.hasItems("content") && m.callKey() == ""
+	return strings.TrimSpace(m.Content) == "" && !m.HasParts() && m.callKey() == ""
 }
 
 // callKey returns the key with which the message calls tools, "" if it calls none: tool_calls, or function_call, which
@@ -121,6 +121,9 @@ func (m Message) Keys() (keys []string) {
 	}
 	return keys
 }
+
+// HasParts reports whether the content is a list of parts, such as {type: text, text: …}, instead of one text.
+func (m Message) HasParts() bool { return m.hasItems("content") }
 
 // hasItems reports whether the value of a key is a list that is not empty.
 func (m Message) hasItems(key string) bool {

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 )
@@ -73,6 +74,32 @@ func TestTemplateDate(t *testing.T) {
 		got, err := template.Render(t.Context(), Dialogue{})
 		if got != want || (err != nil) != (want == "") {
 			t.Errorf("%q gives %q, %v, want %q", source, got, err, want)
+		}
+	}
+}
+
+// TestContentInParts explains the error of a template that takes a content in parts for a text.
+func TestContentInParts(t *testing.T) {
+	var m Message
+	if err := json.Unmarshal([]byte(`{"role": "user", "content": [{"type": "text", "text": "a"}]}`), &m); err != nil {
+		t.Fatal(err)
+	}
+	const hint = "the content of message 0 is a list of parts, which the template does not read: give it as one text"
+	for source, want := range map[string]string{
+		"{% for m in messages %}{{ '|' + m.content }}{% endfor %}":                                           hint,
+		"{% for m in messages %}{{ m.content[1].text + m.type }}{% endfor %}":                                "no element 1",
+		"{% for m in messages %}{% for p in m.content %}{{ p.type ~ '|' ~ p.text }}{% endfor %}{% endfor %}": "",
+	} {
+		template, err := NewTemplate(source, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := template.Render(t.Context(), Dialogue{Messages: []Message{m}})
+		if want == "" && text == "text|a" && err == nil {
+			continue
+		}
+		if want == "" || err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %q, %v, want %q", source, text, err, want)
 		}
 	}
 }

@@ -90,11 +90,19 @@ func (t *Template) Render(ctx context.Context, d Dialogue) (string, error) {
 	}
 	variables["messages"], variables["add_generation_prompt"] = turns, d.GenerationPrompt
 	text, err := t.program.Render(ctx, variables)
-	if err != nil {
-		return "", fmt.Errorf("chat template: %w", err)
+	if err == nil {
+		return text, nil
 	}
-	return text, nil
+	if i := slices.IndexFunc(d.Messages, Message.HasParts); i >= 0 && ctx.Err() == nil && !t.ReadsParts() {
+		err = fmt.Errorf("%w; the content of message %d is a list of parts, which the template does not read: "+
+			"give it as one text", err, i)
+	}
+	return "", fmt.Errorf("chat template: %w", err)
 }
+
+// ReadsParts reports whether the template's source has the keys of a part of a content, {type: text, text: …}. Other
+// templates fail on such a list, or write it as Python does.
+func (t *Template) ReadsParts() bool { return t.Mentions("type") && t.Mentions("text") }
 
 // ReadTemplate returns the chat template of a pretrained model, if it has one: the file chat_template.jinja, or
 // else the key chat_template of tokenizer_config.json, which is a string or a list of named templates, of which

@@ -154,6 +154,12 @@ func (t *Tokenizer) Beyond(ids []int32) error {
 // Digest is the SHA-256 of the files that the tokenizer was read from.
 func (t *Tokenizer) Digest() []byte { return t.digest }
 
+// ID returns the id of a token by its spelling in the vocabulary, and whether there is such a token.
+func (t *Tokenizer) ID(token string) (int32, bool) {
+	id, ok := t.tokens.ids[token]
+	return id, ok
+}
+
 // Token returns a token's text as the vocabulary spells it, "" for an id that is not in the vocabulary.
 func (t *Tokenizer) Token(id int32) string {
 	text, _ := t.tokens.text(id)

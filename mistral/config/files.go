@@ -6,5 +6,6 @@ const (
 	GenerationConfigFile = "generation_config.json"
 	TokenizerFile        = "tokenizer.json"
 	TokenizerConfigFile  = "tokenizer_config.json"
+	SpecialTokensFile    = "special_tokens_map.json"
 	ChatTemplateFile     = "chat_template.jinja"
 )

@@ -192,9 +192,9 @@ func writeSmallFiles(dir string, c *Model, dtype dtypes.DType, trained bool) err
 	if err != nil {
 		return err
 	}
-	if settings := files[config.TokenizerConfigFile]; template != "" && settings != nil {
+	if name := config.TokenizerConfigFile; template != "" && files[name] != nil {
 		files[config.ChatTemplateFile] = []byte(template)
-		if files[config.TokenizerConfigFile], err = withTemplate(settings, template); err != nil {
+		if files[name], err = withKey(c.ReadFile, name, "chat_template", template); err != nil {
 			return err
 		}
 	}

@@ -63,8 +63,8 @@ func writeShards(dir string, sources []safetensors.Source, limit int64) error {
 // exportedFiles lists the files that Export takes over from a model, besides config, weights and chat template.
 func exportedFiles() []string {
 	return []string{
-		config.TokenizerFile, config.TokenizerConfigFile, "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
-		"vocab.json", "merges.txt", config.GenerationConfigFile,
+		config.TokenizerFile, "tekken.json", "tokenizer.model", "vocab.json", "merges.txt", config.TokenizerConfigFile,
+		config.SpecialTokensFile, "added_tokens.json", config.GenerationConfigFile,
 	}
 }
 

@@ -26,6 +26,7 @@ type Model struct {
 
 	source         source
 	template       *string  // replaces the chat template of the source, unless nil
+	eosToken       string   // replaces the EOS token of the source, unless ""
 	generationEnds []int32  // of generation_config.json
 	taughtEnds     []int32  // see AddEndTokens
 	unreadKeys     []string // of generation_config.json, see GenerationNotice
@@ -194,15 +195,14 @@ func (c *Model) CheckTensors() error {
 // ReadFile returns a file of the Hugging Face folder, such as tokenizer.json. For a GGUF file it is built from the
 // metadata. The error is fs.ErrNotExist if there is no such file.
 func (c *Model) ReadFile(name string) ([]byte, error) {
-	if c.template != nil {
-		switch name {
-		case config.ChatTemplateFile:
-			return []byte(*c.template), nil
-		case config.TokenizerConfigFile:
-			return c.tokenizerConfigWithTemplate()
-		}
+	if name == config.ChatTemplateFile && c.template != nil {
+		return []byte(*c.template), nil
 	}
-	return c.readUnchanged(name)
+	read := WithEOSToken(c.readUnchanged, c.eosToken)
+	if name == config.TokenizerConfigFile && c.template != nil {
+		return withKey(read, name, "chat_template", *c.template)
+	}
+	return read(name)
 }
 
 // readUnchanged reads a file of the source, which must be as it was when it was first read.
@@ -229,6 +229,9 @@ func (c *Model) FileNames() ([]string, error) {
 	if c.template != nil {
 		names = append(names, config.ChatTemplateFile, config.TokenizerConfigFile)
 	}
+	if c.eosToken != "" {
+		names = append(names, config.TokenizerConfigFile)
+	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
 }
@@ -236,17 +239,9 @@ func (c *Model) FileNames() ([]string, error) {
 // SetChatTemplate replaces the chat template, such as by the template of the training. Export writes the new template.
 func (c *Model) SetChatTemplate(template string) { c.template = &template }
 
-// tokenizerConfigWithTemplate returns tokenizer_config.json with the replaced chat template in it.
-func (c *Model) tokenizerConfigWithTemplate() ([]byte, error) {
-	data, err := c.readUnchanged(config.TokenizerConfigFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		data, err = []byte("{}"), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return withTemplate(data, *c.template)
-}
+// SetEOSToken replaces the tokenizer's EOS token, such as by that of the training; "" keeps the model's. Export writes
+// the new token.
+func (c *Model) SetEOSToken(token string) { c.eosToken = token }
 
 // chatTemplate returns the model's chat template: chat_template.jinja if there is one, else the template in
 // tokenizer_config.json, or "" without either.

@@ -258,3 +258,36 @@ func TestChatTemplate(t *testing.T) {
 		}
 	}
 }
+
+// TestEOSToken replaces the EOS token in the files of a folder and of its export, which has all tokenizer files.
+func TestEOSToken(t *testing.T) {
+	dir := tinyFolder(t)
+	for name, text := range map[string]string{
+		config.SpecialTokensFile: `{"bos_token": "<s>", "eos_token": {"content": "</s>"}}`,
+		"tekken.json":            `{}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := openModel(t, dir)
+	c.SetEOSToken("<|im_end|>")
+	out := filepath.Join(t.TempDir(), "out")
+	if err := Export(out, c, nil, dtypes.BFloat16); err != nil {
+		t.Fatal(err)
+	}
+	for _, model := range []*Model{c, openModel(t, out)} {
+		for name, want := range map[string]string{
+			config.SpecialTokensFile: `"bos_token": "<s>"`, config.TokenizerConfigFile: `"chat_template"`,
+		} {
+			text, err := model.ReadFile(name)
+			if err != nil || !strings.Contains(string(text), `"eos_token": "<|im_end|>"`) ||
+				!strings.Contains(string(text), want) {
+				t.Errorf("%s of %s: %s, %v", name, model.Path, text, err)
+			}
+		}
+	}
+	if text, err := openModel(t, out).ReadFile("tekken.json"); err != nil || string(text) != "{}" {
+		t.Errorf("tekken.json: %s, %v", text, err)
+	}
+}

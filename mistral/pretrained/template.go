@@ -2,22 +2,50 @@ package pretrained
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/bfpo-go/bfpo/datasets/jsontype"
 	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
-// withTemplate returns the tokenizer_config.json in text with its chat template replaced.
-func withTemplate(text []byte, template string) ([]byte, error) {
+// WithEOSToken returns a reader of a model's small files that name another EOS token for the tokenizer than those of
+// read; "" changes nothing.
+func WithEOSToken(read func(name string) ([]byte, error), token string) func(name string) ([]byte, error) {
+	return func(name string) ([]byte, error) {
+		switch {
+		case token == "":
+			return read(name)
+		case name == config.TokenizerConfigFile:
+			return withKey(read, name, "eos_token", token)
+		case name == config.SpecialTokensFile:
+			if _, err := read(name); err != nil {
+				return nil, err // a folder needs no such file
+			}
+			return withKey(read, name, "eos_token", token)
+		}
+		return read(name)
+	}
+}
+
+// withKey returns a JSON file with one key replaced. A file that does not exist has no other keys.
+func withKey(read func(name string) ([]byte, error), name, key, value string) ([]byte, error) {
+	text, err := read(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = []byte("{}"), nil
+	}
+	if err != nil {
+		return nil, err
+	}
 	keys := map[string]json.RawMessage{}
 	if err := jsontype.Unmarshal(text, &keys); err != nil {
-		return nil, fmt.Errorf("%s: %w", config.TokenizerConfigFile, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	out := config.Object{"chat_template": template}
-	for key, value := range keys {
-		if key != "chat_template" {
-			out[key] = value
+	out := config.Object{key: value}
+	for other, value := range keys {
+		if other != key {
+			out[other] = value
 		}
 	}
 	return config.Marshal(out)
