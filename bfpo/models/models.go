@@ -82,6 +82,9 @@ func findModel(ctx context.Context, name string, hub *hub.Hub, cache string, log
 	if model := filepath.Join(name, rundir.Model); recipe.PathExists(filepath.Join(model, config.ConfigFile)) {
 		return model, nil
 	}
+	if err := checkRunFolder(name); err != nil {
+		return "", err
+	}
 	if _, err := os.Stat(name); err == nil || recipe.LooksLikePath(name) {
 		if wrong, ok := errors.AsType[*fs.PathError](err); ok {
 			err = fmt.Errorf("%w%s", wrong.Err, usage.NearestFile(name)) // without the path, which is the name

@@ -73,7 +73,7 @@ func toolCommands() []command {
 		{name: "bench", summary: "time the training step on a file of pairs",
 			example: "bfpo bench -pairs=pairs.jsonl -batch=2 -model=tiny", recipe: "bench", writes: bench.Fields, run: runBench},
 		{name: "export", summary: "write a model, run or checkpoint as a Hugging Face folder",
-			example: "bfpo export -model=runs/mine -out=exported", fillsOut: true, run: runExport},
+			example: "bfpo export -model=runs/mine/1-bfpo -out=exported", fillsOut: true, run: runExport},
 		{name: "version", summary: "print the version, backend, plugin and devices",
 			example: "bfpo version", run: runVersion},
 	}

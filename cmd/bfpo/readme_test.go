@@ -93,8 +93,6 @@ func documentedCommands() map[string]documented {
 		"bfpo generate -model=tiny -prompt='How do I boil an egg?'": {
 			substitute: "bfpo generate -model=tiny -prompt='How do I boil an egg?' -max-tokens=2"},
 		"bfpo bench -pairs=pairs.jsonl -batch=2 -model=tiny": {reason: "needs a file of pairs; TestBench has one"},
-		"bfpo export -model=runs/mine -out=exported": {
-			substitute: "bfpo export -model=runs/mine/1-bfpo -out=exported"},
 
 		"pip install jupyterlab==4.6.6":                  {reason: isNotebooks},
 		"go install tool && gonb --install --force_deps": {reason: isNotebooks},

@@ -29,7 +29,7 @@ func checkFolder(dir string) error {
 	}
 	entries, err := os.ReadDir(real)
 	if err != nil {
-		return fmt.Errorf("cache folder: %w", err)
+		return fmt.Errorf("cache folder: %w; set %s to a folder that may be written", err, EnvCache)
 	}
 	for _, e := range entries {
 		if e.IsDir() {
