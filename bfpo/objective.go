@@ -1,112 +1,148 @@
 package bfpo
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Outcome holds, for the responses of P pairs, how much more likely the policy makes each than the reference model
-// does: log pi(y|x) - log pi_ref(y|x), in nats. Beta times that is the response's reward.
-type Outcome struct {
-	ChosenLogRatio, RejectedLogRatio *Node // [P] f32
-	ChosenSafe, RejectedSafe         *Node // [P] f32, 1 where the response is labelled safe
-}
-
-// Margin is the log-ratio by which the policy prefers chosen to rejected more than the reference does, in nats:
-//
-//	h = (log pi(y_c|x) - log pi_ref(y_c|x)) - (log pi(y_r|x) - log pi_ref(y_r|x))
-func (o Outcome) Margin() *Node { // [P]
-	return Sub(o.ChosenLogRatio, o.RejectedLogRatio)
-}
-
-// BFPOLoss is the bi-factorial preference loss of each pair (arXiv 2408.15313; the original code's
-// src/alignment/trainer/bfpo.py):
-//
-//	L = (h - s/beta)^2
-//	s = b1*b3*I_safe(y_c) - b3*I_safe(y_r) - alpha,   b3 = 1/(b1-1)
-//
-// With b1 = 3 and alpha = 0.5, s is +0.5 for (safe, safe), +1 for (safe, unsafe), -1 for (unsafe, safe) and -0.5 for
-// (unsafe, unsafe): a safe answer that helps more is pulled up as in IPO. An unsafe chosen answer is pushed below the
-// rejected one, even if that is unsafe too.
-func BFPOLoss(o Outcome, beta, b1, alpha float64) *Node { // [P]
-	b3 := 1 / (b1 - 1)
-	s := AddScalar(Sub(MulScalar(o.ChosenSafe, b1*b3), MulScalar(o.RejectedSafe, b3)), -alpha)
-	return Square(Sub(o.Margin(), DivScalar(s, beta)))
-}
-
-// IPOLoss is the identity preference loss of each pair on summed log-probabilities (arXiv 2310.12036, eq. 17):
-//
-//	L = (h - 1/(2 beta))^2
-//
-// It equals BFPOLoss with b1 = 3, alpha = 0.5 where both responses are safe.
-func IPOLoss(o Outcome, beta float64) *Node { // [P]
-	return Square(AddScalar(o.Margin(), -1/(2*beta)))
-}
-
-// DPOLoss is the direct preference loss of each pair (arXiv 2305.18290, eq. 7):
-//
-//	L = -log sigmoid(beta h)
-func DPOLoss(o Outcome, beta float64) *Node { // [P]
-	return Softplus(MulScalar(o.Margin(), -beta))
-}
-
-// SFTLoss is the negative log-likelihood of each row's target tokens, in nats; its weight in a step is one over the
-// step's tokens.
-//
-//	L = -sum_t log pi(y_t | y_<t)
-func SFTLoss(logProb *Node) *Node { // [rows] -> [rows]
-	return Neg(logProb)
-}
-
-// Objectives returns the names of the objectives: three that compare pairs, and sft, which imitates.
-func Objectives() []string { return []string{"bfpo", "dpo", "ipo", "sft"} }
-
-// Objective names a loss and holds its hyper-parameters.
+// Objective names a loss and holds its hyperparameters.
 type Objective struct {
 	Name            string // one of Objectives
 	Beta, B1, Alpha float64
+	LabelSmoothing  float64 // the share of pairs whose answers are taken to be swapped
+	DiscoPOPTau     float64
 }
 
-// Preference reports whether the objective compares pairs against a reference.
+// kind is what there is to know about the objectives of one name.
+type kind struct {
+	name     string
+	equation string // of the loss, in plain text, in terms of h or d
+	unit     string // of the loss
+	keys     []string
+	loss     func(o Objective, out Outcome) *Node // [P]; nil: it compares no pairs
+}
+
+// kinds lists the objectives: BFPO, those that it is compared with, and supervised fine-tuning. Objectives without a
+// unit are sums of probabilities.
+func kinds() []kind {
+	beta, smooth := []string{"beta"}, []string{"beta", "label_smoothing"}
+	return []kind{
+		{"bfpo", "(h − s/β)²", "nat²", []string{"beta", "b1", "alpha"}, func(o Objective, out Outcome) *Node {
+			return BFPOLoss(out, o.Beta, o.B1, o.Alpha)
+		}},
+		{"dpo", "−(1−ε) log σ(β h) − ε log σ(−β h)", "nat", smooth, func(o Objective, out Outcome) *Node {
+			return DPOLoss(out, o.Beta, o.LabelSmoothing)
+		}},
+		{"ipo", "(h − 1/(2β))²", "nat²", beta, func(o Objective, out Outcome) *Node { return IPOLoss(out, o.Beta) }},
+		{"robust", "(−(1−ε) log σ(β h) + ε log σ(−β h)) / (1−2ε)", "nat", smooth, func(o Objective, out Outcome) *Node {
+			return RobustLoss(out, o.Beta, o.LabelSmoothing)
+		}},
+		{"hinge", "max(0, 1 − β h)", "β × nat", beta, func(o Objective, out Outcome) *Node {
+			return HingeLoss(out, o.Beta)
+		}},
+		{"exo_pair", "p (log p − log(1−ε)) + (1−p) (log(1−p) − log ε),   p = σ(β h)", "nat", smooth,
+			func(o Objective, out Outcome) *Node { return EXOLoss(out, o.Beta, o.LabelSmoothing) }},
+		{"nca_pair", "−log σ(β d_c) − ½ log σ(−β d_c) − ½ log σ(−β d_r)", "nat", beta, func(o Objective, out Outcome) *Node {
+			return NCALoss(out, o.Beta)
+		}},
+		{"bco_pair", "−log σ(β d_c) − log σ(−β d_r)", "nat", beta, func(o Objective, out Outcome) *Node {
+			return BCOLoss(out, o.Beta)
+		}},
+		{"sppo_hard", "(d_c − 1/(2β))² + (d_r + 1/(2β))²", "nat²", beta, func(o Objective, out Outcome) *Node {
+			return SPPOLoss(out, o.Beta)
+		}},
+		{"apo_zero", "1 − σ(β d_c) + σ(β d_r)", "", beta, func(o Objective, out Outcome) *Node {
+			return APOZeroLoss(out, o.Beta)
+		}},
+		{"apo_down", "σ(β d_c) + 1 − σ(β h)", "", beta, func(o Objective, out Outcome) *Node {
+			return APODownLoss(out, o.Beta)
+		}},
+		{"discopop", "−(1−m) log σ(β h) + m exp(−β h),   m = σ(β h/τ)", "nat", []string{"beta", "discopop_tau"},
+			func(o Objective, out Outcome) *Node { return DiscoPOPLoss(out, o.Beta, o.DiscoPOPTau) }},
+		{"sft", "−mean over tokens of log π(y_t | y_<t)", "nat per token", nil, nil},
+	}
+}
+
+// kind returns what there is to know about the objective: nothing for an unknown name, which Validate refuses.
+func (o Objective) kind() kind {
+	for _, k := range kinds() {
+		if k.name == o.Name {
+			return k
+		}
+	}
+	return kind{}
+}
+
+// Objectives returns the names of the objectives. All but sft compare pairs with a reference model.
+func Objectives() (names []string) {
+	for _, k := range kinds() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// Preference reports whether the objective compares pairs with a reference model.
 func (o Objective) Preference() bool { return o.Name != "sft" }
+
+// ReadsLabels reports whether the loss depends on the safety labels of a pair.
+func (o Objective) ReadsLabels() bool { return o.Name == "bfpo" }
+
+// hyperparameter is one of an objective, under the name of its recipe key.
+type hyperparameter struct {
+	key, symbol string
+	value       float64
+}
+
+// hyperparameters returns all that any objective has.
+func (o Objective) hyperparameters() []hyperparameter {
+	return []hyperparameter{
+		{"beta", "β", o.Beta}, {"b1", "b₁", o.B1}, {"alpha", "α", o.Alpha},
+		{"label_smoothing", "ε", o.LabelSmoothing}, {"discopop_tau", "τ", o.DiscoPOPTau},
+	}
+}
 
 // Validate refuses an unknown name and values without meaning. Its error is "KEY: what is wrong", with the key of a
 // recipe, so that package recipe can name the line of that key.
 func (o Objective) Validate() error {
-	switch o.Name {
-	case "sft":
-		return nil
-	case "bfpo":
-		if !(o.B1 > 1) {
-			return fmt.Errorf("b1: must be greater than 1 for b3 = 1/(b1-1), got %v", o.B1)
-		}
-	case "dpo", "ipo":
-	default:
+	if !slices.Contains(Objectives(), o.Name) {
 		return fmt.Errorf("objective: %q is unknown; one of %s", o.Name, strings.Join(Objectives(), ", "))
 	}
-	if !(o.Beta > 0) {
-		return fmt.Errorf("beta: must be greater than 0, got %v", o.Beta)
+	if !o.Preference() {
+		return nil // the other stages of a recipe may need values of its keys
+	}
+	keys := o.kind().keys
+	for _, p := range o.hyperparameters() {
+		reads := slices.Contains(keys, p.key)
+		switch {
+		case p.key == "label_smoothing" && !reads && p.value != 0:
+			return fmt.Errorf("label_smoothing: %s has none", o.Name)
+		case p.key == "label_smoothing" && o.Name == "exo_pair" && p.value == 0:
+			return errors.New("label_smoothing: must be greater than 0 for exo_pair, such as 0.001")
+		case p.key == "label_smoothing" && !(p.value >= 0 && p.value < 0.5):
+			return fmt.Errorf("label_smoothing: must be at least 0 and less than 0.5, got %v", p.value)
+		case p.key == "b1" && reads && !(p.value > 1):
+			return fmt.Errorf("b1: must be greater than 1 for b3 = 1/(b1-1), got %v", p.value)
+		case (p.key == "beta" || p.key == "discopop_tau") && reads && !(p.value > 0):
+			return fmt.Errorf("%s: must be greater than 0, got %v", p.key, p.value)
+		}
 	}
 	return nil
 }
 
-// Loss is the preference loss of each pair. It panics for sft, which compares nothing.
+// Loss is the preference loss of each pair. It panics for sft, which compares nothing, and for an unknown name.
 func (o Objective) Loss(out Outcome) *Node { // [P]
-	switch o.Name {
-	case "bfpo":
-		return BFPOLoss(out, o.Beta, o.B1, o.Alpha)
-	case "ipo":
-		return IPOLoss(out, o.Beta)
-	case "dpo":
-		return DPOLoss(out, o.Beta)
+	loss := o.kind().loss
+	if loss == nil {
+		panic(fmt.Errorf("objective %q has no pairwise loss", o.Name))
 	}
-	panic(fmt.Errorf("objective %q has no pairwise loss", o.Name))
+	return loss(o, out)
 }
 
-// Target is the margin in nats at which a pair's loss is zero. Ok is false for DPO, whose loss is positive at every
-// margin.
+// Target is the only margin in nats at which a pair's loss is zero. Ok is false for objectives without such a margin.
 func (o Objective) Target(chosenSafe, rejectedSafe bool) (nats float64, ok bool) {
 	switch o.Name {
 	case "ipo":
@@ -123,4 +159,44 @@ func (o Objective) Target(chosenSafe, rejectedSafe bool) (nats float64, ok bool)
 		return s / o.Beta, true
 	}
 	return 0, false
+}
+
+// Unit is the unit of the loss, "" for a sum of probabilities.
+func (o Objective) Unit() string { return o.kind().unit }
+
+// Equation is the loss in plain text on several lines, with what its symbols mean and the values of its
+// hyperparameters.
+func (o Objective) Equation() string {
+	k := o.kind()
+	lines := []string{"L = " + k.equation}
+	if strings.Contains(k.equation, "h") && o.Preference() { // no other symbol has an h
+		lines = append(lines, "h = (log π(y_c|x) − log π(y_r|x)) − (log π_ref(y_c|x) − log π_ref(y_r|x))")
+	}
+	if strings.Contains(k.equation, "d_c") {
+		lines = append(lines, "d = log π(y|x) − log π_ref(y|x)")
+	}
+	if o.ReadsLabels() {
+		lines = append(lines, "s = b₁b₃·safe(y_c) − b₃·safe(y_r) − α,   b₃ = 1/(b₁−1)")
+	}
+	var values []string
+	for _, p := range o.hyperparameters() {
+		if slices.Contains(k.keys, p.key) {
+			values = append(values, fmt.Sprintf("%s = %g", p.symbol, p.value))
+		}
+	}
+	if len(values) > 0 {
+		lines = append(lines, strings.Join(values, ", "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// String is the objective's name with its hyperparameters, such as "bfpo, beta 0.1, b1 3, alpha 0.5".
+func (o Objective) String() string {
+	text := o.Name
+	for _, p := range o.hyperparameters() {
+		if slices.Contains(o.kind().keys, p.key) && (p.key != "label_smoothing" || p.value != 0) {
+			text += fmt.Sprintf(", %s %g", p.key, p.value)
+		}
+	}
+	return text
 }

@@ -107,12 +107,21 @@ func TestDPOStaysFiniteFarOut(t *testing.T) {
 }
 
 func TestObjectiveValidate(t *testing.T) {
-	good := []Objective{{Name: "sft"}, {Name: "dpo", Beta: 1}, {Name: "bfpo", Beta: 0.1, B1: 3}}
+	good := []Objective{
+		{Name: "sft", LabelSmoothing: 0.1}, {Name: "dpo", Beta: 1}, {Name: "dpo", Beta: 1, LabelSmoothing: 0.2},
+		{Name: "bfpo", Beta: 0.1, B1: 3}, {Name: "discopop", Beta: 1, DiscoPOPTau: 0.05},
+		{Name: "exo_pair", Beta: 1, LabelSmoothing: 0.001},
+	}
 	bad := []Objective{
 		{Name: "kto", Beta: 1},
 		{Name: "ipo"},
 		{Name: "bfpo", Beta: 0.1, B1: 1},
 		{Name: "dpo", Beta: math.NaN()},
+		{Name: "dpo", Beta: 1, LabelSmoothing: 0.5},
+		{Name: "robust", Beta: 1, LabelSmoothing: math.NaN()},
+		{Name: "hinge", Beta: 1, LabelSmoothing: 0.1},
+		{Name: "exo_pair", Beta: 1},
+		{Name: "discopop", Beta: 1},
 	}
 	for _, o := range good {
 		if err := o.Validate(); err != nil {

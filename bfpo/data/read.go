@@ -127,7 +127,7 @@ func (r stageReader) read(ctx context.Context, name string, m recipe.Mixer, spli
 		return s, fmt.Errorf("%s set: %w", name, err)
 	}
 	s.Name, s.Rows, s.Cases = name, len(s.Pairs)+len(s.Documents), countCases(s.Pairs)
-	if r.config.Objective == "bfpo" && name != "held out" { // the other objectives do not use the labels
+	if r.config.TrainingObjective().ReadsLabels() && name != "held out" {
 		s.Notes = append(s.Notes, noteLabels(s, r.config)...)
 	}
 	s.Notes = append(s.Notes, noteTexts(s, !r.tokenizer.UsesDefaultTemplate)...)

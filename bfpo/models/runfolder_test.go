@@ -16,7 +16,8 @@ func TestRunFolder(t *testing.T) {
 		files []string
 		want  string
 	}{
-		{[]string{"1-sft/model/config.json", "2-bfpo/model/config.json"}, "name the model of one of them, DIR/1-sft or DIR/2-bfpo"},
+		{[]string{"1-sft/model/config.json", "2-bfpo/model/config.json"},
+			"name the model of one of them, DIR/1-sft or DIR/2-bfpo"},
 		{[]string{"checkpoints/step-5/manifest.json", "checkpoints/step-10/manifest.json", "checkpoints/.tmp/x"},
 			"the run has not finished: continue it with -set=resume_from_checkpoint=true, or write its last checkpoint as a " +
 				"model with bfpo export -model=DIR/checkpoints/step-10"},

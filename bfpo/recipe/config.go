@@ -62,11 +62,16 @@ type Config struct {
 	Unlabelled      string `yaml:"unlabelled"`         // rows without safety labels: "" (warn), safe or drop
 
 	// Objective
-	Objective string  `yaml:"objective"` // one of bfpo.Objectives
-	LossType  string  `yaml:"loss_type"` // TRL's name for the objective: "", bfpo, sigmoid, ipo, nll
-	Beta      float64 `yaml:"beta"`
-	B1        float64 `yaml:"b1"`
-	Alpha     float64 `yaml:"alpha"`
+	// Objective is bfpo, dpo, ipo, robust, hinge, exo_pair, nca_pair, bco_pair, sppo_hard, apo_zero, apo_down or
+	// discopop for pairs, and sft for dialogues.
+	Objective string  `yaml:"objective"`
+	LossType  string  `yaml:"loss_type"` // TRL's name for the objective: sigmoid is dpo, nll is sft; "": not given
+	Beta      float64 `yaml:"beta"`      // strength of the pull towards the reference model; not for sft
+	B1        float64 `yaml:"b1"`        // of bfpo, above 1; b3 = 1/(b1-1)
+	Alpha     float64 `yaml:"alpha"`     // of bfpo
+	// LabelSmoothing is the share of pairs whose answers are taken to be swapped, below 0.5, of dpo, robust and exo_pair.
+	LabelSmoothing float64 `yaml:"label_smoothing"`
+	DiscoPOPTau    float64 `yaml:"discopop_tau"` // of discopop, above 0
 
 	// PrecomputeRefLogProbs computes the reference log-probabilities once, before training, instead of in every step.
 	PrecomputeRefLogProbs bool `yaml:"precompute_ref_log_probs"`
@@ -100,7 +105,7 @@ type Config struct {
 	OutputDir            string   `yaml:"output_dir"` // the flag -out overrides it
 	OverwriteOutputDir   bool     `yaml:"overwrite_output_dir"`
 	ResumeFromCheckpoint Switch   `yaml:"resume_from_checkpoint"` // false, true (the newest checkpoint) or a folder
-	LoggingSteps         int      `yaml:"logging_steps"`
+	LoggingSteps         int      `yaml:"logging_steps"`          // steps per printed line, which shows their means
 	LogRows              bool     `yaml:"log_rows"`
 	ReportTo             []string `yaml:"report_to"` // tensorboard or nothing
 	DoEval               bool     `yaml:"do_eval"`   // evaluate at the end; any evaluation_strategy but no sets it
@@ -151,10 +156,11 @@ func Default() Config {
 		Packing:             true, // set by the original code's script
 		BadRows:             "drop",
 
-		Objective: "bfpo",
-		Beta:      0.1,
-		B1:        3,
-		Alpha:     0.5,
+		Objective:   "bfpo",
+		Beta:        0.1,
+		B1:          3,
+		Alpha:       0.5,
+		DiscoPOPTau: 0.05, // TRL's
 
 		Optim:                     "adamw_torch", // the original code's class has rmsprop, its recipes adamw_torch
 		LearningRate:              5e-5,
@@ -283,7 +289,10 @@ func (c Config) EvaluatesBeyondLoss() bool { return len(c.EvalTasks) > 0 || c.Ge
 // PrecomputesReference reports whether the reference log-probabilities are computed once, before training.
 func (c Config) PrecomputesReference() bool { return c.PrecomputeRefLogProbs && c.Objective != "sft" }
 
-// TrainingObjective returns the objective that the keys objective, beta, b1 and alpha describe.
+// TrainingObjective returns the objective with its hyperparameters.
 func (c Config) TrainingObjective() bfpo.Objective {
-	return bfpo.Objective{Name: c.Objective, Beta: c.Beta, B1: c.B1, Alpha: c.Alpha}
+	return bfpo.Objective{
+		Name: c.Objective, Beta: c.Beta, B1: c.B1, Alpha: c.Alpha, LabelSmoothing: c.LabelSmoothing,
+		DiscoPOPTau: c.DiscoPOPTau,
+	}
 }

@@ -41,7 +41,7 @@ var inertKeys = map[string][]string{
 	"trackio_space_id": nil, "trackio_static_space_id": nil,
 	// settings of keys that are themselves off: push_to_hub, use_peft, fp16, fsdp and so on
 	"base_model_attribute_name": nil, "base_model_revision": nil, "bnb_4bit_quant_storage": nil,
-	"bnb_4bit_quant_type": nil, "chars_per_token": nil, "discopop_tau": nil, "f_alpha_divergence_coef": nil,
+	"bnb_4bit_quant_type": nil, "chars_per_token": nil, "f_alpha_divergence_coef": nil,
 	"fp16_backend": nil, "fp16_opt_level": nil, "fsdp_config": nil, "fsdp_min_num_params": nil,
 	"fsdp_transformer_layer_cls_to_wrap": nil, "half_precision_backend": nil, "hub_always_push": nil,
 	"hub_model_id": nil, "hub_model_revision": nil, "hub_private_repo": nil, "hub_revision": nil, "hub_strategy": nil,
@@ -72,7 +72,7 @@ var inertKeys = map[string][]string{
 	// the model and the loss
 	"adafactor": {"false"}, "auto_find_batch_size": {"false"}, "average_tokens_across_devices": {"true"},
 	"disable_dropout": {"true"}, "f_divergence_type": {"reverse_kl", "FDivergenceType.REVERSE_KL"},
-	"force_use_ref_model": {"true", "false"}, "label_smoothing": {"0"}, "label_smoothing_factor": {"0"}, "ld_alpha": {},
+	"force_use_ref_model": {"true", "false"}, "label_smoothing_factor": {"0"}, "ld_alpha": {},
 	"load_in_4bit": {"false"}, "load_in_8bit": {"false"}, "loss_weights": {}, "lr_scheduler_kwargs": {},
 	"model_init_kwargs": {}, "neftune_noise_alpha": {"0"}, "optim_args": {}, "optim_target_modules": {},
 	"ref_model_init_kwargs": {}, "reference_free": {"false"}, "router_aux_loss_coef": {}, "rpo_alpha": {},

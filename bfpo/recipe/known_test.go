@@ -73,7 +73,7 @@ func TestNamesOfToday(t *testing.T) {
 	path := recipeFile(t, "eval_strategy: steps\ndtype: bfloat16\nactivation_checkpointing: true\ndataset_name: org/set\n"+
 		"dataset_train_split: train_prefs\ndataset_test_split: test_prefs\nloss_type: [sigmoid]\nwarmup_steps: 0.1\n"+
 		"dataset_kwargs: {add_special_tokens: false}\naccelerator_config: {split_batches: false, even_batches: true}\n"+
-		"auto_insert_empty_system_msg: false\nlabel_smoothing: 0.0\nchat_template_path: llama3\n")
+		"auto_insert_empty_system_msg: false\nlabel_smoothing_factor: 0.0\nchat_template_path: llama3\n")
 	c, err := Load(nil, path, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestNamesOfToday(t *testing.T) {
 	if diff := cmp.Diff([]string{"train_prefs", "test_prefs"}, c.DatasetSplits); diff != "" {
 		t.Error(diff)
 	}
-	want := []string{"dataset_kwargs", "accelerator_config", "auto_insert_empty_system_msg", "label_smoothing"}
+	want := []string{"dataset_kwargs", "accelerator_config", "auto_insert_empty_system_msg", "label_smoothing_factor"}
 	if diff := cmp.Diff(want, c.Ignored); diff != "" {
 		t.Error(diff)
 	}

@@ -153,9 +153,9 @@ func TestAllProblemsAtOnce(t *testing.T) {
 
 func TestIgnored(t *testing.T) {
 	c, err := Load(nil, recipeFile(t, "ddp_timeout: 1800\nreport_to: [wandb, tensorboard]\npush_to_hub: false\n"+
-		"lora_r: 16\nfsdp: ''\nlabel_smoothing: 0.0\nlr_scheduler_kwargs: {}\nuse_peft: False\n"), nil)
-	want := []string{"ddp_timeout", "push_to_hub", "lora_r", "fsdp", "label_smoothing", "lr_scheduler_kwargs", "use_peft",
-		"report_to: wandb"}
+		"lora_r: 16\nfsdp: ''\nlabel_smoothing_factor: 0.0\nlr_scheduler_kwargs: {}\nuse_peft: False\n"), nil)
+	want := []string{"ddp_timeout", "push_to_hub", "lora_r", "fsdp", "label_smoothing_factor", "lr_scheduler_kwargs",
+		"use_peft", "report_to: wandb"}
 	if diff := cmp.Diff(want, c.Ignored); err != nil || diff != "" {
 		t.Error(err, diff)
 	}

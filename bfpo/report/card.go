@@ -71,7 +71,7 @@ func WriteCard(path string, c Card) error {
 	if err != nil {
 		return fmt.Errorf("model card: %w", err)
 	}
-	funcs := template.FuncMap{"cell": tableCell, "code": codeSpan, "equation": lossEquation}
+	funcs := template.FuncMap{"cell": tableCell, "code": codeSpan, "equation": bfpo.Objective.Equation}
 	page, err := template.New("card").Funcs(funcs).Parse(cardTemplate)
 	if err != nil {
 		return fmt.Errorf("model card: %w", err)
@@ -91,23 +91,6 @@ func WriteCard(path string, c Card) error {
 		_, err := w.Write(text.Bytes())
 		return err
 	})
-}
-
-// lossEquation writes the objective's loss in plain text, with its hyperparameters.
-func lossEquation(o bfpo.Objective) string {
-	const h = "h = (log π(y_c|x) − log π(y_r|x)) − (log π_ref(y_c|x) − log π_ref(y_r|x))"
-	switch o.Name {
-	case "bfpo":
-		return fmt.Sprintf("L = (h − s/β)²\n%s\ns = b₁b₃·safe(y_c) − b₃·safe(y_r) − α,   b₃ = 1/(b₁−1)\n"+
-			"β = %g, b₁ = %g, α = %g", h, o.Beta, o.B1, o.Alpha)
-	case "ipo":
-		return fmt.Sprintf("L = (h − 1/(2β))²\n%s\nβ = %g", h, o.Beta)
-	case "dpo":
-		return fmt.Sprintf("L = −log σ(β h)\n%s\nβ = %g", h, o.Beta)
-	case "sft":
-		return "L = −mean over tokens of log π(y_t | y_<t)"
-	}
-	panic(fmt.Errorf("objective %q has no equation for the model card", o.Name))
 }
 
 // tableCell escapes text for a cell of a Markdown table, so that it stays in its cell and is not read as HTML.

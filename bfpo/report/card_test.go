@@ -96,14 +96,6 @@ func TestCardFolder(t *testing.T) {
 	}
 }
 
-func TestLossEquations(t *testing.T) {
-	for _, name := range bfpo.Objectives() {
-		if equation := lossEquation(bfpo.Objective{Name: name, Beta: 0.5, B1: 3}); !strings.HasPrefix(equation, "L = ") {
-			t.Errorf("%s: %q", name, equation)
-		}
-	}
-}
-
 // No path of this machine gets into a card: models and files are named by their own names, and the model that training
 // began with is found through the runs before.
 func TestCardHasNoPaths(t *testing.T) {

@@ -34,7 +34,7 @@ type chartSpec struct {
 
 // chartSpecs lists the charts of a stage's metrics. newChart drops a chart without data.
 func chartSpecs(o bfpo.Objective) []chartSpec {
-	specs := []chartSpec{{"Loss", lossUnit(o), false, []curveSpec{
+	specs := []chartSpec{{"Loss", o.Unit(), false, []curveSpec{
 		{"training", "loss", chart.Line, 1}, {"evaluation", "eval_loss", chart.Dots, 3}}}}
 	if o.Preference() {
 		mainBufferEval := func(name string) []curveSpec {
@@ -45,7 +45,7 @@ func chartSpecs(o bfpo.Objective) []chartSpec {
 			}
 		}
 		specs = []chartSpec{
-			{"Loss", lossUnit(o), false, mainBufferEval("loss")},
+			{"Loss", o.Unit(), false, mainBufferEval("loss")},
 			{"Distance to the target", "nat", false, mainBufferEval("margins/distance")},
 			{"Margin and its target", "nat", false, append(mainBufferEval("margins/nats"),
 				curveSpec{"main target", "main/margins/target", chart.Dash, 1},
@@ -84,16 +84,6 @@ func taskSpecs(records []track.Record) (specs []chartSpec) {
 		}
 	}
 	return specs
-}
-
-func lossUnit(o bfpo.Objective) string {
-	switch o.Name {
-	case "sft":
-		return "nat per token"
-	case "bfpo", "ipo":
-		return "nat²"
-	}
-	return "nat"
 }
 
 // reportChart is a chart of the page.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/report"
@@ -43,11 +42,11 @@ func facts(s *Stage, started time.Time) []report.Fact {
 	list := []report.Fact{
 		{Name: "model", Value: fmt.Sprintf("%s, %s parameters", report.ModelName(c.Model), parameters)},
 		{Name: "trained", Value: fmt.Sprintf("%s parameters (%.1f %%): %s", track.FormatCount(trained), share, which)},
-		{Name: "objective", Value: describeObjective(c.TrainingObjective())},
+		{Name: "objective", Value: c.TrainingObjective().String()},
 		{Name: "data", Value: describeData(s.Inputs.Sets)},
 		{
 			Name: "steps",
-			Value: fmt.Sprintf("%d of %s, learning rate %.1e, %s", s.Trainer.Count.Total, describeStep(s), c.LearningRate,
+			Value: fmt.Sprintf("%d, each of %s, learning rate %.1e, %s", s.Trainer.Count.Total, describeStep(s), c.LearningRate,
 				c.LRSchedulerType),
 		},
 		{Name: "device", Value: describeDevices(s)},
@@ -100,16 +99,6 @@ func describePrograms(s *Stage, ready time.Duration) string {
 	}
 	return fmt.Sprintf("%s, %d of %d programs from the cache; %s updated in place", text, cached, len(programs),
 		track.FormatBytes(inPlace))
-}
-
-func describeObjective(o bfpo.Objective) string {
-	switch o.Name {
-	case "bfpo":
-		return fmt.Sprintf("bfpo, beta %g, b1 %g, alpha %g", o.Beta, o.B1, o.Alpha)
-	case "sft":
-		return "sft, mean over tokens"
-	}
-	return fmt.Sprintf("%s, beta %g", o.Name, o.Beta)
 }
 
 // describeStep tells what one optimizer step takes in.

@@ -33,7 +33,7 @@ func (t *Training) writeResults() (part report.Stage, card report.Card, err erro
 		return part, card, err
 	}
 	if err = report.Write(filepath.Join(t.dir, rundir.Report), report.Report{
-		Title: "bfpo: " + filepath.Base(t.dir), Subtitle: describeObjective(s.Config.TrainingObjective()),
+		Title: "bfpo: " + filepath.Base(t.dir), Subtitle: s.Config.TrainingObjective().String(),
 		Created: time.Now(),
 		Stages:  []report.Stage{part}, Environment: Environment(s.Runtime),
 	}); err != nil {

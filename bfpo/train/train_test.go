@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bfpo-go/bfpo/bfpo/runtest"
@@ -73,21 +74,27 @@ func TestBufferIsIndependentOfBatchSize(t *testing.T) {
 	}
 }
 
-// The first loss of DPO is ln 2 and the first loss of IPO is 1/(2 beta)^2, since policy and reference are equal.
-// loss_type is TRL's name for the objective.
+// Every objective trains the model. Its first loss is the one where policy and reference are equal, so that every
+// log-ratio is 0; then the margin moves. loss_type is TRL's name for the objective.
 func TestFirstLosses(t *testing.T) {
-	firstLoss := func(sets ...string) float64 {
-		c := runtest.Config(t, append(sets, "save_strategy=no", "use_buffer=false")...)
-		loss, _ := metricsOf(t, trainOn(t, graphtest.GoDevice(t), c))[0].Get("loss")
-		return loss
-	}
-	for objective, want := range map[string]float64{"dpo": math.Ln2, "ipo": 25} {
-		if loss := firstLoss("objective="+objective, "max_steps=2"); math.Abs(loss-want) > 1e-5*want {
-			t.Errorf("%s: first loss %v, want %v", objective, loss, want)
+	device := graphtest.GoDevice(t)
+	for set, want := range map[string]float64{
+		"objective=dpo": math.Ln2, "loss_type=sigmoid": math.Ln2, "objective=ipo": 25, // 1/(2 beta)^2
+		"loss_type=robust": math.Ln2, "loss_type=hinge": 1, "loss_type=nca_pair": 2 * math.Ln2,
+		"loss_type=exo_pair": 0.5*math.Log(0.5/0.9) + 0.5*math.Log(0.5/0.1), "loss_type=bco_pair": 2 * math.Ln2,
+		"loss_type=sppo_hard": 50, "loss_type=apo_zero": 1, "loss_type=apo_down": 1,
+		"loss_type=discopop": 0.5*math.Ln2 + 0.5,
+	} {
+		sets := []string{set, "save_strategy=no", "use_buffer=false", "max_steps=2"}
+		if strings.HasSuffix(set, "exo_pair") || strings.HasSuffix(set, "robust") {
+			sets = append(sets, "label_smoothing=0.1")
 		}
-	}
-	if loss := firstLoss("loss_type=sigmoid", "max_steps=1"); math.Abs(loss-math.Ln2) > 1e-5 {
-		t.Errorf("loss_type sigmoid: first loss %v, want ln 2", loss)
+		records := metricsOf(t, trainOn(t, device, runtest.Config(t, sets...)))
+		loss, _ := records[0].Get("loss")
+		margin, _ := records[1].Get("margins/nats")
+		if math.Abs(loss-want) > 1e-5*want || margin == 0 || math.IsNaN(margin) {
+			t.Errorf("%s: first loss %v, want %v; then the margin is %v", set, loss, want, margin)
+		}
 	}
 }
 

@@ -45,16 +45,16 @@ func documentedCommands() map[string]documented {
 		"./bfpo-bin run -config=zephyr-7b -platform=cuda -set=gradient_accumulation_steps=32 -out=runs/zephyr-7b": {
 			reason: needsGPU},
 
-		".ci/run":                                    {reason: isTests},
-		".ci/fuzz 600 datasets/jinja":                {reason: isTests},
-		"go run ./.ci/shape":                         {reason: isTests},
-		"go run ./.ci/shape -v":                      {reason: isTests},
-		"go test ./bfpo ./bfpo/recipe ./bfpo/report": {reason: isTests},
-		"go test ./bfpo/train -run TestFirstLosses":  {reason: isTests},
-		"go run ./cmd/bfpo train -platform=go -model=tiny -set=objective=slic -set=max_steps=3 " +
-			"-set='dataset_mixer={quickstart/safety: 0.05}' -out=runs/slic": {
-			substitute: "go run ./cmd/bfpo train -platform=go -model=tiny -set=objective=ipo -set=max_steps=1 " +
-				"-set='dataset_mixer={quickstart/safety: 0.05}' -out=runs/slic"}, // slic is the reader's objective
+		".ci/run":                     {reason: isTests},
+		".ci/fuzz 600 datasets/jinja": {reason: isTests},
+		"go run ./.ci/shape":          {reason: isTests},
+		"go run ./.ci/shape -v":       {reason: isTests},
+		"go test ./bfpo ./bfpo/recipe ./bfpo/report && go run ./.ci/shape": {reason: isTests},
+		"go test ./bfpo/train -run TestFirstLosses":                        {reason: isTests},
+		"go run ./cmd/bfpo train -platform=go -model=tiny -set=objective=exponential -set=max_steps=3 " +
+			"-set=logging_steps=1 -set='dataset_mixer={quickstart/safety: 0.05}' -out=runs/exponential": {
+			substitute: "go run ./cmd/bfpo train -platform=go -model=tiny -set=objective=hinge -set=max_steps=1 " +
+				"-set='dataset_mixer={quickstart/safety: 0.05}' -out=runs/hinge"}, // exponential is the reader's
 
 		"bfpo compare DIR DIR…": {
 			substitute: "bfpo compare runs/mine/eval/before runs/mine/eval/after -out=runs/two"},
