@@ -195,6 +195,9 @@ func comparePeer(t *testing.T, args []string) *tally {
 	if err := errors.Join(lines.Err(), command.Wait()); err != nil {
 		t.Fatal(err)
 	}
+	if n.cases() == 0 {
+		t.Fatalf("%v wrote no cases", args)
+	}
 	t.Logf("%d cases: %d equal, %d refused by both, %d refused here alone, %d refused there alone, "+
 		"%d differ silently; %d templates render; the slowest case took %v", n.cases(), n.equal, n.bothRefuse,
 		n.refusedHere, n.refusedThere, n.differ, len(n.names), n.slowest)
