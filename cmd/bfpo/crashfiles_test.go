@@ -22,9 +22,10 @@ import (
 // be read. Names of unfinished files begin with a dot.
 func unreadable(dir string) (broken []error) {
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err // without d if there is no folder
+		}
 		switch name := d.Name(); {
-		case err != nil:
-			return err
 		case path != dir && strings.HasPrefix(name, ".") && d.IsDir():
 			return filepath.SkipDir
 		case path != dir && strings.HasPrefix(name, "."):
