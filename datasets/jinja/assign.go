@@ -41,9 +41,15 @@ func (r *run) assign(target syntax.Node, v value.Value, f *frame, inFilter bool)
 		}
 	case *syntax.NamespaceRef:
 		refuseHidden(target.Attr)
-		namespace, _ := (*f.at(target.Ref)).(*value.Namespace)
 		r.meter.Items(2)
-		namespace.Attributes.Store(r.meter, target.Attr, v)
+		switch object := (*f.at(target.Ref)).(type) {
+		case *value.Namespace:
+			object.Attributes.Store(r.meter, target.Attr, v)
+		case *value.Dict: // it has taken the namespace's place in the same statement: {% set ns, ns.b = {}, 1 %}
+			object.Store(r.meter, target.Attr, v)
+		default:
+			value.Fail("TypeError", "'%s' object does not support item assignment", value.TypeName(object))
+		}
 	case *syntax.Tuple:
 		r.unpack(target.Items, v, f, inFilter)
 	}

@@ -923,6 +923,8 @@ TEMPLATES = [
     "{% if not t %}{% set s = 1 %}{% endif %}{{ s }}",
     "{% if not t %}{% set xx = 1 %}{% endif %}{{ xx }}|{{ xx is defined }}",
     "{% for x in l %}{% if x == 1 %}{% set s = x %}{% endif %}{{ s }} {% endfor %}{{ s }}",
+    "{% set ns = namespace() %}{% set ns, ns.b = {}, 2 %}{{ ns }}",
+    "{% set ns = namespace() %}{% set ns, ns.b = 1, 2 %}{{ ns }}",
     "{% set ns = namespace(n=0) %}{% for x in l %}{% set ns.n = ns.n + x %}{% endfor %}{{ ns.n }}",
     "{% set ns = namespace() %}{% set ns.a, ns.b = 1, 2 %}{{ ns.a }}{{ ns.b }}{{ ns }}",
     "{% set d.a = 5 %}",
