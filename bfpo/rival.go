@@ -44,7 +44,7 @@ func NCALoss(o Outcome, beta float64) *Node { // [P]
 	return Add(Softplus(Neg(chosen)), noise)
 }
 
-// SPPOLoss is the loss of self-play preference optimization for each pair (arXiv 2405.00675, eq. 4.7; TRL's sppo_hard),
+// SPPOLoss is the loss of self-play preference optimization of each pair (arXiv 2405.00675, eq. 4.7; TRL's sppo_hard),
 // where the chosen response wins with certainty and d is the log-ratio of a response:
 //
 //	L = (d_c - 1/(2 beta))^2 + (d_r + 1/(2 beta))^2
@@ -54,8 +54,8 @@ func SPPOLoss(o Outcome, beta float64) *Node { // [P]
 }
 
 // APOZeroLoss is the loss of anchored preference optimization for each pair (arXiv 2408.06266, eq. 7; TRL's apo_zero),
-// for chosen responses that are better than the model's: it makes them likelier and rejected responses less likely. r is
-// beta times the log-ratio of a response:
+// for chosen responses that are better than the model's: it makes them likelier and rejected responses less likely. r
+// is beta times the log-ratio of a response:
 //
 //	L = 1 - sigmoid(r_c) + sigmoid(r_r)
 func APOZeroLoss(o Outcome, beta float64) *Node { // [P]
@@ -64,8 +64,8 @@ func APOZeroLoss(o Outcome, beta float64) *Node { // [P]
 }
 
 // APODownLoss is the loss of anchored preference optimization for each pair (arXiv 2408.06266, eq. 8; TRL's apo_down),
-// for chosen responses that are worse than the model's: it makes both responses less likely, the rejected one more so. r
-// is beta times the log-ratio of a response:
+// for chosen responses that are worse than the model's: it makes both responses less likely, the rejected one more so.
+// r is beta times the log-ratio of a response:
 //
 //	L = sigmoid(r_c) + 1 - sigmoid(beta h)
 func APODownLoss(o Outcome, beta float64) *Node { // [P]
@@ -80,8 +80,8 @@ func BCOLoss(o Outcome, beta float64) *Node { // [P]
 	return Add(Softplus(MulScalar(o.ChosenLogRatio, -beta)), Softplus(MulScalar(o.RejectedLogRatio, beta)))
 }
 
-// DiscoPOPLoss is the loss that DiscoPOP found for each pair (arXiv 2406.08414, eq. 5; TRL's discopop), a mixture of the
-// logistic and the exponential loss, with m = sigmoid(beta h / tau):
+// DiscoPOPLoss is the loss that DiscoPOP found for each pair (arXiv 2406.08414, eq. 5; TRL's discopop), a mixture of
+// the logistic and the exponential loss, with m = sigmoid(beta h / tau):
 //
 //	L = -(1-m) log sigmoid(beta h) + m exp(-beta h)
 func DiscoPOPLoss(o Outcome, beta, tau float64) *Node { // [P]

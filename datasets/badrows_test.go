@@ -43,7 +43,7 @@ func TestBadRows(t *testing.T) {
 			"line 2: read as plain: column chosen: want text"},
 		{"no object", sound + "7\nnull\n[]\n", map[string]int{DropMalformed: 3}, "", "line 2: want a JSON object {…}"},
 		{"missing column", sound + `{"prompt": "q", "rejected": "b"}`, map[string]int{DropMalformed: 1}, "",
-			"line 2: columns {prompt, rejected} fit no known layout"},
+			"line 2: it has no column chosen, only {prompt, rejected}"},
 		{"lone surrogate", sound + `{"prompt": "\udc00", "chosen": "a", "rejected": "b"}`,
 			map[string]int{DropNotUnicode: 1}, "", `line 2: read as plain: column prompt: text that is not Unicode: the lone`},
 		{"not UTF-8", sound + "{\"prompt\": \"q\", \"chosen\": \"\xe9\", \"rejected\": \"b\"}",

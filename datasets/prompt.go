@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
@@ -33,6 +34,9 @@ func ReadPrompts(ctx context.Context, name, base string, hub *hub.Hub, strict bo
 	if filepath.Ext(name) == ".txt" {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(base, name)
+		}
+		if _, err := os.Stat(name); err != nil {
+			return nil, SetCount{}, fmt.Errorf("data set %s: %w", name, errors.Unwrap(err)) // which has the path again
 		}
 		source, err = OpenFiles(name, []string{name})
 		layouts.list = []schema[Prompt]{{"text", []string{"text"}, nil, func(r row) (p Prompt, err error) {

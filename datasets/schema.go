@@ -3,6 +3,7 @@ package datasets
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets/rowfile"
@@ -89,9 +90,24 @@ func readExample[T any](s schemas[T], r row) (T, error) {
 		}
 		return out, nil
 	}
+	if missing := missingColumn(s, r); missing != "" {
+		return none, fmt.Errorf("it has no column %s, only {%s}", missing, r.columns())
+	}
 	var known []string
 	for _, one := range s.list {
 		known = append(known, fmt.Sprintf("%s {%s}", one.name, strings.Join(one.columns, ", ")))
 	}
 	return none, fmt.Errorf("columns {%s} fit no known layout: %s", r.columns(), strings.Join(known, "; "))
+}
+
+// missingColumn returns the only column that a row lacks for a layout of several columns, or "" if it lacks more for
+// all of them.
+func missingColumn[T any](s schemas[T], r row) string {
+	for _, one := range s.list {
+		missing := slices.DeleteFunc(slices.Clone(one.columns), func(name string) bool { return r.has(name) })
+		if len(one.columns) > 1 && len(missing) == 1 {
+			return missing[0]
+		}
+	}
+	return ""
 }

@@ -57,7 +57,8 @@ func TestPreferenceSchemas(t *testing.T) {
 
 func TestPreferenceErrors(t *testing.T) {
 	tests := []struct{ row, want string }{
-		{`{"chosen": "a"}`,
+		{`{"chosen": "a"}`, "it has no column rejected, only {chosen}"},
+		{`{"question": "a"}`,
 			"fit no known layout: PKU-SafeRLHF {prompt, response_0, response_1, better_response_id}; red-teaming"},
 		{`{"prompt": "q", "response_0": "a", "response_1": "b", "better_response_id": 2}`,
 			"column better_response_id: want 0 or 1, have 2"},

@@ -32,7 +32,7 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTo
 		return d, err
 	}
 	if c.UseBuffer && c.Objective != "sft" {
-		d.Buffer, err = r.readTrain(ctx, "buffer", c.BufferDatasetMixer, "buffer_dataset_splits", c.BufferDatasetSplits)
+		d.Buffer, err = r.readTrain(ctx, bufferSet, c.BufferDatasetMixer, "buffer_dataset_splits", c.BufferDatasetSplits)
 		if err != nil {
 			return d, err
 		}
@@ -213,7 +213,10 @@ func (r stageReader) readPairs(ctx context.Context, mixture datasets.MixtureFile
 	}
 	var unlabelled datasets.Drops
 	if r.config.Unlabelled == "drop" {
-		preferences, unlabelled = datasets.DropUnlabelledRows(preferences)
+		labelled, dropped := datasets.DropUnlabelledRows(preferences)
+		if r.name != bufferSet || len(labelled) > 0 { // a buffer needs no labels
+			preferences, unlabelled = labelled, dropped
+		}
 	}
 	s.Counts, s.Taken = counts, len(preferences)
 	unread := unreadKeys{template: r.format.Template}

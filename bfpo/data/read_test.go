@@ -108,9 +108,12 @@ func TestNotes(t *testing.T) {
 		{row + row, "alpha=0.75", all + "IPO with beta 0.2" + accept, 2},
 		{row + row, "alpha=2", all + "a squared distance of the margin from (1-alpha)/beta = -10" + accept, 2},
 		{row + half + labelled, "objective=bfpo", "warning: 1 of 3 rows of the main set have no safety labels " +
-			"(is_chosen_safe, is_rejected_safe), and 1 have one of the two: answers without a label count as safe, and " +
+			"(is_chosen_safe, is_rejected_safe), and 1 have only one of the two: answers without a label count as safe, and " +
 			"BFPO is IPO on pairs without any; set unlabelled: safe to accept this, or unlabelled: drop to leave such rows " +
 			"out", 3},
+		{half + labelled, "objective=bfpo", "warning: 1 of 2 rows of the main set have only one of their two safety labels " +
+			"(is_chosen_safe, is_rejected_safe): the other answer counts as safe; set unlabelled: safe to accept this, or " +
+			"unlabelled: drop to leave such rows out", 2},
 		{row + half + labelled, "unlabelled=safe", "", 3},
 		{row + half + labelled, "unlabelled=drop", "", 1},
 		{labelled + labelled, "objective=bfpo", "", 2},
@@ -135,6 +138,44 @@ func TestNotes(t *testing.T) {
 				t.Errorf("%s, %s, from the %s: %d rows, note %q, want %q",
 					test.text, test.sets, source, main.Rows, notes, test.want)
 			}
+		}
+	}
+}
+
+// TestBufferLabels checks that a buffer needs no safety labels, and that one with some labels is as any other set.
+func TestBufferLabels(t *testing.T) {
+	folder, cache := t.TempDir(), t.TempDir()
+	write := func(name string, labels ...string) string {
+		text := ""
+		for _, label := range labels {
+			text += `{"prompt": [{"role": "user", "content": "Say a."}], "chosen": [{"role": "assistant", "content": "a"}], ` +
+				`"rejected": [{"role": "assistant", "content": "b"}]` + label + "}\n"
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return filepath.Join(folder, name)
+	}
+	const labels = `, "is_chosen_safe": true, "is_rejected_safe": true`
+	main, none, some := write("main.jsonl", labels), write("none.jsonl", "", ""), write("some.jsonl", "", labels)
+	for _, test := range []struct {
+		buffer, set, want string
+		rows              int
+	}{
+		{none, "unlabelled=", "no row has safety labels: every answer counts as safe, and BFPO is IPO here", 2},
+		{none, "unlabelled=drop", "no row has safety labels: every answer counts as safe, and BFPO is IPO here", 2},
+		{some, "unlabelled=", "warning: 1 of 2 rows of the buffer set have no safety labels", 2},
+		{some, "unlabelled=drop", "", 1},
+	} {
+		c := runtest.Config(t, "dataset_mixer={"+main+": 1}", "use_buffer=true", "buffer_dataset_mixer={"+test.buffer+": 1}",
+			"evaluation_strategy=no", "do_eval=false", test.set)
+		sets := readTiny(t, c, cache)
+		notes := strings.Join(sets.Buffer.Notes, "\n")
+		if !strings.HasPrefix(notes, test.want) || (notes == "") != (test.want == "") || sets.Buffer.Rows != test.rows {
+			t.Errorf("%s, %s: %d rows, notes %q, want %q", test.buffer, test.set, sets.Buffer.Rows, notes, test.want)
+		}
+		if len(sets.Main.Notes) > 0 {
+			t.Errorf("the main set: %q", sets.Main.Notes)
 		}
 	}
 }

@@ -228,7 +228,7 @@ func TestRowCacheWithoutFolder(t *testing.T) {
 
 // Entries on users' disks hold the rows that this version makes from the same input.
 func TestRowsMagic(t *testing.T) {
-	const want = "bfpo tokenised rows 6\n701d683873981280"
+	const want = "bfpo tokenised rows 7\n701d683873981280"
 	sum := sha256.New()
 	stages := cacheStages(t)
 	for _, name := range slices.Sorted(maps.Keys(stages)) {
@@ -249,7 +249,7 @@ func FuzzUnpackSet(f *testing.F) {
 	}
 	document := batch.Document{ID: "b", IDs: []int32{5, 6, 7}, Starts: []int{0, 2}}
 	counts := []datasets.SetCount{{Name: "a", Split: "train", Rows: 1, Used: 1}}
-	summary := SetSummary{Drops: []Drop{{"long", 2}}}
+	summary := SetSummary{Drops: []Drop{{Reason: "long", Rows: 2}}}
 	f.Add(must(packSet(Set{Pairs: []batch.Pair{pair}, Counts: counts}).bytes()))
 	f.Add(must(packSet(Set{Documents: []batch.Document{document}, SetSummary: summary}).bytes()))
 	f.Add([]byte(nil))

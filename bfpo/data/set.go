@@ -30,26 +30,42 @@ type Labels struct {
 // Sets are the sets of a training stage. Buffer and HeldOut are empty if the recipe has none.
 type Sets struct{ Main, Buffer, HeldOut Set }
 
+// bufferSet is the name of the buffer in messages and reports.
+const bufferSet = "buffer"
+
 // NonEmpty returns the sets that have rows.
 func (s Sets) NonEmpty() []Set {
 	return slices.DeleteFunc([]Set{s.Main, s.Buffer, s.HeldOut}, func(s Set) bool { return s.Rows == 0 })
 }
 
-// noteLabels returns a warning about the rows of a set of pairs that have no safety labels, if there are any: what BFPO
-// does with them.
+// noteLabels says what BFPO does with the rows of a set of pairs that lack safety labels, if there are any. For a
+// buffer, whose pairs are about helpfulness, it is no warning that no row has labels.
 func noteLabels(s Set, c recipe.Config) []string {
-	l := s.Labels
-	if l.Without+l.Half == 0 || c.Unlabelled == "safe" {
+	const names = "(is_chosen_safe, is_rejected_safe)"
+	l, ipo := s.Labels, describeIPO(c)
+	switch {
+	case l.Without+l.Half == 0 || c.Unlabelled == "safe":
 		return nil
+	case s.Name == bufferSet && l.Without == s.Taken:
+		return []string{"no row has safety labels: every answer counts as safe, and BFPO is " + ipo + " here"}
 	}
-	text := fmt.Sprintf("warning: no row of the %s set has safety labels (is_chosen_safe, is_rejected_safe): every "+
-		"answer counts as safe, and BFPO is %s here", s.Name, describeIPO(c))
-	if l.Without < s.Taken {
-		text = fmt.Sprintf("warning: %d of %d rows of the %s set have no safety labels (is_chosen_safe, is_rejected_safe), "+
-			"and %d have one of the two: answers without a label count as safe, and BFPO is %s on pairs without any",
-			l.Without, s.Taken, s.Name, l.Half, describeIPO(c))
+	text := fmt.Sprintf("no row of the %s set has safety labels %s: every answer counts as safe, and BFPO is %s here",
+		s.Name, names, ipo)
+	switch {
+	case l.Without == 0:
+		text = fmt.Sprintf("%d of %d rows of the %s set have only one of their two safety labels %s: the other answer "+
+			"counts as safe", l.Half, s.Taken, s.Name, names)
+	case l.Without < s.Taken:
+		half := ""
+		if l.Half > 0 {
+			half = fmt.Sprintf(", and %d have only one of the two", l.Half)
+		}
+		text = fmt.Sprintf("%d of %d rows of the %s set have no safety labels %s%s: answers without a label count as safe, "+
+			"and BFPO is %s on pairs without any", l.Without, s.Taken, s.Name, names, half, ipo)
 	}
-	return []string{text + "; set unlabelled: safe to accept this, or unlabelled: drop to leave such rows out"}
+	return []string{
+		"warning: " + text + "; set unlabelled: safe to accept this, or unlabelled: drop to leave such rows out",
+	}
 }
 
 // describeIPO says which loss BFPO is where both answers are safe: its target (1-alpha)/beta is IPO's, 1/(2 beta), for

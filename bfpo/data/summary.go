@@ -1,6 +1,7 @@
 package data
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -17,6 +18,22 @@ type SetSummary struct {
 	Notes []string // what the user should know about the rows, such as missing safety labels
 }
 
+// String describes the set on one line.
+func (s SetSummary) String() string {
+	line := fmt.Sprintf("%s: %d rows", s.Name, s.Rows)
+	if s.Cases != (Cases{}) {
+		line += fmt.Sprintf(" (safe/safe %d, safe/unsafe %d, unsafe/safe %d, unsafe/unsafe %d)",
+			s.Cases.SafeSafe, s.Cases.SafeUnsafe, s.Cases.UnsafeSafe, s.Cases.UnsafeUnsafe)
+	}
+	for _, drop := range s.Drops {
+		line += "; " + drop.String()
+	}
+	for _, note := range s.Notes {
+		line += "; " + note
+	}
+	return line
+}
+
 // Cases counts preference pairs by the safety labels of (chosen, rejected).
 type Cases struct {
 	SafeSafe, SafeUnsafe, UnsafeSafe, UnsafeUnsafe int
@@ -26,6 +43,15 @@ type Cases struct {
 type Drop struct {
 	Reason string
 	Rows   int
+	Kept   bool // the rows are used, without some of their tokens
+}
+
+// String describes the rows in a few words.
+func (d Drop) String() string {
+	if d.Kept {
+		return fmt.Sprintf("%d shortened", d.Rows)
+	}
+	return fmt.Sprintf("%d dropped: %s", d.Rows, d.Reason)
 }
 
 // countCases counts pairs by their safety labels.
@@ -49,10 +75,10 @@ func countCases(pairs []batch.Pair) (cases Cases) {
 func countDrops(d datasets.Drops) []Drop {
 	var drops []Drop
 	for _, reason := range slices.Sorted(maps.Keys(d.Dropped)) {
-		drops = append(drops, Drop{reason, len(d.Dropped[reason])})
+		drops = append(drops, Drop{Reason: reason, Rows: len(d.Dropped[reason])})
 	}
 	if len(d.Cut) > 0 {
-		drops = append(drops, Drop{"shortened, not left out", len(d.Cut)})
+		drops = append(drops, Drop{Reason: "shortened, not left out", Rows: len(d.Cut), Kept: true})
 	}
 	return drops
 }

@@ -96,7 +96,11 @@ func findModel(ctx context.Context, name string, hub *hub.Hub, cache string, log
 			usage.OneOf(recipe.BuiltinModels()), nearModel(name))
 	}
 	id, revision, _ := strings.Cut(name, "@")
-	return hub.Snapshot(ctx, "models", id, revision, isModelFile)
+	dir, err := hub.Snapshot(ctx, "models", id, revision, isModelFile)
+	if err != nil {
+		return "", fmt.Errorf("no such folder or file here%s, and as a hub id: %w", usage.NearestFile(name), err)
+	}
+	return dir, nil
 }
 
 // nearModel suggests a built-in name or a file or folder for the name of a model.

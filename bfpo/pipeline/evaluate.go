@@ -88,8 +88,7 @@ func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, a
 		return s, err
 	}
 	defer model.Close()
-	c := p.config
-	c.Objective = "bfpo" // held-out rows are pairs, whatever the last stage trained on
+	c := asPreferences(p.config)
 	if len(e.DatasetMixer) > 0 {
 		set, err := data.ReadHeldOut(ctx, c, model.Config, language, e.DatasetMixer, e.DatasetSplits[0], p.Hub, p.Cache)
 		if err != nil {
@@ -104,18 +103,21 @@ func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, a
 	if !answer || e.Prompts == "" {
 		return s, nil
 	}
-	prompts, count, err := datasets.ReadPrompts(ctx, e.Prompts, "", p.Hub, p.config.RefusesBadRows())
+	prompts, _, err := datasets.ReadPrompts(ctx, e.Prompts, "", p.Hub, p.config.RefusesBadRows())
 	if err != nil {
 		return s, err
-	}
-	for _, notice := range count.DroppedNotices() {
-		p.Log().Warn(notice)
 	}
 	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, c.ComputeDType(p.Device.FastBF16()))
 	defer generator.Close()
 	format := data.NewTextFormat(c, language, model.Config.MaxPositionEmbeddings)
 	s.answers, err = evaluate.GenerateAnswers(ctx, generator, format, prompts, train.AnswerTokens)
 	return s, err
+}
+
+// asPreferences returns a recipe that reads pairs, as held-out rows are, whatever the last stage trained on.
+func asPreferences(c recipe.Config) recipe.Config {
+	c.Objective = "bfpo"
+	return c
 }
 
 // writePreferences writes the preferences of one model to the evaluation of one side. Without preferences it writes
@@ -159,8 +161,8 @@ func compareCase(
 		return report.NewComparisonRow(k.Title, name, unit, better, before, after)
 	}
 	rows := []report.ComparisonRow{
-		row("prefers the chosen answer", "%", better, prefersChosen(before), prefersChosen(after)),
-		row("log-ratio chosen to rejected", "nat", better, margins(before), margins(after)),
+		row("chosen answer is likelier", "%", better, prefersChosen(before), prefersChosen(after)),
+		row("log p(chosen) − log p(rejected)", "nat", better, margins(before), margins(after)),
 	}
 	if !hasTarget {
 		return rows

@@ -22,8 +22,8 @@ func TestComparePreferences(t *testing.T) {
 		name          string
 		before, after float64
 	}{
-		{"prefers the chosen answer", 0.5, 1},
-		{"log-ratio chosen to rejected", 0, 6.5},
+		{"chosen answer is likelier", 0.5, 1},
+		{"log p(chosen) − log p(rejected)", 0, 6.5},
 		{"|margin − target|", 10, 4.5}, // (|7-10| + |4-10|) / 2
 	}
 	if len(rows) != len(want) {

@@ -3,9 +3,11 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 
+	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
@@ -31,6 +33,14 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (e
 	}
 	p := New(rt, c, dir)
 	for i, stage := range c.Stages {
+		if stage.Kind != "eval" {
+			continue
+		}
+		if err := p.check(ctx, c.Stages[:i], stage.Eval); err != nil {
+			return fmt.Errorf("stage %d (%s): %w", i+1, stage.Kind, err)
+		}
+	}
+	for i, stage := range c.Stages {
 		var err error
 		switch stage.Kind {
 		case "eval":
@@ -43,6 +53,40 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (e
 		}
 	}
 	return p.Finish()
+}
+
+// check reads the held-out rows and the prompts of an evaluation with the model that the first stage starts from, so
+// that a fault in them is found before anything is trained. It logs what the user should know about them.
+func (p *Pipeline) check(ctx context.Context, before []recipe.Stage, e recipe.EvalStage) error {
+	if len(before) == 0 || len(e.DatasetMixer) == 0 && e.Prompts == "" {
+		return nil
+	}
+	c := asPreferences(before[len(before)-1].Config)
+	model, err := models.Open(ctx, before[0].Config.Model, p.Hub, p.Cache, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil // the first stage says so
+	}
+	defer model.Close()
+	language, err := models.NewChatTokenizer(ctx, model, c)
+	if err != nil {
+		return nil // as above
+	}
+	if len(e.DatasetMixer) > 0 {
+		set, err := data.ReadHeldOut(ctx, c, model.Config, language, e.DatasetMixer, e.DatasetSplits[0], p.Hub, p.Cache)
+		if err != nil {
+			return err
+		}
+		if len(set.Drops)+len(set.Notes) > 0 {
+			p.Log().Warn(set.String())
+		}
+	}
+	if e.Prompts == "" {
+		return nil
+	}
+	if _, err := data.ReadPrompts(ctx, c, e.Prompts, language, p.Hub, p.Log()); err != nil {
+		return fmt.Errorf("prompts: %w", err)
+	}
+	return nil
 }
 
 // Claim creates dir, or prepares an existing one for a run. A folder that holds a finished run is a usage error, unless

@@ -40,12 +40,12 @@ type Config struct {
 	SelectedLayers []string `yaml:"selected_layers"`
 
 	// Data
-	DatasetMixer        Mixer    `yaml:"dataset_mixer"`
-	DatasetSplits       []string `yaml:"dataset_splits"` // training takes the first with "train", evaluation with "test"
-	EvalDatasetMixer    Mixer    `yaml:"eval_dataset_mixer"`
-	UseBuffer           bool     `yaml:"use_buffer"`
-	BufferDatasetMixer  Mixer    `yaml:"buffer_dataset_mixer"`
-	BufferDatasetSplits []string `yaml:"buffer_dataset_splits"`
+	DatasetMixer        Mixer    `yaml:"dataset_mixer"`         // sets to train on; 0.5: the first half of the rows
+	DatasetSplits       []string `yaml:"dataset_splits"`        // training: the first with "train"; held out: "test"
+	EvalDatasetMixer    Mixer    `yaml:"eval_dataset_mixer"`    // none: dataset_mixer's test split
+	UseBuffer           bool     `yaml:"use_buffer"`            // add a batch of the buffer to every batch
+	BufferDatasetMixer  Mixer    `yaml:"buffer_dataset_mixer"`  // pairs of helpfulness
+	BufferDatasetSplits []string `yaml:"buffer_dataset_splits"` // as dataset_splits
 	// TextFormat is clean, or seed: the token ids of the original code, its count of steps and its weights of
 	// micro-batches.
 	TextFormat string `yaml:"text_format"`
@@ -55,21 +55,22 @@ type Config struct {
 	MaxLength int `yaml:"max_length"`
 	// MaxPromptLength is the number of tokens to which the prompt of a pair beyond max_length is cut.
 	MaxPromptLength int    `yaml:"max_prompt_length"`
-	MaxSeqLength    int    `yaml:"max_seq_length"` // tokens of a supervised row; 0: the model's limit, at most 1024
-	Packing         bool   `yaml:"packing"`
+	MaxSeqLength    int    `yaml:"max_seq_length"`     // tokens of a supervised row; 0: the model's limit, at most 1024
+	Packing         bool   `yaml:"packing"`            // sft: fill rows of max_seq_length with several dialogues
 	TextField       string `yaml:"dataset_text_field"` // sft: the column of texts; "": the layout of a row decides
 	BadRows         string `yaml:"bad_rows"`           // malformed rows, rows that the template refuses: drop, refuse
 	Unlabelled      string `yaml:"unlabelled"`         // rows without safety labels: "" (warn), safe or drop
 
 	// Objective
+	LossType string `yaml:"loss_type"` // TRL's name for the objective: sigmoid is dpo, nll is sft; "": not given
 	// Objective is bfpo, dpo, ipo, robust, hinge, exo_pair, nca_pair, bco_pair, sppo_hard, apo_zero, apo_down or
 	// discopop for pairs, and sft for dialogues.
 	Objective string  `yaml:"objective"`
-	LossType  string  `yaml:"loss_type"` // TRL's name for the objective: sigmoid is dpo, nll is sft; "": not given
-	Beta      float64 `yaml:"beta"`      // strength of the pull towards the reference model; not for sft
-	B1        float64 `yaml:"b1"`        // of bfpo, above 1; b3 = 1/(b1-1)
-	Alpha     float64 `yaml:"alpha"`     // of bfpo
-	// LabelSmoothing is the share of pairs whose answers are taken to be swapped, below 0.5, of dpo, robust and exo_pair.
+	Beta      float64 `yaml:"beta"`  // the larger, the closer to the reference model; of all objectives but sft
+	B1        float64 `yaml:"b1"`    // of bfpo, above 1; b3 = 1/(b1-1)
+	Alpha     float64 `yaml:"alpha"` // of bfpo
+	// LabelSmoothing is the share of pairs whose answers are taken to be swapped, below 0.5; of dpo, robust and
+	// exo_pair.
 	LabelSmoothing float64 `yaml:"label_smoothing"`
 	DiscoPOPTau    float64 `yaml:"discopop_tau"` // of discopop, above 0
 
@@ -77,52 +78,54 @@ type Config struct {
 	PrecomputeRefLogProbs bool `yaml:"precompute_ref_log_probs"`
 
 	// Optimizer
-	Optim                     string  `yaml:"optim"`
-	LearningRate              float64 `yaml:"learning_rate"`
+	Optim                     string  `yaml:"optim"`             // adamw_torch, and other names of the same AdamW
+	LearningRate              float64 `yaml:"learning_rate"`     // the highest of the schedule
 	LRSchedulerType           string  `yaml:"lr_scheduler_type"` // linear, cosine, constant, constant_with_warmup
-	WarmupRatio               float64 `yaml:"warmup_ratio"`
-	WarmupSteps               int     `yaml:"warmup_steps"`  // overrides warmup_ratio when above 0
-	MaxGradNorm               float64 `yaml:"max_grad_norm"` // 0: no clipping
-	WeightDecay               float64 `yaml:"weight_decay"`
-	AdamBeta1                 float64 `yaml:"adam_beta1"`
-	AdamBeta2                 float64 `yaml:"adam_beta2"`
+	WarmupRatio               float64 `yaml:"warmup_ratio"`      // share of the steps with a rising learning rate
+	WarmupSteps               int     `yaml:"warmup_steps"`      // overrides warmup_ratio when above 0
+	MaxGradNorm               float64 `yaml:"max_grad_norm"`     // 0: no clipping
+	WeightDecay               float64 `yaml:"weight_decay"`      // AdamW's, of all trained weights
+	AdamBeta1                 float64 `yaml:"adam_beta1"`        // decay of the mean of gradients
+	AdamBeta2                 float64 `yaml:"adam_beta2"`        // decay of the mean of squared gradients
 	AdamEpsilon               float64 `yaml:"adam_epsilon"`
-	PerDeviceTrainBatchSize   int     `yaml:"per_device_train_batch_size"`
+	PerDeviceTrainBatchSize   int     `yaml:"per_device_train_batch_size"` // pairs or rows of a micro-batch
 	PerDeviceEvalBatchSize    int     `yaml:"per_device_eval_batch_size"`
-	GradientAccumulationSteps int     `yaml:"gradient_accumulation_steps"`
-	NumTrainEpochs            float64 `yaml:"num_train_epochs"`
-	MaxSteps                  int     `yaml:"max_steps"` // overrides num_train_epochs when above 0
-	Seed                      int64   `yaml:"seed"`
-	DataSeed                  int64   `yaml:"data_seed"`
+	GradientAccumulationSteps int     `yaml:"gradient_accumulation_steps"` // micro-batches of a step
+	NumTrainEpochs            float64 `yaml:"num_train_epochs"`            // passes over dataset_mixer
+	MaxSteps                  int     `yaml:"max_steps"`                   // overrides num_train_epochs when above 0
+	Seed                      int64   `yaml:"seed"`                        // of the order of rows after the first pass
+	DataSeed                  int64   `yaml:"data_seed"`                   // of the order of rows in the first pass
 
 	// Device
-	Platform              string `yaml:"platform"` // auto, cpu, cuda, go or the path of a PJRT plugin
-	Devices               int    `yaml:"devices"`
-	Mesh                  string `yaml:"mesh"` // data, zero1, fsdp, or sizes: data=2,fsdp=4
-	GradientCheckpointing Switch `yaml:"gradient_checkpointing"`
+	Platform              string `yaml:"platform"`               // auto, cpu, cuda, go or the path of a PJRT plugin
+	Devices               int    `yaml:"devices"`                // number of devices
+	Mesh                  string `yaml:"mesh"`                   // data, zero1, fsdp, or sizes: data=2,fsdp=4
+	GradientCheckpointing Switch `yaml:"gradient_checkpointing"` // true, false or auto
 
 	// Logging, evaluation, saving
-	OutputDir            string   `yaml:"output_dir"` // the flag -out overrides it
-	OverwriteOutputDir   bool     `yaml:"overwrite_output_dir"`
-	ResumeFromCheckpoint Switch   `yaml:"resume_from_checkpoint"` // false, true (the newest checkpoint) or a folder
+	OutputDir            string   `yaml:"output_dir"`             // the flag -out overrides it
+	OverwriteOutputDir   bool     `yaml:"overwrite_output_dir"`   // replace what a finished run left there
+	ResumeFromCheckpoint Switch   `yaml:"resume_from_checkpoint"` // false, true (the newest) or a folder
 	LoggingSteps         int      `yaml:"logging_steps"`          // steps per printed line, which shows their means
-	LogRows              bool     `yaml:"log_rows"`
-	ReportTo             []string `yaml:"report_to"` // tensorboard or nothing
-	DoEval               bool     `yaml:"do_eval"`   // evaluate at the end; any evaluation_strategy but no sets it
-	EvaluationStrategy   string   `yaml:"evaluation_strategy"`
-	EvalSteps            int      `yaml:"eval_steps"` // 0 in a recipe: logging_steps
-	EvalTasks            []string `yaml:"eval_tasks"`
-	EvalData             string   `yaml:"eval_data"`    // folder of the tasks' local files; "": all from the hub
-	EvalInclude          string   `yaml:"eval_include"` // folder of additional task files
-	EvalLimit            int      `yaml:"eval_limit"`   // documents of each task; 0: all
-	EvalJudge            string   `yaml:"eval_judge"`   // for tasks that need a judge; "": none
-	GenerateDuringEval   bool     `yaml:"generate_during_eval"`
-	EvalPrompts          string   `yaml:"eval_prompts"` // for generate_during_eval; "": the first held-out prompts
+	LogRows              bool     `yaml:"log_rows"`               // name each step's rows in metrics.jsonl
+	ReportTo             []string `yaml:"report_to"`              // tensorboard or nothing
+	DoEval               bool     `yaml:"do_eval"`                // evaluate at the end; set by evaluation_strategy
+	EvaluationStrategy   string   `yaml:"evaluation_strategy"`    // no, steps (every eval_steps) or epoch
+	EvalSteps            int      `yaml:"eval_steps"`             // 0 in a recipe: logging_steps
+	EvalTasks            []string `yaml:"eval_tasks"`             // measured at each evaluation; see bfpo help tasks
+	EvalData             string   `yaml:"eval_data"`              // folder of the tasks' local files; "": all from the hub
+	EvalInclude          string   `yaml:"eval_include"`           // folder of additional task files
+	EvalLimit            int      `yaml:"eval_limit"`             // documents of each task; 0: all
+	EvalJudge            string   `yaml:"eval_judge"`             // for tasks that need a judge; "": none
+	GenerateDuringEval   bool     `yaml:"generate_during_eval"`   // answer prompts at each evaluation
+	// EvalPrompts is for GenerateDuringEval: a file of rows {messages}, for the chat template, or {prompt}, or of lines
+	// (.txt), which are continued as they stand. "": the first held-out prompts.
+	EvalPrompts string `yaml:"eval_prompts"`
 
 	// EvalApplyChatTemplate renders the contexts of eval_tasks as user messages.
 	EvalApplyChatTemplate bool `yaml:"eval_apply_chat_template"`
 
-	SaveStrategy       string `yaml:"save_strategy"`
+	SaveStrategy       string `yaml:"save_strategy"` // no, steps (every save_steps) or epoch
 	SaveSteps          int    `yaml:"save_steps"`
 	SaveTotalLimit     int    `yaml:"save_total_limit"`       // checkpoints to keep; 0: all
 	LoadBestModelAtEnd bool   `yaml:"load_best_model_at_end"` // the model with the lowest eval_loss
@@ -224,7 +227,9 @@ type Stage struct {
 type EvalStage struct {
 	DatasetMixer  Mixer    `yaml:"dataset_mixer"`  // held-out preferences
 	DatasetSplits []string `yaml:"dataset_splits"` // exactly one; test by default
-	Prompts       string   `yaml:"prompts"`        // prompts that both models answer: a file, or quickstart/prompts
+	// Prompts are answered by both models: a file of rows {messages}, for the chat template, or {prompt}, or of lines
+	// (.txt), which are continued as they stand; or quickstart/prompts.
+	Prompts string `yaml:"prompts"`
 
 	Tasks             []string `yaml:"tasks"`               // names of lm-evaluation-harness tasks
 	Include           string   `yaml:"include"`             // folder of additional task files

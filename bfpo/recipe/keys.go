@@ -51,6 +51,13 @@ func inline(text string) string {
 	return strings.Join(lines, " ")
 }
 
+// IsKey reports whether name is a key of a recipe, or another version's name of one.
+func IsKey(name string) bool {
+	c := Default()
+	_, ok := fieldOf(&c, name)
+	return ok || otherNames[name] != ""
+}
+
 // KeysWithoutEffect lists the keys of transformers and TRL that a recipe may have although they change nothing here.
 func KeysWithoutEffect() []string {
 	var keys []string

@@ -95,7 +95,7 @@ func WriteCard(path string, c Card) error {
 
 // tableCell escapes text for a cell of a Markdown table, so that it stays in its cell and is not read as HTML.
 func tableCell(s string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "`", "'").Replace(s)
+	return strings.NewReplacer("|", `\|`, "\n", "; ", "<", "&lt;", "`", "'").Replace(s)
 }
 
 // codeSpan writes text as a Markdown code span.

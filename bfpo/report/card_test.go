@@ -50,7 +50,7 @@ func TestCard(t *testing.T) {
 	}
 	for _, part := range []string{
 		"# tiny-bfpo\n", "β = 0.01, b₁ = 3, α = 0.5", "- `quickstart/main.jsonl`", "| learning rate | 5e-7 |",
-		`| odd \| &lt;name> | a b |`, "| safe over unsafe: accuracy, % | 12 | 33.3 ± 14.2 |", "arxiv.org/abs/2408.15313",
+		`| odd \| &lt;name> | a; b |`, "| safe over unsafe: accuracy, % | 12 | 33.3 ± 14.2 |", "arxiv.org/abs/2408.15313",
 		"Wenxuan Zhang and Philip H.S. Torr and Mohamed Elhoseiny and Adel Bibi",
 		"with bfpo v0.1.",
 	} {

@@ -115,21 +115,11 @@ func describeStep(s *Stage) string {
 	return text
 }
 
+// describeData describes the sets of a stage, one a line.
 func describeData(sets data.Sets) string {
 	var lines []string
 	for _, set := range sets.NonEmpty() {
-		line := fmt.Sprintf("%s: %d rows", set.Name, set.Rows)
-		if set.Cases != (data.Cases{}) {
-			line += fmt.Sprintf(" (safe/safe %d, safe/unsafe %d, unsafe/safe %d, unsafe/unsafe %d)",
-				set.Cases.SafeSafe, set.Cases.SafeUnsafe, set.Cases.UnsafeSafe, set.Cases.UnsafeUnsafe)
-		}
-		for _, drop := range set.Drops {
-			line += fmt.Sprintf("; %d %s", drop.Rows, drop.Reason)
-		}
-		for _, note := range set.Notes {
-			line += "; " + note
-		}
-		lines = append(lines, line)
+		lines = append(lines, set.String())
 	}
 	return strings.Join(lines, "\n")
 }

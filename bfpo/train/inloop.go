@@ -19,7 +19,6 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/report"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/track"
-	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
@@ -109,12 +108,9 @@ func loopPrompts(
 	if name == "" {
 		name = recipe.QuickstartPrefix + "prompts"
 	}
-	rows, count, err := datasets.ReadPrompts(ctx, name, "", rt.Hub, c.RefusesBadRows())
+	rows, err := data.ReadPrompts(ctx, c, name, in.Tokenizer, rt.Hub, rt.Log())
 	if err != nil {
 		return nil, err
-	}
-	for _, notice := range count.DroppedNotices() {
-		rt.Log().Warn(notice)
 	}
 	format := data.NewTextFormat(c, in.Tokenizer, positions)
 	for _, row := range rows {

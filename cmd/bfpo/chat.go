@@ -17,7 +17,7 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-const chatHelp = `/compare DIR  let a second model answer too (a folder, a .gguf file or a name)
+const chatHelp = `/compare MODEL  let a second model answer too (a folder, a .gguf file or a name)
 /new          start a new conversation
 /quit         leave (the end of input does the same)`
 

@@ -16,7 +16,7 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
-// stageView describes what a stage would train on, as -json prints it.
+// stageView describes what a stage would train on, or evaluate, as -json prints it.
 type stageView struct {
 	Stage string    `json:"stage"`
 	Sets  []setView `json:"sets"`
@@ -92,19 +92,31 @@ func runData(ctx context.Context, o *options, args []string) error {
 		return err
 	}
 	var views []stageView
-	model := c.Model
-	for _, stage := range stages {
-		if stage.Model == "" {
-			stage.Model = model // the models of all stages have the same vocabulary
-		}
-		model = stage.Model
-		view, language, err := o.viewStage(ctx, stage)
+	add := func(view stageView, language models.ChatTokenizer, err error) error {
 		if err != nil {
 			return err
 		}
 		views = append(views, view)
 		if !*asJSON {
 			printStage(o.std.out, view, language, *rows)
+		}
+		return nil
+	}
+	last := c
+	for _, stage := range stages {
+		if stage.Model == "" {
+			stage.Model = last.Model // the models of all stages have the same vocabulary
+		}
+		last = stage
+		if err := add(o.viewStage(ctx, stage)); err != nil {
+			return err
+		}
+	}
+	for _, s := range c.Stages {
+		if s.Kind == "eval" && (len(s.Eval.DatasetMixer) > 0 || s.Eval.Prompts != "") {
+			if err := add(o.viewEvalStage(ctx, last, s.Eval)); err != nil {
+				return err
+			}
 		}
 	}
 	if *asJSON {
@@ -163,6 +175,32 @@ func (o *options) viewStage(ctx context.Context, c recipe.Config) (stageView, mo
 	return view, language, nil
 }
 
+// viewEvalStage reads the held-out pairs and the prompts of an evaluation of the model that c trains, and describes the
+// pairs.
+func (o *options) viewEvalStage(
+	ctx context.Context, c recipe.Config, e recipe.EvalStage,
+) (view stageView, language models.ChatTokenizer, err error) {
+	view.Stage, c.Objective = "eval", "bfpo" // held-out rows are pairs
+	checkpoint, language, err := o.open(ctx, c)
+	if err != nil {
+		return view, language, err
+	}
+	defer checkpoint.Close()
+	if len(e.DatasetMixer) > 0 {
+		set, err := data.ReadHeldOut(ctx, c, checkpoint.Config, language, e.DatasetMixer, e.DatasetSplits[0], o.hub(), "")
+		if err != nil {
+			return view, language, fmt.Errorf("stage eval: %w", err)
+		}
+		view.Sets = append(view.Sets, viewSet(set))
+	}
+	if e.Prompts != "" {
+		if _, err := data.ReadPrompts(ctx, c, e.Prompts, language, o.hub(), o.log()); err != nil {
+			return view, language, fmt.Errorf("stage eval: prompts: %w", err)
+		}
+	}
+	return view, language, nil
+}
+
 // viewSet describes a set.
 func viewSet(s data.Set) setView {
 	v := setView{Name: s.Name, Rows: s.Rows, set: s, Drops: map[string]int{}, Notes: s.Notes}
@@ -193,7 +231,7 @@ func printStage(w io.Writer, v stageView, l models.ChatTokenizer, rows int) {
 	for _, s := range v.Sets {
 		fmt.Fprintf(w, "\n  %s: %d rows\n", s.Name, s.Rows)
 		for _, source := range s.Sources {
-			fmt.Fprintf(w, "    %-48s split %-12s %d of %d rows\n", source.Name, source.Split, source.Used, source.Rows)
+			fmt.Fprintf(w, "    %-48s split %-12s %d of %d rows taken\n", source.Name, source.Split, source.Used, source.Rows)
 		}
 		for _, name := range []string{"safe/safe", "safe/unsafe", "unsafe/safe", "unsafe/unsafe"} {
 			if s.Cases != nil {
@@ -202,7 +240,7 @@ func printStage(w io.Writer, v stageView, l models.ChatTokenizer, rows int) {
 		}
 		printLengths(w, s.Lengths)
 		for _, d := range s.set.Drops {
-			fmt.Fprintf(w, "    %d %s\n", d.Rows, d.Reason)
+			fmt.Fprintf(w, "    %s\n", d)
 		}
 		for _, note := range s.set.Notes {
 			fmt.Fprintf(w, "    %s\n", note)

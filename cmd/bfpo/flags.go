@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -180,6 +181,10 @@ func (o *options) nearestFlag(err error) string {
 	_, unknown, ok := strings.Cut(err.Error(), "flag provided but not defined: -")
 	if !ok {
 		return ""
+	}
+	name, value, _ := strings.Cut(unknown, "=")
+	if recipe.IsKey(name) {
+		return fmt.Sprintf(" (it is a key of the recipe: -set=%s=%s)", name, cmp.Or(value, "VALUE"))
 	}
 	var names []string
 	o.set.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })

@@ -126,7 +126,8 @@ func printKeys(w io.Writer, asJSON bool) error {
 		return err
 	}
 	fmt.Fprintf(w, "A stage eval, in stages\n%s\n", fields.Text(stage, "  "))
-	_, err = fmt.Fprintf(w, "Accepted without effect, since they are about the Python process:\n  %s\n",
+	_, err = fmt.Fprintf(w,
+		"Accepted without effect: they are about the Python process, or about what is off here, such as LoRA:\n  %s\n",
 		strings.Join(recipe.KeysWithoutEffect(), ", "))
 	return err
 }

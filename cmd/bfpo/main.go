@@ -44,7 +44,7 @@ func runCommands() []command {
 			example: "bfpo redteam -config=tiny/redteam", fillsOut: true, stepwise: true, run: runRedTeam},
 		{name: "eval", summary: "evaluate a model on tasks of lm-evaluation-harness",
 			example: "bfpo eval -model=tiny -tasks=truthfulqa_mc1 -limit=20 -out=runs/eval", fillsOut: true, run: runEval},
-		{name: "compare", args: "DIR DIR...", summary: "compare evaluations or runs in a table and on a page",
+		{name: "compare", args: "DIR [DIR...]", summary: "compare evaluations or runs in a table and on a page",
 			example: "bfpo compare runs/quickstart", fillsOut: true, run: runCompare},
 	}
 }
@@ -59,7 +59,7 @@ func toolCommands() []command {
 		{name: "generate", summary: "generate answers to prompts",
 			example: "bfpo generate -model=tiny -prompt='How do I boil an egg?'", reads: promptFields,
 			writes: own("answerLine"), run: runGenerate},
-		{name: "chat", summary: "chat with a model, or with two models side by side",
+		{name: "chat", summary: "chat with a model, or with two side by side; /compare MODEL, /new and /quit are commands",
 			example: "bfpo chat -model=tiny", endsAnswers: true, run: runChat},
 		{name: "score", summary: "compute log-probabilities of responses, JSON lines in and out",
 			example: `echo '{"prompt": "Two and two is", "response": " four"}' | bfpo score -model=tiny`,

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/bfpo-go/bfpo/bfpo/pipeline"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/redteam"
+	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/train"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
@@ -29,8 +31,8 @@ func runPipeline(ctx context.Context, o *options, args []string) error {
 			"with true, each stage continues from its own newest checkpoint", r)
 	}
 	if len(c.Stages) == 0 {
-		return usage.Errorf("recipe %q has no stages: run it with `bfpo sft` or `bfpo train`, "+
-			"or choose a recipe with stages, such as quickstart", o.config)
+		return usage.Errorf("recipe %q has no stages: run it with `bfpo sft` or `bfpo train`, or move its training keys "+
+			"below stages, as in the mine.yaml of `bfpo init`", o.config)
 	}
 	rt, done, err := o.runtime(c)
 	if err != nil {
@@ -115,7 +117,9 @@ func runStage(ctx context.Context, o *options, kind string, args []string) error
 		return err
 	}
 	defer release()
-	_, _, err = train.Train(ctx, rt, c, dir)
+	if _, _, err = train.Train(ctx, rt, c, dir); err == nil {
+		o.log().Info(fmt.Sprintf("report: %s; next: bfpo chat -model=%s", filepath.Join(dir, rundir.Report), dir))
+	}
 	return o.addResumeHint(err, dir)
 }
 
