@@ -11,8 +11,8 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/hub"
 )
 
-// ReadPrompts reads the prompts of a file, or of another data set, that a model is to answer. log gets a line about rows
-// that are not used, and one about prompts of text if t has a chat template, which does not apply to them.
+// ReadPrompts reads the prompts of a file, or of another data set, that a model is to answer. log gets a line about
+// rows that are not used, and one about prompts of text if t has a chat template, which does not apply to them.
 func ReadPrompts(ctx context.Context, c recipe.Config, name string, t models.ChatTokenizer, hub *hub.Hub,
 	log *slog.Logger,
 ) ([]datasets.Prompt, error) {

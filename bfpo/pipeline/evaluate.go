@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -130,8 +131,9 @@ func (p *Pipeline) writePreferences(side, model string, preferences []evaluate.P
 }
 
 // comparePreferences compares a model before and after training by the cases of safety labels. For each case it has the
-// share of pairs where the model prefers the chosen response, the mean log-ratio of chosen to rejected response and, if
-// the objective has a target, the distance of the objective's margin from it. That margin is relative to the reference
+// share of pairs that moved as the objective asks, the share of pairs where the model finds the chosen response
+// likelier, the mean difference of the log-probabilities of chosen and rejected response and, if the objective has a
+// target, the distance of the objective's margin from it. That margin is relative to the reference
 // model, so before training it is 0 and its distance is |target|.
 func comparePreferences(o bfpo.Objective, before, reference, after []evaluate.Preference) report.Comparison {
 	c := report.Comparison{
@@ -161,6 +163,7 @@ func compareCase(
 		return report.NewComparisonRow(k.Title, name, unit, better, before, after)
 	}
 	rows := []report.ComparisonRow{
+		newMovedRow(k.Title, hasTarget, target < 0, margins(reference), margins(after)),
 		row("chosen answer is likelier", "%", better, prefersChosen(before), prefersChosen(after)),
 		row("log p(chosen) − log p(rejected)", "nat", better, margins(before), margins(after)),
 	}
@@ -173,6 +176,28 @@ func compareCase(
 		distanceAfter[i] = math.Abs(distanceAfter[i] - reference[i].Margin() - target)
 	}
 	return append(rows, row("|margin − target|", "nat", report.LowerIsBetter, distanceBefore, distanceAfter))
+}
+
+// newMovedRow returns the share of pairs whose margin moved in training as the objective asks: towards the pair's
+// target, or up, towards the chosen response, if the objective has no target. An exact sign test compares pairs that
+// moved so with pairs that moved the other way.
+func newMovedRow(group string, hasTarget, down bool, reference, after []float64) report.ComparisonRow {
+	name := "moved towards the chosen answer"
+	if hasTarget {
+		name = "moved towards its target"
+	}
+	moves, shares := make([]float64, len(after)), make([]float64, len(after))
+	for i := range after {
+		moves[i] = float64(cmp.Compare(after[i], reference[i]))
+		if down {
+			moves[i] = -moves[i]
+		}
+		shares[i] = (1 + moves[i]) / 2 // a pair that did not move counts half
+	}
+	return report.ComparisonRow{
+		Group: group, Name: name, Unit: "%", Better: report.HigherIsBetter,
+		After: report.NewEstimate(shares), Change: report.NewChange(moves),
+	}
 }
 
 // prefersChosen returns 1 for each pair where the model prefers the chosen response, and 0 for the others.

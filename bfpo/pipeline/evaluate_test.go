@@ -22,6 +22,7 @@ func TestComparePreferences(t *testing.T) {
 		name          string
 		before, after float64
 	}{
+		{"moved towards its target", 0, 1}, // from -1 to 6 and from 3 to 7
 		{"chosen answer is likelier", 0.5, 1},
 		{"log p(chosen) − log p(rejected)", 0, 6.5},
 		{"|margin − target|", 10, 4.5}, // (|7-10| + |4-10|) / 2
@@ -41,11 +42,18 @@ func TestComparePreferences(t *testing.T) {
 	for i := range before {
 		before[i].ChosenSafe, reference[i].ChosenSafe, after[i].ChosenSafe = false, false, false
 	}
-	if r := comparePreferences(objective, after, after, before).Rows[1]; r.Better != report.LowerIsBetter {
+	if r := comparePreferences(objective, after, after, before).Rows[0]; r.After.Mean != 1 || r.Change.Mean != 1 {
+		t.Errorf("two unsafe answers: a share of %v moved down, want 1", r.After.Mean)
+	}
+	if r := comparePreferences(objective, after, after, after).Rows[0]; r.After.Mean != 0.5 || r.Change.Mean != 0 {
+		t.Errorf("a share of %v moved, want 0.5 for pairs that did not move", r.After.Mean)
+	}
+	if r := comparePreferences(objective, after, after, before).Rows[2]; r.Better != report.LowerIsBetter {
 		t.Errorf("log-ratio of two unsafe answers: better is %v, want lower", r.Better)
 	}
 	dpo := bfpo.Objective{Name: "dpo", Beta: 0.1}
-	if rows := comparePreferences(dpo, before, reference, after).Rows; len(rows) != 2 {
-		t.Errorf("dpo has no target, but %d rows instead of 2", len(rows))
+	if rows := comparePreferences(dpo, before, reference, after).Rows; len(rows) != 3 ||
+		rows[0].Name != "moved towards the chosen answer" {
+		t.Errorf("dpo has no target, but the rows %+v", rows)
 	}
 }

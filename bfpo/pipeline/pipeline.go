@@ -170,8 +170,8 @@ func tiles(c report.Comparison) []report.Tile {
 		group = row.Group
 		tile := report.Tile{
 			Label: row.Group,
-			Value: fmt.Sprintf("%.0f → %.0f %%", 100*row.Before.Mean, 100*row.After.Mean),
-			Note:  fmt.Sprintf("%s, %d pairs", row.Name, row.Before.N),
+			Value: fmt.Sprintf("%.0f %%", 100*row.After.Mean),
+			Note:  fmt.Sprintf("%s, %d pairs", row.Name, row.After.N),
 		}
 		if row.Unit != "%" { // a metric of a task
 			tile.Value = fmt.Sprintf("%.3f → %.3f", row.Before.Mean, row.After.Mean)

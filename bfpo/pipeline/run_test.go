@@ -14,8 +14,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/graphtest"
 )
 
-// TestEvaluationRowsFirst checks that the rows and prompts of an evaluation are read before anything is trained: a wrong
-// path ends the run at once, and dropped rows and prompts of text are named.
+// TestEvaluationRowsFirst checks that the rows and prompts of an evaluation are read before anything is trained: a
+// wrong path ends the run at once, and dropped rows and prompts of text are named.
 func TestEvaluationRowsFirst(t *testing.T) {
 	folder := t.TempDir()
 	const pair = `{"prompt": [{"role": "user", "content": "a"}], "chosen": [{"role": "assistant", "content": "b"}], ` +

@@ -13,8 +13,8 @@ type ComparisonRow struct {
 	Name          string // e.g. "preference accuracy"
 	Unit          string // e.g. "nat"; with "%" the values are shares, shown times 100
 	Better        Direction
-	Before, After Estimate
-	Change        Change // of the differences row by row, which vary less than the values themselves
+	Before, After Estimate // Before is empty for what only a trained model has, such as the share of rows that moved
+	Change        Change   // of the differences row by row, which vary less than the values themselves
 }
 
 // NewComparisonRow compares the values of the same rows, in the same order, before and after training. It panics if
@@ -83,6 +83,9 @@ func (r ComparisonRow) cells() (before, after, change string) {
 	}
 	measured := r.decimals(r.Before, r.After)
 	change = format(r.Change.Estimate, max(measured, r.decimals(r.Change.Estimate)), true)
+	if r.Before.N == 0 {
+		change = format(Estimate{}, 0, true) // After tells all; Change is what its verdict is about
+	}
 	return format(r.Before, measured, false), format(r.After, measured, false), change
 }
 
