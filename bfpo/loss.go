@@ -47,7 +47,7 @@ func IPOLoss(o Outcome, beta float64) *Node { // [P]
 //
 //	L = -(1-e) log sigmoid(beta h) - e log sigmoid(-beta h)
 //
-// e is the share of pairs whose labels are taken to be swapped.
+// e is the share of pairs whose chosen and rejected answers are taken to be swapped.
 func DPOLoss(o Outcome, beta, e float64) *Node { // [P]
 	loss := Softplus(MulScalar(o.Margin(), -beta))
 	if e == 0 {

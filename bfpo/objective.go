@@ -3,6 +3,7 @@ package bfpo
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -26,8 +27,8 @@ type kind struct {
 	loss     func(o Objective, out Outcome) *Node // [P]; nil: it compares no pairs
 }
 
-// kinds lists the objectives: BFPO, those that it is compared with, and supervised fine-tuning. Objectives without a
-// unit are sums of probabilities.
+// kinds lists the objectives: BFPO, those that it is compared with, and supervised fine-tuning. A unit of "" is a
+// number without one.
 func kinds() []kind {
 	beta, smooth := []string{"beta"}, []string{"beta", "label_smoothing"}
 	return []kind{
@@ -119,7 +120,7 @@ func (o Objective) Validate() error {
 		reads := slices.Contains(keys, p.key)
 		switch {
 		case p.key == "label_smoothing" && !reads && p.value != 0:
-			return fmt.Errorf("label_smoothing: %s has none", o.Name)
+			return fmt.Errorf("label_smoothing: %s does not read it: leave it out, or choose dpo, robust or exo_pair", o.Name)
 		case p.key == "label_smoothing" && o.Name == "exo_pair" && p.value == 0:
 			return errors.New("label_smoothing: must be greater than 0 for exo_pair, such as 0.001")
 		case p.key == "label_smoothing" && !(p.value >= 0 && p.value < 0.5):
@@ -147,6 +148,8 @@ func (o Objective) Target(chosenSafe, rejectedSafe bool) (nats float64, ok bool)
 	switch o.Name {
 	case "ipo":
 		return 1 / (2 * o.Beta), true
+	case "exo_pair":
+		return math.Log(1/o.LabelSmoothing-1) / o.Beta, true
 	case "bfpo":
 		b3 := 1 / (o.B1 - 1)
 		s := -o.Alpha
@@ -161,7 +164,7 @@ func (o Objective) Target(chosenSafe, rejectedSafe bool) (nats float64, ok bool)
 	return 0, false
 }
 
-// Unit is the unit of the loss, "" for a sum of probabilities.
+// Unit is the unit of the loss, "" for a number without one.
 func (o Objective) Unit() string { return o.kind().unit }
 
 // Equation is the loss in plain text on several lines, with what its symbols mean and the values of its

@@ -81,6 +81,7 @@ func TestTargetIsWhereTheLossVanishes(t *testing.T) {
 		{Name: "bfpo", Beta: 0.01, B1: 3, Alpha: 0.5},
 		{Name: "bfpo", Beta: 0.1, B1: 1.5, Alpha: 0.25},
 		{Name: "ipo", Beta: 0.05},
+		{Name: "exo_pair", Beta: 0.5, LabelSmoothing: 0.01},
 	} {
 		for _, c := range []bool{true, false} {
 			for _, r := range []bool{true, false} {

@@ -7,7 +7,7 @@ import (
 )
 
 // RobustLoss is the loss of Robust DPO for each pair (arXiv 2403.00409; TRL's robust), an unbiased estimate of
-// DPO's loss if a share e of the labels is swapped at random:
+// DPO's loss if chosen and rejected are swapped at random in a share e of the pairs:
 //
 //	L = (-(1-e) log sigmoid(beta h) + e log sigmoid(-beta h)) / (1-2e)
 func RobustLoss(o Outcome, beta, e float64) *Node { // [P]
@@ -24,7 +24,7 @@ func HingeLoss(o Outcome, beta float64) *Node { // [P]
 }
 
 // EXOLoss is the loss of exact preference optimization for each pair (arXiv 2402.00856, eq. 16; TRL's exo_pair): the
-// divergence of p = sigmoid(beta h) from the labels, of which a share e above 0 is taken to be swapped:
+// divergence of p = sigmoid(beta h) from the choices, of which a share e above 0 is taken to be swapped:
 //
 //	L = p (log p - log(1-e)) + (1-p) (log(1-p) - log e)
 func EXOLoss(o Outcome, beta, e float64) *Node { // [P]
@@ -87,5 +87,6 @@ func BCOLoss(o Outcome, beta float64) *Node { // [P]
 func DiscoPOPLoss(o Outcome, beta, tau float64) *Node { // [P]
 	reward := MulScalar(o.Margin(), beta)
 	logistic := Mul(Sigmoid(DivScalar(reward, -tau)), Softplus(Neg(reward)))
-	return Add(logistic, Mul(Sigmoid(DivScalar(reward, tau)), Exp(Neg(reward))))
+	// log m is added in the exponent: m is 0 where exp(-beta h) overflows.
+	return Add(logistic, Exp(Neg(Add(Softplus(DivScalar(reward, -tau)), reward))))
 }

@@ -112,7 +112,8 @@ func lossInFloat64(o Objective, ratios [2]float64, safe [2]bool) (values []float
 func TestLossesStayFinite(t *testing.T) {
 	for _, name := range Objectives() {
 		o := objectiveOf(name)
-		for _, h := range []float32{-400, 400} {
+		o.Beta, o.DiscoPOPTau = 1, 0.05
+		for _, h := range []float32{-2000, 2000} {
 			if o.Preference() {
 				if loss, slope := lossOf(t, o, pairNumbers{piC: h}); math.IsNaN(loss) || math.IsNaN(slope) {
 					t.Errorf("%s, margin %v: loss %v, slope %v", name, h, loss, slope)

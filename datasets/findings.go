@@ -57,7 +57,7 @@ func (f *findings) noteLabels(r row) {
 func (f *findings) noteUnasked(r row, prompt []chat.Message) {
 	text, ok := r["prompt"].(string)
 	if ok && holdsDialogues(r) && !slices.ContainsFunc(prompt, func(m chat.Message) bool {
-		return strings.TrimSpace(m.Content) == strings.TrimSpace(text)
+		return m.HasParts() || strings.TrimSpace(m.Content) == strings.TrimSpace(text)
 	}) {
 		f.unasked++
 	}

@@ -55,11 +55,12 @@ func TestUnaskedPrompt(t *testing.T) {
 		return `{"prompt": "` + prompt + `", "chosen": ` + dialogue("q", "a") + `, "rejected": ` + dialogue("q", "b") + "}\n"
 	}
 	file := filepath.Join(t.TempDir(), "train.jsonl")
-	if err := os.WriteFile(file, []byte(row("q ")+row("another")), 0o644); err != nil {
+	parts := strings.ReplaceAll(row("q"), `"content": "q"`, `"content": [{"type": "text", "text": "q"}]`)
+	if err := os.WriteFile(file, []byte(row("q ")+row("another")+parts), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	pairs, counts, err := Mixture{Sets: []MixtureSet{{file, 1}}, Split: "train"}.ReadPreferences(t.Context())
-	if err != nil || len(pairs) != 2 || len(counts[0].Notes) != 1 ||
+	if err != nil || len(pairs) != 3 || len(counts[0].Notes) != 1 ||
 		!strings.HasPrefix(counts[0].Notes[0], "rows whose column prompt is no message of chosen and rejected: 1;") {
 		t.Errorf("%d pairs, notes %q, %v", len(pairs), counts[0].Notes, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/hub"
+	"github.com/bfpo-go/bfpo/mistral/config"
 )
 
 // ReadPrompts reads the prompts of a file, or of another data set, that a model is to answer. log gets a line about
@@ -30,8 +31,30 @@ func ReadPrompts(ctx context.Context, c recipe.Config, name string, t models.Cha
 		}
 	}
 	if texts > 0 && !t.UsesDefaultTemplate {
-		log.Warn(fmt.Sprintf("%s: %d of %d prompts are texts, which the model continues without its chat template; "+
-			`write {"messages": [{"role": "user", "content": "…"}]} to have it applied`, name, texts, len(prompts)))
+		log.Warn(fmt.Sprintf("%s: %d of %d prompts are texts, which the model continues without its chat template; to "+
+			`have it applied, give a .jsonl file of rows {"messages": [{"role": "user", "content": "…"}]}`,
+			name, texts, len(prompts)))
 	}
 	return prompts, nil
+}
+
+// ReadEvaluation reads the held-out pairs and the prompts of a stage eval, which may lack either. c is the recipe of
+// the stage that trains the model, and t the model's tokenizer. See ReadHeldOut and ReadPrompts.
+func ReadEvaluation(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTokenizer, e recipe.EvalStage,
+	hub *hub.Hub, cache string, log *slog.Logger,
+) (set Set, prompts []datasets.Prompt, err error) {
+	c.Objective = "bfpo" // held-out rows are pairs, whatever the stage trains on
+	if len(e.DatasetMixer) > 0 {
+		set, err = ReadHeldOut(ctx, c, m, t, e.DatasetMixer, e.DatasetSplits[0], hub, cache)
+		if err != nil {
+			return set, nil, err
+		}
+	}
+	if e.Prompts == "" {
+		return set, nil, nil
+	}
+	if prompts, err = ReadPrompts(ctx, c, e.Prompts, t, hub, log); err != nil {
+		err = fmt.Errorf("prompts: %w", err)
+	}
+	return set, prompts, err
 }

@@ -120,6 +120,9 @@ func (r stageReader) readTrain(
 // read reads one set, from the cache if it holds the set.
 func (r stageReader) read(ctx context.Context, name string, m recipe.Mixer, split string) (Set, error) {
 	r.name, r.mixer = name, m
+	if name == bufferSet && r.config.Unlabelled == "drop" {
+		r.config.Unlabelled = "" // a buffer, whose pairs are about helpfulness, needs no safety labels
+	}
 	mixture := NewMixture(r.config, m, split, r.hub)
 	mixture.HeldOut = r.heldOut
 	s, err := r.readCached(ctx, mixture)
@@ -213,10 +216,7 @@ func (r stageReader) readPairs(ctx context.Context, mixture datasets.MixtureFile
 	}
 	var unlabelled datasets.Drops
 	if r.config.Unlabelled == "drop" {
-		labelled, dropped := datasets.DropUnlabelledRows(preferences)
-		if r.name != bufferSet || len(labelled) > 0 { // a buffer needs no labels
-			preferences, unlabelled = labelled, dropped
-		}
+		preferences, unlabelled = datasets.DropUnlabelledRows(preferences)
 	}
 	s.Counts, s.Taken = counts, len(preferences)
 	unread := unreadKeys{template: r.format.Template}

@@ -165,7 +165,8 @@ func TestBufferLabels(t *testing.T) {
 		{none, "unlabelled=", "no row has safety labels: every answer counts as safe, and BFPO is IPO here", 2},
 		{none, "unlabelled=drop", "no row has safety labels: every answer counts as safe, and BFPO is IPO here", 2},
 		{some, "unlabelled=", "warning: 1 of 2 rows of the buffer set have no safety labels", 2},
-		{some, "unlabelled=drop", "", 1},
+		{some, "unlabelled=drop", "warning: 1 of 2 rows of the buffer set have no safety labels", 2},
+		{some, "unlabelled=safe", "", 2},
 	} {
 		c := runtest.Config(t, "dataset_mixer={"+main+": 1}", "use_buffer=true", "buffer_dataset_mixer={"+test.buffer+": 1}",
 			"evaluation_strategy=no", "do_eval=false", test.set)
@@ -177,5 +178,11 @@ func TestBufferLabels(t *testing.T) {
 		if len(sets.Main.Notes) > 0 {
 			t.Errorf("the main set: %q", sets.Main.Notes)
 		}
+	}
+	// As the main set, the file of the buffer is read anew, not taken from the cache with its unlabelled row.
+	c := runtest.Config(t, "dataset_mixer={"+some+": 1}", "use_buffer=false", "evaluation_strategy=no", "do_eval=false",
+		"unlabelled=drop")
+	if rows := readTiny(t, c, cache).Main.Rows; rows != 1 {
+		t.Errorf("%d labelled rows, want 1", rows)
 	}
 }

@@ -63,9 +63,11 @@ func noteLabels(s Set, c recipe.Config) []string {
 		text = fmt.Sprintf("%d of %d rows of the %s set have no safety labels %s%s: answers without a label count as safe, "+
 			"and BFPO is %s on pairs without any", l.Without, s.Taken, s.Name, names, half, ipo)
 	}
-	return []string{
-		"warning: " + text + "; set unlabelled: safe to accept this, or unlabelled: drop to leave such rows out",
+	advice := "; set unlabelled: safe to accept this"
+	if s.Name != bufferSet {
+		advice += ", or unlabelled: drop to leave such rows out"
 	}
+	return []string{"warning: " + text + advice}
 }
 
 // describeIPO says which loss BFPO is where both answers are safe: its target (1-alpha)/beta is IPO's, 1/(2 beta), for

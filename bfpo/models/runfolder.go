@@ -21,7 +21,14 @@ func checkRunFolder(dir string) error {
 	if recipe.PathExists(filepath.Join(dir, config.ConfigFile)) {
 		return nil // a model
 	}
-	if last := lastCheckpoint(dir); last != "" {
+	last := lastCheckpoint(dir)
+	unfinished, _ := filepath.Glob(filepath.Join(globQuote(dir), "*", rundir.Checkpoints))
+	for _, folder := range unfinished {
+		if stage := filepath.Dir(folder); last == "" && !recipe.PathExists(filepath.Join(stage, rundir.Model)) {
+			last = lastCheckpoint(stage)
+		}
+	}
+	if last != "" {
 		return usage.Errorf("the run has not finished: continue it with -set=resume_from_checkpoint=true, or write its "+
 			"last checkpoint as a model with bfpo export -model=%s -out=FOLDER", usage.Word(last))
 	}
@@ -31,7 +38,7 @@ func checkRunFolder(dir string) error {
 		stages = append(stages, usage.Word(filepath.Dir(filepath.Dir(file))))
 	}
 	if len(stages) > 0 {
-		return usage.Errorf("a run of several stages: name the model of one of them, %s", usage.OneOf(stages))
+		return usage.Errorf("it holds several models: name one of them, %s", usage.OneOf(stages))
 	}
 	return nil
 }

@@ -17,10 +17,12 @@ func TestRunFolder(t *testing.T) {
 		want  string
 	}{
 		{[]string{"1-sft/model/config.json", "2-bfpo/model/config.json"},
-			"name the model of one of them, DIR/1-sft or DIR/2-bfpo"},
+			"it holds several models: name one of them, DIR/1-sft or DIR/2-bfpo"},
 		{[]string{"checkpoints/step-5/manifest.json", "checkpoints/step-10/manifest.json", "checkpoints/.tmp/x"},
 			"the run has not finished: continue it with -set=resume_from_checkpoint=true, or write its last checkpoint as a " +
 				"model with bfpo export -model=DIR/checkpoints/step-10"},
+		{[]string{"1-sft/model/config.json", "2-bfpo/checkpoints/step-5/manifest.json"},
+			"bfpo export -model=DIR/2-bfpo/checkpoints/step-5"},
 		{[]string{"notes.txt"}, "DIR is not a Hugging Face model folder"},
 	} {
 		dir := filepath.Join(t.TempDir(), "[a] run")

@@ -33,6 +33,11 @@ func Export(ctx context.Context, c recipe.Config, dir string, hub *hub.Hub, log 
 		return usage.Errorf(
 			"-out=%s holds files: choose another folder, or replace it with -set=overwrite_output_dir=true", dir)
 	}
+	for _, key := range []string{"chat_template", "eos_token"} {
+		if c.Origin(key) != "" {
+			return c.UsageErrorf(key, "an export has the model's own; it is set where a model is trained")
+		}
+	}
 	if err := exportModel(ctx, c, dir, hub, log); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -28,17 +27,17 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (e
 			}
 		}()
 	}
-	if err := Claim(dir, c); err != nil {
-		return err
-	}
 	p := New(rt, c, dir)
 	for i, stage := range c.Stages {
-		if stage.Kind != "eval" {
+		if stage.Kind != "eval" || i == 0 {
 			continue
 		}
-		if err := p.check(ctx, c.Stages[:i], stage.Eval); err != nil {
+		if err := p.CheckEvaluation(ctx, c.Stages[0].Config.Model, c.Stages[i-1].Config, stage.Eval); err != nil {
 			return fmt.Errorf("stage %d (%s): %w", i+1, stage.Kind, err)
 		}
+	}
+	if err := Claim(dir, c); err != nil {
+		return err
 	}
 	for i, stage := range c.Stages {
 		var err error
@@ -55,38 +54,27 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (e
 	return p.Finish()
 }
 
-// check reads the held-out rows and the prompts of an evaluation with the model that the first stage starts from, so
-// that a fault in them is found before anything is trained. It logs what the user should know about them.
-func (p *Pipeline) check(ctx context.Context, before []recipe.Stage, e recipe.EvalStage) error {
-	if len(before) == 0 || len(e.DatasetMixer) == 0 && e.Prompts == "" {
-		return nil
+// CheckEvaluation reads the held-out rows and the prompts of an evaluation with the model that training starts from, so
+// that a fault in them is found before anything is trained. It logs what the user should know about them, which
+// Evaluate does not say again. c is the recipe of the last training stage.
+func (p *Pipeline) CheckEvaluation(ctx context.Context, name string, c recipe.Config, e recipe.EvalStage) error {
+	if name == "" || len(e.DatasetMixer) == 0 && e.Prompts == "" {
+		return nil // without a model the first stage says so
 	}
-	c := asPreferences(before[len(before)-1].Config)
-	model, err := models.Open(ctx, before[0].Config.Model, p.Hub, p.Cache, slog.New(slog.DiscardHandler))
+	model, err := models.Open(ctx, name, p.Hub, p.Cache, p.Log())
 	if err != nil {
-		return nil // the first stage says so
+		return err
 	}
 	defer model.Close()
 	language, err := models.NewChatTokenizer(ctx, model, c)
 	if err != nil {
-		return nil // as above
+		return err
 	}
-	if len(e.DatasetMixer) > 0 {
-		set, err := data.ReadHeldOut(ctx, c, model.Config, language, e.DatasetMixer, e.DatasetSplits[0], p.Hub, p.Cache)
-		if err != nil {
-			return err
-		}
-		if len(set.Drops)+len(set.Notes) > 0 {
-			p.Log().Warn(set.String())
-		}
+	set, _, err := data.ReadEvaluation(ctx, c, model.Config, language, e, p.Hub, p.Cache, p.Log())
+	if err == nil && len(set.Drops)+len(set.Notes) > 0 {
+		p.Log().Warn(set.String())
 	}
-	if e.Prompts == "" {
-		return nil
-	}
-	if _, err := data.ReadPrompts(ctx, c, e.Prompts, language, p.Hub, p.Log()); err != nil {
-		return fmt.Errorf("prompts: %w", err)
-	}
-	return nil
+	return err
 }
 
 // Claim creates dir, or prepares an existing one for a run. A folder that holds a finished run is a usage error, unless

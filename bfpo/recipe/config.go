@@ -59,7 +59,7 @@ type Config struct {
 	Packing         bool   `yaml:"packing"`            // sft: fill rows of max_seq_length with several dialogues
 	TextField       string `yaml:"dataset_text_field"` // sft: the column of texts; "": the layout of a row decides
 	BadRows         string `yaml:"bad_rows"`           // malformed rows, rows that the template refuses: drop, refuse
-	Unlabelled      string `yaml:"unlabelled"`         // rows without safety labels: "" (warn), safe or drop
+	Unlabelled      string `yaml:"unlabelled"`         // main rows without safety labels: "" (warn), safe, drop
 
 	// Objective
 	LossType string `yaml:"loss_type"` // TRL's name for the objective: sigmoid is dpo, nll is sft; "": not given
@@ -78,18 +78,19 @@ type Config struct {
 	PrecomputeRefLogProbs bool `yaml:"precompute_ref_log_probs"`
 
 	// Optimizer
-	Optim                     string  `yaml:"optim"`             // adamw_torch, and other names of the same AdamW
-	LearningRate              float64 `yaml:"learning_rate"`     // the highest of the schedule
-	LRSchedulerType           string  `yaml:"lr_scheduler_type"` // linear, cosine, constant, constant_with_warmup
-	WarmupRatio               float64 `yaml:"warmup_ratio"`      // share of the steps with a rising learning rate
-	WarmupSteps               int     `yaml:"warmup_steps"`      // overrides warmup_ratio when above 0
-	MaxGradNorm               float64 `yaml:"max_grad_norm"`     // 0: no clipping
-	WeightDecay               float64 `yaml:"weight_decay"`      // AdamW's, of all trained weights
-	AdamBeta1                 float64 `yaml:"adam_beta1"`        // decay of the mean of gradients
-	AdamBeta2                 float64 `yaml:"adam_beta2"`        // decay of the mean of squared gradients
-	AdamEpsilon               float64 `yaml:"adam_epsilon"`
+	Optim        string  `yaml:"optim"`         // adamw_torch, also by other names
+	LearningRate float64 `yaml:"learning_rate"` // the highest of the schedule
+	// LRSchedulerType is linear, cosine, constant or constant_with_warmup.
+	LRSchedulerType           string  `yaml:"lr_scheduler_type"`
+	WarmupRatio               float64 `yaml:"warmup_ratio"`                // share of steps with a rising rate
+	WarmupSteps               int     `yaml:"warmup_steps"`                // overrides warmup_ratio when above 0
+	MaxGradNorm               float64 `yaml:"max_grad_norm"`               // 0: no clipping
+	WeightDecay               float64 `yaml:"weight_decay"`                // AdamW's, of all trained weights
+	AdamBeta1                 float64 `yaml:"adam_beta1"`                  // decay of the mean of gradients
+	AdamBeta2                 float64 `yaml:"adam_beta2"`                  // decay of the mean of squared gradients
+	AdamEpsilon               float64 `yaml:"adam_epsilon"`                // added to the root of that mean
 	PerDeviceTrainBatchSize   int     `yaml:"per_device_train_batch_size"` // pairs or rows of a micro-batch
-	PerDeviceEvalBatchSize    int     `yaml:"per_device_eval_batch_size"`
+	PerDeviceEvalBatchSize    int     `yaml:"per_device_eval_batch_size"`  // of an evaluation
 	GradientAccumulationSteps int     `yaml:"gradient_accumulation_steps"` // micro-batches of a step
 	NumTrainEpochs            float64 `yaml:"num_train_epochs"`            // passes over dataset_mixer
 	MaxSteps                  int     `yaml:"max_steps"`                   // overrides num_train_epochs when above 0
@@ -125,19 +126,19 @@ type Config struct {
 	// EvalApplyChatTemplate renders the contexts of eval_tasks as user messages.
 	EvalApplyChatTemplate bool `yaml:"eval_apply_chat_template"`
 
-	SaveStrategy       string `yaml:"save_strategy"` // no, steps (every save_steps) or epoch
-	SaveSteps          int    `yaml:"save_steps"`
+	SaveStrategy       string `yaml:"save_strategy"`          // no, steps (every save_steps) or epoch
+	SaveSteps          int    `yaml:"save_steps"`             // steps between two checkpoints, with save_strategy: steps
 	SaveTotalLimit     int    `yaml:"save_total_limit"`       // checkpoints to keep; 0: all
 	LoadBestModelAtEnd bool   `yaml:"load_best_model_at_end"` // the model with the lowest eval_loss
 
 	// Red teaming, for bfpo redteam
-	RedteamPrompts     string  `yaml:"redteam_prompts"`   // rows {prompt} or {messages}; "": use dataset_mixer
-	RedteamJudge       string  `yaml:"redteam_judge"`     // judge of the answers, as for bfpo eval -judge
-	RedteamHeldOut     float64 `yaml:"redteam_held_out"`  // fraction of the questions that is not trained on
-	RedteamRankSafe    bool    `yaml:"redteam_rank_safe"` // also use pairs of two safe answers, and choose the safer one
-	RedteamMaxTokens   int     `yaml:"redteam_max_tokens"`
-	RedteamTemperature float64 `yaml:"redteam_temperature"`
-	RedteamTopP        float64 `yaml:"redteam_top_p"`
+	RedteamPrompts     string  `yaml:"redteam_prompts"`     // rows {prompt} or {messages}; "": use dataset_mixer
+	RedteamJudge       string  `yaml:"redteam_judge"`       // judge of the answers, as for bfpo eval -judge
+	RedteamHeldOut     float64 `yaml:"redteam_held_out"`    // fraction of the questions that is not trained on
+	RedteamRankSafe    bool    `yaml:"redteam_rank_safe"`   // also use pairs of two safe answers, and choose the safer one
+	RedteamMaxTokens   int     `yaml:"redteam_max_tokens"`  // tokens of an answer
+	RedteamTemperature float64 `yaml:"redteam_temperature"` // of the sampled answers
+	RedteamTopP        float64 `yaml:"redteam_top_p"`       // of the sampled answers
 
 	// Ignored lists the accepted keys that have no effect here. Notices holds other lines to print once.
 	Ignored []string `yaml:"-"`

@@ -1,6 +1,11 @@
 package recipe
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/bfpo-go/bfpo/bfpo"
+)
 
 // Every key that a recipe may have is explained, and the keys are the ones that Load reads.
 func TestKeysAreExplained(t *testing.T) {
@@ -17,6 +22,9 @@ func TestKeysAreExplained(t *testing.T) {
 		if key.Name != all[i].key || key.Section == "" || key.Type == "" || key.Type == "value" {
 			t.Errorf("key %d: %+v, want %s", i, key, all[i].key)
 		}
+		if key.Comment == "" && key.Name != "stages" { // its section says what stages are
+			t.Errorf("%s has no explanation", key.Name)
+		}
 		defaults[key.Name] = key.Default
 	}
 	for key, want := range map[string]string{
@@ -25,6 +33,13 @@ func TestKeysAreExplained(t *testing.T) {
 	} {
 		if defaults[key] != want {
 			t.Errorf("%s: default %q, want %q", key, defaults[key], want)
+		}
+	}
+	for _, key := range keys {
+		for _, name := range bfpo.Objectives() {
+			if key.Name == "objective" && !strings.Contains(key.Comment, name) {
+				t.Errorf("the explanation of objective lacks %s: %s", name, key.Comment)
+			}
 		}
 	}
 	if stage, err := EvalStageKeys(); err != nil || len(stage) != len(recipeFields(&EvalStage{})) {

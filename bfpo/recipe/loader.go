@@ -44,7 +44,7 @@ func (l loader) read(name string, from folder) ([]entry, error) {
 // yamlAdvice returns the end of a message about a file that is not YAML: what to do about the usual mistakes.
 func yamlAdvice(err error) string {
 	if strings.Contains(err.Error(), "did not find expected key") {
-		return "; check the indentation from that line on"
+		return "; check indentation and quotes from that line on"
 	}
 	for _, usual := range []string{"could not find expected ':'", "mapping values are not allowed"} {
 		if strings.Contains(err.Error(), usual) {

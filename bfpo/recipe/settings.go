@@ -114,8 +114,8 @@ func (c Config) CheckResume(from InterruptedRun, mainRows, bufferRows int) error
 		now = WithoutSources(now)
 	}
 	for _, key := range slices.Sorted(maps.Keys(now)) {
-		was, known := from.Settings[key]
-		if known && was != now[key] && !slices.Contains(batchKeys(), key) {
+		was := c.settingThen(from.Settings, key, now[key])
+		if was != now[key] && !slices.Contains(batchKeys(), key) {
 			return c.UsageErrorf(key, "the checkpoint of step %d was trained with %s, not %s: "+
 				"a resumed run must keep this value",
 				from.Step, was, now[key])
@@ -126,6 +126,30 @@ func (c Config) CheckResume(from InterruptedRun, mainRows, bufferRows int) error
 			"the data now has %d and %d: has it changed?", from.Step, from.MainRows, from.BufferRows, mainRows, bufferRows)
 	}
 	return c.checkStepRows(from)
+}
+
+// settingThen returns the value of a key in the settings of an earlier run. An earlier version may not have known the
+// key: then its value was the default, if the recipe gives it another one now.
+func (c Config) settingThen(then map[string]string, key, now string) string {
+	if was, known := then[key]; known {
+		return was
+	} else if c.Origin(key) == "" {
+		return now
+	}
+	defaults := Default()
+	f, _ := fieldOf(&defaults, key)
+	return f.text()
+}
+
+// ChangedSetting returns the first key of now, Settings or StageSettings of c, whose value differs from that of an
+// earlier run, and the value then. The key is "" if none differs.
+func (c Config) ChangedSetting(then, now map[string]string) (key, was string) {
+	for _, key := range slices.Sorted(maps.Keys(now)) {
+		if was := c.settingThen(then, key, now[key]); was != now[key] {
+			return key, was
+		}
+	}
+	return "", ""
 }
 
 // checkStepRows refuses a resumed run whose steps would not be the same. The product of the batch keys, the rows in a

@@ -49,6 +49,16 @@ func TestCheckResume(t *testing.T) {
 	if err := load("seed=1").CheckResume(moved, 100, 10); err == nil {
 		t.Error("another seed is taken for the same run")
 	}
+	// An earlier version that did not know a key had its default value.
+	older := InterruptedRun{Step: 8, MainRows: 100, BufferRows: 10, Settings: load().Settings()}
+	delete(older.Settings, "alpha")
+	for set, refused := range map[string]bool{"alpha=0.5": false, "seed=42": false, "alpha=0.25": true} {
+		c := load(set)
+		key, was := c.ChangedSetting(older.Settings, c.Settings())
+		if err := c.CheckResume(older, 100, 10); (err != nil) != refused || (key == "alpha" && was == "0.5") != refused {
+			t.Errorf("%s: %v; %q was %q", set, err, key, was)
+		}
+	}
 	for _, rows := range [][2]int{{99, 10}, {100, 11}} {
 		err := load().CheckResume(state, rows[0], rows[1])
 		if err == nil || !strings.Contains(err.Error(), "100 rows and a buffer of 10") {

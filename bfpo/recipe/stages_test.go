@@ -135,3 +135,21 @@ func TestStagesRoundTrip(t *testing.T) {
 		t.Fatalf("%v\n%s\n%s", err, text, diff)
 	}
 }
+
+// TestStageObjectives checks each stage's objective by itself: keys of one objective may stand beside the stages.
+func TestStageObjectives(t *testing.T) {
+	for text, want := range map[string]string{
+		"label_smoothing: 0.1\nstages:\n- sft: {dataset_mixer: {a/b: 1}}\n" +
+			"- train: {objective: dpo, dataset_mixer: {a/b: 1}}\n": "",
+		"objective: exo_pair\nstages:\n- train: {label_smoothing: 0.001, dataset_mixer: {a/b: 1}}\n": "",
+		"label_smoothing: 0.1\nstages:\n- train: {objective: hinge, dataset_mixer: {a/b: 1}}\n":      "hinge does not",
+		"stages:\n- train: {objective: dpq, dataset_mixer: {a/b: 1}}\n":                              `"dpq" is unknown`,
+		"beta: -1\nstages:\n- train: {dataset_mixer: {a/b: 1}}\n":                                    "beta: must be greater",
+	} {
+		recipes := fstest.MapFS{"r.yaml": {Data: []byte("model_name_or_path: tiny\n" + text)}}
+		_, err := Load(recipes, "r", nil)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}

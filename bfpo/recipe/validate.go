@@ -67,7 +67,7 @@ func (c Config) checkRanges() (problems []error) {
 			problems = append(problems, c.UsageErrorf(r.key, "must be %s, got %v", r.want, f.value.Interface()))
 		}
 	}
-	if err := c.TrainingObjective().Validate(); err != nil {
+	if err := c.TrainingObjective().Validate(); err != nil && len(c.Stages) == 0 { // each stage is checked by itself
 		key, text, _ := strings.Cut(err.Error(), ": ")
 		if key == "objective" {
 			text += usage.DidYouMean(strings.ToLower(c.Objective), bfpo.Objectives())

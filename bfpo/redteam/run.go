@@ -69,6 +69,9 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) er
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
+	if err := r.CheckEvaluation(ctx, r.stage.Model, r.stage, r.eval); err != nil {
+		return err
+	}
 	if err := r.Train(ctx, 1, r.stage); err != nil {
 		return err
 	}

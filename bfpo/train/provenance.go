@@ -77,32 +77,23 @@ func CheckFinished(ctx context.Context, rt models.Runtime, c recipe.Config, dir 
 	if c, err = withDate(c, dir); err != nil {
 		return err
 	}
-	if err := compareSettings(dir, was.Settings, recipe.WithoutSources(c.StageSettings())); err != nil {
-		return err
+	now := recipe.WithoutSources(c.StageSettings())
+	if key, then := c.ChangedSetting(was.Settings, now); key != "" {
+		return usage.Errorf("finished stage %s: it was made with %s: %s, and the recipe now has %s: use the recipe it was "+
+			"made with, or another -out", dir, key, then, now[key])
 	}
 	in, err := data.Open(ctx, rt, c)
 	if err != nil {
 		return err
 	}
-	now, err := identify(in)
+	content, err := identify(in)
 	if err == nil {
-		err = checkIdentity("finished stage "+dir, was.Identity, now, in.Checkpoint, c.LoadBestModelAtEnd)
+		err = checkIdentity("finished stage "+dir, was.Identity, content, in.Checkpoint, c.LoadBestModelAtEnd)
 	}
 	if err = errors.Join(err, in.Close()); err != nil {
 		return err
 	}
 	return was.checkOutput(dir)
-}
-
-// compareSettings refuses a finished stage with other settings.
-func compareSettings(dir string, was, now map[string]string) error {
-	for _, key := range slices.Sorted(maps.Keys(now)) {
-		if value, known := was[key]; known && value != now[key] {
-			return usage.Errorf("finished stage %s: it was made with %s: %s, and the recipe now has %s: "+
-				"use the recipe it was made with, or another -out", dir, key, value, now[key])
-		}
-	}
-	return nil
 }
 
 // checkOutput checks that the model and the logs of a finished stage are as the stage left them.

@@ -7,9 +7,9 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
+	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/runtest"
 	"github.com/bfpo-go/bfpo/bfpo/step"
 	"github.com/bfpo-go/bfpo/bfpo/track"
@@ -78,15 +78,26 @@ func TestBufferIsIndependentOfBatchSize(t *testing.T) {
 // log-ratio is 0; then the margin moves. loss_type is TRL's name for the objective.
 func TestFirstLosses(t *testing.T) {
 	device := graphtest.GoDevice(t)
-	for set, want := range map[string]float64{
-		"objective=dpo": math.Ln2, "loss_type=sigmoid": math.Ln2, "objective=ipo": 25, // 1/(2 beta)^2
-		"loss_type=robust": math.Ln2, "loss_type=hinge": 1, "loss_type=nca_pair": 2 * math.Ln2,
-		"loss_type=exo_pair": 0.5*math.Log(0.5/0.9) + 0.5*math.Log(0.5/0.1), "loss_type=bco_pair": 2 * math.Ln2,
-		"loss_type=sppo_hard": 50, "loss_type=apo_zero": 1, "loss_type=apo_down": 1,
-		"loss_type=discopop": 0.5*math.Ln2 + 0.5,
-	} {
+	want := map[string]float64{
+		"dpo": math.Ln2, "ipo": 25, // 1/(2 beta)^2
+		"robust": math.Ln2, "hinge": 1, "exo_pair": 0.5*math.Log(0.5/0.9) + 0.5*math.Log(0.5/0.1), "nca_pair": 2 * math.Ln2,
+		"bco_pair": 2 * math.Ln2, "sppo_hard": 50, "apo_zero": 1, "apo_down": 1, "discopop": 0.5*math.Ln2 + 0.5,
+		"bfpo": 100, // the first two pairs have one safe answer: (1/beta)^2
+	}
+	for _, objective := range bfpo.Objectives() {
+		want, ok := want[objective]
+		if !ok && objective != "sft" {
+			t.Errorf("%s: no first loss is known", objective)
+		}
+		if !ok {
+			continue
+		}
+		set := "objective=" + objective
+		if objective == "dpo" {
+			set = "loss_type=sigmoid"
+		}
 		sets := []string{set, "save_strategy=no", "use_buffer=false", "max_steps=2"}
-		if strings.HasSuffix(set, "exo_pair") || strings.HasSuffix(set, "robust") {
+		if objective == "exo_pair" || objective == "robust" {
 			sets = append(sets, "label_smoothing=0.1")
 		}
 		records := metricsOf(t, trainOn(t, device, runtest.Config(t, sets...)))

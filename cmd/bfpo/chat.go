@@ -18,8 +18,8 @@ import (
 )
 
 const chatHelp = `/compare MODEL  let a second model answer too (a folder, a .gguf file or a name)
-/new          start a new conversation
-/quit         leave (the end of input does the same)`
+/new            start a new conversation
+/quit           leave (the end of input does the same)`
 
 // speaker is one model in a conversation, with its own history.
 type speaker struct {
@@ -52,7 +52,7 @@ func runChat(ctx context.Context, o *options, args []string) error {
 	}
 	fmt.Fprintln(o.std.out, chatHelp)
 	if interactive {
-		fmt.Fprintln(o.std.out, "Ctrl-C        stop the answer; at the prompt: leave")
+		fmt.Fprintln(o.std.out, "Ctrl-C          stop the answer; at the prompt: leave")
 		return c.converse(ctx, console)
 	}
 	fmt.Fprint(o.std.out, "\n"+chatPrompt)

@@ -18,8 +18,9 @@ import (
 
 // stageView describes what a stage would train on, or evaluate, as -json prints it.
 type stageView struct {
-	Stage string    `json:"stage"`
-	Sets  []setView `json:"sets"`
+	Stage   string    `json:"stage"`
+	Sets    []setView `json:"sets"`
+	Prompts int       `json:"prompts,omitempty"` // of an evaluation
 }
 
 // setView describes one set of a stage.
@@ -180,24 +181,20 @@ func (o *options) viewStage(ctx context.Context, c recipe.Config) (stageView, mo
 func (o *options) viewEvalStage(
 	ctx context.Context, c recipe.Config, e recipe.EvalStage,
 ) (view stageView, language models.ChatTokenizer, err error) {
-	view.Stage, c.Objective = "eval", "bfpo" // held-out rows are pairs
+	view.Stage, view.Sets = "eval", []setView{}
 	checkpoint, language, err := o.open(ctx, c)
 	if err != nil {
 		return view, language, err
 	}
 	defer checkpoint.Close()
-	if len(e.DatasetMixer) > 0 {
-		set, err := data.ReadHeldOut(ctx, c, checkpoint.Config, language, e.DatasetMixer, e.DatasetSplits[0], o.hub(), "")
-		if err != nil {
-			return view, language, fmt.Errorf("stage eval: %w", err)
-		}
+	set, prompts, err := data.ReadEvaluation(ctx, c, checkpoint.Config, language, e, o.hub(), "", o.log())
+	if err != nil {
+		return view, language, fmt.Errorf("stage eval: %w", err)
+	}
+	if set.Rows > 0 {
 		view.Sets = append(view.Sets, viewSet(set))
 	}
-	if e.Prompts != "" {
-		if _, err := data.ReadPrompts(ctx, c, e.Prompts, language, o.hub(), o.log()); err != nil {
-			return view, language, fmt.Errorf("stage eval: prompts: %w", err)
-		}
-	}
+	view.Prompts = len(prompts)
 	return view, language, nil
 }
 
@@ -246,6 +243,9 @@ func printStage(w io.Writer, v stageView, l models.ChatTokenizer, rows int) {
 			fmt.Fprintf(w, "    %s\n", note)
 		}
 		printRows(w, s.set, l, rows)
+	}
+	if v.Prompts > 0 {
+		fmt.Fprintf(w, "\n  prompts: %d\n", v.Prompts)
 	}
 	fmt.Fprintln(w)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -182,9 +181,8 @@ func (o *options) nearestFlag(err error) string {
 	if !ok {
 		return ""
 	}
-	name, value, _ := strings.Cut(unknown, "=")
-	if recipe.IsKey(name) {
-		return fmt.Sprintf(" (it is a key of the recipe: -set=%s=%s)", name, cmp.Or(value, "VALUE"))
+	if recipe.IsKey(unknown) {
+		return fmt.Sprintf(" (it is a key of the recipe: -set=%s=VALUE)", unknown)
 	}
 	var names []string
 	o.set.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })

@@ -59,6 +59,7 @@ func TestRefusedRecipes(t *testing.T) {
 		{"unbuilt key", []string{good, "-set=use_peft=true"}, exitUsage, []string{"use_peft", "not supported yet"}},
 		{"pipeline as a stage", []string{"-config=tiny"}, exitUsage, []string{"bfpo run -config=tiny"}},
 		{"unknown flag", []string{"-confg=x"}, exitUsage, []string{"-confg", "did you mean -config?"}},
+		{"key as a flag", []string{good, "--learning_rate=1e-4"}, exitUsage, []string{"-set=learning_rate=VALUE"}},
 		{"argument", []string{good, "more"}, exitUsage, []string{`"more"`}},
 		{"rows longer than the model", []string{good, "-set=max_length=2049"}, exitUsage,
 			[]string{"max_length: 2049", "max_position_embeddings, 2048"}},
@@ -71,6 +72,8 @@ func TestRefusedCommands(t *testing.T) {
 	call(t, "", "tokenise").wants(t, exitUsage, `unknown command "tokenise"`, `did you mean "tokenize"`)
 	call(t, "", "-nonsense").wants(t, exitUsage, "-nonsense")
 	call(t, "", "export", "-model=tiny").wants(t, exitUsage, "-out=DIR")
+	call(t, "", "export", "-model=tiny", "-set=eos_token=<s>", "-out="+t.TempDir()).wants(t, exitUsage,
+		"eos_token: an export has the model's own")
 	call(t, "", "export", "-model=tiny", "-adapter", "-out=x").wants(t, exitUsage,
 		"flag provided but not defined: -adapter")
 	call(t, "", "data", "-model=tiny", "-rows=-1").wants(t, exitUsage, "-rows=-1")
