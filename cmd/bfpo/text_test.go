@@ -199,7 +199,7 @@ func TestChat(t *testing.T) {
 	in := "Hi\n\n/compare nowhere\n/compare tiny\nHello\n/new\n/what\n/new again\n\xff\n/quit\nnot read\n"
 	out := mustCall(t, in, "chat", "-model=tiny", "-max-tokens=4", "-temperature=0", "-system=Be brief.")
 	for text, n := range map[string]int{
-		"[tiny]": 2, "/compare DIR": 2, "nowhere": 1, "unknown command /what\n/compare DIR": 1,
+		"[tiny]": 2, "/compare MODEL": 2, "nowhere": 1, "unknown command /what\n/compare MODEL": 1,
 		"/new stands alone": 1, "this line is not UTF-8 text": 1,
 	} {
 		if strings.Count(out, text) != n {
@@ -238,8 +238,9 @@ func TestData(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(view.Stages) != 2 || view.Stages[0].Sets[0].Lengths.Row == nil ||
-		view.Stages[1].Sets[1].Cases["safe/safe"] == 0 {
+	if len(view.Stages) != 3 || view.Stages[0].Sets[0].Lengths.Row == nil ||
+		view.Stages[1].Sets[1].Cases["safe/safe"] == 0 || view.Stages[2].Stage != "eval" ||
+		len(view.Stages[2].Sets) != 1 || view.Stages[2].Prompts == 0 {
 		t.Errorf("%+v", view)
 	}
 }
