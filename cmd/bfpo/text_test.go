@@ -240,7 +240,7 @@ func TestData(t *testing.T) {
 	}
 	if len(view.Stages) != 3 || view.Stages[0].Sets[0].Lengths.Row == nil ||
 		view.Stages[1].Sets[1].Cases["safe/safe"] == 0 || view.Stages[2].Stage != "eval" ||
-		len(view.Stages[2].Sets) != 1 || view.Stages[2].Prompts == 0 {
+		len(view.Stages[2].Sets) != 1 || view.Stages[2].Sets[0].Rows == 0 {
 		t.Errorf("%+v", view)
 	}
 }
