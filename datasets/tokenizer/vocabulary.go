@@ -12,8 +12,8 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
 
-// maxTokens bounds the ids of a tokenizer file; the largest published vocabularies hold about a quarter of a million.
-const maxTokens = 1 << 22
+// maxTokens bounds the ids of a tokenizer file. The largest published vocabulary known, XLM-V, has 901,629 tokens.
+const maxTokens = 1 << 20
 
 // vocabulary maps the text of a token to its id and back. Texts are as the file spells them: byte-level models write
 // each byte as a letter.

