@@ -121,7 +121,7 @@ func runData(ctx context.Context, o *options, args []string) error {
 		}
 	}
 	if *asJSON {
-		return writeLine(o.std.out, map[string]any{"stages": views})
+		return writeLine(o.std.out, map[string]any{"stages": views[:len(stages)], "evaluations": views[len(stages):]})
 	}
 	return nil
 }

@@ -72,6 +72,7 @@ func own(typeName string) fieldList {
 func dataFields() (all []fields.Field, err error) {
 	for _, part := range []struct{ prefix, typeName string }{
 		{"stages[].", "stageView"}, {"stages[].sets[].", "setView"}, {"stages[].sets[].sources[].", "sourceView"},
+		{"evaluations[].", "stageView"},
 	} {
 		list, err := own(part.typeName)()
 		if err != nil {

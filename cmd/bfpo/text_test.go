@@ -231,16 +231,16 @@ func TestData(t *testing.T) {
 		t.Errorf("the output lacks %q:\n%s", note, out)
 	}
 	var view struct {
-		Stages []stageView
+		Stages, Evaluations []stageView
 	}
 	for _, args := range [][]string{append(args, "-json"), {"data", "-config=tiny", "-json"}} {
 		if err := json.Unmarshal([]byte(mustCall(t, "", args...)), &view); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(view.Stages) != 3 || view.Stages[0].Sets[0].Lengths.Row == nil ||
-		view.Stages[1].Sets[1].Cases["safe/safe"] == 0 || view.Stages[2].Stage != "eval" ||
-		len(view.Stages[2].Sets) != 1 || view.Stages[2].Sets[0].Rows == 0 {
+	if len(view.Stages) != 2 || view.Stages[0].Sets[0].Lengths.Row == nil ||
+		view.Stages[1].Sets[1].Cases["safe/safe"] == 0 || len(view.Evaluations) != 1 ||
+		len(view.Evaluations[0].Sets) != 1 || view.Evaluations[0].Sets[0].Rows == 0 {
 		t.Errorf("%+v", view)
 	}
 }
