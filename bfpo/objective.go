@@ -47,9 +47,8 @@ func kinds() []kind {
 		}},
 		{"exo_pair", "p (log p − log(1−ε)) + (1−p) (log(1−p) − log ε),   p = σ(β h)", "nat", smooth,
 			func(o Objective, out Outcome) *Node { return EXOLoss(out, o.Beta, o.LabelSmoothing) }},
-		{"nca_pair", "−log σ(β d_c) − ½ log σ(−β d_c) − ½ log σ(−β d_r)", "nat", beta, func(o Objective, out Outcome) *Node {
-			return NCALoss(out, o.Beta)
-		}},
+		{"nca_pair", "−log σ(β d_c) − ½ log σ(−β d_c) − ½ log σ(−β d_r)", "nat", beta,
+			func(o Objective, out Outcome) *Node { return NCALoss(out, o.Beta) }},
 		{"bco_pair", "−log σ(β d_c) − log σ(−β d_r)", "nat", beta, func(o Objective, out Outcome) *Node {
 			return BCOLoss(out, o.Beta)
 		}},
@@ -120,7 +119,8 @@ func (o Objective) Validate() error {
 		reads := slices.Contains(keys, p.key)
 		switch {
 		case p.key == "label_smoothing" && !reads && p.value != 0:
-			return fmt.Errorf("label_smoothing: %s does not read it: leave it out, or choose dpo, robust or exo_pair", o.Name)
+			return fmt.Errorf("label_smoothing: %s does not read it: leave it out, or choose dpo, robust or exo_pair",
+				o.Name)
 		case p.key == "label_smoothing" && o.Name == "exo_pair" && p.value == 0:
 			return errors.New("label_smoothing: must be greater than 0 for exo_pair, such as 0.001")
 		case p.key == "label_smoothing" && !(p.value >= 0 && p.value < 0.5):
