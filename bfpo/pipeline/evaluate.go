@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"strings"
 
@@ -89,36 +90,29 @@ func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, a
 		return s, err
 	}
 	defer model.Close()
-	c := asPreferences(p.config)
-	if len(e.DatasetMixer) > 0 {
-		set, err := data.ReadHeldOut(ctx, c, model.Config, language, e.DatasetMixer, e.DatasetSplits[0], p.Hub, p.Cache)
-		if err != nil {
-			return s, err
-		}
-		scorer := mistral.NewScorer(p.Device, model.Config, model.Base, nil, c.ComputeDType(p.Device.FastBF16()))
+	if !answer {
+		e.Prompts = ""
+	}
+	set, prompts, err := data.ReadEvaluation(ctx, p.config, model.Config, language, e, p.Hub, p.Cache,
+		slog.New(slog.DiscardHandler)) // CheckEvaluation has logged what there is to know
+	if err != nil {
+		return s, err
+	}
+	if len(set.Pairs) > 0 {
+		scorer := mistral.NewScorer(p.Device, model.Config, model.Base, nil, dtype)
 		defer scorer.Close()
 		if s.preferences, err = evaluate.ScorePreferences(ctx, scorer, set.Pairs); err != nil {
 			return s, err
 		}
 	}
-	if !answer || e.Prompts == "" {
+	if len(prompts) == 0 {
 		return s, nil
 	}
-	prompts, _, err := datasets.ReadPrompts(ctx, e.Prompts, "", p.Hub, p.config.RefusesBadRows())
-	if err != nil {
-		return s, err
-	}
-	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, c.ComputeDType(p.Device.FastBF16()))
+	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, dtype)
 	defer generator.Close()
-	format := data.NewTextFormat(c, language, model.Config.MaxPositionEmbeddings)
+	format := data.NewTextFormat(p.config, language, model.Config.MaxPositionEmbeddings)
 	s.answers, err = evaluate.GenerateAnswers(ctx, generator, format, prompts, train.AnswerTokens)
 	return s, err
-}
-
-// asPreferences returns a recipe that reads pairs, as held-out rows are, whatever the last stage trained on.
-func asPreferences(c recipe.Config) recipe.Config {
-	c.Objective = "bfpo"
-	return c
 }
 
 // writePreferences writes the preferences of one model to the evaluation of one side. Without preferences it writes
