@@ -27,11 +27,11 @@ func TestLineFilter(t *testing.T) {
 	var filter lineFilter
 	got := filter.run(func() error {
 		nested := filter.run(func() error { return nil }) // another program is compiled at the same time
-		_, err := os.Stderr.WriteString("WARNING: All log messages before absl::InitializeLog() is called are " +
-			"written to STDERR\n" +
-			"I0000 00:00:1796026646.316993   13908 cudart_stub.cc:31] Could not find cuda drivers\n" +
-			"E0000 00:00:1796026646.316993   13908 x.cc:1] an error\n" +
-			"W1130 08:20:51.123456   13908 x.cc:2] a warning\nanother line\n")
+		_, err := syscall.Write(stderr, []byte("WARNING: All log messages before absl::InitializeLog() is called are "+
+			"written to STDERR\n"+
+			"I0000 00:00:1796026646.316993   13908 cudart_stub.cc:31] Could not find cuda drivers\n"+
+			"E0000 00:00:1796026646.316993   13908 x.cc:1] an error\n"+
+			"W1130 08:20:51.123456   13908 x.cc:2] a warning\nanother line\n"))
 		return errors.Join(failure, nested, err)
 	})
 	if err := errors.Join(syscall.Dup3(saved, 2, 0), syscall.Close(saved), write.Close()); err != nil {

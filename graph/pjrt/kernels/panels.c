@@ -83,8 +83,7 @@ void pack_panel(format f, const matrix *m, bool right, long row, char *to) {
 // tiles 6 and 7 of the right panel.
 #define LOAD(tile, at) _tile_loadd(tile, at, TILE_ROW_BYTES)
 #define MULTIPLY(sum, left, right) _tile_dpbf16ps(sum, left, right)
-#define LOAD_SUM(tile, at) _tile_loadd(tile, at, stride * sizeof(float))
-#define STORE_SUM(tile, at) _tile_stored(tile, at, stride * sizeof(float))
+#define STORE(tile, at, stride) _tile_stored(tile, at, (stride) * sizeof(float))
 
 WIDE static inline void sum_bf16(const char *a, const char *b, long steps) {
   for (; steps > 0; steps--, a += 2 * TILE_BYTES, b += 2 * TILE_BYTES) {
@@ -107,19 +106,29 @@ WIDE static inline void sum_bf16x3(const char *a, const char *b, long steps) {
   }
 }
 
+WIDE static inline void store_sums(float *to, long stride) {
+  float *below = to + 16 * stride;
+  STORE(0, to, stride); STORE(1, to + 16, stride); STORE(2, below, stride); STORE(3, below + 16, stride);
+}
+
+// multiply_tiles starts its sums at zero and adds them to what is there at the end. AMX rounds a sum after each tile, so
+// that the sum of all pieces in a row would have larger rounding errors than the sum of the pieces' sums.
 WIDE static void multiply_tiles(format f, const char *left, const char *right, long depth, float *out, long stride,
                                 bool add) {
-  float *below = out + 16 * stride;
+  float sums[BLOCK * BLOCK] __attribute__((aligned(64)));
   COMPILER_BARRIER;
-  if (add) {
-    LOAD_SUM(0, out); LOAD_SUM(1, out + 16); LOAD_SUM(2, below); LOAD_SUM(3, below + 16);
-  } else {
-    _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
-  }
+  _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
   if (f == BF16) sum_bf16(left, right, steps(depth));
   else sum_bf16x3(left, right, steps(depth));
-  STORE_SUM(0, out); STORE_SUM(1, out + 16); STORE_SUM(2, below); STORE_SUM(3, below + 16);
+  if (add) store_sums(sums, BLOCK);
+  else store_sums(out, stride);
   COMPILER_BARRIER;
+  if (!add) return;
+  for (long i = 0; i < BLOCK; i++)
+    for (long j = 0; j < BLOCK; j += 16) {
+      float *to = out + i * stride + j;
+      _mm512_storeu_ps(to, _mm512_add_ps(_mm512_loadu_ps(to), _mm512_load_ps(sums + i * BLOCK + j)));
+    }
 }
 
 void multiply_panels(format f, const char *left, const char *right, long depth, float *out, long stride, bool add) {
