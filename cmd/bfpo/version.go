@@ -30,6 +30,9 @@ func runVersion(_ context.Context, o *options, args []string) error {
 		fmt.Fprintf(o.std.out, "kernels   %s\n", kernels)
 	}
 	fmt.Fprintf(o.std.out, "fast      %s\n", fastDType(rt.Device.FastBF16()))
+	if advice := rt.Device.HugePageAdvice(); advice != "" {
+		fmt.Fprintf(o.std.out, "pages     %s\n", advice)
+	}
 	fmt.Fprintf(o.std.out, "devices   %d\n", rt.Device.NumDevices())
 	return nil
 }

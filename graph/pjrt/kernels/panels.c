@@ -111,8 +111,8 @@ WIDE static inline void store_sums(float *to, long stride) {
   STORE(0, to, stride); STORE(1, to + 16, stride); STORE(2, below, stride); STORE(3, below + 16, stride);
 }
 
-// multiply_tiles starts its sums at zero and adds them to what is there at the end. AMX rounds a sum after each tile, so
-// that the sum of all pieces in a row would have larger rounding errors than the sum of the pieces' sums.
+// multiply_tiles starts its sums at zero and adds what is there at the end. AMX rounds a sum after each tile, so that
+// one sum over all pieces would have larger rounding errors than the sum of the pieces' sums.
 WIDE static void multiply_tiles(format f, const char *left, const char *right, long depth, float *out, long stride,
                                 bool add) {
   float sums[BLOCK * BLOCK] __attribute__((aligned(64)));
