@@ -45,7 +45,7 @@ func describe(summary, example string, reads, writes fieldList, trains bool) (st
 
 // jsonSources are the files that define what commands read and write as JSON.
 //
-//go:embed data.go generate.go score.go tokens.go
+//go:embed generate.go score.go tokens.go
 var jsonSources embed.FS
 
 // own lists the JSON fields of a struct of this package.
@@ -66,24 +66,6 @@ func own(typeName string) fieldList {
 		}
 		return nil, fmt.Errorf("help: no file defines %s", typeName)
 	}
-}
-
-// dataFields lists what bfpo data -json prints: an object of stages, and the fields of their parts.
-func dataFields() (all []fields.Field, err error) {
-	for _, part := range []struct{ prefix, typeName string }{
-		{"stages[].", "stageView"}, {"stages[].sets[].", "setView"}, {"stages[].sets[].sources[].", "sourceView"},
-		{"evaluations[].", "stageView"},
-	} {
-		list, err := own(part.typeName)()
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range list {
-			f.Name = part.prefix + f.Name
-			all = append(all, f)
-		}
-	}
-	return all, nil
 }
 
 // promptFields lists the two forms of a prompt, which datasets.ParsePrompt reads.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/bench"
 	"github.com/bfpo-go/bfpo/bfpo/plan"
+	"github.com/bfpo-go/bfpo/bfpo/preview"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/datasets/fault"
 )
@@ -53,7 +54,7 @@ func runCommands() []command {
 func toolCommands() []command {
 	return []command{
 		{name: "data", summary: "read, check and show the rows that a recipe would train on",
-			example: "bfpo data -config=tiny -json", writes: dataFields, run: runData},
+			example: "bfpo data -config=tiny -json", writes: preview.Fields, run: runData},
 		{name: "plan", summary: "print the memory and arithmetic that training needs, also on GPUs that you do not have",
 			example: "bfpo plan -config=zephyr-7b/bfpo -platform=cuda -gpu=h100", writes: plan.Fields, run: runPlan},
 		{name: "generate", summary: "generate answers to prompts",

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/bfpo-go/bfpo/bfpo/preview"
 )
 
 // objects reads JSON lines.
@@ -231,7 +233,7 @@ func TestData(t *testing.T) {
 		t.Errorf("the output lacks %q:\n%s", note, out)
 	}
 	var view struct {
-		Stages, Evaluations []stageView
+		Stages, Evaluations []preview.Stage
 	}
 	for _, args := range [][]string{append(args, "-json"), {"data", "-config=tiny", "-json"}} {
 		if err := json.Unmarshal([]byte(mustCall(t, "", args...)), &view); err != nil {
