@@ -8,10 +8,16 @@ import (
 	"github.com/bfpo-go/bfpo/mistral"
 )
 
-// GenerateAnswers generates a greedy answer of at most maxTokens tokens to each prompt. The answers have no special
-// tokens.
+// Answer is an answer that a model generated.
+type Answer struct {
+	Text  string  // without special tokens
+	IDs   []int32 // the generated tokens, including an end token
+	Ended bool    // by an end token, not by the limit of tokens
+}
+
+// GenerateAnswers generates a greedy answer of at most maxTokens tokens to each prompt.
 func GenerateAnswers(ctx context.Context, g *mistral.Generator, format datasets.TextFormat, prompts []datasets.Prompt,
-	maxTokens int) ([]string, error) {
+	maxTokens int) ([]Answer, error) {
 	ids := make([][]int32, len(prompts))
 	for i, p := range prompts {
 		var err error
@@ -23,9 +29,9 @@ func GenerateAnswers(ctx context.Context, g *mistral.Generator, format datasets.
 	if err != nil {
 		return nil, err
 	}
-	answers := make([]string, len(prompts))
+	answers := make([]Answer, len(prompts))
 	for i, c := range completions {
-		answers[i] = format.Tokenizer.Decode(c.IDs, true)
+		answers[i] = Answer{format.Tokenizer.Decode(c.IDs, true), c.IDs, c.Stop == mistral.StopEOS}
 	}
 	return answers, nil
 }

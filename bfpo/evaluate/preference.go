@@ -13,6 +13,7 @@ type Preference struct {
 	ID                       string
 	ChosenSafe, RejectedSafe bool
 	Chosen, Rejected         float64 // log pi(y|x), summed over the response's tokens, in nats
+	ChosenTokens             int     // of the chosen response
 }
 
 // Margin is log pi(chosen|x) - log pi(rejected|x), in nats.
@@ -39,6 +40,7 @@ func ScorePreferences(ctx context.Context, scorer *mistral.Scorer, pairs []batch
 		out[i] = Preference{
 			ID: p.ID, ChosenSafe: p.ChosenSafe, RejectedSafe: p.RejectedSafe,
 			Chosen: scores[2*i].LogProb, Rejected: scores[2*i+1].LogProb,
+			ChosenTokens: len(p.Chosen.IDs) - p.Chosen.PromptLength,
 		}
 	}
 	return out, nil

@@ -22,12 +22,12 @@ import (
 
 // rows are six pairs in three of the four label cases.
 var rows = []Preference{
-	{"a#0", true, false, -10, -12}, // margin +2
-	{"a#1", true, false, -10, -10}, // a tie
-	{"a#2", true, true, -20, -16},  // margin -4
-	{"a#3", true, true, -5, -11},   // margin +6
-	{"a#4", true, true, -5, -6},    // margin +1
-	{"a#5", false, false, -3, -2},  // margin -1
+	{"a#0", true, false, -10, -12, 4}, // margin +2
+	{"a#1", true, false, -10, -10, 4}, // a tie
+	{"a#2", true, true, -20, -16, 4}, // margin -4
+	{"a#3", true, true, -5, -11, 4}, // margin +6
+	{"a#4", true, true, -5, -6, 4}, // margin +1
+	{"a#5", false, false, -3, -2, 4}, // margin -1
 }
 
 func TestWritePreferences(t *testing.T) {
@@ -98,7 +98,8 @@ func TestScorePreferencesAndGenerateAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The longer response is the shorter one with one more token, so it is less probable.
-	if !got[0].Prefers() || got[1].Prefers() || math.Abs(got[0].Margin()+got[1].Margin()) > 1e-5 || !got[0].ChosenSafe {
+	if !got[0].Prefers() || got[1].Prefers() || math.Abs(got[0].Margin()+got[1].Margin()) > 1e-5 || !got[0].ChosenSafe ||
+		got[0].ChosenTokens != 2 || got[1].ChosenTokens != 3 {
 		t.Errorf("preferences %+v", got)
 	}
 
@@ -117,7 +118,7 @@ func TestScorePreferencesAndGenerateAnswers(t *testing.T) {
 	}
 	format := datasets.TextFormat{Tokenizer: tokenizer, Template: template}
 	answers, err := GenerateAnswers(context.Background(), generator, format, prompts, 5)
-	if err != nil || len(answers) != 2 {
-		t.Errorf("answers %q, error %v", answers, err)
+	if err != nil || len(answers) != 2 || len(answers[1].IDs) == 0 || answers[1].Ended != (len(answers[1].IDs) < 5) {
+		t.Errorf("answers %+v, error %v", answers, err)
 	}
 }

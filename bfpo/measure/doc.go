@@ -1,9 +1,9 @@
 // Package measure loads a recipe's model and measures it: evaluation tasks, answers to prompts, and judges for both.
 //
 // Evaluate runs tasks into an output folder for bfpo eval; EvaluateWithJudge does the same for callers that hold a
-// judge and own the folder (pipelines, evaluation during training, red teaming). GenerateAnswers answers prompts
-// greedily. OpenJudge finds a judge by name: a service, or a classifier model on this machine. WriteTable prints the
-// results.
+// judge and own the folder (pipelines, evaluation during training, red teaming). EvaluateHeldOut scores held-out pairs
+// and answers prompts. OpenJudge finds a judge by name: a service, or a classifier model on this machine. WriteTable
+// prints the results.
 //
 // Package evaluate does the computing; this package connects it with recipes and models.
 package measure

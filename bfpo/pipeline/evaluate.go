@@ -9,38 +9,30 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo"
-	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
-	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/measure"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/report"
 	"github.com/bfpo-go/bfpo/bfpo/train"
 	"github.com/bfpo-go/bfpo/datasets"
-	"github.com/bfpo-go/bfpo/mistral"
 )
-
-// scores are the results of one model on the held-out rows.
-type scores struct {
-	preferences []evaluate.Preference // of the held-out pairs
-	answers     []string              // to the sample prompts
-}
 
 // Evaluate compares the model before the first stage with the model after the last one on held-out rows and tasks, and
 // prints the comparison. Margins after training count relative to the reference model of the preference stage.
 func (p *Pipeline) Evaluate(ctx context.Context, e recipe.EvalStage) error {
 	fmt.Fprintln(p.Out)
 	p.Log().Info(fmt.Sprintf("evaluating the model before training (%s) and after it (%s)", p.first, p.last))
-	before, err := p.score(ctx, p.first, e, true)
+	before, err := p.heldOut(ctx, p.first, e, true)
 	if err != nil {
 		return err
 	}
 	reference := before
 	if p.reference != "" && p.reference != p.first {
-		if reference, err = p.score(ctx, p.reference, e, false); err != nil {
+		if reference, err = p.heldOut(ctx, p.reference, e, false); err != nil {
 			return err
 		}
 	}
-	after, err := p.score(ctx, p.last, e, true)
+	after, err := p.heldOut(ctx, p.last, e, true)
 	if err != nil {
 		return err
 	}
@@ -52,14 +44,14 @@ func (p *Pipeline) Evaluate(ctx context.Context, e recipe.EvalStage) error {
 	if err != nil {
 		return err
 	}
-	if err := p.writePreferences(beforeSide, p.first, before.preferences); err != nil {
+	if err := p.writePreferences(beforeSide, p.first, before.Preferences); err != nil {
 		return err
 	}
-	if err := p.writePreferences(afterSide, p.last, after.preferences); err != nil {
+	if err := p.writePreferences(afterSide, p.last, after.Preferences); err != nil {
 		return err
 	}
-	comparison := comparePreferences(p.config.TrainingObjective(), before.preferences, reference.preferences,
-		after.preferences)
+	comparison := comparePreferences(p.config.TrainingObjective(), before.Preferences, reference.Preferences,
+		after.Preferences)
 	comparison.Rows = append(comparison.Rows, compareTasks(tasksBefore, tasksAfter)...)
 	if first, last := report.ModelName(p.first), report.ModelName(p.last); first != last {
 		comparison.Before, comparison.After = first, last
@@ -68,51 +60,19 @@ func (p *Pipeline) Evaluate(ctx context.Context, e recipe.EvalStage) error {
 		return err
 	}
 	p.comparison = comparison
-	p.answers, err = p.compareAnswers(ctx, e, before.answers, after.answers)
+	p.answers, err = p.compareAnswers(ctx, e, before.Answers, after.Answers)
 	return err
 }
 
-// score loads a model and computes its log-probabilities of the held-out pairs and, if answer is true, its answers to
-// the sample prompts.
-func (p *Pipeline) score(ctx context.Context, name string, e recipe.EvalStage, answer bool) (s scores, err error) {
-	checkpoint, err := models.Open(ctx, name, p.Hub, p.Cache, p.Log())
-	if err != nil {
-		return s, err
-	}
-	defer checkpoint.Close()
-	language, err := models.NewChatTokenizer(ctx, checkpoint, p.config)
-	if err != nil {
-		return s, err
-	}
-	dtype := p.config.ComputeDType(p.Device.FastBF16())
-	model, err := mistral.LoadOnMesh(p.Device, p.config.InferenceMesh(), checkpoint, dtype)
-	if err != nil {
-		return s, err
-	}
-	defer model.Close()
+// heldOut evaluates a model on the held-out pairs and, if answer is true, on the sample prompts. CheckEvaluation has
+// logged what there is to know about them.
+func (p *Pipeline) heldOut(ctx context.Context, name string, e recipe.EvalStage, answer bool) (measure.HeldOut, error) {
+	c := p.config
+	c.Model = name
 	if !answer {
 		e.Prompts = ""
 	}
-	set, prompts, err := data.ReadEvaluation(ctx, p.config, model.Config, language, e, p.Hub, p.Cache,
-		slog.New(slog.DiscardHandler)) // CheckEvaluation has logged what there is to know
-	if err != nil {
-		return s, err
-	}
-	if len(set.Pairs) > 0 {
-		scorer := mistral.NewScorer(p.Device, model.Config, model.Base, nil, dtype)
-		defer scorer.Close()
-		if s.preferences, err = evaluate.ScorePreferences(ctx, scorer, set.Pairs); err != nil {
-			return s, err
-		}
-	}
-	if len(prompts) == 0 {
-		return s, nil
-	}
-	generator := mistral.NewGenerator(p.Device, model.Config, model.Base, nil, dtype)
-	defer generator.Close()
-	format := data.NewTextFormat(p.config, language, model.Config.MaxPositionEmbeddings)
-	s.answers, err = evaluate.GenerateAnswers(ctx, generator, format, prompts, train.AnswerTokens)
-	return s, err
+	return measure.EvaluateHeldOut(ctx, p.Runtime, c, e, train.AnswerTokens, slog.New(slog.DiscardHandler))
 }
 
 // writePreferences writes the preferences of one model to the evaluation of one side. Without preferences it writes
@@ -228,7 +188,7 @@ func (p *Pipeline) show(c report.Comparison) error {
 
 // compareAnswers puts the answers before and after training beside the prompts, for the report.
 func (p *Pipeline) compareAnswers(
-	ctx context.Context, e recipe.EvalStage, before, after []string,
+	ctx context.Context, e recipe.EvalStage, before, after []evaluate.Answer,
 ) ([]report.Answer, error) {
 	if len(before) == 0 {
 		return nil, nil
@@ -243,7 +203,9 @@ func (p *Pipeline) compareAnswers(
 		if n := len(prompt.Messages); n > 0 {
 			text = prompt.Messages[n-1].Content
 		}
-		answers[i] = report.Answer{Prompt: text, Before: strings.TrimSpace(before[i]), After: strings.TrimSpace(after[i])}
+		answers[i] = report.Answer{
+			Prompt: text, Before: strings.TrimSpace(before[i].Text), After: strings.TrimSpace(after[i].Text),
+		}
 	}
 	return answers, nil
 }

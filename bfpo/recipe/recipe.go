@@ -10,18 +10,9 @@ import "io/fs"
 // *usage.Error, which names the file and line or the flag.
 func Load(recipes fs.FS, name string, sets []string, typed ...Flag) (Config, error) {
 	l := loader{recipes}
-	flags, err := parseSets(sets, typed)
-	if err == nil {
-		flags, err = withOurNames(flags)
-	}
+	file, flags, err := l.entries(name, sets, typed)
 	if err != nil {
 		return Config{}, err
-	}
-	var file []entry
-	if name != "" {
-		if file, err = l.read(name, folder{}); err != nil {
-			return Config{}, err
-		}
 	}
 	c, err := l.resolve(file, flags)
 	if err != nil {
@@ -33,4 +24,16 @@ func Load(recipes fs.FS, name string, sets []string, typed ...Flag) (Config, err
 		}
 	}
 	return c, c.validate()
+}
+
+// entries returns the entries of a recipe, which may be none, and of the flags.
+func (l loader) entries(name string, sets []string, typed []Flag) (file, flags []entry, err error) {
+	flags, err = parseSets(sets, typed)
+	if err == nil {
+		flags, err = withOurNames(flags)
+	}
+	if err == nil && name != "" {
+		file, err = l.read(name, folder{})
+	}
+	return file, flags, err
 }

@@ -104,7 +104,8 @@ func (l loader) trainStage(e entry, shared, flags []entry) (Stage, error) {
 	return Stage{Kind: e.key, Config: c}, err
 }
 
-// evalStage reads a stage of the kind eval. The flags may repeat its judge as eval_judge; see checkTrust.
+// evalStage reads a stage of the kind eval, or the mapping gate. The flags may repeat its judge as eval_judge; see
+// checkTrust.
 func evalStage(e entry, flags []entry) (Stage, error) {
 	stage := Stage{Kind: "eval"}
 	entries, err := splitMapping(e.value, e)
@@ -116,6 +117,7 @@ func evalStage(e entry, flags []entry) (Stage, error) {
 	for _, f := range recipeFields(&stage.Eval) {
 		known = append(known, f.key)
 	}
+	stageKey := e.key
 	for _, e := range entries {
 		f, ok := fieldOf(&stage.Eval, e.key)
 		switch {
@@ -130,7 +132,7 @@ func evalStage(e entry, flags []entry) (Stage, error) {
 			}
 			if f.key == "judge" && !e.isTrusted() && isService(stage.Eval.Judge) && stage.Eval.Judge != "none" &&
 				!repeats(flags, stage.Eval.Judge) {
-				problems = append(problems, refuseService(e.origin(), "eval: judge", stage.Eval.Judge, "eval_judge"))
+				problems = append(problems, refuseService(e.origin(), stageKey+": judge", stage.Eval.Judge, "eval_judge"))
 			}
 		default:
 			problems = append(problems, fmt.Errorf("%s: %s: unknown key%s", e.origin(), usage.Word(e.key),
@@ -139,7 +141,7 @@ func evalStage(e entry, flags []entry) (Stage, error) {
 	}
 	problems = append(problems, stage.Eval.check(e)...)
 	if len(problems) == 0 && len(stage.Eval.DatasetMixer) == 0 && stage.Eval.Prompts == "" && len(stage.Eval.Tasks) == 0 {
-		problems = append(problems, fmt.Errorf("%s: eval: want a dataset_mixer, prompts or tasks", e.origin()))
+		problems = append(problems, fmt.Errorf("%s: %s: want a dataset_mixer, prompts or tasks", e.origin(), e.key))
 	}
 	if len(problems) > 0 {
 		return Stage{}, &usage.Error{Err: errors.Join(problems...)}
@@ -152,14 +154,15 @@ func (s *EvalStage) check(e entry) (problems []error) {
 	if len(s.DatasetSplits) == 0 {
 		s.DatasetSplits = []string{"test"}
 	} else if len(s.DatasetSplits) > 1 {
-		problems = append(problems, fmt.Errorf("%s: eval: dataset_splits: want one split, the held-out rows", e.origin()))
+		problems = append(problems, fmt.Errorf("%s: %s: dataset_splits: want one split, the held-out rows", e.origin(),
+			e.key))
 	}
 	if s.Limit < 0 {
-		problems = append(problems, fmt.Errorf("%s: eval: limit: must be 0 (all) or more, got %d", e.origin(), s.Limit))
+		problems = append(problems, fmt.Errorf("%s: %s: limit: must be 0 (all) or more, got %d", e.origin(), e.key, s.Limit))
 	}
 	if len(s.Tasks) > 0 {
 		if _, err := FindTasks(s.Tasks, s.Include, slog.New(slog.DiscardHandler)); err != nil {
-			problems = append(problems, fmt.Errorf("%s: eval: tasks: %w", e.origin(), err))
+			problems = append(problems, fmt.Errorf("%s: %s: tasks: %w", e.origin(), e.key, err))
 		}
 	}
 	return problems

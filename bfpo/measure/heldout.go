@@ -1,0 +1,64 @@
+package measure
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/bfpo-go/bfpo/bfpo/data"
+	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/mistral"
+)
+
+// HeldOut is what a model makes of the held-out pairs and the prompts of a stage eval.
+type HeldOut struct {
+	Preferences []evaluate.Preference // of the pairs, in their order
+	Prompts     []datasets.Prompt
+	Answers     []evaluate.Answer // greedy, to the prompts
+}
+
+// EvaluateHeldOut loads the recipe's model, scores the pairs of e and answers its prompts with at most maxTokens tokens
+// each. e may lack either. log gets what there is to know about the rows and prompts.
+func EvaluateHeldOut(ctx context.Context, rt models.Runtime, c recipe.Config, e recipe.EvalStage, maxTokens int,
+	log *slog.Logger,
+) (out HeldOut, err error) {
+	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Log())
+	if err != nil {
+		return out, err
+	}
+	defer checkpoint.Close()
+	language, err := models.NewChatTokenizer(ctx, checkpoint, c)
+	if err != nil {
+		return out, err
+	}
+	set, prompts, err := data.ReadEvaluation(ctx, c, checkpoint.Config, language, e, rt.Hub, rt.Cache, log)
+	if err != nil {
+		return out, err
+	}
+	if len(set.Drops)+len(set.Notes) > 0 {
+		log.Warn(set.String())
+	}
+	dtype := c.ComputeDType(rt.Device.FastBF16())
+	model, err := mistral.LoadOnMesh(rt.Device, c.InferenceMesh(), checkpoint, dtype)
+	if err != nil {
+		return out, err
+	}
+	defer model.Close()
+	if len(set.Pairs) > 0 {
+		scorer := mistral.NewScorer(rt.Device, model.Config, model.Base, nil, dtype)
+		defer scorer.Close()
+		if out.Preferences, err = evaluate.ScorePreferences(ctx, scorer, set.Pairs); err != nil {
+			return out, err
+		}
+	}
+	if out.Prompts = prompts; len(prompts) == 0 {
+		return out, nil
+	}
+	generator := mistral.NewGenerator(rt.Device, model.Config, model.Base, nil, dtype)
+	defer generator.Close()
+	format := data.NewTextFormat(c, language, model.Config.MaxPositionEmbeddings)
+	out.Answers, err = evaluate.GenerateAnswers(ctx, generator, format, prompts, maxTokens)
+	return out, err
+}
