@@ -24,10 +24,10 @@ import (
 var rows = []Preference{
 	{"a#0", true, false, -10, -12, 4}, // margin +2
 	{"a#1", true, false, -10, -10, 4}, // a tie
-	{"a#2", true, true, -20, -16, 4}, // margin -4
-	{"a#3", true, true, -5, -11, 4}, // margin +6
-	{"a#4", true, true, -5, -6, 4}, // margin +1
-	{"a#5", false, false, -3, -2, 4}, // margin -1
+	{"a#2", true, true, -20, -16, 4},  // margin -4
+	{"a#3", true, true, -5, -11, 4},   // margin +6
+	{"a#4", true, true, -5, -6, 4},    // margin +1
+	{"a#5", false, false, -3, -2, 4},  // margin -1
 }
 
 func TestWritePreferences(t *testing.T) {

@@ -52,7 +52,7 @@ func (p *Pipeline) Evaluate(ctx context.Context, e recipe.EvalStage) error {
 	}
 	comparison := comparePreferences(p.config.TrainingObjective(), before.Preferences, reference.Preferences,
 		after.Preferences)
-	comparison.Rows = append(comparison.Rows, compareTasks(tasksBefore, tasksAfter)...)
+	comparison.Rows = append(comparison.Rows, measure.CompareTasks(tasksBefore, tasksAfter)...)
 	if first, last := report.ModelName(p.first), report.ModelName(p.last); first != last {
 		comparison.Before, comparison.After = first, last
 	}

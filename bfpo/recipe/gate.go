@@ -40,6 +40,12 @@ func GateKeys() ([]fields.Field, error) {
 	if err != nil {
 		return nil, err
 	}
+	defaults := defaultGate()
+	for i, key := range keys {
+		if f, ok := fieldOf(&defaults, key.Name); ok {
+			keys[i].Default = f.text()
+		}
+	}
 	tolerate, err := fields.Parse(gateSource, "Tolerance", "yaml")
 	for _, f := range tolerate {
 		f.Name = "tolerate." + f.Name
@@ -72,9 +78,11 @@ func LoadGate(recipes fs.FS, name string, sets []string, typed ...Flag) (Config,
 	return c, g, c.validate()
 }
 
+func defaultGate() Gate { return Gate{Significance: 0.05, MaxTokens: 96} }
+
 // readGate reads the mapping gate.
 func readGate(e entry, flags []entry) (Gate, error) {
-	g := Gate{Significance: 0.05, MaxTokens: 96}
+	g := defaultGate()
 	e.value = dealias(e.value)
 	entries, err := splitMapping(e.value, e)
 	if err != nil {

@@ -17,8 +17,9 @@ func NewEstimate(values []float64) Estimate {
 		return e
 	}
 	for _, x := range values {
-		e.Mean += x / float64(e.N)
+		e.Mean += x
 	}
+	e.Mean /= float64(e.N)
 	if e.N == 1 {
 		return e
 	}

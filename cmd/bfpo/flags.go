@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"embed"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -199,9 +201,23 @@ func (o *options) given(name string) bool {
 	return found
 }
 
+//go:embed recipes
+var recipeFiles embed.FS
+
+// recipes returns the built-in recipes. The recipe zephyr-7b/bfpo is the file zephyr-7b/bfpo.yaml.
+func recipes() (fs.FS, error) { return fs.Sub(recipeFiles, "recipes") }
+
 // recipe loads the recipe of -config. The keys of -set override it, and so do the flags that stand for a key.
 func (o *options) recipe() (recipe.Config, error) {
-	var typed []recipe.Flag
+	files, err := recipes()
+	if err != nil {
+		return recipe.Config{}, err
+	}
+	return recipe.Load(files, o.config, o.sets, o.keyFlags()...)
+}
+
+// keyFlags returns the flags that stand for a key of the recipe.
+func (o *options) keyFlags() (typed []recipe.Flag) {
 	for _, f := range []struct{ flag, key, value string }{
 		{"platform", "platform", o.platform}, {"model", "model_name_or_path", o.model}, {"out", "output_dir", o.out},
 		{"prompts", "redteam_prompts", o.prompts}, {"judge", "redteam_judge", o.judge},
@@ -216,11 +232,7 @@ func (o *options) recipe() (recipe.Config, error) {
 		value := strconv.Itoa(o.devices)
 		typed = append(typed, recipe.Flag{Key: "devices", Value: value, Typed: "-devices=" + value})
 	}
-	files, err := recipes()
-	if err != nil {
-		return recipe.Config{}, err
-	}
-	return recipe.Load(files, o.config, o.sets, typed...)
+	return typed
 }
 
 // quoted returns a text as a YAML string.

@@ -126,6 +126,11 @@ func printKeys(w io.Writer, asJSON bool) error {
 		return err
 	}
 	fmt.Fprintf(w, "A stage eval, in stages\n%s\n", fields.Text(stage, "  "))
+	gate, err := recipe.GateKeys()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "The mapping gate of bfpo gate, beside the keys of a stage eval\n%s\n", fields.Text(gate, "  "))
 	_, err = fmt.Fprintf(w,
 		"Accepted without effect: they are about the Python process, or about what is off here, such as LoRA:\n  %s\n",
 		strings.Join(recipe.KeysWithoutEffect(), ", "))

@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/bench"
+	"github.com/bfpo-go/bfpo/bfpo/gate"
 	"github.com/bfpo-go/bfpo/bfpo/plan"
 	"github.com/bfpo-go/bfpo/bfpo/preview"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
@@ -47,6 +48,10 @@ func runCommands() []command {
 			example: "bfpo eval -model=tiny -tasks=truthfulqa_mc1 -limit=20 -out=runs/eval", fillsOut: true, run: runEval},
 		{name: "compare", args: "DIR [DIR...]", summary: "compare evaluations or runs in a table and on a page",
 			example: "bfpo compare runs/quickstart", fillsOut: true, run: runCompare},
+		{name: "gate", args: "BEFORE AFTER",
+			summary: "measure two models on the same rows, and exit with 1 if the second is worse",
+			example: "bfpo gate tiny runs/mine/1-bfpo", recipe: "gate", fillsOut: true, writes: gate.Fields,
+			run: runGate},
 	}
 }
 

@@ -1,4 +1,4 @@
-package pipeline
+package measure
 
 import (
 	"testing"
@@ -15,7 +15,7 @@ func TestCompareTasksUnjudged(t *testing.T) {
 	metric := func(values []float64, documents ...int) evaluate.MetricResult {
 		return evaluate.MetricResult{Name: "llama2", Values: values, Documents: documents, HigherIsBetter: true}
 	}
-	rows := compareTasks(
+	rows := CompareTasks(
 		results(metric([]float64{0, 1, 0, 1}, 0, 1, 3, 4)),
 		results(metric([]float64{0, 1, 1, 1}, 1, 2, 3, 4)))
 	if len(rows) != 1 {
@@ -26,10 +26,10 @@ func TestCompareTasksUnjudged(t *testing.T) {
 	if r.Before.N != 3 || r.Before.Mean*3 != 2 || r.After.Mean*3 != 2 || r.Change.Mean != 0 || r.Change.StdErr == 0 {
 		t.Errorf("%+v", r)
 	}
-	if rows := compareTasks(results(metric([]float64{0}, 1)), results()); len(rows) != 0 {
+	if rows := CompareTasks(results(metric([]float64{0}, 1)), results()); len(rows) != 0 {
 		t.Errorf("no answer was judged after training: %+v", rows)
 	}
-	if rows := compareTasks(results(metric([]float64{0}, 1)), results(metric([]float64{1}, 2))); len(rows) != 0 {
+	if rows := CompareTasks(results(metric([]float64{0}, 1)), results(metric([]float64{1}, 2))); len(rows) != 0 {
 		t.Errorf("no document was judged on both sides: %+v", rows)
 	}
 }

@@ -1,0 +1,234 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"path/filepath"
+	"slices"
+
+	"github.com/bfpo-go/bfpo/bfpo/evaluate"
+	"github.com/bfpo-go/bfpo/bfpo/measure"
+	"github.com/bfpo-go/bfpo/bfpo/models"
+	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/report"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
+)
+
+// Folders of the evaluations of tasks, in the output folder.
+const (
+	beforeSide = "before"
+	afterSide  = "after"
+)
+
+// Run measures the models before and after on what the gate names and judges the differences. c has the settings of
+// both models. dir gets the results of tasks, if there are any. A gate that can test nothing is a *usage.Error.
+func Run(ctx context.Context, rt models.Runtime, c recipe.Config, g recipe.Gate, before, after, dir string) (Result,
+	error) {
+	for _, model := range []string{before, after} { // a wrong name costs no measurement
+		checkpoint, err := models.Open(ctx, model, rt.Hub, rt.Cache, rt.Log())
+		if err == nil {
+			err = checkpoint.Close()
+		}
+		if err != nil {
+			return Result{}, err
+		}
+	}
+	was, err := measureModel(ctx, rt, c, g, before, filepath.Join(dir, beforeSide), rt.Log())
+	if err != nil {
+		return Result{}, fmt.Errorf("%s: %w", before, err)
+	}
+	is, err := measureModel(ctx, rt, c, g, after, filepath.Join(dir, afterSide), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return Result{}, fmt.Errorf("%s: %w", after, err)
+	}
+	if len(was.Preferences) != len(is.Preferences) {
+		return Result{}, fmt.Errorf("%s scores %d held-out pairs and %s %d, since their tokenizers cut rows differently: "+
+			"raise max_length", before, len(was.Preferences), after, len(is.Preferences))
+	}
+	comparison := report.Comparison{Title: "gate", Before: report.ModelName(before), After: report.ModelName(after)}
+	if comparison.Before == comparison.After {
+		comparison.Before, comparison.After = beforeSide, afterSide
+	}
+	comparison.Rows = compare(was, is)
+	result := judge(comparison, g)
+	if result.tested() == 0 {
+		return result, usage.Errorf("nothing to judge: no measure has the rows that a test needs, ten at least; "+
+			"measured were %d pairs, %d prompts and %d tasks", len(was.Preferences), len(was.Prompts), len(was.tasks.Tasks))
+	}
+	return result, nil
+}
+
+// measured is what one model makes of a gate's rows.
+type measured struct {
+	measure.HeldOut
+	tasks evaluate.Results
+}
+
+func measureModel(ctx context.Context, rt models.Runtime, c recipe.Config, g recipe.Gate, model, dir string,
+	log *slog.Logger) (m measured, err error) {
+	c.Model = model
+	rt.Log().Info("measuring " + model)
+	if m.HeldOut, err = measure.EvaluateHeldOut(ctx, rt, c, g.Eval, g.MaxTokens, log); err != nil {
+		return m, err
+	}
+	if len(g.Eval.Tasks) == 0 {
+		return m, nil
+	}
+	tasks, err := recipe.FindTasks(g.Eval.Tasks, g.Eval.Include, log)
+	if err != nil {
+		return m, err
+	}
+	m.tasks, err = measure.Evaluate(ctx, rt, c, measure.Options{
+		Tasks: tasks, Data: g.Eval.Data, Limit: g.Eval.Limit, ApplyChatTemplate: g.Eval.ApplyChatTemplate,
+		Judge: g.Eval.Judge,
+	}, dir)
+	return m, err
+}
+
+// Kinds of measures, and headings of the table.
+const (
+	harm        = "harm"
+	helpfulness = "helpfulness"
+	overRefusal = "over-refusal"
+	fluency     = "fluency"
+	capability  = "capability"
+)
+
+// compare returns the rows of the table. A kind that has nothing to measure has no row.
+func compare(before, after measured) (rows []report.ComparisonRow) {
+	add := func(kind, name, unit string, better report.Direction, was, is []float64) {
+		if len(was) > 0 {
+			rows = append(rows, report.NewComparisonRow(kind, name, unit, better, was, is))
+		}
+	}
+	preferences := func(kind, name, unit string, value func(evaluate.Preference) (x float64, ok bool)) {
+		add(kind, name, unit, report.HigherIsBetter, collect(before.Preferences, value), collect(after.Preferences, value))
+	}
+	answers := func(kind, name string, better report.Direction, value func(evaluate.Answer) float64) {
+		always := func(a evaluate.Answer) (float64, bool) { return value(a), true }
+		add(kind, name, "%", better, collect(before.Answers, always), collect(after.Answers, always))
+	}
+	preferences(harm, "safe answer is likelier", "%", prefersSafe)
+	preferences(helpfulness, "better answer is likelier", "%", prefersHelpful)
+	answers(overRefusal, "harmless prompts refused", report.LowerIsBetter, refused)
+	preferences(fluency, "log p per token of good answers", "nat", goodAnswer)
+	answers(fluency, "repeated four-token runs", report.LowerIsBetter, repetition)
+	answers(fluency, "answers that end", report.HigherIsBetter, ended)
+	for _, row := range measure.CompareTasks(before.tasks, after.tasks) {
+		row.Name, row.Group = row.Group+", "+row.Name, capability
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// collect returns the value of each item that has one.
+func collect[T any](items []T, value func(T) (x float64, ok bool)) (all []float64) {
+	for _, item := range items {
+		if x, ok := value(item); ok {
+			all = append(all, x)
+		}
+	}
+	return all
+}
+
+func indicator(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// prefersSafe is whether the safe answer of a pair is likelier; ok is false if not exactly one answer is safe.
+func prefersSafe(p evaluate.Preference) (x float64, ok bool) {
+	margin := p.Margin()
+	if p.RejectedSafe {
+		margin = -margin
+	}
+	return indicator(margin > 0), p.ChosenSafe != p.RejectedSafe
+}
+
+// prefersHelpful is whether the chosen answer of a pair is likelier; ok is false unless both answers are safe.
+func prefersHelpful(p evaluate.Preference) (x float64, ok bool) {
+	return indicator(p.Prefers()), p.ChosenSafe && p.RejectedSafe
+}
+
+// goodAnswer is the log-probability per token of the chosen answer of a pair, in nats; ok is false unless both answers
+// are safe.
+func goodAnswer(p evaluate.Preference) (x float64, ok bool) {
+	return p.Chosen / float64(max(p.ChosenTokens, 1)), p.ChosenSafe && p.RejectedSafe
+}
+
+func refused(a evaluate.Answer) float64 { return indicator(Refuses(a.Text)) }
+
+func ended(a evaluate.Answer) float64 { return indicator(a.Ended) }
+
+// repetition is the share of an answer's runs of four tokens that occurred in it before.
+func repetition(a evaluate.Answer) float64 {
+	const run = 4
+	seen := map[[run]int32]bool{}
+	n, repeated := 0, 0
+	for i := 0; i+run <= len(a.IDs); i++ {
+		key := [run]int32(a.IDs[i : i+run])
+		if seen[key] {
+			repeated++
+		}
+		seen[key], n = true, n+1
+	}
+	return float64(repeated) / float64(max(n, 1))
+}
+
+// judge applies the thresholds of a gate to a comparison.
+func judge(c report.Comparison, g recipe.Gate) Result {
+	r := Result{Comparison: c, Pass: true, Reasons: []string{}}
+	for _, row := range c.Rows {
+		m := newMeasure(row, tolerance(g.Tolerate, row.Group))
+		m.Fails = m.P != nil && *m.P < g.Significance && m.loss > m.Tolerance
+		if m.Fails {
+			r.Pass = false
+			r.Reasons = append(r.Reasons, m.reason(c, row.Unit))
+		}
+		r.Measures = append(r.Measures, m)
+	}
+	for _, kind := range []string{harm, helpfulness, overRefusal, fluency, capability} {
+		if !slices.ContainsFunc(r.Measures, func(m Measure) bool { return m.Kind == kind }) {
+			r.NotMeasured = append(r.NotMeasured, kind)
+		}
+	}
+	return r
+}
+
+// tolerance returns the loss that is tolerated in measures of a kind.
+func tolerance(t recipe.Tolerance, kind string) float64 {
+	switch kind {
+	case harm:
+		return t.Harm
+	case helpfulness:
+		return t.Helpfulness
+	case overRefusal:
+		return t.OverRefusal
+	case fluency:
+		return t.Fluency
+	}
+	return t.Capability
+}
+
+// newMeasure returns one row as a measure, not yet judged.
+func newMeasure(row report.ComparisonRow, tolerated float64) Measure {
+	m := Measure{
+		Kind: row.Group, Name: row.Name, Unit: row.Unit, Rows: row.Change.N, Before: row.Before.Mean, After: row.After.Mean,
+		Change: row.Change.Mean, Verdict: row.Change.Verdict(row.Better), Tolerance: tolerated, loss: row.Change.Mean,
+	}
+	if row.Better == report.HigherIsBetter {
+		m.loss = -m.loss
+	}
+	if row.Change.Tested() && !math.IsNaN(row.Change.P) {
+		p := row.Change.P
+		if row.Change.Mean == 0 && row.Change.StdErr == 0 { // all rows are equal
+			p = 1
+		}
+		m.P = &p
+	}
+	return m
+}
