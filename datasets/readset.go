@@ -13,6 +13,9 @@ import (
 const (
 	maxMalformedShare = 0.1
 	minMalformedRows  = 10 // fewer are dropped, whatever their share, if the file has other rows
+
+	// So many malformed rows end the reading if they are most of the rows so far: each costs memory.
+	endMalformedRows = 10_000
 )
 
 // finishExample completes an example that was read from a row.
@@ -100,7 +103,9 @@ func (s *setReader[T]) readRow(at place, names []string, r row, wrong error) err
 		if s.strict {
 			return fmt.Errorf("%w (set bad_rows: drop to leave such rows out)", err)
 		}
-		s.file.malformed(err)
+		if err := s.file.malformed(err); err != nil {
+			return err
+		}
 	}
 	s.dropped = append(s.dropped, droppedRow{number, at.id, reason})
 	return nil
@@ -127,11 +132,15 @@ type fileCheck struct {
 	first     error // about a malformed row
 }
 
-// malformed adds a malformed row.
-func (f *fileCheck) malformed(err error) {
+// malformed adds a malformed row. Its error refuses the file before all of it is read.
+func (f *fileCheck) malformed(err error) error {
 	if f.bad++; f.first == nil {
 		f.first = err
 	}
+	if f.bad >= endMalformedRows && 2*f.bad > f.rows {
+		return fmt.Errorf("%w (%d of the file's first %d rows are malformed)", f.first, f.bad, f.rows)
+	}
+	return nil
 }
 
 // check refuses a file without sound rows, or with too many others.

@@ -221,10 +221,20 @@ func TestCompareRefuses(t *testing.T) {
 	put(t, filepath.Join(torn, "results.json"), `{"results": {"toxi`)
 	fixture(t, line, map[string][]float64{"toxigen": {1, 0}})
 	put(t, filepath.Join(line, "samples_toxigen.jsonl"), `{"doc_id": 0, "metrics": {}}`+"\n"+`{"doc_id": 1, "met`)
+	changed := fixture(t, filepath.Join(root, "changed"), map[string][]float64{"toxigen": {1, 0}})
+	text, err := os.ReadFile(filepath.Join(changed, "results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(changed, "results.json"), strings.Replace(string(text), `"acc,none":0.5`, `"acc,none":0.75`, 1))
+	word := fixture(t, filepath.Join(root, "word"), map[string][]float64{"toxigen": {1, 0}})
+	put(t, filepath.Join(word, "results.json"), strings.Replace(string(text), `"acc,none":0.5`, `"acc,none":"high"`, 1))
 	for _, c := range []struct {
 		folders []string
 		want    string
 	}{
+		{[]string{good, changed}, "changed/results.json: task toxigen: acc is 0.75, and its mean is 0.5 in samples_toxigen"},
+		{[]string{good, word}, `word/results.json: task toxigen: acc: want a number, have "high"`},
 		{[]string{good}, "is one evaluation: name two or more folders"},
 		{[]string{good, good}, "is named twice"},
 		{[]string{good, filepath.Join(root, "nowhere")}, "no such folder"},

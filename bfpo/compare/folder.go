@@ -201,7 +201,11 @@ func read(path string) (Model, error) {
 		if err := task.CheckName(name); err != nil {
 			return Model{}, fmt.Errorf("%s: %w", file, err)
 		}
-		t := Task{Metrics: metricsOf(name, values, l.Higher[name]), Total: l.Samples[name].Effective}
+		metrics, err := metricsOf(name, values, l.Higher[name])
+		if err != nil {
+			return Model{}, fmt.Errorf("%s: task %s: %w", file, name, err)
+		}
+		t := Task{Metrics: metrics, Total: l.Samples[name].Effective}
 		t.Documents, err = readSamples(path, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			t.Missing = fmt.Sprintf("%s lacks %s", path, samplesFile(name))
@@ -211,6 +215,10 @@ func read(path string) (Model, error) {
 			t.Documents, t.Missing = nil, fmt.Sprintf("%s has %d of the %d documents that %s counts",
 				filepath.Join(path, samplesFile(name)), n, t.Total, file)
 		}
+		if err := t.checkMeans(); err != nil {
+			return Model{}, fmt.Errorf("%s: task %s: %w in %s: was one of the files changed?", file, name, err,
+				samplesFile(name))
+		}
 		if safe, ok := t.safeMetric(); ok {
 			t.Metrics = append(t.Metrics, safe)
 		}
@@ -219,13 +227,36 @@ func read(path string) (Model, error) {
 	return m, nil
 }
 
-// metricsOf returns a task's metrics, sorted by name.
-func metricsOf(task string, values map[string]json.RawMessage, higher map[string]bool) []Metric {
+// checkMeans compares each metric with the mean over the documents that have it, which it is in all evaluations.
+func (t Task) checkMeans() error {
+	for _, m := range t.Metrics {
+		var values []float64
+		for _, d := range t.Documents {
+			if x, ok := d.Metrics[m.Name]; ok {
+				values = append(values, x)
+			}
+		}
+		slices.Sort(values) // a sum of floats depends on their order
+		mean := report.NewEstimate(values).Mean
+		if len(values) > 0 && !(math.Abs(mean-m.Value) <= 1e-6*max(1, math.Abs(mean))) {
+			return fmt.Errorf("%s is %g, and its mean is %g", m.Name, m.Value, mean)
+		}
+	}
+	return nil
+}
+
+// metricsOf returns a task's metrics, sorted by name. A value that is neither a number nor missing is an error.
+func metricsOf(task string, values map[string]json.RawMessage, higher map[string]bool) ([]Metric, error) {
 	var metrics []Metric
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		name, isValue := strings.CutSuffix(key, ",none")
+		if !isValue || strings.HasSuffix(name, "_stderr") {
+			continue
+		}
 		value, ok := number(values[key])
-		if !isValue || !ok || strings.HasSuffix(name, "_stderr") {
+		if text := string(values[key]); !ok && text != "null" && text != `"N/A"` {
+			return nil, fmt.Errorf("%s: want a number, have %.40s", name, text)
+		} else if !ok {
 			continue
 		}
 		m := Metric{Name: name, Value: value, Error: math.NaN()}
@@ -235,7 +266,7 @@ func metricsOf(task string, values map[string]json.RawMessage, higher map[string
 		m.Better = betterOf(task, name, higher)
 		metrics = append(metrics, m)
 	}
-	return metrics
+	return metrics, nil
 }
 
 // betterOf returns the better direction of a metric. It is in results.json, except for the held-out preferences,

@@ -69,7 +69,7 @@ func readSamples(dir, task string) (map[int]Document, error) {
 	}
 	defer root.Close()
 	if info, err := root.Stat(samplesFile(task)); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	} else if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no regular file", path)
 	}

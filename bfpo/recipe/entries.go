@@ -103,6 +103,10 @@ func splitMapping(n *yaml.Node, parent entry) ([]entry, error) {
 		key := n.Content[i]
 		e := parent
 		e.key, e.value, e.line = key.Value, dealias(n.Content[i+1]), key.Line
+		if len(problems) >= usage.MaxProblems {
+			problems = append(problems, unlisted(e))
+			break
+		}
 		if first, twice := lines[e.key]; twice {
 			problems = append(problems, fmt.Errorf("%s: %s: given twice, first in line %d",
 				e.origin(), usage.Word(e.key), first))
@@ -130,3 +134,6 @@ func lastEntry(key string, groups ...[]entry) (last entry, ok bool) {
 func without(key string, entries []entry) []entry {
 	return slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.key == key })
 }
+
+// unlisted is the last of many problems; e is the entry that is looked at no more.
+func unlisted(e entry) error { return fmt.Errorf("%s: what follows has not been checked", e.origin()) }

@@ -128,6 +128,10 @@ func readTolerance(t *Tolerance, e entry) error {
 		known = append(known, f.key)
 	}
 	for _, key := range entries {
+		if len(problems) >= usage.MaxProblems {
+			problems = append(problems, unlisted(key))
+			break
+		}
 		f, ok := fieldOf(t, key.key)
 		if !ok {
 			problems = append(problems, fmt.Errorf("%s: tolerate: %s: unknown key%s", key.origin(), usage.Word(key.key),

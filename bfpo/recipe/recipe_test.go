@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -357,4 +358,21 @@ func FuzzRecipe(f *testing.F) {
 			}
 		})
 	})
+}
+
+// Of a recipe with very many unknown keys the first are named, without a search for the nearest of each.
+func TestManyUnknownKeys(t *testing.T) {
+	var text strings.Builder
+	for i := range 200_000 {
+		fmt.Fprintf(&text, "k%d: 1\n", i)
+	}
+	started := time.Now()
+	_, err := Load(fstest.MapFS{"many.yaml": {Data: []byte(text.String())}}, "many", nil)
+	if err == nil || !strings.Contains(err.Error(), "many.yaml:20: k19: unknown key\n") ||
+		!strings.HasSuffix(err.Error(), "many.yaml:21: what follows has not been checked") {
+		t.Errorf("%.2000v", err)
+	}
+	if took := time.Since(started); took > 20*time.Second {
+		t.Errorf("took %v", took)
+	}
 }

@@ -64,6 +64,10 @@ func (c *Config) apply(entries []entry) error {
 	var problems []error
 	var inert []entry // the last entry of each key without a field
 	for _, e := range entries {
+		if len(problems) >= usage.MaxProblems {
+			problems = append(problems, unlisted(e))
+			break
+		}
 		_, known := inertKeys[e.key]
 		switch f, ok := fieldOf(c, e.key); {
 		case e.key == "stages":

@@ -119,6 +119,10 @@ func evalStage(e entry, flags []entry) (Stage, error) {
 	}
 	stageKey := e.key
 	for _, e := range entries {
+		if len(problems) >= usage.MaxProblems {
+			problems = append(problems, unlisted(e))
+			break
+		}
 		f, ok := fieldOf(&stage.Eval, e.key)
 		switch {
 		case isNull(e.value) && slices.Contains(known, e.key):

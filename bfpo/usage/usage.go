@@ -28,6 +28,9 @@ func Errorf(format string, args ...any) error {
 	return &Error{fmt.Errorf(format, args...)}
 }
 
+// MaxProblems is how many problems of one file are listed: whoever mends them sees the next ones then.
+const MaxProblems = 20
+
 // Nearest returns the known name that the fewest one-letter edits turn name into, or "" where none is near.
 func Nearest(name string, known []string) string {
 	best, least := "", max(2, len(name)/3)+1

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
@@ -37,6 +38,26 @@ func componentType(raw json.RawMessage, depth int) (string, error) {
 	return f.Type, nil
 }
 
+// component is what checks of several components ask for.
+type component struct {
+	Type          string
+	Content       string            // of a Replace
+	StripLeft     bool              `json:"strip_left"`
+	PrependScheme string            `json:"prepend_scheme"`
+	Normalizers   []json.RawMessage // of a Sequence of normalizers
+	Pretokenizers []json.RawMessage // of a Sequence of pre-tokenizers
+}
+
+// anyComponent reports whether a sound component, or one of its members, is as asked.
+func anyComponent(raw json.RawMessage, is func(c component) bool) bool {
+	var c component
+	if json.Unmarshal(raw, &c) != nil {
+		return false
+	}
+	members := slices.Concat(c.Normalizers, c.Pretokenizers)
+	return is(c) || slices.ContainsFunc(members, func(m json.RawMessage) bool { return anyComponent(m, is) })
+}
+
 // decodeStrict decodes one JSON value. A key without a field in the target is an error, and so is text after the value.
 func decodeStrict(data []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -48,12 +69,6 @@ func decodeStrict(data []byte, into any) error {
 		return fmt.Errorf("more text after the end of the JSON value")
 	}
 	return nil
-}
-
-// patternFile is what a Replace or Split component looks for: exactly one of the two is set.
-type patternFile struct {
-	String *string
-	Regex  *string
 }
 
 // maxGrowth bounds how many times as long a chain of normalizers or decoders can make a text. NFKC with a space before

@@ -54,6 +54,9 @@ func newTokenizer(f tokenizerFile, model *bpe) (*Tokenizer, error) {
 	if t.split, byteLevel, err = newSplitter(f.PreTokenizer, 0); err != nil {
 		return nil, err
 	}
+	if err := checkFirst(f.Normalizer, f.PreTokenizer); err != nil {
+		return nil, err
+	}
 	if t.affixes, err = newAffixes(f.PostProcessor, 0); err != nil {
 		return nil, err
 	}
@@ -130,8 +133,8 @@ func (t *Tokenizer) link() error {
 		if added.Normalized {
 			target, text = &t.normalized, t.normalize(added.Content)
 			t.normalForm[id] = text
-			if text == "" {
-				continue // it can never stand in a normalised text
+			if text == "" { // Hugging Face's tokenizers find it between any two characters
+				return fmt.Errorf("added_tokens: %.100q has normalized true, and the normalizer makes it empty", added.Content)
 			}
 		}
 		if err := target.Add(text, added); err != nil {

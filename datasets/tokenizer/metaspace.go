@@ -43,6 +43,22 @@ func parseMetaspace(raw json.RawMessage) (m metaspace, err error) {
 	return metaspace{f.Replacement, f.PrependScheme, f.Split}, nil
 }
 
+// checkFirst refuses a Metaspace that puts its letter before the first text only, after a normalizer that can remove
+// the beginning of a text: Hugging Face's tokenizers leave the letter out then.
+func checkFirst(normalizer, preTokenizer json.RawMessage) error {
+	removes := anyComponent(normalizer, func(c component) bool {
+		return c.Type == "Strip" && c.StripLeft || c.Type == "Replace" && c.Content == ""
+	})
+	first := anyComponent(preTokenizer, func(c component) bool {
+		return c.Type == "Metaspace" && c.PrependScheme == "first"
+	})
+	if removes && first {
+		return fmt.Errorf(`pre_tokenizer Metaspace: prepend_scheme "first" is not supported after a normalizer that can ` +
+			"remove the beginning of a text")
+	}
+	return nil
+}
+
 // spaceMark is the letter that SentencePiece writes for a space.
 const spaceMark = "\u2581"
 
@@ -50,8 +66,8 @@ const spaceMark = "\u2581"
 // merge puts a symbol that does not end with mark before a symbol that begins with it. A long text then becomes many
 // short words.
 func (m *bpe) canSplitBefore(mark string) bool {
-	if m.byteLevel || m.whole != nil || m.id(mark) < 0 {
-		return false
+	if m.byteLevel || m.whole != nil || m.id(mark) < 0 || m.prefix != "" || m.suffix != "" {
+		return false // a prefix and a suffix depend on where words begin and end
 	}
 	for key := range m.ranks {
 		left, _ := m.vocab.text(int32(key >> 32))

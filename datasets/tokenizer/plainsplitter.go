@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/part"
 )
 
 // newPlainSplitter compiles the pre-tokenizers that look at one character at a time.
@@ -25,10 +27,10 @@ func newPlainSplitter(kind string, raw json.RawMessage) (splitter, error) {
 	switch kind {
 	case "Punctuation":
 		if f.Behavior == "" {
-			f.Behavior = isolated
+			f.Behavior = part.Isolated
 		}
-		behavior, err := parseBehavior(f.Behavior)
-		return newPieceSplitter(classFinder(isPunctuation), behavior, false), err
+		behavior, err := part.ParseBehavior(f.Behavior)
+		return newPieceSplitter(part.OfClass(isPunctuation), behavior, false), err
 	case "Whitespace": // \w+|[^\w\s]+, without what lies between the matches
 		return splitKinds(func(r rune) int {
 			switch {
@@ -40,16 +42,16 @@ func newPlainSplitter(kind string, raw json.RawMessage) (splitter, error) {
 			return 0
 		}), nil
 	case "WhitespaceSplit":
-		return newPieceSplitter(classFinder(unicode.IsSpace), removed, false), nil
+		return newPieceSplitter(part.OfClass(unicode.IsSpace), part.Removed, false), nil
 	case "BertPreTokenizer":
-		return chainSplitters(newPieceSplitter(classFinder(unicode.IsSpace), removed, false),
-			newPieceSplitter(classFinder(isPunctuation), isolated, false)), nil
+		return chainSplitters(newPieceSplitter(part.OfClass(unicode.IsSpace), part.Removed, false),
+			newPieceSplitter(part.OfClass(isPunctuation), part.Isolated, false)), nil
 	case "CharDelimiterSplit":
 		delimiter, size := utf8.DecodeRuneInString(f.Delimiter)
 		if size == 0 || size != len(f.Delimiter) {
 			return nil, fmt.Errorf("delimiter %q is not one character", f.Delimiter)
 		}
-		return newPieceSplitter(classFinder(func(r rune) bool { return r == delimiter }), removed, false), nil
+		return newPieceSplitter(part.OfClass(func(r rune) bool { return r == delimiter }), part.Removed, false), nil
 	case "FixedLength":
 		if f.Length < 1 {
 			return nil, fmt.Errorf("length %d is not positive", f.Length)

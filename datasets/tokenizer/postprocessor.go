@@ -3,11 +3,12 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 )
 
 // affixes are the special tokens that a tokenizer puts before and after a text.
 type affixes struct{ before, after []int32 }
+
+func (a affixes) empty() bool { return len(a.before)+len(a.after) == 0 }
 
 // newAffixes compiles the "post_processor" of a tokenizer.json for a single text; its template for pairs of texts is
 // ignored.
@@ -32,11 +33,16 @@ func newAffixes(raw json.RawMessage, depth int) (a affixes, err error) {
 			return a, fmt.Errorf("post_processor Sequence: %w", err)
 		}
 		for _, member := range f.Processors {
-			outer, err := newAffixes(member, depth+1)
+			other, err := newAffixes(member, depth+1)
 			if err != nil {
 				return a, err
 			}
-			a = affixes{slices.Concat(outer.before, a.before), slices.Concat(a.after, outer.after)}
+			if !a.empty() && !other.empty() { // the original library puts the second's around each piece of the first
+				return a, fmt.Errorf("post_processor Sequence: two of its members add tokens, which is not supported")
+			}
+			if a.empty() {
+				a = other
+			}
 		}
 		return a, nil
 	default:

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/part"
 )
 
 // newSplitter compiles the "pre_tokenizer" of a tokenizer.json. byteLevel: its last step is ByteLevel, whose letters
@@ -147,22 +149,22 @@ func newDigitSplitter(raw json.RawMessage) (splitter, error) {
 func newSplit(raw json.RawMessage) (splitter, error) {
 	var f struct {
 		Type     string
-		Pattern  patternFile
+		Pattern  part.Pattern
 		Behavior string
 		Invert   bool
 	}
 	if err := decodeStrict(raw, &f); err != nil {
 		return nil, err
 	}
-	behavior, err := parseBehavior(f.Behavior)
+	behavior, err := part.ParseBehavior(f.Behavior)
 	if err != nil {
 		return nil, err
 	}
-	find, _, err := newFinder(f.Pattern)
+	find, _, err := part.NewFinder(f.Pattern)
 	if err != nil {
 		return nil, err
 	}
-	if f.Pattern.Regex != nil && behavior == isolated {
+	if f.Pattern.Regex != nil && behavior == part.Isolated {
 		return newPatternSplitter(*f.Pattern.Regex)
 	}
 	return newPieceSplitter(find, behavior, f.Invert), nil

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/part"
 )
 
 // parseReplace reads a Replace component, which normalizers and decoders share. growth is how many times as long a text
@@ -11,13 +13,13 @@ import (
 func parseReplace(raw json.RawMessage) (replace func(text string) string, growth float64, err error) {
 	var f struct {
 		Type    string
-		Pattern patternFile
+		Pattern part.Pattern
 		Content string
 	}
 	if err := decodeStrict(raw, &f); err != nil {
 		return nil, 0, err
 	}
-	find, shortest, err := newFinder(f.Pattern)
+	find, shortest, err := part.NewFinder(f.Pattern)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -34,10 +36,10 @@ func parseReplace(raw json.RawMessage) (replace func(text string) string, growth
 	return func(text string) string {
 		var b strings.Builder
 		for _, p := range find(text) {
-			if p.match {
+			if p.Match {
 				b.WriteString(f.Content)
 			} else {
-				b.WriteString(text[p.begin:p.end])
+				b.WriteString(text[p.Begin:p.End])
 			}
 		}
 		return b.String()

@@ -1,6 +1,9 @@
 package tokenizer
 
-import "github.com/bfpo-go/bfpo/datasets/tokenizer/pattern"
+import (
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/part"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/pattern"
+)
 
 // splitter splits normalised text into the words that the model encodes one by one. first: the text is the beginning of
 // the input; emit tells the same of each word.
@@ -36,17 +39,17 @@ func prefixLen(text string, class func(rune) bool) int {
 }
 
 // newPieceSplitter is the splitter that emits the words of a finder's pieces.
-func newPieceSplitter(find finder, behavior string, invert bool) splitter {
+func newPieceSplitter(find part.Finder, behavior string, invert bool) splitter {
 	return func(text string, first bool, emit func(string, bool)) {
 		pieces := find(text)
 		if invert {
 			for i := range pieces {
-				pieces[i].match = !pieces[i].match
+				pieces[i].Match = !pieces[i].Match
 			}
 		}
-		for _, p := range join(pieces, behavior) {
-			if p.begin < p.end {
-				emit(text[p.begin:p.end], first && p.begin == 0)
+		for _, p := range part.Join(pieces, behavior) {
+			if p.Begin < p.End {
+				emit(text[p.Begin:p.End], first && p.Begin == 0)
 			}
 		}
 	}

@@ -328,3 +328,61 @@ func FuzzTokenizer(f *testing.F) {
 		})
 	})
 }
+
+// Words of a vocabulary with suffixes or prefixes are not split at the letter for a space. The ids are those of
+// tokenizers 0.23.3.
+func TestMarkInsideWords(t *testing.T) {
+	model := func(parts string) string {
+		return `{"model": {"type": "BPE", "merges": [], ` + parts + `}}`
+	}
+	for _, c := range []struct {
+		file, text string
+		want       []int32
+	}{
+		{model(`"end_of_word_suffix": "</w>", "vocab": {"a": 0, "a</w>": 1, "▁": 2, "▁</w>": 3, "b": 4, "b</w>": 5}`),
+			"a▁b", []int32{0, 2, 5}},
+		{model(`"continuing_subword_prefix": "##", "vocab": {"a": 0, "##a": 1, "▁": 2, "##▁": 3}`),
+			"a▁a", []int32{0, 3, 1}},
+	} {
+		tok, err := parseTokenizer([]byte(c.file))
+		if err == nil {
+			err = tok.link()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tok.Encode(c.text, false); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.file, got, c.want)
+		}
+	}
+}
+
+// Configurations in which tokenizers 0.23.3 does what nobody can have meant are refused.
+func TestRefusedCombinations(t *testing.T) {
+	const model = `"model": {"type": "BPE", "merges": [], "vocab": {"a": 0, "▁": 1}}`
+	const roberta = `{"type": "RobertaProcessing", "sep": ["a", 0], "cls": ["a", 0], "trim_offsets": true, ` +
+		`"add_prefix_space": true}`
+	for parts, want := range map[string]string{
+		`"normalizer": {"type": "Strip", "strip_left": true, "strip_right": false},
+		 "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first"}`: "prepend_scheme",
+		`"normalizer": {"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "b"}, "content": ""}]},
+		 "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first"}`: "prepend_scheme",
+		`"post_processor": {"type": "Sequence", "processors": [` + roberta + `, ` + roberta + `]}`: "two of its members",
+		`"normalizer": {"type": "Strip", "strip_left": true, "strip_right": true},
+		 "added_tokens": [{"id": 2, "content": "\n", "normalized": true, "special": false, "single_word": false,
+		 "lstrip": false, "rstrip": false}]`: "makes it empty",
+	} {
+		tok, err := parseTokenizer([]byte(`{` + parts + `, ` + model + `}`))
+		if err == nil {
+			err = tok.link()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", parts, err, want)
+		}
+	}
+	sound := `{"post_processor": {"type": "Sequence", "processors": [{"type": "ByteLevel"}, ` + roberta + `]}, ` +
+		model + `}`
+	if _, err := parseTokenizer([]byte(sound)); err != nil {
+		t.Error(err)
+	}
+}

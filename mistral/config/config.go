@@ -55,6 +55,9 @@ const (
 	DefaultLlamaPositions   = 2048
 )
 
+// leastRope is the least rope_theta and the least factor: a smaller one would make angles infinite.
+const leastRope = 1e-20
+
 // Validate checks that the values describe a network that can be built. Errors name the key of config.json.
 func (c Config) Validate() error {
 	if err := c.validateSizes(); err != nil {
@@ -63,8 +66,8 @@ func (c Config) Validate() error {
 	if !(c.RMSNormEps > 0) || math.IsInf(c.RMSNormEps, 0) {
 		return keyError("rms_norm_eps", "%g must be a positive number", c.RMSNormEps)
 	}
-	if !(c.RopeTheta > 0) || math.IsInf(c.RopeTheta, 0) {
-		return keyError("rope_theta", "%g must be a positive number", c.RopeTheta)
+	if !(c.RopeTheta >= leastRope) || math.IsInf(c.RopeTheta, 0) {
+		return keyError("rope_theta", "%g must be a positive number, %g at least", c.RopeTheta, leastRope)
 	}
 	if c.SlidingWindow < 0 {
 		return keyError("sliding_window", "%d must be a positive number or null", c.SlidingWindow)

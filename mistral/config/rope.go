@@ -63,8 +63,8 @@ const supportedScalings = "default, linear, dynamic, yarn, llama3"
 // validate checks the numbers of a scaling. Errors name the key of config.json.
 func (s RopeScaling) validate() error {
 	positive := func(key string, v float64) error {
-		if !(v > 0) || math.IsInf(v, 0) {
-			return keyError("rope_scaling."+key, "%g must be a positive number", v)
+		if !(v >= leastRope) || math.IsInf(v, 0) {
+			return keyError("rope_scaling."+key, "%g must be a positive number, %g at least", v, leastRope)
 		}
 		return nil
 	}

@@ -16,6 +16,10 @@ const (
 	tokenUserDefined = 4
 )
 
+// maxAddedTokens bounds the control, unknown and user-defined tokens, each of which costs some kilobytes while a
+// tokenizer is made. Published files have at most some 6,500.
+const maxAddedTokens = 1 << 14
+
 // vocabulary is the part of the metadata that describes the tokenizer.
 type vocabulary struct {
 	model  string // "gpt2" (byte-level BPE) or "llama" (SentencePiece BPE)
@@ -62,6 +66,9 @@ func (g *File) readVocabulary() (*vocabulary, error) {
 		m.fail(at+"scores", "%d entries for %d tokens", len(v.scores), n)
 	case !sentencePiece && len(v.merges) == 0:
 		m.fail(at+"merges", "missing")
+	}
+	if m.err == nil && len(v.addedTokens()) > maxAddedTokens {
+		m.fail(at+"token_type", "more than %d control, unknown and user-defined tokens", maxAddedTokens)
 	}
 	seen := make(map[string]bool, n)
 	for i, token := range v.tokens {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 // Suggest returns the known name that resembles name most, or "" if none does.
@@ -40,6 +42,10 @@ func (r mappingReader) read(n *yaml.Node, within string, known []key) error {
 	}
 	for i := 0; i < len(n.Content); i += 2 {
 		name, value := n.Content[i].Value, n.Content[i+1]
+		if len(problems) >= usage.MaxProblems {
+			problems = append(problems, fmt.Errorf("%s:%d: what follows has not been checked", r.file, n.Content[i].Line))
+			break
+		}
 		at := slices.IndexFunc(known, func(k key) bool { return k.name == name })
 		switch {
 		case at < 0:

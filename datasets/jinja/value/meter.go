@@ -7,7 +7,7 @@ import "context"
 const (
 	baseSteps, stepsPerByte = 6 << 20, 16  // evaluated nodes, iterations and comparisons
 	baseBytes, bytesPerByte = 96 << 20, 64 // of all texts and items that are ever made
-	baseText, textPerByte   = 16 << 20, 8  // bytes of one text
+	baseText, textPerByte   = 4 << 20, 8   // bytes of one text
 	maxDepth                = 200          // macro calls and recursive loops in one another
 	maxNesting              = 400          // lists in lists that are printed or compared
 	MaxBits                 = 1 << 16      // of a whole number

@@ -131,12 +131,32 @@ func spaceSet() set { return tableSet(unicode.White_Space) }
 func digitSet() set { return tableSet(unicode.Nd) }
 func wordSet() set {
 	latin := set{{0xB2, 0xB3}, {0xB9, 0xB9}, {0xBC, 0xBE}} // ², ³, ¹ and the three fractions
-	return normal(slices.Concat(latin,
-		tableSet(unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic)))
+	return normal(slices.Concat(latin, bracketWordSet()))
+}
+
+// bracketWordSet is what \w and [:word:] stand for in brackets, where Oniguruma leaves out ², ³, ¹ and the fractions.
+func bracketWordSet() set {
+	return tableSet(unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic)
+}
+func graphSet() set {
+	return tableSet(unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Cf, unicode.Co)
 }
 func hexSet() set { return set{{'0', '9'}, {'A', 'F'}, {'a', 'f'}} }
 
-// namedSet returns the set of a name in \p{…} or [:…:]; false for a name that is not known.
+// posixSet returns the set of a name in [:…:]; false for a name that is not known.
+func posixSet(name string) (set, bool) {
+	switch name {
+	case "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "space", "upper", "xdigit":
+		return namedSet(name)
+	case "word":
+		return bracketWordSet(), true
+	case "punct": // \p{Punct} has no symbols
+		return tableSet(unicode.P, unicode.S), true
+	}
+	return nil, false
+}
+
+// namedSet returns the set of a name in \p{…}; false for a name that is not known.
 func namedSet(name string) (set, bool) {
 	switch key := canonical(name); key {
 	case "any":
@@ -155,10 +175,14 @@ func namedSet(name string) (set, bool) {
 		return spaceSet(), true
 	case "word":
 		return wordSet(), true
-	case "punct": // in brackets, where Oniguruma counts symbols
-		return tableSet(unicode.P, unicode.S), true
-	case "punctuation":
+	case "punct", "punctuation":
 		return tableSet(unicode.P), true
+	case "blank":
+		return normal(append(tableSet(unicode.Zs), span{'\t', '\t'})), true
+	case "graph":
+		return graphSet(), true
+	case "print":
+		return normal(append(tableSet(unicode.Zs), graphSet()...)), true
 	case "cntrl":
 		return tableSet(unicode.Cc), true
 	case "upper", "uppercase":

@@ -116,7 +116,7 @@ func (p *parser) item(fold bool) (*node, error) {
 			p.at++
 			return &node{kind: kindAnchor, anchor: p.text[p.at-1]}, nil
 		}
-		s, err := p.escape()
+		s, err := p.escape(wordSet)
 		return literal(s, fold), err
 	default:
 		return literal(set{{c, c}}, fold), nil

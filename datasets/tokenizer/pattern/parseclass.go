@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// escape parses what follows a backslash and stands for a set of characters.
-func (p *parser) escape() (set, error) {
+// escape parses what follows a backslash and stands for a set of characters; word is what \w stands for.
+func (p *parser) escape(word func() set) (set, error) {
 	if !p.more() {
 		return nil, fmt.Errorf("a backslash ends the pattern")
 	}
@@ -24,15 +24,15 @@ func (p *parser) escape() (set, error) {
 	case 'D':
 		return digitSet().complement(), nil
 	case 'w':
-		return wordSet(), nil
+		return word(), nil
 	case 'W':
-		return wordSet().complement(), nil
+		return word().complement(), nil
 	case 'h':
 		return hexSet(), nil
 	case 'H':
 		return hexSet().complement(), nil
 	case 'p', 'P':
-		return p.property(c == 'P')
+		return p.property(c == 'P', word)
 	case 'x', 'u':
 		return p.code(c)
 	default:
@@ -48,7 +48,7 @@ func (p *parser) escape() (set, error) {
 }
 
 // property parses {NAME} or {^NAME} after \p or \P.
-func (p *parser) property(negative bool) (set, error) {
+func (p *parser) property(negative bool, word func() set) (set, error) {
 	name, _, found := strings.Cut(p.text[p.at:], "}")
 	if !found || !strings.HasPrefix(name, "{") {
 		return nil, fmt.Errorf(`\p without a name in braces`)
@@ -61,6 +61,9 @@ func (p *parser) property(negative bool) (set, error) {
 	s, known := namedSet(name)
 	if !known {
 		return nil, fmt.Errorf("the property %q is not known", name)
+	}
+	if canonical(name) == "word" {
+		s = word()
 	}
 	if negative != not {
 		s = s.complement()
@@ -140,17 +143,17 @@ func (p *parser) class(fold bool) (set, error) {
 
 // classItem parses a character, range, escape or inner class of a character class.
 func (p *parser) classItem(fold bool) (set, error) {
-	if p.peek("[:") {
-		if name, _, found := strings.Cut(p.text[p.at+2:], ":]"); found {
-			word, not := strings.CutPrefix(name, "^")
-			if s, known := namedSet(word); known {
-				p.at += len(name) + 4
-				if not {
-					s = s.complement()
-				}
-				return s, nil
-			}
+	if name, ok := p.posixName(); ok {
+		word, not := strings.CutPrefix(name, "^")
+		s, known := posixSet(word)
+		if !known {
+			return nil, fmt.Errorf("the class [:%s:] is not known", name)
 		}
+		p.at += len(name) + len("[::]")
+		if not {
+			s = s.complement()
+		}
+		return s, nil
 	}
 	if p.skip("[") {
 		return p.class(fold)
@@ -186,7 +189,17 @@ func (p *parser) classChar() (set, error) {
 	}
 	c := p.char()
 	if c == '\\' {
-		return p.escape()
+		return p.escape(bracketWordSet)
 	}
 	return set{{c, c}}, nil
+}
+
+// posixName returns NAME of the class [:NAME:] that follows, if one does.
+func (p *parser) posixName() (name string, ok bool) {
+	rest, ok := strings.CutPrefix(p.text[p.at:], "[:")
+	if !ok {
+		return "", false
+	}
+	letters := len(rest) - len(strings.TrimLeft(rest, "^abcdefghijklmnopqrstuvwxyz"))
+	return rest[:letters], letters > 0 && strings.HasPrefix(rest[letters:], ":]")
 }
