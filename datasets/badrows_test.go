@@ -63,7 +63,8 @@ func TestBadRows(t *testing.T) {
 		{"a tenth", strings.Repeat(sound, 90) + strings.Repeat(malformed, 10), map[string]int{DropMalformed: 10}, "",
 			"line 91"},
 		{"very many", sound + strings.Repeat("0\n", 50_000) + "not read any more", nil,
-			"line 2: want a JSON object {…}, have JSON of type number (10000 of the file's first 10001 rows are malformed)", "line 2"},
+			"line 2: want a JSON object {…}, have JSON of type number (10000 of the file's first 10001 rows are malformed)",
+			"line 2"},
 		{"damaged", sound + `{"prompt": "q", "chosen`, nil, "line 2: not a complete JSON object", "line 2"},
 	} {
 		for strict, want := range map[bool]string{false: test.err, true: test.strict} {

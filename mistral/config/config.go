@@ -55,9 +55,6 @@ const (
 	DefaultLlamaPositions   = 2048
 )
 
-// leastRope is the least rope_theta and the least factor: a smaller one would make angles infinite.
-const leastRope = 1e-20
-
 // Validate checks that the values describe a network that can be built. Errors name the key of config.json.
 func (c Config) Validate() error {
 	if err := c.validateSizes(); err != nil {

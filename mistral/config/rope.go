@@ -57,6 +57,9 @@ func (s RopeScaling) AttentionScale() float64 {
 	return magnitude(1)
 }
 
+// leastRope is the least rope_theta and the least factor: a smaller one would make angles infinite.
+const leastRope = 1e-20
+
 // supportedScalings is for messages.
 const supportedScalings = "default, linear, dynamic, yarn, llama3"
 
