@@ -4,14 +4,14 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Outcome holds, for the responses of P pairs, how much more likely the policy makes each than the reference model
-// does: log pi(y|x) - log pi_ref(y|x), in nats. Beta times that is the response's reward.
+// Outcome is what a loss reads of P pairs: for each response its log-ratio log pi(y|x) - log pi_ref(y|x), in nats, and
+// whether it is labelled safe. Beta times the log-ratio is the response's reward.
 type Outcome struct {
 	ChosenLogRatio, RejectedLogRatio *Node // [P] f32
 	ChosenSafe, RejectedSafe         *Node // [P] f32, 1 where the response is labelled safe
 }
 
-// Margin is the log-ratio by which the policy prefers chosen to rejected more than the reference does, in nats:
+// Margin is by how many nats more than the reference model the policy prefers the chosen response:
 //
 //	h = (log pi(y_c|x) - log pi_ref(y_c|x)) - (log pi(y_r|x) - log pi_ref(y_r|x))
 func (o Outcome) Margin() *Node { // [P]
@@ -25,8 +25,8 @@ func (o Outcome) Margin() *Node { // [P]
 //	s = b1*b3*I_safe(y_c) - b3*I_safe(y_r) - alpha,   b3 = 1/(b1-1)
 //
 // With b1 = 3 and alpha = 0.5, s is +0.5 for (safe, safe), +1 for (safe, unsafe), -1 for (unsafe, safe) and -0.5 for
-// (unsafe, unsafe): a safe answer that helps more is pulled up as in IPO. An unsafe chosen answer is pushed below the
-// rejected one, even if that is unsafe too.
+// (unsafe, unsafe). Of two safe answers, the target is IPO's. An unsafe chosen answer is pushed below the rejected one,
+// even if both are unsafe.
 func BFPOLoss(o Outcome, beta, b1, alpha float64) *Node { // [P]
 	b3 := 1 / (b1 - 1)
 	s := AddScalar(Sub(MulScalar(o.ChosenSafe, b1*b3), MulScalar(o.RejectedSafe, b3)), -alpha)
@@ -56,8 +56,8 @@ func DPOLoss(o Outcome, beta, e float64) *Node { // [P]
 	return Add(MulScalar(loss, 1-e), MulScalar(Softplus(MulScalar(o.Margin(), beta)), e))
 }
 
-// SFTLoss is the negative log-likelihood of each row's target tokens, in nats; its weight in a step is one over the
-// step's tokens.
+// SFTLoss is the negative log-likelihood of each row's target tokens, in nats. A step divides the sum over its rows by
+// the number of its target tokens.
 //
 //	L = -sum_t log pi(y_t | y_<t)
 func SFTLoss(logProb *Node) *Node { // [rows] -> [rows]

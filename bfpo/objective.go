@@ -18,17 +18,16 @@ type Objective struct {
 	DiscoPOPTau     float64
 }
 
-// kind is what there is to know about the objectives of one name.
+// kind describes the objectives of one name.
 type kind struct {
 	name     string
 	equation string // of the loss, in plain text, in terms of h or d
-	unit     string // of the loss
+	unit     string // of the loss; "": none
 	keys     []string
-	loss     func(o Objective, out Outcome) *Node // [P]; nil: it compares no pairs
+	loss     func(o Objective, out Outcome) *Node // [P]; nil for sft, which compares no pairs
 }
 
-// kinds lists the objectives: BFPO, those that it is compared with, and supervised fine-tuning. A unit of "" is a
-// number without one.
+// kinds lists the objectives: BFPO, those that it is compared with, and supervised fine-tuning.
 func kinds() []kind {
 	beta, smooth := []string{"beta"}, []string{"beta", "label_smoothing"}
 	return []kind{
@@ -91,7 +90,7 @@ func (o Objective) Preference() bool { return o.Name != "sft" }
 // ReadsLabels reports whether the loss depends on the safety labels of a pair.
 func (o Objective) ReadsLabels() bool { return o.Name == "bfpo" }
 
-// hyperparameter is one of an objective, under the name of its recipe key.
+// hyperparameter is a value of an objective, with its recipe key.
 type hyperparameter struct {
 	key, symbol string
 	value       float64
@@ -112,7 +111,7 @@ func (o Objective) Validate() error {
 		return fmt.Errorf("objective: %q is unknown; one of %s", o.Name, strings.Join(Objectives(), ", "))
 	}
 	if !o.Preference() {
-		return nil // the other stages of a recipe may need values of its keys
+		return nil // sft reads none of the keys: they are for other stages of a recipe
 	}
 	keys := o.kind().keys
 	for _, p := range o.hyperparameters() {
@@ -143,7 +142,7 @@ func (o Objective) Loss(out Outcome) *Node { // [P]
 	return loss(o, out)
 }
 
-// Target is the only margin in nats at which a pair's loss is zero. Ok is false for objectives without such a margin.
+// Target is the margin, in nats, at which a pair's loss is zero. Ok is false for objectives that have none, or many.
 func (o Objective) Target(chosenSafe, rejectedSafe bool) (nats float64, ok bool) {
 	switch o.Name {
 	case "ipo":

@@ -108,8 +108,8 @@ func lossInFloat64(o Objective, ratios [2]float64, safe [2]bool) (values []float
 	return values
 }
 
-// TestLossesStayFinite checks that no loss is NaN, and no slope, at the margins of a run that has gone astray.
-func TestLossesStayFinite(t *testing.T) {
+// TestLossesAreNumbers checks that no loss is NaN, and no slope, at the margins of a run that has gone astray.
+func TestLossesAreNumbers(t *testing.T) {
 	for _, name := range Objectives() {
 		o := objectiveOf(name)
 		o.Beta, o.DiscoPOPTau = 1, 0.05

@@ -149,9 +149,19 @@ func (p *Pipeline) Finish() error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.Results, "\nreport   %s\nmodel    %s\ntime     %s\n",
-		path, p.last, track.FormatDuration(time.Since(p.started)))
+	_, err = fmt.Fprintf(p.Results, "\nreport   %s\nmodel    %s\ntime     %s\n%s",
+		path, p.last, track.FormatDuration(time.Since(p.started)), p.chatHint())
 	return err
+}
+
+// chatHint says how to talk to the last model, and to the first one beside it.
+func (p *Pipeline) chatHint() string {
+	if p.last == "" {
+		return ""
+	}
+	stage := filepath.Join(p.dir, filepath.Base(filepath.Dir(p.last)))
+	return fmt.Sprintf("next     bfpo chat -model=%s (there, /compare %s lets the model before training answer too)\n",
+		stage, p.first)
 }
 
 // evalDir returns the folder of the evaluation on one side of training.

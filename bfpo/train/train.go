@@ -15,9 +15,9 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/report"
 )
 
-// Train runs one training stage and leaves its folder dir as documented for users. It returns the stage's part of a
-// report and its model card. An interrupted run returns an error that wraps usage.ErrInterrupted after it has saved a
-// checkpoint.
+// Train runs one training stage and leaves its model, metrics, checkpoints and report in dir. It returns what a report
+// shows of the stage, and its model card. An interrupted run returns an error that wraps usage.ErrInterrupted after it
+// has saved a checkpoint.
 func Train(
 	ctx context.Context,
 	rt models.Runtime,

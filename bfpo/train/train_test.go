@@ -79,10 +79,18 @@ func TestBufferIsIndependentOfBatchSize(t *testing.T) {
 func TestFirstLosses(t *testing.T) {
 	device := graphtest.GoDevice(t)
 	want := map[string]float64{
-		"dpo": math.Ln2, "ipo": 25, // 1/(2 beta)^2
-		"robust": math.Ln2, "hinge": 1, "exo_pair": 0.5*math.Log(0.5/0.9) + 0.5*math.Log(0.5/0.1), "nca_pair": 2 * math.Ln2,
-		"bco_pair": 2 * math.Ln2, "sppo_hard": 50, "apo_zero": 1, "apo_down": 1, "discopop": 0.5*math.Ln2 + 0.5,
-		"bfpo": 81.25, // six of eight pairs have one safe answer, (1/beta)^2, the others (1/2/beta)^2
+		"bfpo":      81.25, // six of eight pairs have one safe answer, (1/beta)^2, the others (1/2/beta)^2
+		"dpo":       math.Ln2,
+		"ipo":       25, // 1/(2 beta)^2
+		"robust":    math.Ln2,
+		"hinge":     1,
+		"exo_pair":  0.5*math.Log(0.5/0.9) + 0.5*math.Log(0.5/0.1),
+		"nca_pair":  2 * math.Ln2,
+		"bco_pair":  2 * math.Ln2,
+		"sppo_hard": 50,
+		"apo_zero":  1,
+		"apo_down":  1,
+		"discopop":  0.5*math.Ln2 + 0.5,
 	}
 	for _, objective := range bfpo.Objectives() {
 		want, ok := want[objective]

@@ -148,6 +148,8 @@ func (c *conversation) turn(ctx context.Context, out io.Writer, line string) (do
 		}
 		if err := c.join(ctx, model); err != nil {
 			fmt.Fprintln(out, err)
+		} else {
+			fmt.Fprintf(out, "%s answers too, after %s\n", c.speakers[1].name, c.speakers[0].name)
 		}
 		return false, nil
 	case strings.HasPrefix(command, "/"):

@@ -138,6 +138,7 @@ func exitCode(w io.Writer, err error, verbose bool) int {
 		code = exitInterrupted
 	case errors.Is(err, context.Canceled): // a command that saves nothing
 		where := strings.TrimSuffix(strings.TrimSuffix(message, context.Canceled.Error()), ": ")
+		where = strings.Replace(where, ": "+context.Canceled.Error()+"\n", "\n", 1) // before a hint
 		message, code = strings.TrimSuffix("interrupted: "+where, ": "), exitInterrupted
 	case errors.As(err, &wrong):
 		code = exitUsage
