@@ -71,6 +71,12 @@ func LoadGate(recipes fs.FS, name string, sets []string, typed ...Flag) (Config,
 		return Config{}, Gate{}, usage.Errorf("recipe %s: no key gate: want a mapping with what to measure, such as "+
 			"gate: {dataset_mixer: {held-out.jsonl: 1.0}}", name)
 	}
+	for _, key := range []string{"stages", "model_name_or_path"} {
+		if other, ok := lastEntry(key, file, flags); ok && !isNull(other.value) {
+			return Config{}, Gate{}, usage.Errorf("%s: %s: bfpo gate trains nothing, and its models are its two arguments",
+				other.origin(), key)
+		}
+	}
 	g, err := readGate(e, flags)
 	if err != nil {
 		return Config{}, Gate{}, err

@@ -88,6 +88,8 @@ func TestGateUsage(t *testing.T) {
 			"gate.yaml:3: tolerate: fluency: must be 0 or more"}},
 		{[]string{"tiny", "tiny", "-set=gate={promts: a.jsonl}"}, []string{"promts: unknown key", "prompts"}},
 		{[]string{"tiny", "tiny", "-set=gate={significance: 5, prompts: quickstart/prompts}"}, []string{"significance"}},
+		{[]string{"tiny", "tiny", "-set=model_name_or_path=tiny"}, []string{"model_name_or_path", "its two arguments"}},
+		{[]string{"tiny", "tiny", "-set=stages=[{sft: tiny}]"}, []string{"stages", "trains nothing"}},
 		{[]string{"tiny", "tiny", "-set=gate={prompts: quickstart/prompts}", "-platform=go"}, []string{"nothing to judge"}},
 	} {
 		args := append([]string{"gate", "-out=" + filepath.Join(dir, "out")}, c.args...)
