@@ -1,6 +1,7 @@
 package pretrained
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -43,5 +44,20 @@ func TestGGUFMessages(t *testing.T) {
 		if err == nil || !strings.HasSuffix(err.Error(), want) || strings.Contains(err.Error(), ".json") {
 			t.Errorf("%s = %v: error %v, want one that ends with %q", test.key, test.value, err, want)
 		}
+	}
+}
+
+// A file of very many control tokens, each of which costs memory, is refused.
+func TestGGUFManyControlTokens(t *testing.T) {
+	meta, tensors := smallGGUF()
+	tokens, types := make([]string, 1<<14+1), make([]int32, 1<<14+1)
+	for i := range tokens {
+		tokens[i], types[i] = fmt.Sprint("<", i, ">"), 3
+	}
+	meta["tokenizer.ggml.tokens"], meta["tokenizer.ggml.token_type"] = tokens, types
+	_, err := openGGUFBytes(t, encodeGGUF(meta, tensors))
+	const want = "m.gguf: metadata key tokenizer.ggml.token_type: more than 16384 control, unknown and user-defined tokens"
+	if err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("error %v, want one that ends with %q", err, want)
 	}
 }
