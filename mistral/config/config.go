@@ -63,8 +63,8 @@ func (c Config) Validate() error {
 	if !(c.RMSNormEps > 0) || math.IsInf(c.RMSNormEps, 0) {
 		return keyError("rms_norm_eps", "%g must be a positive number", c.RMSNormEps)
 	}
-	if !(c.RopeTheta >= leastRope) || math.IsInf(c.RopeTheta, 0) {
-		return keyError("rope_theta", "%g must be a positive number, %g at least", c.RopeTheta, leastRope)
+	if err := checkRope("rope_theta", c.RopeTheta); err != nil {
+		return err
 	}
 	if c.SlidingWindow < 0 {
 		return keyError("sliding_window", "%d must be a positive number or null", c.SlidingWindow)

@@ -60,17 +60,23 @@ func (s RopeScaling) AttentionScale() float64 {
 // leastRope is the least rope_theta and the least factor: a smaller one would make angles infinite.
 const leastRope = 1e-20
 
+// checkRope refuses a number of a position encoding that is not positive, or too small.
+func checkRope(key string, v float64) error {
+	switch {
+	case !(v > 0) || math.IsInf(v, 0):
+		return keyError(key, "%g must be a positive number", v)
+	case v < leastRope:
+		return keyError(key, "%g is too small: want %g at least", v, leastRope)
+	}
+	return nil
+}
+
 // supportedScalings is for messages.
 const supportedScalings = "default, linear, dynamic, yarn, llama3"
 
 // validate checks the numbers of a scaling. Errors name the key of config.json.
 func (s RopeScaling) validate() error {
-	positive := func(key string, v float64) error {
-		if !(v >= leastRope) || math.IsInf(v, 0) {
-			return keyError("rope_scaling."+key, "%g must be a positive number, %g at least", v, leastRope)
-		}
-		return nil
-	}
+	positive := func(key string, v float64) error { return checkRope("rope_scaling."+key, v) }
 	factor := positive("factor", s.Factor)
 	switch s.Type {
 	case "":
