@@ -9,7 +9,9 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/datasets"
+	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/mistral"
+	"github.com/bfpo-go/bfpo/mistral/pretrained"
 )
 
 // HeldOut is what a model makes of the held-out pairs and the prompts of a stage eval.
@@ -40,16 +42,44 @@ func EvaluateHeldOut(ctx context.Context, rt models.Runtime, c recipe.Config, e 
 	if len(set.Drops)+len(set.Notes) > 0 {
 		log.Warn(set.String())
 	}
+	return evaluateRows(ctx, rt, c, checkpoint, language, set.Pairs, prompts, maxTokens)
+}
+
+// GenerateAnswers returns the greedy answers of a recipe's model, in the order of the prompts, each of at most
+// maxTokens tokens and without special tokens.
+func GenerateAnswers(ctx context.Context, rt models.Runtime, c recipe.Config, prompts []datasets.Prompt,
+	maxTokens int) ([]string, error) {
+	checkpoint, err := models.Open(ctx, c.Model, rt.Hub, rt.Cache, rt.Log())
+	if err != nil {
+		return nil, err
+	}
+	defer checkpoint.Close()
+	language, err := models.NewChatTokenizer(ctx, checkpoint, c)
+	if err != nil {
+		return nil, err
+	}
+	out, err := evaluateRows(ctx, rt, c, checkpoint, language, nil, prompts, maxTokens)
+	texts := make([]string, len(out.Answers))
+	for i, a := range out.Answers {
+		texts[i] = a.Text
+	}
+	return texts, err
+}
+
+// evaluateRows loads the weights of a model, scores pairs and answers prompts. There may be none of either.
+func evaluateRows(ctx context.Context, rt models.Runtime, c recipe.Config, checkpoint *pretrained.Model,
+	language models.ChatTokenizer, pairs []batch.Pair, prompts []datasets.Prompt, maxTokens int,
+) (out HeldOut, err error) {
 	dtype := c.ComputeDType(rt.Device.FastBF16())
 	model, err := mistral.LoadOnMesh(rt.Device, c.InferenceMesh(), checkpoint, dtype)
 	if err != nil {
 		return out, err
 	}
 	defer model.Close()
-	if len(set.Pairs) > 0 {
+	if len(pairs) > 0 {
 		scorer := mistral.NewScorer(rt.Device, model.Config, model.Base, nil, dtype)
 		defer scorer.Close()
-		if out.Preferences, err = evaluate.ScorePreferences(ctx, scorer, set.Pairs); err != nil {
+		if out.Preferences, err = evaluate.ScorePreferences(ctx, scorer, pairs); err != nil {
 			return out, err
 		}
 	}

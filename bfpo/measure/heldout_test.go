@@ -48,6 +48,10 @@ func TestEvaluateHeldOut(t *testing.T) {
 	if len(alone.Answers) != 1 || alone.Answers[0].Text != all.Answers[1].Text || alone.Preferences != nil {
 		t.Errorf("alone %+v, with others %+v", alone.Answers, all.Answers[1])
 	}
+	texts, err := GenerateAnswers(ctx, rt, c, all.Prompts[1:2], 12)
+	if err != nil || len(texts) != 1 || texts[0] != all.Answers[1].Text {
+		t.Errorf("answers alone %q, %v", texts, err)
+	}
 	short := evaluate(recipe.EvalStage{Prompts: one}, 3).Answers[0]
 	if len(short.IDs) != 3 || short.Ended || !strings.HasPrefix(all.Answers[1].Text, short.Text) {
 		t.Errorf("%+v is not the beginning of %q", short, all.Answers[1].Text)
