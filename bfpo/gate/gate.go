@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
 	"path/filepath"
 	"slices"
 
@@ -186,7 +185,7 @@ func judge(c report.Comparison, g recipe.Gate) Result {
 	r := Result{Comparison: c, Pass: true, Reasons: []string{}}
 	for _, row := range c.Rows {
 		m := newMeasure(row, tolerance(g.Tolerate, row.Group))
-		m.Fails = m.P != nil && *m.P < g.Significance && m.loss > m.Tolerance
+		m.Fails = m.P != nil && !(*m.P >= g.Significance) && !(m.loss <= m.Tolerance) // NaN fails
 		if m.Fails {
 			r.Pass = false
 			r.Reasons = append(r.Reasons, m.reason(c, row.Unit))
@@ -225,12 +224,8 @@ func newMeasure(row report.ComparisonRow, tolerated float64) Measure {
 	if row.Better == report.HigherIsBetter {
 		m.loss = -m.loss
 	}
-	if row.Change.Tested() && !math.IsNaN(row.Change.P) {
-		p := row.Change.P
-		if row.Change.Mean == 0 && row.Change.StdErr == 0 { // all rows are equal
-			p = 1
-		}
-		m.P = &p
+	if row.Change.Tested() {
+		m.P = &row.Change.P
 	}
 	return m
 }

@@ -135,7 +135,9 @@ func signTest(up, down int) float64 {
 // tTest returns the p-value of Student's paired t-test.
 func tTest(differences []float64) float64 {
 	mean, deviation := stat.MeanStdDev(differences, nil)
-	if deviation == 0 { // all differences are equal
+	if deviation == 0 && mean == 0 { // no row changed
+		return 1
+	} else if deviation == 0 { // all rows changed by as much
 		return 0
 	}
 	n := float64(len(differences))

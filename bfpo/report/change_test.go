@@ -32,6 +32,7 @@ func TestTTest(t *testing.T) {
 	if p := tTest([]float64{0.5, 0.5}); p != 0 {
 		t.Errorf("equal differences: p = %v, want 0", p)
 	}
+	near(t, "no differences", tTest([]float64{0, 0}), 1)
 }
 
 // Nine rows are too few for a verdict, whatever they say, and ten are enough.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -43,8 +42,8 @@ func runCompare(_ context.Context, o *options, args []string) error {
 		return err
 	}
 	path := filepath.Join(output(c, "compare"), comparisonName)
-	if _, err := os.Stat(path); err == nil && !c.OverwriteOutputDir {
-		return usage.Errorf("%s exists: choose another -out, or replace it with -set=overwrite_output_dir=true", path)
+	if err := refuseExisting(path, c); err != nil {
+		return err
 	}
 	release, err := claim(filepath.Dir(path))
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -41,8 +40,8 @@ func runGate(ctx context.Context, o *options, args []string) error {
 	}
 	dir := output(c, "gate")
 	path := filepath.Join(dir, gateName)
-	if _, err := os.Stat(path); err == nil && !c.OverwriteOutputDir {
-		return usage.Errorf("%s exists: choose another -out, or replace it with -set=overwrite_output_dir=true", path)
+	if err := refuseExisting(path, c); err != nil {
+		return err
 	}
 	rt, done, err := o.runtime(c)
 	if err != nil {

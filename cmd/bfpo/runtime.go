@@ -13,6 +13,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/track"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/datasets/hub"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
@@ -81,6 +82,14 @@ func output(c recipe.Config, recipeName string) string {
 		return newest
 	}
 	return next
+}
+
+// refuseExisting refuses to replace a file of results, unless the recipe says so.
+func refuseExisting(path string, c recipe.Config) error {
+	if _, err := os.Stat(path); err == nil && !c.OverwriteOutputDir {
+		return usage.Errorf("%s exists: choose another -out, or replace it with -set=overwrite_output_dir=true", path)
+	}
+	return nil
 }
 
 // claim creates the output folder dir, unless it exists, and keeps other processes from writing to it until release is
