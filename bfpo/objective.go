@@ -21,8 +21,8 @@ type Objective struct {
 // kind describes the objectives of one name.
 type kind struct {
 	name     string
-	equation string // of the loss, in plain text, in terms of h or d
-	unit     string // of the loss; "": none
+	equation string // of the loss, in plain text, in terms of h, or of d_c and d_r; see Equation
+	unit     string // of the loss: a log-likelihood is in nat, a squared margin in nat², a probability has none ("")
 	keys     []string
 	loss     func(o Objective, out Outcome) *Node // [P]; nil for sft, which compares no pairs
 }
@@ -118,8 +118,8 @@ func (o Objective) Validate() error {
 		reads := slices.Contains(keys, p.key)
 		switch {
 		case p.key == "label_smoothing" && !reads && p.value != 0:
-			return fmt.Errorf("label_smoothing: %s does not read it: leave it out, or choose dpo, robust or exo_pair",
-				o.Name)
+			return fmt.Errorf("label_smoothing: %s does not read it: leave it out, or choose one of %s", o.Name,
+				strings.Join(readersOf(p.key), ", "))
 		case p.key == "label_smoothing" && o.Name == "exo_pair" && p.value == 0:
 			return errors.New("label_smoothing: must be greater than 0 for exo_pair, such as 0.001")
 		case p.key == "label_smoothing" && !(p.value >= 0 && p.value < 0.5):
@@ -133,6 +133,26 @@ func (o Objective) Validate() error {
 	return nil
 }
 
+// readersOf lists the objectives that read a hyperparameter, by its recipe key.
+func readersOf(key string) (names []string) {
+	for _, k := range kinds() {
+		if slices.Contains(k.keys, key) {
+			names = append(names, k.name)
+		}
+	}
+	return names
+}
+
+// Unread lists the recipe keys of hyperparameters that the loss does not read.
+func (o Objective) Unread() (keys []string) {
+	for _, p := range o.hyperparameters() {
+		if !slices.Contains(o.kind().keys, p.key) {
+			keys = append(keys, p.key)
+		}
+	}
+	return keys
+}
+
 // Loss is the preference loss of each pair. It panics for sft, which compares nothing, and for an unknown name.
 func (o Objective) Loss(out Outcome) *Node { // [P]
 	loss := o.kind().loss
@@ -142,7 +162,8 @@ func (o Objective) Loss(out Outcome) *Node { // [P]
 	return loss(o, out)
 }
 
-// Target is the margin, in nats, at which a pair's loss is zero. Ok is false for objectives that have none, or many.
+// Target is the only margin, in nats, at which a pair's loss is zero. Ok is false for objectives that have none, or
+// many.
 func (o Objective) Target(chosenSafe, rejectedSafe bool) (nats float64, ok bool) {
 	switch o.Name {
 	case "ipo":

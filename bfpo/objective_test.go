@@ -1,7 +1,9 @@
 package bfpo
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/gomlx/compute/gobackend"
@@ -77,24 +79,61 @@ func TestObjectives(t *testing.T) {
 }
 
 func TestTargetIsWhereTheLossVanishes(t *testing.T) {
-	for _, o := range []Objective{
+	objectives := []Objective{
 		{Name: "bfpo", Beta: 0.01, B1: 3, Alpha: 0.5},
 		{Name: "bfpo", Beta: 0.1, B1: 1.5, Alpha: 0.25},
 		{Name: "ipo", Beta: 0.05},
 		{Name: "exo_pair", Beta: 0.5, LabelSmoothing: 0.01},
-	} {
+	}
+	for _, name := range Objectives() {
+		objectives = append(objectives, objectiveOf(name))
+	}
+	have := map[string]bool{}
+	for _, o := range objectives {
 		for _, c := range []bool{true, false} {
 			for _, r := range []bool{true, false} {
 				target, ok := o.Target(c, r)
-				if loss, _ := lossOf(t, o, pairNumbers{piC: float32(target), safeC: c, safeR: r}); !ok ||
-					loss > 1e-9*target*target {
+				if !ok {
+					continue
+				}
+				have[o.Name] = true
+				loss, _ := lossOf(t, o, pairNumbers{piC: float32(target), safeC: c, safeR: r})
+				if loss > 1e-9*target*target {
 					t.Errorf("%+v (%v, %v): loss at its target %v is %v", o, c, r, target, loss)
 				}
 			}
 		}
 	}
-	if _, ok := (Objective{Name: "dpo", Beta: 0.1}).Target(true, true); ok {
-		t.Error("dpo has no finite target")
+	if want := (map[string]bool{"bfpo": true, "ipo": true, "exo_pair": true}); !maps.Equal(have, want) {
+		t.Errorf("objectives with a target: %v, want %v", have, want)
+	}
+}
+
+// TestHyperparametersAreKnown finds a misspelt key in the table of objectives, and a hyperparameter that objectiveOf
+// leaves at 0, so that no test would see it.
+func TestHyperparametersAreKnown(t *testing.T) {
+	for _, k := range kinds() {
+		values := map[string]float64{}
+		for _, p := range objectiveOf(k.name).hyperparameters() {
+			values[p.key] = p.value
+		}
+		for _, key := range k.keys {
+			if value, ok := values[key]; !ok {
+				t.Errorf("%s reads %q, which hyperparameters does not list", k.name, key)
+			} else if value == 0 {
+				t.Errorf("objectiveOf(%q) gives %s no value", k.name, key)
+			}
+		}
+	}
+}
+
+func TestUnread(t *testing.T) {
+	for name, want := range map[string][]string{
+		"bfpo": {"label_smoothing", "discopop_tau"}, "hinge": {"b1", "alpha", "label_smoothing", "discopop_tau"},
+	} {
+		if got := (Objective{Name: name}).Unread(); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
 	}
 }
 

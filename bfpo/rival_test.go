@@ -58,7 +58,7 @@ func plainLosses() map[string]func(o Objective, c, r float64, chosenSafe, reject
 	}
 }
 
-// objectiveOf returns an objective with hyperparameters that count in it.
+// objectiveOf returns an objective with hyperparameters that count in it: all that it reads are above 0.
 func objectiveOf(name string) Objective {
 	o := Objective{Name: name, Beta: 0.2, B1: 3, Alpha: 0.5, DiscoPOPTau: 0.7}
 	if slices.Contains(o.kind().keys, "label_smoothing") {
@@ -74,6 +74,10 @@ func TestLossesInFloat64(t *testing.T) {
 	for _, name := range Objectives() {
 		o := objectiveOf(name)
 		if !o.Preference() {
+			continue
+		}
+		if plain[name] == nil {
+			t.Errorf("%s has no formula in plainLosses", name)
 			continue
 		}
 		for _, ratios := range [][2]float64{{3, -1}, {-2.5, 0.5}, {0, 0}, {7, 1.5}, {-4, -6}} {

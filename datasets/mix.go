@@ -42,7 +42,7 @@ type SetCount struct {
 	Used  int    // of them taken by the fraction, those in Drops included
 
 	Drops Drops    // rows of the used part that could not be read
-	Notes []string // what the user should know about the rows
+	Notes []string // what the user should know about the file, the part that is not used included
 }
 
 // DroppedNotices says, for a set whose rows are read in full, how many of them are not used, and adds the Notes.

@@ -27,7 +27,7 @@ type TextFormat struct {
 	Tokenizer *tokenizer.Tokenizer
 	Template  *chat.Template // not needed for rows of text or ids
 	Original  bool           // the original code's format
-	Strict    bool           // a row that the template refuses is an error, not dropped
+	Strict    bool           // a row that the template refuses is an error, not dropped; with Original it always is
 
 	MaxLength       int    // tokens of a row: prompt and response, or a packed row; 0: no limit
 	MaxPromptLength int    // tokens of the prompt of a row that is too long; 0: no limit
@@ -55,8 +55,8 @@ func (f TextFormat) check() error {
 	return nil
 }
 
-// RenderPreference returns the three texts of a preference that TokenizePreferences tokenises as prompt+chosen and
-// prompt+rejected.
+// RenderPreference returns the three texts of a preference. TokenizePreferences turns prompt+chosen and prompt+rejected
+// into ids; the clean format then sees to the boundary and to the one EOS at the end.
 func (f TextFormat) RenderPreference(
 	ctx context.Context, p Preference,
 ) (prompt, chosen, rejected string, err error) {
@@ -103,8 +103,8 @@ func (f TextFormat) render(
 	return text, err
 }
 
-// asRefusal returns the refusal that err is, if such rows are dropped in this format. Otherwise err stays an error, as
-// in the original format.
+// asRefusal returns the refusal that err is, if this format drops such rows, and otherwise err. Both are nil for no
+// error.
 func (f TextFormat) asRefusal(err error) (*refusal, error) {
 	refused, ok := errors.AsType[*refusal](err)
 	if ok && f.Strict && !f.Original {
@@ -184,9 +184,9 @@ func (f TextFormat) prependBOS(ids []int32) []int32 {
 	return ids
 }
 
-// encodeAfter returns the ids of a text that follows a prompt, whose ids are promptIDs. promptIDs and the returned ids
-// are the ids of prompt+text. If a token would span the boundary, the text is tokenised after a short neutral text
-// instead, because a SentencePiece-like tokenizer puts a space before a text that stands alone.
+// encodeAfter returns the ids of a text that follows a prompt, whose ids are promptIDs. They are what the ids of
+// prompt+text have behind promptIDs, unless a token spans the boundary. Then the text is tokenised behind a short
+// neutral text, since a SentencePiece-like tokenizer would put a space before a text that stands alone.
 func (f TextFormat) encodeAfter(prompt string, promptIDs []int32, text string) []int32 {
 	if all := f.Tokenizer.Encode(prompt+text, false); startsWith(all, promptIDs) {
 		return all[len(promptIDs):]

@@ -224,9 +224,9 @@ func (r stageReader) readPairs(ctx context.Context, mixture datasets.MixtureFile
 		unread.add(p.Prompt, p.Chosen, p.Rejected)
 		switch p.Unlabelled {
 		case 1:
-			s.Labels.Half++
+			s.Unlabelled.Half++
 		case 2:
-			s.Labels.Without++
+			s.Unlabelled.Without++
 		}
 		if p.Prompt == nil {
 			s.Texts++

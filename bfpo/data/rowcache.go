@@ -18,7 +18,7 @@ import (
 
 // rowsMagic begins the files of tokenised rows. Raise its number when the layout of an entry changes, or when
 // datasets makes other rows from the same input; TestRowsMagic fails then.
-const rowsMagic = "bfpo tokenised rows 7\n"
+const rowsMagic = "bfpo tokenised rows 8\n"
 
 // rowsLimit is how many bytes of disk tokenised rows may take.
 const rowsLimit = 4 << 30
@@ -87,13 +87,15 @@ type packedSet struct {
 	Tokens  int      // sum of Lengths
 	Varints []byte   // the token ids
 
-	Labels Labels // this and the next two: see Set
-	Texts  int
-	Notes  []string
+	Unlabelled Unlabelled // this and the next two: see Set
+	Texts      int
+	Notes      []string
 }
 
 func packSet(s Set) packedSet {
-	p := packedSet{Counts: s.Counts, Taken: s.Taken, Drops: s.Drops, Labels: s.Labels, Texts: s.Texts, Notes: s.Notes}
+	p := packedSet{
+		Counts: s.Counts, Taken: s.Taken, Drops: s.Drops, Unlabelled: s.Unlabelled, Texts: s.Texts, Notes: s.Notes,
+	}
 	add := func(ids []int32) {
 		p.Lengths = append(p.Lengths, len(ids))
 		p.Tokens += len(ids)
@@ -136,7 +138,8 @@ func unpackSet(data []byte) (s Set, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.Counts, s.Taken, s.Drops, s.Labels, s.Texts, s.Notes = p.Counts, p.Taken, p.Drops, p.Labels, p.Texts, p.Notes
+	s.Counts, s.Taken, s.Drops, s.Unlabelled = p.Counts, p.Taken, p.Drops, p.Unlabelled
+	s.Texts, s.Notes = p.Texts, p.Notes
 	for i, id := range p.IDs {
 		if !pairs {
 			s.Documents = append(s.Documents, batch.Document{ID: id, IDs: sequences[i], Starts: p.Starts[i]})

@@ -17,12 +17,12 @@ type Set struct {
 	Pairs     []batch.Pair
 	Documents []batch.Document
 
-	Labels Labels // pairs only
-	Texts  int    // rows of text, which no chat template rendered
+	Unlabelled Unlabelled // pairs only
+	Texts      int        // rows of text, which no chat template rendered
 }
 
-// Labels counts the rows among Set.Taken that lack safety labels.
-type Labels struct {
+// Unlabelled counts the rows among Set.Taken that lack safety labels.
+type Unlabelled struct {
 	Without int // rows of which neither answer has one
 	Half    int // rows of which one answer has one
 }
@@ -42,7 +42,7 @@ func (s Sets) NonEmpty() []Set {
 // buffer, whose pairs are about helpfulness, it is no warning that no row has labels.
 func noteLabels(s Set, c recipe.Config) []string {
 	const names = "(is_chosen_safe, is_rejected_safe)"
-	l, ipo := s.Labels, describeIPO(c)
+	l, ipo := s.Unlabelled, describeIPO(c)
 	switch {
 	case l.Without+l.Half == 0 || c.Unlabelled == "safe":
 		return nil

@@ -28,7 +28,7 @@ type ChatTokenizer struct {
 // NewChatTokenizer reads a model's tokenizer and chat template. A chat_template of the recipe c replaces the model's
 // own: it is Jinja source, or a name that chat.NamedTemplate knows. An eos_token of c replaces the tokenizer's EOS
 // token by another token of the vocabulary. The tokenizer may have tokens beyond the model's embedding: a row that has
-// one of them is refused where it is used. The tokens that tokenizer and template put behind an answer become end
+// one of them is dropped and counted. The tokens that tokenizer and template put behind an answer become end
 // tokens of the model.
 func NewChatTokenizer(ctx context.Context, model *pretrained.Model, c recipe.Config) (ChatTokenizer, error) {
 	t, err := readChatTokenizer(model.ReadFile, model.Config.VocabSize, c)

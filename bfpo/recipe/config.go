@@ -6,7 +6,6 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral/config"
@@ -43,11 +42,11 @@ type Config struct {
 	DatasetMixer        Mixer    `yaml:"dataset_mixer"`         // sets to train on; 0.5: the first half of the rows
 	DatasetSplits       []string `yaml:"dataset_splits"`        // training: the first with "train"; held out: "test"
 	EvalDatasetMixer    Mixer    `yaml:"eval_dataset_mixer"`    // none: dataset_mixer's test split
-	UseBuffer           bool     `yaml:"use_buffer"`            // add a batch of the buffer to every batch
+	UseBuffer           bool     `yaml:"use_buffer"`            // add pairs of the buffer to every micro-batch
 	BufferDatasetMixer  Mixer    `yaml:"buffer_dataset_mixer"`  // pairs of helpfulness
 	BufferDatasetSplits []string `yaml:"buffer_dataset_splits"` // as dataset_splits
-	// TextFormat is clean, or seed: the token ids of the original code, its count of steps and its weights of
-	// micro-batches.
+	// TextFormat is clean, or seed, which reproduces the original code ("the seed"): its token ids, its count of steps and
+	// its weights of micro-batches.
 	TextFormat string `yaml:"text_format"`
 	Shuffle    bool   `yaml:"shuffle"` // false: rows stay in the order of their files
 	// MaxLength is the number of tokens of prompt and response that a row may have. If the longer row of a pair has
@@ -62,7 +61,7 @@ type Config struct {
 	Unlabelled      string `yaml:"unlabelled"`         // main rows without safety labels: "" (warn), safe, drop
 
 	// Objective
-	LossType string `yaml:"loss_type"` // TRL's name for the objective: sigmoid is dpo, nll is sft; "": not given
+	LossType string `yaml:"loss_type"` // the objective as TRL has it: sigmoid is dpo, nll is sft; "": not given
 	// Objective is bfpo, dpo, ipo, robust, hinge, exo_pair, nca_pair, bco_pair, sppo_hard, apo_zero, apo_down or
 	// discopop for pairs, and sft for dialogues.
 	Objective string  `yaml:"objective"`
@@ -294,11 +293,3 @@ func (c Config) EvaluatesBeyondLoss() bool { return len(c.EvalTasks) > 0 || c.Ge
 
 // PrecomputesReference reports whether the reference log-probabilities are computed once, before training.
 func (c Config) PrecomputesReference() bool { return c.PrecomputeRefLogProbs && c.Objective != "sft" }
-
-// TrainingObjective returns the objective with its hyperparameters.
-func (c Config) TrainingObjective() bfpo.Objective {
-	return bfpo.Objective{
-		Name: c.Objective, Beta: c.Beta, B1: c.B1, Alpha: c.Alpha, LabelSmoothing: c.LabelSmoothing,
-		DiscoPOPTau: c.DiscoPOPTau,
-	}
-}

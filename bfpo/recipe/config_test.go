@@ -1,10 +1,23 @@
 package recipe
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
 )
+
+func TestUnreadKeys(t *testing.T) {
+	for text, want := range map[string][]string{
+		"objective: dpo\nalpha: 0.5\nbeta: 0.1\n": {"alpha"}, "objective: sft\nalpha: 0.5\n": nil, "alpha: 0.5\n": nil,
+		"loss_type: hinge\nb1: 3\nalpha: 0.5\ndiscopop_tau: 1\n": {"b1", "alpha", "discopop_tau"},
+	} {
+		c, err := Load(nil, recipeFile(t, text), nil)
+		if got := c.UnreadKeys(); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v; error %v", text, got, want, err)
+		}
+	}
+}
 
 func TestDTypes(t *testing.T) {
 	for _, c := range []struct {

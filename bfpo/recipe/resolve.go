@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral/config"
@@ -228,42 +227,6 @@ func (c *Config) settleMesh() []error {
 	}
 	c.Devices = mesh.Devices()
 	return nil
-}
-
-// settleObjective takes the objective from loss_type, TRL's key, if objective is not given.
-func (c *Config) settleObjective() []error {
-	if !slices.Contains(lossTypes(), c.LossType) { // not given, or refused by validate
-		return nil
-	}
-	objective := c.LossType
-	switch c.LossType {
-	case "sigmoid":
-		objective = "dpo"
-	case "nll":
-		objective = "sft"
-	}
-	if c.Origin("objective") == "" {
-		c.Objective = objective
-	}
-	if c.Objective != objective {
-		return []error{fmt.Errorf("%s: loss_type: %s contradicts objective: %s (%s)",
-			c.Origin("loss_type"), c.LossType, c.Objective, c.Origin("objective"))}
-	}
-	return nil
-}
-
-// lossTypes returns TRL's names for the objectives, which are those of package bfpo but for two.
-func lossTypes() []string {
-	names := bfpo.Objectives()
-	for i, name := range names {
-		switch name {
-		case "dpo":
-			names[i] = "sigmoid"
-		case "sft":
-			names[i] = "nll"
-		}
-	}
-	return names
 }
 
 // setRevision appends model_revision to the model's hub id. For a local model the key is ignored.

@@ -12,7 +12,8 @@ import (
 	"github.com/bfpo-go/bfpo/graph/device"
 )
 
-// Programs are the compiled programs of a step, each the largest over the shapes of batches.
+// Programs are the compiled programs of a step: of each kind the largest over the shapes of batches, but for
+// References.
 type Programs struct {
 	Grads, Apply device.Compiled
 	Measure      device.Compiled   // zero where nothing is measured

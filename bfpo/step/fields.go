@@ -123,7 +123,8 @@ func inputsOf(batches []batch.Batch, weights [][]float32) device.Group {
 	return group
 }
 
-// batchShapes returns the shapes of tensorsOf for a batch of the given shape.
+// batchShapes returns the shapes of tensorsOf for a batch of the given shape. The type of a field's values tells the
+// type of its tensor, so an empty batch is enough to ask for it.
 func batchShapes(s batch.Shape, units int, precomputed bool) []shapes.Shape {
 	var inputs []shapes.Shape
 	for _, f := range batchFields(precomputed) {

@@ -49,8 +49,9 @@ func (g graphs) policy(base, masters []*Node) graph.Weights {
 // grads adds the gradient of sum_i weight_i * loss_i to the accumulator, or begins with it where the accumulator holds
 // nothing.
 //
-// On a mesh the gradients of sharded weights are summed over the shards here and over the replicas by apply; the others
-// are summed over all devices by apply.
+// On a mesh a weight is either sharded or whole on every device. The gradients of sharded weights are summed here over
+// the devices of a replica, since each needs the sum for its shard. apply sums over the replicas, and it sums the
+// gradients of whole weights over all devices.
 func (g graphs) grads(inputs [][]*Node) [][]*Node {
 	in := newGradsInputs(inputs)
 	b := newBatchNodes(in.batch, g.responsesPerUnit())
@@ -117,8 +118,8 @@ func (g graphs) losses(policy graph.Weights, b batchNodes, gradient bool) report
 	return report
 }
 
-// referenceLogProbs returns log pi_ref of each target. It computes the head's product as the policy does, so that equal
-// weights round alike.
+// referenceLogProbs returns log pi_ref of each target. It computes the head's product by the same operations as the
+// policy, so that before the first step, when their weights are equal, their log-probabilities are equal to the bit.
 func (g graphs) referenceLogProbs(policy graph.Weights, b batchNodes) *Node { // [N]
 	head := graph.HeadGradients{Head: policy.HasMaster(mistral.HeadName(g.config))}
 	logProb, _ := g.logProbs(policy.Base(), b, head, false)

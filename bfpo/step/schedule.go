@@ -44,9 +44,9 @@ type Count struct {
 	PerEpoch       int // optimizer steps in one pass
 	Total          int // optimizer steps of the run
 
-	// Carry carries the leftover micro-batches of a pass over into the next one, and drops them at the end, as
-	// transformers 4.36 does; a pass shorter than one step then ends a step early. Else they make a smaller last step of
-	// their pass.
+	// Carry carries the leftover micro-batches of a pass over into the next one, and drops them at the end of the run, as
+	// transformers 4.36 does. (There a step ends with its pass if the whole pass is shorter than a step.) Without Carry
+	// they make a smaller last step of their pass.
 	Carry bool
 }
 

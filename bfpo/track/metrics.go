@@ -14,7 +14,7 @@ type Metrics struct {
 	Main, Buffer PairStats
 	Tokens       int          // without padding, of both rows of each pair: a shared prompt counts twice, as in TRL
 	Samples      int          // pairs, or packed rows
-	Batches      int          // evaluation only
+	Batches      int          // micro-batches of the step or of the evaluation
 	Tasks        []Value      // evaluation only: TASK/METRIC and TASK/METRIC_stderr of every metric of eval_tasks
 	TaskSeconds  float64      // evaluation only: wall time of eval_tasks and generate_during_eval
 	Seconds      float64      // wall time of the step or of the whole evaluation

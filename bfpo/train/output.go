@@ -47,9 +47,10 @@ func replaces(c recipe.Config) bool {
 	return c.OverwriteOutputDir && c.ResumeFromCheckpoint == recipe.Off
 }
 
-// probe finds out whether files can be written to a folder.
+// probe finds out whether files can be written to a folder. A run that is killed here leaves a temporary name, which
+// the resumed run removes.
 func probe(dir string) error {
-	file, err := os.CreateTemp(dir, "."+rundir.Config+".*")
+	file, err := os.CreateTemp(dir, atomicfile.TemporaryPrefix+"probe-*")
 	if err != nil {
 		return fmt.Errorf("output folder: %w; choose another -out", err)
 	}

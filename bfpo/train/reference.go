@@ -160,7 +160,7 @@ func (s *Stage) computeMicroBatch(ctx context.Context, m step.MicroBatch, pairs 
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w while the reference log-probabilities were computed; nothing to save", usage.ErrInterrupted)
 	}
-	for i := range m.Batches {
+	for i := range m.Batches { // the compiled program has this input, which it does not read
 		m.Batches[i].Reference = make([]float32, m.Batches[i].Targets)
 	}
 	values, err := s.Trainer.ReferenceMicroBatch(m)

@@ -1,6 +1,7 @@
 // Package train runs one training stage from its recipe to the folder that it leaves.
 //
-//	data.Open ──▶ plan.Compile ──▶ Stage (weights on the device) ──▶ Training.Steps ──▶ Finish
+//	data.Open ──▶ Load: plan.Compile, and the weights on the device ──▶ Stage
+//	Stage ──▶ PrecomputeReference, if the recipe asks for it ──▶ Training.Steps ──▶ Finish
 //
 // Train does all of this. A program that wants the loop for itself begins a Training and ranges over its Steps; a
 // program that wants single optimizer steps, such as package bench, loads a Stage and calls its Trainer.

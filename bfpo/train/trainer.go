@@ -139,9 +139,11 @@ func (t *Trainer) accumulate(micro []step.MicroBatch) (tally, error) {
 
 // weight is the factor of each loss of a micro-batch: one over the step's pairs of its set, or over the step's target
 // tokens for sft. So a step's loss is the mean over its main rows plus the mean over its buffer rows, however they are
-// split into micro-batches. With meanOfMeans, as in the original code, it is one over the micro-batch's own pairs or
-// tokens, and over gradient_accumulation_steps, even if the step has fewer micro-batches: then the loss of a step whose
-// micro-batches differ in size is not the mean over its pairs that Metrics reports.
+// split into micro-batches.
+//
+// With meanOfMeans, as in the original code, the factor is one over the micro-batch's own pairs or tokens, divided by
+// gradient_accumulation_steps even if the step has fewer micro-batches. Metrics reports the mean over the pairs all the
+// same, which differs from the loss if the micro-batches differ in size.
 func (t *Trainer) weight(m step.MicroBatch, micro []step.MicroBatch) float32 {
 	total := 0.0
 	for _, other := range micro {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/bfpo-go/bfpo/bfpo/checkpoint"
@@ -138,7 +140,12 @@ func (t *Training) start() (err error) {
 		return err
 	}
 	t.facts = facts(t.stage, t.started)
-	for _, notice := range c.Notices {
+	notices := c.Notices
+	if keys := c.UnreadKeys(); len(keys) > 0 {
+		notices = append(slices.Clone(notices),
+			fmt.Sprintf("not read by objective %s: %s", c.Objective, strings.Join(keys, ", ")))
+	}
+	for _, notice := range notices {
 		t.stage.Log().Info(notice)
 	}
 	return report.WriteBanner(t.stage.Out, t.name, t.facts)

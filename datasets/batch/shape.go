@@ -21,10 +21,11 @@ const maxLengths = 24
 // when they are needed.
 const maxKept = 4096
 
-// PlanShapes chooses at most limit shapes of the given number of rows for micro-batches, such that Split pads little. A
-// program is compiled once per shape, so a shape that saves less than 1 % is left out. Row lengths are multiples of 16,
-// numbers of targets multiples of 32. The result is nil when there are no micro-batches. The memory that it takes does
-// not grow with the number of micro-batches; the sequence is read up to three times.
+// PlanShapes chooses at most limit shapes of the given number of rows for micro-batches, such that Split pads little.
+// On several devices a micro-batch is here the share that one device gets. A program is compiled once per shape, so a
+// shape that saves less than 1 % is left out. Row lengths are multiples of 16, numbers of targets multiples of 32. The
+// result is nil when there are no micro-batches. The memory that it takes does not grow with the number of
+// micro-batches; the sequence is read up to three times.
 func PlanShapes[T Example](microBatches iter.Seq[[]T], layout Layout, rows, limit int) []Shape {
 	var kept [][][]span
 	lengths := map[int]bool{}

@@ -14,18 +14,18 @@ type bpe struct {
 	merged    []int32          // rank -> id of the merged symbol
 	letters   [256]int32       // byte-level models: byte -> id of its letter, -1 where the vocabulary lacks it
 	byteLevel bool
-	fallback  bool             // a character that the vocabulary lacks is spelled in <0xNN> tokens
-	bytes     [256]int32       // byte -> id of <0xNN>, -1 where the vocabulary lacks it
-	unknown   int32            // token for a character that the vocabulary lacks; -1: the character is dropped
-	fuse      bool             // a run of characters that the vocabulary lacks becomes one unknown token
-	whole     map[string]int32 // ignore_merges: words that are tokens are not split; nil without it
-	prefix    string           // before each character of a word but the first, in the vocabulary
-	suffix    string           // after the last character of a word, in the vocabulary
+	fallback  bool        // a character that the vocabulary lacks is spelled in <0xNN> tokens
+	bytes     [256]int32  // byte -> id of <0xNN>, -1 where the vocabulary lacks it
+	unknown   int32       // token for a character that the vocabulary lacks; -1: the character is dropped
+	fuse      bool        // a run of characters that the vocabulary lacks becomes one unknown token
+	whole     *vocabulary // ignore_merges: words that are tokens are not split; nil without it
+	prefix    string      // before each character of a word but the first, in the vocabulary
+	suffix    string      // after the last character of a word, in the vocabulary
 }
 
 // id returns the id of a token, -1 where the vocabulary lacks it.
 func (m *bpe) id(text string) int32 {
-	if id, ok := m.vocab.ids[text]; ok {
+	if id, ok := m.vocab.id(text); ok {
 		return id
 	}
 	return -1
@@ -48,8 +48,10 @@ const shortWord = 24
 
 // encode appends the ids of one word, which is raw bytes for byte-level models. It takes O(n log n) time.
 func (m *bpe) encode(w *workspace, text string, out []int32) []int32 {
-	if id, ok := m.whole[text]; ok {
-		return append(out, id)
+	if m.whole != nil {
+		if id, ok := m.whole.id(text); ok {
+			return append(out, id)
+		}
 	}
 	w.ids = w.ids[:0]
 	if m.byteLevel {
@@ -97,7 +99,7 @@ func (m *bpe) splitCharacters(w *workspace, text string) {
 		if i += size; m.suffix != "" && i == len(text) {
 			char += m.suffix
 		}
-		if id, ok := m.vocab.ids[char]; ok {
+		if id, ok := m.vocab.id(char); ok {
 			w.ids, inUnknown = append(w.ids, id), false
 			continue
 		}

@@ -39,7 +39,7 @@ func newBPE(raw json.RawMessage, byteLevel bool) (*bpe, error) {
 		return nil, fmt.Errorf("model %q is not supported, only BPE is", f.Type)
 	case f.Dropout != nil && *f.Dropout != 0:
 		return nil, fmt.Errorf("model: dropout %g is not supported: encoding must be deterministic", *f.Dropout)
-	case f.Vocab == nil || len(f.Vocab.ids) == 0:
+	case f.Vocab == nil || f.Vocab.count == 0:
 		return nil, fmt.Errorf("model: vocab is missing or empty")
 	}
 	m := &bpe{vocab: f.Vocab, fallback: f.ByteFallback, unknown: -1, fuse: f.FuseUnk}
@@ -55,7 +55,7 @@ func newBPE(raw json.RawMessage, byteLevel bool) (*bpe, error) {
 	}
 	m.byteLevel = byteLevel && !m.fallback && m.prefix == "" && m.suffix == ""
 	if f.UnkToken != nil {
-		id, ok := m.vocab.ids[*f.UnkToken]
+		id, ok := m.vocab.id(*f.UnkToken)
 		if !ok {
 			return nil, fmt.Errorf("model: unk_token %q is not in vocab", *f.UnkToken)
 		}
@@ -76,7 +76,7 @@ func (m *bpe) complete(ignoreMerges bool) {
 		m.bytes[b] = m.id(fmt.Sprintf("<0x%02X>", b))
 	}
 	if ignoreMerges {
-		m.whole = m.vocab.ids
+		m.whole = m.vocab
 		if m.byteLevel {
 			m.whole = m.vocab.rawBytes()
 		}
@@ -84,13 +84,16 @@ func (m *bpe) complete(ignoreMerges bool) {
 	m.ranks = make(map[uint64]int32)
 }
 
+// maxMerges bounds the merges; the largest published list known, Gemma 3's, has 514,906.
+const maxMerges = 1 << 20
+
 // readMerges reads a merge list in either of its forms, "left right" and ["left", "right"].
 func (m *bpe) readMerges(raw json.RawMessage) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if open, err := d.Token(); err != nil || open != json.Delim('[') {
 		return fmt.Errorf("model: merges are not a list")
 	}
-	m.ranks = make(map[uint64]int32, min(bytes.Count(raw, []byte(",")), len(raw)/8))
+	m.ranks = make(map[uint64]int32, min(bytes.Count(raw, []byte(",")), len(raw)/8, maxMerges))
 	for d.More() {
 		var merge mergeFile
 		if err := d.Decode(&merge); err != nil {
@@ -98,6 +101,9 @@ func (m *bpe) readMerges(raw json.RawMessage) error {
 		}
 		if merge.comment {
 			continue
+		}
+		if len(m.merged) == maxMerges {
+			return fmt.Errorf("model: there are more than %d merges", maxMerges)
 		}
 		if err := m.addMerge(merge.left, merge.right); err != nil {
 			return err

@@ -37,7 +37,7 @@ func (t *Tokenizer) configure(c configuration, source string) error {
 			return fmt.Errorf("%s: %s: %w", configFile, key, err)
 		}
 		t.names[key] = token.Content
-		id := t.tokens.ids[token.Content]
+		id, _ := t.ID(token.Content)
 		switch key {
 		case "bos_token":
 			t.bos = id
@@ -78,7 +78,7 @@ func (t *Tokenizer) nameDefaults(c configuration) {
 		return
 	}
 	for text, id := range map[string]*int32{"<s>": &t.bos, "</s>": &t.eos, "<unk>": &t.unk} {
-		if found, ok := t.tokens.ids[text]; ok && *id < 0 {
+		if found, ok := t.ID(text); ok && *id < 0 {
 			*id = found
 		}
 	}
@@ -96,7 +96,7 @@ func wanted(flag *bool, otherwise bool) bool {
 
 // addSpecial adds a special token that is named but not among the added tokens yet.
 func (t *Tokenizer) addSpecial(token configToken) error {
-	if id, ok := t.tokens.ids[token.Content]; ok {
+	if id, ok := t.ID(token.Content); ok {
 		if _, added := t.added[id]; added {
 			return nil
 		}
@@ -117,7 +117,7 @@ func (t *Tokenizer) addConfigured(added matcher.Token, hasID bool) error {
 	}
 	if !hasID {
 		added.ID = t.nextID()
-		if id, ok := t.tokens.ids[added.Content]; ok {
+		if id, ok := t.ID(added.Content); ok {
 			added.ID = int64(id)
 		}
 	}

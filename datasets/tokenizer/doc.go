@@ -8,8 +8,8 @@
 //
 // Tokenizer.Decode goes back through the decoder; a Stream decodes token by token while a model generates.
 //
-// Of this module the package imports only pattern, the regular expressions of tokenizer files, and normalform. It
-// refuses, by name, every component and key of tokenizer.json that it does not know: to leave one out would give other
+// Of this module the package imports only its own subpackages and jsontype, so it needs no model. It refuses, by name,
+// every component and key of tokenizer.json that it does not know: to leave one out would give other
 // ids without a word. Its time is O(n log n) in the length of a text, whatever the text. A tokenizer that could make a
 // text very long is refused when it is read.
 package tokenizer

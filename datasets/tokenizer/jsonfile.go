@@ -44,7 +44,8 @@ func parseTokenizer(data []byte) (*Tokenizer, error) {
 
 // newTokenizer compiles the components of a file. A model that is not nil takes the place of the file's.
 func newTokenizer(f tokenizerFile, model *bpe) (*Tokenizer, error) {
-	t := &Tokenizer{model: model, added: map[int32]matcher.Token{}, bos: -1, eos: -1, pad: -1, unk: -1}
+	t := &Tokenizer{model: model, bos: -1, eos: -1, pad: -1, unk: -1,
+		added: map[int32]matcher.Token{}, addedIDs: map[string]int32{}}
 	t.workspaces.New = func() any { return new(workspace) }
 	var err error
 	if t.normalize, err = newNormalizer(f.Normalizer); err != nil {
@@ -74,7 +75,6 @@ func newTokenizer(f tokenizerFile, model *bpe) (*Tokenizer, error) {
 	if t.model.canSplitBefore(spaceMark) {
 		t.split = chainSplitters(t.split, splitBeforeSpaceMark)
 	}
-	t.tokens = t.model.vocab.clone()
 	t.unk = t.model.unknown
 	for _, added := range f.AddedTokens {
 		if err := t.addToken(added); err != nil {
@@ -82,18 +82,21 @@ func newTokenizer(f tokenizerFile, model *bpe) (*Tokenizer, error) {
 		}
 	}
 	for _, id := range slices.Concat(t.affixes.before, t.affixes.after) {
-		if _, ok := t.tokens.text(id); !ok {
+		if _, ok := t.text(id); !ok {
 			return nil, fmt.Errorf("post_processor adds the id %d, which is not in the vocabulary", id)
 		}
 	}
 	return t, nil
 }
 
+// maxAdded bounds the added tokens; published tokenizers have at most some 30,000.
+const maxAdded = 1 << 16
+
 // addToken adds a token to the vocabulary, if it is new, or replaces how an added token is matched. As in the original
 // library a new token gets the next free id, so that any other id in a file is an error, and a special token stays
 // special.
 func (t *Tokenizer) addToken(added matcher.Token) error {
-	if old, ok := t.tokens.ids[added.Content]; ok {
+	if old, ok := t.ID(added.Content); ok {
 		if int64(old) != added.ID {
 			return fmt.Errorf("%.100q has id %d there and %d in the vocabulary", added.Content, added.ID, old)
 		}
@@ -102,28 +105,32 @@ func (t *Tokenizer) addToken(added matcher.Token) error {
 			return fmt.Errorf("%.100q has id %d there, but the next free id, which Hugging Face's tokenizers gives it, is %d",
 				added.Content, added.ID, next)
 		}
-		if err := t.tokens.add(added.Content, added.ID); err != nil {
+		if err := checkID(added.Content, added.ID); err != nil {
 			return err
 		}
+		if other, used := t.text(int32(added.ID)); used {
+			return fmt.Errorf("id %d belongs to two tokens, %q and %q", added.ID, other, added.Content)
+		}
 	}
-	if n := len(t.tokens.tokens) - len(t.special); n > 0 {
-		t.special = append(t.special, make([]bool, n)...)
+	id := int32(added.ID)
+	old, known := t.added[id]
+	if !known && len(t.added) == maxAdded {
+		return fmt.Errorf("there are more than %d added tokens", maxAdded)
 	}
-	added.Special = added.Special || t.special[added.ID]
-	t.special[added.ID] = added.Special
-	t.added[int32(added.ID)] = added
+	added.Special = added.Special || old.Special
+	t.added[id], t.addedIDs[added.Content] = added, id
 	t.highest = max(t.highest, added.ID+1)
 	return nil
 }
 
 // free reports whether no token has an id.
 func (t *Tokenizer) free(id int64) bool {
-	_, used := t.tokens.text(int32(id))
+	_, used := t.text(int32(id))
 	return !used
 }
 
 // nextID is the id of the next new token: the number of the model's tokens, or one more than the last added token.
-func (t *Tokenizer) nextID() int64 { return max(int64(len(t.model.vocab.ids)), t.highest) }
+func (t *Tokenizer) nextID() int64 { return max(int64(t.model.vocab.count), t.highest) }
 
 // link prepares the search for added tokens; after it no token can be added.
 func (t *Tokenizer) link() error {

@@ -19,7 +19,7 @@ func parseSentencePiece(data []byte) (*Tokenizer, error) {
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
-	vocab := &vocabulary{ids: make(map[string]int32, len(m.Texts))}
+	vocab := newVocabulary(len(m.Texts))
 	var file tokenizerFile
 	for id, text := range m.Texts {
 		if !utf8.ValidString(text) || text == "" {
@@ -34,10 +34,7 @@ func parseSentencePiece(data []byte) (*Tokenizer, error) {
 		}
 	}
 	text := func(id int32) string { return m.Texts[id] }
-	merges, err := deriveMerges(len(m.Texts), text, func(half string) (int32, bool) {
-		id, ok := vocab.ids[half]
-		return id, ok
-	}, false)
+	merges, err := deriveMerges(len(m.Texts), text, vocab.id, false)
 	if err != nil {
 		return nil, err
 	}

@@ -70,13 +70,13 @@ func parseTekken(data []byte) (*Tokenizer, error) {
 	model := &bpe{vocab: vocab, unknown: -1, byteLevel: true}
 	model.complete(true)
 	letters := byteSpeller()
-	merges, err := deriveMerges(len(vocab.tokens), func(id int32) string {
+	merges, err := deriveMerges(len(vocab.spans), func(id int32) string {
 		if int(id) < len(specials) {
 			return ""
 		}
 		return string(f.Vocab[int(id)-len(specials)].Bytes)
 	}, func(half string) (int32, bool) {
-		id, ok := vocab.ids[letters(half)]
+		id, ok := vocab.id(letters(half))
 		return id, ok && int(id) >= len(specials)
 	}, true)
 	if err != nil {
@@ -91,7 +91,7 @@ func parseTekken(data []byte) (*Tokenizer, error) {
 		return nil, err
 	}
 	for text, id := range map[string]*int32{"<s>": &t.bos, "</s>": &t.eos, "<pad>": &t.pad, "<unk>": &t.unk} {
-		if found, ok := vocab.ids[text]; ok {
+		if found, ok := vocab.id(text); ok {
 			*id = found
 		}
 	}
@@ -135,7 +135,7 @@ func (f *tekkenModel) vocabulary(specials []string) (*vocabulary, error) {
 		}
 		f.Vocab = f.Vocab[:inner]
 	}
-	v, letters := &vocabulary{ids: make(map[string]int32, len(specials)+len(f.Vocab))}, byteSpeller()
+	v, letters := newVocabulary(len(specials)+len(f.Vocab)), byteSpeller()
 	for id, text := range specials {
 		if err := v.add(text, int64(id)); err != nil {
 			return nil, fmt.Errorf("special_tokens: %w", err)

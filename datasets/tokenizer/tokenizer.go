@@ -10,13 +10,12 @@ import (
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/normalform"
 )
 
-// Tokenizer turns text into the token ids that a pretrained model was trained on, and back. A Tokenizer does not change
-// once New has read it, and is safe for concurrent use.
+// Tokenizer turns text into the token ids that a pretrained model was trained on, and back. A Tokenizer is safe for
+// concurrent use; nothing but SetRows changes it once New has read it.
 type Tokenizer struct {
 	model      *bpe
-	tokens     vocabulary // the model's tokens and the added ones
-	special    []bool     // by id: is it a special token?
 	added      map[int32]matcher.Token
+	addedIDs   map[string]int32 // the ids of the added tokens by their texts
 	highest    int64            // the highest id of an added token + 1
 	normalForm map[int32]string // the normalised text of added tokens that are matched in normalised text
 	raw        matcher.Matcher  // added tokens matched in the text as given
@@ -73,7 +72,7 @@ func (t *Tokenizer) isText(token matcher.Token) bool { return t.splits && token.
 func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
 	texts := make([]string, 0, len(ids))
 	for _, id := range ids {
-		text, ok := t.tokens.text(id)
+		text, ok := t.text(id)
 		if !ok || skipSpecial && t.IsSpecial(id) {
 			continue
 		}
@@ -105,7 +104,7 @@ func (t *Tokenizer) TokenTexts(ids []int32) []string {
 func (t *Tokenizer) Prefix() []int32 { return t.affixes.before }
 
 // VocabSize is the highest id + 1, the least number of rows of an embedding table.
-func (t *Tokenizer) VocabSize() int { return len(t.tokens.tokens) }
+func (t *Tokenizer) VocabSize() int { return max(len(t.model.vocab.spans), int(t.highest)) }
 
 // BOS returns the token that begins a text, and whether the model files name one.
 func (t *Tokenizer) BOS() (int32, bool) { return t.bos, t.bos >= 0 }
@@ -156,17 +155,26 @@ func (t *Tokenizer) Digest() []byte { return t.digest }
 
 // ID returns the id of a token by its spelling in the vocabulary, and whether there is such a token.
 func (t *Tokenizer) ID(token string) (int32, bool) {
-	id, ok := t.tokens.ids[token]
+	if id, ok := t.model.vocab.id(token); ok {
+		return id, true
+	}
+	id, ok := t.addedIDs[token]
 	return id, ok
 }
 
 // Token returns a token's text as the vocabulary spells it, "" for an id that is not in the vocabulary.
 func (t *Tokenizer) Token(id int32) string {
-	text, _ := t.tokens.text(id)
+	text, _ := t.text(id)
 	return text
 }
 
 // IsSpecial reports whether an id is a special token such as BOS.
-func (t *Tokenizer) IsSpecial(id int32) bool {
-	return id >= 0 && int(id) < len(t.special) && t.special[id]
+func (t *Tokenizer) IsSpecial(id int32) bool { return t.added[id].Special }
+
+// text returns a token's text; false for an id that is not in the vocabulary.
+func (t *Tokenizer) text(id int32) (string, bool) {
+	if added, ok := t.added[id]; ok {
+		return added.Content, true
+	}
+	return t.model.vocab.text(id)
 }

@@ -5,43 +5,95 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"hash/maphash"
+	"math"
+	"math/bits"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
 
-// maxTokens bounds the ids of a tokenizer file. The largest published vocabulary known, XLM-V, has 901,629 tokens.
-const maxTokens = 1 << 20
+// maxTokens bounds the ids of a tokenizer file. Published vocabularies of byte-pair encoding have up to 262,208 tokens.
+const maxTokens = 1 << 19
 
 // vocabulary maps the text of a token to its id and back. Texts are as the file spells them: byte-level models write
-// each byte as a letter.
+// each byte as a letter. The ids are in a hash table with open addressing over one string of all texts, which takes a
+// fifth of the memory of a map of strings.
 type vocabulary struct {
-	ids    map[string]int32
-	tokens []string // by id
-	used   []bool   // by id: is there such a token? Ids may have gaps.
+	texts strings.Builder // of all tokens, one after another
+	spans []span          // by id; ids may have gaps
+	count int             // of the tokens
+	slots []int32         // the hash table: an id + 1, 0 for none. Their number is a power of two.
+	seed  maphash.Seed    // of the hash
+}
+
+// span is where a token's text lies.
+type span struct{ begin, past int32 } // past: the end + 1; 0: there is no such token
+
+// newVocabulary returns an empty vocabulary with room for a number of tokens.
+func newVocabulary(size int) *vocabulary {
+	v := &vocabulary{seed: maphash.MakeSeed(), spans: make([]span, 0, size)}
+	v.setSlots(size)
+	return v
+}
+
+// setSlots makes the hash table anew, at most two thirds full with a number of tokens.
+func (v *vocabulary) setSlots(tokens int) {
+	v.slots = make([]int32, 1<<bits.Len(uint(tokens+tokens/2)))
+	for id := range v.spans {
+		if text, ok := v.text(int32(id)); ok {
+			*v.slot(text) = int32(id) + 1
+		}
+	}
+}
+
+// slot returns the place of a text in the hash table: the one that holds its id, or a free one.
+func (v *vocabulary) slot(text string) *int32 {
+	mask := uint64(len(v.slots) - 1)
+	for i := maphash.String(v.seed, text) & mask; ; i = (i + 1) & mask {
+		if v.slots[i] == 0 {
+			return &v.slots[i]
+		}
+		if other, _ := v.text(v.slots[i] - 1); other == text {
+			return &v.slots[i]
+		}
+	}
+}
+
+// id returns the id of a token; false for a text that is no token.
+func (v *vocabulary) id(text string) (int32, bool) {
+	id := *v.slot(text) - 1
+	return id, id >= 0
+}
+
+// text returns the token of an id; false for an id that is not in the vocabulary.
+func (v *vocabulary) text(id int32) (string, bool) {
+	if id < 0 || int(id) >= len(v.spans) || v.spans[id].past == 0 {
+		return "", false
+	}
+	return v.texts.String()[v.spans[id].begin : v.spans[id].past-1], true
 }
 
 // UnmarshalJSON reads {"token": id, …}. Unlike encoding/json it refuses a token that appears twice and an id that two
 // tokens share.
 func (v *vocabulary) UnmarshalJSON(data []byte) error {
 	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
 	if open, err := d.Token(); err != nil {
 		return err
 	} else if open != json.Delim('{') {
 		return errors.New("vocab is not an object of token: id")
 	}
-	v.ids = make(map[string]int32, bytes.Count(data, []byte(",")))
+	*v = *newVocabulary(min(bytes.Count(data, []byte(",")), maxTokens))
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
 			return err
 		}
 		text := key.(string)
-		var id int64
-		if err := d.Decode(&id); err != nil {
-			return fmt.Errorf("vocab: id of %q: %w", text, jsontype.Describe(nil, err))
+		id, err := readID(d)
+		if err != nil {
+			return fmt.Errorf("vocab: id of %q: %w", text, err)
 		}
 		if err := v.add(text, id); err != nil {
 			return err
@@ -51,34 +103,57 @@ func (v *vocabulary) UnmarshalJSON(data []byte) error {
 	return err
 }
 
+// readID reads a whole number. The error about any other value says what it is.
+func readID(d *json.Decoder) (id int64, err error) {
+	token, err := d.Token()
+	if err != nil {
+		return 0, err
+	}
+	raw, err := json.Marshal(token)
+	if err != nil {
+		return 0, err
+	}
+	return id, jsontype.Unmarshal(raw, &id)
+}
+
 // add adds a token; its text and its id must be new.
 func (v *vocabulary) add(text string, id int64) error {
-	if id < 0 || id >= maxTokens {
-		return fmt.Errorf("token %q has id %d; ids must lie in 0..%d", text, id, maxTokens-1)
+	if err := checkID(text, id); err != nil {
+		return err
 	}
-	if old, ok := v.ids[text]; ok {
+	if old, ok := v.id(text); ok {
 		return fmt.Errorf("token %q has two ids, %d and %d", text, old, id)
 	}
-	if n := int(id) + 1; n > len(v.tokens) {
-		v.tokens = append(v.tokens, make([]string, n-len(v.tokens))...)
-		v.used = append(v.used, make([]bool, n-len(v.used))...)
+	if other, ok := v.text(int32(id)); ok {
+		return fmt.Errorf("id %d belongs to two tokens, %q and %q", id, other, text)
 	}
-	if v.used[id] {
-		return fmt.Errorf("id %d belongs to two tokens, %q and %q", id, v.tokens[id], text)
+	if v.texts.Len()+len(text) >= math.MaxInt32 {
+		return errors.New("the texts of the vocabulary have more than 2 GiB")
 	}
-	if v.ids == nil {
-		v.ids = make(map[string]int32)
-	}
-	v.ids[text], v.tokens[id], v.used[id] = int32(id), text, true
+	v.put(text, int32(id))
 	return nil
 }
 
-// text returns the token of an id; false for an id that is not in the vocabulary.
-func (v *vocabulary) text(id int32) (string, bool) {
-	if id < 0 || int(id) >= len(v.tokens) || !v.used[id] {
-		return "", false
+// put adds a token whose text and id are new and in bounds.
+func (v *vocabulary) put(text string, id int32) {
+	if n := int(id) + 1; n > len(v.spans) {
+		v.spans = append(v.spans, make([]span, n-len(v.spans))...)
 	}
-	return v.tokens[id], true
+	begin := v.texts.Len()
+	if v.count++; v.count+v.count/2 >= len(v.slots) { // a search ends at a free slot
+		v.setSlots(2 * v.count)
+	}
+	v.texts.WriteString(text)
+	v.spans[id] = span{int32(begin), int32(v.texts.Len()) + 1}
+	*v.slot(text) = id + 1
+}
+
+// checkID refuses an id that no vocabulary has.
+func checkID(text string, id int64) error {
+	if id < 0 || id >= maxTokens {
+		return fmt.Errorf("token %q has id %d; ids must lie in 0..%d", text, id, maxTokens-1)
+	}
+	return nil
 }
 
 // byteLetters returns the letters that byte-level BPE writes for the 256 byte values, so that vocabulary files need no
@@ -131,18 +206,14 @@ func lettersToBytes(inverse map[rune]byte, text string) (string, bool) {
 	return string(raw), true
 }
 
-// rawBytes maps the bytes of each byte-level token to its id.
-func (v *vocabulary) rawBytes() map[string]int32 {
-	inverse := letterBytes()
-	raw := make(map[string]int32, len(v.ids))
-	for text, id := range v.ids {
-		if bytes, ok := lettersToBytes(inverse, text); ok {
-			raw[bytes] = id
+// rawBytes returns the byte-level tokens, under their ids, as the bytes that they stand for.
+func (v *vocabulary) rawBytes() *vocabulary {
+	inverse, raw := letterBytes(), newVocabulary(v.count)
+	for id := range v.spans {
+		text, ok := v.text(int32(id))
+		if bytes, spelled := lettersToBytes(inverse, text); ok && spelled {
+			raw.put(bytes, int32(id))
 		}
 	}
 	return raw
-}
-
-func (v *vocabulary) clone() vocabulary {
-	return vocabulary{maps.Clone(v.ids), slices.Clone(v.tokens), slices.Clone(v.used)}
 }

@@ -52,12 +52,9 @@ func (g *File) buildFile(name string) ([]byte, error) {
 // tokenizerConfigJSON builds a tokenizer_config.json. The class is the plain fast tokenizer, which takes everything
 // from tokenizer.json.
 func (v *vocabulary) tokenizerConfigJSON() ([]byte, error) {
-	decoder := config.Object{}
+	decoder := map[string]addedToken{}
 	for _, t := range v.addedTokens() {
-		decoder[fmt.Sprint(t.ID)] = config.Object{
-			"content": t.Content, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
-			"special": t.Special,
-		}
+		decoder[fmt.Sprint(*t.ID)] = addedToken{Content: t.Content, Special: t.Special}
 	}
 	out := config.Object{
 		"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false,

@@ -23,6 +23,9 @@ const (
 	maxDimensions = 4
 )
 
+// maxStrings bounds the strings of a list, such as the merges of a vocabulary, of which Gemma 3 has 514,906.
+const maxStrings = 1 << 20
+
 // scanHeader checks that every length in the header of a GGUF file is within the file. It returns what the header says
 // about the layout of the data.
 func scanHeader(file []byte) (layout, error) {
@@ -141,7 +144,7 @@ func (s *headerScanner) skipPair() error {
 	case typeString:
 		return s.skipString()
 	case typeArray:
-		return s.skipArray()
+		return s.skipArray(key)
 	}
 	size := valueSize(kind)
 	if size == 0 {
@@ -165,7 +168,7 @@ func (s *headerScanner) readAlignment(kind uint64) (err error) {
 }
 
 // skipArray skips a list of values of one type. Lists of lists are refused; no model has them.
-func (s *headerScanner) skipArray() error {
+func (s *headerScanner) skipArray(key []byte) error {
 	kind, err := s.readUint(4)
 	if err != nil {
 		return err
@@ -177,6 +180,9 @@ func (s *headerScanner) skipArray() error {
 	if kind == typeString {
 		if count > uint64(len(s.rest))/8 {
 			return errTruncated
+		}
+		if count > maxStrings {
+			return fmt.Errorf("metadata key %.80s: a list of %d strings (at most %d are supported)", key, count, maxStrings)
 		}
 		for range count {
 			if err := s.skipString(); err != nil {

@@ -16,9 +16,8 @@ const (
 	tokenUserDefined = 4
 )
 
-// maxAddedTokens bounds the control, unknown and user-defined tokens, each of which costs some kilobytes while a
-// tokenizer is made. Published files have at most some 6,500.
-const maxAddedTokens = 1 << 14
+// maxAddedTokens bounds the control, unknown and user-defined tokens. Published files have at most some 30,000.
+const maxAddedTokens = 1 << 15
 
 // vocabulary is the part of the metadata that describes the tokenizer.
 type vocabulary struct {
@@ -80,9 +79,10 @@ func (g *File) readVocabulary() (*vocabulary, error) {
 	return v, m.err
 }
 
-// addedToken is an entry of the added_tokens of a tokenizer.json.
+// addedToken is an entry of the added_tokens of a tokenizer.json or, without its id, of the added_tokens_decoder of a
+// tokenizer_config.json.
 type addedToken struct {
-	ID         int    `json:"id"`
+	ID         *int   `json:"id,omitempty"`
 	Content    string `json:"content"`
 	SingleWord bool   `json:"single_word"`
 	LStrip     bool   `json:"lstrip"`
@@ -97,7 +97,7 @@ func (v *vocabulary) addedTokens() []addedToken {
 	for id, kind := range v.types {
 		switch kind {
 		case tokenUnknown, tokenControl, tokenUserDefined:
-			list = append(list, addedToken{ID: id, Content: v.tokens[id], Special: kind != tokenUserDefined})
+			list = append(list, addedToken{ID: &id, Content: v.tokens[id], Special: kind != tokenUserDefined})
 		}
 	}
 	return list

@@ -50,13 +50,13 @@ func TestGGUFMessages(t *testing.T) {
 // A file of very many control tokens, each of which costs memory, is refused.
 func TestGGUFManyControlTokens(t *testing.T) {
 	meta, tensors := smallGGUF()
-	tokens, types := make([]string, 1<<14+1), make([]int32, 1<<14+1)
+	tokens, types := make([]string, 1<<15+1), make([]int32, 1<<15+1)
 	for i := range tokens {
 		tokens[i], types[i] = fmt.Sprint("<", i, ">"), 3
 	}
 	meta["tokenizer.ggml.tokens"], meta["tokenizer.ggml.token_type"] = tokens, types
 	_, err := openGGUFBytes(t, encodeGGUF(meta, tensors))
-	const want = "m.gguf: metadata key tokenizer.ggml.token_type: more than 16384 control, unknown and user-defined tokens"
+	const want = "m.gguf: metadata key tokenizer.ggml.token_type: more than 32768 control, unknown and user-defined tokens"
 	if err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("error %v, want one that ends with %q", err, want)
 	}
