@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets/chat"
+	"github.com/bfpo-go/bfpo/datasets/edit"
 	"github.com/bfpo-go/bfpo/datasets/rowfile"
 )
 
@@ -24,6 +25,11 @@ type findings struct {
 
 // looksLikeLabel matches the names of columns that may be safety labels.
 var looksLikeLabel = regexp.MustCompile(`(?i)(^|_|-|\b)(un)?safe(ty)?(_|-|\b|$)|harm|toxic|^labels?$|_labels?$`)
+
+// labelColumns are the columns of safety labels that are read.
+func labelColumns() []string {
+	return []string{"is_chosen_safe", "is_rejected_safe", "is_response_0_safe", "is_response_1_safe"}
+}
 
 // looksLikeQuestion matches the names of columns that may hold a part of the question.
 var looksLikeQuestion = regexp.MustCompile(`(?i)^(system(_prompt|_message)?|question|query|instruction|input|context|` +
@@ -44,7 +50,8 @@ func (f *findings) noteUnread(r row) {
 // noteLabels collects the columns of a row without a safety label that look like labels.
 func (f *findings) noteLabels(r row) {
 	for name, v := range r {
-		if _, other := v.(rowfile.Unread); other && !f.labels[name] && looksLikeLabel.MatchString(name) {
+		_, other := v.(rowfile.Unread)
+		if other && !f.labels[name] && (looksLikeLabel.MatchString(name) || edit.Nearest(name, labelColumns()) != "") {
 			if f.labels == nil {
 				f.labels = map[string]bool{}
 			}

@@ -92,7 +92,7 @@ func (r row) flag(column string) (bool, error) {
 	if n, ok := integer(r[column]); ok && (n == 0 || n == 1) {
 		return n == 1, nil
 	}
-	return false, r.wrong(column, "true or false")
+	return false, r.wrong(column, "true, false, 1, 0, safe or unsafe")
 }
 
 // safe returns the safety label of a column; an answer without a label counts as safe.

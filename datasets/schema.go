@@ -3,9 +3,11 @@ package datasets
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/bfpo-go/bfpo/datasets/edit"
 	"github.com/bfpo-go/bfpo/datasets/rowfile"
 )
 
@@ -91,13 +93,22 @@ func readExample[T any](s schemas[T], r row) (T, error) {
 		return out, nil
 	}
 	if missing := missingColumn(s, r); missing != "" {
-		return none, fmt.Errorf("it has no column %s, only {%s}", missing, r.columns())
+		near := ""
+		if slip := edit.Nearest(missing, slices.Collect(maps.Keys(r))); slip != "" && !knownColumn(s, slip) {
+			near = fmt.Sprintf("; rename %s to %s", slip, missing)
+		}
+		return none, fmt.Errorf("it has no column %s, only {%s}%s", missing, r.columns(), near)
 	}
 	var known []string
 	for _, one := range s.list {
 		known = append(known, fmt.Sprintf("%s {%s}", one.name, strings.Join(one.columns, ", ")))
 	}
 	return none, fmt.Errorf("columns {%s} fit no known layout: %s", r.columns(), strings.Join(known, "; "))
+}
+
+// knownColumn reports whether a layout has a column.
+func knownColumn[T any](s schemas[T], column string) bool {
+	return slices.ContainsFunc(s.list, func(one schema[T]) bool { return slices.Contains(one.columns, column) })
 }
 
 // missingColumn returns the only column that a row lacks for a layout of several columns, or "" if it lacks more for

@@ -58,6 +58,8 @@ func TestPreferenceSchemas(t *testing.T) {
 func TestPreferenceErrors(t *testing.T) {
 	tests := []struct{ row, want string }{
 		{`{"chosen": "a"}`, "it has no column rejected, only {chosen}"},
+		{`{"prompt": "q", "chosen": "a", "reject": "b"}`,
+			"it has no column rejected, only {chosen, prompt, reject}; rename reject to rejected"},
 		{`{"question": "a"}`,
 			"fit no known layout: PKU-SafeRLHF {prompt, response_0, response_1, better_response_id}; red-teaming"},
 		{`{"prompt": "q", "response_0": "a", "response_1": "b", "better_response_id": 2}`,
@@ -65,7 +67,7 @@ func TestPreferenceErrors(t *testing.T) {
 		{`{"prompt": "q", "response_0": "a", "response_1": null, "better_response_id": 0}`,
 			"column response_1: want text, have null"},
 		{`{"prompt": "q", "response_0": "a", "response_1": "b", "better_response_id": 0, "is_response_0_safe": "yes"}`,
-			`column is_response_0_safe: want true or false, have "yes"`},
+			`column is_response_0_safe: want true, false, 1, 0, safe or unsafe, have "yes"`},
 		{`{"prompt": "q", "modeloutput1": "a", "modeloutput2": "b", "better_modelout": 0}`, "want 1 or 2, have 0"},
 		{`{"prompt": "q", "chosen": [{"role": "assistant", "content": "a"}],
 		   "rejected": [{"role": "assistant", "content": "b"}]}`, "prompt is text, and chosen a list of messages"},
@@ -74,7 +76,7 @@ func TestPreferenceErrors(t *testing.T) {
 			DropNoCommon},
 		{`{"prompt": [], "chosen": [], "rejected": []}`, DropNoPrompt},
 		{`{"prompt": [{"role": "user"}], "chosen": [], "rejected": []}`,
-			"message 0: want {role: text, content: text}, have {role}"},
+			"message 0: content is null or missing; want {role: text, content: text}, have {role}"},
 		{`{"prompt": "q", "chosen": "a", "rejected": 3}`, "column rejected: want text, have 3"},
 	}
 	for _, test := range tests {

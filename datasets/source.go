@@ -167,6 +167,9 @@ func OpenConfiguration(ctx context.Context, id, configuration, split string, hub
 	return s, nil
 }
 
+// IsFileName reports whether a data set's name is that of a single file of rows.
+func IsFileName(name string) bool { return dataFile.MatchString(name) }
+
 // openFile makes a source of a single file, which is the train split.
 func openFile(name, split, file string, files fs.FS) (Source, error) {
 	if !dataFile.MatchString(file) {

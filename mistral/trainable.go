@@ -8,9 +8,9 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/bfpo-go/bfpo/datasets/edit"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral/config"
-	"github.com/bfpo-go/bfpo/mistral/edit"
 )
 
 // Trainable returns the names of the tensors to train, in the order of Config.Tensors: the tensors whose name

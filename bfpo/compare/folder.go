@@ -111,7 +111,8 @@ func evaluationsOf(folder string, both bool) ([]string, error) {
 		}
 	}
 	return nil, usage.Errorf("%s holds no evaluation (no results.json, no eval/after with one): "+
-		"`bfpo eval -model=%s -tasks=… -out=…` makes one", folder, folder)
+		"`bfpo eval -model=%s -tasks=… -out=…` makes one; bfpo gate BEFORE AFTER compares two models",
+		folder, usage.Argument(folder))
 }
 
 // stepFolders returns the folders of the finished evaluations during a training stage, in the order of their steps.

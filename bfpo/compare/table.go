@@ -46,11 +46,15 @@ func (c Comparison) WriteTo(w io.Writer) (int64, error) {
 // legend explains the table.
 func (c Comparison) legend() string {
 	n := c.countTests()
-	return fmt.Sprintf("± is one standard error. change: from %s, document by document. "+
-		"p: the probability of a change this large if there were no difference.\n"+
-		"%s %s tested, each alone:\n"+
-		"without any real difference about %.1f of them would appear significant.",
-		c.Models[0].Name, report.VerdictRule(), plural(n, "difference"), report.Alpha*float64(n))
+	text := fmt.Sprintf("± is one standard error. change: from %s, document by document. "+
+		"p: the probability of a change this large if there were no difference.\n%s ", c.Models[0].Name,
+		report.VerdictRule())
+	if n == 0 {
+		return text + "No difference was tested."
+	}
+	return text + fmt.Sprintf("%s tested, each alone:\n"+
+		"without any real difference about %.1f of them would appear significant.", plural(n, "difference"),
+		report.Alpha*float64(n))
 }
 
 // title names the row's task and metric.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 	"github.com/bfpo-go/bfpo/datasets/hub"
@@ -28,7 +30,7 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTo
 	if err != nil {
 		return d, err
 	}
-	if d.Main, err = r.readTrain(ctx, "main", c.DatasetMixer, "dataset_splits", c.DatasetSplits); err != nil {
+	if d.Main, err = r.readTrain(ctx, mainSet, c.DatasetMixer, "dataset_splits", c.DatasetSplits); err != nil {
 		return d, err
 	}
 	if c.UseBuffer && c.Objective != "sft" {
@@ -52,10 +54,11 @@ func Read(ctx context.Context, c recipe.Config, m config.Config, t models.ChatTo
 	} else if split == "" {
 		return d, c.UsageErrorf("dataset_splits", "no test split to evaluate on; eval_dataset_mixer names other sets")
 	}
-	d.HeldOut, err = r.read(ctx, "held out", mixer, split)
+	d.HeldOut, err = r.read(ctx, HeldOutSet, mixer, split)
 	if !r.heldOut && errors.Is(err, datasets.ErrNoSplit) {
 		return d, explainNoHeldOut(c, err)
 	}
+	NoteOverlap(&d.HeldOut, d.Main, d.Buffer)
 	return d, err
 }
 
@@ -82,7 +85,7 @@ func ReadHeldOut(ctx context.Context, c recipe.Config, m config.Config, t models
 		return Set{}, err
 	}
 	r.heldOut = true
-	return r.read(ctx, "held out", mixer, split)
+	return r.read(ctx, HeldOutSet, mixer, split)
 }
 
 // stageReader reads the sets of one stage.
@@ -126,11 +129,16 @@ func (r stageReader) read(ctx context.Context, name string, m recipe.Mixer, spli
 	mixture := NewMixture(r.config, m, split, r.hub)
 	mixture.HeldOut = r.heldOut
 	s, err := r.readCached(ctx, mixture)
+	if errors.Is(err, fs.ErrNotExist) {
+		for _, dataset := range m {
+			err = fmt.Errorf("%w%s", err, usage.NearestFile(dataset.Name))
+		}
+	}
 	if err != nil {
 		return s, fmt.Errorf("%s set: %w", name, err)
 	}
 	s.Name, s.Rows, s.Cases = name, len(s.Pairs)+len(s.Documents), countCases(s.Pairs)
-	if r.config.TrainingObjective().ReadsLabels() && name != "held out" {
+	if r.config.TrainingObjective().ReadsLabels() && name != HeldOutSet {
 		s.Notes = append(s.Notes, noteLabels(s, r.config)...)
 	}
 	s.Notes = append(s.Notes, noteTexts(s, !r.tokenizer.UsesDefaultTemplate)...)

@@ -162,8 +162,8 @@ func TestBufferLabels(t *testing.T) {
 		buffer, set, want string
 		rows              int
 	}{
-		{none, "unlabelled=", "no row has safety labels: every answer counts as safe, and BFPO is IPO here", 2},
-		{none, "unlabelled=drop", "no row has safety labels: every answer counts as safe, and BFPO is IPO here", 2},
+		{none, "unlabelled=", "a buffer needs no safety labels: every answer counts as safe, and BFPO is IPO here", 2},
+		{none, "unlabelled=drop", "a buffer needs no safety labels: every answer counts as safe, and BFPO is IPO here", 2},
 		{some, "unlabelled=", "warning: 1 of 2 rows of the buffer set have no safety labels", 2},
 		{some, "unlabelled=drop", "warning: 1 of 2 rows of the buffer set have no safety labels", 2},
 		{some, "unlabelled=safe", "", 2},

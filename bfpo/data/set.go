@@ -30,8 +30,12 @@ type Unlabelled struct {
 // Sets are the sets of a training stage. Buffer and HeldOut are empty if the recipe has none.
 type Sets struct{ Main, Buffer, HeldOut Set }
 
-// bufferSet is the name of the buffer in messages and reports.
-const bufferSet = "buffer"
+// The names of the sets in messages and reports.
+const (
+	mainSet    = "main"
+	bufferSet  = "buffer"
+	HeldOutSet = "held out"
+)
 
 // NonEmpty returns the sets that have rows.
 func (s Sets) NonEmpty() []Set {
@@ -47,7 +51,7 @@ func noteLabels(s Set, c recipe.Config) []string {
 	case l.Without+l.Half == 0 || c.Unlabelled == "safe":
 		return nil
 	case s.Name == bufferSet && l.Without == s.Taken:
-		return []string{"no row has safety labels: every answer counts as safe, and BFPO is " + ipo + " here"}
+		return []string{"a buffer needs no safety labels: every answer counts as safe, and BFPO is " + ipo + " here"}
 	}
 	text := fmt.Sprintf("no row of the %s set has safety labels %s: every answer counts as safe, and BFPO is %s here",
 		s.Name, names, ipo)

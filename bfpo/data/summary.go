@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/batch"
@@ -43,7 +44,8 @@ type Cases struct {
 type Drop struct {
 	Reason string
 	Rows   int
-	Kept   bool // the rows are used, without some of their tokens
+	First  string // the ids of the first of them
+	Kept   bool   // the rows are used, without some of their tokens
 }
 
 // String describes the rows in a few words.
@@ -51,7 +53,7 @@ func (d Drop) String() string {
 	if d.Kept {
 		return fmt.Sprintf("%d shortened", d.Rows)
 	}
-	return fmt.Sprintf("%d dropped: %s", d.Rows, d.Reason)
+	return fmt.Sprintf("%d dropped: %s (%s)", d.Rows, d.Reason, d.First)
 }
 
 // countCases counts pairs by their safety labels.
@@ -71,11 +73,22 @@ func countCases(pairs []batch.Pair) (cases Cases) {
 	return cases
 }
 
+// firstIDs lists the first ids of a list, and says whether there are more.
+func firstIDs(ids []string) string {
+	const shown = 3
+	text := strings.Join(ids[:min(shown, len(ids))], ", ")
+	if len(ids) > shown {
+		text += ", …"
+	}
+	return text
+}
+
 // countDrops counts dropped rows by reason. Rows that were cut, and not dropped, come last.
 func countDrops(d datasets.Drops) []Drop {
 	var drops []Drop
 	for _, reason := range slices.Sorted(maps.Keys(d.Dropped)) {
-		drops = append(drops, Drop{Reason: reason, Rows: len(d.Dropped[reason])})
+		ids := d.Dropped[reason]
+		drops = append(drops, Drop{Reason: reason, Rows: len(ids), First: firstIDs(ids)})
 	}
 	if len(d.Cut) > 0 {
 		drops = append(drops, Drop{Reason: "shortened, not left out", Rows: len(d.Cut), Kept: true})

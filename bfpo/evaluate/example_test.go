@@ -11,7 +11,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/task"
-	"github.com/bfpo-go/bfpo/bfpo/usage"
+	"github.com/bfpo-go/bfpo/datasets/edit"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral"
@@ -29,7 +29,7 @@ func ExampleRun() {
 	model := must.M1(mistral.Load(d, checkpoint, dtypes.Float32))
 	defer model.Close()
 
-	catalog := must.M1(task.NewCatalog("", usage.Nearest))
+	catalog := must.M1(task.NewCatalog("", edit.Nearest))
 	tasks, _ := must.M2(catalog.Select([]string{"truthfulqa_mc1"}))
 	encoder := evaluate.Encoder{
 		Tokenizer: must.M1(tokenizer.New(checkpoint.ReadFile)),

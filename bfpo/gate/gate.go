@@ -38,6 +38,11 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, g recipe.Gate,
 	if err != nil {
 		return Result{}, fmt.Errorf("%s: %w", before, err)
 	}
+	alone := report.Comparison{Before: report.ModelName(before), After: report.ModelName(before), Rows: compare(was, was)}
+	if r := judge(alone, g); r.tested() == 0 { // the other model has the same rows
+		return r, usage.Errorf("nothing to judge: no measure has the %d rows that a test needs (%s)", report.MinRows,
+			r.counts())
+	}
 	is, err := measureModel(ctx, rt, c, g, after, filepath.Join(dir, afterSide), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return Result{}, fmt.Errorf("%s: %w", after, err)
@@ -53,12 +58,7 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, g recipe.Gate,
 		comparison.Before, comparison.After = beforeSide, afterSide
 	}
 	comparison.Rows = compare(was, is)
-	result := judge(comparison, g)
-	if result.tested() == 0 {
-		return result, usage.Errorf("nothing to judge: no measure has the rows that a test needs, ten at least; "+
-			"measured were %d pairs, %d prompts and %d tasks", len(was.Preferences), len(was.Prompts), len(was.tasks.Tasks))
-	}
-	return result, nil
+	return judge(comparison, g), nil
 }
 
 // measured is what one model makes of a gate's rows.

@@ -45,6 +45,28 @@ func (r Result) tested() (n int) {
 	return n
 }
 
+// untested names the measures that have too few rows for a test.
+func (r Result) untested() (names []string) {
+	for _, m := range r.Measures {
+		if m.P == nil {
+			names = append(names, m.Kind+": "+m.Name)
+		}
+	}
+	return names
+}
+
+// counts lists how many rows each measure has.
+func (r Result) counts() string {
+	var counts []string
+	for _, m := range r.Measures {
+		counts = append(counts, fmt.Sprintf("%s: %d", m.Name, m.Rows))
+	}
+	if len(counts) == 0 {
+		return "no rows, prompts or tasks fit any measure"
+	}
+	return strings.Join(counts, "; ")
+}
+
 // reason says why a measure fails.
 func (m Measure) reason(c report.Comparison, unit string) string {
 	number := func(x float64) string { return fmt.Sprintf("%.3g", x) }
@@ -69,6 +91,9 @@ func (r Result) WriteTo(w io.Writer) (int64, error) {
 	verdict := "pass: no significant loss"
 	if !r.Pass {
 		verdict = fmt.Sprintf("fail: %d significantly worse", len(r.Reasons))
+	}
+	if names := r.untested(); len(names) > 0 {
+		verdict += fmt.Sprintf("; too few rows to test %s", strings.Join(names, ", "))
 	}
 	fmt.Fprintf(&b, "\n%d measures tested; %s\n", r.tested(), verdict)
 	n, err := io.WriteString(w, b.String())

@@ -48,9 +48,10 @@ func Evaluate(ctx context.Context, rt models.Runtime, c recipe.Config, e Options
 		err = usage.Errorf("%w: choose another -out, or replace it with -set=overwrite_output_dir=true", err)
 	case errors.Is(err, context.Canceled):
 		err = fmt.Errorf("%w: the results so far are in %s; the same command with -out=%s continues",
-			usage.ErrInterrupted, dir, dir)
+			usage.ErrInterrupted, dir, usage.Argument(dir))
 	case err != nil && evaluate.Unfinished(dir):
-		err = fmt.Errorf("%w (the results so far are in %s; the same command with -out=%s continues)", err, dir, dir)
+		err = fmt.Errorf("%w (the results so far are in %s; the same command with -out=%s continues)", err, dir,
+			usage.Argument(dir))
 	}
 	return results, err
 }

@@ -30,14 +30,16 @@ func checkRunFolder(dir string) error {
 	}
 	if last != "" {
 		return usage.Errorf("the run has not finished: continue it with -set=resume_from_checkpoint=true, or write its "+
-			"last checkpoint as a model with bfpo export -model=%s -out=FOLDER", usage.Word(last))
+			"last checkpoint as a model with bfpo export -model=%s -out=FOLDER", usage.Argument(last))
 	}
 	var stages []string
 	found, _ := filepath.Glob(filepath.Join(globQuote(dir), "*", rundir.Model, config.ConfigFile))
 	for _, file := range found {
 		stages = append(stages, usage.Word(filepath.Dir(filepath.Dir(file))))
 	}
-	if len(stages) > 0 {
+	if len(stages) == 1 {
+		return usage.Errorf("it holds the model of a stage: name %s", stages[0])
+	} else if len(stages) > 1 {
 		return usage.Errorf("it holds several models: name one of them, %s", usage.OneOf(stages))
 	}
 	return nil

@@ -18,11 +18,12 @@ func TestRunFolder(t *testing.T) {
 	}{
 		{[]string{"1-sft/model/config.json", "2-bfpo/model/config.json"},
 			"it holds several models: name one of them, DIR/1-sft or DIR/2-bfpo"},
+		{[]string{"1-bfpo/model/config.json"}, "it holds the model of a stage: name DIR/1-bfpo"},
 		{[]string{"checkpoints/step-5/manifest.json", "checkpoints/step-10/manifest.json", "checkpoints/.tmp/x"},
 			"the run has not finished: continue it with -set=resume_from_checkpoint=true, or write its last checkpoint as a " +
-				"model with bfpo export -model=DIR/checkpoints/step-10"},
+				"model with bfpo export -model='DIR/checkpoints/step-10' -out=FOLDER"},
 		{[]string{"1-sft/model/config.json", "2-bfpo/checkpoints/step-5/manifest.json"},
-			"bfpo export -model=DIR/2-bfpo/checkpoints/step-5"},
+			"bfpo export -model='DIR/2-bfpo/checkpoints/step-5'"},
 		{[]string{"notes.txt"}, "DIR is not a Hugging Face model folder"},
 	} {
 		dir := filepath.Join(t.TempDir(), "[a] run")

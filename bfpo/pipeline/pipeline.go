@@ -17,6 +17,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
 	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/bfpo/train"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 // Folders of the two evaluations, in the folder eval of a run.
@@ -161,7 +162,7 @@ func (p *Pipeline) chatHint() string {
 	}
 	stage := filepath.Join(p.dir, filepath.Base(filepath.Dir(p.last)))
 	return fmt.Sprintf("next     bfpo chat -model=%s (there, /compare %s lets the model before training answer too)\n",
-		stage, p.first)
+		usage.Argument(stage), usage.Argument(p.first))
 }
 
 // evalDir returns the folder of the evaluation on one side of training.
@@ -182,6 +183,9 @@ func tiles(c report.Comparison) []report.Tile {
 			Label: row.Group,
 			Value: fmt.Sprintf("%.0f %%", 100*row.After.Mean),
 			Note:  fmt.Sprintf("%s, %d pairs", row.Name, row.After.N),
+		}
+		if !row.Change.Tested() {
+			tile.Note += ", too few to judge"
 		}
 		if row.Unit != "%" { // a metric of a task
 			tile.Value = fmt.Sprintf("%.3f → %.3f", row.Before.Mean, row.After.Mean)

@@ -55,7 +55,8 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (e
 }
 
 // CheckEvaluation reads the held-out rows and the prompts of an evaluation with the model that training starts from, so
-// that a fault in them is found before anything is trained. It logs what the user should know about them, which
+// that a fault in them is found before anything is trained, and compares them with the rows of that training. It logs
+// what the user should know about them, which
 // Evaluate does not say again. c is the recipe of the last training stage.
 func (p *Pipeline) CheckEvaluation(ctx context.Context, name string, c recipe.Config, e recipe.EvalStage) error {
 	if name == "" || len(e.DatasetMixer) == 0 && e.Prompts == "" {
@@ -71,10 +72,20 @@ func (p *Pipeline) CheckEvaluation(ctx context.Context, name string, c recipe.Co
 		return err
 	}
 	set, _, err := data.ReadEvaluation(ctx, c, model.Config, language, e, p.Hub, p.Cache, p.Log())
-	if err == nil && len(set.Drops)+len(set.Notes) > 0 {
+	if err != nil {
+		return err
+	}
+	if set.Rows > 0 {
+		sets, err := data.Read(ctx, c, model.Config, language, p.Hub, p.Cache) // training takes them from the cache
+		if err != nil {
+			return err
+		}
+		data.NoteOverlap(&set, sets.Main, sets.Buffer)
+	}
+	if len(set.Drops)+len(set.Notes) > 0 {
 		p.Log().Warn(set.String())
 	}
-	return err
+	return nil
 }
 
 // Claim creates dir, or prepares an existing one for a run. A folder that holds a finished run is a usage error, unless

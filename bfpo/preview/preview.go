@@ -76,6 +76,22 @@ func New(stage string, sets []data.Set, prompts int) Stage {
 	return v
 }
 
+// NoteOverlap notes the pairs of an evaluation that stages train on.
+func (v Stage) NoteOverlap(stages []Stage) {
+	var trained []data.Set
+	for _, stage := range stages {
+		for _, s := range stage.Sets {
+			if s.Name != data.HeldOutSet {
+				trained = append(trained, s.set)
+			}
+		}
+	}
+	for i := range v.Sets {
+		data.NoteOverlap(&v.Sets[i].set, trained...)
+		v.Sets[i].Notes = v.Sets[i].set.Notes
+	}
+}
+
 // newSet describes a set.
 func newSet(s data.Set) Set {
 	v := Set{Name: s.Name, Rows: s.Rows, set: s, Drops: map[string]int{}, Notes: s.Notes}

@@ -8,6 +8,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/track"
+	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
 
@@ -17,7 +18,11 @@ func (v Stage) Print(w io.Writer, l models.ChatTokenizer, rows int) {
 	for _, s := range v.Sets {
 		fmt.Fprintf(w, "\n  %s: %d rows\n", s.Name, s.Rows)
 		for _, source := range s.Sources {
-			fmt.Fprintf(w, "    %-48s split %-12s %d of %d rows taken\n", source.Name, source.Split, source.Used, source.Rows)
+			split := ""
+			if !datasets.IsFileName(source.Name) { // a file has no splits
+				split = "split " + source.Split
+			}
+			fmt.Fprintf(w, "    %-48s %-18s %d of %d rows taken\n", source.Name, split, source.Used, source.Rows)
 		}
 		for _, name := range []string{"safe/safe", "safe/unsafe", "unsafe/safe", "unsafe/unsafe"} {
 			if s.Cases != nil {

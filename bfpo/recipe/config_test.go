@@ -7,6 +7,22 @@ import (
 	"github.com/gomlx/compute/dtypes"
 )
 
+// A flag counts before a file, whichever of the two names the objective has.
+func TestObjectiveAsFlag(t *testing.T) {
+	for _, c := range []struct{ text, set, want string }{
+		{"objective: bfpo\n", "loss_type=sigmoid", "dpo"}, {"loss_type: ipo\n", "objective=hinge", "hinge"},
+		{"loss_type: ipo\n", "objective=ipo", "ipo"}, {"loss_type: ipo\n", "loss_type=hinge", "hinge"},
+	} {
+		got, err := Load(nil, recipeFile(t, c.text), []string{c.set})
+		if err != nil || got.Objective != c.want {
+			t.Errorf("%q and %s: %s, want %s; error %v", c.text, c.set, got.Objective, c.want, err)
+		}
+	}
+	if _, err := Load(nil, recipeFile(t, ""), []string{"loss_type=ipo", "objective=dpo"}); err == nil {
+		t.Error("two flags that contradict each other are accepted")
+	}
+}
+
 func TestUnreadKeys(t *testing.T) {
 	for text, want := range map[string][]string{
 		"objective: dpo\nalpha: 0.5\nbeta: 0.1\n": {"alpha"}, "objective: sft\nalpha: 0.5\n": nil, "alpha: 0.5\n": nil,

@@ -3,6 +3,7 @@ package recipe
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo"
 )
@@ -24,7 +25,8 @@ func (c Config) TrainingObjective() bfpo.Objective {
 	}
 }
 
-// settleObjective takes the objective from loss_type, TRL's key, if objective is not given.
+// settleObjective takes the objective from loss_type, TRL's key, if objective is not given. If one of the two is a flag
+// and the other stands in a file, the flag counts, as for any key.
 func (c *Config) settleObjective() []error {
 	if !slices.Contains(lossTypes(), c.LossType) { // not given, or refused by validate
 		return nil
@@ -36,10 +38,13 @@ func (c *Config) settleObjective() []error {
 	case "nll":
 		objective = "sft"
 	}
-	if c.Origin("objective") == "" {
+	asFlag := func(key string) bool { return strings.HasPrefix(c.Origin(key), "-") }
+	switch {
+	case c.Origin("objective") == "" || asFlag("loss_type") && !asFlag("objective"):
 		c.Objective = objective
-	}
-	if c.Objective != objective {
+	case asFlag("objective") && !asFlag("loss_type"):
+		c.LossType = ""
+	case c.Objective != objective:
 		return []error{fmt.Errorf("%s: loss_type: %s contradicts objective: %s (%s)",
 			c.Origin("loss_type"), c.LossType, c.Objective, c.Origin("objective"))}
 	}

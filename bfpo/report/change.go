@@ -8,11 +8,11 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// The rule for verdicts, the same in every table: a change is tested from minRows rows on, and counts as real where its
+// The rule for verdicts, the same in every table: a change is tested from MinRows rows on, and counts as real where its
 // p-value is below Alpha.
 const (
 	Alpha   = 0.05
-	minRows = 10
+	MinRows = 10
 )
 
 // Verdicts on a change. Where neither direction is better, a real change is verdictChanged.
@@ -28,7 +28,7 @@ const (
 // VerdictRule explains the verdicts below a table.
 func VerdictRule() string {
 	return fmt.Sprintf("“%s”: p ≥ %g in a paired test (exact sign test of right and wrong answers,\n"+
-		"t-test of other numbers); “%s”: fewer than %d, no test.", verdictNoise, Alpha, verdictTooFew, minRows)
+		"t-test of other numbers); “%s”: fewer than %d, no test.", verdictNoise, Alpha, verdictTooFew, MinRows)
 }
 
 // Change is the mean of differences between the same rows in two states, with the p-value of the hypothesis that it
@@ -77,7 +77,7 @@ func NewMeanChange(e Estimate) Change {
 }
 
 // Tested reports whether there are rows enough for a test.
-func (c Change) Tested() bool { return c.N >= minRows }
+func (c Change) Tested() bool { return c.N >= MinRows }
 
 // Verdict judges the change: "better", "worse", "changed" (where neither direction is better), "within noise", "same",
 // "too few rows", or "" if nothing was measured.

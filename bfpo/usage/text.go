@@ -6,7 +6,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
+
+	"github.com/bfpo-go/bfpo/datasets/edit"
 )
 
 const (
@@ -58,6 +61,18 @@ func Clean(message string) string {
 	return b.String()
 }
 
+// Argument returns an argument of a command for a message that shows the command: quoted if it has characters that mean
+// something else to a shell.
+func Argument(text string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-+./:@=,%", r)
+	}
+	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+		return text
+	}
+	return "'" + strings.ReplaceAll(Word(text), "'", `'\''`) + "'"
+}
+
 // NearestFile returns the end of an error message about a file that does not exist: the name in its folder that is most
 // like it, or "" where none is.
 func NearestFile(path string) string {
@@ -72,7 +87,7 @@ func NearestFile(path string) string {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	if near := Nearest(filepath.Base(path), names); near != "" {
+	if near := edit.Nearest(filepath.Base(path), names); near != "" {
 		return fmt.Sprintf("; did you mean %s?", Word(filepath.Join(filepath.Dir(path), near)))
 	}
 	return ""

@@ -33,3 +33,13 @@ func TestWord(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestArgument(t *testing.T) {
+	for text, want := range map[string]string{
+		"runs/mine-2": "runs/mine-2", "my run": "'my run'", "it's": `'it'\''s'`, "": "''", "$HOME;ls": "'$HOME;ls'",
+	} {
+		if got := Argument(text); got != want {
+			t.Errorf("%q is written %s, want %s", text, got, want)
+		}
+	}
+}

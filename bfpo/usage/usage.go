@@ -4,7 +4,7 @@
 // stopped on request after saving its state. Nearest, DidYouMean and OneOf turn a list of known names into a
 // suggestion or a list of choices. Word, Quote and Clean make text from files and servers safe to print.
 //
-// The package is a leaf: it imports only the edit distance of mistral/edit.
+// The package is a leaf: it imports only the edit distance of datasets/edit.
 package usage
 
 import (
@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/bfpo-go/bfpo/mistral/edit"
+	"github.com/bfpo-go/bfpo/datasets/edit"
 )
 
 // Error is a wrong flag or a wrong recipe: something that the user has to change before anything can run.
@@ -31,24 +31,10 @@ func Errorf(format string, args ...any) error {
 // MaxProblems is how many problems of one file are listed: whoever mends them sees the next ones then.
 const MaxProblems = 20
 
-// Nearest returns the known name that the fewest one-letter edits turn name into, or "" where none is near.
-func Nearest(name string, known []string) string {
-	best, least := "", max(2, len(name)/3)+1
-	if len(name) <= 3 { // two edits turn a short word into almost any other
-		least = 2
-	}
-	for _, k := range known {
-		if d := edit.Distance(name, k); d < least {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
 // DidYouMean returns the end of an error message about an unknown name: a suggestion, or "" where no known name is
 // near.
 func DidYouMean(name string, known []string) string {
-	if near := Nearest(name, known); near != "" {
+	if near := edit.Nearest(name, known); near != "" {
 		return fmt.Sprintf("; did you mean %s?", near)
 	}
 	return ""

@@ -53,7 +53,9 @@ func runData(ctx context.Context, o *options, args []string) error {
 	}
 	for _, s := range c.Stages {
 		if s.Kind == "eval" && (len(s.Eval.DatasetMixer) > 0 || s.Eval.Prompts != "") {
-			if err := add(o.viewEvalStage(ctx, last, s.Eval)); err != nil {
+			view, language, err := o.viewEvalStage(ctx, last, s.Eval)
+			view.NoteOverlap(views[:len(stages)])
+			if err := add(view, language, err); err != nil {
 				return err
 			}
 		}

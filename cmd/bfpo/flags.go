@@ -18,6 +18,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
+	"github.com/bfpo-go/bfpo/datasets/edit"
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
@@ -71,7 +72,8 @@ func newOptions(std stdio, c command) *options {
 			"else cpu, else go")
 	o.set.IntVar(&o.devices, "devices", 1, "number `N` of devices")
 	o.set.StringVar(&o.config, "config", c.recipe, "`recipe`: a built-in name or a YAML file")
-	o.set.Var(&o.sets, "set", "`key=value` for one key of the recipe; overrides every file; may be repeated")
+	o.set.Var(&o.sets, "set", "`key=value` for one key of the recipe; may be repeated. It overrides every file, and it\n"+
+		"reaches each training stage of a recipe with stages")
 	o.set.StringVar(&o.out, "out", "", out)
 	o.set.StringVar(&o.model, "model", "", "`model`: a folder, a .gguf file, a hub id[@revision] or a built-in name")
 	o.set.StringVar(&o.profile, "profile", "",
@@ -188,7 +190,7 @@ func (o *options) nearestFlag(err error) string {
 	}
 	var names []string
 	o.set.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
-	if near := usage.Nearest(unknown, names); near != "" {
+	if near := edit.Nearest(unknown, names); near != "" {
 		return fmt.Sprintf(" (did you mean -%s?)", near)
 	}
 	return ""
@@ -291,7 +293,7 @@ func findCommand(all []command, name string) (command, error) {
 		names = append(names, c.name)
 	}
 	near := ""
-	if n := usage.Nearest(name, names); n != "" {
+	if n := edit.Nearest(name, names); n != "" {
 		near = fmt.Sprintf(", did you mean %q", n)
 	}
 	return command{}, usage.Errorf("unknown command %q%s; `bfpo help` lists all commands", name, near)

@@ -13,6 +13,7 @@ import (
 	"github.com/bfpo-go/bfpo/bfpo/fields"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
+	"github.com/bfpo-go/bfpo/datasets/edit"
 )
 
 // helpTopics are the words after help that are no command.
@@ -139,7 +140,7 @@ func printKeys(w io.Writer, asJSON bool) error {
 
 // printTasks prints the built-in tasks of bfpo eval.
 func printTasks(w io.Writer, asJSON bool) error {
-	catalog, err := task.NewCatalog("", usage.Nearest)
+	catalog, err := task.NewCatalog("", edit.Nearest)
 	if err != nil {
 		return err
 	}

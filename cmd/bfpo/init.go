@@ -36,13 +36,18 @@ func runInit(_ context.Context, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
+	var existing []string
 	for _, f := range files {
 		path := filepath.Join(o.out, f.Name())
 		if _, err := os.Lstat(path); err == nil {
-			return usage.Errorf("%s exists and is not replaced: choose another folder with -out=DIR", path)
+			existing = append(existing, path)
 		} else if !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
+	}
+	if len(existing) > 0 {
+		return usage.Errorf("nothing was written, since files exist already: %s; choose another folder with -out=DIR",
+			strings.Join(existing, ", "))
 	}
 	if o.out != "" {
 		if err := os.MkdirAll(o.out, 0o755); err != nil {
@@ -71,7 +76,7 @@ func runInit(_ context.Context, o *options, args []string) error {
 next   bfpo data -config=%[1]s     shows what it would train on
        bfpo run -config=%[1]s      trains on 20 rows and compares on 10
 then put your own rows in place of the examples; bfpo help keys explains every key
-`, path)
+`, usage.Argument(path))
 	return err
 }
 

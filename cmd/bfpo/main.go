@@ -137,9 +137,9 @@ func exitCode(w io.Writer, err error, verbose bool) int {
 	case errors.Is(err, usage.ErrInterrupted):
 		code = exitInterrupted
 	case errors.Is(err, context.Canceled): // a command that saves nothing
-		where := strings.TrimSuffix(strings.TrimSuffix(message, context.Canceled.Error()), ": ")
-		where = strings.Replace(where, ": "+context.Canceled.Error()+"\n", "\n", 1) // before a hint
-		message, code = strings.TrimSuffix("interrupted: "+where, ": "), exitInterrupted
+		where := strings.Replace(message, context.Canceled.Error(), "", 1) // package context's words say nothing
+		where = strings.NewReplacer(": ;", ";", ": \n", "\n").Replace("interrupted: " + where)
+		message, code = strings.TrimSuffix(strings.TrimSuffix(where, ": "), ": "), exitInterrupted
 	case errors.As(err, &wrong):
 		code = exitUsage
 	}

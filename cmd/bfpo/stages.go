@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/pipeline"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
@@ -118,18 +121,23 @@ func runStage(ctx context.Context, o *options, kind string, args []string) error
 	}
 	defer release()
 	if _, _, err = train.Train(ctx, rt, c, dir); err == nil {
-		o.log().Info(fmt.Sprintf("report: %s; next: bfpo chat -model=%s", filepath.Join(dir, rundir.Report), dir))
+		o.log().Info(fmt.Sprintf("report: %s; next: bfpo chat -model=%s", filepath.Join(dir, rundir.Report),
+			usage.Argument(dir)))
 	}
 	return o.addResumeHint(err, dir)
 }
 
-// addResumeHint adds the command that resumes the run to the error of an interrupted run.
+// addResumeHint adds the command that resumes the run to the error of an interrupted run that has left something.
 func (o *options) addResumeHint(err error, dir string) error {
 	if !errors.Is(err, usage.ErrInterrupted) && !errors.Is(err, context.Canceled) {
 		return err
 	}
+	left, _ := os.ReadDir(dir)
+	if !slices.ContainsFunc(left, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), ".") }) { // only a lock
+		return fmt.Errorf("%w; nothing was written", err)
+	}
 	return fmt.Errorf("%w\n  to resume: bfpo %s -config=%s -out=%s -set=resume_from_checkpoint=true "+
-		"(with the other flags as before)", err, o.command.name, o.config, dir)
+		"(with the other flags as before)", err, o.command.name, usage.Argument(o.config), usage.Argument(dir))
 }
 
 // stageRecipe loads a recipe of one stage; kind is sft or train.
@@ -139,7 +147,8 @@ func (o *options) stageRecipe(kind string) (recipe.Config, error) {
 		return c, err
 	}
 	if len(c.Stages) > 0 {
-		return c, usage.Errorf("recipe %q has stages: run it with `bfpo run -config=%s`", o.config, o.config)
+		return c, usage.Errorf("recipe %q has stages: run it with `bfpo run -config=%s`", o.config,
+			usage.Argument(o.config))
 	}
 	return c.ForStage(kind)
 }

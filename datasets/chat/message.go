@@ -31,6 +31,9 @@ func NewMessage(object *jinja.Dict) (Message, error) {
 	m.Content, isText = content.(string)
 	_, isParts := content.(*jinja.List)
 	if !isRole || !isText && !isParts && (content != nil || m.callKey() == "") {
+		if isRole && content == nil {
+			return Message{}, errors.New("content is null or missing; want {role: text, content: text}")
+		}
 		return Message{}, errors.New("want {role: text, content: text}")
 	}
 	return m, nil

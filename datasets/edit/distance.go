@@ -21,3 +21,17 @@ func Distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Nearest returns the known name that the fewest one-letter edits turn name into, or "" where none is near.
+func Nearest(name string, known []string) string {
+	best, least := "", max(2, len(name)/3)+1
+	if len(name) <= 3 { // two edits turn a short word into almost any other
+		least = 2
+	}
+	for _, k := range known {
+		if d := Distance(name, k); d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
