@@ -16,6 +16,7 @@ type Objective struct {
 	Beta, B1, Alpha float64
 	LabelSmoothing  float64 // the share of pairs whose answers are taken to be swapped
 	DiscoPOPTau     float64
+	SafeDPODelta    float64
 }
 
 // kind describes the objectives of one name.
@@ -62,6 +63,8 @@ func kinds() []kind {
 		}},
 		{"discopop", "−(1−m) log σ(β h) + m exp(−β h),   m = σ(β h/τ)", "nat", []string{"beta", "discopop_tau"},
 			func(o Objective, out Outcome) *Node { return DiscoPOPLoss(out, o.Beta, o.DiscoPOPTau) }},
+		{"safe_dpo", "−log σ(v β h − u δ)", "nat", []string{"beta", "safe_dpo_delta"},
+			func(o Objective, out Outcome) *Node { return SafeDPOLoss(out, o.Beta, o.SafeDPODelta) }},
 		{"sft", "−mean over tokens of log π(y_t | y_<t)", "nat per token", nil, nil},
 	}
 }
@@ -88,7 +91,41 @@ func Objectives() (names []string) {
 func (o Objective) Preference() bool { return o.Name != "sft" }
 
 // ReadsLabels reports whether the loss depends on the safety labels of a pair.
-func (o Objective) ReadsLabels() bool { return o.Name == "bfpo" }
+func (o Objective) ReadsLabels() bool { return o.Name == "bfpo" || o.Name == "safe_dpo" }
+
+// Uses reports whether the objective trains on pairs with these safety labels.
+func (o Objective) Uses(chosenSafe, rejectedSafe bool) bool {
+	return o.Name != "safe_dpo" || chosenSafe || rejectedSafe
+}
+
+// Direction is 1 if the objective moves the policy from the reference model towards the chosen response of a pair, -1
+// if towards the rejected one, and 0 if it does not train on such pairs.
+func (o Objective) Direction(chosenSafe, rejectedSafe bool) int {
+	target, ok := o.Target(chosenSafe, rejectedSafe)
+	switch {
+	case !o.Uses(chosenSafe, rejectedSafe):
+		return 0
+	case ok && target < 0, o.Name == "safe_dpo" && !chosenSafe:
+		return -1
+	}
+	return 1
+}
+
+// Unlabelled says which loss a pair without safety labels has, such as "BFPO is IPO": both its answers count as safe.
+// It is "" for an objective that reads no labels.
+func (o Objective) Unlabelled() string {
+	switch {
+	case o.Name == "safe_dpo":
+		return "SafeDPO is DPO"
+	case o.Name != "bfpo":
+		return ""
+	case o.Alpha == 0.5:
+		return "BFPO is IPO"
+	case o.Alpha < 1: // the target (1-alpha)/beta is 1/(2 beta') of an IPO with beta'
+		return fmt.Sprintf("BFPO is IPO with beta %.3g", o.Beta/(2*(1-o.Alpha)))
+	}
+	return fmt.Sprintf("BFPO is a squared distance of the margin from (1-alpha)/beta = %.3g", (1-o.Alpha)/o.Beta)
+}
 
 // hyperparameter is a value of an objective, with its recipe key.
 type hyperparameter struct {
@@ -101,6 +138,7 @@ func (o Objective) hyperparameters() []hyperparameter {
 	return []hyperparameter{
 		{"beta", "β", o.Beta}, {"b1", "b₁", o.B1}, {"alpha", "α", o.Alpha},
 		{"label_smoothing", "ε", o.LabelSmoothing}, {"discopop_tau", "τ", o.DiscoPOPTau},
+		{"safe_dpo_delta", "δ", o.SafeDPODelta},
 	}
 }
 
@@ -124,6 +162,8 @@ func (o Objective) Validate() error {
 			return errors.New("label_smoothing: must be greater than 0 for exo_pair, such as 0.001")
 		case p.key == "label_smoothing" && !(p.value >= 0 && p.value < 0.5):
 			return fmt.Errorf("label_smoothing: must be at least 0 and less than 0.5, got %v", p.value)
+		case p.key == "safe_dpo_delta" && reads && !(p.value >= 0 && !math.IsInf(p.value, 0)):
+			return fmt.Errorf("safe_dpo_delta: must be at least 0, got %v", p.value)
 		case p.key == "b1" && reads && !(p.value > 1):
 			return fmt.Errorf("b1: must be greater than 1 for b3 = 1/(b1-1), got %v", p.value)
 		case (p.key == "beta" || p.key == "discopop_tau") && reads && !(p.value > 0):
@@ -198,7 +238,9 @@ func (o Objective) Equation() string {
 	if strings.Contains(k.equation, "d_c") {
 		lines = append(lines, "d = log π(y|x) − log π_ref(y|x)")
 	}
-	if o.ReadsLabels() {
+	if o.Name == "safe_dpo" {
+		lines = append(lines, "u = 1 if one answer is safe, else 0,   v = −1 if that is y_r, else 1")
+	} else if o.ReadsLabels() {
 		lines = append(lines, "s = b₁b₃·safe(y_c) − b₃·safe(y_r) − α,   b₃ = 1/(b₁−1)")
 	}
 	var values []string

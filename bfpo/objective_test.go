@@ -127,9 +127,49 @@ func TestHyperparametersAreKnown(t *testing.T) {
 	}
 }
 
+// The direction is the sign of -dL/dh at the reference model, where h is 0.
+func TestDirectionIsThatOfTheGradient(t *testing.T) {
+	for _, name := range Objectives() {
+		o := objectiveOf(name)
+		for _, safe := range [][2]bool{{true, true}, {true, false}, {false, true}, {false, false}} {
+			if !o.Preference() || !o.Uses(safe[0], safe[1]) {
+				continue
+			}
+			// The slope by h is half the difference of the slopes by the two log-ratios.
+			slopes := lossInFloat64(o, [2]float64{0, 0}, safe)[1:]
+			slope := (slopes[0] - slopes[1]) / 2
+			if got := o.Direction(safe[0], safe[1]); got != 1 && got != -1 || float64(got)*slope >= 0 {
+				t.Errorf("%s %v: direction %d, but the slope of the loss is %v", name, safe, got, slope)
+			}
+		}
+	}
+	if o := objectiveOf("safe_dpo"); o.Uses(false, false) || o.Direction(false, false) != 0 {
+		t.Error("safe_dpo uses pairs of two unsafe answers")
+	}
+}
+
+func TestUnlabelled(t *testing.T) {
+	for _, c := range []struct {
+		o    Objective
+		want string
+	}{
+		{Objective{Name: "bfpo", Beta: 0.1, B1: 3, Alpha: 0.5}, "BFPO is IPO"},
+		{Objective{Name: "bfpo", Beta: 0.1, B1: 3, Alpha: 0.25}, "BFPO is IPO with beta 0.0667"}, // 0.1 / 1.5
+		{Objective{Name: "bfpo", Beta: 0.1, B1: 3, Alpha: 2},
+			"BFPO is a squared distance of the margin from (1-alpha)/beta = -10"},
+		{Objective{Name: "safe_dpo", Beta: 0.1}, "SafeDPO is DPO"},
+		{Objective{Name: "dpo", Beta: 0.1}, ""},
+	} {
+		if got := c.o.Unlabelled(); got != c.want {
+			t.Errorf("%s: %q, want %q", c.o, got, c.want)
+		}
+	}
+}
+
 func TestUnread(t *testing.T) {
 	for name, want := range map[string][]string{
-		"bfpo": {"label_smoothing", "discopop_tau"}, "hinge": {"b1", "alpha", "label_smoothing", "discopop_tau"},
+		"bfpo":  {"label_smoothing", "discopop_tau", "safe_dpo_delta"},
+		"hinge": {"b1", "alpha", "label_smoothing", "discopop_tau", "safe_dpo_delta"},
 	} {
 		if got := (Objective{Name: name}).Unread(); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", name, got, want)
@@ -150,7 +190,7 @@ func TestObjectiveValidate(t *testing.T) {
 	good := []Objective{
 		{Name: "sft", LabelSmoothing: 0.1}, {Name: "dpo", Beta: 1}, {Name: "dpo", Beta: 1, LabelSmoothing: 0.2},
 		{Name: "bfpo", Beta: 0.1, B1: 3}, {Name: "discopop", Beta: 1, DiscoPOPTau: 0.05},
-		{Name: "exo_pair", Beta: 1, LabelSmoothing: 0.001},
+		{Name: "exo_pair", Beta: 1, LabelSmoothing: 0.001}, {Name: "safe_dpo", Beta: 1},
 	}
 	bad := []Objective{
 		{Name: "kto", Beta: 1},
@@ -162,6 +202,8 @@ func TestObjectiveValidate(t *testing.T) {
 		{Name: "hinge", Beta: 1, LabelSmoothing: 0.1},
 		{Name: "exo_pair", Beta: 1},
 		{Name: "discopop", Beta: 1},
+		{Name: "safe_dpo", Beta: 1, SafeDPODelta: -1},
+		{Name: "safe_dpo", Beta: 1, SafeDPODelta: math.NaN()},
 	}
 	for _, o := range good {
 		if err := o.Validate(); err != nil {

@@ -90,3 +90,17 @@ func DiscoPOPLoss(o Outcome, beta, tau float64) *Node { // [P]
 	// log m is added in the exponent: m is 0 where exp(-beta h) overflows.
 	return Add(logistic, Exp(Neg(Add(Softplus(DivScalar(reward, -tau)), reward))))
 }
+
+// SafeDPOLoss is SafeDPO's loss of each pair (arXiv 2505.20065), DPO's with the safety labels above the preference. If
+// exactly one response is safe, it counts as chosen, and its lead has to be delta larger; u is 1 then and else 0, and v
+// is -1 if the safe response is the rejected one and else 1:
+//
+//	L = -log sigmoid(v beta h - u delta)
+//
+// The paper leaves out pairs of two unsafe responses, see Objective.Uses; this function takes them as DPO does.
+func SafeDPOLoss(o Outcome, beta, delta float64) *Node { // [P]
+	difference := Sub(o.ChosenSafe, o.RejectedSafe)
+	one := Square(difference)
+	sign := Add(OneMinus(one), difference)
+	return Softplus(Sub(MulScalar(one, delta), Mul(sign, MulScalar(o.Margin(), beta))))
+}

@@ -50,6 +50,16 @@ func plainLosses() map[string]func(o Objective, c, r float64, chosenSafe, reject
 		"apo_down": func(o Objective, c, r float64, _, _ labels) float64 {
 			return sigmoid(o.Beta*c) + 1 - sigmoid(o.Beta*(c-r))
 		},
+		"safe_dpo": func(o Objective, c, r float64, chosenSafe, rejectedSafe labels) float64 {
+			switch h := o.Beta * (c - r); {
+			case chosenSafe == rejectedSafe:
+				return -math.Log(sigmoid(h))
+			case chosenSafe:
+				return -math.Log(sigmoid(h - o.SafeDPODelta))
+			default:
+				return -math.Log(sigmoid(-h - o.SafeDPODelta))
+			}
+		},
 		"discopop": func(o Objective, c, r float64, _, _ labels) float64 {
 			h := o.Beta * (c - r)
 			m := sigmoid(h / o.DiscoPOPTau)
@@ -60,7 +70,7 @@ func plainLosses() map[string]func(o Objective, c, r float64, chosenSafe, reject
 
 // objectiveOf returns an objective with hyperparameters that count in it: all that it reads are above 0.
 func objectiveOf(name string) Objective {
-	o := Objective{Name: name, Beta: 0.2, B1: 3, Alpha: 0.5, DiscoPOPTau: 0.7}
+	o := Objective{Name: name, Beta: 0.2, B1: 3, Alpha: 0.5, DiscoPOPTau: 0.7, SafeDPODelta: 1.5}
 	if slices.Contains(o.kind().keys, "label_smoothing") {
 		o.LabelSmoothing = 0.1
 	}

@@ -12,6 +12,7 @@ const (
 	DropNoCommon   = "chosen and rejected have no common beginning"
 	DropOtherUser  = "chosen and rejected differ first in a message that is not the assistant's"
 	DropUnlabelled = "answer without a safety label"
+	DropUnsafe     = "pair of two unsafe answers, which the objective leaves out"
 )
 
 // Drops lists the rows that were not used, or not as they were.

@@ -57,16 +57,16 @@ func (f TextFormat) TokenizePreferences(ctx context.Context, rows []Preference) 
 	return pairs, drops, err
 }
 
-// DropUnlabelledRows returns the preferences whose answers both have a safety label, and drops the others.
-func DropUnlabelledRows(rows []Preference) (labelled []Preference, drops Drops) {
+// DropRows returns the preferences that stay, and drops those for which drop gives a reason.
+func DropRows(rows []Preference, drop func(p Preference) (reason string)) (kept []Preference, drops Drops) {
 	for _, p := range rows {
-		if p.Unlabelled > 0 {
-			drops.drop(DropUnlabelled, p.ID)
+		if reason := drop(p); reason != "" {
+			drops.drop(reason, p.ID)
 		} else {
-			labelled = append(labelled, p)
+			kept = append(kept, p)
 		}
 	}
-	return labelled, drops
+	return kept, drops
 }
 
 // pairOutcome is what becomes of a preference.

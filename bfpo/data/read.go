@@ -84,7 +84,7 @@ func ReadHeldOut(ctx context.Context, c recipe.Config, m config.Config, t models
 	if err != nil {
 		return Set{}, err
 	}
-	r.heldOut = true
+	r.heldOut, r.evaluation = true, true
 	return r.read(ctx, HeldOutSet, mixer, split)
 }
 
@@ -95,7 +95,9 @@ type stageReader struct {
 	format    datasets.TextFormat
 	hub       *hub.Hub
 	cache     rowCache
-	heldOut   bool // the datasets are used for evaluation only; see datasets.Mixture
+	// evaluation is whether the rows are those of an evaluation stage, which takes pairs that the objective leaves out.
+	evaluation bool
+	heldOut    bool // the datasets are used for evaluation only; see datasets.Mixture
 
 	name  string       // of the set that is read, in messages and reports: main, buffer or held out
 	mixer recipe.Mixer // its datasets
@@ -151,7 +153,7 @@ func (r stageReader) readCached(ctx context.Context, m datasets.Mixture) (Set, e
 	if err != nil {
 		return Set{}, err
 	}
-	key, err := rowsKey(mixture, r.config, r.format, r.tokenizer)
+	key, err := rowsKey(mixture, r.config, r.format, r.tokenizer, r.uses(false, false))
 	if err != nil {
 		return Set{}, err
 	}
@@ -222,10 +224,7 @@ func (r stageReader) readPairs(ctx context.Context, mixture datasets.MixtureFile
 	if err != nil {
 		return nil, datasets.Drops{}, err
 	}
-	var unlabelled datasets.Drops
-	if r.config.Unlabelled == "drop" {
-		preferences, unlabelled = datasets.DropUnlabelledRows(preferences)
-	}
+	preferences, unused := datasets.DropRows(preferences, r.whyUnused)
 	s.Counts, s.Taken = counts, len(preferences)
 	unread := unreadKeys{template: r.format.Template}
 	for _, p := range preferences {
@@ -242,8 +241,24 @@ func (r stageReader) readPairs(ctx context.Context, mixture datasets.MixtureFile
 	}
 	s.Notes = append(s.Notes, unread.notes()...)
 	pairs, drops, err := r.format.TokenizePreferences(ctx, preferences)
-	drops.Add(unlabelled)
+	drops.Add(unused)
 	return pairs, drops, err
+}
+
+// whyUnused returns the reason for which the recipe leaves out a row that is as it should be, or "".
+func (r stageReader) whyUnused(p datasets.Preference) string {
+	switch {
+	case r.config.Unlabelled == "drop" && p.Unlabelled > 0:
+		return datasets.DropUnlabelled
+	case !r.uses(p.ChosenSafe, p.RejectedSafe):
+		return datasets.DropUnsafe
+	}
+	return ""
+}
+
+// uses reports whether pairs with these safety labels are used.
+func (r stageReader) uses(chosenSafe, rejectedSafe bool) bool {
+	return r.evaluation || r.config.TrainingObjective().Uses(chosenSafe, rejectedSafe)
 }
 
 // explainNoRows says why no row of a set is left to use. counts has one element for each dataset of the mixer.

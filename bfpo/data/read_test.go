@@ -142,6 +142,27 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// SafeDPO trains on no pair of two unsafe answers, even if another objective has left such rows in the cache.
+func TestUnsafePairs(t *testing.T) {
+	file, cache := filepath.Join(t.TempDir(), "a.jsonl"), t.TempDir()
+	row := func(safe string) string {
+		return `{"prompt": "Q:", "chosen": "a", "rejected": "b", "is_rejected_safe": false, "is_chosen_safe": ` + safe + "}\n"
+	}
+	if err := os.WriteFile(file, []byte(row("true")+row("false")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for objective, want := range map[string]int{"bfpo": 2, "safe_dpo": 1} {
+			c := runtest.Config(t, "dataset_mixer={"+file+": 1}", "use_buffer=false", "do_eval=true",
+				"eval_dataset_mixer={"+file+": 1}", "objective="+objective)
+			sets := readTiny(t, c, cache)
+			if sets.Main.Rows != want || sets.HeldOut.Rows != want || len(sets.Main.Drops) != 2-want {
+				t.Errorf("%s: %s; %s", objective, sets.Main.SetSummary, sets.HeldOut.SetSummary)
+			}
+		}
+	}
+}
+
 // TestBufferLabels checks that a buffer needs no safety labels, and that one with some labels is as any other set.
 func TestBufferLabels(t *testing.T) {
 	folder, cache := t.TempDir(), t.TempDir()

@@ -41,14 +41,14 @@ func newRowCache(dir string) (rowCache, error) {
 }
 
 // rowsKey returns the key of a mixture's rows: a hash of everything that they depend on.
-func rowsKey(m datasets.MixtureFiles, c recipe.Config, format datasets.TextFormat, t models.ChatTokenizer) (
-	string, error) {
+func rowsKey(m datasets.MixtureFiles, c recipe.Config, format datasets.TextFormat, t models.ChatTokenizer,
+	usesUnsafe bool) (string, error) {
 	data, err := m.Digest()
 	if err != nil {
 		return "", err
 	}
 	format.Tokenizer, format.Template = nil, nil // the key has their contents instead
-	text := fmt.Sprintf("%t %q %+v", c.Objective == "sft", c.Unlabelled, format)
+	text := fmt.Sprintf("%t %q %t %+v", c.Objective == "sft", c.Unlabelled, usesUnsafe, format)
 	return filecache.Key([]byte(rowsMagic), data, []byte(text), t.Digest(), []byte(t.TemplateSource),
 		[]byte(t.TemplateDate)), nil
 }

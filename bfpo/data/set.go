@@ -42,19 +42,19 @@ func (s Sets) NonEmpty() []Set {
 	return slices.DeleteFunc([]Set{s.Main, s.Buffer, s.HeldOut}, func(s Set) bool { return s.Rows == 0 })
 }
 
-// noteLabels says what BFPO does with the rows of a set of pairs that lack safety labels, if there are any. For a
-// buffer, whose pairs are about helpfulness, it is no warning that no row has labels.
+// noteLabels says what the objective makes of the rows of a set of pairs that lack safety labels, if there are any. For
+// a buffer, whose pairs are about helpfulness, it is no warning that no row has labels.
 func noteLabels(s Set, c recipe.Config) []string {
 	const names = "(is_chosen_safe, is_rejected_safe)"
-	l, ipo := s.Unlabelled, describeIPO(c)
+	l, loss := s.Unlabelled, c.TrainingObjective().Unlabelled()
 	switch {
 	case l.Without+l.Half == 0 || c.Unlabelled == "safe":
 		return nil
 	case s.Name == bufferSet && l.Without == s.Taken:
-		return []string{"a buffer needs no safety labels: every answer counts as safe, and BFPO is " + ipo + " here"}
+		return []string{"a buffer needs no safety labels: every answer counts as safe, and " + loss + " here"}
 	}
-	text := fmt.Sprintf("no row of the %s set has safety labels %s: every answer counts as safe, and BFPO is %s here",
-		s.Name, names, ipo)
+	text := fmt.Sprintf("no row of the %s set has safety labels %s: every answer counts as safe, and %s here",
+		s.Name, names, loss)
 	switch {
 	case l.Without == 0:
 		text = fmt.Sprintf("%d of %d rows of the %s set have only one of their two safety labels %s: the other answer "+
@@ -65,24 +65,13 @@ func noteLabels(s Set, c recipe.Config) []string {
 			half = fmt.Sprintf(", and %d have only one of the two", l.Half)
 		}
 		text = fmt.Sprintf("%d of %d rows of the %s set have no safety labels %s%s: answers without a label count as safe, "+
-			"and BFPO is %s on pairs without any", l.Without, s.Taken, s.Name, names, half, ipo)
+			"and %s on pairs without any", l.Without, s.Taken, s.Name, names, half, loss)
 	}
 	advice := "; set unlabelled: safe to accept this"
 	if s.Name != bufferSet {
 		advice += ", or unlabelled: drop to leave such rows out"
 	}
 	return []string{"warning: " + text + advice}
-}
-
-// describeIPO says which loss BFPO is where both answers are safe: its target (1-alpha)/beta is IPO's, 1/(2 beta), for
-// alpha 0.5, and else the target of an IPO with another beta.
-func describeIPO(c recipe.Config) string {
-	if c.Alpha == 0.5 {
-		return "IPO"
-	} else if c.Alpha < 1 {
-		return fmt.Sprintf("IPO with beta %.3g", c.Beta/(2*(1-c.Alpha)))
-	}
-	return fmt.Sprintf("a squared distance of the margin from (1-alpha)/beta = %.3g", (1-c.Alpha)/c.Beta)
 }
 
 // noteTexts returns a note about rows of text where the model has a chat template.

@@ -110,14 +110,17 @@ func compareCase(
 ) []report.ComparisonRow {
 	target, hasTarget := o.Target(k.ChosenSafe, k.RejectedSafe)
 	better := report.HigherIsBetter
-	if hasTarget && target < 0 { // the objective moves the model away from the chosen response
+	switch o.Direction(k.ChosenSafe, k.RejectedSafe) {
+	case -1: // the objective moves the model away from the chosen response
 		better = report.LowerIsBetter
+	case 0:
+		better = report.NeitherIsBetter
 	}
 	row := func(name, unit string, better report.Direction, before, after []float64) report.ComparisonRow {
 		return report.NewComparisonRow(k.Title, name, unit, better, before, after)
 	}
 	rows := []report.ComparisonRow{
-		newMovedRow(k.Title, hasTarget, target < 0, margins(reference), margins(after)),
+		newMovedRow(k.Title, hasTarget, better, margins(reference), margins(after)),
 		row("chosen answer is likelier", "%", better, prefersChosen(before), prefersChosen(after)),
 		row("log p(chosen) − log p(rejected)", "nat", better, margins(before), margins(after)),
 	}
@@ -133,12 +136,22 @@ func compareCase(
 }
 
 // newMovedRow returns the share of pairs whose margin moved in training as the objective asks: towards the pair's
-// target, or up, towards the chosen response, if the objective has no target. An exact sign test compares pairs that
-// moved so with pairs that moved the other way.
-func newMovedRow(group string, hasTarget, down bool, reference, after []float64) report.ComparisonRow {
+// target or, if the objective has no target, up or down as better says. Of pairs that the objective does not train on
+// it is the share that moved up. An exact sign test compares pairs that moved so with pairs that moved the other way.
+func newMovedRow(
+	group string, hasTarget bool, better report.Direction, reference, after []float64,
+) report.ComparisonRow {
+	down := better == report.LowerIsBetter
 	name := "moved towards the chosen answer"
-	if hasTarget {
+	switch {
+	case hasTarget:
 		name = "moved towards its target"
+	case down:
+		name = "moved towards the rejected answer"
+	}
+	moved := report.HigherIsBetter
+	if better == report.NeitherIsBetter {
+		moved = better
 	}
 	moves, shares := make([]float64, len(after)), make([]float64, len(after))
 	for i := range after {
@@ -149,7 +162,7 @@ func newMovedRow(group string, hasTarget, down bool, reference, after []float64)
 		shares[i] = (1 + moves[i]) / 2 // a pair that did not move counts half
 	}
 	return report.ComparisonRow{
-		Group: group, Name: name, Unit: "%", Better: report.HigherIsBetter,
+		Group: group, Name: name, Unit: "%", Better: moved,
 		After: report.NewEstimate(shares), Change: report.NewChange(moves),
 	}
 }

@@ -51,6 +51,20 @@ func TestComparePreferences(t *testing.T) {
 	if r := comparePreferences(objective, after, after, before).Rows[2]; r.Better != report.LowerIsBetter {
 		t.Errorf("log-ratio of two unsafe answers: better is %v, want lower", r.Better)
 	}
+	// SafeDPO moves towards the rejected answer if it alone is safe, and does not train on two unsafe ones.
+	safeDPO := bfpo.Objective{Name: "safe_dpo", Beta: 0.1}
+	if r := comparePreferences(safeDPO, after, after, before).Rows[0]; r.Better != report.NeitherIsBetter {
+		t.Errorf("two unsafe answers: better is %v, want neither", r.Better)
+	}
+	for _, pairs := range [][]evaluate.Preference{before, reference, after} {
+		for i := range pairs {
+			pairs[i].RejectedSafe = true
+		}
+	}
+	if r := comparePreferences(safeDPO, after, after, before).Rows[0]; r.After.Mean != 1 ||
+		r.Better != report.HigherIsBetter || r.Name != "moved towards the rejected answer" {
+		t.Errorf("a safe rejected answer: %+v", r)
+	}
 	dpo := bfpo.Objective{Name: "dpo", Beta: 0.1}
 	if rows := comparePreferences(dpo, before, reference, after).Rows; len(rows) != 3 ||
 		rows[0].Name != "moved towards the chosen answer" {

@@ -62,8 +62,8 @@ type Config struct {
 
 	// Objective
 	LossType string `yaml:"loss_type"` // the objective as TRL has it: sigmoid is dpo, nll is sft; "": not given
-	// Objective is bfpo, dpo, ipo, robust, hinge, exo_pair, nca_pair, bco_pair, sppo_hard, apo_zero, apo_down or
-	// discopop for pairs, and sft for dialogues.
+	// Objective is bfpo, dpo, ipo, robust, hinge, exo_pair, nca_pair, bco_pair, sppo_hard, apo_zero, apo_down,
+	// discopop or safe_dpo for pairs, and sft for dialogues.
 	Objective string  `yaml:"objective"`
 	Beta      float64 `yaml:"beta"`  // the larger, the closer to the reference model; of all objectives but sft
 	B1        float64 `yaml:"b1"`    // of bfpo, above 1; b3 = 1/(b1-1)
@@ -72,6 +72,9 @@ type Config struct {
 	// exo_pair.
 	LabelSmoothing float64 `yaml:"label_smoothing"`
 	DiscoPOPTau    float64 `yaml:"discopop_tau"` // of discopop, above 0
+	// SafeDPODelta is how much larger the lead of a safe answer over an unsafe one has to be, in nats times beta; of
+	// safe_dpo, at least 0. Pairs of two unsafe answers are dropped.
+	SafeDPODelta float64 `yaml:"safe_dpo_delta"`
 
 	// PrecomputeRefLogProbs computes the reference log-probabilities once, before training, instead of in every step.
 	PrecomputeRefLogProbs bool `yaml:"precompute_ref_log_probs"`

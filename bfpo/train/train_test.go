@@ -91,6 +91,7 @@ func TestFirstLosses(t *testing.T) {
 		"apo_zero":  1,
 		"apo_down":  1,
 		"discopop":  0.5*math.Ln2 + 0.5,
+		"safe_dpo":  math.Ln2, // of pairs with equal labels, or with a delta of 0
 	}
 	objectives := slices.DeleteFunc(bfpo.Objectives(), func(name string) bool { return name == "sft" })
 	for _, objective := range objectives {

@@ -149,14 +149,14 @@ func TestInit(t *testing.T) {
 	}
 	recipe := filepath.Join(dir, "mine.yaml")
 	before := string(read(t, recipe))
-	call(t, "", "init", "-out="+dir).wants(t, exitUsage, "exists and is not replaced")
+	call(t, "", "init", "-out="+dir).wants(t, exitUsage, "nothing was written, since files exist already")
 	if string(read(t, recipe)) != before {
 		t.Error("init has changed a file")
 	}
 	if err := os.Remove(recipe); err != nil { // one of the rows' files is enough
 		t.Fatal(err)
 	}
-	call(t, "", "init", "-out="+dir).wants(t, exitUsage, "exists and is not replaced")
+	call(t, "", "init", "-out="+dir).wants(t, exitUsage, "nothing was written, since files exist already")
 	absent(t, recipe)
 	call(t, "", "init", "-out="+t.TempDir(), "-set=beta=1").wants(t, exitUsage, "-out and -model only")
 	write(t, recipe, before)
