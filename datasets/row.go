@@ -228,6 +228,8 @@ func integer(v any) (int64, bool) {
 		return v, true
 	case uint32:
 		return int64(v), true
+	case float32:
+		return integer(float64(v))
 	case float64:
 		return int64(v), v == math.Trunc(v) && math.Abs(v) < 1<<53
 	}

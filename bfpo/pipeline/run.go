@@ -75,7 +75,7 @@ func (p *Pipeline) CheckEvaluation(ctx context.Context, name string, c recipe.Co
 	if err != nil {
 		return err
 	}
-	if set.Rows > 0 {
+	if set.Rows > 0 && !p.resume { // the stage of a resumed run may be finished, and its rows be gone
 		sets, err := data.Read(ctx, c, model.Config, language, p.Hub, p.Cache) // training takes them from the cache
 		if err != nil {
 			return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +9,9 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/bfpo-go/bfpo/datasets/jinja"
 	"github.com/bfpo-go/bfpo/datasets/jsontype"
 )
 
@@ -70,18 +71,17 @@ func eachLine(ctx context.Context, in io.Reader, f func(line []byte) error) erro
 	return nil
 }
 
-// decodeLine decodes one JSON object into a struct. A key that the struct lacks is an error, and so is text after the
-// object.
+// decodeLine decodes one JSON object into a struct. A key that the struct lacks is an error, and so are text after the
+// object and text that is not Unicode.
 func decodeLine(line []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return jsontype.Describe(line, err)
+	if !utf8.Valid(line) {
+		return errors.New("the line is not UTF-8")
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("text after the JSON object: want one object a line")
+	if err := jsontype.UnmarshalStrict(line, into); err != nil {
+		return err
 	}
-	return nil
+	_, err := jinja.DecodeJSON(line) // refuses halves of surrogate pairs, for which package json writes U+FFFD
+	return err
 }
 
 // writeLine writes v as JSON on one line, without HTML escapes.

@@ -54,9 +54,15 @@ func TestTokenize(t *testing.T) {
 		`{"text": 3}`:                         "line 1: key text: want a text, have 3",
 		strings.Repeat("[", 100_000):          "line 1",
 		`{"text": "a", "ids": [1, 2]}` + "\n": "ids",
+		`{"text": "a", "Text": "b"}`:          `unknown key "Text"`,
+		`{"text": "\ud800"}`:                  "half of a surrogate pair",
+		"{\"text\": \"\xff\"}":                "not UTF-8",
 	} {
 		call(t, in, "tokenize", "-model=tiny").wants(t, exitFailed, text)
 	}
+	call(t, `{"ids": [1, null]}`, "tokenize", "-model=tiny", "-decode").wants(t, exitFailed, "key ids[1]: want a whole")
+	call(t, `{"messages": [{"role": "user", "content": "`+"\xff"+`"}]}`, "render", "-model=tiny").wants(t, exitFailed,
+		"not UTF-8")
 	call(t, `{"ids": [1, 99999]}`, "tokenize", "-model=tiny", "-decode").wants(t, exitFailed, "99999", "line 1")
 }
 
@@ -141,7 +147,10 @@ func TestScore(t *testing.T) {
 	outside := `{"prompt_ids": [1], "response_ids": [2]}` + "\n\n" + `{"prompt_ids": [1], "response_ids": [512]}`
 	for in, text := range map[string]string{
 		`{"prompt": "a"}`: "line 1",
-		outside:           "line 3: token 512",
+		`{"prompt": "a", "response": "b", "Response": "c"}`: `unknown key "Response"`,
+		`{"prompt": "a", "response": "\ud800"}`:             "half of a surrogate pair",
+		`{"prompt_ids": [1], "response_ids": [null]}`:       "key response_ids[0]: want a whole number, have null",
+		outside: "line 3: token 512",
 		`{"prompt_ids": [1], "response_ids": [` + long + `]}`: "max_position_embeddings 2048",
 		`{"prompt_ids": [], "response_ids": [5]}`:             "line 1: the prompt has no token",
 	} {

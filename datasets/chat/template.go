@@ -104,9 +104,10 @@ func (t *Template) Render(ctx context.Context, d Dialogue) (string, error) {
 // templates fail on such a list, or write it as Python does.
 func (t *Template) ReadsParts() bool { return t.Mentions("type") && t.Mentions("text") }
 
-// ReadTemplate returns the chat template of a pretrained model, if it has one: the file chat_template.jinja, or
-// else the key chat_template of tokenizer_config.json, which is a string or a list of named templates, of which
-// "default" is taken. read returns a file by name, and an error that wraps fs.ErrNotExist where there is none.
+// ReadTemplate returns the chat template of a pretrained model, if it has one: the file chat_template.jinja, or else
+// the key chat_template of tokenizer_config.json, which is a string or a list of named templates, of which "default" is
+// taken. If there is one for dialogues with tools, tool_use, the source has both; see withToolUse. read returns a file
+// by name, and an error that wraps fs.ErrNotExist where there is none.
 func ReadTemplate(read func(name string) ([]byte, error)) (source string, found bool, err error) {
 	const file = "tokenizer_config.json"
 	text, err := tokenizer.ReadOptional(read, "chat_template.jinja")
@@ -134,10 +135,25 @@ func ReadTemplate(read func(name string) ([]byte, error)) (source string, found 
 		return "", false, fmt.Errorf("%s: chat_template is neither a string nor a list of {name, template}: %w",
 			file, err)
 	}
+	sources := map[string]string{} // of two with one name the last counts, as in transformers
 	for _, n := range named {
-		if n.Name == "default" {
-			return n.Template, true, nil
-		}
+		sources[n.Name] = n.Template
 	}
-	return "", false, fmt.Errorf("%s: none of the %d chat templates is named \"default\"", file, len(named))
+	if source, found = sources["default"]; !found {
+		return "", false, fmt.Errorf("%s: none of the %d chat templates is named \"default\"", file, len(named))
+	}
+	return withToolUse(source, sources[toolUseTemplate]), true, nil
+}
+
+// toolUseTemplate is the name of the template that transformers takes for a dialogue with tools.
+const toolUseTemplate = "tool_use"
+
+// withToolUse joins two templates: toolUse, if there is one, is for dialogues with tools. The plus signs keep the white
+// space of both; the newline at the end of a template, which Jinja drops, does not count.
+func withToolUse(source, toolUse string) string {
+	if toolUse == "" {
+		return source
+	}
+	return "{% if tools +%}" + strings.TrimSuffix(toolUse, "\n") + "{%+ else +%}" + strings.TrimSuffix(source, "\n") +
+		"{%+ endif %}"
 }

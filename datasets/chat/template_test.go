@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/datasets/fixture"
+	"github.com/bfpo-go/bfpo/datasets/jinja"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer"
 )
 
@@ -216,7 +217,9 @@ func TestCheckpointTemplate(t *testing.T) {
 		{name: "file first", jinja: "J", config: `{"chat_template": "C"}`, source: "J", found: true},
 		{name: "string", config: `{"chat_template": "C"}`, source: "C", found: true},
 		{name: "list", source: "D", found: true, config: `{"chat_template": [` +
-			`{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}`},
+			`{"name": "rag", "template": "R"}, {"name": "default", "template": "D"}]}`},
+		{name: "template for tools", found: true, source: "{% if tools +%}T{%+ else +%}D{%+ endif %}",
+			config: `{"chat_template": [{"name": "tool_use", "template": "T\n"}, {"name": "default", "template": "D"}]}`},
 		{name: "list without default", config: `{"chat_template": [{"name": "rag", "template": "T"}]}`,
 			err: `named "default"`},
 		{name: "number", config: `{"chat_template": 7}`, err: "neither a string nor a list"},
@@ -238,6 +241,36 @@ func TestCheckpointTemplate(t *testing.T) {
 		}
 		if err != nil || source != c.source || found != c.found {
 			t.Errorf("%s: %q, %t, %v", c.name, source, found, err)
+		}
+	}
+}
+
+// A template for dialogues with tools is taken for them, with its white space to the letter.
+func TestToolUseTemplate(t *testing.T) {
+	const tools, plain = "\n  tools {{ tools|length }}\n{% if true %}\n x{% endif %} \n", "\n plain\n "
+	tool := jinja.NewDict("name", "f")
+	for _, with := range []bool{false, true} {
+		source, variables := plain, Variables{}
+		if with {
+			source = tools
+			var err error
+			if variables, err = NewVariables(&jinja.List{Items: []any{tool}}, nil, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		dialogue := Dialogue{Messages: []Message{{Role: "user", Content: "x"}}, Variables: variables}
+		var texts [2]string
+		for i, text := range []string{source, withToolUse(plain, tools)} {
+			template, err := NewTemplate(text, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if texts[i], err = template.Render(t.Context(), dialogue); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if texts[0] != texts[1] {
+			t.Errorf("with tools %t: %q, want %q", with, texts[1], texts[0])
 		}
 	}
 }

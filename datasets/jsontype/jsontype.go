@@ -28,9 +28,6 @@ func (e *Error) Error() string {
 // Problem returns the error without the key.
 func (e *Error) Problem() string { return fmt.Sprintf("want %s, have %s", e.Want, e.Have) }
 
-// Unmarshal is json.Unmarshal with an *Error about a value of the wrong type.
-func Unmarshal(data []byte, into any) error { return Describe(data, json.Unmarshal(data, into)) }
-
 // Describe returns an error of package json about a value of the wrong type in data as an *Error, and other errors as
 // they are.
 func Describe(data []byte, err error) error {

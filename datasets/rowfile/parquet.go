@@ -34,7 +34,10 @@ func readParquet(content io.Reader, f fs.File, size int64, limits limits, wanted
 	if err != nil {
 		return fmt.Errorf("not a sound parquet file: %w", err)
 	}
-	schema, others := projectParquet(file, wanted)
+	schema, others, err := projectParquet(file, wanted)
+	if err != nil {
+		return err
+	}
 	if err := checkPages(data, size, file, schema); err != nil {
 		return err
 	}
@@ -54,20 +57,24 @@ func readParquet(content io.Reader, f fs.File, size int64, limits limits, wanted
 	return nil
 }
 
-// projectParquet returns the schema of a file's wanted Columns and the names of its other columns.
-func projectParquet(file *parquet.File, wanted Columns) (schema *parquet.Schema, others []string) {
+// projectParquet returns the schema of a file's wanted Columns and the names of its other columns. Two columns of one
+// name are an error: a row could not tell which one it has.
+func projectParquet(file *parquet.File, wanted Columns) (schema *parquet.Schema, others []string, err error) {
 	group := parquet.Group{}
 	for _, field := range file.Schema().Fields() {
 		if wanted.has(field.Name()) {
+			if group[field.Name()] != nil {
+				return nil, nil, fmt.Errorf("two columns are named %s", field.Name())
+			}
 			group[field.Name()] = field
 		} else {
 			others = append(others, field.Name())
 		}
 	}
 	if len(others) == 0 {
-		return file.Schema(), nil
+		return file.Schema(), nil, nil
 	}
-	return parquet.NewSchema(file.Schema().Name(), group), others
+	return parquet.NewSchema(file.Schema().Name(), group), others, nil
 }
 
 // parquetRows reads the rows of row groups.

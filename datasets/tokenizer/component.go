@@ -1,10 +1,8 @@
 package tokenizer
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/bfpo-go/bfpo/datasets/jsontype"
@@ -60,15 +58,7 @@ func anyComponent(raw json.RawMessage, is func(c component) bool) bool {
 
 // decodeStrict decodes one JSON value. A key without a field in the target is an error, and so is text after the value.
 func decodeStrict(data []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return jsontype.Describe(data, err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return fmt.Errorf("more text after the end of the JSON value")
-	}
-	return nil
+	return jsontype.UnmarshalStrict(data, into)
 }
 
 // maxGrowth bounds how many times as long a chain of normalizers or decoders can make a text. NFKC with a space before

@@ -39,6 +39,7 @@ type configuration struct {
 	added          []configToken // with ids
 	addedFrom      string        // the file, and the key, of added
 	addBOS, addEOS *bool
+	legacy         *bool // of LlamaTokenizer
 	splitSpecial   bool
 }
 
@@ -111,12 +112,13 @@ func (c *configuration) parseConfig(keys map[string]json.RawMessage, order []str
 		Class        string                 `json:"tokenizer_class"`
 		AddBOS       *bool                  `json:"add_bos_token"`
 		AddEOS       *bool                  `json:"add_eos_token"`
+		Legacy       *bool                  `json:"legacy"`
 		SplitSpecial bool                   `json:"split_special_tokens"`
 		Decoder      map[string]configToken `json:"added_tokens_decoder"` // by id
 	}
 	for key, into := range map[string]any{
 		"tokenizer_class": &f.Class, "add_bos_token": &f.AddBOS, "add_eos_token": &f.AddEOS,
-		"split_special_tokens": &f.SplitSpecial, "added_tokens_decoder": &f.Decoder,
+		"legacy": &f.Legacy, "split_special_tokens": &f.SplitSpecial, "added_tokens_decoder": &f.Decoder,
 	} {
 		if value, ok := keys[key]; ok {
 			if err := jsontype.Unmarshal(value, into); err != nil {
@@ -125,7 +127,7 @@ func (c *configuration) parseConfig(keys map[string]json.RawMessage, order []str
 		}
 	}
 	c.class = strings.TrimSuffix(f.Class, "Fast")
-	c.addBOS, c.addEOS, c.splitSpecial = f.AddBOS, f.AddEOS, f.SplitSpecial
+	c.addBOS, c.addEOS, c.legacy, c.splitSpecial = f.AddBOS, f.AddEOS, f.Legacy, f.SplitSpecial
 	if err := c.parseNamed(keys, order); err != nil {
 		return err
 	}

@@ -63,13 +63,30 @@ func (t *Tokenizer) configure(c configuration, source string) error {
 		return nil
 	}
 	t.affixes = affixes{}
-	if wanted(c.addBOS, true) && t.bos >= 0 {
+	if wanted(c.addBOS, source == tekkenFile) && t.bos >= 0 {
 		t.affixes.before = []int32{t.bos}
+	}
+	if source == sentencePieceFile {
+		t.notices = t.pieceNotices(c)
 	}
 	if wanted(c.addEOS, false) && t.eos >= 0 {
 		t.affixes.after = []int32{t.eos}
 	}
 	return nil
+}
+
+// pieceNotices says where versions of transformers differ about a tokenizer.model.
+func (t *Tokenizer) pieceNotices(c configuration) (notices []string) {
+	if c.addBOS == nil && t.bos >= 0 {
+		notices = append(notices, fmt.Sprintf("tokenizer.model without add_bos_token: %s is not put before a text, as in "+
+			"transformers 5; transformers 4 puts it there, as does add_bos_token: true in tokenizer_config.json",
+			t.Token(t.bos)))
+	}
+	if !wanted(c.legacy, false) {
+		notices = append(notices, "tokenizer.model is read as with legacy: true, so that a text behind a special token "+
+			"begins with a space; transformers 5 leaves it out unless tokenizer_config.json has legacy: true")
+	}
+	return notices
 }
 
 // nameDefaults names the special tokens that LlamaTokenizer has where no file names them.

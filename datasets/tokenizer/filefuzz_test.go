@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,12 +104,18 @@ func TestTekken(t *testing.T) {
 
 // TestSentencePiece checks ids of a small tokenizer.model.
 func TestSentencePiece(t *testing.T) {
-	tokenizer, err := New(fixture.FileReader(map[string]string{sentencePieceFile: pieceFile()}))
+	tokenizer, err := New(fixture.FileReader(map[string]string{sentencePieceFile: pieceFile(),
+		configFile: `{"add_bos_token": true, "legacy": true}`}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for text, want := range map[string]string{
-		"ab": "[1 262]", " ab": "[1 264 262]", "<tool>c": "[1 3 264 267]", "é": "[1 264 199 173]",
+	if len(tokenizer.Notices()) > 0 {
+		t.Errorf("notices %q", tokenizer.Notices())
+	}
+	for text, want := range map[string]string{ // those of sentencepiece 0.2.1, after BOS
+		"ab": "[1 262]", " ab": "[1 264 262]", "<tool>c": "[1 264 3 267]", "é": "[1 264 199 173]",
+		"a <tool> b": "[1 260 264 3 264 266]", "ab<tool><tool>ab": "[1 262 3 3 261]",
+		"a  b <tool>  ": "[1 260 263 266 264 3 263]",
 	} {
 		if got := fmt.Sprint(tokenizer.Encode(text, true)); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
@@ -116,6 +123,22 @@ func TestSentencePiece(t *testing.T) {
 	}
 	if bos, _ := tokenizer.BOS(); bos != 1 {
 		t.Errorf("BOS %d", bos)
+	}
+	// Alone, the file gets no BOS, as in transformers 5.24.
+	if tokenizer, err = New(fixture.FileReader(map[string]string{sentencePieceFile: pieceFile()})); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(tokenizer.Encode("ab", true)); got != "[262]" || len(tokenizer.Notices()) != 2 {
+		t.Errorf("without tokenizer_config.json: %s, notices %q", got, tokenizer.Notices())
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{"\x06<tool>", "\x06<to l>", "user-defined and has a space"}, {"\x18\x04", "\x18\x05", "of the type unused"},
+	} {
+		file := strings.Replace(pieceFile(), c.old, c.new, 1)
+		if _, err := New(fixture.FileReader(map[string]string{sentencePieceFile: file})); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: error %v, want %q", c.new, err, c.want)
+		}
 	}
 }
 

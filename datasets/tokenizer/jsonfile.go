@@ -138,7 +138,10 @@ func (t *Tokenizer) link() error {
 	for _, id := range slices.Sorted(maps.Keys(t.added)) {
 		added, target, text := t.added[id], &t.raw, t.added[id].Content
 		if added.Normalized {
-			target, text = &t.normalized, t.normalize(added.Content)
+			target = &t.normalized
+			if !added.Verbatim {
+				text = t.normalize(added.Content)
+			}
 			t.normalForm[id] = text
 			if text == "" { // Hugging Face's tokenizers find it between any two characters
 				return fmt.Errorf("added_tokens: %.100q has normalized true, and the normalizer makes it empty", added.Content)

@@ -3,14 +3,14 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/piece"
 )
 
 // parseSentencePiece makes a tokenizer of a tokenizer.model: the steps that transformers' converter for LlamaTokenizer
-// writes (4.57, legacy), with the model's own settings for spaces. Control and user-defined pieces are found in texts.
+// writes (4.57, legacy), with the model's own settings for spaces. Control pieces are found in texts, and user-
+// defined pieces in normalised texts, as SentencePiece does.
 func parseSentencePiece(data []byte) (*Tokenizer, error) {
 	m, err := piece.Read(data)
 	if err != nil {
@@ -22,15 +22,13 @@ func parseSentencePiece(data []byte) (*Tokenizer, error) {
 	vocab := newVocabulary(len(m.Texts))
 	var file tokenizerFile
 	for id, text := range m.Texts {
-		if !utf8.ValidString(text) || text == "" {
-			return nil, fmt.Errorf("piece %d, %q, is empty or not UTF-8", id, text)
-		}
 		if err := vocab.add(text, int64(id)); err != nil {
 			return nil, err
 		}
 		if kind := m.Kinds[id]; kind == piece.Control || kind == piece.UserDefined || kind == piece.Unknown {
-			file.AddedTokens = append(file.AddedTokens, matcher.Token{ID: int64(id), Content: text,
-				Special: kind != piece.UserDefined})
+			user := kind == piece.UserDefined
+			file.AddedTokens = append(file.AddedTokens, matcher.Token{ID: int64(id), Content: text, Special: !user,
+				Normalized: user, Verbatim: user})
 		}
 	}
 	text := func(id int32) string { return m.Texts[id] }

@@ -150,5 +150,10 @@ func (f *tekkenModel) vocabulary(specials []string) (*vocabulary, error) {
 			return nil, fmt.Errorf("vocab: %w", err)
 		}
 	}
+	for b, letter := range byteLetters() { // a byte without a token would vanish from texts
+		if _, ok := v.id(string(letter)); !ok {
+			return nil, fmt.Errorf("vocab: no token is the single byte 0x%02x", b)
+		}
+	}
 	return v, nil
 }

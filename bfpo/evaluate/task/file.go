@@ -1,8 +1,10 @@
 package task
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -59,6 +61,10 @@ func (f *taskFile) readFile(name string) error {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return fmt.Errorf("%s: %w", place, err)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	if err := d.Decode(new(yaml.Node)); err == nil && d.Decode(new(yaml.Node)) != io.EOF {
+		return fmt.Errorf("%s: it has more than one YAML document", place)
 	}
 	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
 		return fmt.Errorf("%s: want keys and values, such as task: NAME", place)

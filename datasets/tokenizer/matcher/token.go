@@ -14,6 +14,7 @@ type Token struct {
 	RStrip     bool   `json:"rstrip"`      // the match includes the white space after it
 	Normalized bool   `json:"normalized"`  // its normalised text is matched in the normalised text
 	Special    bool   `json:"special"`     // Decode leaves it out on request
+	Verbatim   bool   `json:"-"`           // with Normalized: the text itself is matched, not its normal form
 
 	length int // bytes of the text that is matched
 }

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// maxPieces bounds the pieces of a model; published ones have at most a quarter of a million.
-const maxPieces = 1 << 22
+// The limits of a model's pieces, and of the bytes that a piece takes in the file at least: its text and its score.
+// Published models have at most a quarter of a million pieces.
+const maxPieces = 1 << 19
 
 // Kinds of pieces of a SentencePiece model.
 const (
@@ -18,6 +21,7 @@ const (
 	Unknown     = 2
 	Control     = 3
 	UserDefined = 4
+	unused      = 5
 	Byte        = 6
 )
 
@@ -31,6 +35,7 @@ type Model struct {
 	Unk, BOS, EOS, Pad       int
 	DummyPrefix, RemoveExtra bool // a space before each text; runs of spaces become one, none at the ends
 
+	bosText, eosText, padText   string
 	kind                        int // of the model: 1 unigram, 2 BPE, 3 word, 4 char
 	charsMap                    int // bytes of the table of a normal form
 	spaceAsSuffix, denormalizes bool
@@ -39,7 +44,9 @@ type Model struct {
 
 // Read reads a ModelProto; what a file leaves out has the message's default.
 func Read(data []byte) (*Model, error) {
-	m := &Model{kind: 1, BOS: 1, EOS: 2, Pad: -1, DummyPrefix: true, RemoveExtra: true, escapeSpaces: true}
+	m := &Model{
+		kind: 1, DummyPrefix: true, RemoveExtra: true, escapeSpaces: true, bosText: "<s>", eosText: "</s>", padText: "<pad>",
+	}
 	err := eachField(data, func(number protowire.Number, value field) error {
 		switch number {
 		case 1:
@@ -56,7 +63,19 @@ func Read(data []byte) (*Model, error) {
 		}
 		return nil
 	})
+	m.BOS, m.EOS, m.Pad = m.control(m.bosText), m.control(m.eosText), m.control(m.padText)
 	return m, err
+}
+
+// control returns the id of a control piece, -1 if there is none. SentencePiece finds BOS by its text too, whatever
+// bos_id says.
+func (m *Model) control(text string) int {
+	for id, other := range m.Texts {
+		if other == text && m.Kinds[id] == Control {
+			return id
+		}
+	}
+	return -1
 }
 
 // readPiece reads a SentencePiece: its text, score and kind.
@@ -73,8 +92,16 @@ func (m *Model) readPiece(message []byte) error {
 		}
 		return nil
 	})
-	if err == nil && (kind < Normal || kind > Byte || score != score) {
+	switch {
+	case err != nil:
+	case kind < Normal || kind > Byte || score != score:
 		err = fmt.Errorf("piece %d has the type %d and the score %g", len(m.Texts), kind, score)
+	case text == "" || !utf8.ValidString(text):
+		err = fmt.Errorf("piece %d, %q, is empty or not UTF-8", len(m.Texts), text)
+	case kind == unused:
+		err = fmt.Errorf("piece %d, %q, is of the type unused, which is not supported", len(m.Texts), text)
+	case kind == UserDefined && strings.ContainsAny(text, " ▁"):
+		err = fmt.Errorf("piece %d, %q, is user-defined and has a space, which is not supported", len(m.Texts), text)
 	}
 	if len(m.Texts) >= maxPieces {
 		return fmt.Errorf("more than %d pieces", maxPieces)
@@ -94,12 +121,12 @@ func (m *Model) readTrainer(number protowire.Number, value field) error {
 		m.ByteFallback = value.number != 0
 	case 40:
 		m.Unk = int(int32(value.number))
-	case 41:
-		m.BOS = int(int32(value.number))
-	case 42:
-		m.EOS = int(int32(value.number))
-	case 43:
-		m.Pad = int(int32(value.number))
+	case 46:
+		m.bosText = string(value.bytes)
+	case 47:
+		m.eosText = string(value.bytes)
+	case 48:
+		m.padText = string(value.bytes)
 	}
 	return nil
 }
