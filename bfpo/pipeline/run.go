@@ -56,8 +56,7 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, dir string) (e
 
 // CheckEvaluation reads the held-out rows and the prompts of an evaluation with the model that training starts from, so
 // that a fault in them is found before anything is trained, and compares them with the rows of that training. It logs
-// what the user should know about them, which
-// Evaluate does not say again. c is the recipe of the last training stage.
+// what the user should know about them, which Evaluate does not say again. c is the recipe of the last training stage.
 func (p *Pipeline) CheckEvaluation(ctx context.Context, name string, c recipe.Config, e recipe.EvalStage) error {
 	if name == "" || len(e.DatasetMixer) == 0 && e.Prompts == "" {
 		return nil // without a model the first stage says so

@@ -109,9 +109,15 @@ func readID(d *json.Decoder) (id int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if bracket, ok := token.(json.Delim); ok {
+		return 0, fmt.Errorf("want a whole number, have %v", bracket)
+	}
 	raw, err := json.Marshal(token)
 	if err != nil {
 		return 0, err
+	}
+	if string(raw) == "null" {
+		return 0, errors.New("want a whole number, have null")
 	}
 	return id, jsontype.Unmarshal(raw, &id)
 }
