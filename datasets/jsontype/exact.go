@@ -37,7 +37,7 @@ func UnmarshalStrict(data []byte, into any) error {
 // the case of its letters alone, and a null in a list of numbers, texts or booleans, which becomes 0, "" or false. data
 // is JSON that has been decoded into a value of the type t.
 func checkExact(data []byte, t reflect.Type) error {
-	w := exactWalker{data: data, fields: map[reflect.Type]map[string]reflect.Type{}}
+	w := exactWalker{data: data, fields: map[reflect.Type]map[string]structField{}}
 	return w.value(t)
 }
 
@@ -45,7 +45,13 @@ func checkExact(data []byte, t reflect.Type) error {
 type exactWalker struct {
 	data   []byte
 	at     int
-	fields map[reflect.Type]map[string]reflect.Type // by key, of each struct so far
+	fields map[reflect.Type]map[string]structField // by key, of each struct so far
+}
+
+// structField is a field of a struct. Only a tag says how its key is spelled.
+type structField struct {
+	kind   reflect.Type
+	tagged bool
 }
 
 // value walks over a value. A type of nil means that anything goes.
@@ -136,7 +142,7 @@ func inside(key string, err error) error {
 // field returns the type of a struct's field by its key, which is still quoted, and nil for an unknown key.
 func (w *exactWalker) field(t reflect.Type, raw []byte) (reflect.Type, error) {
 	if w.fields[t] == nil {
-		w.fields[t] = map[string]reflect.Type{}
+		w.fields[t] = map[string]structField{}
 		addFields(t, w.fields[t])
 	}
 	key := string(raw[1 : len(raw)-1])
@@ -146,18 +152,20 @@ func (w *exactWalker) field(t reflect.Type, raw []byte) (reflect.Type, error) {
 		}
 	}
 	if member, ok := w.fields[t][key]; ok {
-		return member, nil
+		return member.kind, nil
 	}
-	for name := range w.fields[t] {
-		if strings.EqualFold(name, key) {
+	for name, member := range w.fields[t] {
+		if strings.EqualFold(name, key) && member.tagged {
 			return nil, fmt.Errorf("unknown key %q; did you mean %q?", key, name)
+		} else if strings.EqualFold(name, key) {
+			return member.kind, nil
 		}
 	}
 	return nil, nil
 }
 
-// addFields adds the fields of a struct by their keys. A field without a name for JSON has its own, also in lower case.
-func addFields(t reflect.Type, fields map[string]reflect.Type) {
+// addFields adds the fields of a struct by their keys.
+func addFields(t reflect.Type, fields map[string]structField) {
 	for f := range t.Fields() {
 		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
@@ -165,9 +173,9 @@ func addFields(t reflect.Type, fields map[string]reflect.Type) {
 			addFields(f.Type, fields)
 		case !f.IsExported() || key == "-":
 		case key == "":
-			fields[f.Name], fields[strings.ToLower(f.Name)] = f.Type, f.Type
+			fields[f.Name] = structField{kind: f.Type}
 		default:
-			fields[key] = f.Type
+			fields[key] = structField{f.Type, true}
 		}
 	}
 }
