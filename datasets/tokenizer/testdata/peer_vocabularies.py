@@ -380,6 +380,8 @@ def real(name, folder, wheels):
             tokenizer.normalizer = normalizers.NFC()
         tokenizer.save(os.path.join(folder, "tokenizer.json"))
         return tokenizer
+    with open(os.path.join(folder, "tokenizer_config.json"), "w") as f:
+        json.dump({"add_bos_token": True, "legacy": True}, f)
     return sentence_piece(path)
 
 
