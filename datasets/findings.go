@@ -28,7 +28,8 @@ var looksLikeLabel = regexp.MustCompile(`(?i)(^|_|-|\b)(un)?safe(ty)?(_|-|\b|$)|
 
 // labelColumns are the columns of safety labels that are read.
 func labelColumns() []string {
-	return []string{"is_chosen_safe", "is_rejected_safe", "is_response_0_safe", "is_response_1_safe"}
+	return []string{"is_chosen_safe", "is_rejected_safe", "is_response_0_safe", "is_response_1_safe",
+		"is_modelout1_safe", "is_modelout2_safe"}
 }
 
 // looksLikeQuestion matches the names of columns that may hold a part of the question.

@@ -161,3 +161,12 @@ func TestParquetLists(t *testing.T) {
 		}
 	}
 }
+
+func TestIntegerOfFloat32(t *testing.T) { // a label in a float32 column of a parquet file
+	if n, ok := integer(float32(1)); n != 1 || !ok {
+		t.Errorf("1 is %d, %t", n, ok)
+	}
+	if _, ok := integer(float32(0.5)); ok {
+		t.Error("0.5 is taken for a whole number")
+	}
+}

@@ -142,6 +142,28 @@ func TestSentencePiece(t *testing.T) {
 	}
 }
 
+// A byte without a token would vanish from texts.
+func TestTekkenWithoutByte(t *testing.T) {
+	file := strings.Replace(tekkenJSON(), `"token_bytes":"AA=="`, `"token_bytes":"AAA="`, 1) // two zero bytes for one
+	if _, err := New(fixture.FileReader(map[string]string{tekkenFile: file})); err == nil ||
+		!strings.Contains(err.Error(), "no token is the single byte 0x00") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// SentencePiece finds BOS by its text, whatever bos_id says.
+func TestPieceOfBOS(t *testing.T) {
+	trainer := protowire.AppendVarint(protowire.AppendTag(nil, 41, protowire.VarintType), 50)
+	file := pieceFile() + string(protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), trainer))
+	tokenizer, err := New(fixture.FileReader(map[string]string{sentencePieceFile: file}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bos, _ := tokenizer.BOS(); bos != 1 {
+		t.Errorf("BOS %d, want 1", bos)
+	}
+}
+
 func FuzzTekken(f *testing.F) {
 	f.Add([]byte(tekkenJSON()), "ab 漢[INST]")
 	f.Fuzz(func(t *testing.T, file []byte, text string) {

@@ -59,11 +59,11 @@ func (f *taskFile) readFile(name string) error {
 		return fmt.Errorf("task file %s: %w", place, err)
 	}
 	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	if err := d.Decode(&document); err != nil && err != io.EOF {
 		return fmt.Errorf("%s: %w", place, err)
 	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	if err := d.Decode(new(yaml.Node)); err == nil && d.Decode(new(yaml.Node)) != io.EOF {
+	if d.Decode(new(yaml.Node)) != io.EOF {
 		return fmt.Errorf("%s: it has more than one YAML document", place)
 	}
 	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {

@@ -84,6 +84,7 @@ func TestReadTaskErrors(t *testing.T) {
 		{"template", strings.Replace(soundTask, "{{question}}", "{{question", 1), "mine.yaml:5: doc_to_text:"},
 		{"missing keys", "task: mine\n",
 			"folder/mine.yaml: missing: dataset_path (a set on the hub) or local (files); test_split"},
+		{"two documents", soundTask + "---\ntask: other\n", "folder/mine.yaml: it has more than one YAML document"},
 		{"no mapping", "- a\n", "folder/mine.yaml: want keys and values"},
 		{"not YAML", "a: [", "folder/mine.yaml: yaml"},
 		{"wrong kind", strings.Replace(soundTask, "task: mine", "task: [mine]", 1), "mine.yaml:1: task: want a text"},

@@ -11,8 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The limits of a model's pieces, and of the bytes that a piece takes in the file at least: its text and its score.
-// Published models have at most a quarter of a million pieces.
+// maxPieces bounds the pieces of a model; published ones have at most a quarter of a million.
 const maxPieces = 1 << 19
 
 // Kinds of pieces of a SentencePiece model.
