@@ -1,40 +1,37 @@
 package tokenizer
 
 import (
-	"math"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/vocabulary"
 )
 
 // bpe is a byte-pair encoding model. It starts from the characters or bytes of a word and merges neighbouring symbols,
 // the pair of lowest rank first and the leftmost of equal pairs, until no pair of the merge list is left.
 type bpe struct {
-	vocab     *vocabulary
-	ranks     map[uint64]int32 // left id<<32 | right id -> rank
-	merged    []int32          // rank -> id of the merged symbol
-	letters   [256]int32       // byte-level models: byte -> id of its letter, -1 where the vocabulary lacks it
+	vocab     *vocabulary.Table
+	merges    *vocabulary.Merges
+	merged    []int32              // rank -> id of the merged symbol
+	letters   [256]int32           // byte-level models: byte -> id of its letter, -1 where the vocabulary lacks it
+	ascii     [utf8.RuneSelf]int32 // other models: character -> id, -1 where the vocabulary lacks it
 	byteLevel bool
-	fallback  bool        // a character that the vocabulary lacks is spelled in <0xNN> tokens
-	bytes     [256]int32  // byte -> id of <0xNN>, -1 where the vocabulary lacks it
-	unknown   int32       // token for a character that the vocabulary lacks; -1: the character is dropped
-	fuse      bool        // a run of characters that the vocabulary lacks becomes one unknown token
-	whole     *vocabulary // ignore_merges: words that are tokens are not split; nil without it
-	prefix    string      // before each character of a word but the first, in the vocabulary
-	suffix    string      // after the last character of a word, in the vocabulary
+	fallback  bool              // a character that the vocabulary lacks is spelled in <0xNN> tokens
+	bytes     [256]int32        // byte -> id of <0xNN>, -1 where the vocabulary lacks it
+	unknown   int32             // token for a character that the vocabulary lacks; -1: the character is dropped
+	fuse      bool              // a run of characters that the vocabulary lacks becomes one unknown token
+	whole     *vocabulary.Table // ignore_merges: words that are tokens are not split; nil without it
+	prefix    string            // before each character of a word but the first, in the vocabulary
+	suffix    string            // after the last character of a word, in the vocabulary
 }
 
 // id returns the id of a token, -1 where the vocabulary lacks it.
 func (m *bpe) id(text string) int32 {
-	if id, ok := m.vocab.id(text); ok {
+	if id, ok := m.vocab.ID(text); ok {
 		return id
 	}
 	return -1
 }
-
-func pairKey(left, right int32) uint64 { return uint64(uint32(left))<<32 | uint64(uint32(right)) }
-
-// noRank is the rank of a pair that the merge list lacks.
-const noRank = math.MaxInt32
 
 // workspace holds the symbols of one word while it is encoded; it is reused, so that a word allocates nothing.
 type workspace struct {
@@ -49,7 +46,7 @@ const shortWord = 24
 // encode appends the ids of one word, which is raw bytes for byte-level models. It takes O(n log n) time.
 func (m *bpe) encode(w *workspace, text string, out []int32) []int32 {
 	if m.whole != nil {
-		if id, ok := m.whole.id(text); ok {
+		if id, ok := m.whole.ID(text); ok {
 			return append(out, id)
 		}
 	}
@@ -65,9 +62,9 @@ func (m *bpe) encode(w *workspace, text string, out []int32) []int32 {
 	}
 	w.ranks = slices.Grow(w.ranks[:0], n)[:n]
 	for i := range n - 1 {
-		w.ranks[i] = m.rank(w.ids[i], w.ids[i+1])
+		w.ranks[i] = m.merges.Rank(w.ids[i], w.ids[i+1])
 	}
-	w.ranks[n-1] = noRank
+	w.ranks[n-1] = vocabulary.NoRank
 	if n <= shortWord {
 		return append(out, m.mergeShort(w)...)
 	}
@@ -99,7 +96,7 @@ func (m *bpe) splitCharacters(w *workspace, text string) {
 		if i += size; m.suffix != "" && i == len(text) {
 			char += m.suffix
 		}
-		if id, ok := m.vocab.id(char); ok {
+		if id := m.character(char); id >= 0 {
 			w.ids, inUnknown = append(w.ids, id), false
 			continue
 		}
@@ -109,6 +106,14 @@ func (m *bpe) splitCharacters(w *workspace, text string) {
 		}
 		inUnknown = m.addUnknown(w, inUnknown)
 	}
+}
+
+// character returns the id of a character as a word of it is spelled, -1 where the vocabulary lacks it.
+func (m *bpe) character(char string) int32 {
+	if len(char) == 1 && char[0] < utf8.RuneSelf {
+		return m.ascii[char[0]]
+	}
+	return m.id(char)
 }
 
 // addBytes appends the <0xNN> tokens of a character and reports whether the vocabulary has all of them.
@@ -136,14 +141,6 @@ func (m *bpe) addUnknown(w *workspace, inUnknown bool) bool {
 	return true
 }
 
-// rank returns the rank of a pair of symbols.
-func (m *bpe) rank(left, right int32) int32 {
-	if rank, ok := m.ranks[pairKey(left, right)]; ok {
-		return rank
-	}
-	return noRank
-}
-
 // mergeShort merges in place, scanning all pairs for each merge, and returns the symbols that are left.
 func (m *bpe) mergeShort(w *workspace) []int32 {
 	ids, ranks := w.ids, w.ranks
@@ -155,19 +152,19 @@ func (m *bpe) mergeShort(w *workspace) []int32 {
 			}
 		}
 		rank := ranks[best]
-		if rank == noRank {
+		if rank == vocabulary.NoRank {
 			return ids
 		}
 		ids[best] = m.merged[rank]
 		ids = slices.Delete(ids, best+1, best+2)
 		ranks = slices.Delete(ranks, best+1, best+2)
 		if best+1 < len(ids) {
-			ranks[best] = m.rank(ids[best], ids[best+1])
+			ranks[best] = m.merges.Rank(ids[best], ids[best+1])
 		} else {
-			ranks[best] = noRank
+			ranks[best] = vocabulary.NoRank
 		}
 		if best > 0 {
-			ranks[best-1] = m.rank(ids[best-1], ids[best])
+			ranks[best-1] = m.merges.Rank(ids[best-1], ids[best])
 		}
 	}
 }
@@ -180,7 +177,7 @@ func (m *bpe) mergeLong(w *workspace, out []int32) []int32 {
 	w.heap = w.heap[:0]
 	for i := range n {
 		w.prev[i], w.next[i] = int32(i-1), int32(i+1)
-		if w.ranks[i] != noRank {
+		if w.ranks[i] != vocabulary.NoRank {
 			w.heap = append(w.heap, candidate(w.ranks[i], i))
 		}
 	}
@@ -193,10 +190,10 @@ func (m *bpe) mergeLong(w *workspace, out []int32) []int32 {
 		}
 		w.ids[at] = m.merged[rank]
 		removed := w.next[at]
-		w.ranks[removed] = noRank
+		w.ranks[removed] = vocabulary.NoRank
 		after := w.next[removed]
 		w.next[at] = after
-		w.ranks[at] = noRank
+		w.ranks[at] = vocabulary.NoRank
 		if int(after) < n {
 			w.prev[after] = at
 			m.rerank(w, at, after)
@@ -216,9 +213,9 @@ func candidate(rank int32, at int) uint64 { return uint64(rank)<<32 | uint64(at)
 
 // rerank looks up the pair at two neighbouring positions and makes it a candidate.
 func (m *bpe) rerank(w *workspace, left, right int32) {
-	rank := m.rank(w.ids[left], w.ids[right])
+	rank := m.merges.Rank(w.ids[left], w.ids[right])
 	w.ranks[left] = rank
-	if rank != noRank {
+	if rank != vocabulary.NoRank {
 		w.heap.push(candidate(rank, int(left)))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/datasets/fixture"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/vocabulary"
 )
 
 // naiveEncode is byte-pair encoding as it is defined, in quadratic time.
@@ -21,9 +22,9 @@ func naiveEncode(m *bpe, text string) []int32 {
 	}
 	ids := w.ids
 	for {
-		best, at := int32(noRank), -1
+		best, at := int32(vocabulary.NoRank), -1
 		for i := range len(ids) - 1 {
-			if rank := m.rank(ids[i], ids[i+1]); rank < best {
+			if rank := m.merges.Rank(ids[i], ids[i+1]); rank < best {
 				best, at = rank, i
 			}
 		}

@@ -7,20 +7,21 @@ import (
 	"strings"
 
 	"github.com/bfpo-go/bfpo/datasets/jsontype"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/vocabulary"
 )
 
 // modelFile is the "model" of a tokenizer.json.
 type modelFile struct {
-	Type         string          `json:"type"`
-	Dropout      *float64        `json:"dropout"`
-	UnkToken     *string         `json:"unk_token"`
-	Prefix       *string         `json:"continuing_subword_prefix"`
-	Suffix       *string         `json:"end_of_word_suffix"`
-	FuseUnk      bool            `json:"fuse_unk"`
-	ByteFallback bool            `json:"byte_fallback"`
-	IgnoreMerges bool            `json:"ignore_merges"`
-	Vocab        *vocabulary     `json:"vocab"`
-	Merges       json.RawMessage `json:"merges"`
+	Type         string            `json:"type"`
+	Dropout      *float64          `json:"dropout"`
+	UnkToken     *string           `json:"unk_token"`
+	Prefix       *string           `json:"continuing_subword_prefix"`
+	Suffix       *string           `json:"end_of_word_suffix"`
+	FuseUnk      bool              `json:"fuse_unk"`
+	ByteFallback bool              `json:"byte_fallback"`
+	IgnoreMerges bool              `json:"ignore_merges"`
+	Vocab        *vocabulary.Table `json:"vocab"`
+	Merges       json.RawMessage   `json:"merges"`
 }
 
 // newBPE compiles the "model" of a tokenizer.json. byteLevel: words are encoded as raw bytes; a model that cannot do so
@@ -39,7 +40,7 @@ func newBPE(raw json.RawMessage, byteLevel bool) (*bpe, error) {
 		return nil, fmt.Errorf("model %q is not supported, only BPE is", f.Type)
 	case f.Dropout != nil && *f.Dropout != 0:
 		return nil, fmt.Errorf("model: dropout %g is not supported: encoding must be deterministic", *f.Dropout)
-	case f.Vocab == nil || f.Vocab.count == 0:
+	case f.Vocab == nil || f.Vocab.Count() == 0:
 		return nil, fmt.Errorf("model: vocab is missing or empty")
 	}
 	m := &bpe{vocab: f.Vocab, fallback: f.ByteFallback, unknown: -1, fuse: f.FuseUnk}
@@ -55,7 +56,7 @@ func newBPE(raw json.RawMessage, byteLevel bool) (*bpe, error) {
 	}
 	m.byteLevel = byteLevel && !m.fallback && m.prefix == "" && m.suffix == ""
 	if f.UnkToken != nil {
-		id, ok := m.vocab.id(*f.UnkToken)
+		id, ok := m.vocab.ID(*f.UnkToken)
 		if !ok {
 			return nil, fmt.Errorf("model: unk_token %q is not in vocab", *f.UnkToken)
 		}
@@ -71,17 +72,20 @@ const maxSubwordMark = 16
 
 // complete looks up what the model's vocabulary has for single bytes and, with ignoreMerges, for whole words.
 func (m *bpe) complete(ignoreMerges bool) {
-	for b, letter := range byteLetters() {
+	for b, letter := range vocabulary.Letters() {
 		m.letters[b] = m.id(string(letter))
 		m.bytes[b] = m.id(fmt.Sprintf("<0x%02X>", b))
+	}
+	for c := range m.ascii {
+		m.ascii[c] = m.id(string(rune(c)))
 	}
 	if ignoreMerges {
 		m.whole = m.vocab
 		if m.byteLevel {
-			m.whole = m.vocab.rawBytes()
+			m.whole = m.vocab.RawBytes()
 		}
 	}
-	m.ranks = make(map[uint64]int32)
+	m.merges = vocabulary.NewMerges(0)
 }
 
 // maxMerges bounds the merges; the largest published list known, Gemma 3's, has 514,906.
@@ -93,7 +97,7 @@ func (m *bpe) readMerges(raw json.RawMessage) error {
 	if open, err := d.Token(); err != nil || open != json.Delim('[') {
 		return fmt.Errorf("model: merges are not a list")
 	}
-	m.ranks = make(map[uint64]int32, min(bytes.Count(raw, []byte(",")), len(raw)/8, maxMerges))
+	m.merges = vocabulary.NewMerges(min(bytes.Count(raw, []byte(",")), len(raw)/8, maxMerges))
 	for d.More() {
 		var merge mergeFile
 		if err := d.Decode(&merge); err != nil {
@@ -148,11 +152,10 @@ func (m *bpe) addMerge(leftText, rightText string) error {
 	if left < 0 || right < 0 || merged < 0 || leftText == "" || rightText == "" {
 		return fmt.Errorf("model: merge %d: %q, %q or the two together are not in vocab", rank, leftText, rightText)
 	}
-	key := pairKey(left, right)
-	if old, ok := m.ranks[key]; ok {
+	if old := m.merges.Rank(left, right); old != vocabulary.NoRank {
 		return fmt.Errorf("model: merges %d and %d are the same: %q + %q", old, rank, leftText, rightText)
 	}
-	m.ranks[key] = int32(rank)
+	m.merges.Add(left, right, int32(rank))
 	m.merged = append(m.merged, merged)
 	return nil
 }

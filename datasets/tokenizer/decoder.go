@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/normalform"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/vocabulary"
 )
 
 // decoder rewrites the texts of a row of tokens; joined, the result is the decoded text.
@@ -49,7 +50,7 @@ func newDecoderStep(raw json.RawMessage, depth int) (decode decoder, growth floa
 	case "Strip":
 		decode, err = newStripDecoder(raw)
 	case "ByteLevel":
-		decode, growth = newByteLevelDecoder(letterBytes()), 3 // a byte may become U+FFFD
+		decode, growth = newByteLevelDecoder(vocabulary.Bytes()), 3 // a byte may become U+FFFD
 	case "Metaspace":
 		decode, err = newMetaspaceDecoder(raw)
 	case "BPEDecoder":
@@ -202,7 +203,7 @@ func newByteLevelDecoder(inverse map[rune]byte) decoder {
 	return func(texts []string) []string {
 		var b strings.Builder
 		for _, text := range texts {
-			if raw, ok := lettersToBytes(inverse, text); ok {
+			if raw, ok := vocabulary.Spelled(inverse, text); ok {
 				b.WriteString(raw)
 			} else {
 				b.WriteString(text)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/vocabulary"
 )
 
 // The files that hold a vocabulary; the first that exists is read.
@@ -101,11 +102,11 @@ func (t *Tokenizer) addToken(added matcher.Token) error {
 			return fmt.Errorf("%.100q has id %d there and %d in the vocabulary", added.Content, added.ID, old)
 		}
 	} else {
-		if next := t.nextID(); added.ID != next && added.ID >= 0 && added.ID < maxTokens && t.free(added.ID) {
+		if next := t.nextID(); added.ID != next && added.ID >= 0 && added.ID < vocabulary.MaxTokens && t.free(added.ID) {
 			return fmt.Errorf("%.100q has id %d there, but the next free id, which Hugging Face's tokenizers gives it, is %d",
 				added.Content, added.ID, next)
 		}
-		if err := checkID(added.Content, added.ID); err != nil {
+		if err := vocabulary.CheckID(added.Content, added.ID); err != nil {
 			return err
 		}
 		if other, used := t.text(int32(added.ID)); used {
@@ -130,7 +131,7 @@ func (t *Tokenizer) free(id int64) bool {
 }
 
 // nextID is the id of the next new token: the number of the model's tokens, or one more than the last added token.
-func (t *Tokenizer) nextID() int64 { return max(int64(t.model.vocab.count), t.highest) }
+func (t *Tokenizer) nextID() int64 { return max(int64(t.model.vocab.Count()), t.highest) }
 
 // link prepares the search for added tokens; after it no token can be added.
 func (t *Tokenizer) link() error {

@@ -69,9 +69,9 @@ func (m *bpe) canSplitBefore(mark string) bool {
 	if m.byteLevel || m.whole != nil || m.id(mark) < 0 || m.prefix != "" || m.suffix != "" {
 		return false // a prefix and a suffix depend on where words begin and end
 	}
-	for key := range m.ranks {
-		left, _ := m.vocab.text(int32(key >> 32))
-		right, _ := m.vocab.text(int32(uint32(key)))
+	for merge := range m.merges.All {
+		left, _ := m.vocab.Text(merge.Left)
+		right, _ := m.vocab.Text(merge.Right)
 		if strings.HasPrefix(right, mark) && !strings.HasSuffix(left, mark) {
 			return false
 		}

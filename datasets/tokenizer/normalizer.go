@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/normalform"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/vocabulary"
 )
 
 // normalizer rewrites a stretch of text before it is split into words.
@@ -59,7 +60,7 @@ func newNormalizerStep(raw json.RawMessage, depth int) (growing, error) {
 	case "Lowercase":
 		step = growing{lowercase, 1.5}
 	case "ByteLevel":
-		step = growing{byteSpeller(), 2}
+		step = growing{vocabulary.Speller(), 2}
 	default:
 		err = errors.New("is not supported (Sequence, Prepend, Replace, Strip, NFC, NFD, NFKC, NFKD, Lowercase " +
 			"and ByteLevel are)")

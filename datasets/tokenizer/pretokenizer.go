@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/part"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/vocabulary"
 )
 
 // newSplitter compiles the "pre_tokenizer" of a tokenizer.json. byteLevel: its last step is ByteLevel, whose letters
@@ -67,7 +68,7 @@ func newSplitterSequence(raw json.RawMessage, depth int) (splitter, bool, error)
 
 // spellBytes is the splitter that writes each byte of a word as its letter.
 func spellBytes() splitter {
-	spell := byteSpeller()
+	spell := vocabulary.Speller()
 	return func(text string, first bool, emit func(string, bool)) { emit(spell(text), first) }
 }
 

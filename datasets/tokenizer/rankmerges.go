@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/vocabulary"
 )
 
 // halves is a way to make a token of two others: the ids of the three.
@@ -47,10 +49,11 @@ func deriveMerges(size int, text func(id int32) string, find func(string) (int32
 
 // addDerived adds merges in their order.
 func (m *bpe) addDerived(merges []halves) {
-	m.ranks = make(map[uint64]int32, len(merges))
+	m.merges = vocabulary.NewMerges(len(merges))
 	m.merged = make([]int32, len(merges))
 	for rank, h := range merges {
-		m.ranks[pairKey(h.left, h.right)], m.merged[rank] = int32(rank), h.token
+		m.merges.Add(h.left, h.right, int32(rank))
+		m.merged[rank] = h.token
 	}
 }
 

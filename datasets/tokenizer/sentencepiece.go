@@ -6,6 +6,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/piece"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/vocabulary"
 )
 
 // parseSentencePiece makes a tokenizer of a tokenizer.model: the steps that transformers' converter for LlamaTokenizer
@@ -19,10 +20,10 @@ func parseSentencePiece(data []byte) (*Tokenizer, error) {
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
-	vocab := newVocabulary(len(m.Texts))
+	vocab := vocabulary.New(len(m.Texts))
 	var file tokenizerFile
 	for id, text := range m.Texts {
-		if err := vocab.add(text, int64(id)); err != nil {
+		if err := vocab.Add(text, int64(id)); err != nil {
 			return nil, err
 		}
 		if kind := m.Kinds[id]; kind == piece.Control || kind == piece.UserDefined || kind == piece.Unknown {
@@ -32,7 +33,7 @@ func parseSentencePiece(data []byte) (*Tokenizer, error) {
 		}
 	}
 	text := func(id int32) string { return m.Texts[id] }
-	merges, err := deriveMerges(len(m.Texts), text, vocab.id, false)
+	merges, err := deriveMerges(len(m.Texts), text, vocab.ID, false)
 	if err != nil {
 		return nil, err
 	}

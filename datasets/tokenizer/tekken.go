@@ -9,6 +9,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/datasets/jsontype"
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/vocabulary"
 )
 
 // tekkenModel is a tekken.json, the tokenizer of Mistral's models since Nemo: a pattern and the bytes of each token by
@@ -69,14 +70,14 @@ func parseTekken(data []byte) (*Tokenizer, error) {
 	}
 	model := &bpe{vocab: vocab, unknown: -1, byteLevel: true}
 	model.complete(true)
-	letters := byteSpeller()
-	merges, err := deriveMerges(len(vocab.spans), func(id int32) string {
+	letters := vocabulary.Speller()
+	merges, err := deriveMerges(vocab.Size(), func(id int32) string {
 		if int(id) < len(specials) {
 			return ""
 		}
 		return string(f.Vocab[int(id)-len(specials)].Bytes)
 	}, func(half string) (int32, bool) {
-		id, ok := vocab.id(letters(half))
+		id, ok := vocab.ID(letters(half))
 		return id, ok && int(id) >= len(specials)
 	}, true)
 	if err != nil {
@@ -91,7 +92,7 @@ func parseTekken(data []byte) (*Tokenizer, error) {
 		return nil, err
 	}
 	for text, id := range map[string]*int32{"<s>": &t.bos, "</s>": &t.eos, "<pad>": &t.pad, "<unk>": &t.unk} {
-		if found, ok := vocab.id(text); ok {
+		if found, ok := vocab.ID(text); ok {
 			*id = found
 		}
 	}
@@ -126,7 +127,7 @@ func (f *tekkenModel) specials() ([]string, error) {
 const maxFill = 1 << 14
 
 // vocabulary returns the special tokens and, after them, the letters of the tokens that config counts.
-func (f *tekkenModel) vocabulary(specials []string) (*vocabulary, error) {
+func (f *tekkenModel) vocabulary(specials []string) (*vocabulary.Table, error) {
 	if n := f.Config.VocabSize; n != nil {
 		inner := *n - len(specials)
 		if inner < 0 || inner > len(f.Vocab) {
@@ -135,9 +136,9 @@ func (f *tekkenModel) vocabulary(specials []string) (*vocabulary, error) {
 		}
 		f.Vocab = f.Vocab[:inner]
 	}
-	v, letters := newVocabulary(len(specials)+len(f.Vocab)), byteSpeller()
+	v, letters := vocabulary.New(len(specials)+len(f.Vocab)), vocabulary.Speller()
 	for id, text := range specials {
-		if err := v.add(text, int64(id)); err != nil {
+		if err := v.Add(text, int64(id)); err != nil {
 			return nil, fmt.Errorf("special_tokens: %w", err)
 		}
 	}
@@ -146,12 +147,12 @@ func (f *tekkenModel) vocabulary(specials []string) (*vocabulary, error) {
 			return nil, fmt.Errorf("vocab: entry %d has rank %d and %d bytes; the ranks must be in order", i, token.Rank,
 				len(token.Bytes))
 		}
-		if err := v.add(letters(string(token.Bytes)), int64(len(specials)+i)); err != nil {
+		if err := v.Add(letters(string(token.Bytes)), int64(len(specials)+i)); err != nil {
 			return nil, fmt.Errorf("vocab: %w", err)
 		}
 	}
-	for b, letter := range byteLetters() { // a byte without a token would vanish from texts
-		if _, ok := v.id(string(letter)); !ok {
+	for b, letter := range vocabulary.Letters() { // a byte without a token would vanish from texts
+		if _, ok := v.ID(string(letter)); !ok {
 			return nil, fmt.Errorf("vocab: no token is the single byte 0x%02x", b)
 		}
 	}

@@ -104,7 +104,7 @@ func (t *Tokenizer) TokenTexts(ids []int32) []string {
 func (t *Tokenizer) Prefix() []int32 { return t.affixes.before }
 
 // VocabSize is the highest id + 1, the least number of rows of an embedding table.
-func (t *Tokenizer) VocabSize() int { return max(len(t.model.vocab.spans), int(t.highest)) }
+func (t *Tokenizer) VocabSize() int { return max(t.model.vocab.Size(), int(t.highest)) }
 
 // BOS returns the token that begins a text, and whether the model files name one.
 func (t *Tokenizer) BOS() (int32, bool) { return t.bos, t.bos >= 0 }
@@ -155,7 +155,7 @@ func (t *Tokenizer) Digest() []byte { return t.digest }
 
 // ID returns the id of a token by its spelling in the vocabulary, and whether there is such a token.
 func (t *Tokenizer) ID(token string) (int32, bool) {
-	if id, ok := t.model.vocab.id(token); ok {
+	if id, ok := t.model.vocab.ID(token); ok {
 		return id, true
 	}
 	id, ok := t.addedIDs[token]
@@ -176,5 +176,5 @@ func (t *Tokenizer) text(id int32) (string, bool) {
 	if added, ok := t.added[id]; ok {
 		return added.Content, true
 	}
-	return t.model.vocab.text(id)
+	return t.model.vocab.Text(id)
 }

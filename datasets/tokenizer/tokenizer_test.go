@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bfpo-go/bfpo/datasets/fixture"
+	"github.com/bfpo-go/bfpo/datasets/tokenizer/vocabulary"
 	"github.com/bfpo-go/bfpo/graph/fuzztest"
 )
 
@@ -52,7 +53,7 @@ func sentencePieceJSON(edit func(file object)) string {
 // tokens.
 func byteLevelJSON(edit func(file object)) string {
 	vocab := map[string]int{}
-	for b, letter := range byteLetters() {
+	for b, letter := range vocabulary.Letters() {
 		vocab[string(letter)] = b
 	}
 	for _, token := range []string{"ab", "abc", "Ġa", "Ġab", "ĠĠ", "ĠĠĠĠ", "aa", "aaaa", "Ã©"} {
