@@ -6,8 +6,8 @@ import (
 	"math/rand/v2"
 )
 
-// Merges maps a pair of ids to the rank of their merge. It is a hash table with open addressing: encoding spends most of
-// its time here, and with a map of Go it takes 1.6 times as long.
+// Merges maps a pair of ids to the rank of their merge. It is a hash table with open addressing: encoding spends most
+// of its time here, and with a map of Go it takes 1.6 times as long.
 type Merges struct {
 	slots []Merge // their number is a power of two
 	count int     // of the merges

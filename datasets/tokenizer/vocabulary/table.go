@@ -17,8 +17,8 @@ import (
 const MaxTokens = 1 << 19
 
 // Table maps the text of a token to its id and back. Texts are as the file spells them: byte-level models write each
-// byte as a letter. The ids are in a hash table with open addressing over one string of all texts, which takes a quarter
-// of the memory of a map of strings.
+// byte as a letter. The ids are in a hash table with open addressing over one string of all texts, which takes a
+// quarter of the memory of a map of strings.
 type Table struct {
 	texts strings.Builder // of all tokens, one after another
 	spans []span          // by id; ids may have gaps
