@@ -18,6 +18,17 @@ func (o Outcome) Margin() *Node { // [P]
 	return Sub(o.ChosenLogRatio, o.RejectedLogRatio)
 }
 
+// SafeFirst returns the pairs with chosen and rejected response swapped where only the rejected one is safe.
+func (o Outcome) SafeFirst() Outcome {
+	swap := GreaterThan(o.RejectedSafe, o.ChosenSafe)
+	return Outcome{
+		ChosenLogRatio:   Where(swap, o.RejectedLogRatio, o.ChosenLogRatio),
+		RejectedLogRatio: Where(swap, o.ChosenLogRatio, o.RejectedLogRatio),
+		ChosenSafe:       Where(swap, o.RejectedSafe, o.ChosenSafe),
+		RejectedSafe:     Where(swap, o.ChosenSafe, o.RejectedSafe),
+	}
+}
+
 // BFPOLoss is the bi-factorial preference loss of each pair (arXiv 2408.15313; the original code's
 // src/alignment/trainer/bfpo.py):
 //

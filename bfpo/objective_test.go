@@ -191,6 +191,7 @@ func TestObjectiveValidate(t *testing.T) {
 		{Name: "sft", LabelSmoothing: 0.1}, {Name: "dpo", Beta: 1}, {Name: "dpo", Beta: 1, LabelSmoothing: 0.2},
 		{Name: "bfpo", Beta: 0.1, B1: 3}, {Name: "discopop", Beta: 1, DiscoPOPTau: 0.05},
 		{Name: "exo_pair", Beta: 1, LabelSmoothing: 0.001}, {Name: "safe_dpo", Beta: 1},
+		{Name: "ipo", Beta: 1, PreferenceBy: BySafety},
 	}
 	bad := []Objective{
 		{Name: "kto", Beta: 1},
@@ -204,6 +205,8 @@ func TestObjectiveValidate(t *testing.T) {
 		{Name: "discopop", Beta: 1},
 		{Name: "safe_dpo", Beta: 1, SafeDPODelta: -1},
 		{Name: "safe_dpo", Beta: 1, SafeDPODelta: math.NaN()},
+		{Name: "dpo", Beta: 1, PreferenceBy: "helpful"},
+		{Name: "bfpo", Beta: 1, B1: 3, PreferenceBy: BySafeFirst},
 	}
 	for _, o := range good {
 		if err := o.Validate(); err != nil {

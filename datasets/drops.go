@@ -13,6 +13,7 @@ const (
 	DropOtherUser  = "chosen and rejected differ first in a message that is not the assistant's"
 	DropUnlabelled = "answer without a safety label"
 	DropUnsafe     = "pair of two unsafe answers, which the objective leaves out"
+	DropSameLabel  = "both answers have the same safety label, so that preference_by: safety cannot order them"
 )
 
 // Drops lists the rows that were not used, or not as they were.

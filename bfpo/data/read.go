@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
@@ -153,7 +154,8 @@ func (r stageReader) readCached(ctx context.Context, m datasets.Mixture) (Set, e
 	if err != nil {
 		return Set{}, err
 	}
-	key, err := rowsKey(mixture, r.config, r.format, r.tokenizer, r.uses(false, false))
+	key, err := rowsKey(mixture, r.config, r.format, r.tokenizer,
+		[2]bool{r.uses(true, true), r.uses(false, false)})
 	if err != nil {
 		return Set{}, err
 	}
@@ -250,15 +252,19 @@ func (r stageReader) whyUnused(p datasets.Preference) string {
 	switch {
 	case r.config.Unlabelled == "drop" && p.Unlabelled > 0:
 		return datasets.DropUnlabelled
-	case !r.uses(p.ChosenSafe, p.RejectedSafe):
-		return datasets.DropUnsafe
+	case r.uses(p.ChosenSafe, p.RejectedSafe):
+		return ""
+	case r.config.PreferenceBy == bfpo.BySafety:
+		return datasets.DropSameLabel
 	}
-	return ""
+	return datasets.DropUnsafe
 }
 
-// uses reports whether pairs with these safety labels are used.
+// uses reports whether pairs with these safety labels are used. preference_by: safety is about the main set: the pairs
+// of a buffer are about helpfulness.
 func (r stageReader) uses(chosenSafe, rejectedSafe bool) bool {
-	return r.evaluation || r.config.TrainingObjective().Uses(chosenSafe, rejectedSafe)
+	return r.evaluation || r.name == bufferSet && r.config.PreferenceBy == bfpo.BySafety ||
+		r.config.TrainingObjective().Uses(chosenSafe, rejectedSafe)
 }
 
 // explainNoRows says why no row of a set is left to use. counts has one element for each dataset of the mixer.

@@ -163,6 +163,29 @@ func TestUnsafePairs(t *testing.T) {
 	}
 }
 
+// preference_by: safety takes the pairs of the main set whose labels differ, and all pairs of a buffer and of an
+// evaluation.
+func TestPreferenceBySafety(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.jsonl")
+	text := ""
+	for _, labels := range []string{"true true", "true false", "false true", "false false", "false true"} {
+		chosen, rejected, _ := strings.Cut(labels, " ")
+		text += `{"prompt": "Q:", "chosen": "a", "rejected": "b", "is_chosen_safe": ` + chosen + `, "is_rejected_safe": ` +
+			rejected + "}\n"
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for by, want := range map[string]int{"helpfulness": 5, "safety": 3, "safe_first": 5} {
+		c := runtest.Config(t, "dataset_mixer={"+file+": 1}", "use_buffer=true", "buffer_dataset_mixer={"+file+": 1}",
+			"do_eval=false", "objective=dpo", "preference_by="+by)
+		sets := readTiny(t, c, t.TempDir())
+		if sets.Main.Rows != want || sets.Buffer.Rows != 5 || len(sets.Main.Drops) != (5-want)/2 {
+			t.Errorf("%s: %s; %s", by, sets.Main.SetSummary, sets.Buffer.SetSummary)
+		}
+	}
+}
+
 // TestBufferLabels checks that a buffer needs no safety labels, and that one with some labels is as any other set.
 func TestBufferLabels(t *testing.T) {
 	folder, cache := t.TempDir(), t.TempDir()

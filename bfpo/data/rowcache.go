@@ -40,15 +40,16 @@ func newRowCache(dir string) (rowCache, error) {
 	}, nil
 }
 
-// rowsKey returns the key of a mixture's rows: a hash of everything that they depend on.
+// rowsKey returns the key of a mixture's rows: a hash of everything that they depend on. uses: whether pairs of two
+// safe and of two unsafe answers are used.
 func rowsKey(m datasets.MixtureFiles, c recipe.Config, format datasets.TextFormat, t models.ChatTokenizer,
-	usesUnsafe bool) (string, error) {
+	uses [2]bool) (string, error) {
 	data, err := m.Digest()
 	if err != nil {
 		return "", err
 	}
 	format.Tokenizer, format.Template = nil, nil // the key has their contents instead
-	text := fmt.Sprintf("%t %q %t %+v", c.Objective == "sft", c.Unlabelled, usesUnsafe, format)
+	text := fmt.Sprintf("%t %q %t %+v", c.Objective == "sft", c.Unlabelled, uses, format)
 	return filecache.Key([]byte(rowsMagic), data, []byte(text), t.Digest(), []byte(t.TemplateSource),
 		[]byte(t.TemplateDate)), nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
 	"github.com/bfpo-go/bfpo/graph/device"
 	"github.com/bfpo-go/bfpo/mistral/config"
@@ -75,6 +76,9 @@ type Config struct {
 	// SafeDPODelta is how much larger the lead of a safe answer over an unsafe one has to be, in nats times beta; of
 	// safe_dpo, at least 0. Pairs of two unsafe answers are dropped.
 	SafeDPODelta float64 `yaml:"safe_dpo_delta"`
+	// PreferenceBy decides which answer of a pair counts as chosen: helpfulness (the rows decide), safety (the safe one;
+	// pairs with equal labels are dropped) or safe_first (the safe one, and with equal labels the rows decide).
+	PreferenceBy string `yaml:"preference_by"`
 
 	// PrecomputeRefLogProbs computes the reference log-probabilities once, before training, instead of in every step.
 	PrecomputeRefLogProbs bool `yaml:"precompute_ref_log_probs"`
@@ -167,6 +171,8 @@ func Default() Config {
 		B1:          3,
 		Alpha:       0.5,
 		DiscoPOPTau: 0.05, // TRL's
+
+		PreferenceBy: bfpo.ByHelpfulness,
 
 		Optim:                     "adamw_torch", // the original code's class has rmsprop, its recipes adamw_torch
 		LearningRate:              5e-5,

@@ -33,9 +33,9 @@ func runBench(ctx context.Context, o *options, args []string) error {
 		return usage.Errorf("recipe %q has stages, but bench times the steps of a single stage: "+
 			"choose a recipe without stages, or leave -config out", o.config)
 	}
-	var peers peerLosses
+	var peers bench.PeerLosses
 	if *check {
-		if peers, err = findPeerLosses(b); err != nil {
+		if peers, err = bench.FindPeerLosses(b); err != nil {
 			return err
 		}
 	}
@@ -58,8 +58,8 @@ func runBench(ctx context.Context, o *options, args []string) error {
 }
 
 // check compares the losses with the losses of the peers and logs how much they differ.
-func (o *options) check(peers peerLosses, r bench.Result) error {
-	worst, allowed, err := peers.compare(r)
+func (o *options) check(peers bench.PeerLosses, r bench.Result) error {
+	worst, allowed, err := peers.Compare(r)
 	if err == nil {
 		o.log().Info(fmt.Sprintf("the losses of %d steps agree with the peers' losses: the largest relative difference "+
 			"is %.1e (allowed: %g)", len(r.Losses), worst, allowed))

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"crypto/sha256"
@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/bfpo-go/bfpo/bfpo/bench"
 	"github.com/bfpo-go/bfpo/graph/atomicfile"
 )
 
-// peerLosses holds the losses that PyTorch and JAX programs, the peers, compute for one file of pairs: of the first
+// PeerLosses holds the losses that PyTorch and JAX programs, the peers, compute for one file of pairs: of the first
 // steps, in float32, each before its update, with the benchmark's model and the settings of the recipe bench.
-type peerLosses struct {
+type PeerLosses struct {
 	Data  string
 	Batch int
 	Runs  []peerRun
@@ -23,12 +22,12 @@ type peerLosses struct {
 // peerRun holds the losses of one program.
 type peerRun struct {
 	Name   string
-	Losses [bench.RecordedLosses]float64
+	Losses [RecordedLosses]float64
 }
 
 // recordedPeers returns the losses of the benchmark's peers in f32.
-func recordedPeers() []peerLosses {
-	return []peerLosses{
+func recordedPeers() []PeerLosses {
+	return []PeerLosses{
 		{Data: "fixed", Batch: 2, sha256: "d63eb8f809ae663c41dbc2f18479ce479c5b3bd49f07f014aadb3756e6175d3e", Runs: []peerRun{
 			{"torch-fixed-f32-compile", [...]float64{10000.00, 9908.61, 9818.22, 9727.87, 9637.99}},
 			{"jax-fixed-f32", [...]float64{10000.00, 9908.97, 9818.20, 9727.92, 9638.04}},
@@ -41,11 +40,11 @@ func recordedPeers() []peerLosses {
 	}
 }
 
-// findPeerLosses finds the losses for a file of pairs by the SHA-256 of its content.
-func findPeerLosses(b bench.Bench) (peerLosses, error) {
-	text, err := atomicfile.ReadLimited(b.Pairs, bench.MaxPairs)
+// FindPeerLosses finds the losses for a file of pairs by the SHA-256 of its content.
+func FindPeerLosses(b Bench) (PeerLosses, error) {
+	text, err := atomicfile.ReadLimited(b.Pairs, MaxPairs)
 	if err != nil {
-		return peerLosses{}, err
+		return PeerLosses{}, err
 	}
 	sum := sha256.Sum256(text)
 	for _, p := range recordedPeers() {
@@ -57,15 +56,15 @@ func findPeerLosses(b bench.Bench) (peerLosses, error) {
 		}
 		return p, nil
 	}
-	return peerLosses{}, fmt.Errorf("-check: %s: no peer's losses are known for this file, "+
+	return PeerLosses{}, fmt.Errorf("-check: %s: no peer's losses are known for this file, "+
 		"only for the benchmark's own pairs_fixed.jsonl and pairs_ragged.jsonl", b.Pairs)
 }
 
-// compare compares the losses of a result with the losses of every peer. It returns the largest relative difference
+// Compare compares the losses of a result with the losses of every peer. It returns the largest relative difference
 // and the allowed one. In f32, 1e-5 is allowed for the first loss, which depends on the targets only, and 1e-4 for the
 // others. In bf16, 0.5 % is allowed, because the peers differ as much from each other. A larger difference is an error
 // that names the step.
-func (p peerLosses) compare(r bench.Result) (worst, allowed float64, err error) {
+func (p PeerLosses) Compare(r Result) (worst, allowed float64, err error) {
 	allowed = 1e-4
 	if r.Precision == "bf16" {
 		allowed = 5e-3
