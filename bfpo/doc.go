@@ -10,6 +10,7 @@
 //	plan        compiles a step and tells what memory it takes
 //	train       one training stage, from the recipe to the folder that it leaves
 //	measure     evaluates a model (package evaluate: tasks, metrics, judges)
+//	study       one model trained in several ways on the same rows, and how the results compare
 //	pipeline    the stages of a recipe, one after the other, and the comparison before and after
 //	redteam     makes a preference set from a model's own judged answers and trains on it
 //	bench       times the step on a file of pairs

@@ -34,6 +34,7 @@ type Series struct {
 	X, Y        []float64 // bars need no X
 	Low, High   []float64 // a band or error bars; nil for none
 	Left, Right []float64 // horizontal error bars of dots; nil for none
+	Ellipse     bool      // instead of both error bars of a dot, the ellipse through their ends
 	Labels      []string  // written beside dots or above bars; nil for none
 	Tips        []string  // tooltips of dots; nil for none
 }

@@ -94,11 +94,14 @@ func (p plane) dots(b *strings.Builder, s Series, pen pen) {
 		if len(s.Tips) > 0 {
 			fmt.Fprintf(b, "<title>%s</title>", html.EscapeString(s.Tips[i]))
 		}
+		if s.Ellipse {
+			p.ellipse(b, s, i, pen)
+		}
 		bars := ""
-		if len(s.Left) > 0 && isFinite(s.Left[i]) && isFinite(s.Right[i]) {
+		if !s.Ellipse && len(s.Left) > 0 && isFinite(s.Left[i]) && isFinite(s.Right[i]) {
 			bars += fmt.Sprintf("M%g %gL%g %g", p.x.at(s.Left[i]), y, p.x.at(s.Right[i]), y)
 		}
-		if len(s.Low) > 0 && isFinite(s.Low[i]) && isFinite(s.High[i]) {
+		if !s.Ellipse && len(s.Low) > 0 && isFinite(s.Low[i]) && isFinite(s.High[i]) {
 			bars += fmt.Sprintf("M%g %gL%g %g", x, p.y.at(s.Low[i]), x, p.y.at(s.High[i]))
 		}
 		if bars != "" {
@@ -108,6 +111,15 @@ func (p plane) dots(b *strings.Builder, s Series, pen pen) {
 			pen.class, x, y, radius, pen.color)
 	}
 	b.WriteString("</g>")
+}
+
+// ellipse draws the region around a dot.
+func (p plane) ellipse(b *strings.Builder, s Series, i int, pen pen) {
+	width, height := p.x.at(s.Right[i])-p.x.at(s.Left[i]), p.y.at(s.Low[i])-p.y.at(s.High[i])
+	if isFinite(width) && isFinite(height) {
+		fmt.Fprintf(b, `<ellipse class="region %s" cx="%g" cy="%g" rx="%g" ry="%g" fill="%s" fill-opacity="0.1"/>`,
+			pen.class, p.x.at(s.X[i]), p.y.at(s.Y[i]), tenth(width/2), tenth(height/2), pen.color)
+	}
 }
 
 // bars draws the bars of a series, which is the given number of all series with bars.

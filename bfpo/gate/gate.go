@@ -47,8 +47,7 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, g recipe.Gate,
 	if err != nil {
 		return Result{}, fmt.Errorf("%s: %w", after, err)
 	}
-	same := func(a, b evaluate.Preference) bool { return a.ID == b.ID }
-	if !slices.EqualFunc(was.Preferences, is.Preferences, same) {
+	if !was.SamePairs(is.HeldOut) {
 		return Result{}, fmt.Errorf("%s scores %d held-out pairs and %s %d, not all of them the same, since their "+
 			"tokenizers need different numbers of tokens: raise max_length", before, len(was.Preferences), after,
 			len(is.Preferences))

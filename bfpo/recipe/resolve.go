@@ -70,8 +70,8 @@ func (c *Config) apply(entries []entry) error {
 		_, known := inertKeys[e.key]
 		switch f, ok := fieldOf(c, e.key); {
 		case e.key == "stages":
-		case e.key == "gate":
-			problems = append(problems, fmt.Errorf("%s: gate: only `bfpo gate` reads this key", e.origin()))
+		case e.key == "gate" || e.key == "study":
+			problems = append(problems, fmt.Errorf("%s: %s: only `bfpo %[2]s` reads this key", e.origin(), e.key))
 		case ok:
 			if err := c.set(f, e); err != nil {
 				problems = append(problems, err)

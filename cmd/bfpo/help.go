@@ -132,6 +132,8 @@ func printKeys(w io.Writer, asJSON bool) error {
 		return err
 	}
 	fmt.Fprintf(w, "The mapping gate of bfpo gate, beside the keys of a stage eval\n%s\n", fields.Text(gate, "  "))
+	fmt.Fprintf(w, "The mapping study of bfpo study, beside the keys of a stage eval\n%s\n",
+		fields.Text(recipe.StudyKeys(), "  "))
 	_, err = fmt.Fprintf(w,
 		"Accepted without effect: they are about the Python process, or about what is off here, such as LoRA:\n  %s\n",
 		strings.Join(recipe.KeysWithoutEffect(), ", "))

@@ -52,6 +52,9 @@ func runCommands() []command {
 			summary: "measure two models on the same rows, and exit with 1 if the second is worse",
 			example: "bfpo gate tiny runs/mine/1-bfpo", recipe: "gate", fillsOut: true, writes: gate.Fields,
 			run: runGate},
+		{name: "study", summary: "train a model with several objectives on the same rows, and compare the results",
+			example: "bfpo study -model=tiny -set=max_steps=2 -out=runs/study", recipe: "study", fillsOut: true,
+			stepwise: true, run: runStudy},
 	}
 }
 
