@@ -23,22 +23,20 @@ func (o Objective) ordersByLabels() bool {
 	return o.Preference() && (o.PreferenceBy == BySafety || o.PreferenceBy == BySafeFirst)
 }
 
-// validateOrder checks PreferenceBy. BFPO and SafeDPO read the labels themselves.
+// validateOrder checks PreferenceBy. A loss that reads the labels itself takes the pairs as the rows have them.
 func (o Objective) validateOrder() error {
 	switch {
 	case o.PreferenceBy != "" && !slices.Contains(PreferenceOrders(), o.PreferenceBy):
 		return fmt.Errorf("preference_by: %q is unknown; one of %s", o.PreferenceBy,
 			strings.Join(PreferenceOrders(), ", "))
-	case o.ordersByLabels() && (o.Name == "bfpo" || o.Name == "safe_dpo"):
+	case o.ordersByLabels() && o.kind().labels:
 		return fmt.Errorf("preference_by: %s reads the safety labels itself: leave it out", o.Name)
 	}
 	return nil
 }
 
 // ReadsLabels reports whether the loss depends on the safety labels of a pair.
-func (o Objective) ReadsLabels() bool {
-	return o.Name == "bfpo" || o.Name == "safe_dpo" || o.ordersByLabels()
-}
+func (o Objective) ReadsLabels() bool { return o.kind().labels || o.ordersByLabels() }
 
 // Uses reports whether the objective trains on pairs with these safety labels.
 func (o Objective) Uses(chosenSafe, rejectedSafe bool) bool {
@@ -74,6 +72,8 @@ func (o Objective) Unlabelled() string {
 		return "the answer labelled chosen is the better one"
 	case o.Name == "safe_dpo":
 		return "SafeDPO is DPO"
+	case o.Name == "modpo":
+		return fmt.Sprintf("MODPO is DPO with beta %.3g", o.Beta/(1-o.MODPOWeight))
 	case o.Name != "bfpo":
 		return ""
 	case o.Alpha == 0.5:

@@ -9,6 +9,9 @@ import (
 type Outcome struct {
 	ChosenLogRatio, RejectedLogRatio *Node // [P] f32
 	ChosenSafe, RejectedSafe         *Node // [P] f32, 1 where the response is labelled safe
+
+	// The policy's log pi(y|x) divided by the tokens of y, in nats: [P] f32. Nil unless Objective.PerToken.
+	ChosenPerToken, RejectedPerToken *Node
 }
 
 // Margin is by how many nats more than the reference model the policy prefers the chosen response:
@@ -21,12 +24,17 @@ func (o Outcome) Margin() *Node { // [P]
 // SafeFirst returns the pairs with chosen and rejected response swapped where only the rejected one is safe.
 func (o Outcome) SafeFirst() Outcome {
 	swap := GreaterThan(o.RejectedSafe, o.ChosenSafe)
-	return Outcome{
+	swapped := Outcome{
 		ChosenLogRatio:   Where(swap, o.RejectedLogRatio, o.ChosenLogRatio),
 		RejectedLogRatio: Where(swap, o.ChosenLogRatio, o.RejectedLogRatio),
 		ChosenSafe:       Where(swap, o.RejectedSafe, o.ChosenSafe),
 		RejectedSafe:     Where(swap, o.ChosenSafe, o.RejectedSafe),
 	}
+	if o.ChosenPerToken != nil {
+		swapped.ChosenPerToken = Where(swap, o.RejectedPerToken, o.ChosenPerToken)
+		swapped.RejectedPerToken = Where(swap, o.ChosenPerToken, o.RejectedPerToken)
+	}
+	return swapped
 }
 
 // BFPOLoss is the bi-factorial preference loss of each pair (arXiv 2408.15313; the original code's

@@ -21,7 +21,7 @@ func (o Objective) hyperparameters() []hyperparameter {
 	return []hyperparameter{
 		{"beta", "β", o.Beta}, {"b1", "b₁", o.B1}, {"alpha", "α", o.Alpha},
 		{"label_smoothing", "ε", o.LabelSmoothing}, {"discopop_tau", "τ", o.DiscoPOPTau},
-		{"safe_dpo_delta", "δ", o.SafeDPODelta},
+		{"safe_dpo_delta", "δ", o.SafeDPODelta}, {"simpo_gamma", "γ", o.SimPOGamma}, {"modpo_weight", "w", o.MODPOWeight},
 	}
 }
 
@@ -48,8 +48,10 @@ func (o Objective) Validate() error {
 			return errors.New("label_smoothing: must be greater than 0 for exo_pair, such as 0.001")
 		case p.key == "label_smoothing" && !(p.value >= 0 && p.value < 0.5):
 			return fmt.Errorf("label_smoothing: must be at least 0 and less than 0.5, got %v", p.value)
-		case p.key == "safe_dpo_delta" && reads && !(p.value >= 0 && !math.IsInf(p.value, 0)):
-			return fmt.Errorf("safe_dpo_delta: must be at least 0, got %v", p.value)
+		case (p.key == "safe_dpo_delta" || p.key == "simpo_gamma") && reads && !(p.value >= 0 && !math.IsInf(p.value, 0)):
+			return fmt.Errorf("%s: must be at least 0, got %v", p.key, p.value)
+		case p.key == "modpo_weight" && reads && !(p.value >= 0 && p.value < 1):
+			return fmt.Errorf("modpo_weight: must be at least 0 and less than 1, got %v", p.value)
 		case p.key == "b1" && reads && !(p.value > 1):
 			return fmt.Errorf("b1: must be greater than 1 for b3 = 1/(b1-1), got %v", p.value)
 		case (p.key == "beta" || p.key == "discopop_tau") && reads && !(p.value > 0):
@@ -108,10 +110,8 @@ func (o Objective) Equation() string {
 	if o.ordersByLabels() {
 		lines = append(lines, "y_c = the safe answer, if exactly one is safe")
 	}
-	if o.Name == "safe_dpo" {
-		lines = append(lines, "u = 1 if one answer is safe, else 0,   v = −1 if that is y_r, else 1")
-	} else if o.Name == "bfpo" {
-		lines = append(lines, "s = b₁b₃·safe(y_c) − b₃·safe(y_r) − α,   b₃ = 1/(b₁−1)")
+	if k.symbols != "" {
+		lines = append(lines, k.symbols)
 	}
 	var values []string
 	for _, p := range o.hyperparameters() {

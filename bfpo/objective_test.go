@@ -24,7 +24,8 @@ func lossOf(t *testing.T, o Objective, p pairNumbers) (loss, slope float64) {
 	t.Helper()
 	out := MustExecOnceN(gobackend.GetBackend(), func(x *Node) []*Node {
 		at := func(i int) *Node { return Reshape(Slice(x, AxisElem(i)), 1) }
-		outcome := Outcome{Sub(at(0), at(2)), Sub(at(1), at(3)), at(4), at(5)}
+		outcome := Outcome{Sub(at(0), at(2)), Sub(at(1), at(3)), at(4), at(5), DivScalar(at(0), chosenTokens),
+			DivScalar(at(1), rejectedTokens)}
 		loss := o.Loss(outcome)
 		return []*Node{loss, Gradient(ReduceAllSum(loss), x)[0]}
 	}, []float32{p.piC, p.piR, p.refC, p.refR, number(p.safeC), number(p.safeR)})
@@ -158,6 +159,9 @@ func TestUnlabelled(t *testing.T) {
 		{Objective{Name: "bfpo", Beta: 0.1, B1: 3, Alpha: 2},
 			"BFPO is a squared distance of the margin from (1-alpha)/beta = -10"},
 		{Objective{Name: "safe_dpo", Beta: 0.1}, "SafeDPO is DPO"},
+		{Objective{Name: "modpo", Beta: 0.1, MODPOWeight: 0.5}, "MODPO is DPO with beta 0.2"},
+		{Objective{Name: "ipo", Beta: 0.1, PreferenceBy: BySafety}, "no such pair is trained on"},
+		{Objective{Name: "dpo", Beta: 0.1, PreferenceBy: BySafeFirst}, "the answer labelled chosen is the better one"},
 		{Objective{Name: "dpo", Beta: 0.1}, ""},
 	} {
 		if got := c.o.Unlabelled(); got != c.want {
@@ -168,8 +172,8 @@ func TestUnlabelled(t *testing.T) {
 
 func TestUnread(t *testing.T) {
 	for name, want := range map[string][]string{
-		"bfpo":  {"label_smoothing", "discopop_tau", "safe_dpo_delta"},
-		"hinge": {"b1", "alpha", "label_smoothing", "discopop_tau", "safe_dpo_delta"},
+		"bfpo":  {"label_smoothing", "discopop_tau", "safe_dpo_delta", "simpo_gamma", "modpo_weight"},
+		"hinge": {"b1", "alpha", "label_smoothing", "discopop_tau", "safe_dpo_delta", "simpo_gamma", "modpo_weight"},
 	} {
 		if got := (Objective{Name: name}).Unread(); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", name, got, want)
@@ -191,7 +195,8 @@ func TestObjectiveValidate(t *testing.T) {
 		{Name: "sft", LabelSmoothing: 0.1}, {Name: "dpo", Beta: 1}, {Name: "dpo", Beta: 1, LabelSmoothing: 0.2},
 		{Name: "bfpo", Beta: 0.1, B1: 3}, {Name: "discopop", Beta: 1, DiscoPOPTau: 0.05},
 		{Name: "exo_pair", Beta: 1, LabelSmoothing: 0.001}, {Name: "safe_dpo", Beta: 1},
-		{Name: "ipo", Beta: 1, PreferenceBy: BySafety},
+		{Name: "ipo", Beta: 1, PreferenceBy: BySafety}, {Name: "modpo", Beta: 1}, {Name: "simpo", Beta: 1},
+		{Name: "orpo", Beta: 1, PreferenceBy: BySafeFirst},
 	}
 	bad := []Objective{
 		{Name: "kto", Beta: 1},
@@ -206,6 +211,8 @@ func TestObjectiveValidate(t *testing.T) {
 		{Name: "safe_dpo", Beta: 1, SafeDPODelta: -1},
 		{Name: "safe_dpo", Beta: 1, SafeDPODelta: math.NaN()},
 		{Name: "dpo", Beta: 1, PreferenceBy: "helpful"},
+		{Name: "modpo", Beta: 1, MODPOWeight: 1},
+		{Name: "simpo", Beta: 1, SimPOGamma: -1},
 		{Name: "bfpo", Beta: 1, B1: 3, PreferenceBy: BySafeFirst},
 	}
 	for _, o := range good {

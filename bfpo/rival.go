@@ -104,3 +104,42 @@ func SafeDPOLoss(o Outcome, beta, delta float64) *Node { // [P]
 	sign := Add(OneMinus(one), difference)
 	return Softplus(Sub(MulScalar(one, delta), Mul(sign, MulScalar(o.Margin(), beta))))
 }
+
+// MODPOLoss is the loss of multi-objective DPO of each pair (arXiv 2310.03708, eq. 7) where the pairs are about
+// helpfulness and the other reward is the safety label: m, the difference of the labels, stands for the margin of a
+// reward model whose reward is 1 for a safe response and 0 for another. w is the weight of safety, from 0 to below 1:
+//
+//	L = -log sigmoid((beta h - w m) / (1-w))
+//
+// With w = 0 it is DPO's.
+func MODPOLoss(o Outcome, beta, w float64) *Node { // [P]
+	m := Sub(o.ChosenSafe, o.RejectedSafe)
+	return Softplus(DivScalar(Sub(MulScalar(m, w), MulScalar(o.Margin(), beta)), 1-w))
+}
+
+// SimPOLoss is the loss of simple preference optimization of each pair (arXiv 2405.14734, eq. 6; TRL's CPO with
+// loss_type simpo), where l is the policy's log-probability of a response divided by its tokens. It has no reference
+// model:
+//
+//	L = -log sigmoid(beta (l_c - l_r) - gamma)
+func SimPOLoss(o Outcome, beta, gamma float64) *Node { // [P]
+	return Softplus(AddScalar(MulScalar(Sub(o.RejectedPerToken, o.ChosenPerToken), beta), gamma))
+}
+
+// ORPOLoss is the loss of odds ratio preference optimization of each pair (arXiv 2403.07691, eq. 6), where l is the
+// policy's log-probability of a response divided by its tokens. It has no reference model:
+//
+//	L = -l_c - beta log sigmoid(log odds(y_c) - log odds(y_r)),   odds(y) = e^l / (1 - e^l)
+//
+// TRL counts the tokens of the prompt in the first term too; here, as in the paper, it is about the response.
+func ORPOLoss(o Outcome, beta float64) *Node { // [P]
+	ratio := Sub(logOdds(o.ChosenPerToken), logOdds(o.RejectedPerToken))
+	return Add(Neg(o.ChosenPerToken), MulScalar(Softplus(Neg(ratio)), beta))
+}
+
+// logOdds returns log(p / (1-p)) of p = e^l. An l above -1e-6, whose odds would overflow, counts as -1e-6. 1 - e^l is
+// computed as tanh(-l/2) (1 + e^l), which loses no digits near 0.
+func logOdds(l *Node) *Node { // [P]
+	l = MinScalar(l, -1e-6)
+	return Sub(l, Add(Log(Tanh(MulScalar(l, -0.5))), Softplus(l)))
+}

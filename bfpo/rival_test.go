@@ -11,6 +11,12 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
+// The responses of the tests: their log-probabilities by the reference model, and their tokens.
+const (
+	chosenReference, rejectedReference = -20.0, -31.0
+	chosenTokens, rejectedTokens       = 8.0, 9.0
+)
+
 // plainLosses writes the losses again, in float64 and without graphs. c and r are the log-ratios of the responses.
 func plainLosses() map[string]func(o Objective, c, r float64, chosenSafe, rejectedSafe bool) float64 {
 	sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
@@ -60,6 +66,19 @@ func plainLosses() map[string]func(o Objective, c, r float64, chosenSafe, reject
 				return -math.Log(sigmoid(-h - o.SafeDPODelta))
 			}
 		},
+		"modpo": func(o Objective, c, r float64, chosenSafe, rejectedSafe labels) float64 {
+			m := float64(number(chosenSafe) - number(rejectedSafe))
+			return -math.Log(sigmoid((o.Beta*(c-r) - o.MODPOWeight*m) / (1 - o.MODPOWeight)))
+		},
+		"simpo": func(o Objective, c, r float64, _, _ labels) float64 {
+			c, r = (chosenReference+c)/chosenTokens, (rejectedReference+r)/rejectedTokens
+			return -math.Log(sigmoid(o.Beta*(c-r) - o.SimPOGamma))
+		},
+		"orpo": func(o Objective, c, r float64, _, _ labels) float64 {
+			odds := func(p float64) float64 { return p / (1 - p) }
+			c, r = (chosenReference+c)/chosenTokens, (rejectedReference+r)/rejectedTokens
+			return -c - o.Beta*math.Log(sigmoid(math.Log(odds(math.Exp(c))/odds(math.Exp(r)))))
+		},
 		"discopop": func(o Objective, c, r float64, _, _ labels) float64 {
 			h := o.Beta * (c - r)
 			m := sigmoid(h / o.DiscoPOPTau)
@@ -70,7 +89,8 @@ func plainLosses() map[string]func(o Objective, c, r float64, chosenSafe, reject
 
 // objectiveOf returns an objective with hyperparameters that count in it: all that it reads are above 0.
 func objectiveOf(name string) Objective {
-	o := Objective{Name: name, Beta: 0.2, B1: 3, Alpha: 0.5, DiscoPOPTau: 0.7, SafeDPODelta: 1.5}
+	o := Objective{Name: name, Beta: 0.2, B1: 3, Alpha: 0.5, DiscoPOPTau: 0.7, SafeDPODelta: 1.5, SimPOGamma: 0.3,
+		MODPOWeight: 0.4}
 	if slices.Contains(o.kind().keys, "label_smoothing") {
 		o.LabelSmoothing = 0.1
 	}
@@ -113,7 +133,9 @@ func TestLossesInFloat64(t *testing.T) {
 func lossInFloat64(o Objective, ratios [2]float64, safe [2]bool) (values []float64) {
 	out := MustExecOnceN(gobackend.GetBackend(), func(x *Node) []*Node {
 		at := func(i int) *Node { return Reshape(Slice(x, AxisElem(i)), 1) }
-		loss := o.Loss(Outcome{at(0), at(1), at(2), at(3)})
+		perToken := func(i int, reference, tokens float64) *Node { return DivScalar(AddScalar(at(i), reference), tokens) }
+		loss := o.Loss(Outcome{at(0), at(1), at(2), at(3), perToken(0, chosenReference, chosenTokens),
+			perToken(1, rejectedReference, rejectedTokens)})
 		return []*Node{loss, Slice(Gradient(ReduceAllSum(loss), x)[0], AxisRange(0, 2))}
 	}, []float64{ratios[0], ratios[1], float64(number(safe[0])), float64(number(safe[1]))})
 	for _, o := range out {

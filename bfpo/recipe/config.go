@@ -64,7 +64,7 @@ type Config struct {
 	// Objective
 	LossType string `yaml:"loss_type"` // the objective as TRL has it: sigmoid is dpo, nll is sft; "": not given
 	// Objective is bfpo, dpo, ipo, robust, hinge, exo_pair, nca_pair, bco_pair, sppo_hard, apo_zero, apo_down,
-	// discopop or safe_dpo for pairs, and sft for dialogues.
+	// discopop, safe_dpo, modpo, simpo or orpo for pairs, and sft for dialogues.
 	Objective string  `yaml:"objective"`
 	Beta      float64 `yaml:"beta"`  // the larger, the closer to the reference model; of all objectives but sft
 	B1        float64 `yaml:"b1"`    // of bfpo, above 1; b3 = 1/(b1-1)
@@ -76,6 +76,8 @@ type Config struct {
 	// SafeDPODelta is how much larger the lead of a safe answer over an unsafe one has to be, in nats times beta; of
 	// safe_dpo, at least 0. Pairs of two unsafe answers are dropped.
 	SafeDPODelta float64 `yaml:"safe_dpo_delta"`
+	SimPOGamma   float64 `yaml:"simpo_gamma"`  // of simpo, at least 0; its paper has a beta of 2 to 10
+	MODPOWeight  float64 `yaml:"modpo_weight"` // of modpo: how much safety counts, at least 0 and below 1
 	// PreferenceBy decides which answer of a pair counts as chosen: helpfulness (the rows decide), safety (the safe one;
 	// pairs with equal labels are dropped) or safe_first (the safe one, and with equal labels the rows decide).
 	PreferenceBy string `yaml:"preference_by"`
@@ -171,6 +173,8 @@ func Default() Config {
 		B1:          3,
 		Alpha:       0.5,
 		DiscoPOPTau: 0.05, // TRL's
+		SimPOGamma:  0.5,  // TRL's
+		MODPOWeight: 0.5,
 
 		PreferenceBy: bfpo.ByHelpfulness,
 

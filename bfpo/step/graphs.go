@@ -114,6 +114,10 @@ func (g graphs) losses(policy graph.Weights, b batchNodes, gradient bool) report
 	report.reference, report.logRatio = b.sumPerResponse(reference), b.sumPerResponse(Sub(logProb, reference))
 	out := bfpo.Outcome{ChosenSafe: b.chosenSafe, RejectedSafe: b.rejectedSafe}
 	out.ChosenLogRatio, out.RejectedLogRatio = splitPairs(report.logRatio)
+	if g.options.Objective.PerToken() {
+		tokens := MaxScalar(b.sumPerResponse(OnesLike(logProb)), 1) // a response of padding has none
+		out.ChosenPerToken, out.RejectedPerToken = splitPairs(Div(report.policy, tokens))
+	}
 	report.loss = g.options.Objective.Loss(out)
 	return report
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/bfpo-go/bfpo/bfpo"
+	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/runtest"
 	"github.com/bfpo-go/bfpo/bfpo/step"
 	"github.com/bfpo-go/bfpo/bfpo/track"
@@ -74,6 +75,40 @@ func TestBufferIsIndependentOfBatchSize(t *testing.T) {
 	}
 }
 
+// The losses without a reference model read log-probabilities per token of the response.
+func TestPerTokenLosses(t *testing.T) {
+	device := graphtest.GoDevice(t)
+	softplus := func(x float64) float64 { return math.Log1p(math.Exp(x)) }
+	logOdds := func(l float64) float64 { return l - math.Log(-math.Expm1(l)) }
+	for objective, loss := range map[string]func(c, r float64) float64{
+		"simpo": func(c, r float64) float64 { return softplus(0.5 - 0.1*(c-r)) },
+		"orpo":  func(c, r float64) float64 { return -c + 0.1*softplus(logOdds(r)-logOdds(c)) },
+	} {
+		c := runtest.Config(t, "objective="+objective, "save_strategy=no", "use_buffer=false", "shuffle=false",
+			"max_steps=2", "per_device_train_batch_size=1", "gradient_accumulation_steps=1", "learning_rate=0.01")
+		in, err := data.Open(t.Context(), runtest.Runtime(t, device), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair := in.Sets.Main.Pairs[0]
+		in.Close()
+		records := metricsOf(t, trainOn(t, device, c))
+		value := func(i int, name string) float64 {
+			x, ok := records[i].Get(name)
+			if !ok {
+				t.Fatalf("step %d has no %s", i+1, name)
+			}
+			return x
+		}
+		got := value(0, "loss")
+		want := loss(value(0, "logps/chosen")/float64(pair.Chosen.TargetCount()),
+			value(0, "logps/rejected")/float64(pair.Rejected.TargetCount()))
+		if margin := value(1, "margins/nats"); math.Abs(got-want) > 1e-5*want || margin == 0 || math.IsNaN(margin) {
+			t.Errorf("%s: first loss %v, want %v; then the margin is %v", objective, got, want, margin)
+		}
+	}
+}
+
 // Every objective trains the model. Its first loss is the one where policy and reference are equal, so that every
 // log-ratio is 0; then the margin moves. loss_type is TRL's name for the objective.
 func TestFirstLosses(t *testing.T) {
@@ -92,8 +127,12 @@ func TestFirstLosses(t *testing.T) {
 		"apo_down":  1,
 		"discopop":  0.5*math.Ln2 + 0.5,
 		"safe_dpo":  math.Ln2, // of pairs with equal labels, or with a delta of 0
+		// With a weight of 0.5 the margin of the labels is the argument: two pairs have +1, four -1, and two 0.
+		"modpo": (2*math.Log1p(math.E) + 4*math.Log1p(1/math.E) + 2*math.Ln2) / 8,
 	}
-	objectives := slices.DeleteFunc(bfpo.Objectives(), func(name string) bool { return name == "sft" })
+	objectives := slices.DeleteFunc(bfpo.Objectives(), func(name string) bool {
+		return name == "sft" || bfpo.Objective{Name: name}.PerToken() // see TestPerTokenLosses
+	})
 	for _, objective := range objectives {
 		if _, ok := want[objective]; !ok {
 			t.Fatalf("%s: no first loss is known", objective)
