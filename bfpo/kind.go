@@ -14,6 +14,7 @@ type Objective struct {
 	SimPOGamma      float64
 	MODPOWeight     float64
 	PreferenceBy    string // one of PreferenceOrders: which answer of a pair counts as chosen; "": by helpfulness
+	AverageLogProb  bool   // the log-ratio of a response is divided by its tokens: Outcome has means
 }
 
 // kind describes the objectives of one name.

@@ -52,7 +52,7 @@ func (o Objective) Uses(chosenSafe, rejectedSafe bool) bool {
 // Direction is 1 if the objective moves the policy from the reference model towards the chosen response of a pair, -1
 // if towards the rejected one, and 0 if it does not train on such pairs.
 func (o Objective) Direction(chosenSafe, rejectedSafe bool) int {
-	target, ok := o.Target(chosenSafe, rejectedSafe)
+	target, ok := o.target(chosenSafe, rejectedSafe)
 	switch {
 	case !o.Uses(chosenSafe, rejectedSafe):
 		return 0
@@ -87,6 +87,14 @@ func (o Objective) Unlabelled() string {
 // Target is the only margin, in nats, at which a pair's loss is zero. Ok is false for objectives that have none, or
 // many.
 func (o Objective) Target(chosenSafe, rejectedSafe bool) (nats float64, ok bool) {
+	if o.AverageLogProb { // the margin in nats at which the loss is zero differs from pair to pair
+		return 0, false
+	}
+	return o.target(chosenSafe, rejectedSafe)
+}
+
+// target is Target for the margin as the loss has it, which may be one of nats per token.
+func (o Objective) target(chosenSafe, rejectedSafe bool) (margin float64, ok bool) {
 	sign := 1.0
 	if o.ordersByLabels() && rejectedSafe && !chosenSafe {
 		sign = -1

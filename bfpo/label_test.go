@@ -2,6 +2,7 @@ package bfpo
 
 import (
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -66,6 +67,22 @@ func TestTargetBySafeFirst(t *testing.T) {
 	}{{[2]bool{true, false}, 5}, {[2]bool{false, true}, -5}, {[2]bool{false, false}, 5}} {
 		if got, ok := o.Target(c.safe[0], c.safe[1]); !ok || got != c.want {
 			t.Errorf("%v: target %v, want %v", c.safe, got, c.want)
+		}
+	}
+}
+
+// Averaging keeps the direction in which a pair moves, but no margin in nats is the target of all pairs.
+func TestAverageLogProb(t *testing.T) {
+	o := Objective{Name: "bfpo", Beta: 2, B1: 3, Alpha: 0.5, AverageLogProb: true}
+	if _, ok := o.Target(false, true); ok || o.Direction(false, true) != -1 || o.Direction(true, false) != 1 {
+		t.Errorf("target %t, directions %d and %d", ok, o.Direction(false, true), o.Direction(true, false))
+	}
+	for name, want := range map[string]string{
+		"bfpo": "h = d_c − d_r,   d = (log π(y|x) − log π_ref(y|x)) / tokens of y", "nca_pair": "\nd = (log",
+	} {
+		o.Name = name
+		if text := o.Equation(); !strings.Contains(text, want) || !strings.Contains(o.String(), ", average_log_prob") {
+			t.Errorf("%s\n%s", o, text)
 		}
 	}
 }

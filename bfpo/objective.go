@@ -37,6 +37,9 @@ func (o Objective) Validate() error {
 	if err := o.validateOrder(); err != nil {
 		return err
 	}
+	if o.AverageLogProb && o.PerToken() {
+		return fmt.Errorf("average_log_prob: %s averages anyway: leave it out", o.Name)
+	}
 	keys := o.kind().keys
 	for _, p := range o.hyperparameters() {
 		reads := slices.Contains(keys, p.key)
@@ -101,10 +104,17 @@ func (o Objective) Unit() string { return o.kind().unit }
 func (o Objective) Equation() string {
 	k := o.kind()
 	lines := []string{"L = " + k.equation}
-	if strings.Contains(k.equation, "h") && o.Preference() { // no other symbol has an h
+	readsMargin := strings.Contains(k.equation, "h") && o.Preference() // no other symbol has an h
+	readsRatios := strings.Contains(k.equation, "d_c")
+	switch {
+	case o.AverageLogProb && readsMargin:
+		lines = append(lines, "h = d_c − d_r,   d = (log π(y|x) − log π_ref(y|x)) / tokens of y")
+	case o.AverageLogProb && readsRatios:
+		lines = append(lines, "d = (log π(y|x) − log π_ref(y|x)) / tokens of y")
+	case readsMargin:
 		lines = append(lines, "h = (log π(y_c|x) − log π(y_r|x)) − (log π_ref(y_c|x) − log π_ref(y_r|x))")
 	}
-	if strings.Contains(k.equation, "d_c") {
+	if readsRatios && !o.AverageLogProb {
 		lines = append(lines, "d = log π(y|x) − log π_ref(y|x)")
 	}
 	if o.ordersByLabels() {
@@ -135,6 +145,9 @@ func (o Objective) String() string {
 	}
 	if o.ordersByLabels() {
 		text += ", preference_by " + o.PreferenceBy
+	}
+	if o.AverageLogProb {
+		text += ", average_log_prob"
 	}
 	return text
 }

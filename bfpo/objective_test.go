@@ -211,6 +211,7 @@ func TestObjectiveValidate(t *testing.T) {
 		{Name: "safe_dpo", Beta: 1, SafeDPODelta: -1},
 		{Name: "safe_dpo", Beta: 1, SafeDPODelta: math.NaN()},
 		{Name: "dpo", Beta: 1, PreferenceBy: "helpful"},
+		{Name: "simpo", Beta: 1, AverageLogProb: true},
 		{Name: "modpo", Beta: 1, MODPOWeight: 1},
 		{Name: "simpo", Beta: 1, SimPOGamma: -1},
 		{Name: "bfpo", Beta: 1, B1: 3, PreferenceBy: BySafeFirst},

@@ -81,6 +81,9 @@ type Config struct {
 	// PreferenceBy decides which answer of a pair counts as chosen: helpfulness (the rows decide), safety (the safe one;
 	// pairs with equal labels are dropped) or safe_first (the safe one, and with equal labels the rows decide).
 	PreferenceBy string `yaml:"preference_by"`
+	// AverageLogProb divides the log-ratio of a response by its tokens, so that long responses count no more than short
+	// ones; margins are in nats per token then, and need a larger beta.
+	AverageLogProb bool `yaml:"average_log_prob"`
 
 	// PrecomputeRefLogProbs computes the reference log-probabilities once, before training, instead of in every step.
 	PrecomputeRefLogProbs bool `yaml:"precompute_ref_log_probs"`

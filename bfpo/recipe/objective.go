@@ -22,7 +22,7 @@ func (c Config) TrainingObjective() bfpo.Objective {
 	return bfpo.Objective{
 		Name: c.Objective, Beta: c.Beta, B1: c.B1, Alpha: c.Alpha, LabelSmoothing: c.LabelSmoothing,
 		DiscoPOPTau: c.DiscoPOPTau, SafeDPODelta: c.SafeDPODelta, SimPOGamma: c.SimPOGamma, MODPOWeight: c.MODPOWeight,
-		PreferenceBy: c.PreferenceBy,
+		PreferenceBy: c.PreferenceBy, AverageLogProb: c.AverageLogProb,
 	}
 }
 

@@ -114,9 +114,12 @@ func (g graphs) losses(policy graph.Weights, b batchNodes, gradient bool) report
 	report.reference, report.logRatio = b.sumPerResponse(reference), b.sumPerResponse(Sub(logProb, reference))
 	out := bfpo.Outcome{ChosenSafe: b.chosenSafe, RejectedSafe: b.rejectedSafe}
 	out.ChosenLogRatio, out.RejectedLogRatio = splitPairs(report.logRatio)
+	tokens := func() *Node { return MaxScalar(b.sumPerResponse(OnesLike(logProb)), 1) } // [R]; padding has none
 	if g.options.Objective.PerToken() {
-		tokens := MaxScalar(b.sumPerResponse(OnesLike(logProb)), 1) // a response of padding has none
-		out.ChosenPerToken, out.RejectedPerToken = splitPairs(Div(report.policy, tokens))
+		out.ChosenPerToken, out.RejectedPerToken = splitPairs(Div(report.policy, tokens()))
+	}
+	if g.options.Objective.AverageLogProb {
+		out.ChosenLogRatio, out.RejectedLogRatio = splitPairs(Div(report.logRatio, tokens()))
 	}
 	report.loss = g.options.Objective.Loss(out)
 	return report

@@ -109,6 +109,32 @@ func TestPerTokenLosses(t *testing.T) {
 	}
 }
 
+// With average_log_prob the loss has the log-ratios per token. The set is one row, so that the second step, where
+// policy and reference differ, is about the same pair.
+func TestAverageLogProb(t *testing.T) {
+	row := `{"prompt": "Q:", "chosen": " a long answer, no doubt", "rejected": " no"}` + "\n"
+	path := filepath.Join(t.TempDir(), "row.jsonl")
+	writeText(t, path, row)
+	device := graphtest.GoDevice(t)
+	c := runtest.Config(t, "objective=dpo", "beta=2", "average_log_prob=true", "save_strategy=no", "use_buffer=false",
+		"dataset_mixer={"+path+": 1}", "max_steps=2", "per_device_train_batch_size=1", "gradient_accumulation_steps=1",
+		"learning_rate=0.01")
+	in, err := data.Open(t.Context(), runtest.Runtime(t, device), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair := in.Sets.Main.Pairs[0]
+	in.Close()
+	last := metricsOf(t, trainOn(t, device, c))[1]
+	chosen, _ := last.Get("rewards/chosen") // beta times the sum over the tokens
+	rejected, _ := last.Get("rewards/rejected")
+	loss, _ := last.Get("loss")
+	h := chosen/float64(pair.Chosen.TargetCount()) - rejected/float64(pair.Rejected.TargetCount())
+	if want := math.Log1p(math.Exp(-h)); math.Abs(loss-want) > 1e-6 || math.Abs(h) < 1e-3 {
+		t.Errorf("loss %v, want %v with a margin of %v", loss, want, h)
+	}
+}
+
 // Every objective trains the model. Its first loss is the one where policy and reference are equal, so that every
 // log-ratio is 0; then the margin moves. loss_type is TRL's name for the objective.
 func TestFirstLosses(t *testing.T) {
