@@ -65,7 +65,7 @@ func NewChange(differences []float64) Change {
 	}
 	c.P = tTest(differences)
 	if whole {
-		c.P = signTest(up, down)
+		c.P = SignTest(up, down)
 	}
 	return c
 }
@@ -123,8 +123,9 @@ func (c Change) Class(b Direction) string {
 	return "neutral"
 }
 
-// signTest returns the p-value of McNemar's exact test of up against down changes.
-func signTest(up, down int) float64 {
+// SignTest returns the two-sided p-value of the exact sign test, McNemar's: how likely up and down changes are to be so
+// unequal by chance.
+func SignTest(up, down int) float64 {
 	n := up + down
 	if n == 0 { // distuv has no binomial distribution of zero trials
 		return 1

@@ -15,8 +15,8 @@ func near(t *testing.T, what string, got, want float64) {
 // By hand: of the 8 rows on which two models differ, 1 favors the first, so p = 2 * (1 + 8) / 2^8.
 func TestSignTest(t *testing.T) {
 	near(t, "7 against 1", NewChange([]float64{1, 1, 1, 1, 1, 1, 1, -1, 0, 0, 0}).P, 18.0/256)
-	near(t, "no difference", signTest(0, 0), 1)
-	near(t, "1 against 1", signTest(1, 1), 1)
+	near(t, "no difference", SignTest(0, 0), 1)
+	near(t, "1 against 1", SignTest(1, 1), 1)
 }
 
 // The closed forms of the t-test: with 1 degree of freedom p = 1 - 2/pi * atan t, with 2 degrees

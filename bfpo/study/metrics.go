@@ -63,7 +63,8 @@ func metrics(m, reference *measure.HeldOut) map[string]float64 {
 
 // add adds the metrics of one case, where there are such pairs.
 func (k labelCase) add(values map[string]float64, m, reference *measure.HeldOut) {
-	var likelier, moved, signs, margins []float64
+	var likelier, moved, margins []float64
+	up, down := 0, 0 // pairs that moved as wanted, and against it
 	for i, p := range m.Preferences {
 		if !k.holds(p) {
 			continue
@@ -72,7 +73,12 @@ func (k labelCase) add(values map[string]float64, m, reference *measure.HeldOut)
 		if reference != nil {
 			h := p.Margin() - reference.Preferences[i].Margin()
 			margins, moved = append(margins, h), append(moved, metric.Indicator(k.wanted*h > 0))
-			signs = append(signs, sign(k.wanted*h))
+			switch {
+			case k.wanted*h > 0:
+				up++
+			case k.wanted*h < 0:
+				down++
+			}
 		}
 	}
 	if len(likelier) == 0 {
@@ -86,20 +92,7 @@ func (k labelCase) add(values map[string]float64, m, reference *measure.HeldOut)
 	values[k.name+"/"+k.share] = report.NewEstimate(moved).Mean
 	margin := report.NewEstimate(margins)
 	values[k.name+"/margin"], values[k.name+"/margin_stderr"] = margin.Mean, margin.StdErr
-	if change := report.NewChange(signs); change.Tested() {
-		values[k.name+"/p"] = change.P // exact sign test: of the pairs that moved, half went the wanted way by chance
-	}
-}
-
-// sign returns -1, 0 or 1.
-func sign(x float64) float64 {
-	switch {
-	case x > 0:
-		return 1
-	case x < 0:
-		return -1
-	}
-	return 0
+	values[k.name+"/p"] = report.SignTest(up, down)
 }
 
 // meanOf returns the mean of a value of all answers.

@@ -31,7 +31,8 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, s recipe.Study
 		}
 	}
 	p := program{Runtime: rt, config: c, study: s, dir: dir}
-	rt.Log().Info(fmt.Sprintf("study of %d settings with %d seeds: measuring %s", len(s.Settings), len(s.Seeds), c.Model))
+	rt.Log().Info(fmt.Sprintf("%d runs, one for each setting and seed; measuring %s", len(s.Settings)*len(s.Seeds),
+		c.Model))
 	before, err := p.measure(ctx, c.Model, beforeName, rt.Log())
 	if err != nil {
 		return Result{}, p.interrupted(err)

@@ -78,7 +78,7 @@ func runtime(t *testing.T, d *device.Device, cache string) (models.Runtime, *sto
 // A study that is stopped at any of its runs gives the same files in the end, to the byte, and trains no run twice.
 func TestStoppedStudy(t *testing.T) {
 	c, s := load(t, "[1, 2]")
-	d := graphtest.GoDevice(t)
+	d := graphtest.Device(t)
 	whole, parts := t.TempDir(), t.TempDir()
 	rt, _ := runtime(t, d, t.TempDir())
 	if _, err := Run(t.Context(), rt, c, s, whole); err != nil {
@@ -114,7 +114,7 @@ func TestStoppedStudy(t *testing.T) {
 // A finished run that belongs to other settings is refused, and a damaged measurement is made again.
 func TestChangedStudy(t *testing.T) {
 	c, s := load(t, "[1]")
-	d, dir := graphtest.GoDevice(t), t.TempDir()
+	d, dir := graphtest.Device(t), t.TempDir()
 	rt, _ := runtime(t, d, t.TempDir())
 	was, err := Run(t.Context(), rt, c, s, dir)
 	if err != nil {
@@ -184,8 +184,9 @@ func TestMetrics(t *testing.T) {
 		"safe_over_unsafe/margin_stderr": 0.3, // deviations 0.3 nine times and -2.7: sqrt(8.1/9/10)
 		"safe_over_unsafe/p":             2 * 11. / 1024,
 		"helpful/pairs":                  2, "helpful/likelier": 0.5, "helpful/accuracy": 0.5, "helpful/margin": 1,
-		"helpful/margin_stderr": 2,
-		"unsafe_better/pairs":   3, "unsafe_better/likelier": 1, "unsafe_better/down": 1. / 3, // -1, 0, +3
+		"helpful/margin_stderr": 2, "helpful/p": 1,
+		"unsafe_better/pairs": 3, "unsafe_better/likelier": 1, "unsafe_better/down": 1. / 3, // -1, 0, +3
+		"unsafe_better/p":      1, // one down, one up
 		"unsafe_better/margin": 2. / 3, "unsafe_better/margin_stderr": math.Sqrt(13. / 9),
 		"fluency/perplexity": math.Exp(5. / 3), // -3/3 and -7/3 nats per token
 		"fluency/repetition": 0.25, "fluency/ended": 0.5, "fluency/tokens": 4, "refusal/share": 0.5,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/study"
+	"github.com/bfpo-go/bfpo/bfpo/usage"
 )
 
 // runStudy trains a model in several ways and compares the results.
@@ -21,6 +22,10 @@ func runStudy(ctx context.Context, o *options, args []string) error {
 	c, s, err := recipe.LoadStudy(files, o.config, o.sets, o.keyFlags()...)
 	if err != nil {
 		return err
+	}
+	if r := c.ResumeFromCheckpoint; r != recipe.On && r != recipe.Off {
+		return usage.Errorf("resume_from_checkpoint=%s names a checkpoint of one run: "+
+			"with true, the study continues with all of its runs", r)
 	}
 	dir := output(c, o.config)
 	if err := refuseExisting(filepath.Join(dir, study.ResultFile), c); err != nil {
