@@ -79,7 +79,12 @@ func documentedCommands() map[string]documented {
 		"bfpo chat -model={{.Folder}}": {
 			substitute: "echo Hi | bfpo chat -model=my-model -max-tokens=2"},
 
+		"bfpo study -config=study.yaml -out=runs/study": {
+			substitute: "bfpo study -config=study.yaml -out=runs/study -set=max_steps=1"},
+
 		// Examples of bfpo help.
+		"bfpo study -model=tiny -set=max_steps=2 -out=runs/study": {
+			substitute: "bfpo study -model=tiny -config=study.yaml -set=max_steps=1 -out=runs/study-2"},
 		"bfpo quickstart -set=learning_rate=1e-5":         {reason: runAbove},
 		"bfpo init && bfpo run -config=mine.yaml":         {reason: runAbove},
 		"bfpo train -config=safety.yaml -out=runs/safety": {reason: runAbove},
@@ -188,7 +193,7 @@ func TestMarkdownCommands(t *testing.T) {
 		t.Skip("runs some twenty commands")
 	}
 	files := markdownFiles(t)
-	dir := workspace(t, files["README.md"])
+	dir := workspace(t, files)
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
@@ -235,8 +240,8 @@ func TestMarkdownCommands(t *testing.T) {
 	}
 }
 
-// workspace makes the folder in which commands run: a model, rows, and the recipe of the README.
-func workspace(t *testing.T, readme string) string {
+// workspace makes the folder in which commands run: a model, rows, and the recipes of two Markdown files.
+func workspace(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "prelude"), prelude)
@@ -249,13 +254,22 @@ func workspace(t *testing.T, readme string) string {
 	for _, name := range []string{"safety.jsonl", "helpful.jsonl", "held-out.jsonl"} {
 		write(t, filepath.Join(dir, name), first)
 	}
-	_, block, found := strings.Cut(readme, "```yaml\n")
+	write(t, filepath.Join(dir, "prompts.jsonl"), `{"messages": [{"role": "user", "content": "Hi"}]}`+"\n")
+	write(t, filepath.Join(dir, "safety.yaml"), recipeOf(t, files["README.md"]))
+	fewer := strings.NewReplacer("[1, 2, 3]", "[1]", "[0.05, 0.1]", "[0.1]")
+	write(t, filepath.Join(dir, "study.yaml"), fewer.Replace(recipeOf(t, files["bfpo/study/README.md"])))
+	return dir
+}
+
+// recipeOf returns the first recipe in a Markdown file.
+func recipeOf(t *testing.T, text string) string {
+	t.Helper()
+	_, block, found := strings.Cut(text, "```yaml\n")
 	block, _, closed := strings.Cut(block, "```")
 	if !found || !closed {
-		t.Fatal("README.md has no recipe")
+		t.Fatal("the file has no recipe")
 	}
-	write(t, filepath.Join(dir, "safety.yaml"), block)
-	return dir
+	return block
 }
 
 // checkFlags checks that a command of the program exists and has the flags that a text gives it.
