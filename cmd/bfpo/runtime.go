@@ -183,6 +183,11 @@ func (o *options) load(ctx context.Context) (loaded, error) {
 	if err != nil {
 		return loaded{}, errors.Join(err, checkpoint.Close())
 	}
+	if track.IsTerminal(o.std.err) && !o.quiet { // the weights of a large model take half a minute
+		status := track.NewStatus(o.std.err, o.command.name)
+		status.Begin("loading " + c.Model)
+		defer status.Close()
+	}
 	model, err := mistral.LoadOnMesh(rt.Device, c.InferenceMesh(), checkpoint, c.ComputeDType(rt.Device.FastBF16()))
 	if err != nil {
 		done()
