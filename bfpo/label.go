@@ -8,7 +8,8 @@ import (
 )
 
 // The values of Objective.PreferenceBy, which say what decides which answer of a pair counts as chosen. In the
-// literature on safety, DPO with these is DPO-H, DPO-S and DPO-safe-first.
+// literature on safety, DPO with these is DPO-H, DPO-S and DPO-safe-first. A program that trains exchanges the answers
+// of a pair, by Exchanges, before it computes the loss.
 const (
 	ByHelpfulness = "helpfulness" // the rows: the answer that they call chosen
 	BySafety      = "safety"      // the labels alone: pairs of two safe or two unsafe answers are left out
@@ -35,10 +36,16 @@ func (o Objective) validateOrder() error {
 	return nil
 }
 
+// Exchanges reports whether the answers of a pair, as the rows have them, are exchanged before they are trained on.
+func (o Objective) Exchanges(chosenSafe, rejectedSafe bool) bool {
+	return o.ordersByLabels() && !chosenSafe && rejectedSafe
+}
+
 // ReadsLabels reports whether the loss depends on the safety labels of a pair.
 func (o Objective) ReadsLabels() bool { return o.kind().labels || o.ordersByLabels() }
 
-// Uses reports whether the objective trains on pairs with these safety labels.
+// Uses reports whether the objective trains on pairs with these safety labels. Here, in Direction and in Target, a pair
+// is as the rows have it.
 func (o Objective) Uses(chosenSafe, rejectedSafe bool) bool {
 	switch {
 	case o.Preference() && o.PreferenceBy == BySafety:
@@ -56,7 +63,8 @@ func (o Objective) Direction(chosenSafe, rejectedSafe bool) int {
 	switch {
 	case !o.Uses(chosenSafe, rejectedSafe):
 		return 0
-	case ok && target < 0, (o.Name == "safe_dpo" || o.ordersByLabels()) && !chosenSafe && rejectedSafe:
+	case ok && target < 0, o.Exchanges(chosenSafe, rejectedSafe),
+		o.Name == "safe_dpo" && !chosenSafe && rejectedSafe:
 		return -1
 	}
 	return 1
@@ -96,7 +104,7 @@ func (o Objective) Target(chosenSafe, rejectedSafe bool) (nats float64, ok bool)
 // target is Target for the margin as the loss has it, which may be one of nats per token.
 func (o Objective) target(chosenSafe, rejectedSafe bool) (margin float64, ok bool) {
 	sign := 1.0
-	if o.ordersByLabels() && rejectedSafe && !chosenSafe {
+	if o.Exchanges(chosenSafe, rejectedSafe) {
 		sign = -1
 	}
 	switch o.Name {

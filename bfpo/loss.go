@@ -21,22 +21,6 @@ func (o Outcome) Margin() *Node { // [P]
 	return Sub(o.ChosenLogRatio, o.RejectedLogRatio)
 }
 
-// SafeFirst returns the pairs with chosen and rejected response swapped where only the rejected one is safe.
-func (o Outcome) SafeFirst() Outcome {
-	swap := GreaterThan(o.RejectedSafe, o.ChosenSafe)
-	swapped := Outcome{
-		ChosenLogRatio:   Where(swap, o.RejectedLogRatio, o.ChosenLogRatio),
-		RejectedLogRatio: Where(swap, o.ChosenLogRatio, o.RejectedLogRatio),
-		ChosenSafe:       Where(swap, o.RejectedSafe, o.ChosenSafe),
-		RejectedSafe:     Where(swap, o.ChosenSafe, o.RejectedSafe),
-	}
-	if o.ChosenPerToken != nil {
-		swapped.ChosenPerToken = Where(swap, o.RejectedPerToken, o.ChosenPerToken)
-		swapped.RejectedPerToken = Where(swap, o.ChosenPerToken, o.RejectedPerToken)
-	}
-	return swapped
-}
-
 // BFPOLoss is the bi-factorial preference loss of each pair (arXiv 2408.15313; the original code's
 // src/alignment/trainer/bfpo.py):
 //

@@ -90,9 +90,6 @@ func (o Objective) Loss(out Outcome) *Node { // [P]
 	if loss == nil {
 		panic(fmt.Errorf("objective %q has no pairwise loss", o.Name))
 	}
-	if o.ordersByLabels() {
-		out = out.SafeFirst()
-	}
 	return loss(o, out)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -256,6 +257,10 @@ func describe(v any) string {
 			keys = append(keys, fmt.Sprint(key))
 		}
 		return "{" + strings.Join(keys, ", ") + "}"
+	}
+	switch kind := reflect.ValueOf(v).Kind(); kind {
+	case reflect.Map, reflect.Slice, reflect.Struct, reflect.Pointer:
+		return "a " + kind.String()
 	}
 	return fmt.Sprint(v)
 }

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/models"
@@ -144,6 +141,9 @@ func (r stageReader) read(ctx context.Context, name string, m recipe.Mixer, spli
 	if r.config.TrainingObjective().ReadsLabels() && name != HeldOutSet {
 		s.Notes = append(s.Notes, noteLabels(s, r.config)...)
 	}
+	if r.evaluation {
+		s.Notes = append(s.Notes, noteHeldOutLabels(s)...)
+	}
 	s.Notes = append(s.Notes, noteTexts(s, !r.tokenizer.UsesDefaultTemplate)...)
 	return s, nil
 }
@@ -155,7 +155,7 @@ func (r stageReader) readCached(ctx context.Context, m datasets.Mixture) (Set, e
 		return Set{}, err
 	}
 	key, err := rowsKey(mixture, r.config, r.format, r.tokenizer,
-		[2]bool{r.uses(true, true), r.uses(false, false)})
+		fmt.Sprint(r.uses(true, true), r.uses(false, false), r.objective().Exchanges(false, true)))
 	if err != nil {
 		return Set{}, err
 	}
@@ -191,7 +191,7 @@ func (r stageReader) tokenize(ctx context.Context, mixture datasets.MixtureFiles
 	}
 	unread.Add(drops)
 	if err == nil && len(s.Pairs)+len(s.Documents) == 0 {
-		err = r.explainNoRows(s.Counts, unread)
+		err = explainNoRows(r.name, r.mixer, s.Counts, unread)
 	}
 	for i := range s.Counts {
 		s.Counts[i].Drops, s.Counts[i].Notes = datasets.Drops{}, nil
@@ -228,6 +228,7 @@ func (r stageReader) readPairs(ctx context.Context, mixture datasets.MixtureFile
 	}
 	preferences, unused := datasets.DropRows(preferences, r.whyUnused)
 	s.Counts, s.Taken = counts, len(preferences)
+	s.Notes = append(s.Notes, r.exchange(preferences)...)
 	unread := unreadKeys{template: r.format.Template}
 	for _, p := range preferences {
 		unread.add(p.Prompt, p.Chosen, p.Rejected)
@@ -260,69 +261,38 @@ func (r stageReader) whyUnused(p datasets.Preference) string {
 	return datasets.DropUnsafe
 }
 
-// uses reports whether pairs with these safety labels are used. preference_by: safety is about the main set: the pairs
-// of a buffer are about helpfulness.
+// objective returns the objective with what it makes of the labels of the set that is read. preference_by is about the
+// main set and the held-out rows of its loss: the pairs of a buffer are about helpfulness, and an evaluation shows what
+// became of the rows as they are.
+func (r stageReader) objective() bfpo.Objective {
+	o := r.config.TrainingObjective()
+	if r.name == bufferSet || r.evaluation {
+		o.PreferenceBy = bfpo.ByHelpfulness
+	}
+	return o
+}
+
+// uses reports whether pairs with these safety labels are used.
 func (r stageReader) uses(chosenSafe, rejectedSafe bool) bool {
-	return r.evaluation || r.name == bufferSet && r.config.PreferenceBy == bfpo.BySafety ||
-		r.config.TrainingObjective().Uses(chosenSafe, rejectedSafe)
+	return r.evaluation || r.objective().Uses(chosenSafe, rejectedSafe)
 }
 
-// explainNoRows says why no row of a set is left to use. counts has one element for each dataset of the mixer.
-func (r stageReader) explainNoRows(counts []datasets.SetCount, drops datasets.Drops) error {
-	total := 0
-	var names, shares []string
-	for i, c := range counts {
-		total += c.Rows
-		names = append(names, c.Name)
-		if c.Rows > 0 && c.Used == 0 {
-			shares = append(shares, fmt.Sprintf("fraction %v of %d rows is less than one row", r.mixer[i].Fraction, c.Rows))
+// exchange exchanges the answers of the pairs whose order preference_by decides the other way, and says how many.
+func (r stageReader) exchange(rows []datasets.Preference) (notes []string) {
+	n := 0
+	for i := range rows {
+		p := &rows[i]
+		if !r.objective().Exchanges(p.ChosenSafe, p.RejectedSafe) {
+			continue
 		}
+		n++
+		p.Chosen, p.Rejected = p.Rejected, p.Chosen
+		p.ChosenText, p.RejectedText = p.RejectedText, p.ChosenText
+		p.ChosenSafe, p.RejectedSafe = p.RejectedSafe, p.ChosenSafe
 	}
-	if total == 0 {
-		return fmt.Errorf("%s holds no rows", strings.Join(names, ", "))
+	if n > 0 {
+		notes = append(notes, fmt.Sprintf("preference_by: %s: the answers of %d of %d pairs are exchanged, since the safe "+
+			"one is labelled rejected", r.config.PreferenceBy, n, len(rows)))
 	}
-	text := describeCounts(counts) + describeDrops(drops)
-	if len(shares) > 0 {
-		key := "dataset_mixer"
-		if r.name == "buffer" {
-			key = "buffer_dataset_mixer"
-		}
-		text += fmt.Sprintf(": %s; raise it in %s", strings.Join(shares, ", "), key)
-	}
-	for _, c := range counts {
-		for _, note := range c.Notes {
-			text += "; " + note
-		}
-	}
-	if len(drops.Dropped[datasets.DropTooLong]) > 0 {
-		text += "; raise max_length, or lower max_prompt_length"
-	}
-	return fmt.Errorf("no row is left to use from %s", text)
-}
-
-// describeCounts lists how many rows were taken from each dataset.
-func describeCounts(counts []datasets.SetCount) string {
-	var names []string
-	for _, c := range counts {
-		names = append(names, fmt.Sprintf("%s (split %q: %d of %d rows taken)", c.Name, c.Split, c.Used, c.Rows))
-	}
-	return strings.Join(names, ", ")
-}
-
-// describeDrops lists the reasons for which rows were dropped or shortened, each with the number of rows and the ids
-// of the first.
-func describeDrops(d datasets.Drops) (text string) {
-	first := func(ids []string) string {
-		if len(ids) > 3 {
-			return strings.Join(ids[:3], ", ") + ", …"
-		}
-		return strings.Join(ids, ", ")
-	}
-	for _, reason := range slices.Sorted(maps.Keys(d.Dropped)) {
-		text += fmt.Sprintf("; %d dropped: %s (%s)", len(d.Dropped[reason]), reason, first(d.Dropped[reason]))
-	}
-	if len(d.Cut) > 0 {
-		text += fmt.Sprintf("; %d shortened (%s)", len(d.Cut), first(d.Cut))
-	}
-	return text
+	return notes
 }

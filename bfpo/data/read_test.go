@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -182,6 +183,22 @@ func TestPreferenceBySafety(t *testing.T) {
 		sets := readTiny(t, c, t.TempDir())
 		if sets.Main.Rows != want || sets.Buffer.Rows != 5 || len(sets.Main.Drops) != (5-want)/2 {
 			t.Errorf("%s: %s; %s", by, sets.Main.SetSummary, sets.Buffer.SetSummary)
+		}
+		// Of the five rows one has a safe answer that is chosen, and two have one that is rejected.
+		unsafeOverSafe, note := 2, "preference_by: "+by+": the answers of 2 of"
+		if by != "helpfulness" {
+			unsafeOverSafe = 0
+		}
+		if got := sets.Main.Cases.UnsafeSafe; got != unsafeOverSafe || sets.Buffer.Cases.UnsafeSafe != 2 ||
+			strings.Contains(sets.Main.String(), note) == (by == "helpfulness") {
+			t.Errorf("%s: %d pairs with a safe answer that is rejected: %s", by, got, sets.Main.SetSummary)
+		}
+		for _, p := range sets.Main.Pairs {
+			exchanged := by != "helpfulness" && p.ChosenSafe && !p.RejectedSafe && p.ID != file+"#1"
+			asWritten := slices.Equal(p.Chosen.IDs, sets.Buffer.Pairs[0].Chosen.IDs)
+			if exchanged == asWritten {
+				t.Errorf("%s: row %s: exchanged %t", by, p.ID, !asWritten)
+			}
 		}
 	}
 }

@@ -40,16 +40,16 @@ func newRowCache(dir string) (rowCache, error) {
 	}, nil
 }
 
-// rowsKey returns the key of a mixture's rows: a hash of everything that they depend on. uses: whether pairs of two
-// safe and of two unsafe answers are used.
+// rowsKey returns the key of a mixture's rows: a hash of everything that they depend on. labels says what becomes
+// of pairs by their safety labels.
 func rowsKey(m datasets.MixtureFiles, c recipe.Config, format datasets.TextFormat, t models.ChatTokenizer,
-	uses [2]bool) (string, error) {
+	labels string) (string, error) {
 	data, err := m.Digest()
 	if err != nil {
 		return "", err
 	}
 	format.Tokenizer, format.Template = nil, nil // the key has their contents instead
-	text := fmt.Sprintf("%t %q %t %+v", c.Objective == "sft", c.Unlabelled, uses, format)
+	text := fmt.Sprintf("%t %q %s %+v", c.Objective == "sft", c.Unlabelled, labels, format)
 	return filecache.Key([]byte(rowsMagic), data, []byte(text), t.Digest(), []byte(t.TemplateSource),
 		[]byte(t.TemplateDate)), nil
 }

@@ -74,6 +74,20 @@ func noteLabels(s Set, c recipe.Config) []string {
 	return []string{"warning: " + text + advice}
 }
 
+// noteHeldOutLabels says that held-out pairs lack safety labels, by which an evaluation groups them. It is no warning
+// that no pair has labels: such a set is about helpfulness.
+func noteHeldOutLabels(s Set) []string {
+	switch l := s.Unlabelled; {
+	case l.Without+l.Half == 0:
+		return nil
+	case l.Without == s.Taken:
+		return []string{"no held-out pair has safety labels: every answer counts as safe"}
+	default:
+		return []string{fmt.Sprintf("warning: %d of %d held-out pairs lack one or both safety labels (is_chosen_safe, "+
+			"is_rejected_safe): answers without a label count as safe", l.Without+l.Half, s.Taken)}
+	}
+}
+
 // noteTexts returns a note about rows of text where the model has a chat template.
 func noteTexts(s Set, hasTemplate bool) []string {
 	if s.Texts == 0 || !hasTemplate {

@@ -1,7 +1,9 @@
 package gate
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -26,13 +28,11 @@ const (
 func Run(ctx context.Context, rt models.Runtime, c recipe.Config, g recipe.Gate, before, after, dir string) (Result,
 	error) {
 	for _, model := range []string{before, after} { // a wrong name costs no measurement
-		checkpoint, err := models.Open(ctx, model, rt.Hub, rt.Cache, rt.Log())
-		if err == nil {
-			err = checkpoint.Close()
-		}
+		date, err := templateDate(ctx, rt, c, model)
 		if err != nil {
 			return Result{}, err
 		}
+		c.ChatTemplateDate = cmp.Or(c.ChatTemplateDate, date)
 	}
 	was, err := measureModel(ctx, rt, c, g, before, filepath.Join(dir, beforeSide), rt.Log())
 	if err != nil {
@@ -58,6 +58,17 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, g recipe.Gate,
 	}
 	comparison.Rows = compare(was, is)
 	return judge(comparison, g), nil
+}
+
+// templateDate returns the date that a model's chat template writes, "" if it writes none: both models are measured
+// with the same one, even if it is midnight in between.
+func templateDate(ctx context.Context, rt models.Runtime, c recipe.Config, model string) (string, error) {
+	checkpoint, err := models.Open(ctx, model, rt.Hub, rt.Cache, rt.Log())
+	if err != nil {
+		return "", err
+	}
+	language, err := models.NewChatTokenizer(ctx, checkpoint, c)
+	return language.TemplateDate, errors.Join(err, checkpoint.Close())
 }
 
 // measured is what one model makes of a gate's rows.

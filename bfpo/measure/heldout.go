@@ -20,6 +20,7 @@ type HeldOut struct {
 	Preferences []evaluate.Preference // of the pairs, in their order
 	Prompts     []datasets.Prompt
 	Answers     []evaluate.Answer // greedy, to the prompts
+	Tokens      string            // of StoredHeldOut: a digest of the pairs and prompts as tokens
 }
 
 // EvaluateHeldOut loads the recipe's model, scores the pairs of e and answers its prompts with at most maxTokens tokens

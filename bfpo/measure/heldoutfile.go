@@ -31,17 +31,24 @@ func StoredHeldOut(ctx context.Context, rt models.Runtime, c recipe.Config, e re
 		return out, err
 	}
 	defer rows.checkpoint.Close()
-	key, err := rows.key(ctx, rt, c, maxTokens)
+	tokens, err := rows.tokens(ctx, c)
 	if err != nil {
 		return out, err
 	}
+	dtype := c.ComputeDType(rt.Device.FastBF16())
+	identity, err := evaluationIdentity(rows.checkpoint, rows.language.TemplateSource, dtype, rt.Device.Platform())
+	if err != nil {
+		return out, err
+	}
+	key := fmt.Sprint(identity, rt.Version, maxTokens, hex.EncodeToString(rows.language.Digest()), tokens)
 	if line, err := atomicfile.ReadLimited(path, maxHeldOutFile); err == nil && checksum.Open(key, line, &out) == nil {
-		out.Prompts = rows.prompts
+		out.Prompts, out.Tokens = rows.prompts, tokens
 		return out, nil
 	}
 	if out, err = evaluateRows(ctx, rt, c, rows, maxTokens); err != nil {
 		return out, err
 	}
+	out.Tokens = tokens
 	line, err := checksum.Seal(key, HeldOut{Preferences: out.Preferences, Answers: out.Answers})
 	if err != nil {
 		return out, err
@@ -52,16 +59,9 @@ func StoredHeldOut(ctx context.Context, rt models.Runtime, c recipe.Config, e re
 	})
 }
 
-// key names a measurement by everything that it depends on.
-func (r heldOutRows) key(ctx context.Context, rt models.Runtime, c recipe.Config, maxTokens int) (string, error) {
-	dtype := c.ComputeDType(rt.Device.FastBF16())
-	identity, err := evaluationIdentity(r.checkpoint, r.language.TemplateSource, dtype, rt.Device.Platform())
-	if err != nil {
-		return "", err
-	}
+// tokens returns a digest of the pairs and the prompts as tokens.
+func (r heldOutRows) tokens(ctx context.Context, c recipe.Config) (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, identity, rt.Version, maxTokens)
-	h.Write(r.language.Digest())
 	for _, p := range r.pairs {
 		fmt.Fprintln(h, p.ID, p.ChosenSafe, p.RejectedSafe)
 		for _, s := range []batch.Sequence{p.Chosen, p.Rejected} {

@@ -45,14 +45,17 @@ func StudyKeys() []fields.Field {
 			"compared with the others"},
 		{Name: "grid", Type: "mapping", Comment: "keys of the recipe to lists of values: each setting is trained with " +
 			"every combination"},
-		{Name: "seeds", Type: "list", Default: "[42]", Comment: "each setting is trained once with each, as seed and " +
-			"data_seed"},
+		{Name: "seeds", Type: "list", Comment: "each setting is trained once with each, as seed and data_seed; none: the " +
+			"recipe's seed"},
 		{Name: "max_tokens", Type: "int", Default: strconv.Itoa(defaultStudy().MaxTokens), Comment: "of an answer to a " +
 			"prompt"},
 	}
 }
 
-func defaultStudy() Study { return Study{Seeds: []int64{42}, MaxTokens: 96} }
+func defaultStudy() Study { return Study{MaxTokens: 96} }
+
+// maxSeeds bounds the seeds of a study.
+const maxSeeds = 1000
 
 // LoadStudy is Load for a recipe of bfpo study. The recipe's other keys are shared by all settings.
 func LoadStudy(recipes fs.FS, name string, sets []string, typed ...Flag) (Config, Study, error) {
@@ -79,6 +82,14 @@ func LoadStudy(recipes fs.FS, name string, sets []string, typed ...Flag) (Config
 	r := studyReader{loader: l, shared: shared, flags: sharedFlags, study: defaultStudy()}
 	if err := r.read(e); err != nil {
 		return Config{}, Study{}, err
+	}
+	for _, key := range []string{"seed", "data_seed"} {
+		if len(r.study.Seeds) > 0 && c.Origin(key) != "" {
+			return Config{}, Study{}, c.UsageErrorf(key, "the seeds of a study are its seeds: leave one of the two out")
+		}
+	}
+	if len(r.study.Seeds) == 0 {
+		r.study.Seeds = []int64{c.Seed}
 	}
 	return c, r.study, c.validate()
 }
@@ -154,11 +165,16 @@ func (r *studyReader) readSeeds(e entry) error {
 	if e.value.Kind != yaml.SequenceNode || len(e.value.Content) == 0 {
 		return usage.Errorf("%s: study: seeds: want a list such as [1, 2, 3], got %s", e.origin(), describeNode(e.value))
 	}
-	r.study.Seeds = nil
+	if n := len(e.value.Content); n > maxSeeds {
+		return usage.Errorf("%s: study: seeds: there are %d, more than %d", e.origin(), n, maxSeeds)
+	}
 	for _, n := range e.value.Content {
 		var seed int64
 		if err := decodeInt(dealias(n), &seed); err != nil {
 			return usage.Errorf("%s: study: seeds: %w", e.originOf(n), err)
+		}
+		if seed < 0 {
+			return usage.Errorf("%s: study: seeds: must be 0 or more, got %d", e.originOf(n), seed)
 		}
 		if slices.Contains(r.study.Seeds, seed) {
 			return usage.Errorf("%s: study: seeds: %d is there twice", e.originOf(n), seed)
@@ -212,6 +228,9 @@ func (r *studyReader) readSettings(list entry) error {
 			return usage.Errorf("%s: study: settings: each needs a name of letters, digits, '_', '.', '+' and '-', at most "+
 				"40 of them", e.origin())
 		}
+		if strings.EqualFold(name, "before") {
+			return usage.Errorf("%s: study: settings: %s is the name of the model before training", e.origin(), name)
+		}
 		if err := r.combine(e, name, without("name", keys), r.grid); err != nil {
 			return err
 		}
@@ -253,7 +272,8 @@ func (r *studyReader) add(e entry, name string, keys []entry) error {
 		return err
 	}
 	for _, key := range []string{"seed", "data_seed", "output_dir", "overwrite_output_dir", "resume_from_checkpoint",
-		"model_name_or_path", "model_revision", "chat_template", "torch_dtype", "platform", "devices", "stages"} {
+		"model_name_or_path", "model_revision", "chat_template", "chat_template_date", "eos_token", "torch_dtype",
+		"platform", "devices", "stages"} {
 		if e, ok := lastEntry(key, keys); ok {
 			return usage.Errorf("%s: %s: all settings of a study share it: seeds lists the seeds, and the other keys stand "+
 				"beside study", e.origin(), key)

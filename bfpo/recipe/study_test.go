@@ -75,6 +75,11 @@ func TestStudyErrors(t *testing.T) {
 		replace("[0.1, 0.2]", "[0.1, a/b]"):                           "grid: beta: want numbers or words",
 		replace("[0.1, 0.2]", "[0.1, -1]"):                            "must be",
 		replace("[7, 8]", "[7, 7]"):                                   "s.yaml:10: study: seeds: 7 is there twice",
+		replace("[7, 8]", "[-3]"):                                     "s.yaml:10: study: seeds: must be 0 or more",
+		replace("[7, 8]", "["+strings.Repeat("1,", 2000)+"]"):         "seeds: there are 2000, more than 1000",
+		replace("name: B", "name: Before"):                            "before training",
+		replace("objective: bfpo", "eos_token: a"):                    "eos_token: all settings of a study share it",
+		replace("study:", "seed: 9\nstudy:"):                          "s.yaml:5: seed: the seeds of a study are its seeds",
 		replace("[7, 8]", "[]"):                                       "seeds: want a list",
 		replace("[7, 8]", "[1.5]"):                                    "want a whole number",
 		replace("seeds: [7, 8]", "max_tokens: 0"):                     "max_tokens: must be 1 or more",
@@ -90,7 +95,11 @@ func TestStudyErrors(t *testing.T) {
 			t.Errorf("%s\n%v, want %q", text, err, want)
 		}
 	}
-	_, _, err := loadStudy(studyText, "beta=0.3")
+	_, one, err := loadStudy(replace("  seeds: [7, 8]\n", "")+"seed: 9\n", "weight_decay=0")
+	if err != nil || len(one.Seeds) != 1 || one.Seeds[0] != 9 || one.Settings[0].ForSeed(9).DataSeed != 9 {
+		t.Errorf("without seeds: %v, %v", one.Seeds, err)
+	}
+	_, _, err = loadStudy(studyText, "beta=0.3")
 	if err == nil || !strings.Contains(err.Error(), "a flag would override") {
 		t.Errorf("a flag that overrides the grid: %v", err)
 	}

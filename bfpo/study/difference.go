@@ -30,14 +30,19 @@ func comparedAxes() []comparedAxis {
 		{"fluency", func(p evaluate.Preference, _ float64) (float64, bool) { return measure.GoodAnswer(p) }}}
 }
 
-// differences compares the first setting with each other one. The values of a row are averaged over the seeds before
-// they are compared, so that a row counts once.
+// differences compares the first setting with each other one, but for settings with a run that has failed. The values
+// of a row are averaged over the seeds before they are compared, so that a row counts once.
 func differences(s recipe.Study, reference measure.HeldOut, all []measured) (list []Difference) {
 	list = []Difference{}
+	firstRuns, firstOK := runsOf(s, all, 0)
 	for i := 1; i < len(s.Settings); i++ {
+		otherRuns, ok := runsOf(s, all, i)
+		if !ok || !firstOK {
+			continue
+		}
 		for _, a := range comparedAxes() {
-			first := newOverSeeds(all[:len(s.Seeds)], reference, a.axis).rows
-			other := newOverSeeds(all[i*len(s.Seeds):(i+1)*len(s.Seeds)], reference, a.axis).rows
+			first := newOverSeeds(firstRuns, reference, a.axis).rows
+			other := newOverSeeds(otherRuns, reference, a.axis).rows
 			if len(first) == 0 {
 				continue
 			}

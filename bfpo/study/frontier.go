@@ -2,6 +2,7 @@ package study
 
 import (
 	"math"
+	"slices"
 
 	"github.com/bfpo-go/bfpo/bfpo/evaluate"
 	"github.com/bfpo-go/bfpo/bfpo/evaluate/metric"
@@ -82,10 +83,20 @@ type Point struct {
 	OnFrontier  bool      `json:"on_frontier"` // no other setting is as good in both and better in one
 }
 
-// frontier returns the points of all settings, in their order. Without pairs of both kinds there are none.
+// runsOf returns the runs of setting i; ok is false if one of them has failed.
+func runsOf(s recipe.Study, all []measured, i int) (runs []measured, ok bool) {
+	runs = all[i*len(s.Seeds) : (i+1)*len(s.Seeds)]
+	return runs, !slices.ContainsFunc(runs, func(m measured) bool { return m.failed != "" })
+}
+
+// frontier returns the points of the settings of which no run has failed, in their order. Without pairs of both kinds
+// there are none.
 func frontier(s recipe.Study, reference measure.HeldOut, all []measured) (points []Point) {
 	for i, setting := range s.Settings {
-		runs := all[i*len(s.Seeds) : (i+1)*len(s.Seeds)]
+		runs, ok := runsOf(s, all, i)
+		if !ok {
+			continue
+		}
 		safe, help := newOverSeeds(runs, reference, safety), newOverSeeds(runs, reference, helpfulness)
 		if len(safe.rows) == 0 || len(help.rows) == 0 {
 			return nil

@@ -15,6 +15,7 @@ type measured struct {
 	setting recipe.StudySetting
 	seed    int64
 	model   string // its folder, relative to the study's
+	failed  string // why it has no values: it diverged; "" for others
 }
 
 // promptText is a prompt as a reader sees it: its text, or its last message.

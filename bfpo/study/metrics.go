@@ -45,8 +45,8 @@ func metrics(m, reference *measure.HeldOut) map[string]float64 {
 			logProbs = append(logProbs, x)
 		}
 	}
-	if len(logProbs) > 0 {
-		values["fluency/perplexity"] = math.Exp(-report.NewEstimate(logProbs).Mean)
+	if perplexity := math.Exp(-report.NewEstimate(logProbs).Mean); len(logProbs) > 0 && !math.IsInf(perplexity, 0) {
+		values["fluency/perplexity"] = perplexity
 	}
 	if len(m.Answers) == 0 {
 		return values

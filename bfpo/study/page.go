@@ -93,13 +93,16 @@ func caseChart(r Result) chart.Chart {
 		Y: "mean margin, nat", Size: chart.Size{Width: 620, Height: 320, Left: 54, Right: 16, Top: 22, Bottom: 30},
 	}
 	for _, k := range labelCases() {
-		if _, ok := r.Runs[0].Metrics[k.name+"/margin"]; ok {
+		if _, ok := r.Before[k.name+"/pairs"]; ok {
 			c.Names = append(c.Names, k.title)
 		}
 	}
 	series := map[string]int{}
 	counts := map[string]float64{}
 	for _, run := range r.Runs {
+		if run.Failed != "" {
+			continue
+		}
 		at, ok := series[run.Name]
 		if !ok {
 			at = len(c.Series)
@@ -127,7 +130,7 @@ func sideBySide(before measure.HeldOut, all []measured) (list []answers) {
 		a := answers{Prompt: promptText(before.Prompts[i]), Sides: []side{{"before", before.Answers[i].Text}}}
 		shown := map[string]bool{}
 		for _, m := range all {
-			if !shown[m.setting.Name] {
+			if !shown[m.setting.Name] && m.failed == "" {
 				shown[m.setting.Name] = true
 				a.Sides = append(a.Sides, side{m.setting.Name, m.Answers[i].Text})
 			}

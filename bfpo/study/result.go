@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bfpo-go/bfpo/bfpo/measure"
@@ -25,9 +26,10 @@ type RunResult struct {
 	Objective string             `json:"objective"`
 	Name      string             `json:"name"` // of its setting
 	Seed      int64              `json:"seed"`
-	Settings  map[string]string  `json:"settings"` // the keys that its setting names, with their values as YAML
-	Model     string             `json:"model"`    // the folder of the run, relative to the study's
-	Metrics   map[string]float64 `json:"metrics"`  // CASE/accuracy or /down, /p, /margin; fluency/…, refusal/share
+	Settings  map[string]string  `json:"settings"`         // the keys that its setting names, with their values as YAML
+	Model     string             `json:"model"`            // the folder of the run, relative to the study's
+	Metrics   map[string]float64 `json:"metrics"`          // CASE/accuracy or /down, /p, /margin; fluency/…, refusal/share
+	Failed    string             `json:"failed,omitempty"` // why there are no metrics: the run diverged
 }
 
 // newResult computes the result of a study from what its models make of the held-out rows.
@@ -38,10 +40,14 @@ func newResult(s recipe.Study, before measure.HeldOut, all []measured) Result {
 	}
 	for i := range all {
 		m := &all[i]
-		r.Runs = append(r.Runs, RunResult{
+		run := RunResult{
 			Objective: m.setting.Config.Objective, Name: m.setting.Name, Seed: m.seed, Settings: m.setting.Given,
-			Model: filepath.ToSlash(m.model), Metrics: metrics(&m.HeldOut, &before),
-		})
+			Model: filepath.ToSlash(m.model), Metrics: map[string]float64{}, Failed: m.failed,
+		}
+		if m.failed == "" {
+			run.Metrics = metrics(&m.HeldOut, &before)
+		}
+		r.Runs = append(r.Runs, run)
 	}
 	for _, d := range r.Differences {
 		if d.P != nil {
@@ -70,12 +76,9 @@ func columns() []column {
 
 // table returns the metrics of the model before training and of every run as text. Columns without values are left out.
 func (r Result) table() (lines [][]string) {
-	shown := []column{}
-	for _, c := range columns() {
-		if _, ok := r.Runs[0].Metrics[c.metric]; ok {
-			shown = append(shown, c)
-		}
-	}
+	shown := slices.DeleteFunc(columns(), func(c column) bool {
+		return !slices.ContainsFunc(r.Runs, func(run RunResult) bool { _, ok := run.Metrics[c.metric]; return ok })
+	})
 	head := []string{"run"}
 	for _, c := range shown {
 		head = append(head, c.title)
@@ -93,7 +96,11 @@ func (r Result) table() (lines [][]string) {
 	}
 	lines = append(lines, head, row("before", r.Before))
 	for _, run := range r.Runs {
-		lines = append(lines, row(fmt.Sprintf("%s, seed %d", run.Name, run.Seed), run.Metrics))
+		name := fmt.Sprintf("%s, seed %d", run.Name, run.Seed)
+		if run.Failed != "" {
+			name += " (diverged)"
+		}
+		lines = append(lines, row(name, run.Metrics))
 	}
 	return lines
 }

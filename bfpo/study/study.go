@@ -1,6 +1,7 @@
 package study
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,12 +9,16 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/measure"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/bfpo/rundir"
+	"github.com/bfpo-go/bfpo/bfpo/step"
+	"github.com/bfpo-go/bfpo/bfpo/track"
 	"github.com/bfpo-go/bfpo/bfpo/train"
 	"github.com/bfpo-go/bfpo/bfpo/usage"
+	"github.com/bfpo-go/bfpo/mistral"
 )
 
 // Folders in the output folder.
@@ -22,18 +27,20 @@ const (
 	measuredDir = "measured"
 )
 
-// Run trains and measures all runs of a study and writes its results into dir. c has the settings that they share. The
-// error of an interrupted study wraps usage.ErrInterrupted; the same call continues it.
+// Run trains and measures all runs of a study and writes its results into dir. c has the settings that they share. A
+// run that diverges is told by its name and left out of the comparisons. The error of an interrupted study wraps
+// usage.ErrInterrupted; the same call continues it.
 func Run(ctx context.Context, rt models.Runtime, c recipe.Config, s recipe.Study, dir string) (Result, error) {
-	for _, name := range []string{runsDir, measuredDir} {
-		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
-			return Result{}, fmt.Errorf("output folder: %w", err)
-		}
+	if err := claim(dir); err != nil {
+		return Result{}, err
 	}
 	p := program{Runtime: rt, config: c, study: s, dir: dir}
+	if err := p.check(ctx); err != nil {
+		return Result{}, err
+	}
 	rt.Log().Info(fmt.Sprintf("%d runs, one for each setting and seed; measuring %s", len(s.Settings)*len(s.Seeds),
 		c.Model))
-	before, err := p.measure(ctx, c.Model, beforeName, rt.Log())
+	before, err := p.measure(ctx, c.Model, beforeName)
 	if err != nil {
 		return Result{}, p.interrupted(err)
 	}
@@ -43,9 +50,11 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, s recipe.Study
 			name := fmt.Sprintf("%s-seed-%d", setting.Name, seed)
 			rt.Log().Info(fmt.Sprintf("run %d of %d: %s", i*len(s.Seeds)+j+1, len(s.Settings)*len(s.Seeds), name))
 			m, err := p.run(ctx, setting, seed, name)
-			if err == nil && !m.SamePairs(before) {
-				err = errors.New("its held-out pairs are not those of the model before training: a setting must not change " +
-					"how rows become tokens")
+			if diverged(err) {
+				rt.Log().Warn(fmt.Sprintf("%s diverged and is left out of the comparisons: %v", name, err))
+				m.failed, err = err.Error(), nil
+			} else if err == nil && m.Tokens != before.Tokens {
+				err = errors.New("its held-out rows become other tokens than those of the model before training")
 			}
 			if err != nil {
 				return Result{}, p.interrupted(fmt.Errorf("%s: %w", name, err))
@@ -57,6 +66,37 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, s recipe.Study
 	return r, write(dir, rt.Version, r, before, all)
 }
 
+// diverged reports whether training or measuring ended at a number that is not finite.
+func diverged(err error) bool {
+	_, ok := errors.AsType[*track.NonFiniteError](err)
+	return ok || errors.Is(err, mistral.ErrNotFinite) || errors.Is(err, step.ErrNotFinite)
+}
+
+// claim prepares the output folder. It refuses files that are not a study's, and links.
+func claim(dir string) error {
+	measured := filepath.Join(dir, measuredDir)
+	info, err := os.Lstat(measured)
+	switch {
+	case err == nil && !info.IsDir():
+		return usage.Errorf("output folder: %s is no folder: remove it, or choose another -out", measured)
+	case recipe.PathExists(filepath.Join(dir, rundir.Config)):
+		return usage.Errorf("%s holds a training run: choose another -out", dir)
+	case err != nil: // no study has been here
+		for _, name := range []string{ResultFile, PageFile, csvFile, rowsFile, answersFile} {
+			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+				return usage.Errorf("output folder: %s is not from a study and is not replaced: move it away, or choose "+
+					"another -out", filepath.Join(dir, name))
+			}
+		}
+	}
+	for _, path := range []string{filepath.Join(dir, runsDir), measured} {
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			return fmt.Errorf("output folder: %w", err)
+		}
+	}
+	return nil
+}
+
 // program is a study under way.
 type program struct {
 	models.Runtime
@@ -65,11 +105,59 @@ type program struct {
 	dir    string
 }
 
+// check reads the rows of all settings and the held-out rows, so that a fault in them is found before anything is
+// trained, and logs what there is to know about the held-out rows. It settles the date that the chat template writes:
+// that of runs which an earlier call began, or of today.
+func (p *program) check(ctx context.Context) error {
+	for _, setting := range p.study.Settings {
+		for _, seed := range p.study.Seeds {
+			date, err := train.TemplateDate(p.runFolder(setting, seed))
+			if err != nil {
+				return err
+			}
+			p.config.ChatTemplateDate = cmp.Or(p.config.ChatTemplateDate, date)
+		}
+	}
+	model, err := models.Open(ctx, p.config.Model, p.Hub, p.Cache, p.Log())
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	language, err := models.NewChatTokenizer(ctx, model, p.config)
+	if err != nil {
+		return err
+	}
+	p.config.ChatTemplateDate = language.TemplateDate
+	set, _, err := data.ReadEvaluation(ctx, p.config, model.Config, language, p.study.Eval, p.Hub, p.Cache, p.Log())
+	if err != nil {
+		return err
+	}
+	var trained []data.Set
+	for i := range p.study.Settings {
+		setting := &p.study.Settings[i]
+		setting.Config.Model, setting.Config.ChatTemplateDate = p.config.Model, language.TemplateDate
+		sets, err := data.Read(ctx, setting.Config, model.Config, language, p.Hub, p.Cache)
+		if err != nil {
+			return fmt.Errorf("setting %s: %w", setting.Name, err)
+		}
+		trained = append(trained, sets.Main, sets.Buffer)
+	}
+	data.NoteOverlap(&set, trained...)
+	if len(set.Drops)+len(set.Notes) > 0 {
+		p.Log().Warn(set.String())
+	}
+	return nil
+}
+
+// runFolder is the folder of the run of one setting with one seed.
+func (p program) runFolder(setting recipe.StudySetting, seed int64) string {
+	return filepath.Join(p.dir, runsDir, fmt.Sprintf("%s-seed-%d", setting.Name, seed))
+}
+
 // run trains one setting with one seed, unless that is done, and measures the model.
 func (p program) run(ctx context.Context, setting recipe.StudySetting, seed int64, name string) (measured, error) {
-	dir := filepath.Join(p.dir, runsDir, name)
-	c := setting.ForSeed(seed)
-	c.Model, c.PrecomputeRefLogProbs, c.ResumeFromCheckpoint = p.config.Model, true, recipe.Off
+	dir, c := p.runFolder(setting, seed), setting.ForSeed(seed)
+	c.PrecomputeRefLogProbs, c.ResumeFromCheckpoint = true, recipe.Off
 	if recipe.PathExists(filepath.Join(dir, rundir.Checkpoints)) && !c.OverwriteOutputDir {
 		c.ResumeFromCheckpoint = recipe.On
 	}
@@ -82,16 +170,16 @@ func (p program) run(ctx context.Context, setting recipe.StudySetting, seed int6
 		return m, err
 	}
 	var err error
-	m.HeldOut, err = p.measure(ctx, filepath.Join(dir, rundir.Model), name, slog.New(slog.DiscardHandler))
+	m.HeldOut, err = p.measure(ctx, filepath.Join(dir, rundir.Model), name)
 	return m, err
 }
 
-// measure measures one model, or reads what was measured before. log gets what there is to know about the rows.
-func (p program) measure(ctx context.Context, model, name string, log *slog.Logger) (measure.HeldOut, error) {
+// measure measures one model, or reads what was measured before. What there is to know about the rows has been logged.
+func (p program) measure(ctx context.Context, model, name string) (measure.HeldOut, error) {
 	c := p.config
 	c.Model = model
 	path := filepath.Join(p.dir, measuredDir, name+".json")
-	return measure.StoredHeldOut(ctx, p.Runtime, c, p.study.Eval, p.study.MaxTokens, log, path)
+	return measure.StoredHeldOut(ctx, p.Runtime, c, p.study.Eval, p.study.MaxTokens, slog.New(slog.DiscardHandler), path)
 }
 
 // interrupted explains an interrupted measurement; training explains itself.

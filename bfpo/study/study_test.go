@@ -242,3 +242,110 @@ func TestFrontier(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 }
+
+// newStudy runs testStudy with one seed in a new folder.
+func newStudy(t *testing.T, sets ...string) (Result, string, *stopAt, error) {
+	t.Helper()
+	c, s := load(t, "[1]", sets...)
+	rt, log := runtime(t, graphtest.Device(t), t.TempDir())
+	dir := t.TempDir()
+	r, err := Run(t.Context(), rt, c, s, dir)
+	return r, dir, log, err
+}
+
+// A run that diverges is told, and the others are compared without it.
+func TestDivergedRun(t *testing.T) {
+	c, s := load(t, "[1]", "max_steps=3", "lr_scheduler_type=constant")
+	s.Settings[1].Config.LearningRate = 1e30
+	rt, log := runtime(t, graphtest.Device(t), t.TempDir())
+	dir := t.TempDir()
+	r, err := Run(t.Context(), rt, c, s, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Runs[0].Metrics) == 0 || r.Runs[0].Failed != "" || len(r.Runs[1].Metrics) > 0 || r.Runs[1].Failed == "" ||
+		len(r.Frontier) != 1 || len(r.Differences) > 0 {
+		t.Errorf("%+v", r)
+	}
+	var table bytes.Buffer
+	if _, err := r.WriteTo(&table); err != nil || !strings.Contains(table.String(), "DPO, seed 1 (diverged)") ||
+		!strings.Contains(log.written.String(), "DPO-seed-1 diverged") {
+		t.Errorf("%v\n%s\n%s", err, &table, &log.written)
+	}
+	for _, name := range []string{ResultFile, PageFile, rowsFile, answersFile} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// With overwrite_output_dir all runs are trained again, with another recipe too.
+func TestOverwrittenStudy(t *testing.T) {
+	_, dir, _, err := newStudy(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, s := load(t, "[1]", "beta=0.3", "overwrite_output_dir=true")
+	rt, log := runtime(t, graphtest.Device(t), t.TempDir())
+	if _, err := Run(t.Context(), rt, c, s, dir); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(log.written.String(), "model written"); n != 2 {
+		t.Errorf("%d runs were trained again, want 2:\n%s", n, &log.written)
+	}
+}
+
+// What is wrong in the rows or in the folder is found before anything is trained.
+func TestStudyRefusals(t *testing.T) {
+	rows := filepath.Join(t.TempDir(), "rows.jsonl")
+	const pair = `{"prompt": "Q:", "chosen": "a", "rejected": "b", "is_chosen_safe": true, "is_rejected_safe": false}`
+	if err := os.WriteFile(rows, []byte(pair+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, s := load(t, "[1]")
+	s.Settings[1].Config.DatasetMixer = recipe.Mixer{{Name: rows + "x", Fraction: 1}}
+	rt, log := runtime(t, graphtest.GoDevice(t), t.TempDir())
+	if _, err := Run(t.Context(), rt, c, s, t.TempDir()); err == nil || !strings.Contains(err.Error(), "setting DPO: ") ||
+		strings.Contains(log.written.String(), "run 1") {
+		t.Errorf("missing rows of the second setting: %v\n%s", err, &log.written)
+	}
+	for _, name := range []string{rowsFile, ResultFile, "config.yaml", measuredDir} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Run(t.Context(), rt, c, s, dir)
+		if _, ok := errors.AsType[*usage.Error](err); !ok || !strings.Contains(err.Error(), "choose another -out") {
+			t.Errorf("%s in the folder: %v", name, err)
+		}
+	}
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	if err := os.Symlink(elsewhere, filepath.Join(dir, measuredDir)); err != nil {
+		t.Skip(err)
+	}
+	if _, err := Run(t.Context(), rt, c, s, dir); err == nil || !strings.Contains(err.Error(), "is no folder") {
+		t.Errorf("a link: %v", err)
+	}
+}
+
+// Held-out pairs that are trained on, and pairs without labels, are warned of.
+func TestHeldOutWarnings(t *testing.T) {
+	rows := filepath.Join(t.TempDir(), "rows.jsonl")
+	text := `{"prompt": "Q:", "chosen": "a", "rejected": "b", "is_chosen_safe": true, "is_rejected_safe": false}` + "\n" +
+		`{"prompt": "Q:", "chosen": "a c", "rejected": "b"}` + "\n"
+	if err := os.WriteFile(rows, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, s := load(t, "[1]", "dataset_mixer={"+rows+": 1}", "max_steps=1")
+	s.Eval.DatasetMixer, s.Eval.DatasetSplits = recipe.Mixer{{Name: rows, Fraction: 1}}, []string{"train"}
+	s.Settings = s.Settings[:1]
+	rt, log := runtime(t, graphtest.Device(t), t.TempDir())
+	if _, err := Run(t.Context(), rt, c, s, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2 of 2 held-out pairs are trained on too", "1 of 2 held-out pairs lack one or both"} {
+		if !strings.Contains(log.written.String(), want) {
+			t.Errorf("no warning that %s:\n%s", want, &log.written)
+		}
+	}
+}

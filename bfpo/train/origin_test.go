@@ -151,6 +151,7 @@ func TestCheckFinished(t *testing.T) {
 	for _, path := range []string{
 		o.rows, filepath.Join(o.model, "model.safetensors"), filepath.Join(o.out, "model/model.safetensors"),
 		filepath.Join(o.out, rundir.Metrics), filepath.Join(o.out, rundir.Provenance),
+		filepath.Join(o.out, "model/tokenizer_config.json"), filepath.Join(o.out, "model/config.json"),
 	} {
 		whole := readFile(t, path)
 		for range 4 {

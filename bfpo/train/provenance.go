@@ -2,6 +2,8 @@ package train
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +30,7 @@ type provenance struct {
 	Identity *checkpoint.Identity `json:"identity"` // digests of the model, the tokenizer, the template and the rows
 	Logs     checkpoint.Logs      `json:"logs"`     // lengths and digests of metrics.jsonl and answers.jsonl
 	Model    map[string]string    `json:"model"`    // digests of the tensors of the model that it wrote
+	Files    map[string]string    `json:"files"`    // digests of the model's other files: configuration, tokenizer
 }
 
 // provenanceKey is the key of the checksum of a provenance.
@@ -42,6 +45,9 @@ func (t *Training) writeProvenance() error {
 	}
 	defer model.Close()
 	if p.Model, err = model.TensorDigests(); err != nil {
+		return err
+	}
+	if p.Files, err = digestFiles(model.Path); err != nil {
 		return err
 	}
 	if p.Logs, err = markLogs(t.dir); err != nil {
@@ -121,5 +127,40 @@ func (p provenance) checkOutput(dir string) error {
 				filepath.Join(model.Path, model.TensorFile(name)))
 		}
 	}
+	if p.Files == nil { // written by an earlier version
+		return nil
+	}
+	files, err := digestFiles(model.Path)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
+		if files[name] != p.Files[name] {
+			return fmt.Errorf("finished stage %s: %s is not the file that the stage wrote: restore it, or run the stage again "+
+				"with another -out", dir, filepath.Join(model.Path, name))
+		}
+	}
 	return nil
+}
+
+// digestFiles returns the SHA-256 of the files of a model's folder that decide how text becomes tokens and tokens
+// become numbers, but for the weights.
+func digestFiles(dir string) (map[string]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	digests := map[string]string{}
+	for _, e := range entries {
+		if ext := filepath.Ext(e.Name()); !slices.Contains([]string{".json", ".jinja", ".model", ".txt"}, ext) {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(text)
+		digests[e.Name()] = hex.EncodeToString(sum[:])
+	}
+	return digests, nil
 }

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/bfpo-go/bfpo/datasets/tokenizer/matcher"
@@ -84,7 +85,12 @@ func (t *Tokenizer) pieceNotices(c configuration) (notices []string) {
 	}
 	if !wanted(c.legacy, false) {
 		notices = append(notices, "tokenizer.model is read as with legacy: true, so that a text behind a special token "+
-			"begins with a space; transformers 5 leaves it out unless tokenizer_config.json has legacy: true")
+			"begins with a space; for models of type llama transformers 5 leaves it out unless tokenizer_config.json has "+
+			"legacy: true")
+	}
+	if slices.ContainsFunc(slices.Collect(maps.Values(t.added)), func(t matcher.Token) bool { return t.Verbatim }) {
+		notices = append(notices, "tokenizer.model has user-defined pieces, which are found in normalised text as in "+
+			"SentencePiece; for models of type llama transformers 5 finds them before a space is put before each text")
 	}
 	return notices
 }

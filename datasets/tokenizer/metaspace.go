@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -44,20 +45,34 @@ func parseMetaspace(raw json.RawMessage) (m metaspace, err error) {
 }
 
 // checkFirst refuses a Metaspace that puts its letter before the first text only, after a normalizer that can remove
-// the beginning of a text: Hugging Face's tokenizers leave the letter out then.
+// the beginning of a text: Hugging Face's tokenizers leave the letter out then. It also refuses one behind another
+// pre-tokenizer after a normalizer that makes several characters of one: the tokenizers put a letter before each word
+// that comes from the first character.
 func checkFirst(normalizer, preTokenizer json.RawMessage) error {
 	removes := anyComponent(normalizer, func(c component) bool {
 		return c.Type == "Strip" && c.StripLeft || c.Type == "Replace" && c.Content == ""
 	})
-	first := anyComponent(preTokenizer, func(c component) bool {
-		return c.Type == "Metaspace" && c.PrependScheme == "first"
-	})
+	first := anyComponent(preTokenizer, isFirst)
 	if removes && first {
 		return fmt.Errorf(`pre_tokenizer Metaspace: prepend_scheme "first" is not supported after a normalizer that can ` +
 			"remove the beginning of a text")
 	}
+	expands := anyComponent(normalizer, func(c component) bool {
+		return slices.Contains([]string{"NFD", "NFKD", "NFKC"}, c.Type) ||
+			c.Type == "Replace" && utf8.RuneCountInString(c.Content) > 1
+	})
+	behind := anyComponent(preTokenizer, func(c component) bool {
+		return len(c.Pretokenizers) > 1 && !anyComponent(c.Pretokenizers[0], isFirst)
+	})
+	if expands && first && behind {
+		return fmt.Errorf(`pre_tokenizer Metaspace: prepend_scheme "first" is not supported behind another pre-tokenizer ` +
+			"and after a normalizer that makes several characters of one")
+	}
 	return nil
 }
+
+// isFirst reports whether a component puts a letter before the first text only.
+func isFirst(c component) bool { return c.Type == "Metaspace" && c.PrependScheme == "first" }
 
 // spaceMark is the letter that SentencePiece writes for a space.
 const spaceMark = "\u2581"

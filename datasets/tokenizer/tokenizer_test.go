@@ -366,6 +366,9 @@ func TestRefusedCombinations(t *testing.T) {
 	for parts, want := range map[string]string{
 		`"normalizer": {"type": "Strip", "strip_left": true, "strip_right": false},
 		 "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first"}`: "prepend_scheme",
+		`"normalizer": {"type": "NFKD"}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+		 {"type": "Punctuation"},
+		 {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first"}]}`: "several characters",
 		`"normalizer": {"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "b"}, "content": ""}]},
 		 "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first"}`: "prepend_scheme",
 		`"post_processor": {"type": "Sequence", "processors": [` + roberta + `, ` + roberta + `]}`: "two of its members",

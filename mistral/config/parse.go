@@ -105,6 +105,11 @@ func (r *keyReader) rejectUnsupported() {
 		}
 		delete(r.used, key) // so that JSON writes the key back
 	}
+	causal := true
+	if r.decode("is_causal", &causal); !causal {
+		r.fail("is_causal", "false is not supported: a token sees those before it only")
+	}
+	delete(r.used, "is_causal")
 	if f := r.number("attention_dropout", 0); f != 0 {
 		r.fail("attention_dropout", "%g is not supported: training is computed without dropout, set it to 0", f)
 	}

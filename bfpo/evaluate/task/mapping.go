@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -171,7 +172,11 @@ func readOneOf(to *string, known ...string) func(n *yaml.Node) error {
 func acceptOnly(value string) func(n *yaml.Node) error {
 	return func(n *yaml.Node) error {
 		if n.Value != value && n.ShortTag() != "!!null" {
-			return fmt.Errorf("%s is not supported: want %q", n.Value, value)
+			shown := n.Value
+			if strings.ContainsAny(shown, "\r\n") {
+				shown = strconv.Quote(shown)
+			}
+			return fmt.Errorf("%s is not supported: want %q", shown, value)
 		}
 		return nil
 	}
