@@ -138,8 +138,8 @@ func (r stageReader) read(ctx context.Context, name string, m recipe.Mixer, spli
 		return s, fmt.Errorf("%s set: %w", name, err)
 	}
 	s.Name, s.Rows, s.Cases = name, len(s.Pairs)+len(s.Documents), countCases(s.Pairs)
-	if r.config.TrainingObjective().ReadsLabels() && name != HeldOutSet {
-		s.Notes = append(s.Notes, noteLabels(s, r.config)...)
+	if o := r.objective(); o.ReadsLabels() && name != HeldOutSet {
+		s.Notes = append(s.Notes, noteLabels(s, r.config.Unlabelled, o.Unlabelled())...)
 	}
 	if r.evaluation {
 		s.Notes = append(s.Notes, noteHeldOutLabels(s)...)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/bfpo-go/bfpo/bfpo/recipe"
 	"github.com/bfpo-go/bfpo/datasets"
 	"github.com/bfpo-go/bfpo/datasets/batch"
 )
@@ -42,13 +41,14 @@ func (s Sets) NonEmpty() []Set {
 	return slices.DeleteFunc([]Set{s.Main, s.Buffer, s.HeldOut}, func(s Set) bool { return s.Rows == 0 })
 }
 
-// noteLabels says what the objective makes of the rows of a set of pairs that lack safety labels, if there are any. For
-// a buffer, whose pairs are about helpfulness, it is no warning that no row has labels.
-func noteLabels(s Set, c recipe.Config) []string {
+// noteLabels says what an objective makes of the rows of a set of pairs that lack safety labels, if there are any and the
+// recipe does not accept it (unlabelled: safe). loss is Objective.Unlabelled. For a buffer, whose pairs are about
+// helpfulness, it is no warning that no row has labels.
+func noteLabels(s Set, unlabelled, loss string) []string {
 	const names = "(is_chosen_safe, is_rejected_safe)"
-	l, loss := s.Unlabelled, c.TrainingObjective().Unlabelled()
+	l := s.Unlabelled
 	switch {
-	case l.Without+l.Half == 0 || c.Unlabelled == "safe":
+	case l.Without+l.Half == 0 || unlabelled == "safe":
 		return nil
 	case s.Name == bufferSet && l.Without == s.Taken:
 		return []string{"a buffer needs no safety labels: every answer counts as safe, and " + loss + " here"}
