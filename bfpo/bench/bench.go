@@ -15,6 +15,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/bfpo-go/bfpo/bfpo"
 	"github.com/bfpo-go/bfpo/bfpo/data"
 	"github.com/bfpo-go/bfpo/bfpo/models"
 	"github.com/bfpo-go/bfpo/bfpo/recipe"
@@ -82,6 +83,8 @@ func (b Bench) check(c recipe.Config) error {
 	switch {
 	case c.Objective == "sft":
 		return c.UsageErrorf("objective", "sft compares no pairs; bench times a preference objective")
+	case c.PreferenceBy != bfpo.ByHelpfulness:
+		return c.UsageErrorf("preference_by", "bench takes the pairs of its file as they are: leave it out")
 	case b.Batch < 1:
 		return usage.Errorf("-batch=%d: want 1 pair or more in a step", b.Batch)
 	case b.Steps < 0:

@@ -235,6 +235,7 @@ func TestBenchRefuses(t *testing.T) {
 		{"no batch", good, "-batch=0", true, Bench{}, nil},
 		{"negative steps", good, "-steps=-1", true, Bench{Batch: 1, Steps: -1}, nil},
 		{"supervised", good, "sft compares no pairs", true, Bench{Batch: 1}, []string{"objective=sft"}},
+		{"order", good, "as they are", true, Bench{Batch: 1}, []string{"objective=dpo", "preference_by=safety"}},
 		{"unknown layer", good, "down_prj", true, Bench{Batch: 1}, []string{"selected_layers=down_prj"}},
 	}
 	for _, c := range cases {

@@ -41,8 +41,8 @@ func (s Sets) NonEmpty() []Set {
 	return slices.DeleteFunc([]Set{s.Main, s.Buffer, s.HeldOut}, func(s Set) bool { return s.Rows == 0 })
 }
 
-// noteLabels says what an objective makes of the rows of a set of pairs that lack safety labels, if there are any and the
-// recipe does not accept it (unlabelled: safe). loss is Objective.Unlabelled. For a buffer, whose pairs are about
+// noteLabels says what an objective makes of the rows of a set of pairs that lack safety labels, if there are any and
+// the recipe does not accept it (unlabelled: safe). loss is Objective.Unlabelled. For a buffer, whose pairs are about
 // helpfulness, it is no warning that no row has labels.
 func noteLabels(s Set, unlabelled, loss string) []string {
 	const names = "(is_chosen_safe, is_rejected_safe)"

@@ -78,8 +78,8 @@ type Config struct {
 	SafeDPODelta float64 `yaml:"safe_dpo_delta"`
 	SimPOGamma   float64 `yaml:"simpo_gamma"`  // of simpo, at least 0; its paper has a beta of 2 to 10
 	MODPOWeight  float64 `yaml:"modpo_weight"` // of modpo: how much safety counts, at least 0 and below 1
-	// PreferenceBy decides which answer of a pair counts as chosen: helpfulness (the rows decide), safety (the safe one;
-	// pairs with equal labels are dropped) or safe_first (the safe one, and with equal labels the rows decide).
+	// PreferenceBy decides which answer of a pair of the main set counts as chosen: helpfulness (the rows decide), safety
+	// (the safe one; pairs with equal labels are dropped) or safe_first (the safe one; with equal labels the rows decide).
 	PreferenceBy string `yaml:"preference_by"`
 	// AverageLogProb divides the log-ratio of a response by its tokens, so that long responses count no more than short
 	// ones; margins are in nats per token then, and need a larger beta.
