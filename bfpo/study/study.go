@@ -38,6 +38,13 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, s recipe.Study
 	if err := p.check(ctx); err != nil {
 		return Result{}, err
 	}
+	if c.OverwriteOutputDir { // the results of runs that are about to be replaced
+		for _, name := range []string{ResultFile, PageFile, csvFile, rowsFile, answersFile} {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return Result{}, fmt.Errorf("output folder: %w", err)
+			}
+		}
+	}
 	rt.Log().Info(fmt.Sprintf("%d runs, one for each setting and seed; measuring %s", len(s.Settings)*len(s.Seeds),
 		c.Model))
 	before, err := p.measure(ctx, c.Model, beforeName)
@@ -115,7 +122,9 @@ func (p *program) check(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			p.config.ChatTemplateDate = cmp.Or(p.config.ChatTemplateDate, date)
+			if !p.config.OverwriteOutputDir { // a run that is replaced dates nothing
+				p.config.ChatTemplateDate = cmp.Or(p.config.ChatTemplateDate, date)
+			}
 		}
 	}
 	model, err := models.Open(ctx, p.config.Model, p.Hub, p.Cache, p.Log())
