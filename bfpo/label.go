@@ -101,7 +101,7 @@ func (o Objective) Target(chosenSafe, rejectedSafe bool) (nats float64, ok bool)
 	return o.target(chosenSafe, rejectedSafe)
 }
 
-// target is Target for the margin as the loss has it, which may be one of nats per token.
+// target is Target in the unit of the loss's margin: nats, or with AverageLogProb nats per token.
 func (o Objective) target(chosenSafe, rejectedSafe bool) (margin float64, ok bool) {
 	sign := 1.0
 	if o.Exchanges(chosenSafe, rejectedSafe) {

@@ -36,6 +36,24 @@ func NoteOverlap(heldOut *Set, trained ...Set) {
 	}
 }
 
+// NoteRepeated adds a warning to a set of held-out pairs if some of them stand there more than once: tests count them
+// as independent rows.
+func NoteRepeated(heldOut *Set) {
+	seen := map[uint64]bool{}
+	var ids []string
+	for _, p := range heldOut.Pairs {
+		key := hashPair(p)
+		if seen[key] {
+			ids = append(ids, p.ID)
+		}
+		seen[key] = true
+	}
+	if len(ids) > 0 {
+		heldOut.Notes = append(heldOut.Notes, fmt.Sprintf("warning: %d of %d held-out pairs repeat another one (%s): tests "+
+			"count them as independent rows", len(ids), len(heldOut.Pairs), firstIDs(ids)))
+	}
+}
+
 // hashPair hashes the token ids of both responses of a pair, with their prompts.
 func hashPair(p batch.Pair) uint64 {
 	var bytes []byte

@@ -163,7 +163,7 @@ func (r *studyReader) readMaxTokens(e entry) error {
 // readSeeds reads the key seeds.
 func (r *studyReader) readSeeds(e entry) error {
 	if e.value.Kind != yaml.SequenceNode || len(e.value.Content) == 0 {
-		return usage.Errorf("%s: study: seeds: want a list such as [1, 2, 3], got %s", e.origin(), describeNode(e.value))
+		return usage.Errorf("%s: study: seeds: want a list such as [1, 2, 3], got %s", e.origin(), describeList(e.value))
 	}
 	if n := len(e.value.Content); n > maxSeeds {
 		return usage.Errorf("%s: study: seeds: there are %d, more than %d", e.origin(), n, maxSeeds)
@@ -195,7 +195,7 @@ func (r *studyReader) readGrid(e entry) (err error) {
 	for _, key := range r.grid {
 		if key.value.Kind != yaml.SequenceNode || len(key.value.Content) == 0 {
 			return usage.Errorf("%s: study: grid: %s: want a list of values, got %s", key.origin(), usage.Word(key.key),
-				describeNode(key.value))
+				describeList(key.value))
 		}
 		for _, n := range key.value.Content {
 			if n = dealias(n); n.Kind != yaml.ScalarNode || !gridValue.MatchString(n.Value) {
@@ -213,7 +213,7 @@ var settingName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}$`)
 // readSettings reads the list settings and combines each with the grid.
 func (r *studyReader) readSettings(list entry) error {
 	if list.value.Kind != yaml.SequenceNode || len(list.value.Content) == 0 {
-		return usage.Errorf("%s: study: settings: want a list of mappings, got %s", list.origin(), describeNode(list.value))
+		return usage.Errorf("%s: study: settings: want a list of mappings, got %s", list.origin(), describeList(list.value))
 	}
 	for _, item := range list.value.Content {
 		e := list
@@ -253,6 +253,14 @@ func (r *studyReader) combine(e entry, name string, keys, grid []entry) error {
 		}
 	}
 	return nil
+}
+
+// describeList is describeNode for a value that should be a list with elements.
+func describeList(n *yaml.Node) string {
+	if n.Kind == yaml.SequenceNode {
+		return "an empty list"
+	}
+	return describeNode(n)
 }
 
 // maxSettings bounds the settings of a study: a grid multiplies quickly.

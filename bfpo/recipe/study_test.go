@@ -80,7 +80,7 @@ func TestStudyErrors(t *testing.T) {
 		replace("name: B", "name: Before"):                            "before training",
 		replace("objective: bfpo", "eos_token: a"):                    "eos_token: all settings of a study share it",
 		replace("study:", "seed: 9\nstudy:"):                          "s.yaml:5: seed: the seeds of a study are its seeds",
-		replace("[7, 8]", "[]"):                                       "seeds: want a list",
+		replace("[7, 8]", "[]"):                                       "[1, 2, 3], got an empty list",
 		replace("[7, 8]", "[1.5]"):                                    "want a whole number",
 		replace("seeds: [7, 8]", "max_tokens: 0"):                     "max_tokens: must be 1 or more",
 		replace("seeds: [7, 8]", "tasks: [mmlu]"):                     "evaluate its models on tasks with bfpo eval",

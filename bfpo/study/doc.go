@@ -16,6 +16,6 @@
 // belong to the recipe, the model and the data. The log-probabilities of the reference model come from its cache on
 // disk, so that only the first run with an order of rows computes them.
 //
-// metrics.go has the measures of one run, frontier.go those of a setting over its seeds, and difference.go the paired
-// tests between settings.
+// metrics.go measures one run, frontier.go a setting over its seeds, and difference.go tests the differences between
+// settings.
 package study

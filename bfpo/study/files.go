@@ -22,6 +22,9 @@ const (
 	answersFile = "answers.jsonl"
 )
 
+// resultFiles lists them.
+func resultFiles() []string { return []string{ResultFile, PageFile, csvFile, rowsFile, answersFile} }
+
 // row is a line of rows.jsonl: one held-out pair and one run.
 type row struct {
 	Name         string     `json:"name"`
@@ -30,7 +33,7 @@ type row struct {
 	ChosenSafe   bool       `json:"is_chosen_safe"`
 	RejectedSafe bool       `json:"is_rejected_safe"`
 	LogProbs     [2]float64 `json:"logps"`     // of chosen and rejected, summed over tokens, in nats
-	Reference    [2]float64 `json:"ref_logps"` // the same of the model before training
+	Reference    [2]float64 `json:"ref_logps"` // by the model before training
 	Margin       float64    `json:"margin"`    // logps less ref_logps, chosen less rejected
 }
 

@@ -25,6 +25,7 @@ import (
 const (
 	runsDir     = "runs"
 	measuredDir = "measured"
+	markFile    = "study" // in measuredDir: the folder is a study's
 )
 
 // Run trains and measures all runs of a study and writes its results into dir. c has the settings that they share. A
@@ -38,8 +39,8 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, s recipe.Study
 	if err := p.check(ctx); err != nil {
 		return Result{}, err
 	}
-	if c.OverwriteOutputDir { // the results of runs that are about to be replaced
-		for _, name := range []string{ResultFile, PageFile, csvFile, rowsFile, answersFile} {
+	if c.OverwriteOutputDir { // results would else stand beside runs that are not theirs
+		for _, name := range resultFiles() {
 			if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return Result{}, fmt.Errorf("output folder: %w", err)
 			}
@@ -61,7 +62,7 @@ func Run(ctx context.Context, rt models.Runtime, c recipe.Config, s recipe.Study
 				rt.Log().Warn(fmt.Sprintf("%s diverged and is left out of the comparisons: %v", name, err))
 				m.failed, err = err.Error(), nil
 			} else if err == nil && m.Tokens != before.Tokens {
-				err = errors.New("its held-out rows become other tokens than those of the model before training")
+				err = errors.New("its held-out rows become other tokens than with the model before training")
 			}
 			if err != nil {
 				return Result{}, p.interrupted(fmt.Errorf("%s: %w", name, err))
@@ -82,14 +83,15 @@ func diverged(err error) bool {
 // claim prepares the output folder. It refuses files that are not a study's, and links.
 func claim(dir string) error {
 	measured := filepath.Join(dir, measuredDir)
+	mark := filepath.Join(measured, markFile)
 	info, err := os.Lstat(measured)
 	switch {
 	case err == nil && !info.IsDir():
 		return usage.Errorf("output folder: %s is no folder: remove it, or choose another -out", measured)
 	case recipe.PathExists(filepath.Join(dir, rundir.Config)):
 		return usage.Errorf("%s holds a training run: choose another -out", dir)
-	case err != nil: // no study has been here
-		for _, name := range []string{ResultFile, PageFile, csvFile, rowsFile, answersFile} {
+	case !recipe.PathExists(mark):
+		for _, name := range append(resultFiles(), measuredDir) {
 			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 				return usage.Errorf("output folder: %s is not from a study and is not replaced: move it away, or choose "+
 					"another -out", filepath.Join(dir, name))
@@ -100,6 +102,9 @@ func claim(dir string) error {
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			return fmt.Errorf("output folder: %w", err)
 		}
+	}
+	if err := os.WriteFile(mark, nil, 0o644); err != nil {
+		return fmt.Errorf("output folder: %w", err)
 	}
 	return nil
 }
@@ -114,7 +119,7 @@ type program struct {
 
 // check reads the rows of all settings and the held-out rows, so that a fault in them is found before anything is
 // trained, and logs what there is to know about the held-out rows. It settles the date that the chat template writes:
-// that of runs which an earlier call began, or of today.
+// the date of the runs that this study continues, or today's.
 func (p *program) check(ctx context.Context) error {
 	for _, setting := range p.study.Settings {
 		for _, seed := range p.study.Seeds {
@@ -122,7 +127,7 @@ func (p *program) check(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if !p.config.OverwriteOutputDir { // a run that is replaced dates nothing
+			if !p.config.OverwriteOutputDir {
 				p.config.ChatTemplateDate = cmp.Or(p.config.ChatTemplateDate, date)
 			}
 		}
@@ -152,6 +157,7 @@ func (p *program) check(ctx context.Context) error {
 		trained = append(trained, sets.Main, sets.Buffer)
 	}
 	data.NoteOverlap(&set, trained...)
+	data.NoteRepeated(&set)
 	if len(set.Drops)+len(set.Notes) > 0 {
 		p.Log().Warn(set.String())
 	}

@@ -320,6 +320,13 @@ func TestStudyRefusals(t *testing.T) {
 			t.Errorf("%s in the folder: %v", name, err)
 		}
 	}
+	foreign := t.TempDir()
+	if err := os.Mkdir(filepath.Join(foreign, measuredDir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), rt, c, s, foreign); err == nil || !strings.Contains(err.Error(), "is not from a study") {
+		t.Errorf("a folder of the name %s: %v", measuredDir, err)
+	}
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	if err := os.Symlink(elsewhere, filepath.Join(dir, measuredDir)); err != nil {
 		t.Skip(err)
@@ -329,11 +336,12 @@ func TestStudyRefusals(t *testing.T) {
 	}
 }
 
-// Held-out pairs that are trained on, and pairs without labels, are warned of.
+// Held-out pairs that are trained on, that repeat another one or that lack labels are warned of.
 func TestHeldOutWarnings(t *testing.T) {
 	rows := filepath.Join(t.TempDir(), "rows.jsonl")
 	text := `{"prompt": "Q:", "chosen": "a", "rejected": "b", "is_chosen_safe": true, "is_rejected_safe": false}` + "\n" +
 		`{"prompt": "Q:", "chosen": "a c", "rejected": "b"}` + "\n"
+	text += text[:strings.Index(text, "\n")+1]
 	if err := os.WriteFile(rows, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +352,8 @@ func TestHeldOutWarnings(t *testing.T) {
 	if _, err := Run(t.Context(), rt, c, s, t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2 of 2 held-out pairs are trained on too", "1 of 2 held-out pairs lack one or both"} {
+	for _, want := range []string{"3 of 3 held-out pairs are trained on too", "1 of 3 held-out pairs lack one or both",
+		"1 of 3 held-out pairs repeat another one"} {
 		if !strings.Contains(log.written.String(), want) {
 			t.Errorf("no warning that %s:\n%s", want, &log.written)
 		}

@@ -61,6 +61,29 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
+// Templates of task files have the meaning that jinja2 gives them.
+func TestTemplatesOfTasks(t *testing.T) {
+	dir := t.TempDir()
+	const row = `{"one": ["only"], "premise": "What time? It is late.", "word": "Über", "ans": "no", "c": ["a", "b"]}`
+	if err := os.WriteFile(filepath.Join(dir, "rows.jsonl"), []byte(row+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for template, want := range map[string]string{
+		`{{one[-1]}}`: "only", `{{premise.split("? ")[-1]}}`: "It is late.", `{{word[0]}}`: "Ü", `{{ 3 > 2 > 1 }}`: "True",
+	} {
+		task, err := readText("task: x\nlocal: rows.jsonl\ntest_split: test\noutput_type: multiple_choice\ndoc_to_text: '" +
+			template + "'\ndoc_to_target: \"{{ (1 if ans == 'no' else 0) }}\"\ndoc_to_choice: '{{c}}'\n" +
+			"metric_list: [{metric: acc}]\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents, _, err := Data{Folder: dir}.Documents(t.Context(), task, 0)
+		if err != nil || len(documents) != 1 || documents[0].Contexts[0] != want || documents[0].Gold != 1 {
+			t.Errorf("%s: %+v, error %v; want %q and gold 1", template, documents, err, want)
+		}
+	}
+}
+
 // Rows come from the data folder alone: a link that leaves it is refused, unless it is one of the hub's cache.
 func TestLocalFilesStayInFolder(t *testing.T) {
 	base := t.TempDir()
